@@ -11,7 +11,7 @@ use serde_json::Value;
 const NOW: Now = Now { mono: Mono(0), wall: Duration::from_secs(1_795_000_000) };
 
 fn recorded() -> Value {
-    serde_json::from_str(include_str!("../vectors/pq-handshake.json")).unwrap()
+    serde_json::from_str(include_str!("../../node-patch/vectors/pq-handshake.json")).unwrap()
 }
 
 fn messages() -> Vec<Message> {
