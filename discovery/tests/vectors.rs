@@ -1,5 +1,7 @@
 //! What a node that we did not write sent and stored: every discovery message and its peer store.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
 use std::time::Duration;
 
 use hegemon_discovery::{

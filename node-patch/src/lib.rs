@@ -1,2 +1,16 @@
-//! Node.
+//! The node side of Hegemon's discovery: the change that a Hegemon node needs, in modules that another node can take over one by one, and a complete small node around them.
+//!
+//! | module | is about |
+//! | --- | --- |
+//! | [`transport`] | the post-quantum protocol, without sockets |
+//! | [`net`] | sessions: table, tasks, limits |
+//! | [`discovery_driver`], [`peer_store`] | the engine of `hegemon-discovery` joined to network and disk |
+//! | [`config`], [`identity_file`], [`clock`] | the edge: flags, environment, files, time, signals |
+
+pub mod clock;
+pub mod config;
+pub mod discovery_driver;
+pub mod identity_file;
+pub mod net;
+pub mod peer_store;
 pub mod transport;

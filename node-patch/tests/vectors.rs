@@ -1,6 +1,8 @@
 //! A handshake and its sessions, recorded from a node that we did not write, checked item by item. The recorded peer's ML-KEM keys come from seeds, which aws-lc does not import:
 //! the RustCrypto crates, an implementation of their own, give the shared secrets.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
 use std::sync::Arc;
 
 use hegemon_node::transport::{
