@@ -5,7 +5,7 @@
 //! | [`transport`] | the post-quantum protocol, without sockets |
 //! | [`net`] | sessions: table, tasks, limits |
 //! | [`discovery_driver`], [`peer_store`] | the engine of `hegemon-discovery` joined to network and disk |
-//! | [`config`], [`identity_file`], [`clock`] | the edge: flags, environment, files, time, signals |
+//! | [`config`], [`identity_file`], [`clock`], [`shutdown`] | the edge: flags, environment, files, time, signals |
 
 pub mod clock;
 pub mod config;
@@ -13,4 +13,5 @@ pub mod discovery_driver;
 pub mod identity_file;
 pub mod net;
 pub mod peer_store;
+pub mod shutdown;
 pub mod transport;

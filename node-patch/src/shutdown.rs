@@ -1,6 +1,9 @@
 //! How the node ends: by a signal, in order; by a panic anywhere, at once, with the reason as the last line of the log.
 
-use std::{io, panic, process};
+use std::{
+    io::{self, Write},
+    panic, process,
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,7 +15,9 @@ pub fn exit_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         report(info);
-        tracing::error!("{info}");
+        // Last, on one line, and past the log's own locks, which the panicking thread may hold.
+        let reason = info.to_string().replace('\n', " ");
+        let _ = writeln!(io::stderr(), "fatal: {reason}");
         process::exit(PANIC_EXIT_CODE);
     }));
 }
