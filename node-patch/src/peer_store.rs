@@ -86,7 +86,10 @@ impl PeerStore {
 mod tests {
     use std::time::Duration;
 
-    use hegemon_discovery::{Mono, book::{Book, Change}};
+    use hegemon_discovery::{
+        Mono,
+        book::{Book, Change},
+    };
 
     use super::*;
 

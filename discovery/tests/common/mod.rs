@@ -232,4 +232,3 @@ pub(crate) fn address(index: NodeIndex) -> SocketAddr {
 pub(crate) fn peer_id(index: NodeIndex) -> PeerId {
     PeerId([u8::try_from(index).unwrap(); 32])
 }
-

@@ -196,7 +196,7 @@ impl Hub {
             HubEvent::Ended { session, why } => {
                 if self.sessions.contains_key(&session) {
                     self.end(session, &why);
-                    self.command(|table, now, out| table.closed(session, now, out));
+                    self.command(|table, now, _| table.closed(session, now));
                 }
             }
             HubEvent::Resolved { seed, addrs } => self.discover(Event::Resolved { seed, addrs }),
@@ -290,7 +290,7 @@ impl Hub {
         };
         if self.sessions.contains_key(&session) {
             self.end(session, why);
-            self.command(|table, now, out| table.closed(session, now, out));
+            self.command(|table, now, _| table.closed(session, now));
         }
     }
 
@@ -369,11 +369,7 @@ impl Hub {
             listen: session.listen,
             outlet: session.outlet.clone(),
         };
-        self.view.publish(NetworkView {
-            settled_peers,
-            sessions: self.sessions.iter().map(session).collect(),
-            discovery: self.driver.status(),
-        });
+        self.view.publish(NetworkView { settled_peers, sessions: self.sessions.iter().map(session).collect(), discovery: self.driver.status() });
     }
 }
 

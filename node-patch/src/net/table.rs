@@ -15,6 +15,8 @@ use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
 pub const KEPT_SILENT: Duration = Duration::from_secs(10);
 /// A listener watches two sessions of the same direction for so long; a survivor has as long to prove itself.
 pub const PROVE: Duration = Duration::from_secs(5);
+/// A survivor is probed so long after its rival was closed. What arrives earlier may have been sent before an older node forgot the session, and proves nothing.
+pub const PROVE_AFTER: Duration = Duration::from_secs(1);
 /// At most one replacement per peer in this time.
 pub const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(30);
 /// A session that nothing came over for so long is probed.
@@ -103,8 +105,10 @@ enum Trial {
     Opposite { kept: SessionId, other: SessionId, until: Mono },
     /// Two that the peer dialled.
     SameDirection { older: SessionId, newer: SessionId, delivered: Delivered, until: Mono },
-    /// One that is left: it has to deliver.
-    Survivor { session: SessionId, until: Mono },
+    /// One that is left: it will be probed.
+    Survivor { session: SessionId, since: Mono },
+    /// One that was probed: it has to deliver.
+    Probed { session: SessionId, until: Mono },
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -131,7 +135,7 @@ impl Table {
             && !self.may_contend(peer, *rival, rivals.len(), direction, now)
         {
             if rivals.len() == 1 {
-                self.prove(peer, *rival, now, out);
+                self.prove(peer, *rival, now);
             }
             return Admission::Refused(CloseReason::Duplicate);
         }
@@ -161,8 +165,8 @@ impl Table {
                 let flag = if *older == session { &mut delivered.older } else { &mut delivered.newer };
                 *flag = true;
             }
-            Some(Trial::Survivor { session: survivor, .. }) if *survivor == session => known.trial = None,
-            Some(Trial::Opposite { .. } | Trial::Survivor { .. }) | None => {}
+            Some(Trial::Probed { session: survivor, .. }) if *survivor == session => known.trial = None,
+            Some(Trial::Opposite { .. } | Trial::Survivor { .. } | Trial::Probed { .. }) | None => {}
         }
     }
 
@@ -174,12 +178,12 @@ impl Table {
     }
 
     /// A session ended by itself, or somebody but the table ended it.
-    pub fn closed(&mut self, session: SessionId, now: Mono, out: &mut Vec<Command>) {
+    pub fn closed(&mut self, session: SessionId, now: Mono) {
         let Some(peer) = self.remove(session) else { return };
         let Some(known) = self.peers.get_mut(&peer) else { return };
         known.trial = None;
         if let Some(survivor) = known.sessions.first().copied() {
-            self.prove(peer, survivor, now, out);
+            self.prove(peer, survivor, now);
         }
     }
 
@@ -195,7 +199,13 @@ impl Table {
                     let (survivor, loser) = if older_stays { (older, newer) } else { (newer, older) };
                     self.decide(peer, survivor, loser, CloseReason::Duplicate, now, out);
                 }
-                Trial::Survivor { session, .. } => self.end(session, CloseReason::Silent, out),
+                Trial::Survivor { session, since } => {
+                    out.push(Command::Probe(session));
+                    if let Some(known) = self.peers.get_mut(&peer) {
+                        known.trial = Some(Trial::Probed { session, until: since.after(PROVE) });
+                    }
+                }
+                Trial::Probed { session, .. } => self.end(session, CloseReason::Silent, out),
             }
         }
         self.end_overflow(now, out);
@@ -272,15 +282,15 @@ impl Table {
         {
             known.replaced = Some(now);
         }
-        self.prove(peer, survivor, now, out);
+        self.prove(peer, survivor, now);
     }
 
-    fn prove(&mut self, peer: PeerId, survivor: SessionId, now: Mono, out: &mut Vec<Command>) {
+    fn prove(&mut self, peer: PeerId, survivor: SessionId, now: Mono) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
         // A deadline that every further dial of the peer put off would keep a dead session for ever.
-        if !matches!(known.trial, Some(Trial::Survivor { session, .. }) if session == survivor) {
-            known.trial = Some(Trial::Survivor { session: survivor, until: now.after(PROVE) });
-            out.push(Command::Probe(survivor));
+        let on_trial = matches!(known.trial, Some(Trial::Survivor { session, .. } | Trial::Probed { session, .. }) if session == survivor);
+        if !on_trial {
+            known.trial = Some(Trial::Survivor { session: survivor, since: now });
         }
     }
 
@@ -318,7 +328,7 @@ impl Table {
             let Some(entry) = self.sessions.get_mut(&session) else { continue };
             if entry.answered && entry.probes >= PROBES_UNANSWERED {
                 out.push(Command::Close(session, CloseReason::Silent));
-                self.closed(session, now, out);
+                self.closed(session, now);
             } else {
                 entry.probes = entry.probes.saturating_add(1);
                 entry.next_probe = now.after(PROBE_INTERVAL);
@@ -337,7 +347,8 @@ impl Entry {
 impl Trial {
     fn until(self) -> Mono {
         match self {
-            Self::Opposite { until, .. } | Self::SameDirection { until, .. } | Self::Survivor { until, .. } => until,
+            Self::Opposite { until, .. } | Self::SameDirection { until, .. } | Self::Probed { until, .. } => until,
+            Self::Survivor { since, .. } => since.after(PROVE_AFTER),
         }
     }
 }
