@@ -11,7 +11,7 @@ pub const ENVIRONMENT_HELP: &str = "\
 Environment:
   HEGEMON_SEEDS                            host[:port],… to stay connected with; port 30333 if left out
   HEGEMON_MINE                             1 mines [default: 0]
-  HEGEMON_MINE_THREADS                     mining threads, 1 to 256 [default: 1]
+  HEGEMON_MINE_THREADS                     mining threads, 1 to 64 [default: 1]
   HEGEMON_MAX_PEERS                        session limit, 2 to 1000 [default: 50]
   HEGEMON_PQ_IDENTITY_SEED                 32-byte secret in hex; or
   HEGEMON_PQ_IDENTITY_SEED_PATH            the file that holds it [default: <base-path>/pq-identity.seed, made if missing]
@@ -97,7 +97,7 @@ impl Environment {
         let mut environment = Self {
             seeds: reader.seeds(),
             mine: reader.flag("HEGEMON_MINE"),
-            mine_threads: reader.number("HEGEMON_MINE_THREADS", 1, 1, 256),
+            mine_threads: reader.number("HEGEMON_MINE_THREADS", 1, 1, 64),
             max_peers: reader.number("HEGEMON_MAX_PEERS", 50, 2, 1_000),
             identity: reader.identity(),
             discovery: reader.choice("HEGEMON_PQ_DISCOVERY", &[("on", true), ("off", false)], true),

@@ -1,6 +1,6 @@
 //! The session table: which sessions exist, which of two with one peer survives, who is still alive. Pure: told of everything with the time, it answers with commands.
 //!
-//! The rules are those of the wire protocol (`DESIGN.md`, "Two sessions with one peer"); they come from trying older nodes in every interleaving. Older nodes look for an existing
+//! The rules are those of the wire protocol (`WIRE.md`, "Two sessions with one peer"); they come from trying older nodes in every interleaving. Older nodes look for an existing
 //! session and insert theirs later, close the newer on a hit, and clean up by peer: closing one of two may leave the other open but forgotten on their side. So nothing is
 //! closed before its rival has shown that it is alive, and the survivor has to show it once more afterwards.
 
