@@ -139,6 +139,8 @@ impl Engine {
             failing: count(|record| record.failures > 0),
             peers: self.sessions.len(),
             outbound: self.sessions.outbound(),
+            min_peers: self.config.min_peers,
+            target_outbound: self.config.target_outbound,
             dialling: self.in_flight.len(),
             saturated: self.saturated,
             seeds_connected: self.seeds.iter().filter(|seed| matches!(seed.state, SeedState::Connected { .. })).count(),

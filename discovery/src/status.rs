@@ -19,6 +19,10 @@ pub struct Status {
     pub peers: usize,
     /// Of these: in an outbound slot.
     pub outbound: usize,
+    /// Outbound peers below which it is urgent.
+    pub min_peers: usize,
+    /// Outbound peers that are filled up to.
+    pub target_outbound: usize,
     /// Dials in flight.
     pub dialling: usize,
     /// No candidate is left to dial, now or after a wait.

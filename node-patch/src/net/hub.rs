@@ -367,6 +367,7 @@ impl Hub {
             direction: session.direction,
             opened: session.opened,
             listen: session.listen,
+            settled: self.table.is_settled(*id, now),
             outlet: session.outlet.clone(),
         };
         self.view.publish(NetworkView { settled_peers, sessions: self.sessions.iter().map(session).collect(), discovery: self.driver.status() });

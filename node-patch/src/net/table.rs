@@ -226,6 +226,12 @@ impl Table {
         self.peers.values().filter(|peer| peer.sessions.iter().any(|id| self.sessions[id].is_settled(now))).count()
     }
 
+    /// Whether a session counts.
+    #[must_use]
+    pub fn is_settled(&self, session: SessionId, now: Mono) -> bool {
+        self.sessions.get(&session).is_some_and(|entry| entry.is_settled(now))
+    }
+
     /// When the number of settled peers may change without anything happening.
     #[must_use]
     pub fn next_settled(&self, now: Mono) -> Option<Mono> {

@@ -24,6 +24,8 @@ pub struct SessionView {
     pub opened: Mono,
     /// Where its peer listens, if it said so or we dialled it.
     pub listen: Option<SocketAddr>,
+    /// Whether it counts: it has delivered a frame, or had no rival for a while.
+    pub settled: bool,
     /// Bytes in both directions.
     pub outlet: Arc<Outlet>,
 }
