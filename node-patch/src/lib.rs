@@ -1,3 +1,5 @@
 //! Node.
 
 pub mod chain;
+pub mod net;
+pub mod sync;
