@@ -1,5 +1,6 @@
 //! Node.
 
 pub mod chain;
+pub mod miner;
 pub mod net;
 pub mod sync;

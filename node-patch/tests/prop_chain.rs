@@ -1,5 +1,7 @@
 //! Properties of headers and of fork choice.
 
+#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
+
 use std::collections::HashMap;
 
 use hegemon_node::chain::{

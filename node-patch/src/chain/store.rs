@@ -279,20 +279,23 @@ fn damaged(path: &Path, reason: &StoreError) -> OpenError {
 }
 
 fn open_error(path: &Path, error: redb::DatabaseError) -> OpenError {
-    match error {
-        redb::DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.into() },
-        redb::DatabaseError::Storage(redb::StorageError::Io(source))
-            if source.kind() != io::ErrorKind::InvalidData =>
-        {
-            OpenError::Io {
-                path: path.into(),
-                source,
+    let path = path.into();
+    if matches!(error, redb::DatabaseError::DatabaseAlreadyOpen) {
+        return OpenError::InUse { path };
+    }
+    if let redb::DatabaseError::Storage(redb::StorageError::Io(source)) = error {
+        return if source.kind() == io::ErrorKind::InvalidData {
+            OpenError::Damaged {
+                path,
+                reason: source.to_string(),
             }
-        }
-        other => OpenError::Damaged {
-            path: path.into(),
-            reason: other.to_string(),
-        },
+        } else {
+            OpenError::Io { path, source }
+        };
+    }
+    OpenError::Damaged {
+        path,
+        reason: error.to_string(),
     }
 }
 

@@ -16,7 +16,10 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use super::engine::{Action, Event, Source, SyncEngine, SyncStatus};
+use super::{
+    engine::SyncEngine,
+    event::{Action, Event, Source, SyncStatus},
+};
 use crate::{
     chain::{Best, Block, Chain, Imported, StoreError},
     net::handle::{ChainEvent, ChainNetwork},

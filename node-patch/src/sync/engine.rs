@@ -12,6 +12,7 @@ use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 use parity_scale_codec::Encode;
 
 use super::{
+    event::{Action, Event, Offence, Source, SyncStatus},
     message::{
         self, BlockAnnounce, BlockState, MAX_RESPONSE_BLOCKS, SyncMessage, SyncRequest,
         SyncResponse, WireBlock,
@@ -27,141 +28,19 @@ use crate::{
 };
 
 /// How long a request may take: a full response takes well under a second on a line of 1 MiB/s and its queue in front of it; after this another peer gets its turn.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Catch-ups at a time. Two, so that one slow or hostile peer cannot hold up the rest for [`REQUEST_TIMEOUT`]; more would fetch the same blocks again.
-pub const MAX_CATCH_UPS: usize = 2;
+const MAX_CATCH_UPS: usize = 2;
 
 /// A peer that has said nothing of its chain for so long is asked what follows our best block: its announcement may have been lost, or it never announces.
-pub const ASK_SILENT_AFTER: Duration = Duration::from_secs(60);
+const ASK_SILENT_AFTER: Duration = Duration::from_secs(60);
+
+/// How far below our best block a silent peer is asked from: its tip may be a heavier one at our height, or a little below.
+const OVERLAP: u64 = 8;
 
 /// A node is syncing while it fetches from a peer that claims more blocks ahead than this. Fewer are the normal life of a chain.
-pub const SYNCING_GAP: u64 = 3;
-
-/// What happened.
-#[derive(Debug)]
-pub enum Event {
-    /// A session is up.
-    Opened {
-        /// Its number.
-        session: SessionId,
-        /// Who is at the other end.
-        peer: PeerId,
-    },
-    /// A session is gone.
-    Closed {
-        /// Its number.
-        session: SessionId,
-    },
-    /// A peer sent something.
-    Frame {
-        /// On which session.
-        session: SessionId,
-        /// On which protocol.
-        protocol: ChainProtocol,
-        /// The bytes.
-        data: bytes::Bytes,
-    },
-    /// Blocks went through the chain's import, as asked by [`Action::Import`] or because we mined them.
-    Imported {
-        /// Where they came from.
-        source: Source,
-        /// Each block's hash and height, and what became of it.
-        results: Vec<(Hash, u64, Result<Imported, ImportError>)>,
-    },
-    /// Time has passed.
-    Wakeup,
-}
-
-/// What to do.
-#[derive(Debug)]
-pub enum Action {
-    /// Send on a session.
-    Send {
-        /// Which.
-        session: SessionId,
-        /// On which protocol.
-        protocol: ChainProtocol,
-        /// The bytes.
-        data: Vec<u8>,
-    },
-    /// Import these blocks, in this order.
-    Import {
-        /// To be returned with the results.
-        source: Source,
-        /// The blocks.
-        blocks: Vec<Block>,
-    },
-    /// The peer did what no honest node does.
-    Punish {
-        /// On which session.
-        session: SessionId,
-        /// What it did.
-        offence: Offence,
-    },
-}
-
-/// Where blocks came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// Our own miner.
-    Mined,
-    /// A peer's announcement.
-    Announced(SessionId),
-    /// A peer's answer.
-    CaughtUp(SessionId),
-}
-
-/// What no honest node does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Offence {
-    /// Data that is no message of its protocol.
-    #[error("undecodable chain message")]
-    Undecodable,
-    /// A hash or number beside a header that has another one.
-    #[error("block misdescribed")]
-    Misdescribed,
-    /// A block that breaks a rule.
-    #[error("invalid block")]
-    InvalidBlock,
-    /// Requests faster than they are answered.
-    #[error("request flood")]
-    Flood,
-}
-
-impl Offence {
-    /// The reason, for the log and the peer's record.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Undecodable => "undecodable chain message",
-            Self::Misdescribed => "block misdescribed",
-            Self::InvalidBlock => "invalid block",
-            Self::Flood => "request flood",
-        }
-    }
-
-    /// How bad it is; with 100 points we are rid of the peer. An invalid block cannot happen to an honest node; the others might, to a buggy or very different one.
-    #[must_use]
-    pub fn points(self) -> u32 {
-        match self {
-            Self::Undecodable | Self::Flood => 10,
-            Self::Misdescribed => 50,
-            Self::InvalidBlock => 100,
-        }
-    }
-}
-
-/// How far along we are.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SyncStatus {
-    /// Whether we fetch from a peer that is well ahead.
-    pub is_syncing: bool,
-    /// The highest block that we have or a peer claims.
-    pub highest: u64,
-    /// Peers' last announced best blocks, by peer: those that announced one of our chain.
-    pub claims: BTreeMap<PeerId, Claim>,
-}
+const SYNCING_GAP: u64 = 3;
 
 /// The engine. One for a node.
 #[derive(Default)]
@@ -433,6 +312,14 @@ impl SyncEngine {
             // A first block of our chain has our genesis as its parent.
             peer.set_other_chain();
         } else {
+            // Whatever it announced, it has this one: worth asking again if an answer is lost.
+            if !peer.claim_missing {
+                peer.claim = Some(Claim {
+                    hash: first.hash(),
+                    number: next,
+                });
+                peer.claim_missing = true;
+            }
             self.ask(
                 session,
                 next.saturating_sub(step).max(1),
@@ -619,6 +506,7 @@ impl SyncEngine {
             let Some((&session, peer)) = candidate else {
                 break;
             };
+            let best = u64::from(chain.best().number);
             let start = match peer.claim.filter(|_| peer.claim_missing) {
                 Some(claim) if chain.contains(&claim.hash)? => {
                     // It came another way.
@@ -630,9 +518,9 @@ impl SyncEngine {
                 // Held back, so it is the parent that is missing.
                 Some(claim) if self.orphans.contains(&claim.hash) => claim.number.saturating_sub(1),
                 Some(claim) => claim.number,
-                None => u64::MAX,
+                None => best.saturating_sub(OVERLAP),
             };
-            let start = start.min(u64::from(chain.best().number) + 1).max(1);
+            let start = start.min(best + 1).max(1);
             self.peers
                 .entry(session)
                 .and_modify(|peer| peer.heard_at = now);

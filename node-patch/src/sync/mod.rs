@@ -3,11 +3,12 @@
 //! | module | about |
 //! | --- | --- |
 //! | `message` | bytes on the wire |
-//! | `engine` | the rules, without IO: events in, actions out; `peer`, `orphans`, `serve`, `view` are its parts |
+//! | `engine`, `event` | the rules, without IO: events in, actions out; `peer`, `orphans`, `serve`, `view` are its parts |
 //! | `driver` | joins engine, chain and network |
 
 mod driver;
 mod engine;
+mod event;
 pub mod message;
 mod orphans;
 mod peer;
@@ -15,6 +16,7 @@ mod serve;
 mod view;
 
 pub use driver::{DriverError, SyncDriver, SyncHandles, unix_ms};
-pub use engine::{Action, Event, Offence, Source, SyncEngine, SyncStatus};
+pub use engine::SyncEngine;
+pub use event::{Action, Event, Offence, Source, SyncStatus};
 pub use peer::Claim;
 pub use view::ChainView;

@@ -8,19 +8,19 @@ use crate::{
 };
 
 /// Blocks in the pool. A node that is not catching up misses a handful; one that is fetches them in order anyway.
-pub const MAX_BLOCKS: usize = 256;
+const MAX_BLOCKS: usize = 256;
 
 /// Encoded bytes in the pool.
-pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// One session's share of the blocks: it takes eight sessions to fill the pool.
-pub const MAX_BLOCKS_PER_SESSION: usize = MAX_BLOCKS / 8;
+const MAX_BLOCKS_PER_SESSION: usize = MAX_BLOCKS / 8;
 
 /// One session's share of the bytes.
-pub const MAX_BYTES_PER_SESSION: usize = MAX_BYTES / 8;
+const MAX_BYTES_PER_SESSION: usize = MAX_BYTES / 8;
 
 /// A parent that has not come in this time will come with the next catch-up, if at all.
-pub const MAX_AGE: Duration = Duration::from_secs(120);
+const MAX_AGE: Duration = Duration::from_secs(120);
 
 const _: () = assert!(
     MAX_BYTES_PER_SESSION >= crate::chain::MAX_BLOCK_BYTES,

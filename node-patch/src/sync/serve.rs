@@ -11,10 +11,10 @@ use super::{
 use crate::chain::{Block, BlockNumber, Hash, StoreError};
 
 /// Answers per second and session: at [`MAX_RESPONSE_BLOCKS`] each, 4,000 blocks a second for a node that catches up, and a bound on what a peer can make us read.
-pub const ANSWERS_PER_SECOND: u32 = 32;
+const ANSWERS_PER_SECOND: u32 = 32;
 
 /// Requests of one session that may wait. Whoever keeps one of a kind in flight has at most four. Waiting instead of dropping: to an honest peer a dropped request is a timeout of ten seconds.
-pub const MAX_WAITING: usize = 4;
+const MAX_WAITING: usize = 4;
 
 /// The time that one answer costs.
 const INTERVAL: Duration = Duration::from_millis(1000 / ANSWERS_PER_SECOND as u64);
