@@ -130,26 +130,35 @@ impl SyncEngine {
         } else if let Err(invalid) = chain::standalone(chain.params(), first) {
             peer.fail(now);
             self.blame(session, invalid);
-        } else if next <= 1 {
-            // A first block of our chain has our genesis as its parent.
-            peer.set_other_chain();
         } else {
-            // Whatever it announced, it has this one: worth asking again if an answer is lost.
-            if !peer.claim_missing {
-                peer.claim = Some(Claim {
-                    hash: first.hash(),
-                    number: next,
-                });
-                peer.claim_missing = true;
-            }
-            self.ask(
-                session,
-                next.saturating_sub(step).max(1),
-                step.saturating_mul(2),
-                now,
-            );
+            self.step_back(session, blocks.last().unwrap_or(first), now);
         }
         Ok(())
+    }
+
+    /// The peer's blocks from the cursor up to `last` hang in the air: their common ancestor with ours is further down.
+    fn step_back(&mut self, session: SessionId, last: &Block, now: Duration) {
+        let Some(peer) = self.peers.get_mut(&session) else {
+            return;
+        };
+        let Some(CatchUp { next, step, .. }) = peer.catch_up else {
+            return;
+        };
+        if next <= 1 {
+            // A first block of our chain has our genesis as its parent.
+            peer.set_other_chain();
+            return;
+        }
+        // Whatever it announced, it has this one: worth asking again if an answer is lost.
+        if !peer.claim_missing {
+            peer.claim = Some(Claim {
+                hash: last.hash(),
+                number: last.number().into(),
+            });
+            peer.claim_missing = true;
+        }
+        let (next, step) = (next.saturating_sub(step).max(1), step.saturating_mul(2));
+        self.ask(session, next, step, now);
     }
 
     /// The peer has no block at the height that we asked for.
@@ -199,7 +208,9 @@ impl SyncEngine {
         if news {
             peer.failures = 0;
         }
-        if peer.claim.is_some_and(|claim| last >= claim.number) && !peer.claim_missing {
+        let reached = peer.claim.is_some_and(|claim| last >= claim.number) && !peer.claim_missing;
+        // Its claim may be an old one: while news come there may be more.
+        if reached && !news {
             peer.catch_up = None;
         } else {
             self.ask(session, last + 1, step, now);
