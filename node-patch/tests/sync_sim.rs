@@ -370,6 +370,19 @@ fn halves_heal_from_a_common_block_300_back() {
     assert_eq!(net.offences, []);
 }
 
+/// A node whose announcements are all lost is found out, however far it is ahead, and on whatever fork.
+#[test]
+fn a_silent_peer_is_asked() {
+    let mut net = Net::new(2, 7);
+    net.grow(0, 700, 1);
+    net.grow(1, 20, 2);
+    net.loss = 100;
+    net.connect(0, 1);
+    net.loss = 0;
+    net.run_until_all_have(&[1], net.chain(0).best().hash, Duration::from_secs(70));
+    assert_eq!(net.offences, []);
+}
+
 #[test]
 fn a_mined_block_reaches_a_line_of_nodes_and_no_node_twice() {
     let mut net = Net::new(5, 3);

@@ -379,7 +379,16 @@ mod tests {
     fn a_foreign_or_cut_file_is_an_error_that_names_it_and_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("chain.redb");
-        for content in [Vec::new(), vec![0; 4096], b"not a database".repeat(1000)] {
+        drop(open(&path).unwrap());
+        let mut scribbled = fs::read(&path).unwrap();
+        scribbled[4096..].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        let contents = [
+            scribbled,
+            Vec::new(),
+            vec![0; 4096],
+            b"not a database".repeat(1000),
+        ];
+        for content in contents {
             fs::write(&path, &content).unwrap();
             let error = open(&path).unwrap_err();
             assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");

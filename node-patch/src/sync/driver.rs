@@ -50,7 +50,7 @@ pub struct SyncHandles {
 }
 
 /// Owns the engine, and the only one that imports.
-pub struct SyncDriver<N> {
+pub struct SyncDriver<N: ?Sized> {
     chain: Arc<Chain>,
     network: Arc<N>,
     engine: SyncEngine,
@@ -59,8 +59,10 @@ pub struct SyncDriver<N> {
     status: watch::Sender<SyncStatus>,
 }
 
-impl<N: ChainNetwork> SyncDriver<N> {
-    /// Starts the driver. Must be called inside a tokio runtime. It ends when `events` is closed.
+impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
+    /// Starts the driver. Must be called inside a multi-threaded tokio runtime.
+    ///
+    /// It ends when `events` is closed, that is, when its last sender is dropped. Everything that was imported is durable by then.
     #[must_use]
     pub fn spawn(
         chain: Arc<Chain>,

@@ -4,19 +4,18 @@
 //! [`SyncEngine::next_wakeup`]. Spurious wake-ups are harmless.
 //!
 //! What keeps it alive: a peer that claims a block that we do not have is asked for it until it delivers, takes the claim back or goes away, at growing intervals; a peer
-//! that says nothing is asked now and then. So nothing hangs on one message. A catch-up's cursor only moves up when blocks are there, and its steps back double until
-//! new ones come, so it ends after some log₂(height) steps and height / 128 requests, whatever the peer answers.
+//! that says nothing is asked now and then. So nothing hangs on one message.
 
-use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
+mod catch_up;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use parity_scale_codec::Encode;
 
+use self::catch_up::{MAX_CATCH_UPS, wanted_at};
 use super::{
     event::{Action, Event, Offence, Source, SyncStatus},
-    message::{
-        self, BlockAnnounce, BlockState, MAX_RESPONSE_BLOCKS, SyncMessage, SyncRequest,
-        SyncResponse, WireBlock,
-    },
+    message::{self, BlockAnnounce, BlockState, SyncMessage, SyncResponse},
     orphans::Orphans,
     peer::{CatchUp, Claim, Peer, Phase, Standing},
     serve,
@@ -26,18 +25,6 @@ use crate::{
     chain::{self, Block, Hash, ImportError, Imported, Invalid, StoreError},
     net::handle::{ChainProtocol, PeerId, SessionId},
 };
-
-/// How long a request may take: a full response takes well under a second on a line of 1 MiB/s and its queue in front of it; after this another peer gets its turn.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Catch-ups at a time. Two, so that one slow or hostile peer cannot hold up the rest for [`REQUEST_TIMEOUT`]; more would fetch the same blocks again.
-const MAX_CATCH_UPS: usize = 2;
-
-/// A peer that has said nothing of its chain for so long is asked what follows our best block: its announcement may have been lost, or it never announces.
-const ASK_SILENT_AFTER: Duration = Duration::from_secs(60);
-
-/// How far below our best block a silent peer is asked from: its tip may be a heavier one at our height, or a little below.
-const OVERLAP: u64 = 8;
 
 /// A node is syncing while it fetches from a peer that claims more blocks ahead than this. Fewer are the normal life of a chain.
 const SYNCING_GAP: u64 = 3;
@@ -176,10 +163,15 @@ impl SyncEngine {
             return Ok(());
         };
         match protocol {
+            ChainProtocol::BlockAnnounces if !peer.announcements.take(now) => {
+                self.punish(session, Offence::Flood);
+            }
             ChainProtocol::BlockAnnounces => match message::decode(data) {
                 Ok(announce) => self.announce(chain, session, announce, now)?,
                 Err(_) => self.punish(session, Offence::Undecodable),
             },
+            // Nothing was asked, or it was given up: late perhaps, so no offence; but not worth decoding.
+            ChainProtocol::Sync if !peer.is_asked() && message::is_response(data) => {}
             ChainProtocol::Sync => match message::decode(data) {
                 Ok(SyncMessage::Request(request)) => {
                     if peer.requests.push(request).is_err() {
@@ -254,101 +246,6 @@ impl SyncEngine {
         Ok(())
     }
 
-    fn blocks(
-        &mut self,
-        chain: &impl ChainView,
-        session: SessionId,
-        blocks: Vec<WireBlock>,
-        now: Duration,
-    ) -> Result<(), StoreError> {
-        let Some(peer) = self.peers.get_mut(&session) else {
-            return Ok(());
-        };
-        // Nothing was asked, or it was given up: not an offence, perhaps only late.
-        let Some(CatchUp {
-            next,
-            step,
-            phase: Phase::Asked { .. },
-        }) = peer.catch_up
-        else {
-            return Ok(());
-        };
-        peer.heard_at = now;
-        let blocks = match unpack(blocks) {
-            Ok(blocks) => blocks,
-            Err(Unpack::OtherChain) => {
-                peer.set_other_chain();
-                return Ok(());
-            }
-            Err(Unpack::Misdescribed) => {
-                peer.fail(now);
-                self.punish(session, Offence::Misdescribed);
-                return Ok(());
-            }
-        };
-        let Some(first) = blocks.first() else {
-            self.nothing_more(session, now);
-            return Ok(());
-        };
-        if u64::from(first.number()) != next {
-            // The cursor must not be led around in circles.
-            peer.fail(now);
-            return Ok(());
-        }
-        if chain.contains(&first.parent_hash())? {
-            peer.catch_up = Some(CatchUp {
-                next,
-                step,
-                phase: Phase::Importing,
-            });
-            self.actions.push(Action::Import {
-                source: Source::CaughtUp(session),
-                blocks,
-            });
-        } else if let Err(invalid) = chain::standalone(chain.params(), first) {
-            peer.fail(now);
-            self.blame(session, invalid);
-        } else if next <= 1 {
-            // A first block of our chain has our genesis as its parent.
-            peer.set_other_chain();
-        } else {
-            // Whatever it announced, it has this one: worth asking again if an answer is lost.
-            if !peer.claim_missing {
-                peer.claim = Some(Claim {
-                    hash: first.hash(),
-                    number: next,
-                });
-                peer.claim_missing = true;
-            }
-            self.ask(
-                session,
-                next.saturating_sub(step).max(1),
-                step.saturating_mul(2),
-                now,
-            );
-        }
-        Ok(())
-    }
-
-    /// The peer has no block at the height that we asked for.
-    fn nothing_more(&mut self, session: SessionId, now: Duration) {
-        let Some(peer) = self.peers.get_mut(&session) else {
-            return;
-        };
-        let walked_past_claim = match (peer.claim, peer.catch_up) {
-            (Some(claim), Some(catch_up)) => catch_up.next > claim.number,
-            _ => true,
-        };
-        if peer.claim_missing && !walked_past_claim {
-            // It claims a block and does not give it.
-            peer.fail(now);
-        } else {
-            // All that it has is here; its tip may have changed meanwhile.
-            peer.catch_up = None;
-            peer.claim_missing = false;
-        }
-    }
-
     fn imported(
         &mut self,
         chain: &impl ChainView,
@@ -404,41 +301,6 @@ impl SyncEngine {
         }
     }
 
-    fn catch_up_further(
-        &mut self,
-        session: SessionId,
-        results: &[(Hash, u64, Result<Imported, ImportError>)],
-        now: Duration,
-    ) {
-        let Some(peer) = self.peers.get_mut(&session) else {
-            return;
-        };
-        let Some(CatchUp {
-            step,
-            phase: Phase::Importing,
-            ..
-        }) = peer.catch_up
-        else {
-            return;
-        };
-        let last = match results.last() {
-            Some((_, number, Ok(_))) => *number,
-            Some((_, _, Err(_))) | None => return peer.fail(now),
-        };
-        let news = results
-            .iter()
-            .any(|(_, _, result)| matches!(result, Ok(Imported::Side | Imported::NewBest { .. })));
-        let step = if news { 1 } else { step };
-        if news {
-            peer.failures = 0;
-        }
-        if peer.claim.is_some_and(|claim| last >= claim.number) && !peer.claim_missing {
-            peer.catch_up = None;
-        } else {
-            self.ask(session, last + 1, step, now);
-        }
-    }
-
     fn announce_best(&mut self, chain: &impl ChainView) -> Result<(), StoreError> {
         let best = chain.best().hash;
         if self.announced.replace(best) == Some(best) {
@@ -484,74 +346,6 @@ impl SyncEngine {
         Ok(())
     }
 
-    fn catch_ups(&self) -> usize {
-        self.peers
-            .values()
-            .filter(|peer| peer.catch_up.is_some())
-            .count()
-    }
-
-    fn start_catch_ups(&mut self, chain: &impl ChainView, now: Duration) -> Result<(), StoreError> {
-        while self.catch_ups() < MAX_CATCH_UPS {
-            // First those that delivered, then those that claim most.
-            let candidate = self
-                .peers
-                .iter()
-                .filter(|(_, peer)| {
-                    peer.catch_up.is_none() && wanted_at(peer).is_some_and(|at| at <= now)
-                })
-                .min_by_key(|(_, peer)| {
-                    (peer.failures, Reverse(peer.claim.map(|claim| claim.number)))
-                });
-            let Some((&session, peer)) = candidate else {
-                break;
-            };
-            let best = u64::from(chain.best().number);
-            let start = match peer.claim.filter(|_| peer.claim_missing) {
-                Some(claim) if chain.contains(&claim.hash)? => {
-                    // It came another way.
-                    self.peers
-                        .entry(session)
-                        .and_modify(|peer| peer.claim_missing = false);
-                    continue;
-                }
-                // Held back, so it is the parent that is missing.
-                Some(claim) if self.orphans.contains(&claim.hash) => claim.number.saturating_sub(1),
-                Some(claim) => claim.number,
-                None => best.saturating_sub(OVERLAP),
-            };
-            let start = start.min(best + 1).max(1);
-            self.peers
-                .entry(session)
-                .and_modify(|peer| peer.heard_at = now);
-            self.ask(session, start, 1, now);
-        }
-        Ok(())
-    }
-
-    fn ask(&mut self, session: SessionId, next: u64, step: u64, now: Duration) {
-        let Some(peer) = self.peers.get_mut(&session) else {
-            return;
-        };
-        peer.catch_up = Some(CatchUp {
-            next,
-            step,
-            phase: Phase::Asked {
-                deadline: now + REQUEST_TIMEOUT,
-            },
-        });
-        let request = SyncRequest::GetBlocks {
-            start_height: next,
-            max_blocks: MAX_RESPONSE_BLOCKS,
-        };
-        let data = SyncMessage::Request(request).encode();
-        self.actions.push(Action::Send {
-            session,
-            protocol: ChainProtocol::Sync,
-            data,
-        });
-    }
-
     fn punish(&mut self, session: SessionId, offence: Offence) {
         self.actions.push(Action::Punish { session, offence });
     }
@@ -574,15 +368,6 @@ impl SyncEngine {
     }
 }
 
-/// When an idle peer is to be asked, if ever.
-fn wanted_at(peer: &Peer) -> Option<Duration> {
-    match peer.standing {
-        Standing::OtherChain => None,
-        Standing::SameChain if peer.claim_missing => Some(peer.retry_at),
-        Standing::SameChain => Some(peer.retry_at.max(peer.heard_at + ASK_SILENT_AFTER)),
-    }
-}
-
 fn check(chain: &impl ChainView, block: &Block, has_body: bool) -> Result<(), Invalid> {
     if has_body {
         chain::standalone(chain.params(), block)?;
@@ -590,35 +375,4 @@ fn check(chain: &impl ChainView, block: &Block, has_body: bool) -> Result<(), In
         chain::header_standalone(chain.params(), block.header())?;
     }
     Ok(())
-}
-
-enum Unpack {
-    /// Something that is no header of ours.
-    OtherChain,
-    Misdescribed,
-}
-
-/// The first run of blocks of which each is the child of the one before it.
-fn unpack(wire: Vec<WireBlock>) -> Result<Vec<Block>, Unpack> {
-    let mut blocks: Vec<Block> = Vec::new();
-    for WireBlock {
-        number,
-        hash,
-        header,
-        body,
-    } in wire.into_iter().take(MAX_RESPONSE_BLOCKS as usize)
-    {
-        let block = Block::from_wire(&header, body).map_err(|_| Unpack::OtherChain)?;
-        if (block.hash(), u64::from(block.number())) != (hash, number) {
-            return Err(Unpack::Misdescribed);
-        }
-        if blocks
-            .last()
-            .is_some_and(|last| last.hash() != block.parent_hash())
-        {
-            break;
-        }
-        blocks.push(block);
-    }
-    Ok(blocks)
 }

@@ -170,6 +170,12 @@ pub fn decode<T: DecodeWithMemTracking>(mut data: &[u8]) -> Result<T, CodecError
     T::decode_with_mem_limit(&mut data, MAX_DECODED_BYTES)
 }
 
+/// Whether a sync message calls itself a response, told from its first byte.
+#[must_use]
+pub fn is_response(data: &[u8]) -> bool {
+    data.first() == Some(&1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

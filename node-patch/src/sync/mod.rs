@@ -3,7 +3,7 @@
 //! | module | about |
 //! | --- | --- |
 //! | `message` | bytes on the wire |
-//! | `engine`, `event` | the rules, without IO: events in, actions out; `peer`, `orphans`, `serve`, `view` are its parts |
+//! | `engine`, `event` | the rules, without IO: events in, actions out; `peer`, `orphans`, `serve`, `rate`, `view` are its parts |
 //! | `driver` | joins engine, chain and network |
 
 mod driver;
@@ -12,6 +12,7 @@ mod event;
 pub mod message;
 mod orphans;
 mod peer;
+mod rate;
 mod serve;
 mod view;
 

@@ -2,11 +2,14 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::serve::Queue;
+use super::{rate::Bucket, serve::Queue};
 use crate::{chain::Hash, net::handle::PeerId};
 
 /// Block hashes remembered as known to a peer. It only spares announcements, so a few are enough.
 const MAX_KNOWN: usize = 64;
+
+/// Announcements per second and session: three times what a chain with the shortest block time has.
+const ANNOUNCEMENTS_PER_SECOND: u32 = 64;
 
 /// First wait after a request that brought nothing; doubled with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
@@ -66,6 +69,7 @@ pub(super) struct Peer {
     /// When it last said something of its chain, or was last asked without having said anything.
     pub(super) heard_at: Duration,
     pub(super) requests: Queue,
+    pub(super) announcements: Bucket,
     known: VecDeque<Hash>,
 }
 
@@ -81,8 +85,15 @@ impl Peer {
             failures: 0,
             heard_at: now,
             requests: Queue::default(),
+            announcements: Bucket::per_second(ANNOUNCEMENTS_PER_SECOND),
             known: VecDeque::new(),
         }
+    }
+
+    /// Whether a request to it is in flight.
+    pub(super) fn is_asked(&self) -> bool {
+        self.catch_up
+            .is_some_and(|catch_up| catch_up.phase != Phase::Importing)
     }
 
     /// Notes that the peer has a block; true if that is news.

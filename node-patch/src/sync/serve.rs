@@ -6,6 +6,7 @@ use parity_scale_codec::Encode;
 
 use super::{
     message::{MAX_RESPONSE_BLOCKS, MAX_RESPONSE_BYTES, SyncRequest, SyncResponse, WireBlock},
+    rate::Bucket,
     view::ChainView,
 };
 use crate::chain::{Block, BlockNumber, Hash, StoreError};
@@ -16,15 +17,19 @@ const ANSWERS_PER_SECOND: u32 = 32;
 /// Requests of one session that may wait. Whoever keeps one of a kind in flight has at most four. Waiting instead of dropping: to an honest peer a dropped request is a timeout of ten seconds.
 const MAX_WAITING: usize = 4;
 
-/// The time that one answer costs.
-const INTERVAL: Duration = Duration::from_millis(1000 / ANSWERS_PER_SECOND as u64);
-
 /// One session's requests that wait for their turn.
-#[derive(Default)]
 pub(super) struct Queue {
     waiting: VecDeque<SyncRequest>,
-    /// When the last granted answer is paid for: a leaky bucket that holds one second.
-    paid_at: Duration,
+    rate: Bucket,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            rate: Bucket::per_second(ANSWERS_PER_SECOND),
+        }
+    }
 }
 
 /// The queue was full: the peer does not wait for answers.
@@ -50,16 +55,15 @@ impl Queue {
 
     /// The next request whose turn has come.
     pub(super) fn pop(&mut self, now: Duration) -> Option<SyncRequest> {
-        if self.next_turn()? > now {
+        if self.waiting.is_empty() || !self.rate.take(now) {
             return None;
         }
-        self.paid_at = self.paid_at.max(now) + INTERVAL;
         self.waiting.pop_front()
     }
 
     /// When the next request's turn is, if one waits.
     pub(super) fn next_turn(&self) -> Option<Duration> {
-        (!self.waiting.is_empty()).then(|| self.paid_at.saturating_sub(Duration::from_secs(1)))
+        (!self.waiting.is_empty()).then(|| self.rate.free_at())
     }
 }
 
@@ -210,7 +214,7 @@ mod tests {
         );
         for _ in 0..10 {
             let turn = queue.next_turn().unwrap();
-            assert!(turn > now && turn <= now + INTERVAL);
+            assert!(turn > now && turn <= now + Duration::from_secs(1) / ANSWERS_PER_SECOND);
             now = turn;
             assert!(queue.pop(now).is_some());
             assert!(queue.push(request()).is_ok());
