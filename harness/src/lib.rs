@@ -1,2 +1,3 @@
 //! Harness.
+pub mod binary;
 pub mod provider;
