@@ -3,7 +3,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`scenario`] | from a file to a plan; pure |
-//! | [`provider`] | where nodes run |
+//! | [`provider`], [`binary`] | where nodes run, and what of |
 //! | [`run`] | the way through a run and every way out |
 //! | `fault`, `poll` | what is done to nodes, what they are asked |
 //! | [`event`] | the stream that all of them write and everything below reads |
@@ -14,6 +14,7 @@
 //! Arrows point one way: `cli → run → {provider, fault, poll} → event`, and `event → history → check → verdict → report`. A pass needs observations; whatever is missing is
 //! never one.
 
+pub mod binary;
 pub mod check;
 pub mod cli;
 pub mod event;

@@ -68,6 +68,17 @@ impl RunDir {
         self.path.join("logs")
     }
 
+    /// For what only lives as long as the run: node states, sockets, binaries. Made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub fn scratch(&self) -> io::Result<PathBuf> {
+        let path = self.path.join("scratch");
+        fs::create_dir_all(&path)?;
+        Ok(path)
+    }
+
     /// For the events.
     pub fn events(&self) -> PathBuf {
         self.path.join("events.jsonl")

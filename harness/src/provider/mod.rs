@@ -6,6 +6,11 @@
 //! The order of calls: `reserve` once, then `start` for every node (in parallel), then any of the others, at last `teardown`, which is also safe after a failure of
 //! anything before it, and idempotent.
 
+pub mod docker;
+mod lines;
+mod options;
+pub mod process;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
@@ -14,7 +19,10 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
+pub use options::ProviderOptions;
 use tokio::sync::mpsc;
+
+use crate::binary::BinaryError;
 
 /// What is run: one per distinct image or binary of a run, resolved before anything starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +151,10 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>>;
 
     /// Executes a node for the first time, with a new state directory. Returns when it was executed, not when it answers.
-    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
+    fn start<'a>(
+        &'a self,
+        node: &'a NodeLaunch,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
 
     /// Ends a node: SIGTERM, SIGKILL after 10 s. Returns its end. Its state, name and address stay reserved.
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
@@ -152,7 +163,10 @@ pub trait Provider: Send + Sync {
     fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
 
     /// Executes a stopped node again: the same container or directory, arguments and environment.
-    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
+    fn start_again<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
 
     /// What the operating system or engine says.
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
@@ -180,7 +194,9 @@ pub enum ProviderError {
         remedy: String,
     },
     /// An image that was asked for and is not there.
-    #[error("no image `{0}` on this engine; build or load it first (`docker images` lists what is there)")]
+    #[error(
+        "no image `{0}` on this engine; build or load it first (`docker images` lists what is there)"
+    )]
     NoImage(String),
     /// The node binary could not be built, read or executed.
     #[error("{0}")]
@@ -199,6 +215,21 @@ pub enum ProviderError {
         /// What came back.
         why: String,
     },
+}
+
+impl ProviderError {
+    pub(crate) fn failed(what: impl Into<String>, why: impl ToString) -> Self {
+        Self::Failed {
+            what: what.into(),
+            why: why.to_string(),
+        }
+    }
+}
+
+impl From<BinaryError> for ProviderError {
+    fn from(error: BinaryError) -> Self {
+        Self::Binary(error.to_string())
+    }
 }
 
 /// The address family and range that a run's nodes live in.

@@ -25,7 +25,7 @@ use crate::{
     provider::{NodeRequest, Provider, ProviderError},
     record::RunDir,
     scenario::Plan,
-    verdict::{RunVerdict, Verdict},
+    verdict::Verdict,
 };
 
 /// A provider promises a teardown that is bounded in time; this is for one that breaks its promise.
@@ -36,7 +36,7 @@ const TEARDOWN: Duration = Duration::from_secs(90);
 pub enum AtEnd {
     /// Everything is removed.
     Remove,
-    /// The nodes stay (`--keep`), if they were all started.
+    /// The nodes stay (`--keep`); the provider was created to leave them at teardown.
     Keep,
 }
 
@@ -189,12 +189,11 @@ impl Run {
         Way::Through
     }
 
+    /// A provider that was told to keep its nodes leaves them at teardown, so that is called either way.
     async fn clean_up(&self, bed: Option<&Testbed>) {
-        let verdict = self.controller.verdict().verdict;
-        if let (AtEnd::Keep, Some(bed), RunVerdict::Pass | RunVerdict::Fail | RunVerdict::Inconclusive) = (self.at_end, bed, verdict) {
-            bed.heal().await;
+        if let (AtEnd::Keep, Some(bed)) = (self.at_end, bed) {
+            let _ = tokio::time::timeout(TEARDOWN, bed.heal()).await;
             self.controller.emit(What::Kept);
-            return;
         }
         self.controller.emit(What::TeardownStarted);
         let teardown = AssertUnwindSafe(self.provider.teardown()).catch_unwind();

@@ -1,0 +1,149 @@
+//! Executes nodes, all from one thread.
+//!
+//! The kernel ties a "die with your parent" to the *thread* that forked. This thread lives as long as the provider, so nodes die when the provider is dropped, when the
+//! harness ends, and when it is killed with SIGKILL: no handler is needed for any of them. What a node forks itself is killed with its process group, which needs a living
+//! harness: a wrapper script's children outlive a SIGKILL of the harness.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+use tokio::sync::oneshot;
+
+use super::execution::{Custody, Execution};
+
+/// How long a binary may be "busy": another thread's child holds the copy's write descriptor between fork and exec.
+const BUSY_LIMIT: Duration = Duration::from_secs(2);
+
+/// One execution to be.
+#[derive(Debug, Clone)]
+pub(super) struct Program {
+    /// What is executed.
+    pub(super) path: PathBuf,
+    /// Its arguments.
+    pub(super) args: Vec<String>,
+    /// Its whole environment: nothing of the harness's own is passed on, neither `PATH` nor `HOME`.
+    pub(super) env: BTreeMap<String, String>,
+    /// Its working directory.
+    pub(super) dir: PathBuf,
+    /// Both output streams are appended here: a file never makes a writer wait.
+    pub(super) log: PathBuf,
+}
+
+type Request = (Program, oneshot::Sender<io::Result<Execution>>);
+
+/// The thread that executes nodes.
+#[derive(Debug)]
+pub(super) struct Spawner {
+    requests: mpsc::SyncSender<Request>,
+}
+
+impl Spawner {
+    /// Starts the thread.
+    pub(super) fn new(boot: SystemTime, custody: Custody) -> io::Result<Self> {
+        let (requests, queue) = mpsc::sync_channel::<Request>(64);
+        let work = move || {
+            for (program, reply) in queue {
+                // If nobody waits any more, the execution is dropped here, and with it the process.
+                let _ = reply.send(execute(&program, boot, custody));
+            }
+        };
+        thread::Builder::new()
+            .name("spawn nodes".to_owned())
+            .spawn(work)?;
+        Ok(Self { requests })
+    }
+
+    /// Executes a program. Returns after a successful `execve`.
+    pub(super) async fn execute(&self, program: Program) -> io::Result<Execution> {
+        let gone = || io::Error::other("the spawning thread is gone");
+        let (reply, answer) = oneshot::channel();
+        self.requests
+            .try_send((program, reply))
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+fn execute(program: &Program, boot: SystemTime, custody: Custody) -> io::Result<Execution> {
+    fs::create_dir_all(&program.dir)?;
+    let mut command = Command::new(&program.path);
+    let (out, err) = log_streams(&program.log)?;
+    command
+        .args(&program.args)
+        .env_clear()
+        .envs(&program.env)
+        .current_dir(&program.dir);
+    // A group of its own: Ctrl-C on the terminal reaches the harness, which decides what its nodes get.
+    command
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(err);
+    if custody == Custody::Harness {
+        die_with_this_thread(&mut command);
+    }
+    let deadline = Instant::now() + BUSY_LIMIT;
+    let child = loop {
+        match command.spawn() {
+            Err(error)
+                if error.kind() == io::ErrorKind::ExecutableFileBusy
+                    && Instant::now() < deadline =>
+            {
+                thread::sleep(Duration::from_millis(5))
+            }
+            other => break other?,
+        }
+    };
+    Execution::watch(child, boot, custody)
+}
+
+/// The log, opened for both streams. A line that a killed node left unfinished is ended, so that the next execution's first line stands alone.
+fn log_streams(path: &Path) -> io::Result<(fs::File, fs::File)> {
+    let mut log = OpenOptions::new()
+        .create(true)
+        .read(true)
+        .append(true)
+        .open(path)?;
+    let mut last = [b'\n'];
+    if log.metadata()?.len() > 0 {
+        log.seek(SeekFrom::End(-1))?;
+        log.read_exact(&mut last)?;
+    }
+    if last != [b'\n'] {
+        log.write_all(b"\n")?;
+    }
+    Ok((log.try_clone()?, log))
+}
+
+fn die_with_this_thread(command: &mut Command) {
+    let harness = getpid();
+    let arrange = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The harness may have died before the line above: nobody would tell us any more.
+        if getppid() == Some(harness) {
+            Ok(())
+        } else {
+            Err(io::Error::from_raw_os_error(
+                rustix::io::Errno::SRCH.raw_os_error(),
+            ))
+        }
+    };
+    #[expect(
+        unsafe_code,
+        reason = "runs between fork and exec; it makes two system calls and allocates nothing, which is all that is allowed there"
+    )]
+    // SAFETY: `prctl` and `getppid` are async-signal-safe, and neither arm of the closure allocates or takes a lock.
+    unsafe {
+        command.pre_exec(arrange);
+    }
+}
