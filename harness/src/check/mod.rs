@@ -84,9 +84,9 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// A node's samples that were asked for since `from` and answered by the deadline.
+    /// A node's samples that were asked for since `from` and answered by now.
     pub fn samples(&self, node: &str, from: Moment) -> &'a [Sample] {
-        self.history.samples(node, from, self.deadline)
+        self.history.samples(node, from, self.now)
     }
 
     /// The deadline has passed.

@@ -13,6 +13,9 @@ use super::{
 /// Longest scenario if nothing is written, from the last node's start.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
+/// Where the text is no TOML, and why.
+pub(super) type SyntaxErrors = Vec<(Range<usize>, String)>;
+
 /// A scenario as written.
 #[derive(Debug, Clone)]
 pub(super) struct ScenarioFile {
@@ -47,8 +50,8 @@ pub(super) struct PhaseFile {
 }
 
 impl ScenarioFile {
-    /// Reads all that can be read. Usable only if `problems` holds no error afterwards.
-    pub(super) fn read(text: &str, problems: &mut Problems) -> Self {
+    /// Reads all that can be read, and what of the text is no TOML. Usable only if both are without errors.
+    pub(super) fn read(text: &str, problems: &mut Problems) -> (Self, SyntaxErrors) {
         let (document, errors) = DeTable::parse_recoverable(text);
         let root = Table::root(&document);
         root.only(&["scenario", "network", "nodes", "phases"], problems);
@@ -60,8 +63,7 @@ impl ScenarioFile {
         let groups = root.tables("nodes", "a node group", problems).iter().map(|table| GroupFile::read(table, problems)).collect();
         let phases = root.tables("phases", "a phase", problems).iter().map(|table| PhaseFile::read(table, problems)).collect();
         let syntax = errors.iter().map(|error| (error.span().unwrap_or(0..0), format!("syntax: {}", error.message()))).collect();
-        problems.after_syntax_errors(syntax);
-        Self { description, timeout, subnet, groups, phases }
+        (Self { description, timeout, subnet, groups, phases }, syntax)
     }
 }
 

@@ -163,11 +163,12 @@ pub fn load(path: &Path, overrides: &Overrides) -> (Option<Plan>, Problems) {
         }
     };
     let mut problems = Problems::new(path.to_owned(), text.clone());
-    let mut file = ScenarioFile::read(&text, &mut problems);
+    let (mut file, syntax) = ScenarioFile::read(&text, &mut problems);
     if let Some(count) = overrides.nodes {
         override_count(&mut file, count, &mut problems);
     }
     let selectors = validate(&file, &mut problems);
+    problems.after_syntax_errors(syntax);
     let plan = (!problems.refused()).then(|| resolve(file, &selectors, path, text, overrides));
     (plan, problems.sorted())
 }
