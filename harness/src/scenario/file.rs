@@ -45,6 +45,8 @@ pub(super) struct GroupFile {
 #[derive(Debug, Clone)]
 pub(super) struct PhaseFile {
     pub(super) name: String,
+    /// Faults are written, even if they could not be read.
+    pub(super) has_faults: bool,
     pub(super) faults: Vec<FaultFile>,
     pub(super) checks: Vec<CheckFile>,
 }
@@ -118,6 +120,7 @@ impl PhaseFile {
         table.require("name", problems);
         Self {
             name: table.text("name", problems).map_or(String::new(), |name| name.value),
+            has_faults: table.has("faults"),
             faults: table.tables("faults", "a fault", problems).iter().filter_map(|table| FaultFile::read(table, problems)).collect(),
             checks: table.tables("checks", "a check", problems).iter().map(|table| CheckFile::read(table, problems)).collect(),
         }

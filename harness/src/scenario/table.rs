@@ -97,8 +97,12 @@ impl<'t, 'i> Table<'t, 'i> {
         };
         match u32::from_str_radix(integer.as_str(), integer.radix()) {
             Ok(number) if number >= least => Some(At { value: number, span: value.span() }),
-            Ok(_) | Err(_) => {
-                problems.error(value.span(), format!("`{key}` must be from {least} to {}, not {integer}", u32::MAX));
+            Ok(number) => {
+                problems.error(value.span(), format!("`{key}` must be at least {least}, not {number}"));
+                None
+            }
+            Err(_) => {
+                problems.error(value.span(), format!("`{key}` must be a number from {least} to {}, not {integer}", u32::MAX));
                 None
             }
         }

@@ -65,10 +65,8 @@ fn names(groups: &[GroupFile], problems: &mut Problems) -> Selectors {
             continue;
         }
         let nodes = node_names(&name.value, count);
-        for taken in nodes.iter().chain([&name.value]) {
-            if selectors.contains_key(taken) {
-                problems.error(name.span.clone(), format!("the name `{taken}` is taken by an earlier group"));
-            }
+        if let Some(taken) = nodes.iter().chain([&name.value]).find(|name| selectors.contains_key(*name)) {
+            problems.error(name.span.clone(), format!("the name `{taken}` is taken by an earlier group"));
         }
         for node in &nodes {
             selectors.insert(node.clone(), vec![node.clone()]);
@@ -127,7 +125,7 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
     }
     let mut fault_before = false;
     for phase in &file.phases {
-        let fault_here = !phase.faults.is_empty();
+        let fault_here = phase.has_faults;
         for fault in &phase.faults {
             selector(fault.nodes.as_ref(), selectors, "fault", problems);
         }
@@ -179,7 +177,7 @@ fn times(check: &CheckFile, file: &ScenarioFile, problems: &mut Problems) {
 fn order(check: &CheckFile, phase: &PhaseFile, fault_before: bool, problems: &mut Problems) {
     let during = check.during.as_ref().filter(|during| during.value == When::DuringFault);
     if let Some(during) = during
-        && phase.faults.is_empty()
+        && !phase.has_faults
     {
         problems.error(during.span.clone(), "`during = \"fault\"` in a phase without a fault");
     }
