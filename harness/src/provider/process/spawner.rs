@@ -20,9 +20,7 @@ use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 use tokio::sync::{mpsc as queue, oneshot};
 
 use super::execution::{Custody, Execution, Group};
-
-/// How long a binary may be "busy": another thread's child holds the copy's write descriptor between fork and exec.
-const BUSY_LIMIT: Duration = Duration::from_secs(2);
+use crate::binary::{BUSY_LIMIT, BUSY_RETRY};
 
 /// Executions that wait for their turn of a millisecond; a caller waits when there are more.
 const QUEUE: usize = 64;
@@ -151,7 +149,7 @@ fn execute(program: &Program, boot: SystemTime, custody: Custody) -> io::Result<
                 if error.kind() == io::ErrorKind::ExecutableFileBusy
                     && Instant::now() < deadline =>
             {
-                thread::sleep(Duration::from_millis(5))
+                thread::sleep(BUSY_RETRY)
             }
             other => break other?,
         }
