@@ -1,6 +1,10 @@
 //! One suite of behaviours, run against every provider. The tests of one provider alone are in `provider/`. A Docker engine that is missing
 //! fails these tests: it does not skip them.
 
+#[path = "provider/only_docker.rs"]
+mod only_docker;
+#[path = "provider/only_process.rs"]
+mod only_process;
 #[path = "provider/support.rs"]
 mod support;
 

@@ -261,10 +261,6 @@ pub(crate) fn source() -> NodeSource {
     NodeSource::Binary(fake(Fake::StaticOurs))
 }
 
-pub(crate) fn profile(slots: &[Slot]) -> Vec<NodeProfile> {
-    slots.iter().map(|slot| slot.profile).collect()
-}
-
 fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
