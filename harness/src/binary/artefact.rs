@@ -63,7 +63,8 @@ pub async fn prepare(
         None => workspace_node(progress).await?,
     };
     let (path, executable) = stage(&original, staging.dir).await?;
-    let identity = identify(&path).await;
+    // The original: a run's directory may be on a file system that executes nothing, which is of no concern to a container.
+    let identity = identify(&original).await;
     let sha256 = sha256(&path)?;
     let profile = staging.profile.unwrap_or(identity.profile);
     Ok(Artefact {

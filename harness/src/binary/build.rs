@@ -57,6 +57,7 @@ async fn build(
 ) -> Result<PathBuf, BinaryError> {
     let mut command = cargo(workspace, target, linkage);
     let (mut child, group) = subprocess::spawn_group(&mut command)
+        .await
         .map_err(|error| failure(format!("cannot run {:?}: {error}", cargo_program())))?;
     let messages = child.stdout.take().expect("stdout is piped");
     let diagnostics = child.stderr.take().expect("stderr is piped");

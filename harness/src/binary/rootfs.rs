@@ -57,6 +57,16 @@ pub async fn rootfs(binary: &Path, executable: &Executable) -> Result<Vec<u8>, B
     archive.finish().await
 }
 
+/// An archive of one empty directory that every user may write to.
+///
+/// # Errors
+/// None in practice: it is packed in memory.
+pub async fn empty_directory(path: &str) -> Result<Vec<u8>, BinaryError> {
+    let mut archive = Archive::new();
+    archive.dir(path, 0o1777).await?;
+    archive.finish().await
+}
+
 fn loaded_later(libraries: &[Library]) -> Vec<Library> {
     let listed: BTreeSet<_> = libraries
         .iter()

@@ -4,7 +4,7 @@
 use std::{
     io,
     process::{ExitStatus, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
@@ -12,6 +12,11 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
 };
+
+/// How long a file may be too busy to be executed. Its writer is long done, but a process that another thread has forked holds the writer's descriptor until its own `execve`.
+pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(2);
+/// How soon it is tried again.
+pub(crate) const BUSY_RETRY: Duration = Duration::from_millis(5);
 
 /// What a bounded run left.
 #[derive(Debug)]
@@ -31,7 +36,8 @@ pub(super) async fn run(mut command: Command, limit: Duration, max: u64) -> io::
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped()),
-    )?;
+    )
+    .await?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let pid = group.0;
@@ -54,8 +60,20 @@ pub(super) async fn run(mut command: Command, limit: Duration, max: u64) -> io::
 }
 
 /// Starts a command as the leader of a new process group. The guard kills the group when dropped before the leader is reaped.
-pub(super) fn spawn_group(command: &mut Command) -> io::Result<(Child, GroupGuard)> {
-    let child = command.process_group(0).kill_on_drop(true).spawn()?;
+pub(super) async fn spawn_group(command: &mut Command) -> io::Result<(Child, GroupGuard)> {
+    command.process_group(0).kill_on_drop(true);
+    let deadline = Instant::now() + BUSY_LIMIT;
+    let child = loop {
+        match command.spawn() {
+            Err(error)
+                if error.kind() == io::ErrorKind::ExecutableFileBusy
+                    && Instant::now() < deadline =>
+            {
+                tokio::time::sleep(BUSY_RETRY).await;
+            }
+            other => break other?,
+        }
+    };
     let pid = child
         .id()
         .and_then(|id| Pid::from_raw(id.cast_signed()))
@@ -107,8 +125,6 @@ async fn read_up_to(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     fn shell(script: &str) -> Command {

@@ -13,6 +13,7 @@ pub mod process;
 
 use std::{
     collections::BTreeMap,
+    fmt,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::SystemTime,
@@ -33,6 +34,16 @@ pub enum NodeSource {
     Binary(PathBuf),
     /// An image that the engine has; its own entrypoint stays.
     Image(String),
+}
+
+impl fmt::Display for NodeSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workspace => formatter.write_str("workspace"),
+            Self::Binary(path) => write!(formatter, "binary {}", path.display()),
+            Self::Image(reference) => write!(formatter, "image {reference}"),
+        }
+    }
 }
 
 /// What of the node contract a node may be given.

@@ -30,13 +30,48 @@ pub(super) enum Custody {
     User,
 }
 
-/// A handle that owns the execution: dropped, it kills the group unless the user keeps it.
-#[derive(Debug)]
-pub(super) struct Execution {
+/// A process group, to signal it and to wait for its end. Any number of these may exist.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
     pid: Pid,
     /// `None` once reaped: from then on the number may be somebody else's.
     child: Arc<Mutex<Option<Child>>>,
     end: watch::Receiver<Option<ExitStatus>>,
+}
+
+impl Group {
+    /// Signals the whole group, if it is still there.
+    pub(super) fn signal(&self, signal: Signal) {
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if child.is_some() {
+            kill_group(self.pid, signal);
+        }
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn ended(&self) -> Option<NodeState> {
+        (*self.end.borrow()).map(exited)
+    }
+
+    /// Waits for the end; `None` when the time is over.
+    pub(super) async fn ends_within(&mut self, limit: Duration) -> Option<NodeState> {
+        let status = tokio::time::timeout(limit, self.end.wait_for(Option::is_some))
+            .await
+            .ok()?
+            .ok()?;
+        (*status).map(exited)
+    }
+
+    /// Its leader's number, for people.
+    pub(super) fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+}
+
+/// The one owner of an execution: dropped, it kills the group unless the user keeps it.
+#[derive(Debug)]
+pub(super) struct Execution {
+    group: Group,
     start_ticks: u64,
     incarnation: Incarnation,
     custody: Custody,
@@ -77,9 +112,7 @@ impl Execution {
             id: format!("process group {number}"),
         };
         Ok(Self {
-            pid,
-            child,
-            end,
+            group: Group { pid, child, end },
             start_ticks,
             incarnation,
             custody,
@@ -91,28 +124,15 @@ impl Execution {
         &self.incarnation
     }
 
-    /// Signals the whole group, if it is still there.
-    pub(super) fn signal(&self, signal: Signal) {
-        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        if child.is_some() {
-            kill_group(self.pid, signal);
-        }
-    }
-
-    /// How it ended, if it has.
-    pub(super) fn ended(&self) -> Option<NodeState> {
-        (*self.end.borrow()).map(exited)
-    }
-
-    /// A view of the end that can be awaited without holding the execution.
-    pub(super) fn end(&self) -> End {
-        End(self.end.clone())
+    /// The process group that it is.
+    pub(super) fn group(&self) -> &Group {
+        &self.group
     }
 
     /// Whether the kernel still runs exactly this execution.
     pub(super) fn is_running(&self) -> bool {
-        self.ended().is_none()
-            && procfs::stat(self.pid)
+        self.group.ended().is_none()
+            && procfs::stat(self.group.pid)
                 .is_some_and(|stat| stat.start_ticks == self.start_ticks && !stat.zombie)
     }
 }
@@ -120,23 +140,8 @@ impl Execution {
 impl Drop for Execution {
     fn drop(&mut self) {
         if self.custody == Custody::Harness {
-            self.signal(Signal::KILL);
+            self.group.signal(Signal::KILL);
         }
-    }
-}
-
-/// The end of an execution, awaited.
-#[derive(Debug, Clone)]
-pub(super) struct End(watch::Receiver<Option<ExitStatus>>);
-
-impl End {
-    /// Waits for the end; `None` when the time is over.
-    pub(super) async fn within(&mut self, limit: Duration) -> Option<NodeState> {
-        let status = tokio::time::timeout(limit, self.0.wait_for(Option::is_some))
-            .await
-            .ok()?
-            .ok()?;
-        (*status).map(exited)
     }
 }
 

@@ -13,7 +13,7 @@ mod state;
 mod tail;
 
 use std::{
-    fs,
+    fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Mutex,
@@ -219,9 +219,6 @@ impl ProcessProvider {
 
     async fn start_first(&self, launch: &NodeLaunch) -> Result<Incarnation, ProviderError> {
         let program = self.nodes.launched(launch)?;
-        fs::create_dir_all(program.dir.join("data")).map_err(|error| {
-            ProviderError::failed(format!("making {}", program.dir.display()), error)
-        })?;
         self.tail.follow(&launch.name, &program.log);
         self.execute(&launch.name, program).await
     }
@@ -237,12 +234,12 @@ impl ProcessProvider {
         signal: Signal,
         patience: Duration,
     ) -> Result<NodeState, ProviderError> {
-        let mut end = self.nodes.signal(name, signal)?;
-        if let Some(state) = end.within(patience).await {
+        let mut group = self.nodes.signal(name, signal)?;
+        if let Some(state) = group.ends_within(patience).await {
             return Ok(state);
         }
         self.nodes.signal(name, Signal::KILL)?;
-        end.within(KILL_LIMIT).await.ok_or_else(|| {
+        group.ends_within(KILL_LIMIT).await.ok_or_else(|| {
             ProviderError::failed(
                 format!("killing {name}"),
                 "the kernel does not report its end",
@@ -251,30 +248,33 @@ impl ProcessProvider {
     }
 
     async fn current_state(&self, name: &str) -> Result<NodeState, ProviderError> {
-        let mut end = match self.nodes.running(name)? {
+        let mut group = match self.nodes.running(name)? {
             Ok(incarnation) => return Ok(NodeState::Running(incarnation)),
-            Err(end) => end,
+            Err(group) => group,
         };
         // It has ended, or is about to be reaped.
-        end.within(KILL_LIMIT).await.ok_or_else(|| {
+        group.ends_within(KILL_LIMIT).await.ok_or_else(|| {
             ProviderError::failed(format!("looking at {name}"), "neither running nor ended")
         })
     }
 
     async fn remove_everything(&self) -> Result<(), ProviderError> {
-        let executions = if self.options.keep {
-            Vec::new()
-        } else {
-            self.nodes.close()
-        };
-        let ends = executions.iter().map(|(name, execution)| async move {
-            execution.signal(Signal::KILL);
-            let ended = execution.end().within(KILL_LIMIT).await;
-            ended
-                .is_none()
-                .then(|| format!("process {} ({name})", execution.incarnation().pid))
-        });
-        let mut left: Vec<String> = join_all(ends).await.into_iter().flatten().collect();
+        let mut left = Vec::new();
+        if !self.options.keep {
+            self.nodes.close();
+            let spawner = self.spawner.clone();
+            let groups = tokio::task::spawn_blocking(move || spawner.close()).await;
+            let groups = groups
+                .map_err(io::Error::other)
+                .flatten()
+                .map_err(|error| ProviderError::failed("cleaning up", error))?;
+            let ends = groups.into_iter().map(|mut group| async move {
+                group.signal(Signal::KILL);
+                let ended = group.ends_within(KILL_LIMIT).await;
+                ended.is_none().then(|| format!("process {}", group.pid()))
+            });
+            left.extend(join_all(ends).await.into_iter().flatten());
+        }
         // An untaken receiver would make the reader wait for nobody.
         drop(
             self.lines
@@ -394,16 +394,11 @@ impl Drop for ProcessProvider {
         if self.options.keep {
             return;
         }
-        let executions = self.nodes.close();
-        executions
-            .iter()
-            .for_each(|(_, execution)| execution.signal(Signal::KILL));
+        self.nodes.close();
+        let groups = self.spawner.close().unwrap_or_default();
+        groups.iter().for_each(|group| group.signal(Signal::KILL));
         let deadline = Instant::now() + KILL_LIMIT;
-        while executions
-            .iter()
-            .any(|(_, execution)| execution.ended().is_none())
-            && Instant::now() < deadline
-        {
+        while groups.iter().any(|group| group.ended().is_none()) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }
         self.remove_directories();

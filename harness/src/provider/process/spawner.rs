@@ -17,12 +17,13 @@ use std::{
 };
 
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc as queue, oneshot};
 
-use super::execution::{Custody, Execution};
+use super::execution::{Custody, Execution, Group};
+use crate::binary::{BUSY_LIMIT, BUSY_RETRY};
 
-/// How long a binary may be "busy": another thread's child holds the copy's write descriptor between fork and exec.
-const BUSY_LIMIT: Duration = Duration::from_secs(2);
+/// Executions that wait for their turn of a millisecond; a caller waits when there are more.
+const QUEUE: usize = 64;
 
 /// One execution to be.
 #[derive(Debug, Clone)]
@@ -35,47 +36,96 @@ pub(super) struct Program {
     pub(super) env: BTreeMap<String, String>,
     /// Its working directory.
     pub(super) dir: PathBuf,
+    /// Its state directory, made here if it is not there: nothing is made once the spawner is closed.
+    pub(super) data: PathBuf,
     /// Both output streams are appended here: a file never makes a writer wait.
     pub(super) log: PathBuf,
 }
 
-type Request = (Program, oneshot::Sender<io::Result<Execution>>);
+enum Request {
+    Execute(Program, oneshot::Sender<io::Result<Execution>>),
+    Close(mpsc::SyncSender<Vec<Group>>),
+}
 
 /// The thread that executes nodes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Spawner {
-    requests: mpsc::SyncSender<Request>,
+    requests: queue::Sender<Request>,
 }
 
 impl Spawner {
     /// Starts the thread.
     pub(super) fn new(boot: SystemTime, custody: Custody) -> io::Result<Self> {
-        let (requests, queue) = mpsc::sync_channel::<Request>(64);
-        let work = move || {
-            for (program, reply) in queue {
-                // If nobody waits any more, the execution is dropped here, and with it the process.
-                let _ = reply.send(execute(&program, boot, custody));
-            }
-        };
+        let (requests, queue) = queue::channel(QUEUE);
         thread::Builder::new()
             .name("spawn nodes".to_owned())
-            .spawn(work)?;
+            .spawn(move || serve(queue, boot, custody))?;
         Ok(Self { requests })
     }
 
-    /// Executes a program. Returns after a successful `execve`.
+    /// Executes a program. Returns after a successful `execve`. If the caller goes away meanwhile, the process is killed as soon as it is there.
     pub(super) async fn execute(&self, program: Program) -> io::Result<Execution> {
-        let gone = || io::Error::other("the spawning thread is gone");
         let (reply, answer) = oneshot::channel();
         self.requests
-            .try_send((program, reply))
+            .send(Request::Execute(program, reply))
+            .await
             .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Executes nothing more, and names every process group that is still there. Waits for an execution that is under way. Blocks, for milliseconds; also
+    /// where a runtime forbids its own way of blocking (a destructor).
+    pub(super) fn close(&self) -> io::Result<Vec<Group>> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        let deadline = Instant::now() + BUSY_LIMIT;
+        let mut request = Request::Close(reply);
+        while let Err(refused) = self.requests.try_send(request) {
+            if Instant::now() >= deadline {
+                return Err(gone());
+            }
+            request = refused.into_inner();
+            thread::sleep(Duration::from_millis(1));
+        }
+        answer.recv_timeout(2 * BUSY_LIMIT).map_err(|_| gone())
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the spawning thread is gone")
+}
+
+fn serve(mut queue: queue::Receiver<Request>, boot: SystemTime, custody: Custody) {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut closed = false;
+    while let Some(request) = queue.blocking_recv() {
+        match request {
+            Request::Execute(program, reply) => {
+                let outcome = if closed {
+                    Err(io::Error::other("the run was torn down"))
+                } else {
+                    execute(&program, boot, custody)
+                };
+                groups.retain(|group| group.ended().is_none());
+                groups.extend(
+                    outcome
+                        .as_ref()
+                        .ok()
+                        .map(|execution| execution.group().clone()),
+                );
+                // If nobody waits any more, the execution is dropped here, and with it the process.
+                let _ = reply.send(outcome);
+            }
+            Request::Close(reply) => {
+                closed = true;
+                groups.retain(|group| group.ended().is_none());
+                let _ = reply.send(groups.clone());
+            }
+        }
     }
 }
 
 fn execute(program: &Program, boot: SystemTime, custody: Custody) -> io::Result<Execution> {
-    fs::create_dir_all(&program.dir)?;
+    fs::create_dir_all(&program.data)?;
     let mut command = Command::new(&program.path);
     let (out, err) = log_streams(&program.log)?;
     command
@@ -99,7 +149,7 @@ fn execute(program: &Program, boot: SystemTime, custody: Custody) -> io::Result<
                 if error.kind() == io::ErrorKind::ExecutableFileBusy
                     && Instant::now() < deadline =>
             {
-                thread::sleep(Duration::from_millis(5))
+                thread::sleep(BUSY_RETRY)
             }
             other => break other?,
         }

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{Execution, Program, execution::End, ports::PortClaim};
+use super::{Execution, Program, execution::Group, ports::PortClaim};
 use crate::{
     binary::Artefact,
     provider::{Incarnation, NodeLaunch, NodeSource, ProviderError, Slot},
@@ -49,6 +49,7 @@ impl Node {
             args: launch.args.clone(),
             env: launch.env.clone(),
             dir: self.dir.clone(),
+            data: self.slot.base_path.clone(),
             log: self.dir.join("node.log"),
         }
     }
@@ -56,7 +57,7 @@ impl Node {
     fn is_up(&self) -> bool {
         self.execution
             .as_ref()
-            .is_some_and(|execution| execution.ended().is_none())
+            .is_some_and(|execution| execution.group().ended().is_none())
     }
 }
 
@@ -96,7 +97,14 @@ impl Nodes {
 
     pub(super) fn add(&self, node: Node) -> Result<(), ProviderError> {
         let name = node.slot.name.clone();
-        match self.lock().nodes.insert(name.clone(), node) {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err(ProviderError::failed(
+                format!("reserving {name}"),
+                "the run was torn down",
+            ));
+        }
+        match inner.nodes.insert(name.clone(), node) {
             None => Ok(()),
             Some(_) => Err(ProviderError::failed(
                 format!("reserving {name}"),
@@ -108,14 +116,7 @@ impl Nodes {
     pub(super) fn remember_sources(&self, prepared: &[(NodeSource, Artefact)]) {
         self.lock().sources = prepared
             .iter()
-            .map(|(source, artefact)| {
-                let kind = match source {
-                    NodeSource::Workspace => "workspace".to_owned(),
-                    NodeSource::Binary(path) => format!("binary {}", path.display()),
-                    NodeSource::Image(image) => format!("image {image}"),
-                };
-                artefact.facts(&kind)
-            })
+            .map(|(source, artefact)| artefact.facts(&source.to_string()))
             .collect();
     }
 
@@ -166,18 +167,18 @@ impl Nodes {
     }
 
     /// Signals a node and says how to wait for its end.
-    pub(super) fn signal(&self, name: &str, signal: Signal) -> Result<End, ProviderError> {
+    pub(super) fn signal(&self, name: &str, signal: Signal) -> Result<Group, ProviderError> {
         self.with(name, |node| {
             let execution = node.execution.as_ref().ok_or_else(|| {
                 ProviderError::failed(format!("ending {name}"), "it was never started")
             })?;
-            execution.signal(signal);
-            Ok(execution.end())
+            execution.group().signal(signal);
+            Ok(execution.group().clone())
         })
     }
 
     /// The incarnation that the kernel runs now, or the end to wait for.
-    pub(super) fn running(&self, name: &str) -> Result<Result<Incarnation, End>, ProviderError> {
+    pub(super) fn running(&self, name: &str) -> Result<Result<Incarnation, Group>, ProviderError> {
         self.with(name, |node| {
             let execution = node.execution.as_ref().ok_or_else(|| {
                 ProviderError::failed(format!("looking at {name}"), "it was never started")
@@ -185,7 +186,7 @@ impl Nodes {
             Ok(if execution.is_running() {
                 Ok(execution.incarnation().clone())
             } else {
-                Err(execution.end())
+                Err(execution.group().clone())
             })
         })
     }
@@ -206,13 +207,13 @@ impl Nodes {
             .collect()
     }
 
-    /// Refuses everything from now on, gives up the ports, and hands out what has to be killed.
-    pub(super) fn close(&self) -> Vec<(String, Execution)> {
-        let mut inner = self.lock();
-        inner.closed = true;
-        std::mem::take(&mut inner.nodes)
-            .into_iter()
-            .filter_map(|(name, node)| node.execution.map(|execution| (name, execution)))
-            .collect()
+    /// Refuses everything from now on, gives up the executions (which kills them unless they are kept) and the ports.
+    pub(super) fn close(&self) {
+        let nodes = {
+            let mut inner = self.lock();
+            inner.closed = true;
+            std::mem::take(&mut inner.nodes)
+        };
+        drop(nodes);
     }
 }
