@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
 pub(crate) mod fake;
+pub(crate) mod noop;
 
 use std::{fs, path::Path, sync::Arc};
 
