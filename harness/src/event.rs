@@ -12,16 +12,15 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    exit::Signal,
-    provider::Incarnation,
-};
+use crate::{exit::Signal, provider::Incarnation};
 
 /// Version of the event and verdict formats. Grows when a reader of the old one would misunderstand the new one.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// Milliseconds since the run began, on a clock that never steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Moment(pub u64);
 
@@ -36,7 +35,10 @@ impl Add<Duration> for Moment {
     type Output = Moment;
 
     fn add(self, duration: Duration) -> Moment {
-        Moment(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+        Moment(
+            self.0
+                .saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
+        )
     }
 }
 
@@ -44,7 +46,10 @@ impl Sub<Duration> for Moment {
     type Output = Moment;
 
     fn sub(self, duration: Duration) -> Moment {
-        Moment(self.0.saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+        Moment(
+            self.0
+                .saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
+        )
     }
 }
 
@@ -237,7 +242,10 @@ pub enum What {
 impl What {
     /// A signal that asked us to stop.
     pub fn interrupted(signal: Signal) -> Self {
-        Self::Interrupted { signal: signal.name().to_owned(), number: signal.number() }
+        Self::Interrupted {
+            signal: signal.name().to_owned(),
+            number: signal.number(),
+        }
     }
 }
 

@@ -23,10 +23,7 @@ pub(crate) enum FaultError {
     /// The provider failed.
     Environment(ProviderError),
     /// The node did not do what it must after a fault; that is its failure, not ours.
-    Broken {
-        node: String,
-        reason: String,
-    },
+    Broken { node: String, reason: String },
 }
 
 impl From<ProviderError> for FaultError {

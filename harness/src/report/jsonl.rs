@@ -23,7 +23,9 @@ impl Jsonl {
     ///
     /// If it is there already or cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: BufWriter::new(File::create_new(path)?) })
+        Ok(Self {
+            file: BufWriter::new(File::create_new(path)?),
+        })
     }
 }
 
@@ -32,9 +34,9 @@ impl Sink for Jsonl {
         serde_json::to_writer(&mut self.file, event)?;
         self.file.write_all(b"\n")?;
         // Samples come by the dozen a second; whatever else happens should be on disk even if we are killed right after.
-        match event.what {
-            What::Sample(_) | What::State { .. } => Ok(()),
-            _ => self.file.flush(),
+        if matches!(event.what, What::Sample(_) | What::State { .. }) {
+            return Ok(());
         }
+        self.file.flush()
     }
 }
