@@ -1,6 +1,8 @@
 //! One suite of behaviours, run against every provider. The tests of one provider alone are in `provider/`. A Docker engine that is missing
 //! fails these tests: it does not skip them.
 
+#![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
+
 #[path = "provider/only_docker.rs"]
 mod only_docker;
 #[path = "provider/only_process.rs"]

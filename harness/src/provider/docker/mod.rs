@@ -163,41 +163,43 @@ impl DockerProvider {
                 .map(|(_, image)| image.facts.clone())
                 .collect(),
         );
-        let (engine, run, reach) = (self.engine.clone(), self.options.run_id.clone(), self.reach);
-        let network = self
-            .change(async move {
-                network::create(
-                    &engine,
-                    Wish {
-                        run: &run,
-                        subnet: wished,
-                        reach,
-                    },
-                )
-                .await
-            })
-            .await?;
+        let (engine, run, reach, count) = (
+            self.engine.clone(),
+            self.options.run_id.clone(),
+            self.reach,
+            requests.len(),
+        );
+        let wish = async move {
+            network::create(
+                &engine,
+                Wish {
+                    run: &run,
+                    nodes: count,
+                    subnet: wished,
+                    reach,
+                },
+            )
+            .await
+        };
+        let network = self.change(wish).await?;
         if network.reach == Reach::Published {
             progress("this host has no route to containers: RPC goes through published loopback ports, and the nodes' network has a way out".to_owned());
         }
         self.nodes.has_network(network.clone());
-        let slots = requests.iter().enumerate().map(|(index, request)| {
-            let full = || {
-                ProviderError::Subnet(format!(
-                    "{} has no room for {} nodes",
-                    network.subnet,
-                    requests.len()
-                ))
-            };
-            let address = network.subnet.node(index).ok_or_else(full)?;
+        let mut slots = Vec::new();
+        for (index, request) in requests.iter().enumerate() {
+            let address = network
+                .subnet
+                .node(index)
+                .expect("the network was made for this many nodes");
             let (_, image) = images
                 .iter()
                 .find(|(source, _)| *source == request.source)
                 .expect("every source was resolved above");
             self.nodes.add(&request.name, image.clone(), address)?;
-            Ok(slot(&request.name, address, image))
-        });
-        slots.collect()
+            slots.push(slot(&request.name, address, image));
+        }
+        Ok(slots)
     }
 
     async fn images(
@@ -214,6 +216,8 @@ impl DockerProvider {
                 images.push((source.clone(), self.image(source, &dir, progress).await?));
             }
         }
+        // What is packed is not needed any more.
+        self.remove_directory()?;
         Ok(images)
     }
 
