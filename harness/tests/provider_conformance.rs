@@ -229,8 +229,8 @@ async fn a_slow_reader_slows_nobody(kind: Kind) {
     let began = Instant::now();
     bed.provider.teardown().await.unwrap();
     assert!(
-        began.elapsed() < Duration::from_secs(10),
-        "a reader that does not read holds teardown up for 2 s at most"
+        began.elapsed() < Duration::from_secs(15),
+        "a reader that does not read holds teardown up for 5 s at most"
     );
     bed.finish().await;
 }

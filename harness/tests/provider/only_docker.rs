@@ -354,9 +354,14 @@ async fn a_kept_run_stays_and_says_how_to_remove_it() {
         keep: true,
     };
     let label = format!("org.hegemon.testbed.run={}", options.run_id);
-    let bed = Bed::with(Kind::Docker, |given| *given = options.clone()).await;
+    let mut bed = Bed::with(Kind::Docker, |given| *given = options.clone()).await;
     bed.one(&[]).await;
+    bed.wait_for_line("start 1").await;
     bed.provider.teardown().await.unwrap();
+    assert!(
+        bed.log_is_closed().await,
+        "a reader that waits for the end is not left waiting"
+    );
     drop(bed.provider);
     assert_eq!(
         docker_cli(&["ps", "-q", "--filter", &format!("label={label}")])

@@ -194,6 +194,15 @@ impl Bed {
         assert!(found.await.is_ok(), "`{text}` is not in {:?}", self.texts());
     }
 
+    /// Whether the log comes to its end.
+    pub(crate) async fn log_is_closed(&mut self) -> bool {
+        tokio::time::timeout(PATIENCE, async {
+            while self.lines.recv().await.is_some() {}
+        })
+        .await
+        .is_ok()
+    }
+
     pub(crate) fn texts(&self) -> Vec<&str> {
         self.seen.iter().map(|line| line.text.as_str()).collect()
     }
