@@ -1,6 +1,8 @@
 //! One suite of behaviours, run against every provider. The tests of one provider alone are in `provider/`. A Docker engine that is missing
 //! fails these tests: it does not skip them.
 
+#![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
+
 #[path = "provider/only_docker.rs"]
 mod only_docker;
 #[path = "provider/only_process.rs"]
@@ -227,8 +229,8 @@ async fn a_slow_reader_slows_nobody(kind: Kind) {
     let began = Instant::now();
     bed.provider.teardown().await.unwrap();
     assert!(
-        began.elapsed() < Duration::from_secs(10),
-        "a reader that does not read holds teardown up for 2 s at most"
+        began.elapsed() < Duration::from_secs(15),
+        "a reader that does not read holds teardown up for 5 s at most"
     );
     bed.finish().await;
 }

@@ -13,8 +13,7 @@ use std::{
 };
 
 use harness::provider::{
-    LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource, Provider, ProviderError,
-    ProviderOptions, Slot,
+    LogLine, NodeLaunch, NodeRequest, NodeSource, Provider, ProviderError, ProviderOptions, Slot,
     docker::{DockerProvider, Reach},
     process::ProcessProvider,
 };
@@ -86,7 +85,6 @@ pub(crate) fn fake(which: Fake) -> PathBuf {
 
 /// A provider with its run's directory. Asserts at the end that nothing is left; a test that panics is cleaned up by the provider's own `Drop`.
 pub(crate) struct Bed {
-    pub(crate) kind: Kind,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) run: String,
     pub(crate) scratch: tempfile::TempDir,
@@ -119,7 +117,6 @@ impl Bed {
         let lines = provider.logs().expect("logs are there once");
         assert!(provider.logs().is_none(), "and only once");
         Self {
-            kind,
             provider,
             run,
             scratch,
@@ -195,6 +192,15 @@ impl Bed {
             }
         });
         assert!(found.await.is_ok(), "`{text}` is not in {:?}", self.texts());
+    }
+
+    /// Whether the log comes to its end.
+    pub(crate) async fn log_is_closed(&mut self) -> bool {
+        tokio::time::timeout(PATIENCE, async {
+            while self.lines.recv().await.is_some() {}
+        })
+        .await
+        .is_ok()
     }
 
     pub(crate) fn texts(&self) -> Vec<&str> {

@@ -228,14 +228,12 @@ fn exit_of(state: &ContainerState) -> NodeState {
 
 /// The runtime's refusal to execute is the binary's fault, not the engine's.
 fn start_failure(name: &str, error: EngineError) -> ProviderError {
-    match &error {
-        EngineError::DockerResponseServerError { message, .. }
-            if message.contains("runtime create failed") || message.contains("exec") =>
-        {
-            ProviderError::Binary(format!("the node of {name} cannot be executed: {message}"))
-        }
-        _ => failed(format!("starting {name}"))(error),
+    if let EngineError::DockerResponseServerError { message, .. } = &error
+        && message.contains("OCI runtime")
+    {
+        return ProviderError::Binary(format!("the node of {name} cannot be executed: {message}"));
     }
+    failed(format!("starting {name}"))(error)
 }
 
 fn body(recipe: &Recipe) -> ContainerCreateBody {

@@ -42,16 +42,16 @@ pub(super) struct Engine {
 
 /// The engine that this user's other tools would use.
 pub(super) async fn find() -> Result<Docker, ProviderError> {
-    docker_client_instance().await.map_err(|error| match error {
-        ClientError::Init(error) => unavailable(&error),
-        other => ProviderError::Unavailable {
-            what: format!("no Docker engine: {other}"),
-            remedy: REMEDY_START.to_owned(),
-        },
+    docker_client_instance().await.map_err(|error| {
+        if let ClientError::Init(error) = error {
+            unavailable(&error)
+        } else {
+            refusal(format!("no Docker engine: {error}"), REMEDY_START)
+        }
     })
 }
 
-/// Talks to the engine for the first time.
+/// Talks to the engine for the first time. (bollard 0.21 names no version in its requests, so the engine answers in its own newest; the limits below are what we know.)
 pub(super) async fn probe(docker: Docker) -> Result<Engine, ProviderError> {
     let conversation = async {
         let docker = docker.negotiate_version().await?;
@@ -61,13 +61,13 @@ pub(super) async fn probe(docker: Docker) -> Result<Engine, ProviderError> {
     match tokio::time::timeout(ANSWER_LIMIT, conversation).await {
         Ok(Ok((docker, version, info))) => accept(docker, &version, &info),
         Ok(Err(error)) => Err(unavailable(&error)),
-        Err(_) => Err(ProviderError::Unavailable {
-            what: format!(
+        Err(_) => Err(refusal(
+            format!(
                 "the Docker engine does not answer within {} s",
                 ANSWER_LIMIT.as_secs()
             ),
-            remedy: "restart it, or use --provider process".to_owned(),
-        }),
+            "restart it, or use --provider process",
+        )),
     }
 }
 
@@ -76,12 +76,7 @@ fn accept(
     version: &SystemVersion,
     info: &SystemInfo,
 ) -> Result<Engine, ProviderError> {
-    let refuse = |what: String, remedy: &str| {
-        Err(ProviderError::Unavailable {
-            what,
-            remedy: remedy.to_owned(),
-        })
-    };
+    let refuse = |what, remedy| Err(refusal(what, remedy));
     let spoken = docker.client_version();
     let api = version.api_version.clone().unwrap_or_default();
     if parse_api(&api).is_none_or(|api| api < OLDEST_API) {
@@ -112,7 +107,7 @@ fn accept(
     let system = info.operating_system.clone().unwrap_or_default();
     let facts = serde_json::json!({
         "version": version.version,
-        "api": { "engine": api, "spoken": spoken.to_string() },
+        "api": { "newest": api, "oldest": oldest },
         "operating_system": system,
         "kernel": info.kernel_version,
         "architecture": info.architecture,
@@ -141,33 +136,39 @@ fn parse_api(text: &str) -> Option<(u32, u32)> {
 
 /// Why there is no engine, in a person's words.
 fn unavailable(error: &EngineError) -> ProviderError {
-    let (what, remedy) = match error {
-        EngineError::SocketNotFoundError(path) => (
+    if let EngineError::SocketNotFoundError(path) = error {
+        return refusal(
             format!("no Docker engine: there is no socket at {path}"),
             REMEDY_START,
-        ),
-        EngineError::DockerResponseServerError {
-            status_code: 400,
-            message,
-        } => (
+        );
+    }
+    if let EngineError::DockerResponseServerError {
+        status_code: 400,
+        message,
+    } = error
+    {
+        return refusal(
             format!("the Docker engine and this harness share no API version: {message}"),
             REMEDY_VERSION,
+        );
+    }
+    match io_cause(error).map(io::Error::kind) {
+        Some(io::ErrorKind::PermissionDenied) => refusal(
+            "the Docker engine's socket is not open to this user".to_owned(),
+            REMEDY_PERMISSION,
         ),
-        other => match io_cause(other).map(io::Error::kind) {
-            Some(io::ErrorKind::PermissionDenied) => (
-                "the Docker engine's socket is not open to this user".to_owned(),
-                REMEDY_PERMISSION,
-            ),
-            Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => (
-                "no Docker engine: nobody listens on its socket".to_owned(),
-                REMEDY_START,
-            ),
-            Some(_) | None => (
-                format!("the Docker engine cannot be used: {}", whole(other)),
-                REMEDY_START,
-            ),
-        },
-    };
+        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => refusal(
+            "no Docker engine: nobody listens on its socket".to_owned(),
+            REMEDY_START,
+        ),
+        Some(_) | None => refusal(
+            format!("the Docker engine cannot be used: {}", whole(error)),
+            REMEDY_START,
+        ),
+    }
+}
+
+fn refusal(what: String, remedy: &str) -> ProviderError {
     ProviderError::Unavailable {
         what,
         remedy: remedy.to_owned(),

@@ -72,6 +72,7 @@ impl Pump {
                         return;
                     }
                 }
+                Pass::Broken if self.closing.is_cancelled() => return,
                 Pass::Broken => tokio::time::sleep(RETRY_EVERY).await,
             }
         }

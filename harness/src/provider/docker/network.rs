@@ -44,6 +44,8 @@ pub(super) struct Network {
 pub(super) struct Wish<'a> {
     /// The run.
     pub(super) run: &'a str,
+    /// How many nodes it is for.
+    pub(super) nodes: usize,
     /// The scenario's own subnet, if it has one.
     pub(super) subnet: Option<Ipv4Subnet>,
     /// `None`: found out.
@@ -55,6 +57,15 @@ pub(super) struct Wish<'a> {
 /// # Errors
 /// The wished subnet is taken (by whom), none is free, or the engine fails.
 pub(super) async fn create(engine: &Engine, wish: Wish<'_>) -> Result<Network, ProviderError> {
+    if let Some(subnet) = wish
+        .subnet
+        .filter(|subnet| !subnet.has_room_for(wish.nodes))
+    {
+        return Err(ProviderError::Subnet(format!(
+            "the subnet {subnet} has no room for {} nodes",
+            wish.nodes
+        )));
+    }
     match wish.reach {
         Some(reach) => create_with(engine, wish, reach).await,
         None if engine.is_desktop => create_with(engine, wish, Reach::Published).await,
@@ -89,8 +100,8 @@ async fn create_with(
                 Some(owner) => return Err(ProviderError::Subnet(format!("the subnet {subnet} is taken: {} has {}", owner.by, owner.subnet))),
             },
             None => subnet::candidates(start)
-                .find(|candidate| subnet::taken_by(*candidate, &taken).is_none())
-                .ok_or_else(|| ProviderError::Subnet("no /24 of 198.18.0.0/15 is free of the engine's networks and the host's routes".to_owned()))?,
+                .find(|candidate| candidate.has_room_for(wish.nodes) && subnet::taken_by(*candidate, &taken).is_none())
+                .ok_or_else(|| ProviderError::Subnet("no /24 of 198.18.0.0/15 is both free of the engine's networks and the host's routes and large enough".to_owned()))?,
         };
         let network = Network {
             name: format!("hegemon-{}", wish.run),

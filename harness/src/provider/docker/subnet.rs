@@ -45,6 +45,11 @@ impl Ipv4Subnet {
         (host < self.size() - 1).then(|| self.address(host))
     }
 
+    /// Whether so many nodes can have addresses.
+    pub fn has_room_for(self, nodes: usize) -> bool {
+        nodes == 0 || self.node(nodes - 1).is_some()
+    }
+
     /// Whether the networks share an address.
     pub fn overlaps(self, other: Self) -> bool {
         let mask = mask(self.prefix.min(other.prefix));

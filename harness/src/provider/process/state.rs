@@ -9,7 +9,11 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{Execution, Program, execution::Group, ports::PortClaim};
+use super::{
+    execution::{Execution, Group},
+    ports::PortClaim,
+    spawner::Program,
+};
 use crate::{
     binary::Artefact,
     provider::{Incarnation, NodeLaunch, NodeSource, ProviderError, Slot},
