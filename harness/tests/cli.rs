@@ -1,5 +1,7 @@
 //! The command line as a user meets it: the real binary, its words and its exit codes. Nothing here starts a node.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

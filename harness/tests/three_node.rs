@@ -2,6 +2,8 @@
 //!
 //! These tests build this workspace's node in release mode. One that cannot run fails; none is skipped.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::{

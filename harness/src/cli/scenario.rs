@@ -145,6 +145,7 @@ async fn run_one(
         profile: args.profile(),
         keep: args.keep,
     };
+    let nodes: Vec<String> = plan.nodes.iter().map(|node| node.name.clone()).collect();
     let chosen = choose(args.provider, &plan, options).await;
     let verdict = match &chosen {
         Ok(chosen) => {
@@ -180,7 +181,7 @@ async fn run_one(
         .to_string(),
     );
     match (args.keep, &chosen) {
-        (true, Ok(chosen)) => say_kept(chosen),
+        (true, Ok(chosen)) => say_kept(chosen, &nodes).await,
         (true | false, Ok(_) | Err(_)) => {
             drop(chosen);
             fs::remove_dir_all(dir.scratch()?)
@@ -212,11 +213,17 @@ fn no_provider(
     Ok(verdict)
 }
 
-fn say_kept(chosen: &Chosen) {
-    output::result(&format!(
-        "\nkept: the nodes still run (their RPC addresses are above); remove them with\n  {}",
-        chosen.keep_hint()
-    ));
+async fn say_kept(chosen: &Chosen, nodes: &[String]) {
+    let provider = chosen.provider();
+    let mut lines = vec!["\nkept: these nodes still run".to_owned()];
+    for node in nodes {
+        match provider.rpc(node).await {
+            Ok(address) => lines.push(format!("  {node}  http://{address}")),
+            Err(_) => lines.push(format!("  {node}  is not running")),
+        }
+    }
+    lines.push(format!("remove them with\n  {}", chosen.keep_hint()));
+    output::result(&lines.join("\n"));
 }
 
 fn detail(args: &ScenarioArgs) -> Detail {

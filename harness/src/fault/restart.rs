@@ -16,7 +16,7 @@ use crate::{
     verdict::ending,
 };
 
-/// For the proof that nodes are down: two questions of up to 2 s each, and some.
+/// For the proof that nodes are down: two questions of up to 1 s each, and some.
 const PROVE_DOWN: Duration = Duration::from_secs(6);
 
 /// For a node to serve RPC again. A node that replays a long chain may need a while; a silent one fails.

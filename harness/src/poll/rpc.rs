@@ -15,6 +15,9 @@ use crate::event::{Miss, Reading};
 /// How long a node may take to answer: what takes longer is no longer fresh.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a node that should be down is given to prove the opposite.
+const STOPPED_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A header or a list of peers is far smaller; a node that sends more must not fill our memory.
 const LARGEST_ANSWER: u32 = 1024 * 1024;
 
@@ -25,17 +28,32 @@ const LONGEST_QUOTE: usize = 120;
 #[derive(Debug, Clone)]
 pub(crate) struct Rpc {
     client: HttpClient,
+    address: SocketAddr,
+    timeout: Duration,
 }
 
 impl Rpc {
     /// Connects to nothing yet.
     pub(crate) fn new(address: SocketAddr) -> Self {
+        Self::with_timeout(address, REQUEST_TIMEOUT)
+    }
+
+    /// The same for a node that was stopped: the address of a container that is gone swallows questions, and nobody needs to wait long for an answer that must not come.
+    pub(crate) fn of_stopped(&self) -> Self {
+        Self::with_timeout(self.address, STOPPED_TIMEOUT)
+    }
+
+    fn with_timeout(address: SocketAddr, timeout: Duration) -> Self {
         let client = HttpClient::builder()
-            .request_timeout(REQUEST_TIMEOUT)
+            .request_timeout(timeout)
             .max_response_size(LARGEST_ANSWER)
             .build(format!("http://{address}"))
             .expect("a socket address makes a valid URL");
-        Self { client }
+        Self {
+            client,
+            address,
+            timeout,
+        }
     }
 
     /// `system_health.peers`.
@@ -105,7 +123,7 @@ impl Rpc {
     ) -> Reading<T> {
         // The client's own timeout covers the answer; this one covers whatever else could hang.
         let call = tokio::time::timeout(
-            REQUEST_TIMEOUT,
+            self.timeout,
             self.client.request::<Value, _>(method, params),
         );
         match call.await {

@@ -112,8 +112,17 @@ impl Testbed {
 
     /// Stops a node on purpose.
     pub(crate) async fn stop(&self, name: &str) -> Result<NodeState, ProviderError> {
-        self.node(name)?.expect_running(false);
-        self.provider.stop(name).await
+        let node = self.node(name)?;
+        node.expect_running(false);
+        let state = self.provider.stop(name).await?;
+        node.link.send_if_modified(|link| match link {
+            Some(link) => {
+                link.rpc = link.rpc.of_stopped();
+                true
+            }
+            None => false,
+        });
+        Ok(state)
     }
 
     /// Executes a stopped node again. If that gives the process that was there before, nothing was executed: the caller has no proof, and the node no new start whose end
