@@ -1,1 +1,26 @@
-//! Node.
+//! The node side of Hegemon's discovery: the change that a Hegemon node needs, in modules that another node can take over one by one, and a complete small node around them.
+//!
+//! | module | is about |
+//! | --- | --- |
+//! | [`transport`] | the post-quantum protocol, without sockets |
+//! | [`net`] | sessions: table, tasks, limits |
+//! | [`discovery_driver`], [`peer_store`] | the engine of `hegemon-discovery` joined to network and disk |
+//! | [`chain`], [`sync`], [`miner`] | blocks: valid, stored, asked for, made |
+//! | [`rpc`], [`node_status`] | what others may ask of the node |
+//! | [`node`] | all of it joined |
+//! | [`config`], [`identity_file`], [`clock`], [`shutdown`] | the edge: flags, environment, files, time, signals |
+
+pub mod chain;
+pub mod clock;
+pub mod config;
+pub mod discovery_driver;
+pub mod identity_file;
+pub mod miner;
+pub mod net;
+pub mod node;
+pub mod node_status;
+pub mod peer_store;
+pub mod rpc;
+pub mod shutdown;
+pub mod sync;
+pub mod transport;

@@ -1,2 +1,60 @@
-//! Node.
-fn main() {}
+//! `hegemon-node`: reads its configuration, runs the node, turns the outcome into an exit code.
+
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::Parser;
+use hegemon_node::{
+    config::{Config, Environment, Flags},
+    node, shutdown,
+};
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// Two workers: one session that decrypts a large frame does not hold up the rest, and an idle node stays small.
+const WORKERS: usize = 2;
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    match start(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(flags: Flags) -> anyhow::Result<()> {
+    start_log(flags.log.as_deref())?;
+    shutdown::exit_on_panic();
+    let environment = Environment::read(|name| std::env::var_os(name)).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(|error| format!("\n  {error}")).collect();
+        anyhow::anyhow!("the environment has malformed values:{}", lines.concat())
+    })?;
+    let config = Config::new(flags, environment)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build().context("cannot start the runtime")?;
+    let outcome = runtime.block_on(node::run(config));
+    runtime.shutdown_background();
+    outcome
+}
+
+/// `--log`, else `RUST_LOG`, else `info`; to standard error, in colour on a terminal.
+fn start_log(filter: Option<&str>) -> anyhow::Result<()> {
+    let filter = match filter {
+        Some(filter) => EnvFilter::try_new(filter).with_context(|| format!("--log {filter:?} is not a tracing filter, such as info or hegemon_node=debug"))?,
+        None => match std::env::var("RUST_LOG") {
+            Ok(filter) => EnvFilter::try_new(&filter).with_context(|| format!("RUST_LOG={filter:?} is not a tracing filter, such as info"))?,
+            Err(_) => EnvFilter::new("info"),
+        },
+    };
+    fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).init();
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a node that could not start or go on")]
+fn report(error: &anyhow::Error) {
+    eprintln!("hegemon-node: {error:#}");
+}

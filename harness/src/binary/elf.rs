@@ -72,10 +72,7 @@ pub async fn inspect(path: &Path) -> Result<Executable, BinaryError> {
     }
     match interpreter(path)? {
         None => Ok(Executable::Static),
-        Some(loader) => Ok(Executable::Dynamic {
-            libraries: libraries(path, &loader).await?,
-            loader,
-        }),
+        Some(loader) => Ok(Executable::Dynamic { libraries: libraries(path, &loader).await?, loader }),
     }
 }
 
@@ -98,9 +95,7 @@ fn check_file(path: &Path) -> Result<(), BinaryError> {
 
 fn is_script(path: &Path) -> Result<bool, BinaryError> {
     let mut head = Vec::with_capacity(2);
-    File::open(path)
-        .and_then(|file| file.take(2).read_to_end(&mut head))
-        .map_err(BinaryError::io("read", path))?;
+    File::open(path).and_then(|file| file.take(2).read_to_end(&mut head)).map_err(BinaryError::io("read", path))?;
     Ok(head == b"#!")
 }
 
@@ -115,10 +110,7 @@ fn interpreter(path: &Path) -> Result<Option<PathBuf>, BinaryError> {
     }
 }
 
-fn interpreter_of_elf64<'a>(
-    path: &Path,
-    data: impl ReadRef<'a>,
-) -> Result<Option<PathBuf>, BinaryError> {
+fn interpreter_of_elf64<'a>(path: &Path, data: impl ReadRef<'a>) -> Result<Option<PathBuf>, BinaryError> {
     let unknown = |_| BinaryError::UnknownFormat(path.to_owned());
     let header = FileHeader64::<Endianness>::parse(data).map_err(unknown)?;
     let endian = header.endian().map_err(unknown)?;
@@ -131,9 +123,7 @@ fn interpreter_of_elf64<'a>(
     }
     for segment in header.program_headers(endian, data).map_err(unknown)? {
         if let Some(loader) = segment.interpreter(endian, data).map_err(unknown)? {
-            return Ok(Some(PathBuf::from(
-                String::from_utf8_lossy(loader).into_owned(),
-            )));
+            return Ok(Some(PathBuf::from(String::from_utf8_lossy(loader).into_owned())));
         }
     }
     Ok(None)
@@ -152,67 +142,40 @@ fn architecture(machine: elf::Machine) -> String {
 }
 
 fn wrong_architecture(path: &Path, found: String) -> BinaryError {
-    BinaryError::WrongArchitecture {
-        path: path.to_owned(),
-        found,
-        wanted: std::env::consts::ARCH.to_owned(),
-    }
+    BinaryError::WrongArchitecture { path: path.to_owned(), found, wanted: std::env::consts::ARCH.to_owned() }
 }
 
 /// Asks the binary's own loader, as `ldd` does: it knows search paths, caches and `$ORIGIN` better than we could. `--list` maps libraries and executes nothing of them.
 async fn libraries(path: &Path, loader: &Path) -> Result<Vec<Library>, BinaryError> {
     if !loader.exists() {
-        return Err(BinaryError::MissingLibrary {
-            path: path.to_owned(),
-            library: loader.display().to_string(),
-        });
+        return Err(BinaryError::MissingLibrary { path: path.to_owned(), library: loader.display().to_string() });
     }
     let absolute = std::path::absolute(path).map_err(BinaryError::io("read", path))?;
     let mut command = Command::new(loader);
     command.arg("--list").arg(&absolute);
-    let output = subprocess::run(command, LOADER_LIMIT, LOADER_OUTPUT)
-        .await
-        .map_err(BinaryError::io("run", loader))?;
+    let output = subprocess::run(command, LOADER_LIMIT, LOADER_OUTPUT).await.map_err(BinaryError::io("run", loader))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let listed = parse_list(&text, loader).map_err(|library| BinaryError::MissingLibrary {
-        path: path.to_owned(),
-        library,
-    })?;
+    let listed = parse_list(&text, loader).map_err(|library| BinaryError::MissingLibrary { path: path.to_owned(), library })?;
     if output.status.is_some_and(|status| status.success()) {
         return Ok(listed);
     }
     let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(BinaryError::Loader {
-        path: path.to_owned(),
-        why: if why.is_empty() {
-            "no answer".to_owned()
-        } else {
-            why
-        },
-    })
+    Err(BinaryError::Loader { path: path.to_owned(), why: if why.is_empty() { "no answer".to_owned() } else { why } })
 }
 
 /// Lines of a loader's list: `name => path (0x…)`, `name => not found`, `/path/to/loader (0x…)`, `linux-vdso.so.1 (0x…)`. An error is the first name that is not found.
 fn parse_list(text: &str, loader: &Path) -> Result<Vec<Library>, String> {
     let mut found = Vec::new();
     for line in text.lines() {
-        let line = line
-            .trim()
-            .rsplit_once(" (0x")
-            .map_or(line.trim(), |(before, _)| before);
+        let line = line.trim().rsplit_once(" (0x").map_or(line.trim(), |(before, _)| before);
         let (name, path) = line.split_once(" => ").unwrap_or((line, line));
         if path == "not found" {
             return Err(name.to_owned());
         }
         // The vDSO is the kernel's and has no file; the loader is packed on its own.
         if path.starts_with('/') && Path::new(path) != loader && Path::new(name) != loader {
-            let name = Path::new(name)
-                .file_name()
-                .map_or(name.into(), |file| file.to_string_lossy());
-            found.push(Library {
-                name: name.into_owned(),
-                path: PathBuf::from(path),
-            });
+            let name = Path::new(name).file_name().map_or(name.into(), |file| file.to_string_lossy());
+            found.push(Library { name: name.into_owned(), path: PathBuf::from(path) });
         }
     }
     found.sort();
@@ -228,45 +191,26 @@ mod tests {
 
     #[test]
     fn a_glibc_list_without_vdso_and_loader() {
-        let names: Vec<_> = parse_list(GLIBC, Path::new("/lib64/ld-linux-x86-64.so.2"))
-            .unwrap()
-            .into_iter()
-            .map(|library| library.name)
-            .collect();
+        let names: Vec<_> = parse_list(GLIBC, Path::new("/lib64/ld-linux-x86-64.so.2")).unwrap().into_iter().map(|library| library.name).collect();
         assert_eq!(names, ["libc.so.6", "libgcc_s.so.1"]);
     }
 
     #[test]
     fn musls_list_names_the_loader_as_libc() {
         let text = "\t/lib/ld-musl-x86_64.so.1 (0x7f0)\n\tlibc.musl-x86_64.so.1 => /lib/ld-musl-x86_64.so.1 (0x7f0)\n";
-        assert_eq!(
-            parse_list(text, Path::new("/lib/ld-musl-x86_64.so.1")),
-            Ok(Vec::new())
-        );
+        assert_eq!(parse_list(text, Path::new("/lib/ld-musl-x86_64.so.1")), Ok(Vec::new()));
     }
 
     #[test]
     fn the_first_library_that_is_missing_is_named() {
-        assert_eq!(
-            parse_list("\tlibzmq.so.5 => not found\n", Path::new("/lib/ld.so")),
-            Err("libzmq.so.5".to_owned())
-        );
+        assert_eq!(parse_list("\tlibzmq.so.5 => not found\n", Path::new("/lib/ld.so")), Err("libzmq.so.5".to_owned()));
     }
 
     #[tokio::test]
     async fn the_hosts_shell_is_dynamic_and_complete() {
-        let Executable::Dynamic { loader, libraries } =
-            inspect(Path::new("/bin/sh")).await.unwrap()
-        else {
-            panic!("a static shell")
-        };
+        let Executable::Dynamic { loader, libraries } = inspect(Path::new("/bin/sh")).await.unwrap() else { panic!("a static shell") };
         assert!(loader.exists());
-        assert!(
-            libraries
-                .iter()
-                .any(|library| library.name.starts_with("libc.so")),
-            "{libraries:?}"
-        );
+        assert!(libraries.iter().any(|library| library.name.starts_with("libc.so")), "{libraries:?}");
     }
 
     #[tokio::test]
@@ -280,46 +224,15 @@ mod tests {
         };
         let mut arm = std::fs::read("/proc/self/exe").unwrap();
         arm.truncate(4096);
-        arm[18..20].copy_from_slice(
-            &if cfg!(target_arch = "aarch64") {
-                62_u16
-            } else {
-                183_u16
-            }
-            .to_le_bytes(),
-        );
+        arm[18..20].copy_from_slice(&if cfg!(target_arch = "aarch64") { 62_u16 } else { 183_u16 }.to_le_bytes());
 
-        assert!(matches!(
-            inspect(&dir.path().join("nothing")).await,
-            Err(BinaryError::Missing(_))
-        ));
-        assert!(matches!(
-            inspect(dir.path()).await,
-            Err(BinaryError::NotAFile(_))
-        ));
-        assert!(matches!(
-            inspect(&file("plain", b"\x7fELF", 0o644)).await,
-            Err(BinaryError::NotExecutable(_))
-        ));
-        assert!(matches!(
-            inspect(&file("text", b"hello", 0o755)).await,
-            Err(BinaryError::UnknownFormat(_))
-        ));
-        assert!(matches!(
-            inspect(&file("empty", b"", 0o755)).await,
-            Err(BinaryError::UnknownFormat(_))
-        ));
-        assert!(matches!(
-            inspect(&file("cut", b"\x7fELF\x02\x01\x01", 0o755)).await,
-            Err(BinaryError::UnknownFormat(_))
-        ));
-        assert!(matches!(
-            inspect(&file("arm", &arm, 0o755)).await,
-            Err(BinaryError::WrongArchitecture { .. })
-        ));
-        assert!(matches!(
-            inspect(&file("script", b"#!/bin/sh\n", 0o755)).await,
-            Ok(Executable::Script)
-        ));
+        assert!(matches!(inspect(&dir.path().join("nothing")).await, Err(BinaryError::Missing(_))));
+        assert!(matches!(inspect(dir.path()).await, Err(BinaryError::NotAFile(_))));
+        assert!(matches!(inspect(&file("plain", b"\x7fELF", 0o644)).await, Err(BinaryError::NotExecutable(_))));
+        assert!(matches!(inspect(&file("text", b"hello", 0o755)).await, Err(BinaryError::UnknownFormat(_))));
+        assert!(matches!(inspect(&file("empty", b"", 0o755)).await, Err(BinaryError::UnknownFormat(_))));
+        assert!(matches!(inspect(&file("cut", b"\x7fELF\x02\x01\x01", 0o755)).await, Err(BinaryError::UnknownFormat(_))));
+        assert!(matches!(inspect(&file("arm", &arm, 0o755)).await, Err(BinaryError::WrongArchitecture { .. })));
+        assert!(matches!(inspect(&file("script", b"#!/bin/sh\n", 0o755)).await, Ok(Executable::Script)));
     }
 }

@@ -27,32 +27,16 @@ pub async fn identify(path: &Path) -> Identity {
     let mut command = Command::new(path);
     command.arg("--version").env_clear().current_dir("/");
     let version = match subprocess::run(command, VERSION_LIMIT, VERSION_OUTPUT).await {
-        Ok(output) if output.status.is_some_and(|status| status.success()) => {
-            first_line(&output.stdout)
-        }
+        Ok(output) if output.status.is_some_and(|status| status.success()) => first_line(&output.stdout),
         Ok(_) | Err(_) => None,
     };
-    let ours = version
-        .as_deref()
-        .is_some_and(|line| line.contains(OURS_MARKER));
-    Identity {
-        profile: if ours {
-            NodeProfile::Ours
-        } else {
-            NodeProfile::Core
-        },
-        version,
-    }
+    let ours = version.as_deref().is_some_and(|line| line.contains(OURS_MARKER));
+    Identity { profile: if ours { NodeProfile::Ours } else { NodeProfile::Core }, version }
 }
 
 fn first_line(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
-    let line: String = text
-        .lines()
-        .next()?
-        .chars()
-        .filter(|character| !character.is_control())
-        .collect();
+    let line: String = text.lines().next()?.chars().filter(|character| !character.is_control()).collect();
     (!line.trim().is_empty()).then(|| line.trim().to_owned())
 }
 
@@ -74,26 +58,13 @@ mod tests {
     async fn our_package_is_ours() {
         let identity = identity_of("echo 'hegemon-node 0.1.0 (hegemon-testbed)'").await;
         assert_eq!(identity.profile, NodeProfile::Ours);
-        assert_eq!(
-            identity.version.as_deref(),
-            Some("hegemon-node 0.1.0 (hegemon-testbed)")
-        );
+        assert_eq!(identity.version.as_deref(), Some("hegemon-node 0.1.0 (hegemon-testbed)"));
     }
 
     #[tokio::test]
     async fn everything_else_is_foreign() {
-        for script in [
-            "echo hegemon-node 0.10.0",
-            "echo first; echo hegemon-testbed",
-            "exit 1",
-            "echo hegemon-testbed; exit 1",
-            ":",
-        ] {
-            assert_eq!(
-                identity_of(script).await.profile,
-                NodeProfile::Core,
-                "{script}"
-            );
+        for script in ["echo hegemon-node 0.10.0", "echo first; echo hegemon-testbed", "exit 1", "echo hegemon-testbed; exit 1", ":"] {
+            assert_eq!(identity_of(script).await.profile, NodeProfile::Core, "{script}");
         }
     }
 

@@ -31,32 +31,19 @@ pub(super) struct Output {
 
 /// Runs a command to its end or for `limit`, reads at most `max` bytes of each stream, and kills its process group in any case.
 pub(super) async fn run(mut command: Command, limit: Duration, max: u64) -> io::Result<Output> {
-    let (mut child, group) = spawn_group(
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped()),
-    )
-    .await?;
+    let (mut child, group) = spawn_group(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())).await?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let pid = group.0;
     let finished = async {
-        let _ = tokio::join!(
-            read_up_to(stdout, max, &mut out),
-            read_up_to(stderr, max, &mut err)
-        );
+        let _ = tokio::join!(read_up_to(stdout, max, &mut out), read_up_to(stderr, max, &mut err));
         // The zombie keeps the group's number ours until the group is killed.
         let _ = tokio::task::spawn_blocking(move || wait_unreaped(pid)).await;
     };
     let in_time = tokio::time::timeout(limit, finished).await.is_ok();
     drop(group);
     let status = child.wait().await?;
-    Ok(Output {
-        status: in_time.then_some(status),
-        stdout: out,
-        stderr: err,
-    })
+    Ok(Output { status: in_time.then_some(status), stdout: out, stderr: err })
 }
 
 /// Starts a command as the leader of a new process group. The guard kills the group when dropped before the leader is reaped.
@@ -65,19 +52,13 @@ pub(super) async fn spawn_group(command: &mut Command) -> io::Result<(Child, Gro
     let deadline = Instant::now() + BUSY_LIMIT;
     let child = loop {
         match command.spawn() {
-            Err(error)
-                if error.kind() == io::ErrorKind::ExecutableFileBusy
-                    && Instant::now() < deadline =>
-            {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && Instant::now() < deadline => {
                 tokio::time::sleep(BUSY_RETRY).await;
             }
             other => break other?,
         }
     };
-    let pid = child
-        .id()
-        .and_then(|id| Pid::from_raw(id.cast_signed()))
-        .ok_or_else(|| io::Error::other("a child without a process ID"))?;
+    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or_else(|| io::Error::other("a child without a process ID"))?;
     Ok((child, GroupGuard(pid)))
 }
 
@@ -105,17 +86,10 @@ pub(crate) fn kill_group(leader: Pid, signal: Signal) {
 
 /// Blocks until the child has ended, and leaves it as a zombie, so that its number cannot be given to anybody else meanwhile.
 pub(crate) fn wait_unreaped(child: Pid) {
-    while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(
-        WaitId::Pid(child),
-        WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
-    ) {}
+    while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
 }
 
-async fn read_up_to(
-    stream: Option<impl AsyncRead + Unpin>,
-    max: u64,
-    into: &mut Vec<u8>,
-) -> io::Result<()> {
+async fn read_up_to(stream: Option<impl AsyncRead + Unpin>, max: u64, into: &mut Vec<u8>) -> io::Result<()> {
     if let Some(stream) = stream {
         // Dropping the stream at the limit gives a flooding writer EPIPE instead of our memory.
         stream.take(max).read_to_end(into).await?;
@@ -135,45 +109,25 @@ mod tests {
 
     #[tokio::test]
     async fn output_and_status_of_a_command_that_ends() {
-        let output = run(
-            shell("echo out; echo err >&2; exit 3"),
-            Duration::from_secs(5),
-            1024,
-        )
-        .await
-        .unwrap();
-        assert_eq!(
-            (output.stdout.as_slice(), output.stderr.as_slice()),
-            (b"out\n".as_slice(), b"err\n".as_slice())
-        );
+        let output = run(shell("echo out; echo err >&2; exit 3"), Duration::from_secs(5), 1024).await.unwrap();
+        assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (b"out\n".as_slice(), b"err\n".as_slice()));
         assert_eq!(output.status.unwrap().code(), Some(3));
     }
 
     #[tokio::test]
     async fn a_command_that_hangs_is_killed_with_its_children() {
         let began = Instant::now();
-        let output = run(
-            shell("sleep 1234 & echo $!; wait"),
-            Duration::from_millis(300),
-            1024,
-        )
-        .await
-        .unwrap();
+        let output = run(shell("sleep 1234 & echo $!; wait"), Duration::from_millis(300), 1024).await.unwrap();
         assert!(output.status.is_none());
         assert!(began.elapsed() < Duration::from_secs(5));
         let grandchild = String::from_utf8(output.stdout).unwrap();
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim()));
-        assert!(
-            stat.is_err() || stat.unwrap().contains(") Z "),
-            "the grandchild is still alive"
-        );
+        assert!(stat.is_err() || stat.unwrap().contains(") Z "), "the grandchild is still alive");
     }
 
     #[tokio::test]
     async fn a_flood_is_cut_and_does_not_hang() {
-        let output = run(shell("exec yes"), Duration::from_secs(5), 4096)
-            .await
-            .unwrap();
+        let output = run(shell("exec yes"), Duration::from_secs(5), 4096).await.unwrap();
         assert_eq!(output.stdout.len(), 4096);
         assert!(output.status.is_some(), "EPIPE ends it, not the clock");
     }

@@ -27,8 +27,7 @@ impl LineAssembler {
 
     fn extend(&mut self, bytes: &[u8]) {
         let room = MAX_LINE.saturating_sub(self.partial.len());
-        self.partial
-            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     fn take(&mut self, keep: Keep) -> Option<String> {

@@ -162,10 +162,7 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>>;
 
     /// Executes a node for the first time, with a new state directory. Returns when it was executed, not when it answers.
-    fn start<'a>(
-        &'a self,
-        node: &'a NodeLaunch,
-    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
+    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
 
     /// Ends a node: SIGTERM, SIGKILL after 10 s. Returns its end. Its state, name and address stay reserved.
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
@@ -174,10 +171,7 @@ pub trait Provider: Send + Sync {
     fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
 
     /// Executes a stopped node again: the same container or directory, arguments and environment.
-    fn start_again<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
+    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
 
     /// What the operating system or engine says.
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
@@ -205,9 +199,7 @@ pub enum ProviderError {
         remedy: String,
     },
     /// An image that was asked for and is not there.
-    #[error(
-        "no image `{0}` on this engine; build or load it first (`docker images` lists what is there)"
-    )]
+    #[error("no image `{0}` on this engine; build or load it first (`docker images` lists what is there)")]
     NoImage(String),
     /// The node binary could not be built, read or executed.
     #[error("{0}")]
@@ -230,10 +222,7 @@ pub enum ProviderError {
 
 impl ProviderError {
     pub(crate) fn failed(what: impl Into<String>, why: impl ToString) -> Self {
-        Self::Failed {
-            what: what.into(),
-            why: why.to_string(),
-        }
+        Self::Failed { what: what.into(), why: why.to_string() }
     }
 }
 

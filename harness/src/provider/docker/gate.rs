@@ -19,22 +19,15 @@ pub(super) struct Gate {
 
 impl Gate {
     /// Runs a change to its end, whether or not the caller waits for it.
-    pub(super) async fn pass<T: Send + 'static>(
-        &self,
-        change: impl Future<Output = Result<T, ProviderError>> + Send + 'static,
-    ) -> Result<T, ProviderError> {
+    pub(super) async fn pass<T: Send + 'static>(&self, change: impl Future<Output = Result<T, ProviderError>> + Send + 'static) -> Result<T, ProviderError> {
         let task = {
             let closed = self.closed.lock().expect("no code panics with this lock");
             if *closed {
-                return Err(ProviderError::failed(
-                    "changing the run",
-                    "it was torn down",
-                ));
+                return Err(ProviderError::failed("changing the run", "it was torn down"));
             }
             self.tasks.spawn(change)
         };
-        task.await
-            .map_err(|error| ProviderError::failed("changing the run", error))?
+        task.await.map_err(|error| ProviderError::failed("changing the run", error))?
     }
 
     /// Lets nothing in any more.

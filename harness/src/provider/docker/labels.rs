@@ -15,16 +15,10 @@ pub(super) const PROFILE_OURS: &str = "ours";
 
 /// The labels of a run's objects.
 pub(super) fn labels(run: &str) -> HashMap<String, String> {
-    HashMap::from([
-        (TESTBED_LABEL.to_owned(), "1".to_owned()),
-        (RUN_LABEL.to_owned(), run.to_owned()),
-    ])
+    HashMap::from([(TESTBED_LABEL.to_owned(), "1".to_owned()), (RUN_LABEL.to_owned(), run.to_owned())])
 }
 
 /// A filter that matches objects with both labels, and no others.
 pub(super) fn filter(run: &str) -> HashMap<String, Vec<String>> {
-    HashMap::from([(
-        "label".to_owned(),
-        vec![format!("{TESTBED_LABEL}=1"), format!("{RUN_LABEL}={run}")],
-    )])
+    HashMap::from([("label".to_owned(), vec![format!("{TESTBED_LABEL}=1"), format!("{RUN_LABEL}={run}")])])
 }

@@ -58,10 +58,7 @@ enum Pass {
 impl Pump {
     /// Runs until the run closes, the container is removed, or nobody reads.
     pub(super) async fn run(mut self) {
-        let mut cursors = BTreeMap::from([
-            (Stream::Out, Cursor::default()),
-            (Stream::Err, Cursor::default()),
-        ]);
+        let mut cursors = BTreeMap::from([(Stream::Out, Cursor::default()), (Stream::Err, Cursor::default())]);
         loop {
             self.starts.borrow_and_update();
             match self.pass(&mut cursors).await {
@@ -87,28 +84,19 @@ impl Pump {
     }
 
     async fn pass(&self, cursors: &mut BTreeMap<Stream, Cursor>) -> Pass {
-        let options = LogsOptionsBuilder::new()
-            .follow(true)
-            .stdout(true)
-            .stderr(true)
-            .build();
+        let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).build();
         let mut log = self.docker.logs(&self.container, Some(options));
         let mut seen = BTreeMap::from([(Stream::Out, 0), (Stream::Err, 0)]);
         let mut news = false;
         while let Some(frame) = log.next().await {
             let (stream, message) = match frame {
                 Ok(LogOutput::StdErr { message }) => (Stream::Err, message),
-                Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => {
-                    (Stream::Out, message)
-                }
+                Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => (Stream::Out, message),
                 Ok(LogOutput::StdIn { .. }) => continue,
                 Err(error) if is_absent(&error) => return Pass::Over,
                 Err(_) => return Pass::Broken,
             };
-            let (cursor, seen) = (
-                cursors.entry(stream).or_default(),
-                seen.entry(stream).or_default(),
-            );
+            let (cursor, seen) = (cursors.entry(stream).or_default(), seen.entry(stream).or_default());
             let known = cursor.passed.saturating_sub(*seen).min(message.len());
             *seen += message.len();
             if known < message.len() {
@@ -127,23 +115,13 @@ impl Pump {
     /// A line that ended with its container instead of a newline.
     async fn flush(&self, cursors: &mut BTreeMap<Stream, Cursor>) -> bool {
         let mut lines = Vec::new();
-        cursors
-            .values_mut()
-            .for_each(|cursor| cursor.assembler.flush(&mut lines));
+        cursors.values_mut().for_each(|cursor| cursor.assembler.flush(&mut lines));
         self.send(lines).await
     }
 
     async fn send(&self, lines: Vec<String>) -> bool {
         for text in lines {
-            if self
-                .to
-                .send(LogLine {
-                    node: self.node.clone(),
-                    text,
-                })
-                .await
-                .is_err()
-            {
+            if self.to.send(LogLine { node: self.node.clone(), text }).await.is_err() {
                 return false;
             }
         }

@@ -57,14 +57,8 @@ pub(super) struct Wish<'a> {
 /// # Errors
 /// The wished subnet is taken (by whom), none is free, or the engine fails.
 pub(super) async fn create(engine: &Engine, wish: Wish<'_>) -> Result<Network, ProviderError> {
-    if let Some(subnet) = wish
-        .subnet
-        .filter(|subnet| !subnet.has_room_for(wish.nodes))
-    {
-        return Err(ProviderError::Subnet(format!(
-            "the subnet {subnet} has no room for {} nodes",
-            wish.nodes
-        )));
+    if let Some(subnet) = wish.subnet.filter(|subnet| !subnet.has_room_for(wish.nodes)) {
+        return Err(ProviderError::Subnet(format!("the subnet {subnet} has no room for {} nodes", wish.nodes)));
     }
     match wish.reach {
         Some(reach) => create_with(engine, wish, reach).await,
@@ -75,21 +69,13 @@ pub(super) async fn create(engine: &Engine, wish: Wish<'_>) -> Result<Network, P
             if routes().iter().any(|route| route.subnet == network.subnet) {
                 return Ok(network);
             }
-            engine
-                .docker
-                .remove_network(&network.name)
-                .await
-                .map_err(failed(format!("removing the network {}", network.name)))?;
+            engine.docker.remove_network(&network.name).await.map_err(failed(format!("removing the network {}", network.name)))?;
             create_with(engine, wish, Reach::Published).await
         }
     }
 }
 
-async fn create_with(
-    engine: &Engine,
-    wish: Wish<'_>,
-    reach: Reach,
-) -> Result<Network, ProviderError> {
+async fn create_with(engine: &Engine, wish: Wish<'_>, reach: Reach) -> Result<Network, ProviderError> {
     let start = RandomState::new().hash_one(wish.run);
     let mut last_refusal = String::new();
     for _ in 0..TRIES {
@@ -99,50 +85,32 @@ async fn create_with(
                 None => subnet,
                 Some(owner) => return Err(ProviderError::Subnet(format!("the subnet {subnet} is taken: {} has {}", owner.by, owner.subnet))),
             },
-            None => subnet::candidates(start)
-                .find(|candidate| candidate.has_room_for(wish.nodes) && subnet::taken_by(*candidate, &taken).is_none())
-                .ok_or_else(|| ProviderError::Subnet("no /24 of 198.18.0.0/15 is both free of the engine's networks and the host's routes and large enough".to_owned()))?,
+            None => {
+                subnet::candidates(start).find(|candidate| candidate.has_room_for(wish.nodes) && subnet::taken_by(*candidate, &taken).is_none()).ok_or_else(
+                    || ProviderError::Subnet("no /24 of 198.18.0.0/15 is both free of the engine's networks and the host's routes and large enough".to_owned()),
+                )?
+            }
         };
-        let network = Network {
-            name: format!("hegemon-{}", wish.run),
-            subnet,
-            reach,
-        };
-        match engine
-            .docker
-            .create_network(request(&network, wish.run))
-            .await
-        {
+        let network = Network { name: format!("hegemon-{}", wish.run), subnet, reach };
+        match engine.docker.create_network(request(&network, wish.run)).await {
             Ok(_) => return Ok(network),
             // Another run was quicker: look again.
             Err(error) if is_overlap(&error) => last_refusal = whole(&error),
             Err(error) => {
-                return Err(failed(format!(
-                    "creating the network {} ({subnet})",
-                    network.name
-                ))(error));
+                return Err(failed(format!("creating the network {} ({subnet})", network.name))(error));
             }
         }
     }
-    Err(ProviderError::Subnet(format!(
-        "no subnet after {TRIES} tries: {last_refusal}"
-    )))
+    Err(ProviderError::Subnet(format!("no subnet after {TRIES} tries: {last_refusal}")))
 }
 
 fn request(network: &Network, run: &str) -> NetworkCreateRequest {
-    let addresses = IpamConfig {
-        subnet: Some(network.subnet.to_string()),
-        gateway: Some(network.subnet.gateway().to_string()),
-        ..IpamConfig::default()
-    };
+    let addresses = IpamConfig { subnet: Some(network.subnet.to_string()), gateway: Some(network.subnet.gateway().to_string()), ..IpamConfig::default() };
     NetworkCreateRequest {
         name: network.name.clone(),
         driver: Some("bridge".to_owned()),
         internal: Some(network.reach == Reach::Container),
-        ipam: Some(Ipam {
-            config: Some(vec![addresses]),
-            ..Ipam::default()
-        }),
+        ipam: Some(Ipam { config: Some(vec![addresses]), ..Ipam::default() }),
         enable_ipv6: Some(false),
         labels: Some(labels(run)),
         ..NetworkCreateRequest::default()
@@ -155,20 +123,11 @@ fn is_overlap(error: &EngineError) -> bool {
 }
 
 async fn taken(docker: &Docker) -> Result<Vec<Taken>, ProviderError> {
-    let networks = docker
-        .list_networks(None::<ListNetworksOptions>)
-        .await
-        .map_err(failed("listing the engine's networks"))?;
+    let networks = docker.list_networks(None::<ListNetworksOptions>).await.map_err(failed("listing the engine's networks"))?;
     let of_engine = networks.into_iter().flat_map(|network| {
         let name = network.name.unwrap_or_default();
-        let configs = network
-            .ipam
-            .and_then(|ipam| ipam.config)
-            .unwrap_or_default();
-        configs
-            .into_iter()
-            .filter_map(move |config| Taken::by_engine(&config.subnet?, &name))
-            .collect::<Vec<_>>()
+        let configs = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+        configs.into_iter().filter_map(move |config| Taken::by_engine(&config.subnet?, &name)).collect::<Vec<_>>()
     });
     Ok(of_engine.chain(routes()).collect())
 }

@@ -30,10 +30,7 @@ use super::{
 };
 use crate::{
     binary::{self, Progress, Staging},
-    provider::{
-        Capabilities, Incarnation, LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState,
-        Provider, ProviderError, ProviderOptions, Slot, options,
-    },
+    provider::{Capabilities, Incarnation, LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot, options},
 };
 
 /// Time that teardown gives calls under way.
@@ -74,10 +71,7 @@ impl DockerProvider {
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`] with the reason and the remedy.
-    pub async fn connect_to(
-        docker: Docker,
-        options: ProviderOptions,
-    ) -> Result<Self, ProviderError> {
+    pub async fn connect_to(docker: Docker, options: ProviderOptions) -> Result<Self, ProviderError> {
         options.check()?;
         let engine = engine::probe(docker).await?;
         let (sender, lines) = mpsc::channel(LOG_QUEUE);
@@ -116,52 +110,20 @@ impl DockerProvider {
     }
 
     /// Runs a change to its end, whether or not the caller waits for it.
-    async fn change<T: Send + 'static>(
-        &self,
-        change: impl Future<Output = Result<T, ProviderError>> + Send + 'static,
-    ) -> Result<T, ProviderError> {
+    async fn change<T: Send + 'static>(&self, change: impl Future<Output = Result<T, ProviderError>> + Send + 'static) -> Result<T, ProviderError> {
         self.calls.pass(change).await
     }
 
-    async fn reserve_all(
-        &self,
-        requests: &[NodeRequest],
-        subnet: Option<&str>,
-        progress: Progress<'_>,
-    ) -> Result<Vec<Slot>, ProviderError> {
-        let wished = subnet
-            .map(str::parse::<Ipv4Subnet>)
-            .transpose()
-            .map_err(|error| ProviderError::Subnet(error.to_string()))?;
+    async fn reserve_all(&self, requests: &[NodeRequest], subnet: Option<&str>, progress: Progress<'_>) -> Result<Vec<Slot>, ProviderError> {
+        let wished = subnet.map(str::parse::<Ipv4Subnet>).transpose().map_err(|error| ProviderError::Subnet(error.to_string()))?;
         for request in requests {
             options::check_node_name(&request.name)?;
         }
         self.clean.store(false, Ordering::Relaxed);
         let images = self.images(requests, progress).await?;
-        self.nodes.has_sources(
-            images
-                .iter()
-                .map(|(_, image)| image.facts.clone())
-                .collect(),
-        );
-        let (engine, run, reach, count) = (
-            self.engine.clone(),
-            self.options.run_id.clone(),
-            self.reach,
-            requests.len(),
-        );
-        let wish = async move {
-            network::create(
-                &engine,
-                Wish {
-                    run: &run,
-                    nodes: count,
-                    subnet: wished,
-                    reach,
-                },
-            )
-            .await
-        };
+        self.nodes.has_sources(images.iter().map(|(_, image)| image.facts.clone()).collect());
+        let (engine, run, reach, count) = (self.engine.clone(), self.options.run_id.clone(), self.reach, requests.len());
+        let wish = async move { network::create(&engine, Wish { run: &run, nodes: count, subnet: wished, reach }).await };
         let network = self.change(wish).await?;
         if network.reach == Reach::Published {
             progress("this host has no route to containers: RPC goes through published loopback ports, and the nodes' network has a way out".to_owned());
@@ -169,28 +131,17 @@ impl DockerProvider {
         self.nodes.has_network(network.clone());
         let mut slots = Vec::new();
         for (index, request) in requests.iter().enumerate() {
-            let address = network
-                .subnet
-                .node(index)
-                .expect("the network was made for this many nodes");
-            let (_, image) = images
-                .iter()
-                .find(|(source, _)| *source == request.source)
-                .expect("every source was resolved above");
+            let address = network.subnet.node(index).expect("the network was made for this many nodes");
+            let (_, image) = images.iter().find(|(source, _)| *source == request.source).expect("every source was resolved above");
             self.nodes.add(&request.name, image.clone(), address)?;
             slots.push(slot(&request.name, address, image));
         }
         Ok(slots)
     }
 
-    async fn images(
-        &self,
-        requests: &[NodeRequest],
-        progress: Progress<'_>,
-    ) -> Result<Vec<(NodeSource, Image)>, ProviderError> {
+    async fn images(&self, requests: &[NodeRequest], progress: Progress<'_>) -> Result<Vec<(NodeSource, Image)>, ProviderError> {
         let dir = self.binary_dir();
-        fs::create_dir_all(&dir)
-            .map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
+        fs::create_dir_all(&dir).map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
         let mut images: Vec<(NodeSource, Image)> = Vec::new();
         for source in requests.iter().map(|request| &request.source) {
             if !images.iter().any(|(known, _)| known == source) {
@@ -202,12 +153,7 @@ impl DockerProvider {
         Ok(images)
     }
 
-    async fn image(
-        &self,
-        source: &NodeSource,
-        dir: &Path,
-        progress: Progress<'_>,
-    ) -> Result<Image, ProviderError> {
+    async fn image(&self, source: &NodeSource, dir: &Path, progress: Progress<'_>) -> Result<Image, ProviderError> {
         let binary: Option<&Path> = match source {
             NodeSource::Image(reference) => {
                 return image::find(&self.engine, reference, self.options.profile).await;
@@ -215,43 +161,18 @@ impl DockerProvider {
             NodeSource::Workspace => None,
             NodeSource::Binary(path) => Some(path),
         };
-        let artefact = binary::prepare(
-            binary,
-            Staging {
-                dir,
-                profile: self.options.profile,
-            },
-            progress,
-        )
-        .await?;
-        let (engine, source, run) = (
-            self.engine.clone(),
-            source.to_string(),
-            self.options.run_id.clone(),
-        );
-        self.change(async move { image::import(&engine, &artefact, &source, &run).await })
-            .await
+        let artefact = binary::prepare(binary, Staging { dir, profile: self.options.profile }, progress).await?;
+        let (engine, source, run) = (self.engine.clone(), source.to_string(), self.options.run_id.clone());
+        self.change(async move { image::import(&engine, &artefact, &source, &run).await }).await
     }
 
     async fn start_first(&self, launch: &NodeLaunch) -> Result<Incarnation, ProviderError> {
         let recipe = self.nodes.recipe(&self.options.run_id, launch)?;
         let (docker, name) = (self.engine.docker.clone(), launch.name.clone());
-        let (nodes, pumps, closing) = (
-            Arc::clone(&self.nodes),
-            self.pumps.clone(),
-            self.closing.clone(),
-        );
-        let to = self
-            .to_lines
-            .lock()
-            .expect("no code panics with this lock")
-            .clone();
+        let (nodes, pumps, closing) = (Arc::clone(&self.nodes), self.pumps.clone(), self.closing.clone());
+        let to = self.to_lines.lock().expect("no code panics with this lock").clone();
         // A kept container's log has no end to wait for.
-        let grace = if self.options.keep {
-            Duration::ZERO
-        } else {
-            LOG_LIMIT
-        };
+        let grace = if self.options.keep { Duration::ZERO } else { LOG_LIMIT };
         self.change(async move {
             let (id, incarnation) = container::launch(&docker, recipe).await?;
             let starts = nodes.created(&name, &id)?;
@@ -270,18 +191,10 @@ impl DockerProvider {
     }
 
     async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
-        let (docker, id, nodes, name) = (
-            self.engine.docker.clone(),
-            self.nodes.container(name)?,
-            Arc::clone(&self.nodes),
-            name.to_owned(),
-        );
+        let (docker, id, nodes, name) = (self.engine.docker.clone(), self.nodes.container(name)?, Arc::clone(&self.nodes), name.to_owned());
         self.change(async move {
             if let NodeState::Running(_) = container::state(&docker, &id, &name).await? {
-                return Err(ProviderError::failed(
-                    format!("starting {name} again"),
-                    "it is running",
-                ));
+                return Err(ProviderError::failed(format!("starting {name} again"), "it is running"));
             }
             let incarnation = container::start(&docker, &id, &name).await?;
             nodes.started_again(&name);
@@ -327,19 +240,9 @@ impl DockerProvider {
 
     /// Readers pass on what there is and end; the channel closes when the last one has.
     fn stop_reading(&self) {
-        drop(
-            self.to_lines
-                .lock()
-                .expect("no code panics with this lock")
-                .take(),
-        );
+        drop(self.to_lines.lock().expect("no code panics with this lock").take());
         // Nobody took it: readers must not wait for nobody.
-        drop(
-            self.lines
-                .lock()
-                .expect("no code panics with this lock")
-                .take(),
-        );
+        drop(self.lines.lock().expect("no code panics with this lock").take());
         self.closing.cancel();
         self.pumps.close();
     }
@@ -347,9 +250,7 @@ impl DockerProvider {
     fn remove_directory(&self) -> Result<(), ProviderError> {
         let dir = self.binary_dir();
         match fs::remove_dir_all(&dir) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(
-                ProviderError::failed(format!("removing {}", dir.display()), error),
-            ),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ProviderError::failed(format!("removing {}", dir.display()), error)),
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -374,11 +275,7 @@ impl Provider for DockerProvider {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            pause: false,
-            isolate: false,
-            partition: false,
-        }
+        Capabilities { pause: false, isolate: false, partition: false }
     }
 
     fn facts(&self) -> serde_json::Value {
@@ -386,52 +283,31 @@ impl Provider for DockerProvider {
         serde_json::json!({ "provider": self.name(), "engine": self.engine.facts, "network": network, "sources": sources })
     }
 
-    fn reserve<'a>(
-        &'a self,
-        nodes: &'a [NodeRequest],
-        subnet: Option<&'a str>,
-        progress: Progress<'a>,
-    ) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
+    fn reserve<'a>(&'a self, nodes: &'a [NodeRequest], subnet: Option<&'a str>, progress: Progress<'a>) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
         self.reserve_all(nodes, subnet, progress).boxed()
     }
 
-    fn start<'a>(
-        &'a self,
-        node: &'a NodeLaunch,
-    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.start_first(node).boxed()
     }
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         async move {
-            let (docker, id, name) = (
-                self.engine.docker.clone(),
-                self.nodes.container(name)?,
-                name.to_owned(),
-            );
-            self.change(async move { container::stop(&docker, &id, &name).await })
-                .await
+            let (docker, id, name) = (self.engine.docker.clone(), self.nodes.container(name)?, name.to_owned());
+            self.change(async move { container::stop(&docker, &id, &name).await }).await
         }
         .boxed()
     }
 
     fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         async move {
-            let (docker, id, name) = (
-                self.engine.docker.clone(),
-                self.nodes.container(name)?,
-                name.to_owned(),
-            );
-            self.change(async move { container::kill(&docker, &id, &name).await })
-                .await
+            let (docker, id, name) = (self.engine.docker.clone(), self.nodes.container(name)?, name.to_owned());
+            self.change(async move { container::kill(&docker, &id, &name).await }).await
         }
         .boxed()
     }
 
-    fn start_again<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.restart(name).boxed()
     }
 
@@ -444,10 +320,7 @@ impl Provider for DockerProvider {
     }
 
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
-        self.lines
-            .lock()
-            .expect("no code panics with this lock")
-            .take()
+        self.lines.lock().expect("no code panics with this lock").take()
     }
 
     fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
@@ -466,9 +339,7 @@ impl Drop for DockerProvider {
         self.calls.shut();
         self.calls.ended_blocking(CALLS_LIMIT);
         let sweep = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.map(|runtime| runtime.block_on(sweep::remove_all(&docker, &run)))
         };
         // A failure here has nobody to hear it: `gc` finds what is left by its labels.

@@ -63,24 +63,11 @@ impl Nodes {
         self.lock().sources = sources;
     }
 
-    pub(super) fn add(
-        &self,
-        name: &str,
-        image: Image,
-        address: Ipv4Addr,
-    ) -> Result<(), ProviderError> {
-        let node = Node {
-            image,
-            address,
-            launched: false,
-            container: None,
-        };
+    pub(super) fn add(&self, name: &str, image: Image, address: Ipv4Addr) -> Result<(), ProviderError> {
+        let node = Node { image, address, launched: false, container: None };
         match self.lock().nodes.insert(name.to_owned(), node) {
             None => Ok(()),
-            Some(_) => Err(ProviderError::failed(
-                format!("reserving {name}"),
-                "two nodes have this name",
-            )),
+            Some(_) => Err(ProviderError::failed(format!("reserving {name}"), "two nodes have this name")),
         }
     }
 
@@ -88,52 +75,23 @@ impl Nodes {
     pub(super) fn recipe(&self, run: &str, launch: &NodeLaunch) -> Result<Recipe, ProviderError> {
         let mut inner = self.lock();
         let network = inner.network.clone();
-        let (node, network) = inner
-            .nodes
-            .get_mut(&launch.name)
-            .zip(network)
-            .ok_or_else(|| unknown(&launch.name))?;
+        let (node, network) = inner.nodes.get_mut(&launch.name).zip(network).ok_or_else(|| unknown(&launch.name))?;
         if std::mem::replace(&mut node.launched, true) {
-            return Err(ProviderError::failed(
-                format!("starting {}", launch.name),
-                "it was started before; start it again instead",
-            ));
+            return Err(ProviderError::failed(format!("starting {}", launch.name), "it was started before; start it again instead"));
         }
-        Ok(Recipe {
-            run: run.to_owned(),
-            image: node.image.id.clone(),
-            network,
-            address: node.address,
-            launch: launch.clone(),
-        })
+        Ok(Recipe { run: run.to_owned(), image: node.image.id.clone(), network, address: node.address, launch: launch.clone() })
     }
 
     /// A node has its container now. Returns what tells of its later starts.
-    pub(super) fn created(
-        &self,
-        name: &str,
-        id: &str,
-    ) -> Result<watch::Receiver<u64>, ProviderError> {
+    pub(super) fn created(&self, name: &str, id: &str) -> Result<watch::Receiver<u64>, ProviderError> {
         let (starts, told) = watch::channel(0);
-        self.lock()
-            .nodes
-            .get_mut(name)
-            .ok_or_else(|| unknown(name))?
-            .container = Some(Container {
-            id: id.to_owned(),
-            starts,
-        });
+        self.lock().nodes.get_mut(name).ok_or_else(|| unknown(name))?.container = Some(Container { id: id.to_owned(), starts });
         Ok(told)
     }
 
     /// The container was started once more.
     pub(super) fn started_again(&self, name: &str) {
-        if let Some(container) = self
-            .lock()
-            .nodes
-            .get(name)
-            .and_then(|node| node.container.as_ref())
-        {
+        if let Some(container) = self.lock().nodes.get(name).and_then(|node| node.container.as_ref()) {
             container.starts.send_modify(|starts| *starts += 1);
         }
     }
@@ -141,10 +99,7 @@ impl Nodes {
     pub(super) fn container(&self, name: &str) -> Result<String, ProviderError> {
         let inner = self.lock();
         let node = inner.nodes.get(name).ok_or_else(|| unknown(name))?;
-        node.container
-            .as_ref()
-            .map(|container| container.id.clone())
-            .ok_or_else(|| ProviderError::failed(format!("using {name}"), "it was never started"))
+        node.container.as_ref().map(|container| container.id.clone()).ok_or_else(|| ProviderError::failed(format!("using {name}"), "it was never started"))
     }
 
     pub(super) fn rpc(&self, name: &str) -> Result<Rpc, ProviderError> {
@@ -152,12 +107,7 @@ impl Nodes {
         match reach {
             Some(Reach::Published) => self.container(name).map(Rpc::PublishedBy),
             Some(Reach::Container) | None => {
-                let address = self
-                    .lock()
-                    .nodes
-                    .get(name)
-                    .ok_or_else(|| unknown(name))?
-                    .address;
+                let address = self.lock().nodes.get(name).ok_or_else(|| unknown(name))?.address;
                 Ok(Rpc::At(SocketAddr::from((address, RPC_PORT))))
             }
         }

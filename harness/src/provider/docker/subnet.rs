@@ -67,14 +67,8 @@ impl Ipv4Subnet {
     /// Any prefix length, host bits dropped: other people's networks.
     fn lenient(text: &str) -> Option<Self> {
         let (base, prefix) = text.split_once('/')?;
-        let (base, prefix): (Ipv4Addr, u8) = (
-            base.parse().ok()?,
-            prefix.parse().ok().filter(|prefix| *prefix <= 32)?,
-        );
-        Some(Self {
-            base: Ipv4Addr::from_bits(base.to_bits() & mask(prefix)),
-            prefix,
-        })
+        let (base, prefix): (Ipv4Addr, u8) = (base.parse().ok()?, prefix.parse().ok().filter(|prefix| *prefix <= 32)?);
+        Some(Self { base: Ipv4Addr::from_bits(base.to_bits() & mask(prefix)), prefix })
     }
 }
 
@@ -87,10 +81,7 @@ impl FromStr for Ipv4Subnet {
             return Err(SubnetError::Size(text.to_owned()));
         }
         if subnet.to_string() != text {
-            return Err(SubnetError::HostBits {
-                given: text.to_owned(),
-                meant: subnet,
-            });
+            return Err(SubnetError::HostBits { given: text.to_owned(), meant: subnet });
         }
         Ok(subnet)
     }
@@ -114,10 +105,7 @@ pub(super) struct Taken {
 impl Taken {
     /// A network of the engine, if its subnet is an IPv4 one.
     pub(super) fn by_engine(subnet: &str, name: &str) -> Option<Self> {
-        Some(Self {
-            subnet: Ipv4Subnet::lenient(subnet)?,
-            by: format!("the engine's network `{name}`"),
-        })
+        Some(Self { subnet: Ipv4Subnet::lenient(subnet)?, by: format!("the engine's network `{name}`") })
     }
 }
 
@@ -130,14 +118,8 @@ pub(super) fn host_routes(table: &str) -> Vec<Taken> {
             return None;
         };
         let prefix = u8::try_from(hex(mask)?.leading_ones()).ok()?;
-        let subnet = Ipv4Subnet {
-            base: Ipv4Addr::from_bits(hex(destination)?),
-            prefix,
-        };
-        (prefix > 0).then(|| Taken {
-            subnet,
-            by: format!("the host's route over {interface}"),
-        })
+        let subnet = Ipv4Subnet { base: Ipv4Addr::from_bits(hex(destination)?), prefix };
+        (prefix > 0).then(|| Taken { subnet, by: format!("the host's route over {interface}") })
     };
     table.lines().skip(1).filter_map(parse).collect()
 }
@@ -153,10 +135,7 @@ pub(super) fn candidates(start: u64) -> impl Iterator<Item = Ipv4Subnet> {
     const BASE: u32 = Ipv4Addr::new(198, 18, 0, 0).to_bits();
     const COUNT: u32 = 512;
     let start = u32::try_from(start % u64::from(COUNT)).expect("less than 512");
-    (0..COUNT).map(move |offset| Ipv4Subnet {
-        base: Ipv4Addr::from_bits(BASE + (start + offset) % COUNT * 256),
-        prefix: 24,
-    })
+    (0..COUNT).map(move |offset| Ipv4Subnet { base: Ipv4Addr::from_bits(BASE + (start + offset) % COUNT * 256), prefix: 24 })
 }
 
 fn mask(prefix: u8) -> u32 {
@@ -180,34 +159,12 @@ mod tests {
         assert_eq!(subnet.node(0), Some(Ipv4Addr::new(198, 18, 7, 2)));
         assert_eq!(subnet.node(252), Some(Ipv4Addr::new(198, 18, 7, 254)));
         assert_eq!(subnet.node(253), None, "that is the broadcast address");
-        assert_eq!(
-            "198.18.7.1/24"
-                .parse::<Ipv4Subnet>()
-                .unwrap_err()
-                .to_string(),
-            "`198.18.7.1/24` has host bits set; the network is 198.18.7.0/24"
-        );
-        for bad in [
-            "",
-            "198.18.7.0",
-            "198.18.7.0/33",
-            "198.18.7/24",
-            "::/64",
-            "198.18.07.0/24",
-        ] {
-            assert!(
-                matches!(bad.parse::<Ipv4Subnet>(), Err(SubnetError::Form(_))),
-                "{bad}"
-            );
+        assert_eq!("198.18.7.1/24".parse::<Ipv4Subnet>().unwrap_err().to_string(), "`198.18.7.1/24` has host bits set; the network is 198.18.7.0/24");
+        for bad in ["", "198.18.7.0", "198.18.7.0/33", "198.18.7/24", "::/64", "198.18.07.0/24"] {
+            assert!(matches!(bad.parse::<Ipv4Subnet>(), Err(SubnetError::Form(_))), "{bad}");
         }
-        assert!(matches!(
-            "10.0.0.0/8".parse::<Ipv4Subnet>(),
-            Err(SubnetError::Size(_))
-        ));
-        assert!(matches!(
-            "10.0.0.0/30".parse::<Ipv4Subnet>(),
-            Err(SubnetError::Size(_))
-        ));
+        assert!(matches!("10.0.0.0/8".parse::<Ipv4Subnet>(), Err(SubnetError::Size(_))));
+        assert!(matches!("10.0.0.0/30".parse::<Ipv4Subnet>(), Err(SubnetError::Size(_))));
     }
 
     #[test]
@@ -229,13 +186,7 @@ mod tests {
         let table = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
                      eth0\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
                      docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n";
-        assert_eq!(
-            host_routes(table),
-            [Taken {
-                subnet: net("172.17.0.0/16"),
-                by: "the host's route over docker0".to_owned()
-            }]
-        );
+        assert_eq!(host_routes(table), [Taken { subnet: net("172.17.0.0/16"), by: "the host's route over docker0".to_owned() }]);
         assert!(host_routes("").is_empty());
     }
 
@@ -243,20 +194,14 @@ mod tests {
     fn candidates_are_all_of_the_range_once() {
         let all: HashSet<_> = candidates(u64::MAX).collect();
         assert_eq!(all.len(), 512);
-        assert!(
-            all.iter()
-                .all(|subnet| subnet.overlaps(net("198.18.0.0/15")))
-        );
+        assert!(all.iter().all(|subnet| subnet.overlaps(net("198.18.0.0/15"))));
         assert_eq!(candidates(0).next(), Some(net("198.18.0.0/24")));
     }
 
     #[test]
     fn the_owner_of_a_taken_subnet_is_named() {
         let taken = [Taken::by_engine("198.18.0.0/16", "other").unwrap()];
-        assert_eq!(
-            taken_by(net("198.18.7.0/24"), &taken).unwrap().by,
-            "the engine's network `other`"
-        );
+        assert_eq!(taken_by(net("198.18.7.0/24"), &taken).unwrap().by, "the engine's network `other`");
         assert_eq!(taken_by(net("198.19.7.0/24"), &taken), None);
         assert_eq!(Taken::by_engine("fd00::/64", "six"), None);
     }

@@ -55,10 +55,7 @@ impl Group {
 
     /// Waits for the end; `None` when the time is over.
     pub(super) async fn ends_within(&mut self, limit: Duration) -> Option<NodeState> {
-        let status = tokio::time::timeout(limit, self.end.wait_for(Option::is_some))
-            .await
-            .ok()?
-            .ok()?;
+        let status = tokio::time::timeout(limit, self.end.wait_for(Option::is_some)).await.ok()?.ok()?;
         (*status).map(exited)
     }
 
@@ -79,17 +76,10 @@ pub(super) struct Execution {
 
 impl Execution {
     /// Takes over a child that leads its own process group.
-    pub(super) fn watch(
-        child: Child,
-        boot: std::time::SystemTime,
-        custody: Custody,
-    ) -> io::Result<Self> {
-        let pid = Pid::from_raw(child.id().cast_signed())
-            .ok_or_else(|| io::Error::other("a child without a process ID"))?;
+    pub(super) fn watch(child: Child, boot: std::time::SystemTime, custody: Custody) -> io::Result<Self> {
+        let pid = Pid::from_raw(child.id().cast_signed()).ok_or_else(|| io::Error::other("a child without a process ID"))?;
         // Nobody has reaped it yet, so the kernel still knows it, even if it has already ended.
-        let start_ticks = procfs::stat(pid)
-            .ok_or_else(|| io::Error::other("a child that /proc does not know"))?
-            .start_ticks;
+        let start_ticks = procfs::stat(pid).ok_or_else(|| io::Error::other("a child that /proc does not know"))?.start_ticks;
         let child = Arc::new(Mutex::new(Some(child)));
         let (report, end) = watch::channel(None);
         let reaped = Arc::clone(&child);
@@ -106,17 +96,8 @@ impl Execution {
             .spawn(reaper)
             .inspect_err(|_| kill_group(pid, Signal::KILL))?;
         let number = pid.as_raw_nonzero().get();
-        let incarnation = Incarnation {
-            pid: number.into(),
-            started: boot + procfs::ticks(start_ticks),
-            id: format!("process group {number}"),
-        };
-        Ok(Self {
-            group: Group { pid, child, end },
-            start_ticks,
-            incarnation,
-            custody,
-        })
+        let incarnation = Incarnation { pid: number.into(), started: boot + procfs::ticks(start_ticks), id: format!("process group {number}") };
+        Ok(Self { group: Group { pid, child, end }, start_ticks, incarnation, custody })
     }
 
     /// What proves this execution.
@@ -131,9 +112,7 @@ impl Execution {
 
     /// Whether the kernel still runs exactly this execution.
     pub(super) fn is_running(&self) -> bool {
-        self.group.ended().is_none()
-            && procfs::stat(self.group.pid)
-                .is_some_and(|stat| stat.start_ticks == self.start_ticks && !stat.zombie)
+        self.group.ended().is_none() && procfs::stat(self.group.pid).is_some_and(|stat| stat.start_ticks == self.start_ticks && !stat.zombie)
     }
 }
 
@@ -146,8 +125,5 @@ impl Drop for Execution {
 }
 
 fn exited(status: ExitStatus) -> NodeState {
-    NodeState::Exited {
-        code: status.code().map(i64::from),
-        signal: status.signal().map(i64::from),
-    }
+    NodeState::Exited { code: status.code().map(i64::from), signal: status.signal().map(i64::from) }
 }

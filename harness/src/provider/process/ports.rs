@@ -36,19 +36,8 @@ pub(super) fn claim(count: usize) -> io::Result<Vec<PortClaim>> {
 }
 
 fn claim_among(ports: Vec<u16>, count: usize) -> io::Result<Vec<PortClaim>> {
-    let claims: Vec<_> = ports
-        .into_iter()
-        .filter_map(claim_one)
-        .take(count)
-        .collect();
-    if claims.len() == count {
-        Ok(claims)
-    } else {
-        Err(io::Error::new(
-            io::ErrorKind::AddrInUse,
-            format!("{} of {count} ports are free", claims.len()),
-        ))
-    }
+    let claims: Vec<_> = ports.into_iter().filter_map(claim_one).take(count).collect();
+    if claims.len() == count { Ok(claims) } else { Err(io::Error::new(io::ErrorKind::AddrInUse, format!("{} of {count} ports are free", claims.len()))) }
 }
 
 /// The twin first: whoever holds it may probe and use the port.
@@ -61,11 +50,7 @@ fn claim_one(port: u16) -> Option<PortClaim> {
 /// From a random place on, so that runs do not queue for the same ports.
 fn candidates(ephemeral: Range<u16>) -> Vec<u16> {
     let below: Vec<u16> = (LOWEST..ephemeral.start.max(LOWEST)).collect();
-    let mut ports = if below.len() >= ENOUGH {
-        below
-    } else {
-        (LOWEST..=u16::MAX).collect()
-    };
+    let mut ports = if below.len() >= ENOUGH { below } else { (LOWEST..=u16::MAX).collect() };
     ports.retain(|port| !DEFAULTS.contains(port));
     let start = RandomState::new().hash_one(std::process::id()) as usize % ports.len();
     ports.rotate_left(start);
@@ -91,30 +76,16 @@ mod tests {
     #[test]
     fn ports_are_below_the_ephemeral_range_and_no_defaults() {
         let ports = candidates(32_768..61_000);
-        assert!(
-            ports
-                .iter()
-                .all(|port| (10_000..32_768).contains(port) && !DEFAULTS.contains(port))
-        );
-        assert!(
-            candidates(1_024..65_535).len() > 50_000,
-            "a host that gives nearly all ports away"
-        );
+        assert!(ports.iter().all(|port| (10_000..32_768).contains(port) && !DEFAULTS.contains(port)));
+        assert!(candidates(1_024..65_535).len() > 50_000, "a host that gives nearly all ports away");
     }
 
     #[test]
     fn two_runs_never_get_the_same_port() {
-        let contested: Vec<u16> = candidates(ephemeral_range())
-            .into_iter()
-            .take(200)
-            .collect();
+        let contested: Vec<u16> = candidates(ephemeral_range()).into_iter().take(200).collect();
         let first = claim_among(contested.clone(), 20).unwrap();
         let second = claim_among(contested, 20).unwrap();
-        let distinct: BTreeSet<_> = first
-            .iter()
-            .chain(&second)
-            .map(|claim| claim.port)
-            .collect();
+        let distinct: BTreeSet<_> = first.iter().chain(&second).map(|claim| claim.port).collect();
         assert_eq!(distinct.len(), 40);
     }
 

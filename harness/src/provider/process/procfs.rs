@@ -27,21 +27,13 @@ fn parse_stat(text: &str) -> Option<Stat> {
     let mut fields = after_name.split_ascii_whitespace();
     let state = fields.next()?;
     let start_ticks = fields.nth(18)?.parse().ok()?;
-    Some(Stat {
-        start_ticks,
-        zombie: matches!(state, "Z" | "X"),
-    })
+    Some(Stat { start_ticks, zombie: matches!(state, "Z" | "X") })
 }
 
 /// Wall-clock time at which the machine was booted. The kernel derives it anew from both clocks at every read, so it is read once per provider.
 pub(super) fn boot_time() -> Option<SystemTime> {
     let text = fs::read_to_string("/proc/stat").ok()?;
-    let seconds = text
-        .lines()
-        .find_map(|line| line.strip_prefix("btime "))?
-        .trim()
-        .parse()
-        .ok()?;
+    let seconds = text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
@@ -57,13 +49,7 @@ mod tests {
     #[test]
     fn a_name_cannot_shift_the_fields() {
         let text = "42 (evil) Z 1 (x) S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1000 1 18446744073709551615";
-        assert_eq!(
-            parse_stat(text),
-            Some(Stat {
-                start_ticks: 987_654,
-                zombie: false
-            })
-        );
+        assert_eq!(parse_stat(text), Some(Stat { start_ticks: 987_654, zombie: false }));
     }
 
     #[test]

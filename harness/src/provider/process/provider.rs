@@ -22,8 +22,8 @@ use super::{
 use crate::{
     binary::{self, Artefact, Progress, Staging},
     provider::{
-        Capabilities, Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource,
-        NodeState, Provider, ProviderError, ProviderOptions, Slot, options,
+        Capabilities, Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot,
+        options,
     },
 };
 
@@ -57,49 +57,21 @@ impl ProcessProvider {
     pub fn create(options: ProviderOptions) -> Result<Self, ProviderError> {
         options.check()?;
         let boot = procfs::boot_time().ok_or_else(|| ProviderError::Unavailable {
-            what: "the process provider reads process start times from /proc, and there is none"
-                .to_owned(),
+            what: "the process provider reads process start times from /proc, and there is none".to_owned(),
             remedy: "run it on Linux, or use --provider docker".to_owned(),
         })?;
-        let custody = if options.keep {
-            Custody::User
-        } else {
-            Custody::Harness
-        };
-        let failed =
-            |error| ProviderError::failed("starting the process provider's threads", error);
+        let custody = if options.keep { Custody::User } else { Custody::Harness };
+        let failed = |error| ProviderError::failed("starting the process provider's threads", error);
         let (sender, lines) = mpsc::channel(LOG_QUEUE);
-        let (spawner, tail) = (
-            Spawner::new(boot, custody).map_err(failed)?,
-            Tail::new(sender).map_err(failed)?,
-        );
-        Ok(Self {
-            options,
-            spawner,
-            tail,
-            lines: Mutex::new(Some(lines)),
-            nodes: Nodes::default(),
-        })
+        let (spawner, tail) = (Spawner::new(boot, custody).map_err(failed)?, Tail::new(sender).map_err(failed)?);
+        Ok(Self { options, spawner, tail, lines: Mutex::new(Some(lines)), nodes: Nodes::default() })
     }
 
     /// The shell command that ends a kept run and removes what is its own.
     pub fn keep_hint(&self) -> String {
-        let groups: String = self
-            .nodes
-            .incarnations()
-            .iter()
-            .map(|incarnation| format!(" -{}", incarnation.pid))
-            .collect();
-        let kill = if groups.is_empty() {
-            String::new()
-        } else {
-            format!("kill --{groups}; ")
-        };
-        format!(
-            "{kill}rm -rf '{}' '{}'",
-            self.node_root().display(),
-            self.binary_dir().display()
-        )
+        let groups: String = self.nodes.incarnations().iter().map(|incarnation| format!(" -{}", incarnation.pid)).collect();
+        let kill = if groups.is_empty() { String::new() } else { format!("kill --{groups}; ") };
+        format!("{kill}rm -rf '{}' '{}'", self.node_root().display(), self.binary_dir().display())
     }
 
     fn node_root(&self) -> PathBuf {
@@ -110,44 +82,24 @@ impl ProcessProvider {
         self.options.scratch.join("bin")
     }
 
-    async fn prepare(
-        &self,
-        source: &NodeSource,
-        progress: Progress<'_>,
-    ) -> Result<Artefact, ProviderError> {
+    async fn prepare(&self, source: &NodeSource, progress: Progress<'_>) -> Result<Artefact, ProviderError> {
         let binary: Option<&Path> = match source {
             NodeSource::Workspace => None,
             NodeSource::Binary(path) => Some(path),
             NodeSource::Image(image) => {
-                return Err(ProviderError::Unsupported(format!(
-                    "an image (`{image}`) cannot be run as a process; use --provider docker or --node-bin"
-                )));
+                return Err(ProviderError::Unsupported(format!("an image (`{image}`) cannot be run as a process; use --provider docker or --node-bin")));
             }
         };
         let dir = self.binary_dir();
-        fs::create_dir_all(&dir)
-            .map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
-        let artefact = binary::prepare(
-            binary,
-            Staging {
-                dir: &dir,
-                profile: self.options.profile,
-            },
-            progress,
-        )
-        .await?;
+        fs::create_dir_all(&dir).map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
+        let artefact = binary::prepare(binary, Staging { dir: &dir, profile: self.options.profile }, progress).await?;
         match artefact.profile {
             NodeProfile::Ours => Ok(artefact),
             NodeProfile::Core => Err(ProviderError::Unsupported(LOOPBACK_REFUSED.to_owned())),
         }
     }
 
-    async fn reserve_all(
-        &self,
-        requests: &[NodeRequest],
-        subnet: Option<&str>,
-        progress: Progress<'_>,
-    ) -> Result<Vec<Slot>, ProviderError> {
+    async fn reserve_all(&self, requests: &[NodeRequest], subnet: Option<&str>, progress: Progress<'_>) -> Result<Vec<Slot>, ProviderError> {
         if let Some(subnet) = subnet {
             return Err(ProviderError::Unsupported(format!(
                 "the scenario wants its nodes in {subnet}; processes have loopback addresses only. Use --provider docker"
@@ -157,25 +109,15 @@ impl ProcessProvider {
         for request in requests {
             options::check_node_name(&request.name)?;
             if !prepared.iter().any(|(source, _)| *source == request.source) {
-                prepared.push((
-                    request.source.clone(),
-                    self.prepare(&request.source, progress).await?,
-                ));
+                prepared.push((request.source.clone(), self.prepare(&request.source, progress).await?));
             }
         }
-        let claims = ports::claim(requests.len() * 2)
-            .map_err(|error| ProviderError::failed("reserving ports on 127.0.0.1", error))?;
+        let claims = ports::claim(requests.len() * 2).map_err(|error| ProviderError::failed("reserving ports on 127.0.0.1", error))?;
         let mut claims = claims.into_iter();
         let mut slots = Vec::new();
         for request in requests {
-            let (_, artefact) = prepared
-                .iter()
-                .find(|(source, _)| *source == request.source)
-                .expect("every source was prepared above");
-            let (p2p, rpc) = claims
-                .next()
-                .zip(claims.next())
-                .expect("two ports per node were claimed");
+            let (_, artefact) = prepared.iter().find(|(source, _)| *source == request.source).expect("every source was prepared above");
+            let (p2p, rpc) = claims.next().zip(claims.next()).expect("two ports per node were claimed");
             let dir = self.node_root().join(&request.name);
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, p2p.port));
             let slot = Slot {
@@ -189,22 +131,17 @@ impl ProcessProvider {
                 loopback: true,
             };
             slots.push(slot.clone());
-            self.nodes
-                .add(Node::new(slot, artefact.clone(), dir, [p2p, rpc]))?;
+            self.nodes.add(Node::new(slot, artefact.clone(), dir, [p2p, rpc]))?;
         }
         self.nodes.remember_sources(&prepared);
         Ok(slots)
     }
 
     async fn execute(&self, name: &str, program: Program) -> Result<Incarnation, ProviderError> {
-        let execution = self
-            .spawner
-            .execute(program.clone())
-            .await
-            .map_err(|error| {
-                let doing = format!("cannot execute `{}`: {error}", program.path.display());
-                ProviderError::Binary(doing)
-            })?;
+        let execution = self.spawner.execute(program.clone()).await.map_err(|error| {
+            let doing = format!("cannot execute `{}`: {error}", program.path.display());
+            ProviderError::Binary(doing)
+        })?;
         self.nodes.began(name, execution)
     }
 
@@ -219,23 +156,13 @@ impl ProcessProvider {
         self.execute(name, program).await
     }
 
-    async fn end(
-        &self,
-        name: &str,
-        signal: Signal,
-        patience: Duration,
-    ) -> Result<NodeState, ProviderError> {
+    async fn end(&self, name: &str, signal: Signal, patience: Duration) -> Result<NodeState, ProviderError> {
         let mut group = self.nodes.signal(name, signal)?;
         if let Some(state) = group.ends_within(patience).await {
             return Ok(state);
         }
         self.nodes.signal(name, Signal::KILL)?;
-        group.ends_within(KILL_LIMIT).await.ok_or_else(|| {
-            ProviderError::failed(
-                format!("killing {name}"),
-                "the kernel does not report its end",
-            )
-        })
+        group.ends_within(KILL_LIMIT).await.ok_or_else(|| ProviderError::failed(format!("killing {name}"), "the kernel does not report its end"))
     }
 
     async fn current_state(&self, name: &str) -> Result<NodeState, ProviderError> {
@@ -244,9 +171,7 @@ impl ProcessProvider {
             Err(group) => group,
         };
         // It has ended, or is about to be reaped.
-        group.ends_within(KILL_LIMIT).await.ok_or_else(|| {
-            ProviderError::failed(format!("looking at {name}"), "neither running nor ended")
-        })
+        group.ends_within(KILL_LIMIT).await.ok_or_else(|| ProviderError::failed(format!("looking at {name}"), "neither running nor ended"))
     }
 
     async fn remove_everything(&self) -> Result<(), ProviderError> {
@@ -255,10 +180,7 @@ impl ProcessProvider {
             self.nodes.close();
             let spawner = self.spawner.clone();
             let groups = tokio::task::spawn_blocking(move || spawner.close()).await;
-            let groups = groups
-                .map_err(io::Error::other)
-                .flatten()
-                .map_err(|error| ProviderError::failed("cleaning up", error))?;
+            let groups = groups.map_err(io::Error::other).flatten().map_err(|error| ProviderError::failed("cleaning up", error))?;
             let ends = groups.into_iter().map(|mut group| async move {
                 group.signal(Signal::KILL);
                 let ended = group.ends_within(KILL_LIMIT).await;
@@ -267,24 +189,12 @@ impl ProcessProvider {
             left.extend(join_all(ends).await.into_iter().flatten());
         }
         // An untaken receiver would make the reader wait for nobody.
-        drop(
-            self.lines
-                .lock()
-                .expect("no code panics with this lock")
-                .take(),
-        );
+        drop(self.lines.lock().expect("no code panics with this lock").take());
         self.tail.finish(LOG_LIMIT).await;
         if !self.options.keep {
             left.extend(self.remove_directories());
         }
-        if left.is_empty() {
-            Ok(())
-        } else {
-            Err(ProviderError::failed(
-                "cleaning up",
-                format!("left behind: {}", left.join(", ")),
-            ))
-        }
+        if left.is_empty() { Ok(()) } else { Err(ProviderError::failed("cleaning up", format!("left behind: {}", left.join(", ")))) }
     }
 
     fn remove_directories(&self) -> Vec<String> {
@@ -293,10 +203,7 @@ impl ProcessProvider {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => Some(format!("{} ({error})", dir.display())),
         };
-        [self.node_root(), self.binary_dir()]
-            .into_iter()
-            .filter_map(remove)
-            .collect()
+        [self.node_root(), self.binary_dir()].into_iter().filter_map(remove).collect()
     }
 }
 
@@ -306,11 +213,7 @@ impl Provider for ProcessProvider {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            pause: false,
-            isolate: false,
-            partition: false,
-        }
+        Capabilities { pause: false, isolate: false, partition: false }
     }
 
     fn facts(&self) -> serde_json::Value {
@@ -328,19 +231,11 @@ impl Provider for ProcessProvider {
         })
     }
 
-    fn reserve<'a>(
-        &'a self,
-        nodes: &'a [NodeRequest],
-        subnet: Option<&'a str>,
-        progress: Progress<'a>,
-    ) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
+    fn reserve<'a>(&'a self, nodes: &'a [NodeRequest], subnet: Option<&'a str>, progress: Progress<'a>) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
         self.reserve_all(nodes, subnet, progress).boxed()
     }
 
-    fn start<'a>(
-        &'a self,
-        node: &'a NodeLaunch,
-    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.start_first(node).boxed()
     }
 
@@ -352,10 +247,7 @@ impl Provider for ProcessProvider {
         self.end(name, Signal::KILL, KILL_LIMIT).boxed()
     }
 
-    fn start_again<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.restart(name).boxed()
     }
 
@@ -368,10 +260,7 @@ impl Provider for ProcessProvider {
     }
 
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
-        self.lines
-            .lock()
-            .expect("no code panics with this lock")
-            .take()
+        self.lines.lock().expect("no code panics with this lock").take()
     }
 
     fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>> {

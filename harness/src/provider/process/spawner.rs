@@ -57,19 +57,14 @@ impl Spawner {
     /// Starts the thread.
     pub(super) fn new(boot: SystemTime, custody: Custody) -> io::Result<Self> {
         let (requests, queue) = queue::channel(QUEUE);
-        thread::Builder::new()
-            .name("spawn nodes".to_owned())
-            .spawn(move || serve(queue, boot, custody))?;
+        thread::Builder::new().name("spawn nodes".to_owned()).spawn(move || serve(queue, boot, custody))?;
         Ok(Self { requests })
     }
 
     /// Executes a program. Returns after a successful `execve`. If the caller goes away meanwhile, the process is killed as soon as it is there.
     pub(super) async fn execute(&self, program: Program) -> io::Result<Execution> {
         let (reply, answer) = oneshot::channel();
-        self.requests
-            .send(Request::Execute(program, reply))
-            .await
-            .map_err(|_| gone())?;
+        self.requests.send(Request::Execute(program, reply)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -100,18 +95,9 @@ fn serve(mut queue: queue::Receiver<Request>, boot: SystemTime, custody: Custody
     while let Some(request) = queue.blocking_recv() {
         match request {
             Request::Execute(program, reply) => {
-                let outcome = if closed {
-                    Err(io::Error::other("the run was torn down"))
-                } else {
-                    execute(&program, boot, custody)
-                };
+                let outcome = if closed { Err(io::Error::other("the run was torn down")) } else { execute(&program, boot, custody) };
                 groups.retain(|group| group.ended().is_none());
-                groups.extend(
-                    outcome
-                        .as_ref()
-                        .ok()
-                        .map(|execution| execution.group().clone()),
-                );
+                groups.extend(outcome.as_ref().ok().map(|execution| execution.group().clone()));
                 // If nobody waits any more, the execution is dropped here, and with it the process.
                 let _ = reply.send(outcome);
             }
@@ -128,29 +114,16 @@ fn execute(program: &Program, boot: SystemTime, custody: Custody) -> io::Result<
     fs::create_dir_all(&program.data)?;
     let mut command = Command::new(&program.path);
     let (out, err) = log_streams(&program.log)?;
-    command
-        .args(&program.args)
-        .env_clear()
-        .envs(&program.env)
-        .current_dir(&program.dir);
+    command.args(&program.args).env_clear().envs(&program.env).current_dir(&program.dir);
     // A group of its own: Ctrl-C on the terminal reaches the harness, which decides what its nodes get.
-    command
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(out)
-        .stderr(err);
+    command.process_group(0).stdin(Stdio::null()).stdout(out).stderr(err);
     if custody == Custody::Harness {
         die_with_this_thread(&mut command);
     }
     let deadline = Instant::now() + BUSY_LIMIT;
     let child = loop {
         match command.spawn() {
-            Err(error)
-                if error.kind() == io::ErrorKind::ExecutableFileBusy
-                    && Instant::now() < deadline =>
-            {
-                thread::sleep(BUSY_RETRY)
-            }
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && Instant::now() < deadline => thread::sleep(BUSY_RETRY),
             other => break other?,
         }
     };
@@ -159,11 +132,7 @@ fn execute(program: &Program, boot: SystemTime, custody: Custody) -> io::Result<
 
 /// The log, opened for both streams. A line that a killed node left unfinished is ended, so that the next execution's first line stands alone.
 fn log_streams(path: &Path) -> io::Result<(fs::File, fs::File)> {
-    let mut log = OpenOptions::new()
-        .create(true)
-        .read(true)
-        .append(true)
-        .open(path)?;
+    let mut log = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     let mut last = [b'\n'];
     if log.metadata()?.len() > 0 {
         log.seek(SeekFrom::End(-1))?;
@@ -180,18 +149,9 @@ fn die_with_this_thread(command: &mut Command) {
     let arrange = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         // The harness may have died before the line above: nobody would tell us any more.
-        if getppid() == Some(harness) {
-            Ok(())
-        } else {
-            Err(io::Error::from_raw_os_error(
-                rustix::io::Errno::SRCH.raw_os_error(),
-            ))
-        }
+        if getppid() == Some(harness) { Ok(()) } else { Err(io::Error::from_raw_os_error(rustix::io::Errno::SRCH.raw_os_error())) }
     };
-    #[expect(
-        unsafe_code,
-        reason = "runs between fork and exec; it makes two system calls and allocates nothing, which is all that is allowed there"
-    )]
+    #[expect(unsafe_code, reason = "runs between fork and exec; it makes two system calls and allocates nothing, which is all that is allowed there")]
     // SAFETY: `prctl` and `getppid` are async-signal-safe, and neither arm of the closure allocates or takes a lock.
     unsafe {
         command.pre_exec(arrange);

@@ -31,20 +31,8 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(
-        slot: Slot,
-        artefact: Artefact,
-        dir: PathBuf,
-        claims: [PortClaim; 2],
-    ) -> Self {
-        Self {
-            slot,
-            artefact,
-            dir,
-            launch: None,
-            execution: None,
-            _claims: claims,
-        }
+    pub(super) fn new(slot: Slot, artefact: Artefact, dir: PathBuf, claims: [PortClaim; 2]) -> Self {
+        Self { slot, artefact, dir, launch: None, execution: None, _claims: claims }
     }
 
     fn program(&self, launch: &NodeLaunch) -> Program {
@@ -59,9 +47,7 @@ impl Node {
     }
 
     fn is_up(&self) -> bool {
-        self.execution
-            .as_ref()
-            .is_some_and(|execution| execution.group().ended().is_none())
+        self.execution.as_ref().is_some_and(|execution| execution.group().ended().is_none())
     }
 }
 
@@ -81,21 +67,12 @@ impl Nodes {
         self.0.lock().expect("no code panics with this lock")
     }
 
-    fn with<T>(
-        &self,
-        name: &str,
-        act: impl FnOnce(&mut Node) -> Result<T, ProviderError>,
-    ) -> Result<T, ProviderError> {
+    fn with<T>(&self, name: &str, act: impl FnOnce(&mut Node) -> Result<T, ProviderError>) -> Result<T, ProviderError> {
         let mut inner = self.lock();
         if inner.closed {
-            return Err(ProviderError::failed(
-                format!("using {name}"),
-                "the run was torn down",
-            ));
+            return Err(ProviderError::failed(format!("using {name}"), "the run was torn down"));
         }
-        let node = inner.nodes.get_mut(name).ok_or_else(|| {
-            ProviderError::failed(format!("using {name}"), "no node of this name was reserved")
-        })?;
+        let node = inner.nodes.get_mut(name).ok_or_else(|| ProviderError::failed(format!("using {name}"), "no node of this name was reserved"))?;
         act(node)
     }
 
@@ -103,25 +80,16 @@ impl Nodes {
         let name = node.slot.name.clone();
         let mut inner = self.lock();
         if inner.closed {
-            return Err(ProviderError::failed(
-                format!("reserving {name}"),
-                "the run was torn down",
-            ));
+            return Err(ProviderError::failed(format!("reserving {name}"), "the run was torn down"));
         }
         match inner.nodes.insert(name.clone(), node) {
             None => Ok(()),
-            Some(_) => Err(ProviderError::failed(
-                format!("reserving {name}"),
-                "two nodes have this name",
-            )),
+            Some(_) => Err(ProviderError::failed(format!("reserving {name}"), "two nodes have this name")),
         }
     }
 
     pub(super) fn remember_sources(&self, prepared: &[(NodeSource, Artefact)]) {
-        self.lock().sources = prepared
-            .iter()
-            .map(|(source, artefact)| artefact.facts(&source.to_string()))
-            .collect();
+        self.lock().sources = prepared.iter().map(|(source, artefact)| artefact.facts(&source.to_string())).collect();
     }
 
     pub(super) fn sources(&self) -> Vec<serde_json::Value> {
@@ -132,10 +100,7 @@ impl Nodes {
     pub(super) fn launched(&self, launch: &NodeLaunch) -> Result<Program, ProviderError> {
         self.with(&launch.name, |node| {
             if node.launch.is_some() {
-                return Err(ProviderError::failed(
-                    format!("starting {}", launch.name),
-                    "it was started before; start it again instead",
-                ));
+                return Err(ProviderError::failed(format!("starting {}", launch.name), "it was started before; start it again instead"));
             }
             node.launch = Some(launch.clone());
             Ok(node.program(launch))
@@ -145,24 +110,15 @@ impl Nodes {
     pub(super) fn program_to_start_again(&self, name: &str) -> Result<Program, ProviderError> {
         self.with(name, |node| {
             if node.is_up() {
-                return Err(ProviderError::failed(
-                    format!("starting {name} again"),
-                    "it is running",
-                ));
+                return Err(ProviderError::failed(format!("starting {name} again"), "it is running"));
             }
-            let launch = node.launch.as_ref().ok_or_else(|| {
-                ProviderError::failed(format!("starting {name} again"), "it was never started")
-            })?;
+            let launch = node.launch.as_ref().ok_or_else(|| ProviderError::failed(format!("starting {name} again"), "it was never started"))?;
             Ok(node.program(launch))
         })
     }
 
     /// Takes a new execution. After teardown it is dropped at once, and so killed.
-    pub(super) fn began(
-        &self,
-        name: &str,
-        execution: Execution,
-    ) -> Result<Incarnation, ProviderError> {
+    pub(super) fn began(&self, name: &str, execution: Execution) -> Result<Incarnation, ProviderError> {
         self.with(name, |node| {
             let incarnation = execution.incarnation().clone();
             node.execution = Some(execution);
@@ -173,9 +129,7 @@ impl Nodes {
     /// Signals a node and says how to wait for its end.
     pub(super) fn signal(&self, name: &str, signal: Signal) -> Result<Group, ProviderError> {
         self.with(name, |node| {
-            let execution = node.execution.as_ref().ok_or_else(|| {
-                ProviderError::failed(format!("ending {name}"), "it was never started")
-            })?;
+            let execution = node.execution.as_ref().ok_or_else(|| ProviderError::failed(format!("ending {name}"), "it was never started"))?;
             execution.group().signal(signal);
             Ok(execution.group().clone())
         })
@@ -184,21 +138,13 @@ impl Nodes {
     /// The incarnation that the kernel runs now, or the end to wait for.
     pub(super) fn running(&self, name: &str) -> Result<Result<Incarnation, Group>, ProviderError> {
         self.with(name, |node| {
-            let execution = node.execution.as_ref().ok_or_else(|| {
-                ProviderError::failed(format!("looking at {name}"), "it was never started")
-            })?;
-            Ok(if execution.is_running() {
-                Ok(execution.incarnation().clone())
-            } else {
-                Err(execution.group().clone())
-            })
+            let execution = node.execution.as_ref().ok_or_else(|| ProviderError::failed(format!("looking at {name}"), "it was never started"))?;
+            Ok(if execution.is_running() { Ok(execution.incarnation().clone()) } else { Err(execution.group().clone()) })
         })
     }
 
     pub(super) fn rpc(&self, name: &str) -> Result<SocketAddr, ProviderError> {
-        self.with(name, |node| {
-            Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, node.slot.rpc_port)))
-        })
+        self.with(name, |node| Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, node.slot.rpc_port))))
     }
 
     pub(super) fn incarnations(&self) -> Vec<Incarnation> {

@@ -33,21 +33,16 @@ impl Tail {
     /// Starts the thread; lines go to `to` until [`Tail::finish`] or until nobody reads.
     pub(super) fn new(to: lines::Sender<LogLine>) -> io::Result<Self> {
         let (orders, queue) = mpsc::channel();
-        thread::Builder::new()
-            .name("read logs".to_owned())
-            .spawn(move || {
-                // An error means that the reader is gone: nothing is left to do.
-                let _ = follow(&queue, &to);
-            })?;
+        thread::Builder::new().name("read logs".to_owned()).spawn(move || {
+            // An error means that the reader is gone: nothing is left to do.
+            let _ = follow(&queue, &to);
+        })?;
         Ok(Self { orders })
     }
 
     /// Follows a node's log from its beginning.
     pub(super) fn follow(&self, node: &str, path: &Path) {
-        let _ = self.orders.send(Order::Follow {
-            node: node.to_owned(),
-            path: path.to_owned(),
-        });
+        let _ = self.orders.send(Order::Follow { node: node.to_owned(), path: path.to_owned() });
     }
 
     /// Passes on everything that is in the files now, and ends. The channel then closes.
@@ -74,12 +69,7 @@ fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>) -> Result
     let mut pause = LOOK_EVERY;
     loop {
         match orders.recv_timeout(pause) {
-            Ok(Order::Follow { node, path }) => logs.push(Log {
-                node,
-                path,
-                file: None,
-                assembler: LineAssembler::default(),
-            }),
+            Ok(Order::Follow { node, path }) => logs.push(Log { node, path, file: None, assembler: LineAssembler::default() }),
             Ok(Order::Finish(done)) => {
                 // The nodes have ended, so the files do.
                 while read_each(&mut logs, &mut block, to)? > 0 {}
@@ -89,11 +79,7 @@ fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>) -> Result
             }
             Err(RecvTimeoutError::Timeout) => {
                 let read = read_each(&mut logs, &mut block, to)?;
-                pause = if read == 0 {
-                    LOOK_EVERY
-                } else {
-                    Duration::ZERO
-                };
+                pause = if read == 0 { LOOK_EVERY } else { Duration::ZERO };
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
@@ -101,11 +87,7 @@ fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>) -> Result
 }
 
 /// One block of every file; the number of bytes that there were.
-fn read_each(
-    logs: &mut [Log],
-    block: &mut [u8],
-    to: &lines::Sender<LogLine>,
-) -> Result<usize, Closed> {
+fn read_each(logs: &mut [Log], block: &mut [u8], to: &lines::Sender<LogLine>) -> Result<usize, Closed> {
     let mut read = 0;
     for log in logs {
         read += log.read(block, to)?;
@@ -135,11 +117,7 @@ impl Log {
 
     fn send(&self, lines: Vec<String>, to: &lines::Sender<LogLine>) -> Result<(), Closed> {
         for text in lines {
-            to.blocking_send(LogLine {
-                node: self.node.clone(),
-                text,
-            })
-            .map_err(|_| Closed)?;
+            to.blocking_send(LogLine { node: self.node.clone(), text }).map_err(|_| Closed)?;
         }
         Ok(())
     }

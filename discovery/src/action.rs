@@ -1,0 +1,58 @@
+//! Everything that the engine can ask for.
+
+use std::net::SocketAddr;
+
+use crate::{
+    message::Message,
+    types::{DialId, SeedIndex, SessionId},
+};
+
+/// Something to do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Send a discovery message.
+    Send {
+        /// Over this session.
+        session: SessionId,
+        /// What to send.
+        message: Message,
+    },
+    /// Send an empty frame: a sign of life for a question that is not answered now.
+    KeepAlive {
+        /// Over this session.
+        session: SessionId,
+    },
+    /// Connect and shake hands; answer with [`crate::Event::Opened`] or [`crate::Event::DialFailed`].
+    Dial {
+        /// This dial's number.
+        dial: DialId,
+        /// Where to.
+        addr: SocketAddr,
+    },
+    /// Look up a seed's name now; answer with [`crate::Event::Resolved`].
+    Resolve {
+        /// Which seed.
+        seed: SeedIndex,
+    },
+    /// End a session.
+    Close {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Write this snapshot durably; a cache, so an error is worth a warning and nothing more.
+    Persist {
+        /// What [`crate::snapshot::encode`] made.
+        snapshot: Vec<u8>,
+    },
+}
+
+/// Why the engine ends a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// It broke the protocol, once badly or often.
+    Misbehaviour,
+    /// More dials succeeded than there are outbound slots.
+    Surplus,
+}

@@ -1,0 +1,48 @@
+//! What an operator may turn. Parsed and checked at the edge; the engine trusts it.
+
+use std::{net::SocketAddr, time::Duration};
+
+/// Whether addresses are exchanged at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exchange {
+    /// As the protocol says.
+    On,
+    /// Seeds only: no `Hello`, no questions, no answers, no store. The testbed's negative control.
+    Off,
+}
+
+/// Whether loopback addresses may be shared and dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loopback {
+    /// As on the internet.
+    Refused,
+    /// Several nodes on one host: every loopback `ip:port` then counts as a host of its own.
+    Allowed,
+}
+
+/// The engine's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address exchange on or off.
+    pub exchange: Exchange,
+    /// Loopback addresses refused or allowed.
+    pub loopback: Loopback,
+    /// The address that we listen on; its port goes into `Hello`, its IP, if it is one, is never dialled.
+    pub listen: SocketAddr,
+    /// Number of configured seeds.
+    pub seeds: usize,
+    /// Outbound peers below which it is urgent: every tick asks and dials.
+    pub min_peers: usize,
+    /// Outbound peers that are filled up to; at least `min_peers`.
+    pub target_outbound: usize,
+    /// The safety net's interval.
+    pub tick: Duration,
+}
+
+impl Config {
+    /// The defaults for a node that listens on `listen` and has `seeds` seeds. Eight outbound peers as in Bitcoin; four are what a node needs to be hard to isolate.
+    #[must_use]
+    pub fn new(listen: SocketAddr, seeds: usize) -> Self {
+        Self { exchange: Exchange::On, loopback: Loopback::Refused, listen, seeds, min_peers: 4, target_outbound: 8, tick: Duration::from_secs(30) }
+    }
+}

@@ -1,0 +1,194 @@
+//! Which addresses may be admitted to the book and dialled. Pure functions of addresses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::{config::Loopback, limits::FIRST_LEARNED_PORT};
+
+/// How far an address reaches. Ordered: what a peer tells us must reach at least as far as the peer itself, or private addresses would leak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// 127/8, ::1.
+    Loopback,
+    /// 169.254/16, fe80::/10. Never dialled.
+    Link,
+    /// 10/8, 172.16/12, 192.168/16, 100.64/10, fc00::/7.
+    Private,
+    /// The rest, 198.18.0.0/15 included: testbeds live there.
+    Global,
+}
+
+/// Why an address was not admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// Unspecified, multicast, broadcast, reserved, documentation, link-local, or loopback where that is not allowed.
+    NotDialable,
+    /// Narrower than the peer that sent it.
+    Scope,
+    /// Port 0, or a service's port.
+    Port,
+    /// Our own.
+    Own,
+    /// The host has its share of ports in the book.
+    PortsPerHost,
+    /// The session has used up what it may tell us.
+    RateLimit,
+    /// The book is full of better ones.
+    BookFull,
+}
+
+/// Who shares a backoff and a share of the book: an IP, or with loopback allowed one loopback address and port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Host {
+    /// All ports of one IP.
+    Ip(IpAddr),
+    /// One of several nodes on this machine.
+    LoopbackPort(SocketAddr),
+}
+
+impl Host {
+    /// The host that an address belongs to.
+    #[must_use]
+    pub fn of(addr: SocketAddr) -> Self {
+        if addr.ip().is_loopback() { Self::LoopbackPort(addr) } else { Self::Ip(addr.ip()) }
+    }
+}
+
+/// The same address in the only form that the engine keeps: IPv4-mapped IPv6 as IPv4, without flow label and zone.
+#[must_use]
+pub fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+/// An IP's scope; `None` for what no host has, and for documentation ranges.
+#[must_use]
+pub fn scope(ip: IpAddr) -> Option<Scope> {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => scope_v4(ip),
+        IpAddr::V6(ip) => scope_v6(ip),
+    }
+}
+
+fn scope_v4(ip: Ipv4Addr) -> Option<Scope> {
+    let [a, b, ..] = ip.octets();
+    if a == 0 || a >= 224 || ip.is_documentation() {
+        None
+    } else if ip.is_loopback() {
+        Some(Scope::Loopback)
+    } else if ip.is_link_local() {
+        Some(Scope::Link)
+    } else if ip.is_private() || (a == 100 && b & 0xc0 == 64) {
+        Some(Scope::Private)
+    } else {
+        Some(Scope::Global)
+    }
+}
+
+fn scope_v6(ip: Ipv6Addr) -> Option<Scope> {
+    let [a, b, ..] = ip.segments();
+    if ip.is_unspecified() || ip.is_multicast() || (a == 0x2001 && b == 0xdb8) {
+        None
+    } else if ip.is_loopback() {
+        Some(Scope::Loopback)
+    } else if ip.is_unicast_link_local() {
+        Some(Scope::Link)
+    } else if ip.is_unique_local() {
+        Some(Scope::Private)
+    } else {
+        Some(Scope::Global)
+    }
+}
+
+/// Whether anybody may be dialled there at all.
+///
+/// # Errors
+///
+/// [`Refusal::NotDialable`] or [`Refusal::Port`] (zero).
+pub fn dialable(addr: SocketAddr, loopback: Loopback) -> Result<Scope, Refusal> {
+    if addr.port() == 0 {
+        return Err(Refusal::Port);
+    }
+    match (scope(addr.ip()), loopback) {
+        (Some(scope @ (Scope::Private | Scope::Global)), _) | (Some(scope @ Scope::Loopback), Loopback::Allowed) => Ok(scope),
+        (Some(Scope::Loopback), Loopback::Refused) | (Some(Scope::Link) | None, _) => Err(Refusal::NotDialable),
+    }
+}
+
+/// Whether an address that a peer at `source` told us may enter the book.
+///
+/// # Errors
+///
+/// What [`dialable`] says, [`Refusal::Port`] for a service's port, [`Refusal::Scope`] if it is narrower than its source.
+pub fn learnable(addr: SocketAddr, source: IpAddr, loopback: Loopback) -> Result<(), Refusal> {
+    let reach = dialable(addr, loopback)?;
+    if addr.port() < FIRST_LEARNED_PORT {
+        return Err(Refusal::Port);
+    }
+    match scope(source) {
+        Some(source) if reach >= source => Ok(()),
+        Some(_) | None => Err(Refusal::Scope),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_scope_table() {
+        let rows: [(&str, Option<Scope>); 30] = [
+            ("0.0.0.0", None),
+            ("0.1.2.3", None),
+            ("10.0.0.1", Some(Scope::Private)),
+            ("100.63.255.255", Some(Scope::Global)),
+            ("100.64.0.1", Some(Scope::Private)),
+            ("100.127.255.255", Some(Scope::Private)),
+            ("100.128.0.0", Some(Scope::Global)),
+            ("127.0.0.1", Some(Scope::Loopback)),
+            ("127.255.255.254", Some(Scope::Loopback)),
+            ("169.254.1.1", Some(Scope::Link)),
+            ("172.15.255.255", Some(Scope::Global)),
+            ("172.16.0.1", Some(Scope::Private)),
+            ("172.32.0.1", Some(Scope::Global)),
+            ("192.0.2.1", None),
+            ("192.168.1.1", Some(Scope::Private)),
+            ("198.18.0.1", Some(Scope::Global)),
+            ("198.19.255.255", Some(Scope::Global)),
+            ("198.51.100.1", None),
+            ("203.0.113.9", None),
+            ("224.0.0.1", None),
+            ("240.0.0.1", None),
+            ("255.255.255.255", None),
+            ("::", None),
+            ("::1", Some(Scope::Loopback)),
+            ("::ffff:127.0.0.1", Some(Scope::Loopback)),
+            ("fe80::1", Some(Scope::Link)),
+            ("fd00::1", Some(Scope::Private)),
+            ("ff02::1", None),
+            ("2001:db8::7", None),
+            ("2606:4700::1", Some(Scope::Global)),
+        ];
+        for (ip, expected) in rows {
+            assert_eq!(scope(ip.parse().unwrap()), expected, "{ip}");
+        }
+    }
+
+    #[test]
+    fn a_peer_may_tell_of_what_reaches_as_far_as_itself() {
+        let learn = |addr, source: &str, loopback| learnable(at(addr), source.parse().unwrap(), loopback);
+        assert_eq!(learn("10.0.0.2:30333", "198.18.0.1", Loopback::Refused), Err(Refusal::Scope));
+        assert_eq!(learn("10.0.0.2:30333", "192.168.0.1", Loopback::Refused), Ok(()));
+        assert_eq!(learn("10.0.0.2:30333", "127.0.0.1", Loopback::Refused), Ok(()));
+        assert_eq!(learn("198.18.0.2:30333", "10.0.0.1", Loopback::Refused), Ok(()));
+        assert_eq!(learn("127.0.0.1:30333", "127.0.0.1", Loopback::Refused), Err(Refusal::NotDialable));
+        assert_eq!(learn("127.0.0.1:30333", "127.0.0.1", Loopback::Allowed), Ok(()));
+        assert_eq!(learn("127.0.0.1:30333", "10.0.0.1", Loopback::Allowed), Err(Refusal::Scope));
+        assert_eq!(learn("[::ffff:127.0.0.1]:30333", "10.0.0.1", Loopback::Refused), Err(Refusal::NotDialable));
+        assert_eq!(learn("198.18.0.2:0", "198.18.0.1", Loopback::Refused), Err(Refusal::Port));
+        assert_eq!(learn("198.18.0.2:22", "198.18.0.1", Loopback::Refused), Err(Refusal::Port));
+        assert_eq!(learn("169.254.0.2:30333", "169.254.0.1", Loopback::Refused), Err(Refusal::NotDialable));
+    }
+}

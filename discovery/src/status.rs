@@ -1,0 +1,61 @@
+//! What an operator may see of the engine: one value for RPC, metrics and logs.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::policy::Refusal;
+
+/// The engine's state in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Records in the book.
+    pub known: usize,
+    /// Of these: dialled with success at some time.
+    pub verified: usize,
+    /// Of these: announced by their owner's living session.
+    pub announced: usize,
+    /// Of these: failed since the last success.
+    pub failing: usize,
+    /// Distinct peers with a session.
+    pub peers: usize,
+    /// Of these: in an outbound slot.
+    pub outbound: usize,
+    /// Outbound peers below which it is urgent.
+    pub min_peers: usize,
+    /// Outbound peers that are filled up to.
+    pub target_outbound: usize,
+    /// Dials in flight.
+    pub dialling: usize,
+    /// No candidate is left to dial, now or after a wait.
+    pub saturated: bool,
+    /// Seeds with a living session.
+    pub seeds_connected: usize,
+    /// Ended dials by outcome.
+    pub dials: Dials,
+    /// Addresses that were not admitted, by reason.
+    pub refused: BTreeMap<Refusal, u64>,
+    /// Sessions closed for misbehaviour.
+    pub misbehaved: u64,
+    /// `GetAddrs` that came too soon.
+    pub rate_limited: u64,
+    /// Since the last `Addrs` that we asked for; `None` if there was none.
+    pub last_refresh: Option<Duration>,
+}
+
+/// Ended dials by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dials {
+    /// Led to a session.
+    pub succeeded: u64,
+    /// Nobody listens there.
+    pub refused: u64,
+    /// No answer in time, no route.
+    pub unreachable: u64,
+    /// Somebody who does not speak our protocol.
+    pub handshake: u64,
+    /// Our own network was down.
+    pub local_network: u64,
+    /// Ourselves.
+    pub itself: u64,
+    /// A peer that we had already.
+    pub duplicate: u64,
+}

@@ -1,0 +1,283 @@
+//! The engine's rules one by one: what it serves, learns, passes on, refuses and closes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+use std::{net::SocketAddr, time::Duration};
+
+use hegemon_discovery::{
+    Action, CloseReason, Config, DecodeError, DialError, DialId, Engine, Event, Message, Mono, Now, PeerId, SeedIndex, SessionId, policy::Refusal, snapshot,
+};
+
+struct Bench {
+    engine: Engine,
+    now: i64,
+}
+
+impl Bench {
+    fn new(seeds: usize) -> Self {
+        let mut bench = Self { engine: Engine::new(Config::new(at("0.0.0.0:30333"), seeds), [7; 32], [], clock(0)), now: 0 };
+        bench.tell(Event::Wakeup);
+        bench
+    }
+
+    fn tell(&mut self, event: Event) -> Vec<Action> {
+        self.engine.handle(event, clock(self.now))
+    }
+
+    fn wait(&mut self, time: Duration) -> Vec<Action> {
+        self.now += i64::try_from(time.as_millis()).unwrap();
+        self.tell(Event::Wakeup)
+    }
+
+    fn inbound(&mut self, number: u8, remote: &str) -> Vec<Action> {
+        self.tell(Event::Opened { session: SessionId(number.into()), peer: PeerId([number; 32]), remote: at(remote), dial: None })
+    }
+
+    fn say(&mut self, number: u8, message: Message) -> Vec<Action> {
+        self.tell(Event::Message { session: SessionId(number.into()), message: Ok(message) })
+    }
+
+    fn served(&mut self, number: u8) -> Option<Vec<SocketAddr>> {
+        let actions = self.say(number, Message::GetAddrs { limit: 64 });
+        actions.into_iter().find_map(|action| match action {
+            Action::Send { message: Message::Addrs { addrs }, .. } => Some(addrs),
+            _ => None,
+        })
+    }
+
+    fn refused(&self, reason: Refusal) -> u64 {
+        self.engine.status(clock(self.now)).refused.get(&reason).copied().unwrap_or(0)
+    }
+
+    fn known(&self) -> usize {
+        self.engine.status(clock(self.now)).known
+    }
+}
+
+fn clock(mono: i64) -> Now {
+    Now { mono: Mono(mono), wall: Duration::from_secs(1_795_000_000) + Duration::from_millis(u64::try_from(mono).unwrap()) }
+}
+
+fn at(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn addr(network: u8, host: u8) -> SocketAddr {
+    SocketAddr::from(([198, 18, network, host], 30_333))
+}
+
+fn addrs(network: u8, count: u8) -> Message {
+    Message::Addrs { addrs: (1..=count).map(|host| addr(network, host)).collect() }
+}
+
+fn dials(actions: &[Action]) -> Vec<(DialId, SocketAddr)> {
+    let dial = |action: &Action| match action {
+        Action::Dial { dial, addr } => Some((*dial, *addr)),
+        _ => None,
+    };
+    actions.iter().filter_map(dial).collect()
+}
+
+fn sends(actions: &[Action]) -> Vec<(u64, Message)> {
+    let send = |action: &Action| match action {
+        Action::Send { session, message } => Some((session.0, message.clone())),
+        _ => None,
+    };
+    actions.iter().filter_map(send).collect()
+}
+
+#[test]
+fn every_session_begins_with_hello_and_a_question() {
+    let mut bench = Bench::new(0);
+    let said = sends(&bench.inbound(1, "198.18.0.2:50000"));
+    assert_eq!(said, [(1, Message::Hello { listen_port: 30_333 }), (1, Message::GetAddrs { limit: 64 })]);
+}
+
+#[test]
+fn an_answer_is_recorded_whole_and_dialled_four_at_once() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    bench.inbound(2, "198.18.0.3:50000");
+    let actions = bench.say(1, addrs(1, 20));
+    assert_eq!(dials(&actions).len(), 4);
+    assert_eq!(bench.known(), 20);
+    assert_eq!(sends(&actions), [], "hearsay is not passed on");
+    let (dial, _) = dials(&actions)[0];
+    let next = bench.tell(Event::DialFailed { dial, error: DialError::Refused });
+    assert_eq!(dials(&next).len(), 5, "a dial that ended makes room for more, up to the eight slots");
+}
+
+#[test]
+fn only_what_is_vouched_for_is_served_and_never_the_asker_s_own() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    bench.inbound(2, "198.18.0.3:50000");
+    bench.say(1, Message::Hello { listen_port: 30_333 });
+    let dialled = dials(&bench.say(1, addrs(1, 2)));
+    assert_eq!(bench.served(2).unwrap(), [at("198.18.0.2:30333")], "hearsay is not served");
+    assert_eq!(bench.served(2), None, "once in ten seconds");
+    let (dial, reached) = dialled[0];
+    bench.tell(Event::Opened { session: SessionId(9), peer: PeerId([9; 32]), remote: reached, dial: Some(dial) });
+    bench.wait(Duration::from_secs(10));
+    let mut served = bench.served(2).unwrap();
+    served.sort_unstable();
+    assert_eq!(served, [at("198.18.0.2:30333"), reached]);
+    assert_eq!(bench.served(1).unwrap(), [reached], "not its own");
+    bench.tell(Event::Closed { session: SessionId(1) });
+    bench.wait(Duration::from_secs(10));
+    assert_eq!(bench.served(2).unwrap(), [reached], "its owner's session does not live any more");
+}
+
+#[test]
+fn a_question_too_soon_gets_a_sign_of_life() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    bench.served(1).unwrap();
+    let actions = bench.say(1, Message::GetAddrs { limit: 64 });
+    assert!(actions.contains(&Action::KeepAlive { session: SessionId(1) }), "it may be a probe: silence would end the session");
+}
+
+#[test]
+fn news_is_passed_on_once_to_others_and_dialled_after_a_moment() {
+    let mut bench = Bench::new(0);
+    for number in 1..=6 {
+        bench.inbound(number, &format!("198.18.0.{}:50000", number + 1));
+    }
+    bench.say(1, addrs(1, 0));
+    let actions = bench.say(1, addrs(2, 1));
+    let told = sends(&actions);
+    assert_eq!(told.len(), 3, "three random peers");
+    assert!(told.iter().all(|(session, message)| *session != 1 && *message == addrs(2, 1)));
+    assert_eq!(dials(&actions), [], "the newcomer is probably dialling us");
+    assert_eq!(dials(&bench.wait(Duration::from_millis(300))).len(), 1);
+    let again = bench.say(2, addrs(2, 1));
+    assert_eq!((sends(&again), dials(&again)), (vec![], vec![]), "known");
+    let soon = bench.say(2, addrs(3, 1));
+    assert_eq!(sends(&soon), [], "one batch a second");
+    assert_eq!(sends(&bench.wait(Duration::from_secs(1))).len(), 3);
+}
+
+#[test]
+fn a_dump_that_nobody_asked_for_causes_nothing() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    bench.inbound(2, "198.18.0.3:50000");
+    bench.say(1, addrs(1, 0));
+    let actions = bench.say(1, addrs(2, 11));
+    assert_eq!((sends(&actions), dials(&actions)), (vec![], vec![]));
+    assert_eq!(bench.known(), 11);
+}
+
+#[test]
+fn a_session_has_so_many_addresses_to_tell_and_no_more() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    for network in 1..=8 {
+        bench.say(1, addrs(network, 60));
+    }
+    assert_eq!(bench.known(), 64);
+    assert_eq!(bench.refused(Refusal::RateLimit), 8 * 60 - 64);
+}
+
+#[test]
+fn long_lists_and_garbage_are_scored_and_a_declared_flood_closes_at_once() {
+    let closes = |actions: &[Action]| actions.iter().any(|action| matches!(action, Action::Close { reason: CloseReason::Misbehaviour, .. }));
+    let mut bench = Bench::new(0);
+    (1..=3).for_each(|number| drop(bench.inbound(number, &format!("198.18.0.{}:50000", number + 1))));
+    assert!(closes(&bench.tell(Event::Message { session: SessionId(1), message: Err(DecodeError::TooManyAddresses) })));
+    for last in 1..=5 {
+        assert_eq!(closes(&bench.tell(Event::Message { session: SessionId(2), message: Err(DecodeError::Malformed) })), last == 5);
+    }
+    for last in 1..=10 {
+        assert_eq!(closes(&bench.say(3, addrs(1, 65))), last == 10);
+    }
+    assert!(bench.known() <= 64, "the first 64 of a long list are used");
+}
+
+#[test]
+fn what_must_not_be_learned_is_not() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    let bad =
+        ["127.0.0.1:30333", "10.0.0.1:30333", "169.254.0.1:30333", "224.0.0.1:30333", "0.0.0.0:30333", "203.0.113.1:30333", "198.18.0.9:0", "198.18.0.9:25"];
+    let mut list: Vec<SocketAddr> = bad.map(at).to_vec();
+    list.extend([at("[::ffff:127.0.0.1]:30333"), at("[::ffff:10.1.2.3]:30333"), at("[2001:db8::1]:30333"), at("[fe80::1]:30333")]);
+    let actions = bench.say(1, Message::Addrs { addrs: list });
+    assert_eq!((bench.known(), dials(&actions)), (0, vec![]));
+    bench.say(1, Message::Hello { listen_port: 0 });
+    bench.say(1, Message::Hello { listen_port: 30_333 });
+    assert_eq!(bench.known(), 0, "one Hello per session");
+    let five: Vec<SocketAddr> = (0..5).map(|port| SocketAddr::from(([198, 18, 5, 5], 30_000 + port))).collect();
+    bench.say(1, Message::Addrs { addrs: five });
+    assert_eq!((bench.known(), bench.refused(Refusal::PortsPerHost)), (4, 1));
+}
+
+#[test]
+fn our_own_address_is_dialled_once_and_then_refused_for_an_hour() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    let (dial, own) = dials(&bench.say(1, addrs(1, 1)))[0];
+    bench.tell(Event::DialFailed { dial, error: DialError::Itself });
+    assert_eq!(bench.known(), 0);
+    bench.say(1, Message::Addrs { addrs: vec![own] });
+    assert_eq!((bench.known(), bench.refused(Refusal::Own)), (0, 1));
+    bench.wait(Duration::from_secs(3_601));
+    bench.say(1, Message::Addrs { addrs: vec![own] });
+    assert_eq!(bench.known(), 1, "addresses move");
+}
+
+#[test]
+fn a_local_outage_blames_nobody() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    for (dial, _) in dials(&bench.say(1, addrs(1, 4))) {
+        let next = bench.tell(Event::DialFailed { dial, error: DialError::LocalNetwork });
+        assert_eq!(dials(&next), [], "nothing is dialled into an outage");
+    }
+    assert_eq!(bench.engine.status(clock(bench.now)).failing, 0);
+    assert_eq!(dials(&bench.wait(Duration::from_secs(2))).len(), 4, "all again as soon as it may be over");
+}
+
+#[test]
+fn seeds_are_tried_quickly_then_politely_and_for_ever() {
+    let mut bench = Bench::new(1);
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        bench.tell(Event::Resolved { seed: SeedIndex(0), addrs: vec![] });
+        let due = bench.engine.next_wakeup().unwrap();
+        let begin = bench.now;
+        let mut tried = false;
+        while !tried {
+            bench.now = bench.engine.next_wakeup().unwrap().0.max(bench.now);
+            tried = bench.tell(Event::Wakeup).contains(&Action::Resolve { seed: SeedIndex(0) });
+        }
+        assert!(due.0 >= begin);
+        waits.push(bench.now - begin);
+    }
+    assert_eq!(waits[..3], [100, 200, 400]);
+    for (wait, nominal) in waits[3..].iter().zip([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 30_000]) {
+        assert!((nominal * 3 / 4..=nominal * 5 / 4).contains(wait), "{waits:?}");
+    }
+}
+
+#[test]
+fn what_is_persisted_is_what_comes_back() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    bench.say(1, Message::Hello { listen_port: 30_333 });
+    bench.say(1, addrs(1, 3));
+    let persisted = |actions: Vec<Action>| {
+        actions.into_iter().find_map(|action| match action {
+            Action::Persist { snapshot } => Some(snapshot),
+            _ => None,
+        })
+    };
+    let stored = persisted(bench.wait(Duration::from_secs(1))).expect("a second after the first change");
+    let (records, _) = snapshot::decode(&stored, clock(bench.now)).unwrap();
+    assert_eq!(records.len(), 4);
+    assert_eq!(persisted(bench.tell(Event::Shutdown)), None, "nothing changed since");
+    bench.say(1, addrs(2, 1));
+    assert!(persisted(bench.wait(Duration::from_secs(8))).is_none(), "at most one write in ten seconds");
+    assert!(persisted(bench.tell(Event::Shutdown)).is_some(), "and one at exit");
+    let restarted = Engine::new(Config::new(at("0.0.0.0:30333"), 0), [1; 32], records, clock(0));
+    assert_eq!(restarted.status(clock(0)).known, 4);
+}

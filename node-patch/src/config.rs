@@ -1,0 +1,148 @@
+//! The command line and the environment, read once and strictly. A malformed value is an error that names where it stands, what it says and what is accepted; it never is
+//! silently a default.
+
+pub mod environment;
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::{Parser, ValueEnum};
+use hegemon_discovery::{Exchange, Loopback};
+
+pub use environment::{ENVIRONMENT_HELP, EnvError, Environment};
+
+/// Where a seed listens if its entry does not say.
+pub const DEFAULT_PORT: u16 = 30_333;
+
+/// A small complete node of the Hegemon network: post-quantum sessions, address exchange, a proof-of-work chain, JSON-RPC.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "hegemon-node", version = VERSION, after_long_help = ENVIRONMENT_HELP)]
+pub struct Flags {
+    /// Development chain: low difficulty, fixed genesis, a miner that paces itself
+    #[arg(long)]
+    pub dev: bool,
+    /// Keep the state in a temporary directory that is removed on a clean exit
+    #[arg(long, conflicts_with = "base_path")]
+    pub tmp: bool,
+    /// State directory [default: hegemon-node in the platform's data directory]
+    #[arg(long, value_name = "PATH")]
+    pub base_path: Option<PathBuf>,
+    /// Display name [default: made from the peer ID]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// P2P listen port [default: 30333]
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+    /// JSON-RPC port, HTTP and WebSocket
+    #[arg(long, value_name = "N", default_value_t = 9_944)]
+    pub rpc_port: u16,
+    /// Serve RPC on all interfaces, not only on loopback
+    #[arg(long)]
+    pub rpc_external: bool,
+    /// Which RPC methods are served; auto is unsafe on loopback and safe when external
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = RpcMethods::Auto)]
+    pub rpc_methods: RpcMethods,
+    /// P2P listen address [default: 0.0.0.0 and the port]
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen_addr: Option<SocketAddr>,
+    /// What to log, as a tracing filter; RUST_LOG works too [default: info]
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// What `--version` says; the harness knows our nodes by the name in brackets.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (hegemon-testbed)");
+
+/// Which RPC methods are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RpcMethods {
+    /// Only those that change nothing and tell nothing private.
+    Safe,
+    /// All.
+    Unsafe,
+    /// All on loopback, safe ones when external.
+    Auto,
+}
+
+/// One entry of `HEGEMON_SEEDS`. Its name is resolved at every attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seed {
+    /// A name or an IP.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Everything that the node needs to know, from both sources.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The flags as given.
+    pub flags: Flags,
+    /// The environment as given.
+    pub environment: Environment,
+    /// Where the transport listens.
+    pub listen: SocketAddr,
+    /// Where RPC is served.
+    pub rpc: SocketAddr,
+}
+
+/// Flags that contradict each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("--port {port} and --listen-addr {listen} name different ports; give one of them, or the same port in both")]
+pub struct FlagError {
+    port: u16,
+    listen: SocketAddr,
+}
+
+impl Config {
+    /// Joins flags and environment.
+    ///
+    /// # Errors
+    ///
+    /// [`FlagError`].
+    pub fn new(flags: Flags, environment: Environment) -> Result<Self, FlagError> {
+        let listen = match (flags.listen_addr, flags.port) {
+            (Some(listen), Some(port)) if listen.port() != port => return Err(FlagError { port, listen }),
+            (Some(listen), _) => listen,
+            (None, port) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port.unwrap_or(DEFAULT_PORT)),
+        };
+        let rpc_ip = if flags.rpc_external { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        let rpc = SocketAddr::new(IpAddr::V4(rpc_ip), flags.rpc_port);
+        Ok(Self { flags, environment, listen, rpc })
+    }
+
+    /// The discovery engine's part, for the port that was really bound.
+    #[must_use]
+    pub fn discovery(&self, listen: SocketAddr) -> hegemon_discovery::Config {
+        let environment = &self.environment;
+        hegemon_discovery::Config {
+            exchange: if environment.discovery { Exchange::On } else { Exchange::Off },
+            loopback: if environment.allow_loopback { Loopback::Allowed } else { Loopback::Refused },
+            listen,
+            seeds: environment.seeds.len(),
+            min_peers: environment.min_peers,
+            target_outbound: environment.target_outbound,
+            tick: Duration::from_secs(environment.tick_secs),
+        }
+    }
+
+    /// Session limits: what the outbound slots and one feeler leave is for others. Seeds are dialled beside the slots.
+    #[must_use]
+    pub fn limits(&self) -> crate::net::table::Limits {
+        let environment = &self.environment;
+        crate::net::table::Limits {
+            inbound: environment.max_peers.saturating_sub(environment.target_outbound + 1).max(1),
+            outbound: environment.max_peers.max(environment.target_outbound + environment.seeds.len()),
+        }
+    }
+}

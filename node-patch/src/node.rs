@@ -1,0 +1,162 @@
+//! The whole node: made from its parts, run until a signal or a failure, taken apart in order.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    chain::{Chain, ChainParams},
+    clock::Clock,
+    config::{Config, RpcMethods},
+    discovery_driver::DiscoveryDriver,
+    identity_file,
+    miner::{Miner, Pace},
+    net::{
+        hub::{HUB_QUEUE, Hub, HubParts},
+        registry::Registry,
+        view::SharedView,
+    },
+    node_status::Status,
+    peer_store::PeerStore,
+    rpc::{self, MethodPolicy, NodeInfo, RpcConfig, RpcContext},
+    shutdown,
+    sync::SyncDriver,
+};
+
+/// Network events that may wait for the chain. An import takes some milliseconds; what exceeds this waits in the hub, and then is dropped.
+const CHAIN_QUEUE: usize = 256;
+/// Taking the node apart; what is not done by then is cut off, which loses nothing that is on disk.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(4);
+
+/// Runs a node until it is told to stop.
+///
+/// # Errors
+///
+/// Whatever keeps it from starting or going on, with what to do about it.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let base = BasePath::prepare(&config)?;
+    let identity = Arc::new(identity_file::load(&config.environment.identity, base.path())?);
+    let peer_id = identity.peer_id();
+    let params = if config.flags.dev { ChainParams::dev(config.environment.block_time_ms)? } else { ChainParams::testbed() };
+    let chain = Arc::new(Chain::open(&base.path().join("chain.redb"), params)?);
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; choose another --port, or stop what listens there", config.listen))?;
+    let listen = listener.local_addr()?;
+
+    let clock = Clock::start();
+    let (registry, view) = (Registry::default(), SharedView::default());
+    let (chain_sender, chain_events) = mpsc::channel(CHAIN_QUEUE);
+    let events = mpsc::channel(HUB_QUEUE);
+    let store = PeerStore::under(base.path());
+    let driver = DiscoveryDriver::new(config.discovery(listen), config.environment.seeds.clone().into(), store, clock, events.0.clone())?;
+    let limits = config.limits();
+    let hub = Hub::new(HubParts { identity, limits, driver, clock, registry: registry.clone(), view: view.clone(), chain: chain_sender, events });
+
+    let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events);
+    let pace = if config.flags.dev { Pace::Dev } else { Pace::Unlimited };
+    let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace));
+    let status = Arc::new(Status::new(view, clock, peer_id, listen));
+    let context = RpcContext { chain: chain.clone(), miner: miner.clone(), node: status, sync: sync.status, info: info(&config, &chain) };
+    let server = rpc::start(rpc_config(&config), context).await?;
+
+    let stop = CancellationToken::new();
+    let mut hub = tokio::spawn(hub.run(listener, stop.clone()));
+    let mut sync = sync.task;
+    announce(&config, peer_id, listen, server.addr());
+    if config.environment.mine {
+        miner.start(config.environment.mine_threads)?;
+    }
+
+    let end = tokio::select! {
+        signal = shutdown::signalled() => signal.map(|name| tracing::info!(signal = name, "stopping")).context("cannot listen for signals"),
+        ended = &mut sync => ended.context("the chain's task ended")?.context("the chain cannot go on"),
+        ended = &mut hub => ended.context("the network's task ended").and_then(|()| Err(anyhow::anyhow!("the network's task ended"))),
+    };
+    let orderly = async {
+        miner.stop();
+        server.stop().await;
+        stop.cancel();
+        if !hub.is_finished() {
+            let _ = (&mut hub).await;
+        }
+        if !sync.is_finished() {
+            let _ = (&mut sync).await;
+        }
+    };
+    if timeout(SHUTDOWN_TIME, orderly).await.is_err() {
+        tracing::warn!("not everything ended in {} s; going anyway", SHUTDOWN_TIME.as_secs());
+    }
+    end?;
+    base.remove()?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn info(config: &Config, chain: &Chain) -> NodeInfo {
+    NodeInfo {
+        name: "Hegemon Testbed Node".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        should_have_peers: !config.environment.seeds.is_empty(),
+        starting_block: chain.best().number,
+        mining_threads: config.environment.mine_threads,
+    }
+}
+
+fn rpc_config(config: &Config) -> RpcConfig {
+    let methods = match config.flags.rpc_methods {
+        RpcMethods::Safe => MethodPolicy::Safe,
+        RpcMethods::Unsafe => MethodPolicy::Unsafe,
+        RpcMethods::Auto => MethodPolicy::Auto,
+    };
+    RpcConfig { addr: config.rpc, methods }
+}
+
+fn announce(config: &Config, peer_id: hegemon_discovery::PeerId, listen: SocketAddr, rpc: SocketAddr) {
+    let name = config.flags.name.clone().unwrap_or_else(|| format!("hegemon-{peer_id:?}"));
+    let seeds = config.environment.seeds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let discovery = if config.environment.discovery { "on" } else { "off" };
+    tracing::info!(%name, peer = %peer_id, %listen, %rpc, seeds, discovery, dev = config.flags.dev, "hegemon-node {}", crate::config::VERSION);
+}
+
+/// The state directory; a temporary one goes with a clean exit.
+enum BasePath {
+    Kept(PathBuf),
+    Temporary(tempfile::TempDir),
+}
+
+impl BasePath {
+    fn prepare(config: &Config) -> anyhow::Result<Self> {
+        if config.flags.tmp {
+            let directory = tempfile::Builder::new().prefix("hegemon-node-").tempdir().context("cannot make a temporary directory")?;
+            return Ok(Self::Temporary(directory));
+        }
+        let path = match &config.flags.base_path {
+            Some(path) => path.clone(),
+            None => data_directory().context("neither XDG_DATA_HOME nor HOME is set; say where the state goes with --base-path")?.join("hegemon-node"),
+        };
+        std::fs::create_dir_all(&path).with_context(|| format!("cannot make the state directory {}; choose another --base-path", path.display()))?;
+        Ok(Self::Kept(path))
+    }
+
+    fn path(&self) -> &std::path::Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Temporary(directory) => directory.path(),
+        }
+    }
+
+    fn remove(self) -> anyhow::Result<()> {
+        match self {
+            Self::Kept(_) => Ok(()),
+            Self::Temporary(directory) => directory.close().context("cannot remove the temporary state directory"),
+        }
+    }
+}
+
+fn data_directory() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+}

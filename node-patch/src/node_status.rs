@@ -1,0 +1,105 @@
+//! What RPC asks the network, answered from the hub's view.
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::atomic::Ordering::Relaxed};
+
+use hegemon_discovery::{PeerId, policy::Refusal};
+use serde_json::{Value, json};
+
+use crate::{
+    clock::Clock,
+    net::view::{SessionView, SharedView},
+    rpc::{Direction, NodeStatus, PeerInfo},
+};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Status {
+    view: SharedView,
+    clock: Clock,
+    peer_id: PeerId,
+    listen: SocketAddr,
+}
+
+impl Status {
+    /// The status of the node `peer_id` that listens on `listen`.
+    #[must_use]
+    pub fn new(view: SharedView, clock: Clock, peer_id: PeerId, listen: SocketAddr) -> Self {
+        Self { view, clock, peer_id, listen }
+    }
+
+    fn info(&self, session: &SessionView) -> PeerInfo {
+        PeerInfo {
+            peer_id: session.peer,
+            address: session.remote,
+            direction: match session.direction {
+                hegemon_discovery::Direction::Inbound => Direction::Inbound,
+                hegemon_discovery::Direction::Outbound => Direction::Outbound,
+            },
+            age_seconds: self.clock.now().mono.since(session.opened).as_secs(),
+            bytes_in: session.outlet.traffic.received.load(Relaxed),
+            bytes_out: session.outlet.traffic.sent.load(Relaxed),
+            listen_address: session.listen,
+        }
+    }
+}
+
+impl NodeStatus for Status {
+    fn peer_count(&self) -> usize {
+        self.view.settled_peers()
+    }
+
+    /// One per peer: of two sessions the younger, as long as it is not clear which stays.
+    fn peers(&self) -> Vec<PeerInfo> {
+        let settled = self.view.read().sessions.into_iter().filter(|session| session.settled);
+        let by_peer: BTreeMap<PeerId, SessionView> = settled.map(|session| (session.peer, session)).collect();
+        by_peer.values().map(|session| self.info(session)).collect()
+    }
+
+    fn discovery(&self) -> Value {
+        let status = self.view.read().discovery;
+        let refused: serde_json::Map<String, Value> = status.refused.iter().map(|(reason, count)| (reason_name(*reason).to_owned(), (*count).into())).collect();
+        json!({
+            "book": { "known": status.known, "verified": status.verified, "announced": status.announced, "failing": status.failing },
+            "peers": status.peers,
+            "outbound": status.outbound,
+            "minPeers": status.min_peers,
+            "targetOutbound": status.target_outbound,
+            "dialling": status.dialling,
+            "saturated": status.saturated,
+            "seedsConnected": status.seeds_connected,
+            "dials": {
+                "succeeded": status.dials.succeeded,
+                "refused": status.dials.refused,
+                "unreachable": status.dials.unreachable,
+                "handshake": status.dials.handshake,
+                "localNetwork": status.dials.local_network,
+                "itself": status.dials.itself,
+                "duplicate": status.dials.duplicate,
+            },
+            "refused": refused,
+            "misbehaved": status.misbehaved,
+            "rateLimited": status.rate_limited,
+            "lastRefreshSeconds": status.last_refresh.map(|age| age.as_secs()),
+        })
+    }
+
+    fn local_peer_id(&self) -> PeerId {
+        self.peer_id
+    }
+
+    fn listen_addresses(&self) -> Vec<SocketAddr> {
+        vec![self.listen]
+    }
+}
+
+fn reason_name(reason: Refusal) -> &'static str {
+    match reason {
+        Refusal::NotDialable => "notDialable",
+        Refusal::Scope => "scope",
+        Refusal::Port => "port",
+        Refusal::Own => "own",
+        Refusal::PortsPerHost => "portsPerHost",
+        Refusal::RateLimit => "rateLimit",
+        Refusal::BookFull => "bookFull",
+    }
+}

@@ -1,0 +1,90 @@
+//! What the methods may ask of the node.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use serde::{Serialize, Serializer};
+use tokio::sync::watch;
+
+use crate::{
+    chain::{BlockNumber, Chain},
+    miner::Miner,
+    net::handle::PeerId,
+    sync::SyncStatus,
+};
+
+/// Everything behind the RPC server.
+pub struct RpcContext {
+    /// The chain.
+    pub chain: Arc<Chain>,
+    /// The miner.
+    pub miner: Arc<Miner>,
+    /// The network.
+    pub node: Arc<dyn NodeStatus>,
+    /// How far along the sync driver is.
+    pub sync: watch::Receiver<SyncStatus>,
+    /// What does not change.
+    pub info: NodeInfo,
+}
+
+/// What a node says about itself and what does not change while it runs.
+#[derive(Debug, Clone)]
+pub struct NodeInfo {
+    /// `system_name`: the implementation.
+    pub name: String,
+    /// `system_version`.
+    pub version: String,
+    /// `system_health.shouldHavePeers`: false for a node that was told of no other.
+    pub should_have_peers: bool,
+    /// Height of the best block when the process began.
+    pub starting_block: BlockNumber,
+    /// Threads of `hegemon_startMining` without a number.
+    pub mining_threads: usize,
+}
+
+/// What the network side tells the RPC server. Called on async workers: it must not block.
+pub trait NodeStatus: Send + Sync + 'static {
+    /// Distinct authenticated remote peers with a settled session.
+    fn peer_count(&self) -> usize;
+    /// One entry for each of them.
+    fn peers(&self) -> Vec<PeerInfo>;
+    /// The result of `hegemon_discoveryStatus`.
+    fn discovery(&self) -> serde_json::Value;
+    /// Our own peer ID.
+    fn local_peer_id(&self) -> PeerId;
+    /// The addresses that we listen on.
+    fn listen_addresses(&self) -> Vec<SocketAddr>;
+}
+
+/// Who dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// The peer.
+    Inbound,
+    /// We.
+    Outbound,
+}
+
+/// A session, as `hegemon_peerList` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PeerInfo {
+    /// 64 hex digits.
+    #[serde(serialize_with = "hex_digits")]
+    pub peer_id: PeerId,
+    /// The remote end of its socket.
+    pub address: SocketAddr,
+    /// Who dialled.
+    pub direction: Direction,
+    /// Seconds since the handshake.
+    pub age_seconds: u64,
+    /// Bytes received on the session.
+    pub bytes_in: u64,
+    /// Bytes sent on the session.
+    pub bytes_out: u64,
+    /// Where it says that it listens.
+    pub listen_address: Option<SocketAddr>,
+}
+
+fn hex_digits<S: Serializer>(peer: &PeerId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(peer)
+}

@@ -1,0 +1,37 @@
+//! How the node ends: by a signal, in order; by a panic anywhere, at once, with the reason as the last line of the log.
+
+use std::{
+    io::{self, Write},
+    panic, process,
+};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The exit code of a panic, as Rust's own.
+const PANIC_EXIT_CODE: i32 = 101;
+
+/// Makes a panic in any thread or task end the process: a node that lost a part of itself must not go on as if nothing were.
+pub fn exit_on_panic() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        report(info);
+        // Last, on one line, and past the log's own locks, which the panicking thread may hold.
+        let reason = info.to_string().replace('\n', " ");
+        let _ = writeln!(io::stderr(), "fatal: {reason}");
+        process::exit(PANIC_EXIT_CODE);
+    }));
+}
+
+/// Completes with the first SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// If the operating system refuses a handler.
+pub async fn signalled() -> io::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok("SIGTERM"),
+        _ = interrupt.recv() => Ok("SIGINT"),
+    }
+}

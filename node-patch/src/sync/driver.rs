@@ -1,0 +1,214 @@
+//! Joins engine, chain and network: events from the channels go into the engine, its actions to the network and the chain.
+//!
+//! The driver has a thread of its own (one of tokio's blocking ones), because an import waits for the disk. Everything it does is in one order: that of its channels.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::Instant,
+};
+use tracing::{debug, info, warn};
+
+use super::{
+    engine::SyncEngine,
+    event::{Action, Event, Source, SyncStatus},
+};
+use crate::{
+    chain::{Best, Block, Chain, Imported, StoreError},
+    net::handle::{ChainEvent, ChainNetwork},
+};
+
+/// Mined blocks that may wait for the driver. More than one or two only if the disk stands still, and then they are forks of each other.
+const MAX_MINED: usize = 4;
+
+/// Why the driver ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The database failed: the node cannot go on.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What the rest of the node has of the driver.
+#[derive(Debug)]
+pub struct SyncHandles {
+    /// For the miner: finished blocks.
+    pub mined: mpsc::Sender<Block>,
+    /// The tip of the best chain, whenever it changes.
+    pub best: watch::Receiver<Best>,
+    /// How far along we are.
+    pub status: watch::Receiver<SyncStatus>,
+    /// Ends with `Ok` when the network's event channel is closed, with an error if the database fails. A panic shows as a join error.
+    pub task: JoinHandle<Result<(), DriverError>>,
+}
+
+/// Owns the engine, and the only one that imports.
+pub struct SyncDriver<N> {
+    chain: Arc<Chain>,
+    network: Arc<N>,
+    engine: SyncEngine,
+    started: Instant,
+    best: watch::Sender<Best>,
+    status: watch::Sender<SyncStatus>,
+}
+
+impl<N: ChainNetwork> SyncDriver<N> {
+    /// Starts the driver. Must be called inside a tokio runtime. It ends when `events` is closed.
+    #[must_use]
+    pub fn spawn(
+        chain: Arc<Chain>,
+        network: Arc<N>,
+        events: mpsc::Receiver<ChainEvent>,
+    ) -> SyncHandles {
+        let (mined, mined_receiver) = mpsc::channel(MAX_MINED);
+        let (best_sender, best) = watch::channel(chain.best());
+        let (status_sender, status) = watch::channel(SyncStatus::default());
+        let driver = Self {
+            chain,
+            network,
+            engine: SyncEngine::default(),
+            started: Instant::now(),
+            best: best_sender,
+            status: status_sender,
+        };
+        let runtime = Handle::current();
+        let task = tokio::task::spawn_blocking(move || {
+            runtime.block_on(driver.run(events, mined_receiver))
+        });
+        SyncHandles {
+            mined,
+            best,
+            status,
+            task,
+        }
+    }
+
+    async fn run(
+        mut self,
+        mut events: mpsc::Receiver<ChainEvent>,
+        mut mined: mpsc::Receiver<Block>,
+    ) -> Result<(), DriverError> {
+        loop {
+            let wakeup = self.engine.next_wakeup().map(|at| self.started + at);
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.handle(event.into())?,
+                    None => return Ok(()),
+                },
+                Some(block) = mined.recv() => self.import(Source::Mined, vec![block])?,
+                () = sleep_until(wakeup) => self.handle(Event::Wakeup)?,
+            }
+        }
+    }
+
+    fn import(&mut self, source: Source, blocks: Vec<Block>) -> Result<(), StoreError> {
+        let event = import(&self.chain, source, blocks)?;
+        self.handle(event)
+    }
+
+    /// Feeds the engine until it has nothing more to import.
+    fn handle(&mut self, event: Event) -> Result<(), StoreError> {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for action in self.engine.handle(&*self.chain, event, self.now())? {
+                match action {
+                    Action::Send {
+                        session,
+                        protocol,
+                        data,
+                    } => self.network.send(session, protocol, data),
+                    Action::Punish { session, offence } => {
+                        self.network
+                            .punish(session, offence.reason(), offence.points())
+                    }
+                    Action::Import { source, blocks } => {
+                        events.push_back(import(&self.chain, source, blocks)?)
+                    }
+                }
+            }
+        }
+        publish(&self.best, self.chain.best());
+        publish(&self.status, self.engine.status(&*self.chain));
+        Ok(())
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+impl From<ChainEvent> for Event {
+    fn from(event: ChainEvent) -> Self {
+        match event {
+            ChainEvent::Opened { session, peer } => Self::Opened { session, peer },
+            ChainEvent::Closed { session } => Self::Closed { session },
+            ChainEvent::Frame {
+                session,
+                protocol,
+                data,
+            } => Self::Frame {
+                session,
+                protocol,
+                data,
+            },
+        }
+    }
+}
+
+fn import(chain: &Chain, source: Source, blocks: Vec<Block>) -> Result<Event, StoreError> {
+    let outcomes = chain.import_batch(&blocks, unix_ms())?;
+    let results = blocks
+        .iter()
+        .zip(outcomes)
+        .map(|(block, outcome)| (block.hash(), u64::from(block.number()), outcome));
+    let results: Vec<_> = results.collect();
+    for (hash, number, outcome) in &results {
+        match outcome {
+            Ok(Imported::NewBest { reorg_depth: 0 }) => {
+                info!(number, %hash, ?source, "new best block")
+            }
+            Ok(Imported::NewBest { reorg_depth }) => {
+                info!(number, %hash, ?source, reorg_depth, "new best block on another branch")
+            }
+            Ok(Imported::Side | Imported::AlreadyKnown) => {
+                debug!(number, %hash, ?source, ?outcome, "block imported")
+            }
+            Err(error) if source == Source::Mined => {
+                warn!(number, %hash, %error, "our own block was refused");
+            }
+            Err(error) => debug!(number, %hash, ?source, %error, "block refused"),
+        }
+    }
+    Ok(Event::Imported { source, results })
+}
+
+/// Milliseconds since 1970 by this machine's clock; 0 if it stands before that.
+#[must_use]
+pub fn unix_ms() -> u64 {
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn publish<T: PartialEq>(sender: &watch::Sender<T>, value: T) {
+    sender.send_if_modified(|published| {
+        let changed = *published != value;
+        *published = value;
+        changed
+    });
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

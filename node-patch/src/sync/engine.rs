@@ -1,0 +1,624 @@
+//! The rules of keeping up, without IO: [`SyncEngine::handle`] takes an event and the time, and returns actions.
+//!
+//! What the caller owes: `now` never goes back (any origin); actions are done in order; after an [`Action::Import`] comes its [`Event::Imported`]; the engine is woken at
+//! [`SyncEngine::next_wakeup`]. Spurious wake-ups are harmless.
+//!
+//! What keeps it alive: a peer that claims a block that we do not have is asked for it until it delivers, takes the claim back or goes away, at growing intervals; a peer
+//! that says nothing is asked now and then. So nothing hangs on one message. A catch-up's cursor only moves up when blocks are there, and its steps back double until
+//! new ones come, so it ends after some log₂(height) steps and height / 128 requests, whatever the peer answers.
+
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
+
+use parity_scale_codec::Encode;
+
+use super::{
+    event::{Action, Event, Offence, Source, SyncStatus},
+    message::{
+        self, BlockAnnounce, BlockState, MAX_RESPONSE_BLOCKS, SyncMessage, SyncRequest,
+        SyncResponse, WireBlock,
+    },
+    orphans::Orphans,
+    peer::{CatchUp, Claim, Peer, Phase, Standing},
+    serve,
+    view::ChainView,
+};
+use crate::{
+    chain::{self, Block, Hash, ImportError, Imported, Invalid, StoreError},
+    net::handle::{ChainProtocol, PeerId, SessionId},
+};
+
+/// How long a request may take: a full response takes well under a second on a line of 1 MiB/s and its queue in front of it; after this another peer gets its turn.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Catch-ups at a time. Two, so that one slow or hostile peer cannot hold up the rest for [`REQUEST_TIMEOUT`]; more would fetch the same blocks again.
+const MAX_CATCH_UPS: usize = 2;
+
+/// A peer that has said nothing of its chain for so long is asked what follows our best block: its announcement may have been lost, or it never announces.
+const ASK_SILENT_AFTER: Duration = Duration::from_secs(60);
+
+/// How far below our best block a silent peer is asked from: its tip may be a heavier one at our height, or a little below.
+const OVERLAP: u64 = 8;
+
+/// A node is syncing while it fetches from a peer that claims more blocks ahead than this. Fewer are the normal life of a chain.
+const SYNCING_GAP: u64 = 3;
+
+/// The engine. One for a node.
+#[derive(Default)]
+pub struct SyncEngine {
+    peers: BTreeMap<SessionId, Peer>,
+    orphans: Orphans,
+    /// The best block that was last announced.
+    announced: Option<Hash>,
+    /// The counter that responses carry.
+    responses: u64,
+    actions: Vec<Action>,
+}
+
+impl SyncEngine {
+    /// Takes in an event and returns what to do, in order.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn handle(
+        &mut self,
+        chain: &impl ChainView,
+        event: Event,
+        now: Duration,
+    ) -> Result<Vec<Action>, StoreError> {
+        match event {
+            Event::Opened { session, peer } => self.opened(chain, session, peer, now)?,
+            Event::Closed { session } => {
+                self.peers.remove(&session);
+            }
+            Event::Frame {
+                session,
+                protocol,
+                data,
+            } => self.frame(chain, session, protocol, &data, now)?,
+            Event::Imported { source, results } => self.imported(chain, source, &results, now)?,
+            Event::Wakeup => {}
+        }
+        self.time_out(now);
+        self.serve(chain, now)?;
+        self.start_catch_ups(chain, now)?;
+        Ok(std::mem::take(&mut self.actions))
+    }
+
+    /// When the engine has something to do without an event.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<Duration> {
+        let free = self.catch_ups() < MAX_CATCH_UPS;
+        let peers = self.peers.values().flat_map(|peer| {
+            let turn = peer.requests.next_turn();
+            let deadline = match peer.catch_up.map(|catch_up| catch_up.phase) {
+                Some(Phase::Asked { deadline }) => Some(deadline),
+                Some(Phase::Importing) => None,
+                None => wanted_at(peer).filter(|_| free),
+            };
+            turn.into_iter().chain(deadline)
+        });
+        peers.chain(self.orphans.next_expiry()).min()
+    }
+
+    /// How far along we are.
+    #[must_use]
+    pub fn status(&self, chain: &impl ChainView) -> SyncStatus {
+        let best = u64::from(chain.best().number);
+        // A claim that could not be backed up counts no more.
+        let believed = self
+            .peers
+            .values()
+            .filter(|peer| peer.failures == 0)
+            .filter_map(|peer| Some((peer, peer.claim?)));
+        let (mut highest, mut is_syncing) = (best, false);
+        for (peer, claim) in believed {
+            highest = highest.max(claim.number);
+            is_syncing |= peer.catch_up.is_some() && claim.number > best + SYNCING_GAP;
+        }
+        let claims = self
+            .peers
+            .values()
+            .filter_map(|peer| Some((peer.id, peer.claim?)))
+            .collect();
+        SyncStatus {
+            is_syncing,
+            highest,
+            claims,
+        }
+    }
+
+    fn opened(
+        &mut self,
+        chain: &impl ChainView,
+        session: SessionId,
+        id: PeerId,
+        now: Duration,
+    ) -> Result<(), StoreError> {
+        let best = chain.best().hash;
+        let mut peer = Peer::new(id, now);
+        peer.note_known(best);
+        self.peers.insert(session, peer);
+        self.announced.get_or_insert(best);
+        self.announce_to(chain, best, &[session])
+    }
+
+    fn announce_to(
+        &mut self,
+        chain: &impl ChainView,
+        hash: Hash,
+        sessions: &[SessionId],
+    ) -> Result<(), StoreError> {
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        let block = chain.block(&hash)?.expect("the best block is stored");
+        let data = BlockAnnounce::best(&block).encode();
+        for session in sessions {
+            self.actions.push(Action::Send {
+                session: *session,
+                protocol: ChainProtocol::BlockAnnounces,
+                data: data.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn frame(
+        &mut self,
+        chain: &impl ChainView,
+        session: SessionId,
+        protocol: ChainProtocol,
+        data: &[u8],
+        now: Duration,
+    ) -> Result<(), StoreError> {
+        // A session that we were told nothing of, or no more: nobody to answer.
+        let Some(peer) = self.peers.get_mut(&session) else {
+            return Ok(());
+        };
+        match protocol {
+            ChainProtocol::BlockAnnounces => match message::decode(data) {
+                Ok(announce) => self.announce(chain, session, announce, now)?,
+                Err(_) => self.punish(session, Offence::Undecodable),
+            },
+            ChainProtocol::Sync => match message::decode(data) {
+                Ok(SyncMessage::Request(request)) => {
+                    if peer.requests.push(request).is_err() {
+                        self.punish(session, Offence::Flood);
+                    }
+                }
+                Ok(SyncMessage::Response(SyncResponse::Blocks { blocks, .. })) => {
+                    self.blocks(chain, session, blocks, now)?
+                }
+                // We ask for nothing else.
+                Ok(SyncMessage::Response(
+                    SyncResponse::BlockHeaders { .. }
+                    | SyncResponse::BlockBodies { .. }
+                    | SyncResponse::StateResponse { .. },
+                )) => {}
+                Err(_) => self.punish(session, Offence::Undecodable),
+            },
+        }
+        Ok(())
+    }
+
+    fn announce(
+        &mut self,
+        chain: &impl ChainView,
+        session: SessionId,
+        announce: BlockAnnounce,
+        now: Duration,
+    ) -> Result<(), StoreError> {
+        let Some(peer) = self.peers.get_mut(&session) else {
+            return Ok(());
+        };
+        let BlockAnnounce {
+            header,
+            state,
+            number,
+            hash,
+            body,
+        } = announce;
+        let has_body = body.is_some();
+        let Ok(block) = Block::from_wire(&header, body.unwrap_or_default()) else {
+            // Not a header of ours: the peer may be a fine node of another chain.
+            peer.set_other_chain();
+            return Ok(());
+        };
+        if (block.hash(), u64::from(block.number())) != (hash, number) {
+            self.punish(session, Offence::Misdescribed);
+            return Ok(());
+        }
+        let known = chain.contains(&hash)?;
+        if !known && let Err(invalid) = check(chain, &block, has_body) {
+            self.blame(session, invalid);
+            return Ok(());
+        }
+        peer.note_known(hash);
+        peer.heard_at = now;
+        if state == BlockState::Best {
+            peer.claim = Some(Claim { hash, number });
+            peer.claim_missing = !known;
+        }
+        if known || !has_body {
+            return Ok(());
+        }
+        if chain.contains(&block.parent_hash())? {
+            peer.claim_missing = false;
+            self.actions.push(Action::Import {
+                source: Source::Announced(session),
+                blocks: vec![block],
+            });
+        } else {
+            self.orphans.hold(block, session, now);
+        }
+        Ok(())
+    }
+
+    fn blocks(
+        &mut self,
+        chain: &impl ChainView,
+        session: SessionId,
+        blocks: Vec<WireBlock>,
+        now: Duration,
+    ) -> Result<(), StoreError> {
+        let Some(peer) = self.peers.get_mut(&session) else {
+            return Ok(());
+        };
+        // Nothing was asked, or it was given up: not an offence, perhaps only late.
+        let Some(CatchUp {
+            next,
+            step,
+            phase: Phase::Asked { .. },
+        }) = peer.catch_up
+        else {
+            return Ok(());
+        };
+        peer.heard_at = now;
+        let blocks = match unpack(blocks) {
+            Ok(blocks) => blocks,
+            Err(Unpack::OtherChain) => {
+                peer.set_other_chain();
+                return Ok(());
+            }
+            Err(Unpack::Misdescribed) => {
+                peer.fail(now);
+                self.punish(session, Offence::Misdescribed);
+                return Ok(());
+            }
+        };
+        let Some(first) = blocks.first() else {
+            self.nothing_more(session, now);
+            return Ok(());
+        };
+        if u64::from(first.number()) != next {
+            // The cursor must not be led around in circles.
+            peer.fail(now);
+            return Ok(());
+        }
+        if chain.contains(&first.parent_hash())? {
+            peer.catch_up = Some(CatchUp {
+                next,
+                step,
+                phase: Phase::Importing,
+            });
+            self.actions.push(Action::Import {
+                source: Source::CaughtUp(session),
+                blocks,
+            });
+        } else if let Err(invalid) = chain::standalone(chain.params(), first) {
+            peer.fail(now);
+            self.blame(session, invalid);
+        } else if next <= 1 {
+            // A first block of our chain has our genesis as its parent.
+            peer.set_other_chain();
+        } else {
+            // Whatever it announced, it has this one: worth asking again if an answer is lost.
+            if !peer.claim_missing {
+                peer.claim = Some(Claim {
+                    hash: first.hash(),
+                    number: next,
+                });
+                peer.claim_missing = true;
+            }
+            self.ask(
+                session,
+                next.saturating_sub(step).max(1),
+                step.saturating_mul(2),
+                now,
+            );
+        }
+        Ok(())
+    }
+
+    /// The peer has no block at the height that we asked for.
+    fn nothing_more(&mut self, session: SessionId, now: Duration) {
+        let Some(peer) = self.peers.get_mut(&session) else {
+            return;
+        };
+        let walked_past_claim = match (peer.claim, peer.catch_up) {
+            (Some(claim), Some(catch_up)) => catch_up.next > claim.number,
+            _ => true,
+        };
+        if peer.claim_missing && !walked_past_claim {
+            // It claims a block and does not give it.
+            peer.fail(now);
+        } else {
+            // All that it has is here; its tip may have changed meanwhile.
+            peer.catch_up = None;
+            peer.claim_missing = false;
+        }
+    }
+
+    fn imported(
+        &mut self,
+        chain: &impl ChainView,
+        source: Source,
+        results: &[(Hash, u64, Result<Imported, ImportError>)],
+        now: Duration,
+    ) -> Result<(), StoreError> {
+        for (hash, _, result) in results {
+            match result {
+                Ok(_) => self.arrived(*hash),
+                Err(error) => self.refused(source, *hash, error, now),
+            }
+        }
+        if let Source::CaughtUp(session) = source {
+            self.catch_up_further(session, results, now);
+        }
+        self.announce_best(chain)
+    }
+
+    /// A block is here: what waited for it moves on.
+    fn arrived(&mut self, hash: Hash) {
+        for peer in self
+            .peers
+            .values_mut()
+            .filter(|peer| peer.claim.is_some_and(|claim| claim.hash == hash))
+        {
+            peer.claim_missing = false;
+        }
+        for (session, block) in self.orphans.children_of(&hash) {
+            self.actions.push(Action::Import {
+                source: Source::Announced(session),
+                blocks: vec![block],
+            });
+        }
+    }
+
+    fn refused(&mut self, source: Source, hash: Hash, error: &ImportError, now: Duration) {
+        let (Source::Announced(session) | Source::CaughtUp(session)) = source else {
+            return;
+        };
+        match error {
+            ImportError::Invalid(invalid) => self.blame(session, *invalid),
+            ImportError::UnknownParent(_) | ImportError::FromTheFuture => {
+                // Perhaps later; by asking again, since we keep nothing that may never become valid.
+                let Some(peer) = self.peers.get_mut(&session) else {
+                    return;
+                };
+                if peer.catch_up.is_none() {
+                    peer.claim_missing |= peer.claim.is_some_and(|claim| claim.hash == hash);
+                    peer.fail(now);
+                }
+            }
+        }
+    }
+
+    fn catch_up_further(
+        &mut self,
+        session: SessionId,
+        results: &[(Hash, u64, Result<Imported, ImportError>)],
+        now: Duration,
+    ) {
+        let Some(peer) = self.peers.get_mut(&session) else {
+            return;
+        };
+        let Some(CatchUp {
+            step,
+            phase: Phase::Importing,
+            ..
+        }) = peer.catch_up
+        else {
+            return;
+        };
+        let last = match results.last() {
+            Some((_, number, Ok(_))) => *number,
+            Some((_, _, Err(_))) | None => return peer.fail(now),
+        };
+        let news = results
+            .iter()
+            .any(|(_, _, result)| matches!(result, Ok(Imported::Side | Imported::NewBest { .. })));
+        let step = if news { 1 } else { step };
+        if news {
+            peer.failures = 0;
+        }
+        if peer.claim.is_some_and(|claim| last >= claim.number) && !peer.claim_missing {
+            peer.catch_up = None;
+        } else {
+            self.ask(session, last + 1, step, now);
+        }
+    }
+
+    fn announce_best(&mut self, chain: &impl ChainView) -> Result<(), StoreError> {
+        let best = chain.best().hash;
+        if self.announced.replace(best) == Some(best) {
+            return Ok(());
+        }
+        let sessions: Vec<_> = self
+            .peers
+            .iter_mut()
+            .filter(|(_, peer)| peer.standing == Standing::SameChain)
+            .filter_map(|(session, peer)| peer.note_known(best).then_some(*session))
+            .collect();
+        self.announce_to(chain, best, &sessions)
+    }
+
+    fn time_out(&mut self, now: Duration) {
+        self.orphans.expire(now);
+        for peer in self.peers.values_mut() {
+            if let Some(CatchUp {
+                phase: Phase::Asked { deadline },
+                ..
+            }) = peer.catch_up
+                && deadline <= now
+            {
+                peer.heard_at = now;
+                peer.fail(now);
+            }
+        }
+    }
+
+    fn serve(&mut self, chain: &impl ChainView, now: Duration) -> Result<(), StoreError> {
+        for (session, peer) in &mut self.peers {
+            while let Some(request) = peer.requests.pop(now) {
+                self.responses = self.responses.wrapping_add(1);
+                let response = serve::answer(chain, request, self.responses)?;
+                let data = SyncMessage::Response(response).encode();
+                self.actions.push(Action::Send {
+                    session: *session,
+                    protocol: ChainProtocol::Sync,
+                    data,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn catch_ups(&self) -> usize {
+        self.peers
+            .values()
+            .filter(|peer| peer.catch_up.is_some())
+            .count()
+    }
+
+    fn start_catch_ups(&mut self, chain: &impl ChainView, now: Duration) -> Result<(), StoreError> {
+        while self.catch_ups() < MAX_CATCH_UPS {
+            // First those that delivered, then those that claim most.
+            let candidate = self
+                .peers
+                .iter()
+                .filter(|(_, peer)| {
+                    peer.catch_up.is_none() && wanted_at(peer).is_some_and(|at| at <= now)
+                })
+                .min_by_key(|(_, peer)| {
+                    (peer.failures, Reverse(peer.claim.map(|claim| claim.number)))
+                });
+            let Some((&session, peer)) = candidate else {
+                break;
+            };
+            let best = u64::from(chain.best().number);
+            let start = match peer.claim.filter(|_| peer.claim_missing) {
+                Some(claim) if chain.contains(&claim.hash)? => {
+                    // It came another way.
+                    self.peers
+                        .entry(session)
+                        .and_modify(|peer| peer.claim_missing = false);
+                    continue;
+                }
+                // Held back, so it is the parent that is missing.
+                Some(claim) if self.orphans.contains(&claim.hash) => claim.number.saturating_sub(1),
+                Some(claim) => claim.number,
+                None => best.saturating_sub(OVERLAP),
+            };
+            let start = start.min(best + 1).max(1);
+            self.peers
+                .entry(session)
+                .and_modify(|peer| peer.heard_at = now);
+            self.ask(session, start, 1, now);
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, session: SessionId, next: u64, step: u64, now: Duration) {
+        let Some(peer) = self.peers.get_mut(&session) else {
+            return;
+        };
+        peer.catch_up = Some(CatchUp {
+            next,
+            step,
+            phase: Phase::Asked {
+                deadline: now + REQUEST_TIMEOUT,
+            },
+        });
+        let request = SyncRequest::GetBlocks {
+            start_height: next,
+            max_blocks: MAX_RESPONSE_BLOCKS,
+        };
+        let data = SyncMessage::Request(request).encode();
+        self.actions.push(Action::Send {
+            session,
+            protocol: ChainProtocol::Sync,
+            data,
+        });
+    }
+
+    fn punish(&mut self, session: SessionId, offence: Offence) {
+        self.actions.push(Action::Punish { session, offence });
+    }
+
+    fn blame(&mut self, session: SessionId, invalid: Invalid) {
+        match invalid {
+            Invalid::OtherChain | Invalid::OtherGenesis => {
+                if let Some(peer) = self.peers.get_mut(&session) {
+                    peer.set_other_chain();
+                }
+            }
+            Invalid::TooLarge
+            | Invalid::Digest
+            | Invalid::ExtrinsicsRoot
+            | Invalid::Work
+            | Invalid::Number
+            | Invalid::Timestamp
+            | Invalid::Difficulty => self.punish(session, Offence::InvalidBlock),
+        }
+    }
+}
+
+/// When an idle peer is to be asked, if ever.
+fn wanted_at(peer: &Peer) -> Option<Duration> {
+    match peer.standing {
+        Standing::OtherChain => None,
+        Standing::SameChain if peer.claim_missing => Some(peer.retry_at),
+        Standing::SameChain => Some(peer.retry_at.max(peer.heard_at + ASK_SILENT_AFTER)),
+    }
+}
+
+fn check(chain: &impl ChainView, block: &Block, has_body: bool) -> Result<(), Invalid> {
+    if has_body {
+        chain::standalone(chain.params(), block)?;
+    } else {
+        chain::header_standalone(chain.params(), block.header())?;
+    }
+    Ok(())
+}
+
+enum Unpack {
+    /// Something that is no header of ours.
+    OtherChain,
+    Misdescribed,
+}
+
+/// The first run of blocks of which each is the child of the one before it.
+fn unpack(wire: Vec<WireBlock>) -> Result<Vec<Block>, Unpack> {
+    let mut blocks: Vec<Block> = Vec::new();
+    for WireBlock {
+        number,
+        hash,
+        header,
+        body,
+    } in wire.into_iter().take(MAX_RESPONSE_BLOCKS as usize)
+    {
+        let block = Block::from_wire(&header, body).map_err(|_| Unpack::OtherChain)?;
+        if (block.hash(), u64::from(block.number())) != (hash, number) {
+            return Err(Unpack::Misdescribed);
+        }
+        if blocks
+            .last()
+            .is_some_and(|last| last.hash() != block.parent_hash())
+        {
+            break;
+        }
+        blocks.push(block);
+    }
+    Ok(blocks)
+}

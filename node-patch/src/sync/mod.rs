@@ -1,0 +1,22 @@
+//! Keeping up with the other nodes' chain: announcements, catch-up, answers to those who catch up with us.
+//!
+//! | module | about |
+//! | --- | --- |
+//! | `message` | bytes on the wire |
+//! | `engine`, `event` | the rules, without IO: events in, actions out; `peer`, `orphans`, `serve`, `view` are its parts |
+//! | `driver` | joins engine, chain and network |
+
+mod driver;
+mod engine;
+mod event;
+pub mod message;
+mod orphans;
+mod peer;
+mod serve;
+mod view;
+
+pub use driver::{DriverError, SyncDriver, SyncHandles, unix_ms};
+pub use engine::SyncEngine;
+pub use event::{Action, Event, Offence, Source, SyncStatus};
+pub use peer::Claim;
+pub use view::ChainView;

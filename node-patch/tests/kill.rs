@@ -1,0 +1,72 @@
+//! SIGKILL at any moment loses nothing that was acknowledged and never prevents the next start.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Command, Stdio},
+};
+
+use hegemon_node::chain::{Chain, ChainParams, Imported};
+
+/// In the child: the database file.
+const CHILD: &str = "HEGEMON_TEST_KILL_DATABASE";
+
+/// Kills per run, each at another point of the child's work.
+const KILLS: usize = 8;
+
+/// Not a test by itself: the process that gets killed. It mines, imports, and then says which height is durable.
+#[test]
+fn child() {
+    let Some(path) = std::env::var_os(CHILD) else {
+        return;
+    };
+    let chain = Chain::open(path.as_ref(), ChainParams::trivial("kill")).unwrap();
+    let mut out = std::io::stdout();
+    for now_ms in 1_800_000_000_000.. {
+        let block = chain.template([1; 32], now_ms).unwrap().mine(0);
+        let result = chain.import(&block, now_ms + 10_000_000);
+        assert!(
+            matches!(result, Ok(Ok(Imported::NewBest { .. }))),
+            "{result:?}"
+        );
+        writeln!(out, "durable {}", block.number()).unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[test]
+fn killed_databases_open_again_with_all_that_was_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("chain.redb");
+    let mut height = 0;
+    for kill in 0..KILLS {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["child", "--exact", "--nocapture"])
+            .env(CHILD, &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut acknowledged = lines.map_while(Result::ok).filter_map(|line| {
+            let number = line.split("durable ").nth(1)?;
+            number.parse::<u32>().ok()
+        });
+        // Another number of blocks each time; the kill itself lands anywhere in the next import.
+        let last = acknowledged.nth(3 + 5 * kill).unwrap();
+        child.kill().unwrap();
+        let last = acknowledged.last().unwrap_or(last);
+        child.wait().unwrap();
+
+        let chain = Chain::open(&path, ChainParams::trivial("kill")).unwrap();
+        assert!(
+            chain.best().number >= last,
+            "{:?} after {last}",
+            chain.best()
+        );
+        assert!(chain.best().number > height);
+        height = chain.best().number;
+        for number in 0..=height {
+            let hash = chain.hash_at(number).unwrap().unwrap();
+            assert_eq!(chain.block(&hash).unwrap().unwrap().hash(), hash);
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The session table against another one and against an older node's, in thousands of interleavings drawn from a seed: two nodes that dial each other, twice or thrice, with
+//! every packet delayed at random. Whatever happens, both sides end with the same single session.
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
+use hegemon_node::net::table::{Admission, Command, Limits, Table};
+use rand_chacha::{
+    ChaCha12Rng,
+    rand_core::{Rng, SeedableRng},
+};
+
+/// Recorded peers' table: looks up, then inserts, not atomically; closes the newer on a hit; cleans up by peer; loses what came with `Finish`.
+#[derive(Default)]
+struct Legacy {
+    /// The one session that it would send over.
+    current: Option<SessionId>,
+    /// Passed the look-up, not yet inserted.
+    inserting: BTreeSet<SessionId>,
+    /// Open as far as its reader tasks go, remembered or not.
+    reading: BTreeSet<SessionId>,
+}
+
+enum Side {
+    Ours(Table),
+    Legacy(Legacy),
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Frame {
+    Hello,
+    GetAddrs,
+    Answer,
+    Close,
+}
+
+enum Event {
+    /// A side has finished its half of the handshake.
+    Established {
+        side: usize,
+        session: SessionId,
+    },
+    /// An older node inserts what it looked up before.
+    Insert {
+        side: usize,
+        session: SessionId,
+    },
+    Arrive {
+        side: usize,
+        session: SessionId,
+        frame: Frame,
+    },
+    Wakeup {
+        side: usize,
+    },
+    Dial {
+        from: usize,
+    },
+}
+
+struct World {
+    sides: [Side; 2],
+    ids: [PeerId; 2],
+    dialers: BTreeMap<SessionId, usize>,
+    /// Sessions that a side has closed or given up: nothing more is sent or heard over them.
+    dead: [BTreeSet<SessionId>; 2],
+    /// The last arrival on each one-way line: TCP keeps the order.
+    lines: BTreeMap<(SessionId, usize), i64>,
+    queue: BTreeMap<(i64, u64), Event>,
+    now: i64,
+    sequence: u64,
+    rng: ChaCha12Rng,
+    /// When a side of ours last had no session.
+    empty_since: [Option<i64>; 2],
+}
+
+const UNLIMITED: Limits = Limits { inbound: 50, outbound: 50 };
+
+impl World {
+    fn new(seed: u64, lower_first: bool, legacy: Option<usize>) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let ids = if lower_first { [PeerId([1; 32]), PeerId([2; 32])] } else { [PeerId([2; 32]), PeerId([1; 32])] };
+        let side = |index: usize| if legacy == Some(index) { Side::Legacy(Legacy::default()) } else { Side::Ours(Table::new(ids[index], UNLIMITED)) };
+        Self {
+            sides: [side(0), side(1)],
+            ids,
+            dialers: BTreeMap::new(),
+            dead: Default::default(),
+            lines: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            now: 0,
+            sequence: 0,
+            rng: ChaCha12Rng::from_seed(bytes),
+            empty_since: [None; 2],
+        }
+    }
+
+    fn random(&mut self, below: i64) -> i64 {
+        i64::try_from(self.rng.next_u64() % u64::try_from(below).unwrap()).unwrap()
+    }
+
+    fn post(&mut self, delay: i64, event: Event) {
+        self.sequence += 1;
+        self.queue.insert((self.now + delay, self.sequence), event);
+    }
+
+    fn run_until(&mut self, end: i64) {
+        while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= end) {
+            let ((at, _), event) = entry.remove_entry();
+            self.now = at;
+            match event {
+                Event::Dial { from } => self.dial(from),
+                Event::Established { side, session } => self.established(side, session),
+                Event::Insert { side, session } => self.insert(side, session),
+                Event::Arrive { side, session, frame } => self.arrive(side, session, frame),
+                Event::Wakeup { side } => self.with_table(side, |table, now, out| table.wakeup(now, out)),
+            }
+            self.arm();
+        }
+        self.now = end;
+    }
+
+    /// A dial: the dialer is done before the listener; either may still be alone with the news.
+    fn dial(&mut self, from: usize) {
+        let session = SessionId(self.sequence);
+        self.dialers.insert(session, from);
+        let (one, two) = (self.random(40), self.random(40));
+        self.post(one, Event::Established { side: from, session });
+        self.post(one + two, Event::Established { side: 1 - from, session });
+        self.lines.insert((session, 1 - from), self.now + one + two);
+    }
+
+    fn established(&mut self, side: usize, session: SessionId) {
+        if self.dead[1 - side].contains(&session) && self.dialers[&session] == 1 - side {
+            // The dialer gave up before the listener was done.
+            self.dead[side].insert(session);
+            return;
+        }
+        let direction = if self.dialers[&session] == side { Direction::Outbound } else { Direction::Inbound };
+        let (peer, now) = (self.ids[1 - side], Mono(self.now));
+        match &mut self.sides[side] {
+            Side::Ours(table) => {
+                let mut out = Vec::new();
+                let admission = table.open(session, peer, direction, now, &mut out);
+                if admission == Admission::Admitted {
+                    // The dialer's first frame waits for the listener's; a short wait stands for both ways of ending it.
+                    let wait = if direction == Direction::Outbound { 60 } else { 0 };
+                    self.send_later(wait, side, session, Frame::Hello);
+                } else {
+                    self.close(side, session);
+                }
+                self.carry_out(side, out);
+            }
+            Side::Legacy(legacy) => {
+                if legacy.current.is_some() {
+                    self.close(side, session);
+                } else {
+                    legacy.inserting.insert(session);
+                    let delay = self.random(30);
+                    self.post(delay, Event::Insert { side, session });
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, side: usize, session: SessionId) {
+        let Side::Legacy(legacy) = &mut self.sides[side] else { return };
+        if !legacy.inserting.remove(&session) {
+            return;
+        }
+        legacy.current = Some(session);
+        legacy.reading.insert(session);
+        self.send(side, session, Frame::Hello);
+        self.send(side, session, Frame::GetAddrs);
+    }
+
+    fn arrive(&mut self, side: usize, session: SessionId, frame: Frame) {
+        if self.dead[side].contains(&session) {
+            return;
+        }
+        if frame == Frame::Close {
+            self.dead[side].insert(session);
+            self.forget(side, session);
+            return;
+        }
+        match &mut self.sides[side] {
+            Side::Ours(_) => {
+                self.with_table(side, |table, now, out| table.frame(session, now, out));
+                if frame == Frame::GetAddrs && !self.dead[side].contains(&session) {
+                    self.send(side, session, Frame::Answer);
+                }
+            }
+            Side::Legacy(legacy) => {
+                // Whatever session asked, the answer goes over the one that it remembers.
+                if let (Frame::GetAddrs, Some(current), true) = (frame, legacy.current, legacy.reading.contains(&session)) {
+                    self.send(side, current, Frame::Answer);
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, side: usize, session: SessionId) {
+        match &mut self.sides[side] {
+            Side::Ours(_) => self.with_table(side, |table, now, _| table.closed(session, now)),
+            Side::Legacy(legacy) => {
+                legacy.inserting.remove(&session);
+                if legacy.reading.remove(&session) {
+                    legacy.current = None;
+                }
+            }
+        }
+    }
+
+    fn with_table(&mut self, side: usize, tell: impl FnOnce(&mut Table, Mono, &mut Vec<Command>)) {
+        let mut out = Vec::new();
+        let now = Mono(self.now);
+        if let Side::Ours(table) = &mut self.sides[side] {
+            tell(table, now, &mut out);
+        }
+        self.carry_out(side, out);
+    }
+
+    fn carry_out(&mut self, side: usize, commands: Vec<Command>) {
+        for command in commands {
+            match command {
+                Command::Close(session, _) => self.close(side, session),
+                Command::Probe(session) => self.send(side, session, Frame::GetAddrs),
+            }
+        }
+    }
+
+    fn close(&mut self, side: usize, session: SessionId) {
+        self.send(side, session, Frame::Close);
+        self.dead[side].insert(session);
+    }
+
+    fn send(&mut self, side: usize, session: SessionId, frame: Frame) {
+        self.send_later(0, side, session, frame);
+    }
+
+    /// In order per line, at random speed, never before the other side is done with the handshake.
+    fn send_later(&mut self, wait: i64, side: usize, session: SessionId, frame: Frame) {
+        if self.dead[side].contains(&session) {
+            return;
+        }
+        let latency = 1 + self.random(50);
+        let last = self.lines.get(&(session, 1 - side)).copied().unwrap_or(0);
+        let at = (self.now + wait + latency).max(last);
+        self.lines.insert((session, 1 - side), at);
+        self.post(at - self.now, Event::Arrive { side: 1 - side, session, frame });
+    }
+
+    /// Wakes tables when they want to be, and redials, jittered, for a side of ours that is left with nothing.
+    fn arm(&mut self) {
+        for side in 0..2 {
+            let Side::Ours(table) = &self.sides[side] else { continue };
+            let due = table.next_wakeup();
+            let empty = table.sessions().next().is_none();
+            if let Some(due) = due {
+                self.post((due.0 - self.now).max(1), Event::Wakeup { side });
+            }
+            match (empty, self.empty_since[side]) {
+                (true, None) => {
+                    self.empty_since[side] = Some(self.now);
+                    let jitter = 100 + self.random(400);
+                    self.post(jitter, Event::Dial { from: side });
+                }
+                (true, Some(since)) if self.now - since > 1_000 => self.empty_since[side] = None,
+                (true, Some(_)) => {}
+                (false, _) => self.empty_since[side] = None,
+            }
+        }
+    }
+
+    /// What each side would send over.
+    fn live(&self, side: usize) -> Vec<SessionId> {
+        match &self.sides[side] {
+            Side::Ours(table) => table.sessions().collect(),
+            Side::Legacy(legacy) => legacy.current.into_iter().collect(),
+        }
+    }
+}
+
+/// Runs one schedule; `dials` are who dials and when. Wake-ups are bounded by deduplication in time: a table is woken at most once per millisecond.
+fn settle(seed: u64, lower_first: bool, legacy: Option<usize>, dials: &[(usize, i64)]) {
+    let mut world = World::new(seed, lower_first, legacy);
+    world.empty_since = [Some(i64::MAX / 2); 2];
+    for (from, at) in dials {
+        world.post(*at, Event::Dial { from: *from });
+    }
+    world.run_until(45_000);
+    let what = format!("seed {seed}, lower first {lower_first}, legacy {legacy:?}, dials {dials:?}");
+    let (one, two) = (world.live(0), world.live(1));
+    assert_eq!(one.len(), 1, "{what}: {one:?} and {two:?}");
+    assert_eq!(one, two, "{what}");
+}
+
+fn schedules(legacy: Option<usize>, runs: u64) {
+    for seed in 0..runs {
+        for lower_first in [true, false] {
+            let apart = i64::try_from(seed % 120).unwrap();
+            settle(seed, lower_first, legacy, &[(0, 0), (1, apart)]);
+            settle(seed, lower_first, legacy, &[(0, 0), (1, apart), (0, 10)]);
+            settle(seed, lower_first, legacy, &[(1, 0), (1, apart)]);
+            settle(seed, lower_first, legacy, &[(0, 0), (1, 7_000 + apart)]);
+        }
+    }
+}
+
+#[test]
+fn two_of_ours_end_with_the_same_single_session() {
+    schedules(None, 500);
+}
+
+#[test]
+fn so_they_do_with_an_older_node_whichever_has_the_lower_id() {
+    schedules(Some(1), 500);
+}
