@@ -18,9 +18,7 @@ use crate::{exit::Signal, provider::Incarnation};
 pub const FORMAT_VERSION: u32 = 1;
 
 /// Milliseconds since the run began, on a clock that never steps.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Moment(pub u64);
 
@@ -35,10 +33,7 @@ impl Add<Duration> for Moment {
     type Output = Moment;
 
     fn add(self, duration: Duration) -> Moment {
-        Moment(
-            self.0
-                .saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Moment(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -46,10 +41,7 @@ impl Sub<Duration> for Moment {
     type Output = Moment;
 
     fn sub(self, duration: Duration) -> Moment {
-        Moment(
-            self.0
-                .saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Moment(self.0.saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -242,10 +234,7 @@ pub enum What {
 impl What {
     /// A signal that asked us to stop.
     pub fn interrupted(signal: Signal) -> Self {
-        Self::Interrupted {
-            signal: signal.name().to_owned(),
-            number: signal.number(),
-        }
+        Self::Interrupted { signal: signal.name().to_owned(), number: signal.number() }
     }
 }
 

@@ -69,10 +69,7 @@ impl ExitCode {
 
     /// One code for several scenarios: what stopped us first (an interrupt, a bug, bad usage), then 1, 3, 2, 4, 0 as the specification orders them.
     pub fn over(codes: impl IntoIterator<Item = ExitCode>) -> ExitCode {
-        codes
-            .into_iter()
-            .max_by_key(|code| code.weight())
-            .unwrap_or(ExitCode::Bug)
+        codes.into_iter().max_by_key(|code| code.weight()).unwrap_or(ExitCode::Bug)
     }
 
     fn weight(self) -> u8 {
@@ -121,18 +118,9 @@ mod tests {
     #[test]
     fn over_several_scenarios_the_order_is_1_3_2_4_0() {
         use ExitCode::{Environment, Fail, Inconclusive, NothingRan, Pass};
-        assert_eq!(
-            ExitCode::over([Pass, Environment, Fail, Inconclusive]),
-            Fail
-        );
-        assert_eq!(
-            ExitCode::over([Pass, Inconclusive, Environment]),
-            Environment
-        );
-        assert_eq!(
-            ExitCode::over([NothingRan, Inconclusive, Pass]),
-            Inconclusive
-        );
+        assert_eq!(ExitCode::over([Pass, Environment, Fail, Inconclusive]), Fail);
+        assert_eq!(ExitCode::over([Pass, Inconclusive, Environment]), Environment);
+        assert_eq!(ExitCode::over([NothingRan, Inconclusive, Pass]), Inconclusive);
         assert_eq!(ExitCode::over([Pass, NothingRan]), NothingRan);
         assert_eq!(ExitCode::over([Pass, Pass]), Pass);
     }

@@ -30,13 +30,7 @@ impl History {
             What::Sample(sample) => self.record_sample(sample),
             What::Hashes(round) => self.hashes.push(round.clone()),
             What::State { node, running } => {
-                self.states
-                    .entry(node.clone())
-                    .or_default()
-                    .push(StateSeen {
-                        at: event.at_ms,
-                        running: *running,
-                    });
+                self.states.entry(node.clone()).or_default().push(StateSeen { at: event.at_ms, running: *running });
             }
             What::RunStarted { .. }
             | What::Preparing { .. }
@@ -68,11 +62,7 @@ impl History {
     /// A node's samples that were sent since `from` and answered by `to`, in order.
     pub fn samples(&self, node: &str, from: Moment, to: Moment) -> &[Sample] {
         let samples = self.samples.get(node).map_or(&[][..], Vec::as_slice);
-        between(
-            samples,
-            |sample| sample.sent >= from,
-            |sample| sample.answered <= to,
-        )
+        between(samples, |sample| sample.sent >= from, |sample| sample.answered <= to)
     }
 
     /// What the engine said about a node from `from` to `to`, in order.
@@ -83,11 +73,7 @@ impl History {
 
     /// Rounds of block hashes that were sent since `from` and answered by `to`, in order.
     pub fn hash_rounds(&self, from: Moment, to: Moment) -> &[HashRound] {
-        between(
-            &self.hashes,
-            |round| round.sent >= from,
-            |round| round.answered <= to,
-        )
+        between(&self.hashes, |round| round.sent >= from, |round| round.answered <= to)
     }
 
     /// The highest height that any node had given by `before`.
@@ -101,16 +87,10 @@ impl History {
             && self.peaks.last().is_none_or(|(_, peak)| height > peak)
         {
             // Answers of several nodes may be recorded a little out of order; a peak is dated at the latest of them, so that it never counts as earlier than it was.
-            let at = self
-                .peaks
-                .last()
-                .map_or(sample.answered, |(at, _)| sample.answered.max(*at));
+            let at = self.peaks.last().map_or(sample.answered, |(at, _)| sample.answered.max(*at));
             self.peaks.push((at, *height));
         }
-        self.samples
-            .entry(sample.node.clone())
-            .or_default()
-            .push(sample.clone());
+        self.samples.entry(sample.node.clone()).or_default().push(sample.clone());
     }
 }
 

@@ -38,21 +38,14 @@ impl RunDir {
     /// If it cannot be made.
     pub fn create(parent: &Path, scenario: &str) -> io::Result<Self> {
         fs::create_dir_all(parent)?;
-        let time: String = humantime::format_rfc3339_seconds(SystemTime::now())
-            .to_string()
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect();
+        let time: String = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().chars().filter(char::is_ascii_alphanumeric).collect();
         loop {
             let run_id = new_run_id();
             let path = parent.join(format!("{time}-{scenario}-{run_id}"));
             match fs::create_dir(&path) {
                 Ok(()) => {
                     fs::create_dir(path.join("logs"))?;
-                    return Ok(Self {
-                        path: path.canonicalize()?,
-                        run_id,
-                    });
+                    return Ok(Self { path: path.canonicalize()?, run_id });
                 }
                 Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(why) => return Err(why),
@@ -100,22 +93,8 @@ impl RunDir {
         self.write("verdict.json", verdict)
     }
 
-    pub(crate) fn write_plan(
-        &self,
-        plan: &Plan,
-        launches: &[LaunchRecord<'_>],
-        facts: &serde_json::Value,
-    ) -> io::Result<()> {
-        self.write(
-            "plan.json",
-            &PlanRecord {
-                version: FORMAT_VERSION,
-                run: &self.run_id,
-                plan,
-                launches,
-                facts,
-            },
-        )
+    pub(crate) fn write_plan(&self, plan: &Plan, launches: &[LaunchRecord<'_>], facts: &serde_json::Value) -> io::Result<()> {
+        self.write("plan.json", &PlanRecord { version: FORMAT_VERSION, run: &self.run_id, plan, launches, facts })
     }
 
     fn write(&self, name: &str, value: &impl Serialize) -> io::Result<()> {

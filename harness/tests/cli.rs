@@ -9,13 +9,7 @@ use std::{
 };
 
 fn harness(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_harness"))
-        .args(arguments)
-        .current_dir(folder)
-        .env("COLUMNS", "100")
-        .env_remove("NO_COLOR")
-        .output()
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_harness")).args(arguments).current_dir(folder).env("COLUMNS", "100").env_remove("NO_COLOR").output().unwrap()
 }
 
 fn code(output: &Output) -> i32 {
@@ -111,16 +105,7 @@ fn every_error_of_a_file_is_shown_at_once_with_its_place() {
 fn a_bad_scenario_starts_nothing_and_neither_does_a_good_one_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("bad.toml"), BAD).unwrap();
-    let output = harness(
-        folder.path(),
-        &[
-            "scenario",
-            "three-node",
-            "bad.toml",
-            "--provider",
-            "process",
-        ],
-    );
+    let output = harness(folder.path(), &["scenario", "three-node", "bad.toml", "--provider", "process"]);
     assert_eq!(code(&output), 64);
     let errors = errors(&output);
     for place in ["bad.toml:4:1", "bad.toml:33:10", "bad.toml:29:9"] {
@@ -132,10 +117,7 @@ fn a_bad_scenario_starts_nothing_and_neither_does_a_good_one_beside_it() {
 #[test]
 fn broken_syntax_is_shown_with_everything_else_that_can_still_be_read() {
     let folder = tempfile::tempdir().unwrap();
-    let text = fs::read_to_string(shipped())
-        .unwrap()
-        .replacen("\"60s\"", "60s", 2)
-        .replacen("nodes = \"seed\"", "nodes = \"sed\"", 1);
+    let text = fs::read_to_string(shipped()).unwrap().replacen("\"60s\"", "60s", 2).replacen("nodes = \"seed\"", "nodes = \"sed\"", 1);
     fs::write(folder.path().join("syntax.toml"), text).unwrap();
     let output = harness(folder.path(), &["validate", "syntax.toml"]);
     assert_eq!(code(&output), 64);
@@ -145,10 +127,7 @@ fn broken_syntax_is_shown_with_everything_else_that_can_still_be_read() {
 #[test]
 fn a_check_that_cannot_pass_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
-    let text = fs::read_to_string(shipped())
-        .unwrap()
-        .replacen("more_than = 1", "more_than = 2", 1)
-        .replacen("within = \"60s\"", "within = \"1s\"", 1);
+    let text = fs::read_to_string(shipped()).unwrap().replacen("more_than = 1", "more_than = 2", 1).replacen("within = \"60s\"", "within = \"1s\"", 1);
     fs::write(folder.path().join("scenario.toml"), text).unwrap();
     let output = harness(folder.path(), &["validate", "."]);
     assert_eq!(code(&output), 0);
@@ -159,26 +138,12 @@ fn a_check_that_cannot_pass_is_a_warning() {
 fn shipped_scenarios_are_good_and_have_a_readme() {
     let output = harness(Path::new("."), &["list"]);
     assert_eq!(code(&output), 0);
-    let names: Vec<String> = words(&output)
-        .lines()
-        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
-        .collect();
+    let names: Vec<String> = words(&output).lines().filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect();
     assert!(names.contains(&"three-node".to_owned()));
     for name in names {
         let output = harness(Path::new("."), &["validate", &name]);
-        assert_eq!(
-            (code(&output), errors(&output)),
-            (0, String::new()),
-            "{name}"
-        );
-        assert!(
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("../scenarios")
-                .join(&name)
-                .join("README.md")
-                .is_file(),
-            "{name} has no README.md"
-        );
+        assert_eq!((code(&output), errors(&output)), (0, String::new()), "{name}");
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(&name).join("README.md").is_file(), "{name} has no README.md");
     }
 }
 
@@ -187,14 +152,8 @@ fn a_shipped_name_wins_over_a_folder_here_unless_it_is_written_as_a_path() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("three-node")).unwrap();
     fs::write(folder.path().join("three-node/scenario.toml"), "").unwrap();
-    assert_eq!(
-        code(&harness(folder.path(), &["validate", "three-node"])),
-        0
-    );
-    assert_eq!(
-        code(&harness(folder.path(), &["validate", "./three-node"])),
-        64
-    );
+    assert_eq!(code(&harness(folder.path(), &["validate", "three-node"])), 0);
+    assert_eq!(code(&harness(folder.path(), &["validate", "./three-node"])), 64);
 }
 
 #[test]
@@ -209,22 +168,8 @@ fn usage_errors_are_64_and_help_is_not_an_error() {
         &["scenario", "three-node", "--nodes", "many"],
         &["scenario", "three-node", "--timeout-factor", "0"],
         &["scenario", "three-node", "--timeout-factor", "NaN"],
-        &[
-            "scenario",
-            "three-node",
-            "--node-image",
-            "a",
-            "--node-bin",
-            "b",
-        ],
-        &[
-            "scenario",
-            "three-node",
-            "--node-image",
-            "a",
-            "--provider",
-            "process",
-        ],
+        &["scenario", "three-node", "--node-image", "a", "--node-bin", "b"],
+        &["scenario", "three-node", "--node-image", "a", "--provider", "process"],
         &["scenario", "three-nodes"],
         &["scenario", "./nowhere"],
         &["scenario", "/dev/null"],
@@ -235,52 +180,24 @@ fn usage_errors_are_64_and_help_is_not_an_error() {
         assert_eq!(code(&output), 64, "{arguments:?}");
         assert!(!errors(&output).is_empty(), "{arguments:?}");
     }
-    for arguments in [
-        &["--help"][..],
-        &["--version"],
-        &["scenario", "--help"],
-        &["help", "scenario"],
-    ] {
+    for arguments in [&["--help"][..], &["--version"], &["scenario", "--help"], &["help", "scenario"]] {
         assert_eq!(code(&harness(here, arguments)), 0, "{arguments:?}");
     }
-    assert!(
-        errors(&harness(here, &["scenario", "three-nod"])).contains("did you mean `three-node`?")
-    );
+    assert!(errors(&harness(here, &["scenario", "three-nod"])).contains("did you mean `three-node`?"));
 }
 
 #[test]
 fn nodes_is_refused_where_it_is_ambiguous() {
     let folder = tempfile::tempdir().unwrap();
-    let text = fs::read_to_string(shipped()).unwrap().replacen(
-        "[[phases]]",
-        "[[nodes]]\nname = \"late\"\n\n[[phases]]",
-        1,
-    );
+    let text = fs::read_to_string(shipped()).unwrap().replacen("[[phases]]", "[[nodes]]\nname = \"late\"\n\n[[phases]]", 1);
     fs::write(folder.path().join("two.toml"), text).unwrap();
-    let output = harness(
-        folder.path(),
-        &[
-            "scenario",
-            "two.toml",
-            "--nodes",
-            "3",
-            "--provider",
-            "process",
-        ],
-    );
+    let output = harness(folder.path(), &["scenario", "two.toml", "--nodes", "3", "--provider", "process"]);
     assert_eq!(code(&output), 64);
-    assert!(
-        errors(&output).contains("several groups of non-seed nodes (`node` and `late`)"),
-        "{}",
-        errors(&output)
-    );
+    assert!(errors(&output).contains("several groups of non-seed nodes (`node` and `late`)"), "{}", errors(&output));
 }
 
 #[test]
 fn help_says_what_there_is() {
     insta::assert_snapshot!("help", words(&harness(Path::new("."), &["--help"])));
-    insta::assert_snapshot!(
-        "help_scenario",
-        words(&harness(Path::new("."), &["scenario", "--help"]))
-    );
+    insta::assert_snapshot!("help_scenario", words(&harness(Path::new("."), &["scenario", "--help"])));
 }

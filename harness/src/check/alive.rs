@@ -28,26 +28,15 @@ impl Alive {
             .iter()
             .map(|node| {
                 let states = view.history.states(node, view.start, view.now);
-                states
-                    .iter()
-                    .map(|state| Mark {
-                        sent: state.at,
-                        answered: state.at,
-                        says: if state.running { Says::Yes } else { Says::No },
-                    })
-                    .collect()
+                states.iter().map(|state| Mark { sent: state.at, answered: state.at, says: if state.running { Says::Yes } else { Says::No } }).collect()
             })
             .collect();
-        let observed = per_node(view.nodes, |node| {
-            match view.history.states(node, view.start, view.now).last() {
-                Some(state) if state.running => "running".to_owned(),
-                Some(_) => "not running".to_owned(),
-                None => "not seen yet".to_owned(),
-            }
+        let observed = per_node(view.nodes, |node| match view.history.states(node, view.start, view.now).last() {
+            Some(state) if state.running => "running".to_owned(),
+            Some(_) => "not running".to_owned(),
+            None => "not seen yet".to_owned(),
         });
-        decide(view, held(&marks, view.hold, view.now), observed, |_| {
-            format!("ran for {}", super::short(view.hold))
-        })
+        decide(view, held(&marks, view.hold, view.now), observed, |_| format!("ran for {}", super::short(view.hold)))
     }
 }
 
@@ -70,24 +59,10 @@ mod tests {
     #[test]
     fn running_for_long_enough_passes_and_nothing_else_does() {
         let check = CheckKind::Alive(Alive);
-        assert_eq!(
-            seen(|_| true).verdict(&check, &["node-1"], 0).verdict,
-            CheckVerdict::Pass
-        );
-        assert_eq!(
-            seen(|_| false).verdict(&check, &["node-1"], 0).verdict,
-            CheckVerdict::Fail
-        );
-        assert_eq!(
-            seen(|at| at % 2000 != 0)
-                .verdict(&check, &["node-1"], 0)
-                .verdict,
-            CheckVerdict::Fail
-        );
+        assert_eq!(seen(|_| true).verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Pass);
+        assert_eq!(seen(|_| false).verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Fail);
+        assert_eq!(seen(|at| at % 2000 != 0).verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Fail);
         let unseen = Seen::default().poll("node-1", 0, 10_000, |_, _| {});
-        assert_eq!(
-            unseen.verdict(&check, &["node-1"], 0).verdict,
-            CheckVerdict::Fail
-        );
+        assert_eq!(unseen.verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Fail);
     }
 }

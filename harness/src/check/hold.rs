@@ -56,20 +56,9 @@ pub struct Mark {
 /// The span counted is the one that is certain: from the first answer of the last node to have it, to the last question of the node that was asked least lately.
 pub fn held(marks: &[Vec<Mark>], hold: Duration, now: Moment) -> Option<Moment> {
     let runs: Vec<Vec<Mark>> = marks.iter().map(|marks| unbroken(marks, now)).collect();
-    let since = runs
-        .iter()
-        .map(|run| run.first().map(|mark| mark.answered))
-        .collect::<Option<Vec<_>>>()?
-        .into_iter()
-        .max()?;
-    let until = runs
-        .iter()
-        .filter_map(|run| run.last())
-        .map(|mark| mark.sent)
-        .min()?;
-    let enough = runs
-        .iter()
-        .all(|run| run.iter().filter(|mark| mark.answered >= since).count() >= SAMPLES);
+    let since = runs.iter().map(|run| run.first().map(|mark| mark.answered)).collect::<Option<Vec<_>>>()?.into_iter().max()?;
+    let until = runs.iter().filter_map(|run| run.last()).map(|mark| mark.sent).min()?;
+    let enough = runs.iter().all(|run| run.iter().filter(|mark| mark.answered >= since).count() >= SAMPLES);
     (enough && until >= since + hold).then_some(since)
 }
 
@@ -81,9 +70,7 @@ fn unbroken(marks: &[Mark], now: Moment) -> Vec<Mark> {
         match mark.says {
             Says::No => break,
             Says::Nothing => {}
-            Says::Yes
-                if later.since(mark.answered) > FRESH || mark.answered.since(mark.sent) > FRESH =>
-            {
+            Says::Yes if later.since(mark.answered) > FRESH || mark.answered.since(mark.sent) > FRESH => {
                 break;
             }
             Says::Yes => {
@@ -138,40 +125,19 @@ mod tests {
     const HOLD: Duration = Duration::from_secs(2);
 
     fn marks(says: &[(u64, Says)]) -> Vec<Mark> {
-        says.iter()
-            .map(|&(at, says)| Mark {
-                sent: Moment(at),
-                answered: Moment(at + 10),
-                says,
-            })
-            .collect()
+        says.iter().map(|&(at, says)| Mark { sent: Moment(at), answered: Moment(at + 10), says }).collect()
     }
 
     fn every(step: u64, from: u64, to: u64, says: Says) -> Vec<Mark> {
-        marks(
-            &(from..=to)
-                .step_by(step as usize)
-                .map(|at| (at, says))
-                .collect::<Vec<_>>(),
-        )
+        marks(&(from..=to).step_by(step as usize).map(|at| (at, says)).collect::<Vec<_>>())
     }
 
     #[test]
     fn holds_from_the_last_node_to_have_it() {
         let early = every(250, 0, 5000, Says::Yes);
         let late = every(250, 2000, 5000, Says::Yes);
-        assert_eq!(
-            held(&[early.clone(), late.clone()], HOLD, Moment(5000)),
-            Some(Moment(2010))
-        );
-        assert_eq!(
-            held(
-                &[early, every(250, 3250, 5000, Says::Yes)],
-                HOLD,
-                Moment(5000)
-            ),
-            None
-        );
+        assert_eq!(held(&[early.clone(), late.clone()], HOLD, Moment(5000)), Some(Moment(2010)));
+        assert_eq!(held(&[early, every(250, 3250, 5000, Says::Yes)], HOLD, Moment(5000)), None);
     }
 
     #[test]
@@ -182,26 +148,8 @@ mod tests {
 
     #[test]
     fn two_samples_are_too_few_and_three_are_enough() {
-        assert_eq!(
-            held(
-                &[marks(&[(0, Says::Yes), (1990, Says::Yes)])],
-                Duration::from_secs(1),
-                Moment(2010)
-            ),
-            None
-        );
-        assert!(
-            held(
-                &[marks(&[
-                    (0, Says::Yes),
-                    (1000, Says::Yes),
-                    (1990, Says::Yes)
-                ])],
-                Duration::from_secs(1),
-                Moment(2010)
-            )
-            .is_some()
-        );
+        assert_eq!(held(&[marks(&[(0, Says::Yes), (1990, Says::Yes)])], Duration::from_secs(1), Moment(2010)), None);
+        assert!(held(&[marks(&[(0, Says::Yes), (1000, Says::Yes), (1990, Says::Yes)])], Duration::from_secs(1), Moment(2010)).is_some());
     }
 
     #[test]
@@ -212,15 +160,9 @@ mod tests {
 
     #[test]
     fn flapping_never_holds() {
-        let flapping: Vec<_> = (0..40)
-            .map(|n| (n * 250, if n % 6 == 5 { Says::No } else { Says::Yes }))
-            .collect();
+        let flapping: Vec<_> = (0..40).map(|n| (n * 250, if n % 6 == 5 { Says::No } else { Says::Yes })).collect();
         for now in (0..10_000).step_by(100) {
-            let seen: Vec<_> = flapping
-                .iter()
-                .copied()
-                .filter(|(at, _)| at + 10 <= now)
-                .collect();
+            let seen: Vec<_> = flapping.iter().copied().filter(|(at, _)| at + 10 <= now).collect();
             assert_eq!(held(&[marks(&seen)], HOLD, Moment(now)), None);
         }
     }
@@ -231,14 +173,8 @@ mod tests {
         one[5].says = Says::Nothing;
         assert!(held(&[one], HOLD, Moment(3100)).is_some());
         let mut silence = every(250, 0, 5000, Says::Yes);
-        silence[4..14]
-            .iter_mut()
-            .for_each(|mark| mark.says = Says::Nothing);
-        assert_eq!(
-            held(&[silence], HOLD, Moment(5100)),
-            None,
-            "2.5 s without an answer"
-        );
+        silence[4..14].iter_mut().for_each(|mark| mark.says = Says::Nothing);
+        assert_eq!(held(&[silence], HOLD, Moment(5100)), None, "2.5 s without an answer");
     }
 
     #[test]
@@ -250,13 +186,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_took_longer_than_freshness_says_nothing_of_now() {
-        let slow: Vec<Mark> = (0..5)
-            .map(|n| Mark {
-                sent: Moment(n * 2500),
-                answered: Moment(n * 2500 + 2400),
-                says: Says::Yes,
-            })
-            .collect();
+        let slow: Vec<Mark> = (0..5).map(|n| Mark { sent: Moment(n * 2500), answered: Moment(n * 2500 + 2400), says: Says::Yes }).collect();
         assert_eq!(held(&[slow], HOLD, Moment(12_500)), None);
     }
 

@@ -53,37 +53,18 @@ impl Peers {
         let least = self.needed.least();
         let most = view.network.len().saturating_sub(1) as u64;
         if least > most {
-            let reason = format!(
-                "impossible: {} nodes have at most {most} peers each",
-                view.network.len()
-            );
+            let reason = format!("impossible: {} nodes have at most {most} peers each", view.network.len());
             return Judgement::Settled(fail(reason, describe_all(view)));
         }
-        let marks: Vec<Vec<Mark>> = view
-            .nodes
-            .iter()
-            .map(|node| marks(view, node, view.start, least))
-            .collect();
-        decide(
-            view,
-            held(&marks, view.hold, view.now),
-            describe_all(view),
-            |_| format!("held for {}{}", super::short(view.hold), own_count(view)),
-        )
+        let marks: Vec<Vec<Mark>> = view.nodes.iter().map(|node| marks(view, node, view.start, least)).collect();
+        decide(view, held(&marks, view.hold, view.now), describe_all(view), |_| format!("held for {}{}", super::short(view.hold), own_count(view)))
     }
 }
 
 /// What each sample says about "at least so many peers, and not more than there can be".
 pub(super) fn marks(view: &View<'_>, node: &str, from: Moment, least: u64) -> Vec<Mark> {
     let most = view.network.len().saturating_sub(1) as u64;
-    view.samples(node, from)
-        .iter()
-        .map(|sample| Mark {
-            sent: sample.sent,
-            answered: sample.answered,
-            says: says(sample, least, most),
-        })
-        .collect()
+    view.samples(node, from).iter().map(|sample| Mark { sent: sample.sent, answered: sample.answered, says: says(sample, least, most) }).collect()
 }
 
 fn says(sample: &Sample, least: u64, most: u64) -> Says {
@@ -96,11 +77,7 @@ fn says(sample: &Sample, least: u64, most: u64) -> Says {
 }
 
 fn describe_all(view: &View<'_>) -> String {
-    per_node(view.nodes, |node| {
-        view.samples(node, view.start)
-            .last()
-            .map_or_else(|| "not asked yet".to_owned(), describe)
-    })
+    per_node(view.nodes, |node| view.samples(node, view.start).last().map_or_else(|| "not asked yet".to_owned(), describe))
 }
 
 /// A sample's peers in words.
@@ -122,16 +99,8 @@ pub(super) fn describe(sample: &Sample) -> String {
 
 /// Says whose word it is where nobody else's was to be had.
 fn own_count(view: &View<'_>) -> String {
-    let own: Vec<&str> = view
-        .nodes
-        .iter()
-        .filter(|node| {
-            view.samples(node, view.start)
-                .last()
-                .is_some_and(|sample| sample.distinct.is_none())
-        })
-        .map(String::as_str)
-        .collect();
+    let own: Vec<&str> =
+        view.nodes.iter().filter(|node| view.samples(node, view.start).last().is_some_and(|sample| sample.distinct.is_none())).map(String::as_str).collect();
     match own.len() {
         0 => ", distinct peer IDs agree".to_owned(),
         n if n == view.nodes.len() => ", by the node's own count".to_owned(),
@@ -150,9 +119,7 @@ mod tests {
         event::{CheckVerdict, Miss},
     };
 
-    const MORE_THAN_ONE: CheckKind = CheckKind::Peers(Peers {
-        needed: PeersNeeded::MoreThan(1),
-    });
+    const MORE_THAN_ONE: CheckKind = CheckKind::Peers(Peers { needed: PeersNeeded::MoreThan(1) });
 
     fn verdict(seen: &Seen, nodes: &[&str]) -> (CheckVerdict, String, String) {
         let finding = seen.verdict(&MORE_THAN_ONE, nodes, 0);
@@ -161,11 +128,12 @@ mod tests {
 
     #[test]
     fn passes_when_all_have_enough_at_once_for_long_enough() {
-        let seen = Seen::default()
-            .poll("node-1", 0, 10_000, |at, sample| {
-                sample.peers = Reading::Value(if at < 1000 { 1 } else { 2 })
-            })
-            .poll("node-2", 0, 10_000, |_, _| {});
+        let seen = Seen::default().poll("node-1", 0, 10_000, |at, sample| sample.peers = Reading::Value(if at < 1000 { 1 } else { 2 })).poll(
+            "node-2",
+            0,
+            10_000,
+            |_, _| {},
+        );
         let finding = seen.verdict(&MORE_THAN_ONE, &["node-1", "node-2"], 0);
         assert_eq!(finding.verdict, CheckVerdict::Pass);
         assert_eq!(finding.held_since, Some(Moment(1005)));
@@ -174,39 +142,22 @@ mod tests {
 
     #[test]
     fn one_node_short_is_no_pass() {
-        let seen = Seen::default().poll("node-1", 0, 10_000, |_, _| {}).poll(
-            "node-2",
-            0,
-            10_000,
-            |_, sample| sample.peers = Reading::Value(1),
-        );
+        let seen = Seen::default().poll("node-1", 0, 10_000, |_, _| {}).poll("node-2", 0, 10_000, |_, sample| sample.peers = Reading::Value(1));
         let (verdict, _, observed) = verdict(&seen, &["node-1", "node-2"]);
         assert_eq!(verdict, CheckVerdict::Fail);
-        assert_eq!(
-            observed,
-            "node-1: 2; node-2: 1 by its own count, 2 distinct"
-        );
+        assert_eq!(observed, "node-1: 2; node-2: 1 by its own count, 2 distinct");
     }
 
     #[test]
     fn nodes_that_have_enough_in_turns_do_not_pass() {
-        let turn = |own: u64| {
-            move |at: u64, sample: &mut Sample| {
-                sample.peers = Reading::Value(if (at / 1500) % 2 == own { 2 } else { 1 })
-            }
-        };
-        let seen =
-            Seen::default()
-                .poll("node-1", 0, 10_000, turn(0))
-                .poll("node-2", 0, 10_000, turn(1));
+        let turn = |own: u64| move |at: u64, sample: &mut Sample| sample.peers = Reading::Value(if (at / 1500) % 2 == own { 2 } else { 1 });
+        let seen = Seen::default().poll("node-1", 0, 10_000, turn(0)).poll("node-2", 0, 10_000, turn(1));
         assert_eq!(verdict(&seen, &["node-1", "node-2"]).0, CheckVerdict::Fail);
     }
 
     #[test]
     fn a_count_that_the_peer_ids_contradict_is_no_pass() {
-        let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| {
-            sample.distinct = Some(Reading::Value(1))
-        });
+        let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| sample.distinct = Some(Reading::Value(1)));
         assert_eq!(verdict(&seen, &["node-1"]).0, CheckVerdict::Fail);
     }
 
@@ -222,19 +173,9 @@ mod tests {
     #[test]
     fn asking_for_more_than_there_can_be_fails_at_once() {
         let seen = Seen::default().poll("node-1", 0, 10_000, |_, _| {});
-        let check = CheckKind::Peers(Peers {
-            needed: PeersNeeded::AtLeast(3),
-        });
-        let Judgement::Settled(finding) = seen.judge(&check, &["node-1"], 0, 0) else {
-            panic!("not decided at once")
-        };
-        assert_eq!(
-            (finding.verdict, finding.reason.as_str()),
-            (
-                CheckVerdict::Fail,
-                "impossible: 3 nodes have at most 2 peers each"
-            )
-        );
+        let check = CheckKind::Peers(Peers { needed: PeersNeeded::AtLeast(3) });
+        let Judgement::Settled(finding) = seen.judge(&check, &["node-1"], 0, 0) else { panic!("not decided at once") };
+        assert_eq!((finding.verdict, finding.reason.as_str()), (CheckVerdict::Fail, "impossible: 3 nodes have at most 2 peers each"));
     }
 
     #[test]
@@ -249,21 +190,14 @@ mod tests {
     fn null_nonsense_and_silence_fail_and_say_so() {
         for (miss, said) in [
             (Miss::Null, "node-1: answered null"),
-            (
-                Miss::Nonsense("\"2\"".to_owned()),
-                "node-1: answered nonsense (\"2\")",
-            ),
+            (Miss::Nonsense("\"2\"".to_owned()), "node-1: answered nonsense (\"2\")"),
             (Miss::Timeout, "node-1: no answer in time"),
         ] {
-            let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| {
-                sample.peers = Reading::Missing(miss.clone())
-            });
+            let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| sample.peers = Reading::Missing(miss.clone()));
             let (verdict, _, observed) = verdict(&seen, &["node-1"]);
             assert_eq!((verdict, observed.as_str()), (CheckVerdict::Fail, said));
         }
-        let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| {
-            sample.peers = unreachable()
-        });
+        let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| sample.peers = unreachable());
         assert_eq!(verdict(&seen, &["node-1"]).0, CheckVerdict::Fail);
     }
 
@@ -276,24 +210,13 @@ mod tests {
                 }
             })
         };
-        assert_eq!(
-            verdict(&every_second(Miss::Null), &["node-1"]).0,
-            CheckVerdict::Fail
-        );
-        assert_eq!(
-            verdict(&every_second(Miss::Timeout), &["node-1"]).0,
-            CheckVerdict::Pass
-        );
+        assert_eq!(verdict(&every_second(Miss::Null), &["node-1"]).0, CheckVerdict::Fail);
+        assert_eq!(verdict(&every_second(Miss::Timeout), &["node-1"]).0, CheckVerdict::Pass);
     }
 
     #[test]
     fn what_was_asked_before_the_start_does_not_count() {
-        let seen = Seen::default().poll("node-1", 0, 5_000, |_, _| {}).poll(
-            "node-1",
-            5_000,
-            15_000,
-            |_, sample| sample.peers = Reading::Value(0),
-        );
+        let seen = Seen::default().poll("node-1", 0, 5_000, |_, _| {}).poll("node-1", 5_000, 15_000, |_, sample| sample.peers = Reading::Value(0));
         let finding = seen.verdict(&MORE_THAN_ONE, &["node-1"], 5_000);
         assert_eq!(finding.verdict, CheckVerdict::Fail);
     }
@@ -302,20 +225,10 @@ mod tests {
     fn a_node_that_we_did_not_ask_is_our_fault() {
         let never = Seen::default();
         assert_eq!(verdict(&never, &["node-1"]).0, CheckVerdict::Inconclusive);
-        let late = Seen::default().poll("node-1", 0, 2_000, |_, _| {}).poll(
-            "node-1",
-            8_500,
-            10_000,
-            |_, _| {},
-        );
+        let late = Seen::default().poll("node-1", 0, 2_000, |_, _| {}).poll("node-1", 8_500, 10_000, |_, _| {});
         assert_eq!(verdict(&late, &["node-1"]).0, CheckVerdict::Inconclusive);
-        let not_at_the_end = Seen::default().poll("node-1", 0, 6_000, |_, sample| {
-            sample.peers = Reading::Value(1)
-        });
-        assert_eq!(
-            verdict(&not_at_the_end, &["node-1"]).0,
-            CheckVerdict::Inconclusive
-        );
+        let not_at_the_end = Seen::default().poll("node-1", 0, 6_000, |_, sample| sample.peers = Reading::Value(1));
+        assert_eq!(verdict(&not_at_the_end, &["node-1"]).0, CheckVerdict::Inconclusive);
     }
 
     #[test]

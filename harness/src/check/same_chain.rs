@@ -37,11 +37,7 @@ impl fmt::Display for SameChain {
             Above::Fault => "the fault healed",
             Above::Start => "the check",
         };
-        write!(
-            f,
-            "one hash at a height from after {old}, {} below every tip",
-            self.depth
-        )
+        write!(f, "one hash at a height from after {old}, {} below every tip", self.depth)
     }
 }
 
@@ -52,41 +48,16 @@ impl SameChain {
             .history
             .hash_rounds(view.start, view.now)
             .iter()
-            .filter(|round| {
-                round.height > floor
-                    && view
-                        .nodes
-                        .iter()
-                        .all(|node| round.hashes.contains_key(node))
-            })
+            .filter(|round| round.height > floor && view.nodes.iter().all(|node| round.hashes.contains_key(node)))
             .collect();
-        let marks: Vec<Mark> = rounds
-            .iter()
-            .map(|round| Mark {
-                sent: round.sent,
-                answered: round.answered,
-                says: agree(round, view.nodes),
-            })
-            .collect();
+        let marks: Vec<Mark> = rounds.iter().map(|round| Mark { sent: round.sent, answered: round.answered, says: agree(round, view.nodes) }).collect();
         let wanted = self.wanted(view, floor);
         let observed = match rounds.last() {
             Some(round) => describe(round, view.nodes),
-            None => format!(
-                "no height above {floor} is {} below every tip yet ({})",
-                self.depth,
-                heights(view)
-            ),
+            None => format!("no height above {floor} is {} below every tip yet ({})", self.depth, heights(view)),
         };
-        match decide(view, held(&[marks], view.hold, view.now), observed, |_| {
-            format!("agreed for {}", super::short(view.hold))
-        }) {
-            Judgement::Pending {
-                seen,
-                wants_hash_at: _,
-            } => Judgement::Pending {
-                seen,
-                wants_hash_at: wanted,
-            },
+        match decide(view, held(&[marks], view.hold, view.now), observed, |_| format!("agreed for {}", super::short(view.hold))) {
+            Judgement::Pending { seen, wants_hash_at: _ } => Judgement::Pending { seen, wants_hash_at: wanted },
             settled @ Judgement::Settled(_) => settled,
         }
     }
@@ -95,37 +66,22 @@ impl SameChain {
     fn floor(&self, view: &View<'_>) -> u64 {
         let before = match self.above {
             Above::Start => view.start,
-            Above::Fault => view
-                .fault
-                .and_then(|fault| fault.proven)
-                .unwrap_or(view.start),
+            Above::Fault => view.fault.and_then(|fault| fault.proven).unwrap_or(view.start),
         };
         view.history.highest_before(before).unwrap_or(0)
     }
 
     /// The height at which hashes can be compared now.
     fn wanted(&self, view: &View<'_>, floor: u64) -> Option<u64> {
-        let lowest_tip = view
-            .nodes
-            .iter()
-            .map(|node| tip(view, node))
-            .collect::<Option<Vec<u64>>>()?
-            .into_iter()
-            .min()?;
-        lowest_tip
-            .checked_sub(self.depth)
-            .filter(|height| *height > floor)
+        let lowest_tip = view.nodes.iter().map(|node| tip(view, node)).collect::<Option<Vec<u64>>>()?.into_iter().min()?;
+        lowest_tip.checked_sub(self.depth).filter(|height| *height > floor)
     }
 }
 
 /// A node's height, if it was seen lately.
 fn tip(view: &View<'_>, node: &str) -> Option<u64> {
     let fresh: Moment = view.now - FRESH;
-    view.samples(node, view.start)
-        .iter()
-        .rev()
-        .take_while(|sample| sample.answered >= fresh)
-        .find_map(|sample| sample.height.value().copied())
+    view.samples(node, view.start).iter().rev().take_while(|sample| sample.answered >= fresh).find_map(|sample| sample.height.value().copied())
 }
 
 fn agree(round: &HashRound, nodes: &[String]) -> Says {
@@ -143,11 +99,7 @@ fn agree(round: &HashRound, nodes: &[String]) -> Says {
 
 fn describe(round: &HashRound, nodes: &[String]) -> String {
     if agree(round, nodes) == Says::Yes {
-        let hash = nodes
-            .first()
-            .and_then(|node| round.hashes.get(node))
-            .and_then(Reading::value)
-            .map_or("", String::as_str);
+        let hash = nodes.first().and_then(|node| round.hashes.get(node)).and_then(Reading::value).map_or("", String::as_str);
         return format!("height {}: {hash}", round.height);
     }
     let by_node = per_node(nodes, |node| match round.hashes.get(node) {
@@ -159,9 +111,7 @@ fn describe(round: &HashRound, nodes: &[String]) -> String {
 }
 
 fn heights(view: &View<'_>) -> String {
-    per_node(view.nodes, |node| {
-        tip(view, node).map_or_else(|| "no fresh height".to_owned(), |height| height.to_string())
-    })
+    per_node(view.nodes, |node| tip(view, node).map_or_else(|| "no fresh height".to_owned(), |height| height.to_string()))
 }
 
 #[cfg(test)]
@@ -184,19 +134,11 @@ mod tests {
     /// One block a second; the check starts at 5 s.
     fn growing() -> Seen {
         let grow = |at: u64, sample: &mut Sample| sample.height = Reading::Value(at / 1000);
-        Seen::default()
-            .poll("node-1", 0, 15_000, grow)
-            .poll("node-2", 0, 15_000, grow)
+        Seen::default().poll("node-1", 0, 15_000, grow).poll("node-2", 0, 15_000, grow)
     }
 
     fn rounds(seen: Seen, from: u64, hashes: [&str; 2]) -> Seen {
-        (from..15_000).step_by(250).fold(seen, |seen, at| {
-            seen.hashes(
-                at,
-                (at / 1000).saturating_sub(2),
-                &[("node-1", hashes[0]), ("node-2", hashes[1])],
-            )
-        })
+        (from..15_000).step_by(250).fold(seen, |seen, at| seen.hashes(at, (at / 1000).saturating_sub(2), &[("node-1", hashes[0]), ("node-2", hashes[1])]))
     }
 
     #[test]
@@ -204,26 +146,15 @@ mod tests {
         let seen = rounds(growing(), 7000, ["0xa", "0xa"]);
         let finding = seen.verdict(&check(Above::Start), &NODES, 5000);
         // At 5 s the highest is 4, so 5 is the first new one, and 2 below the tip at 7 s.
-        assert_eq!(
-            (finding.verdict, finding.held_since),
-            (CheckVerdict::Pass, Some(Moment(7005)))
-        );
+        assert_eq!((finding.verdict, finding.held_since), (CheckVerdict::Pass, Some(Moment(7005))));
     }
 
     #[test]
     fn agreement_on_old_blocks_is_worth_nothing() {
-        let seen = (5000..15_000).step_by(250).fold(growing(), |seen, at| {
-            seen.hashes(at, 4, &[("node-1", "0xa"), ("node-2", "0xa")])
-        });
+        let seen = (5000..15_000).step_by(250).fold(growing(), |seen, at| seen.hashes(at, 4, &[("node-1", "0xa"), ("node-2", "0xa")]));
         let finding = seen.verdict(&check(Above::Start), &NODES, 5000);
         assert_eq!(finding.verdict, CheckVerdict::Fail);
-        assert!(
-            finding
-                .observed
-                .starts_with("no height above 4 is 2 below every tip yet"),
-            "{}",
-            finding.observed
-        );
+        assert!(finding.observed.starts_with("no height above 4 is 2 below every tip yet"), "{}", finding.observed);
     }
 
     #[test]
@@ -232,49 +163,27 @@ mod tests {
         // A node that is not even named had a higher block.
         let mut seen = Seen::default()
             .poll("node-1", 0, 4000, grow)
-            .poll("seed", 4000, 4001, |_, sample| {
-                sample.height = Reading::Value(9)
-            })
+            .poll("seed", 4000, 4001, |_, sample| sample.height = Reading::Value(9))
             .poll("node-1", 4000, 15_000, grow)
             .poll("node-2", 4000, 15_000, grow);
         seen = rounds(seen, 5000, ["0xa", "0xa"]);
-        seen.fault = Some(FaultSpan {
-            nodes: names(&["seed"]),
-            effective: Moment(1000),
-            healed: Some(Moment(4100)),
-            proven: Some(Moment(4500)),
-        });
+        seen.fault = Some(FaultSpan { nodes: names(&["seed"]), effective: Moment(1000), healed: Some(Moment(4100)), proven: Some(Moment(4500)) });
         let finding = seen.verdict(&check(Above::Fault), &NODES, 5000);
-        assert_eq!(
-            (finding.verdict, finding.held_since),
-            (CheckVerdict::Pass, Some(Moment(12_005))),
-            "height 10 is 2 below the tip at 12 s"
-        );
+        assert_eq!((finding.verdict, finding.held_since), (CheckVerdict::Pass, Some(Moment(12_005))), "height 10 is 2 below the tip at 12 s");
     }
 
     #[test]
     fn a_fork_fails_with_both_hashes() {
-        let finding =
-            rounds(growing(), 5000, ["0xa", "0xb"]).verdict(&check(Above::Start), &NODES, 5000);
+        let finding = rounds(growing(), 5000, ["0xa", "0xb"]).verdict(&check(Above::Start), &NODES, 5000);
         assert_eq!(finding.verdict, CheckVerdict::Fail);
-        assert!(
-            finding.observed.ends_with("node-1: 0xa; node-2: 0xb"),
-            "{}",
-            finding.observed
-        );
+        assert!(finding.observed.ends_with("node-1: 0xa; node-2: 0xb"), "{}", finding.observed);
     }
 
     #[test]
     fn a_fork_that_is_resolved_in_time_passes() {
-        let seen = (8000..10_000).step_by(250).fold(growing(), |seen, at| {
-            seen.hashes(at, 6, &[("node-1", "0xa"), ("node-2", "0xb")])
-        });
-        let finding =
-            rounds(seen, 10_000, ["0xa", "0xa"]).verdict(&check(Above::Start), &NODES, 5000);
-        assert_eq!(
-            (finding.verdict, finding.held_since),
-            (CheckVerdict::Pass, Some(Moment(10_005)))
-        );
+        let seen = (8000..10_000).step_by(250).fold(growing(), |seen, at| seen.hashes(at, 6, &[("node-1", "0xa"), ("node-2", "0xb")]));
+        let finding = rounds(seen, 10_000, ["0xa", "0xa"]).verdict(&check(Above::Start), &NODES, 5000);
+        assert_eq!((finding.verdict, finding.held_since), (CheckVerdict::Pass, Some(Moment(10_005))));
     }
 
     #[test]
@@ -285,13 +194,8 @@ mod tests {
 
     #[test]
     fn a_round_without_one_of_the_nodes_says_nothing() {
-        let seen = (5000..15_000).step_by(250).fold(growing(), |seen, at| {
-            seen.hashes(at, at / 1000 - 2, &[("node-1", "0xa")])
-        });
-        assert_eq!(
-            seen.verdict(&check(Above::Start), &NODES, 5000).verdict,
-            CheckVerdict::Fail
-        );
+        let seen = (5000..15_000).step_by(250).fold(growing(), |seen, at| seen.hashes(at, at / 1000 - 2, &[("node-1", "0xa")]));
+        assert_eq!(seen.verdict(&check(Above::Start), &NODES, 5000).verdict, CheckVerdict::Fail);
     }
 
     #[test]
@@ -303,10 +207,6 @@ mod tests {
             Judgement::Settled(_) => None,
         };
         assert_eq!(wants(6000), None, "the seed is at 3");
-        assert_eq!(
-            wants(14_100),
-            Some(5),
-            "the seed is at 7, and 4 was the highest before"
-        );
+        assert_eq!(wants(14_100), Some(5), "the seed is at 7, and 4 was the highest before");
     }
 }

@@ -38,12 +38,7 @@ pub(crate) fn names(names: &[&str]) -> Vec<String> {
 
 impl Seen {
     fn record(&mut self, at: Moment, what: What) {
-        self.history.record(&Event {
-            seq: self.next,
-            at_ms: at,
-            wall: String::new(),
-            what,
-        });
+        self.history.record(&Event { seq: self.next, at_ms: at, wall: String::new(), what });
         self.next += 1;
     }
 
@@ -52,23 +47,11 @@ impl Seen {
     }
 
     pub(crate) fn state(&mut self, node: &str, at: u64, running: bool) {
-        self.record(
-            Moment(at),
-            What::State {
-                node: node.to_owned(),
-                running,
-            },
-        );
+        self.record(Moment(at), What::State { node: node.to_owned(), running });
     }
 
     /// Four samples a second, each changed by `change(milliseconds, sample)`.
-    pub(crate) fn poll(
-        mut self,
-        node: &str,
-        from: u64,
-        to: u64,
-        change: impl Fn(u64, &mut Sample),
-    ) -> Self {
+    pub(crate) fn poll(mut self, node: &str, from: u64, to: u64, change: impl Fn(u64, &mut Sample)) -> Self {
         for at in (from..to).step_by(250) {
             let mut sample = sample(node, at);
             change(at, &mut sample);
@@ -81,34 +64,16 @@ impl Seen {
         let hashes = hashes
             .iter()
             .map(|(node, hash)| {
-                let reading = if hash.is_empty() {
-                    Reading::Missing(Miss::Null)
-                } else {
-                    Reading::Value((*hash).to_owned())
-                };
+                let reading = if hash.is_empty() { Reading::Missing(Miss::Null) } else { Reading::Value((*hash).to_owned()) };
                 ((*node).to_owned(), reading)
             })
             .collect();
-        self.record(
-            Moment(at + 5),
-            What::Hashes(HashRound {
-                height,
-                sent: Moment(at),
-                answered: Moment(at + 5),
-                hashes,
-            }),
-        );
+        self.record(Moment(at + 5), What::Hashes(HashRound { height, sent: Moment(at), answered: Moment(at + 5), hashes }));
         self
     }
 
     /// What the check says at `now`, started at `start` with 10 s to go, for 2 s.
-    pub(crate) fn judge(
-        &self,
-        check: &CheckKind,
-        nodes: &[&str],
-        start: u64,
-        now: u64,
-    ) -> Judgement {
+    pub(crate) fn judge(&self, check: &CheckKind, nodes: &[&str], start: u64, now: u64) -> Judgement {
         let (nodes, network) = (names(nodes), names(&["seed", "node-1", "node-2"]));
         check.judge(&View {
             history: &self.history,
@@ -127,10 +92,7 @@ impl Seen {
         for now in (start..=start + 10_000).step_by(50) {
             if let Judgement::Settled(finding) = self.judge(check, nodes, start, now) {
                 // Samples that are not there yet at `now` must not have helped.
-                assert!(
-                    finding.verdict != CheckVerdict::Pass
-                        || finding.held_since.is_some_and(|since| since <= Moment(now))
-                );
+                assert!(finding.verdict != CheckVerdict::Pass || finding.held_since.is_some_and(|since| since <= Moment(now)));
                 return finding;
             }
         }

@@ -11,20 +11,14 @@ pub(super) fn run(args: &ListArgs) -> ExitCode {
     let names = match library.names() {
         Ok(names) => names,
         Err(why) => {
-            output::error(&format!(
-                "the scenarios in {} cannot be read: {why}",
-                library.folder().display()
-            ));
+            output::error(&format!("the scenarios in {} cannot be read: {why}", library.folder().display()));
             return ExitCode::Usage;
         }
     };
     let width = names.iter().map(String::len).max().unwrap_or(0);
     for name in &names {
         let (plan, _) = load(&library.file(name), &Overrides::default());
-        let about = plan.map_or_else(
-            || format!("broken: see `harness validate {name}`"),
-            |plan| plan.description,
-        );
+        let about = plan.map_or_else(|| format!("broken: see `harness validate {name}`"), |plan| plan.description);
         output::result(&format!("{name:width$}  {about}"));
     }
     if names.is_empty() {

@@ -24,11 +24,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // `--help` and `--version` come this way too; clap knows the right stream. A closed one is no reason for another exit code.
             let _ = error.print();
-            return if error.use_stderr() {
-                ExitCode::Usage
-            } else {
-                ExitCode::Pass
-            };
+            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Pass };
         }
     };
     // The panic itself was printed by the standard library's hook.
@@ -42,9 +38,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
             match signals::listen(interrupt.clone()) {
                 Ok(()) => scenario::run(args, interrupt).await,
                 Err(why) => {
-                    output::error(&format!(
-                        "signals cannot be caught, so nothing could be cleaned up after one: {why}"
-                    ));
+                    output::error(&format!("signals cannot be caught, so nothing could be cleaned up after one: {why}"));
                     ExitCode::Environment
                 }
             }
@@ -55,10 +49,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
 }
 
 fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => {
             output::error(&format!("no threads or timers to be had: {why}"));

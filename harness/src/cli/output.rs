@@ -24,20 +24,12 @@ pub(super) fn error(text: &str) {
 /// Colours only for a terminal that has them and a user who wants them (<https://no-color.org>).
 pub(super) fn colour() -> Colour {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if !unwanted && is_capable() && io::stdout().is_terminal() {
-        Colour::On
-    } else {
-        Colour::Off
-    }
+    if !unwanted && is_capable() && io::stdout().is_terminal() { Colour::On } else { Colour::Off }
 }
 
 /// A line that moves only where it can.
 pub(super) fn progress() -> Progress {
-    if is_capable() && io::stderr().is_terminal() {
-        Progress::Live
-    } else {
-        Progress::Lines
-    }
+    if is_capable() && io::stderr().is_terminal() { Progress::Live } else { Progress::Lines }
 }
 
 fn is_capable() -> bool {

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use super::{args::ProviderChoice, output};
 use crate::{
-    provider::{
-        NodeSource, Provider, ProviderError, ProviderOptions, docker::DockerProvider,
-        process::ProcessProvider,
-    },
+    provider::{NodeSource, Provider, ProviderError, ProviderOptions, docker::DockerProvider, process::ProcessProvider},
     scenario::Plan,
 };
 
@@ -36,27 +33,15 @@ impl Chosen {
 }
 
 /// Takes what was asked for, or, for `auto`, Docker when an engine answers and processes otherwise.
-pub(super) async fn choose(
-    choice: ProviderChoice,
-    plan: &Plan,
-    options: ProviderOptions,
-) -> Result<Chosen, ProviderError> {
-    let docker = async |options| {
-        DockerProvider::connect(options)
-            .await
-            .map(|provider| Chosen::Docker(Arc::new(provider)))
-    };
-    let process = |options| {
-        ProcessProvider::create(options).map(|provider| Chosen::Process(Arc::new(provider)))
-    };
+pub(super) async fn choose(choice: ProviderChoice, plan: &Plan, options: ProviderOptions) -> Result<Chosen, ProviderError> {
+    let docker = async |options| DockerProvider::connect(options).await.map(|provider| Chosen::Docker(Arc::new(provider)));
+    let process = |options| ProcessProvider::create(options).map(|provider| Chosen::Process(Arc::new(provider)));
     match choice {
         ProviderChoice::Docker => docker(options).await,
         ProviderChoice::Process => process(options),
         ProviderChoice::Auto => match docker(options.clone()).await {
             Ok(chosen) => {
-                output::note(
-                    "provider docker: an engine answers (--provider process runs the nodes as processes)",
-                );
+                output::note("provider docker: an engine answers (--provider process runs the nodes as processes)");
                 Ok(chosen)
             }
             // Images need an engine: running something else instead would be another test.
@@ -73,9 +58,5 @@ pub(super) async fn choose(
 }
 
 fn needs_engine(plan: &Plan) -> bool {
-    plan.subnet.is_some()
-        || plan
-            .nodes
-            .iter()
-            .any(|node| matches!(node.source, NodeSource::Image(_)))
+    plan.subnet.is_some() || plan.nodes.iter().any(|node| matches!(node.source, NodeSource::Image(_)))
 }

@@ -48,10 +48,7 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
         }
     }
     if several {
-        let lines: Vec<String> = codes
-            .iter()
-            .map(|(name, code)| format!("{:>3}  {name}", code.code()))
-            .collect();
+        let lines: Vec<String> = codes.iter().map(|(name, code)| format!("{:>3}  {name}", code.code())).collect();
         output::result(&format!("\nexit codes:\n{}", lines.join("\n")));
     }
     ExitCode::over(codes.into_iter().map(|(_, code)| code))
@@ -60,23 +57,15 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
 /// All plans, or nothing: then everything that is wrong with any of them was said.
 fn plans(args: &ScenarioArgs) -> Option<Vec<Plan>> {
     if args.provider == ProviderChoice::Process && args.node_image.is_some() {
-        output::error(
-            "an image cannot be run as a process: --node-image goes with --provider docker, --node-bin with either",
-        );
+        output::error("an image cannot be run as a process: --node-image goes with --provider docker, --node-bin with either");
         return None;
     }
     let source = match (&args.node_image, &args.node_bin) {
         (Some(image), _) => NodeSource::Image(image.clone()),
-        (None, Some(path)) => {
-            NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
-        }
+        (None, Some(path)) => NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
         (None, None) => NodeSource::Workspace,
     };
-    let overrides = Overrides {
-        nodes: args.nodes,
-        source,
-        timeout_factor: args.timeout_factor,
-    };
+    let overrides = Overrides { nodes: args.nodes, source, timeout_factor: args.timeout_factor };
     let library = args.library.library();
     let plans: Vec<Option<Plan>> = args
         .scenarios
@@ -98,53 +87,22 @@ fn plan(path: &Path, overrides: &Overrides) -> Option<Plan> {
         output::note(&problems.to_string());
     }
     if plan.is_none() {
-        output::note(&format!(
-            "{}: refused, {} error(s); nothing was started",
-            path.display(),
-            problems.errors()
-        ));
+        output::note(&format!("{}: refused, {} error(s); nothing was started", path.display(), problems.errors()));
     }
     plan
 }
 
-async fn run_one(
-    args: &ScenarioArgs,
-    plan: Plan,
-    interrupt: Interrupt,
-) -> anyhow::Result<ExitCode> {
+async fn run_one(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt) -> anyhow::Result<ExitCode> {
     use anyhow::Context;
 
-    let dir = RunDir::create(&args.out, &plan.scenario).with_context(|| {
-        format!(
-            "no directory for the evidence can be made in {}",
-            args.out.display()
-        )
-    })?;
+    let dir = RunDir::create(&args.out, &plan.scenario).with_context(|| format!("no directory for the evidence can be made in {}", args.out.display()))?;
     let clock = RunClock::start();
     let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone(), clock.began_wall());
-    let jsonl = Jsonl::create(&dir.events())
-        .with_context(|| format!("{} cannot be made", dir.events().display()))?;
-    let (terminal, reporter) = Terminal::spawn(
-        &plan,
-        detail(args),
-        if args.no_progress {
-            Progress::Lines
-        } else {
-            output::progress()
-        },
-    );
-    let controller = Arc::new(Controller::new(
-        clock,
-        ledger,
-        vec![Box::new(jsonl), Box::new(terminal)],
-    ));
+    let jsonl = Jsonl::create(&dir.events()).with_context(|| format!("{} cannot be made", dir.events().display()))?;
+    let (terminal, reporter) = Terminal::spawn(&plan, detail(args), if args.no_progress { Progress::Lines } else { output::progress() });
+    let controller = Arc::new(Controller::new(clock, ledger, vec![Box::new(jsonl), Box::new(terminal)]));
 
-    let options = ProviderOptions {
-        run_id: dir.run_id().to_owned(),
-        scratch: dir.scratch()?,
-        profile: args.profile(),
-        keep: args.keep,
-    };
+    let options = ProviderOptions { run_id: dir.run_id().to_owned(), scratch: dir.scratch()?, profile: args.profile(), keep: args.keep };
     let nodes: Vec<String> = plan.nodes.iter().map(|node| node.name.clone()).collect();
     let chosen = choose(args.provider, &plan, options).await;
     let verdict = match &chosen {
@@ -155,11 +113,7 @@ async fn run_one(
                 controller: Arc::clone(&controller),
                 dir: dir.clone(),
                 timeout_factor: args.timeout_factor,
-                at_end: if args.keep {
-                    AtEnd::Keep
-                } else {
-                    AtEnd::Remove
-                },
+                at_end: if args.keep { AtEnd::Keep } else { AtEnd::Remove },
                 interrupt,
             };
             run.execute().await
@@ -169,45 +123,23 @@ async fn run_one(
     // The last sink goes with the controller, and with it the reporter's thread.
     drop(controller);
     let _ = reporter.join();
-    let verdict = verdict
-        .with_context(|| format!("the verdict cannot be written to {}", dir.path().display()))?;
+    let verdict = verdict.with_context(|| format!("the verdict cannot be written to {}", dir.path().display()))?;
 
-    output::result(
-        &Text {
-            verdict: &verdict,
-            evidence: dir.path(),
-            colour: output::colour(),
-        }
-        .to_string(),
-    );
+    output::result(&Text { verdict: &verdict, evidence: dir.path(), colour: output::colour() }.to_string());
     match (args.keep, &chosen) {
         (true, Ok(chosen)) => say_kept(chosen, &nodes).await,
         (true | false, Ok(_) | Err(_)) => {
             drop(chosen);
-            fs::remove_dir_all(dir.scratch()?)
-                .with_context(|| format!("{} cannot be removed", dir.path().display()))?;
+            fs::remove_dir_all(dir.scratch()?).with_context(|| format!("{} cannot be removed", dir.path().display()))?;
         }
     }
     Ok(verdict.exit)
 }
 
-fn no_provider(
-    error: &ProviderError,
-    plan: &Plan,
-    controller: &Controller,
-    dir: &RunDir,
-) -> std::io::Result<Verdict> {
-    controller.emit(What::RunStarted {
-        version: FORMAT_VERSION,
-        run: dir.run_id().to_owned(),
-        scenario: plan.scenario.clone(),
-        provider: "none".to_owned(),
-    });
+fn no_provider(error: &ProviderError, plan: &Plan, controller: &Controller, dir: &RunDir) -> std::io::Result<Verdict> {
+    controller.emit(What::RunStarted { version: FORMAT_VERSION, run: dir.run_id().to_owned(), scenario: plan.scenario.clone(), provider: "none".to_owned() });
     let unsupported = matches!(error, ProviderError::Unsupported(_));
-    controller.emit(What::EnvironmentFailed {
-        reason: error.to_string(),
-        unsupported,
-    });
+    controller.emit(What::EnvironmentFailed { reason: error.to_string(), unsupported });
     let verdict = controller.verdict();
     dir.write_verdict(&verdict)?;
     Ok(verdict)

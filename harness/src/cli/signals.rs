@@ -9,10 +9,7 @@ use crate::{exit::Signal, run::interrupt::Interrupt};
 
 /// Listens until the process ends.
 pub(super) fn listen(interrupt: Interrupt) -> io::Result<()> {
-    let mut kinds = vec![
-        (Signal::Interrupt, SignalKind::interrupt()),
-        (Signal::Terminate, SignalKind::terminate()),
-    ];
+    let mut kinds = vec![(Signal::Interrupt, SignalKind::interrupt()), (Signal::Terminate, SignalKind::terminate())];
     // Under `nohup` the user wants us to survive the terminal.
     if !is_hangup_ignored() {
         kinds.push((Signal::Hangup, SignalKind::hangup()));
@@ -23,10 +20,7 @@ pub(super) fn listen(interrupt: Interrupt) -> io::Result<()> {
         tokio::spawn(async move {
             while stream.recv().await.is_some() {
                 if !interrupt.raise(name) {
-                    output::note(&format!(
-                        "{}: still removing what this run made; that takes seconds, and stopping now would leave it behind",
-                        name.name()
-                    ));
+                    output::note(&format!("{}: still removing what this run made; that takes seconds, and stopping now would leave it behind", name.name()));
                 }
             }
         });
@@ -37,9 +31,6 @@ pub(super) fn listen(interrupt: Interrupt) -> io::Result<()> {
 /// From `/proc/self/status`; where there is none, it is not.
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask & (1 << (Signal::Hangup.number() - 1)) != 0)
 }

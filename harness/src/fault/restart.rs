@@ -56,19 +56,10 @@ impl Restart<'_> {
         let deadline = since + PROVE_DOWN.mul_f64(self.timeout_factor);
         loop {
             let state = self.bed.provider.state(node).await?;
-            let unanswered = self.samples(node, since, |samples| {
-                samples
-                    .iter()
-                    .rev()
-                    .take_while(|sample| is_silent(sample))
-                    .count()
-            });
+            let unanswered = self.samples(node, since, |samples| samples.iter().rev().take_while(|sample| is_silent(sample)).count());
             if let (NodeState::Exited { code, signal }, true) = (&state, unanswered >= UNANSWERED) {
                 let took = short(since.since(asked));
-                let proof = format!(
-                    "{node} down: ended with {} after {took}, {unanswered} questions in a row unanswered",
-                    ending(*code, *signal)
-                );
+                let proof = format!("{node} down: ended with {} after {took}, {unanswered} questions in a row unanswered", ending(*code, *signal));
                 return Ok(Proven { since, proof });
             }
             if self.bed.controller.now() >= deadline {
@@ -90,56 +81,31 @@ impl Restart<'_> {
         let before = self.bed.incarnation(node);
         let now = self.bed.start_again(node).await?;
         let since = self.bed.controller.now();
-        if before
-            .as_ref()
-            .is_none_or(|before| same_process(before, &now))
-        {
-            return Err(FaultError::Unproven(format!(
-                "{node} was started again, but it is the same process {} as before",
-                now.pid
-            )));
+        if before.as_ref().is_none_or(|before| same_process(before, &now)) {
+            return Err(FaultError::Unproven(format!("{node} was started again, but it is the same process {} as before", now.pid)));
         }
         let start = self.bed.starts(node).saturating_sub(1);
         let deadline = since + PROVE_BACK.mul_f64(self.timeout_factor);
         loop {
             let answered = self.samples(node, Moment(0), |samples| {
-                samples
-                    .iter()
-                    .rev()
-                    .take_while(|sample| sample.start == start)
-                    .filter(|sample| !is_silent(sample))
-                    .last()
-                    .map(|sample| sample.answered)
+                samples.iter().rev().take_while(|sample| sample.start == start).filter(|sample| !is_silent(sample)).last().map(|sample| sample.answered)
             });
             let running = matches!(self.bed.provider.state(node).await?, NodeState::Running(seen) if seen == now);
             if let (Some(answered), true) = (answered, running) {
                 let was = before.map_or(0, |before| before.pid);
-                let proof = format!(
-                    "{node} back: process {was} → {}, answered after {}",
-                    now.pid,
-                    short(answered.since(since))
-                );
+                let proof = format!("{node} back: process {was} → {}, answered after {}", now.pid, short(answered.since(since)));
                 return Ok(Proven { since, proof });
             }
             if self.bed.controller.now() >= deadline {
-                let reason = format!(
-                    "was started again (process {}), but its RPC was silent for {}",
-                    now.pid,
-                    short(PROVE_BACK)
-                );
-                return Err(FaultError::Broken {
-                    node: node.to_owned(),
-                    reason,
-                });
+                let reason = format!("was started again (process {}), but its RPC was silent for {}", now.pid, short(PROVE_BACK));
+                return Err(FaultError::Broken { node: node.to_owned(), reason });
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
     fn samples<T>(&self, node: &str, from: Moment, look: impl FnOnce(&[Sample]) -> T) -> T {
-        self.bed
-            .controller
-            .with_history(|history| look(history.samples(node, from, Moment(u64::MAX))))
+        self.bed.controller.with_history(|history| look(history.samples(node, from, Moment(u64::MAX))))
     }
 }
 
@@ -154,17 +120,6 @@ fn is_silent(sample: &Sample) -> bool {
 
 /// In effect from when the last one is.
 fn joined(proofs: Vec<Proven>) -> Proven {
-    let since = proofs
-        .iter()
-        .map(|proof| proof.since)
-        .max()
-        .unwrap_or_default();
-    Proven {
-        since,
-        proof: proofs
-            .into_iter()
-            .map(|proof| proof.proof)
-            .collect::<Vec<_>>()
-            .join("; "),
-    }
+    let since = proofs.iter().map(|proof| proof.since).max().unwrap_or_default();
+    Proven { since, proof: proofs.into_iter().map(|proof| proof.proof).collect::<Vec<_>>().join("; ") }
 }

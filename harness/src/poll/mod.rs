@@ -42,16 +42,9 @@ impl Poller {
     /// Asks until it is dropped.
     pub(crate) async fn run(self) {
         let mut links = self.link.clone();
-        let mut methods = Methods {
-            start: None,
-            system_peers: false,
-        };
+        let mut methods = Methods { start: None, system_peers: false };
         loop {
-            let Ok(link) = links
-                .wait_for(Option::is_some)
-                .await
-                .map(|link| link.clone())
-            else {
+            let Ok(link) = links.wait_for(Option::is_some).await.map(|link| link.clone()) else {
                 return;
             };
             let Some(link) = link else { return };
@@ -60,11 +53,7 @@ impl Poller {
             let round = async {
                 let sample = self.ask(&link, &mut methods).await;
                 self.controller.emit(What::Sample(sample));
-                tokio::time::sleep(
-                    self.interval(&link)
-                        .saturating_sub(self.controller.now().since(began)),
-                )
-                .await;
+                tokio::time::sleep(self.interval(&link).saturating_sub(self.controller.now().since(began))).await;
             };
             tokio::select! {
                 () = round => {}
@@ -79,8 +68,7 @@ impl Poller {
             return INTERVAL;
         }
         // 20 Hz for the usual three nodes; a large network shares about 60 rounds a second.
-        let share =
-            Duration::from_millis(15).saturating_mul(u32::try_from(self.nodes).unwrap_or(u32::MAX));
+        let share = Duration::from_millis(15).saturating_mul(u32::try_from(self.nodes).unwrap_or(u32::MAX));
         share.clamp(Duration::from_millis(50), INTERVAL)
     }
 
@@ -99,24 +87,10 @@ impl Poller {
                 height: Reading::Missing(miss),
             };
         }
-        let distinct = async {
-            if methods.system_peers {
-                Some(link.rpc.distinct_peers().await)
-            } else {
-                None
-            }
-        };
+        let distinct = async { if methods.system_peers { Some(link.rpc.distinct_peers().await) } else { None } };
         let (peers, height, distinct) = tokio::join!(link.rpc.peers(), link.rpc.height(), distinct);
         let distinct = distinct.filter(|reading| !self.is_withheld(reading, link, methods));
-        Sample {
-            node: self.node.clone(),
-            start: link.start,
-            sent,
-            answered: self.controller.now(),
-            peers,
-            distinct,
-            height,
-        }
+        Sample { node: self.node.clone(), start: link.start, sent, answered: self.controller.now(), peers, distinct, height }
     }
 
     /// Asks once for each start what the node offers. Until it answers, nothing else is asked: a count of peers that could be cross-checked must not pass unchecked.
@@ -127,35 +101,18 @@ impl Poller {
             // It answers, but cannot say: only what is core is used then.
             Reading::Missing(_) => false,
         };
-        *methods = Methods {
-            start: Some(link.start),
-            system_peers,
-        };
-        self.controller.emit(What::Methods {
-            node: self.node.clone(),
-            start: link.start,
-            system_peers,
-        });
+        *methods = Methods { start: Some(link.start), system_peers };
+        self.controller.emit(What::Methods { node: self.node.clone(), start: link.start, system_peers });
         Ok(())
     }
 
     /// Substrate lists unsafe methods and then denies them as not found: that is not offering.
     fn is_withheld(&self, reading: &Reading<u64>, link: &Link, methods: &mut Methods) -> bool {
         const METHOD_NOT_FOUND: i32 = -32601;
-        let withheld = matches!(
-            reading,
-            Reading::Missing(Miss::Refused {
-                code: METHOD_NOT_FOUND,
-                ..
-            })
-        );
+        let withheld = matches!(reading, Reading::Missing(Miss::Refused { code: METHOD_NOT_FOUND, .. }));
         if withheld {
             methods.system_peers = false;
-            self.controller.emit(What::Methods {
-                node: self.node.clone(),
-                start: link.start,
-                system_peers: false,
-            });
+            self.controller.emit(What::Methods { node: self.node.clone(), start: link.start, system_peers: false });
         }
         withheld
     }

@@ -49,29 +49,18 @@ impl Rpc {
             .max_response_size(LARGEST_ANSWER)
             .build(format!("http://{address}"))
             .expect("a socket address makes a valid URL");
-        Self {
-            client,
-            address,
-            timeout,
-        }
+        Self { client, address, timeout }
     }
 
     /// `system_health.peers`.
     pub(crate) async fn peers(&self) -> Reading<u64> {
-        self.ask("system_health", rpc_params![], |value| {
-            value.get("peers")?.as_u64()
-        })
-        .await
+        self.ask("system_health", rpc_params![], |value| value.get("peers")?.as_u64()).await
     }
 
     /// Distinct peer IDs of `system_peers`.
     pub(crate) async fn distinct_peers(&self) -> Reading<u64> {
         self.ask("system_peers", rpc_params![], |value| {
-            let ids: Option<BTreeSet<&str>> = value
-                .as_array()?
-                .iter()
-                .map(|peer| peer.get("peerId")?.as_str())
-                .collect();
+            let ids: Option<BTreeSet<&str>> = value.as_array()?.iter().map(|peer| peer.get("peerId")?.as_str()).collect();
             Some(ids?.len() as u64)
         })
         .await
@@ -79,18 +68,8 @@ impl Rpc {
 
     /// `number` of the best header.
     pub(crate) async fn height(&self) -> Reading<u64> {
-        self.ask("chain_getHeader", rpc_params![], |value| {
-            u64::from_str_radix(
-                value
-                    .get("number")?
-                    .as_str()?
-                    .strip_prefix("0x")
-                    .filter(is_hex)?,
-                16,
-            )
-            .ok()
-        })
-        .await
+        self.ask("chain_getHeader", rpc_params![], |value| u64::from_str_radix(value.get("number")?.as_str()?.strip_prefix("0x").filter(is_hex)?, 16).ok())
+            .await
     }
 
     /// The hash of the best chain's block at a height.
@@ -104,51 +83,24 @@ impl Rpc {
 
     /// Names of all methods.
     pub(crate) async fn methods(&self) -> Reading<Vec<String>> {
-        self.ask("rpc_methods", rpc_params![], |value| {
-            value
-                .get("methods")?
-                .as_array()?
-                .iter()
-                .map(|name| name.as_str().map(str::to_owned))
-                .collect()
-        })
-        .await
+        self.ask("rpc_methods", rpc_params![], |value| value.get("methods")?.as_array()?.iter().map(|name| name.as_str().map(str::to_owned)).collect()).await
     }
 
-    async fn ask<T>(
-        &self,
-        method: &str,
-        params: ArrayParams,
-        read: impl Fn(&Value) -> Option<T>,
-    ) -> Reading<T> {
+    async fn ask<T>(&self, method: &str, params: ArrayParams, read: impl Fn(&Value) -> Option<T>) -> Reading<T> {
         // The client's own timeout covers the answer; this one covers whatever else could hang.
-        let call = tokio::time::timeout(
-            self.timeout,
-            self.client.request::<Value, _>(method, params),
-        );
+        let call = tokio::time::timeout(self.timeout, self.client.request::<Value, _>(method, params));
         match call.await {
             Err(_) => Reading::Missing(Miss::Timeout),
             Ok(Err(error)) => Reading::Missing(miss(error)),
             Ok(Ok(Value::Null)) => Reading::Missing(Miss::Null),
-            Ok(Ok(value)) => read(&value).map_or_else(
-                || {
-                    Reading::Missing(Miss::Nonsense(format!(
-                        "{method}: {}",
-                        quote(&value.to_string())
-                    )))
-                },
-                Reading::Value,
-            ),
+            Ok(Ok(value)) => read(&value).map_or_else(|| Reading::Missing(Miss::Nonsense(format!("{method}: {}", quote(&value.to_string())))), Reading::Value),
         }
     }
 }
 
 fn miss(error: Error) -> Miss {
     if let Error::Call(object) = &error {
-        return Miss::Refused {
-            code: object.code(),
-            message: quote(object.message()),
-        };
+        return Miss::Refused { code: object.code(), message: quote(object.message()) };
     }
     if matches!(error, Error::RequestTimeout) {
         return Miss::Timeout;
@@ -157,9 +109,7 @@ fn miss(error: Error) -> Miss {
         return Miss::Nonsense(quote(&error.to_string()));
     };
     match why.downcast_ref::<transport::Error>() {
-        Some(transport::Error::Rejected { status_code }) => {
-            Miss::Nonsense(format!("HTTP status {status_code}"))
-        }
+        Some(transport::Error::Rejected { status_code }) => Miss::Nonsense(format!("HTTP status {status_code}")),
         Some(_) | None => Miss::Unreachable(quote(&chain(why.as_ref()))),
     }
 }

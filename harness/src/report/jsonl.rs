@@ -23,9 +23,7 @@ impl Jsonl {
     ///
     /// If it is there already or cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            file: BufWriter::new(File::create_new(path)?),
-        })
+        Ok(Self { file: BufWriter::new(File::create_new(path)?) })
     }
 }
 

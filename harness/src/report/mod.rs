@@ -54,19 +54,13 @@ mod tests {
     #[test]
     fn colours_go_and_text_stays() {
         assert_eq!(plain("\u{1b}[1;31merror\u{1b}[0m: x"), "error: x");
-        assert_eq!(
-            plain("\u{1b}]0;title\u{7}x\u{1b}]8;;http://a\u{1b}\\y"),
-            "xy"
-        );
+        assert_eq!(plain("\u{1b}]0;title\u{7}x\u{1b}]8;;http://a\u{1b}\\y"), "xy");
         assert_eq!(plain("cut \u{1b}["), "cut ");
         assert_eq!(plain("cut \u{1b}"), "cut ");
     }
 
     #[test]
     fn a_node_cannot_write_on_our_terminal() {
-        assert_eq!(
-            printable("a\u{1b}[2Jb\rc\u{8}d\u{202e}e\tf"),
-            "ab\u{fffd}c\u{fffd}d\u{fffd}e f"
-        );
+        assert_eq!(printable("a\u{1b}[2Jb\rc\u{8}d\u{202e}e\tf"), "ab\u{fffd}c\u{fffd}d\u{fffd}e f");
     }
 }

@@ -79,22 +79,14 @@ struct Writer {
 impl Writer {
     fn new(plan: Plan, detail: Detail, progress: Progress) -> Self {
         let bar = match progress {
-            Progress::Live if detail > Detail::Quiet => {
-                ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
-            }
+            Progress::Live if detail > Detail::Quiet => ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10)),
             Progress::Live | Progress::Lines => ProgressBar::hidden(),
         };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self {
-            plan,
-            detail,
-            bar,
-            activity: "preparing".to_owned(),
-            latest: BTreeMap::new(),
-        }
+        Self { plan, detail, bar, activity: "preparing".to_owned(), latest: BTreeMap::new() }
     }
 
     fn run(&mut self, events: &Receiver<Event>) {
@@ -110,11 +102,7 @@ impl Writer {
     }
 
     fn line(&self, at: Moment, text: &str) {
-        let text = format!(
-            "{:>7.1}s  {}",
-            Duration::from_millis(at.0).as_secs_f64(),
-            printable(text)
-        );
+        let text = format!("{:>7.1}s  {}", Duration::from_millis(at.0).as_secs_f64(), printable(text));
         if self.bar.is_hidden() {
             // A reader that went away is no reason to stop.
             let _ = writeln!(io::stderr(), "{text}");
@@ -125,15 +113,8 @@ impl Writer {
 
     /// Keeps the moving line up to date.
     fn follow(&mut self, event: &Event) {
-        if let What::Sample(Sample {
-            node,
-            peers,
-            height,
-            ..
-        }) = &event.what
-        {
-            self.latest
-                .insert(node.clone(), (peers.clone(), height.clone()));
+        if let What::Sample(Sample { node, peers, height, .. }) = &event.what {
+            self.latest.insert(node.clone(), (peers.clone(), height.clone()));
         } else if let What::Preparing { step } = &event.what {
             self.activity.clone_from(step);
         } else if let What::PhaseStarted { phase } = &event.what {
@@ -143,57 +124,31 @@ impl Writer {
         } else {
             return;
         }
-        let nodes = self.latest.iter().map(|(node, (peers, height))| {
-            format!("{node} {}p #{}", number(peers), number(height))
-        });
+        let nodes = self.latest.iter().map(|(node, (peers, height))| format!("{node} {}p #{}", number(peers), number(height)));
         let nodes = nodes.collect::<Vec<_>>().join("  ");
-        self.bar
-            .set_message(printable(&format!("{}  {nodes}", self.activity)));
+        self.bar.set_message(printable(&format!("{}  {nodes}", self.activity)));
     }
 
     fn lines(&mut self, what: &What) -> Vec<String> {
         match what {
-            What::RunStarted {
-                run,
-                scenario,
-                provider,
-                ..
-            } => vec![format!("{scenario}: run {run} on provider {provider}")],
+            What::RunStarted { run, scenario, provider, .. } => vec![format!("{scenario}: run {run} on provider {provider}")],
             What::Preparing { step } => vec![step.clone()],
-            What::NodeStarted {
-                node,
-                start,
-                incarnation,
-                rpc,
-            } => {
+            What::NodeStarted { node, start, incarnation, rpc } => {
                 let again = if *start == 0 { "" } else { " again" };
-                vec![format!(
-                    "{node} started{again}: process {}, RPC http://{rpc}",
-                    incarnation.pid
-                )]
+                vec![format!("{node} started{again}: process {}, RPC http://{rpc}", incarnation.pid)]
             }
             What::AllStarted => vec!["all nodes started".to_owned()],
             What::PhaseStarted { phase } => vec![self.phase(*phase)],
             What::FaultStarted { fault } => {
                 let plan = &self.plan.phases[fault.phase].faults[fault.fault];
-                vec![format!(
-                    "fault {} of {}",
-                    plan.fault.name(),
-                    plan.nodes.join(", ")
-                )]
+                vec![format!("fault {} of {}", plan.fault.name(), plan.nodes.join(", "))]
             }
             What::FaultEffective { proof, .. } => vec![format!("in effect: {proof}")],
             What::FaultHealed { proof, .. } => vec![format!("healed: {proof}")],
             What::FaultUnproven { reason, .. } => vec![format!("fault without proof: {reason}")],
             What::CheckStarted { check } => {
                 let plan = &self.plan.phases[check.phase].checks[check.check];
-                vec![format!(
-                    "checking {} of {}: {}, within {}",
-                    plan.kind.name(),
-                    plan.selector,
-                    plan.kind,
-                    short(plan.within)
-                )]
+                vec![format!("checking {} of {}: {}, within {}", plan.kind.name(), plan.selector, plan.kind, short(plan.within))]
             }
             What::CheckSettled { check, finding } => {
                 let plan = &self.plan.phases[check.phase].checks[check.check];
@@ -202,36 +157,12 @@ impl Writer {
                     CheckVerdict::Fail => "✗",
                     CheckVerdict::Inconclusive | CheckVerdict::NotJudged => "?",
                 };
-                vec![format!(
-                    "{mark} {} of {}: {} [{}]",
-                    plan.kind.name(),
-                    plan.selector,
-                    finding.reason,
-                    finding.observed
-                )]
+                vec![format!("{mark} {} of {}: {} [{}]", plan.kind.name(), plan.selector, finding.reason, finding.observed)]
             }
-            What::NodeExited {
-                node,
-                code,
-                signal,
-                last_lines,
-            } => broken(
-                &format!("{node} exited unplanned ({})", ending(*code, *signal)),
-                last_lines,
-            ),
-            What::NodeBroken {
-                node,
-                reason,
-                last_lines,
-            } => broken(&format!("{node} {reason}"), last_lines),
-            What::ClockJumped { ms } => vec![format!(
-                "the machine slept or its clock jumped by {}",
-                short(Duration::from_millis(*ms))
-            )],
-            What::TimedOut { ms } => vec![format!(
-                "the scenario's timeout of {} passed",
-                short(Duration::from_millis(*ms))
-            )],
+            What::NodeExited { node, code, signal, last_lines } => broken(&format!("{node} exited unplanned ({})", ending(*code, *signal)), last_lines),
+            What::NodeBroken { node, reason, last_lines } => broken(&format!("{node} {reason}"), last_lines),
+            What::ClockJumped { ms } => vec![format!("the machine slept or its clock jumped by {}", short(Duration::from_millis(*ms)))],
+            What::TimedOut { ms } => vec![format!("the scenario's timeout of {} passed", short(Duration::from_millis(*ms)))],
             What::EnvironmentFailed { reason, .. } => reason.lines().map(str::to_owned).collect(),
             What::Interrupted { signal, .. } => {
                 vec![format!("{signal}: stopping, then removing everything")]
@@ -240,12 +171,9 @@ impl Writer {
             What::TornDown { left: Some(left) } => {
                 vec![format!("not everything could be removed: {left}")]
             }
-            What::Sample(sample) if self.detail == Detail::Verbose => vec![format!(
-                "{} peers {} height {}",
-                sample.node,
-                number(&sample.peers),
-                number(&sample.height)
-            )],
+            What::Sample(sample) if self.detail == Detail::Verbose => {
+                vec![format!("{} peers {} height {}", sample.node, number(&sample.peers), number(&sample.height))]
+            }
             What::Sample(_)
             | What::Prepared { .. }
             | What::Methods { .. }
@@ -259,19 +187,12 @@ impl Writer {
     }
 
     fn phase(&self, index: usize) -> String {
-        format!(
-            "phase {} of {}: {}",
-            index + 1,
-            self.plan.phases.len(),
-            self.plan.phases[index].name
-        )
+        format!("phase {} of {}: {}", index + 1, self.plan.phases.len(), self.plan.phases[index].name)
     }
 }
 
 fn number(reading: &Reading<u64>) -> String {
-    reading
-        .value()
-        .map_or_else(|| "–".to_owned(), u64::to_string)
+    reading.value().map_or_else(|| "–".to_owned(), u64::to_string)
 }
 
 fn broken(headline: &str, last_lines: &[String]) -> Vec<String> {

@@ -35,11 +35,7 @@ const YELLOW: &str = "33";
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = self.verdict;
-        writeln!(
-            f,
-            "{} · run {} · started {}",
-            verdict.scenario, verdict.run, verdict.started
-        )?;
+        writeln!(f, "{} · run {} · started {}", verdict.scenario, verdict.run, verdict.started)?;
         for (number, phase) in verdict.phases.iter().enumerate() {
             let name = printable(&phase.name);
             if !phase.was_reached() {
@@ -53,12 +49,7 @@ impl fmt::Display for Text<'_> {
                     (None, Some(reason)) => (self.paint("?", YELLOW), reason.as_str()),
                     (None, None) => (self.paint("·", YELLOW), "not done"),
                 };
-                writeln!(
-                    f,
-                    "     {mark} fault {} of {}",
-                    fault.fault,
-                    fault.nodes.join(", ")
-                )?;
+                writeln!(f, "     {mark} fault {} of {}", fault.fault, fault.nodes.join(", "))?;
                 for part in proof.split("; ") {
                     writeln!(f, "         {}", printable(part))?;
                 }
@@ -82,20 +73,12 @@ impl Text<'_> {
             CheckVerdict::Inconclusive => self.paint("?", YELLOW),
             CheckVerdict::NotJudged => self.paint("·", YELLOW),
         };
-        write!(
-            f,
-            "     {mark} {} of {}",
-            check.check,
-            check.nodes.join(", ")
-        )?;
+        write!(f, "     {mark} {} of {}", check.check, check.nodes.join(", "))?;
         match check.seconds {
             Some(seconds) => writeln!(f, " ({seconds:.1} s): {}", printable(&check.reason))?,
             None => writeln!(f, ": {}", printable(&check.reason))?,
         }
-        if matches!(
-            check.verdict,
-            CheckVerdict::Fail | CheckVerdict::Inconclusive
-        ) {
+        if matches!(check.verdict, CheckVerdict::Fail | CheckVerdict::Inconclusive) {
             writeln!(f, "         expected: {}", printable(&check.expected))?;
         }
         if !check.observed.is_empty() {
@@ -109,9 +92,7 @@ impl Text<'_> {
     }
 
     fn times(&self, figures: &Figures, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let part = |name: &str, seconds: Option<f64>| {
-            seconds.map(|seconds| format!("{name} {seconds:.1} s"))
-        };
+        let part = |name: &str, seconds: Option<f64>| seconds.map(|seconds| format!("{name} {seconds:.1} s"));
         let parts: Vec<String> = [
             part("prepare", figures.prepare_seconds),
             part("start", figures.start_seconds),
@@ -126,10 +107,7 @@ impl Text<'_> {
             write!(f, " ({})", parts.join(", "))?;
         }
         if let Some(overhead) = figures.overhead_seconds {
-            write!(
-                f,
-                "; overhead beyond the scenario's own time {overhead:.1} s"
-            )?;
+            write!(f, "; overhead beyond the scenario's own time {overhead:.1} s")?;
         }
         writeln!(f)?;
         if let Some(seconds) = figures.last_start_to_peers_seconds {
@@ -152,15 +130,7 @@ impl Text<'_> {
         write!(f, "{} {}", self.paint(word, colour), self.verdict.scenario)?;
         match &self.verdict.reason {
             // A reason may have several lines: what happened, and what to do.
-            Some(reason) => writeln!(
-                f,
-                ": {}",
-                reason
-                    .lines()
-                    .map(printable)
-                    .collect::<Vec<_>>()
-                    .join("\n  ")
-            ),
+            Some(reason) => writeln!(f, ": {}", reason.lines().map(printable).collect::<Vec<_>>().join("\n  ")),
             None => writeln!(f, ": every check passed"),
         }
     }
@@ -186,84 +156,35 @@ mod tests {
 
     /// A ledger of the shipped scenario, fed with these events.
     fn verdict(events: Vec<(u64, What)>) -> Verdict {
-        let file =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
         assert!(fs::exists(&file).unwrap());
         let (plan, problems) = load(&file, &Overrides::default());
         let plan = plan.unwrap_or_else(|| panic!("{problems}"));
         let mut ledger = Ledger::new("0123456789".to_owned(), plan, SystemTime::UNIX_EPOCH);
         for (seq, (at, what)) in (0..).zip(events) {
-            ledger.record(&Event {
-                seq,
-                at_ms: Moment(at),
-                wall: String::new(),
-                what,
-            });
+            ledger.record(&Event { seq, at_ms: Moment(at), wall: String::new(), what });
         }
         ledger.verdict()
     }
 
     fn show(verdict: &Verdict) -> String {
-        Text {
-            verdict,
-            evidence: Path::new("/runs/one"),
-            colour: Colour::Off,
-        }
-        .to_string()
+        Text { verdict, evidence: Path::new("/runs/one"), colour: Colour::Off }.to_string()
     }
 
-    fn settled(
-        phase: usize,
-        check: usize,
-        verdict: CheckVerdict,
-        reason: &str,
-        observed: &str,
-        held: Option<u64>,
-    ) -> [What; 2] {
+    fn settled(phase: usize, check: usize, verdict: CheckVerdict, reason: &str, observed: &str, held: Option<u64>) -> [What; 2] {
         let check = CheckId { phase, check };
-        let finding = Finding {
-            verdict,
-            reason: reason.to_owned(),
-            observed: observed.to_owned(),
-            held_since: held.map(Moment),
-        };
-        [
-            What::CheckStarted { check },
-            What::CheckSettled { check, finding },
-        ]
+        let finding = Finding { verdict, reason: reason.to_owned(), observed: observed.to_owned(), held_since: held.map(Moment) };
+        [What::CheckStarted { check }, What::CheckSettled { check, finding }]
     }
 
     fn started() -> Vec<(u64, What)> {
-        vec![
-            (
-                900,
-                What::Prepared {
-                    facts: serde_json::Value::Null,
-                },
-            ),
-            (1000, What::AllStarted),
-            (1000, What::PhaseStarted { phase: 0 }),
-        ]
+        vec![(900, What::Prepared { facts: serde_json::Value::Null }), (1000, What::AllStarted), (1000, What::PhaseStarted { phase: 0 })]
     }
 
     fn first_phase() -> Vec<(u64, What)> {
         let mut events = started();
-        for (check, observed) in [
-            "node-1: 2; node-2: 2",
-            "seed: 2",
-            "node-1: 0 → 6 (+6); node-2: 0 → 6 (+6)",
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let [start, settle] = settled(
-                0,
-                check,
-                CheckVerdict::Pass,
-                "held for 2.0 s, distinct peer IDs agree",
-                observed,
-                Some(1150),
-            );
+        for (check, observed) in ["node-1: 2; node-2: 2", "seed: 2", "node-1: 0 → 6 (+6); node-2: 0 → 6 (+6)"].into_iter().enumerate() {
+            let [start, settle] = settled(0, check, CheckVerdict::Pass, "held for 2.0 s, distinct peer IDs agree", observed, Some(1150));
             events.extend([(1000, start), (3200, settle)]);
         }
         events.push((3200, What::PhaseEnded { phase: 0 }));
@@ -271,10 +192,7 @@ mod tests {
     }
 
     fn torn_down(events: &mut Vec<(u64, What)>, at: u64) {
-        events.extend([
-            (at, What::TeardownStarted),
-            (at + 300, What::TornDown { left: None }),
-        ]);
+        events.extend([(at, What::TeardownStarted), (at + 300, What::TornDown { left: None })]);
     }
 
     #[test]
@@ -293,36 +211,12 @@ mod tests {
                 },
             ),
         ]);
-        let [start, settle] = settled(
-            1,
-            0,
-            CheckVerdict::Pass,
-            "rose, and stayed for 2.0 s",
-            "node-1: 6 → 8 (+2); node-2: 6 → 8 (+2)",
-            Some(7000),
-        );
+        let [start, settle] = settled(1, 0, CheckVerdict::Pass, "rose, and stayed for 2.0 s", "node-1: 6 → 8 (+2); node-2: 6 → 8 (+2)", Some(7000));
         events.extend([(3500, start), (9000, settle)]);
-        events.push((
-            9500,
-            What::FaultHealed {
-                fault,
-                since: Moment(9100),
-                proof: "seed back: process 1 → 2, answered after 60 ms".to_owned(),
-            },
-        ));
-        events.extend([
-            (9500, What::PhaseEnded { phase: 1 }),
-            (9500, What::PhaseStarted { phase: 2 }),
-        ]);
+        events.push((9500, What::FaultHealed { fault, since: Moment(9100), proof: "seed back: process 1 → 2, answered after 60 ms".to_owned() }));
+        events.extend([(9500, What::PhaseEnded { phase: 1 }), (9500, What::PhaseStarted { phase: 2 })]);
         for check in 0..3 {
-            let [start, settle] = settled(
-                2,
-                check,
-                CheckVerdict::Pass,
-                "as it should be",
-                "",
-                Some(9900),
-            );
+            let [start, settle] = settled(2, check, CheckVerdict::Pass, "as it should be", "", Some(9900));
             events.extend([(9500, start), (12_000, settle)]);
         }
         events.push((12_000, What::PhaseEnded { phase: 2 }));
@@ -336,19 +230,9 @@ mod tests {
     #[test]
     fn a_failed_check_says_what_was_expected_and_what_was_seen() {
         let mut events = started();
-        let [start, settle] = settled(
-            0,
-            0,
-            CheckVerdict::Fail,
-            "did not hold for 2.0 s by the deadline",
-            "node-1: 1; node-2: unreachable (connection refused)",
-            None,
-        );
-        events.extend([
-            (1000, start),
-            (61_000, settle),
-            (61_000, What::PhaseEnded { phase: 0 }),
-        ]);
+        let [start, settle] =
+            settled(0, 0, CheckVerdict::Fail, "did not hold for 2.0 s by the deadline", "node-1: 1; node-2: unreachable (connection refused)", None);
+        events.extend([(1000, start), (61_000, settle), (61_000, What::PhaseEnded { phase: 0 })]);
         torn_down(&mut events, 61_000);
         insta::assert_snapshot!("fail", show(&verdict(events)));
     }
@@ -357,16 +241,7 @@ mod tests {
     fn a_fault_without_proof_leaves_its_phase_unjudged() {
         let mut events = first_phase();
         let reason = "seed was stopped, but it still runs as process 7".to_owned();
-        events.extend([
-            (3200, What::PhaseStarted { phase: 1 }),
-            (
-                9200,
-                What::FaultUnproven {
-                    fault: FaultId { phase: 1, fault: 0 },
-                    reason,
-                },
-            ),
-        ]);
+        events.extend([(3200, What::PhaseStarted { phase: 1 }), (9200, What::FaultUnproven { fault: FaultId { phase: 1, fault: 0 }, reason })]);
         events.push((9200, What::PhaseEnded { phase: 1 }));
         torn_down(&mut events, 9200);
         let verdict = verdict(events);
@@ -377,80 +252,26 @@ mod tests {
     #[test]
     fn a_node_that_exited_shows_its_last_words_and_they_cannot_write_on_the_terminal() {
         let mut events = started();
-        let last_lines = vec![
-            "opening the database".to_owned(),
-            "\u{1b}[2Jdisk\u{7} on fire\r".to_owned(),
-        ];
-        events.push((
-            1500,
-            What::NodeExited {
-                node: "node-2".to_owned(),
-                code: Some(7),
-                signal: None,
-                last_lines,
-            },
-        ));
+        let last_lines = vec!["opening the database".to_owned(), "\u{1b}[2Jdisk\u{7} on fire\r".to_owned()];
+        events.push((1500, What::NodeExited { node: "node-2".to_owned(), code: Some(7), signal: None, last_lines }));
         torn_down(&mut events, 1500);
         insta::assert_snapshot!("exited", show(&verdict(events)));
     }
 
     #[test]
     fn what_came_first_decides_and_an_interrupt_is_above_all() {
-        let failed = || {
-            settled(0, 0, CheckVerdict::Fail, "no", "", None)
-                .map(|what| (1000, what))
-                .to_vec()
-        };
-        let unproven = (
-            2000,
-            What::FaultUnproven {
-                fault: FaultId { phase: 1, fault: 0 },
-                reason: "no".to_owned(),
-            },
-        );
-        let environment = (
-            2000,
-            What::EnvironmentFailed {
-                reason: "no disk".to_owned(),
-                unsupported: false,
-            },
-        );
-        let interrupted = (
-            3000,
-            What::Interrupted {
-                signal: "SIGTERM".to_owned(),
-                number: 15,
-            },
-        );
+        let failed = || settled(0, 0, CheckVerdict::Fail, "no", "", None).map(|what| (1000, what)).to_vec();
+        let unproven = (2000, What::FaultUnproven { fault: FaultId { phase: 1, fault: 0 }, reason: "no".to_owned() });
+        let environment = (2000, What::EnvironmentFailed { reason: "no disk".to_owned(), unsupported: false });
+        let interrupted = (3000, What::Interrupted { signal: "SIGTERM".to_owned(), number: 15 });
         let code = |events: &[Vec<(u64, What)>]| verdict(events.concat()).exit_code;
-        assert_eq!(
-            code(&[failed(), vec![unproven.clone()]]),
-            1,
-            "a failure before stays a failure"
-        );
+        assert_eq!(code(&[failed(), vec![unproven.clone()]]), 1, "a failure before stays a failure");
         assert_eq!(code(&[failed(), vec![environment.clone()]]), 1);
         assert_eq!(code(&[vec![unproven], vec![environment]]), 3);
         assert_eq!(code(&[failed(), vec![interrupted]]), 143);
         assert_eq!(code(&[vec![(0, What::ClockJumped { ms: 60_000 })]]), 2);
-        assert_eq!(
-            code(&[vec![(
-                0,
-                What::HarnessBroken {
-                    reason: "x".to_owned()
-                }
-            )]]),
-            70
-        );
-        assert_eq!(
-            code(&[vec![(
-                0,
-                What::EnvironmentFailed {
-                    reason: "released node".to_owned(),
-                    unsupported: true
-                }
-            )]]),
-            4
-        );
+        assert_eq!(code(&[vec![(0, What::HarnessBroken { reason: "x".to_owned() })]]), 70);
+        assert_eq!(code(&[vec![(0, What::EnvironmentFailed { reason: "released node".to_owned(), unsupported: true })]]), 4);
         assert_eq!(code(&[]), 2, "nothing judged is no pass");
         assert_eq!(code(&[first_phase()]), 2, "nor is a part of it");
     }

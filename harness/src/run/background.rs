@@ -21,12 +21,7 @@ pub(crate) struct Background {
 
 impl Background {
     pub(crate) fn new(controller: Arc<Controller>) -> Self {
-        Self {
-            controller,
-            tasks: TaskTracker::new(),
-            end: CancellationToken::new(),
-            stop: CancellationToken::new(),
-        }
+        Self { controller, tasks: TaskTracker::new(), end: CancellationToken::new(), stop: CancellationToken::new() }
     }
 
     /// Runs a task until it ends or the run does.
@@ -65,9 +60,6 @@ impl Background {
 
 /// What a panic said.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned());
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "a panic without a message".to_owned())
 }

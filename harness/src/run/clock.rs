@@ -15,11 +15,7 @@ pub struct RunClock {
 impl RunClock {
     /// Zero is now.
     pub fn start() -> Self {
-        Self {
-            began: Instant::now(),
-            began_wall: SystemTime::now(),
-            slept_before: slept(),
-        }
+        Self { began: Instant::now(), began_wall: SystemTime::now(), slept_before: slept() }
     }
 
     /// Now.
@@ -44,10 +40,7 @@ fn slept() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
     let read = |clock| {
         let time = clock_gettime(clock);
-        Duration::new(
-            u64::try_from(time.tv_sec).unwrap_or(0),
-            u32::try_from(time.tv_nsec).unwrap_or(0),
-        )
+        Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
     };
     // Monotonic first: a pause between the two reads must not look like waking up earlier than we slept.
     let monotonic = read(ClockId::Monotonic);

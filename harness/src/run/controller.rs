@@ -44,18 +44,8 @@ struct State {
 impl Controller {
     /// No event yet.
     pub fn new(clock: RunClock, ledger: Ledger, sinks: Vec<Box<dyn Sink>>) -> Self {
-        let state = State {
-            next: 0,
-            history: History::default(),
-            ledger,
-            sinks,
-            broken: None,
-        };
-        Self {
-            clock,
-            state: Mutex::new(state),
-            changed: watch::Sender::new(0),
-        }
+        let state = State { next: 0, history: History::default(), ledger, sinks, broken: None };
+        Self { clock, state: Mutex::new(state), changed: watch::Sender::new(0) }
     }
 
     /// Gives an event its place; returns its moment.
@@ -64,12 +54,7 @@ impl Controller {
         // Read under the lock, so that moments rise with numbers.
         let at_ms = self.clock.now();
         let wall = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
-        let event = Event {
-            seq: state.next,
-            at_ms,
-            wall,
-            what,
-        };
+        let event = Event { seq: state.next, at_ms, wall, what };
         state.next += 1;
         state.history.record(&event);
         state.ledger.record(&event);
@@ -125,8 +110,6 @@ impl Controller {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic under the lock is a bug that ends the run with 70; what was recorded before it still makes the evidence.
-        self.state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

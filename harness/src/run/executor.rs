@@ -80,10 +80,7 @@ impl Run {
         });
         let background = Background::new(Arc::clone(&self.controller));
         let logs = Logs::new(self.dir.logs());
-        let reader = self
-            .provider
-            .logs()
-            .map(|lines| tokio::spawn(logs.clone().read(lines, background.clone())));
+        let reader = self.provider.logs().map(|lines| tokio::spawn(logs.clone().read(lines, background.clone())));
         let bed = Mutex::new(None);
 
         self.go(&background, &logs, &bed).await;
@@ -123,48 +120,19 @@ impl Run {
         }
     }
 
-    async fn way(
-        &self,
-        background: &Background,
-        logs: &Logs,
-        bed: &Mutex<Option<Arc<Testbed>>>,
-    ) -> Way {
-        let requests: Vec<NodeRequest> = self
-            .plan
-            .nodes
-            .iter()
-            .map(|node| NodeRequest {
-                name: node.name.clone(),
-                source: node.source.clone(),
-            })
-            .collect();
+    async fn way(&self, background: &Background, logs: &Logs, bed: &Mutex<Option<Arc<Testbed>>>) -> Way {
+        let requests: Vec<NodeRequest> = self.plan.nodes.iter().map(|node| NodeRequest { name: node.name.clone(), source: node.source.clone() }).collect();
         let progress = |step: String| {
             self.controller.emit(What::Preparing { step });
         };
-        let slots = match self
-            .provider
-            .reserve(&requests, self.plan.subnet.as_deref(), &progress)
-            .await
-        {
+        let slots = match self.provider.reserve(&requests, self.plan.subnet.as_deref(), &progress).await {
             Ok(slots) => slots,
             Err(error) => return Way::ProviderFailed(error),
         };
-        self.controller.emit(What::Prepared {
-            facts: self.provider.facts(),
-        });
-        let testbed = Arc::new(Testbed::new(
-            &self.plan,
-            &slots,
-            Arc::clone(&self.provider),
-            Arc::clone(&self.controller),
-        ));
-        bed.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(Arc::clone(&testbed));
-        if let Err(why) =
-            self.dir
-                .write_plan(&self.plan, &testbed.launches(), &self.provider.facts())
-        {
+        self.controller.emit(What::Prepared { facts: self.provider.facts() });
+        let testbed = Arc::new(Testbed::new(&self.plan, &slots, Arc::clone(&self.provider), Arc::clone(&self.controller)));
+        bed.lock().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(&testbed));
+        if let Err(why) = self.dir.write_plan(&self.plan, &testbed.launches(), &self.provider.facts()) {
             return Way::EvidenceFailed(why);
         }
         self.observe(&testbed, logs, background);
@@ -175,9 +143,7 @@ impl Run {
             Ok(Ok(())) => self.last_look(&testbed, logs).await,
             Ok(Err(error)) => Way::ProviderFailed(error),
             Err(_) => {
-                self.controller.emit(What::TimedOut {
-                    ms: u64::try_from(self.plan.timeout.as_millis()).unwrap_or(u64::MAX),
-                });
+                self.controller.emit(What::TimedOut { ms: u64::try_from(self.plan.timeout.as_millis()).unwrap_or(u64::MAX) });
                 Way::Through
             }
         }
@@ -187,19 +153,9 @@ impl Run {
     fn observe(&self, bed: &Arc<Testbed>, logs: &Logs, background: &Background) {
         background.spawn(watch::machine(Arc::clone(bed), background.clone()));
         for name in &bed.names {
-            background.spawn(watch::node(
-                name.clone(),
-                Arc::clone(bed),
-                logs.clone(),
-                background.clone(),
-            ));
+            background.spawn(watch::node(name.clone(), Arc::clone(bed), logs.clone(), background.clone()));
             if let Some(link) = bed.link(name) {
-                let poller = Poller {
-                    node: name.clone(),
-                    link,
-                    controller: Arc::clone(&self.controller),
-                    nodes: bed.names.len(),
-                };
+                let poller = Poller { node: name.clone(), link, controller: Arc::clone(&self.controller), nodes: bed.names.len() };
                 background.spawn(poller.run());
             }
         }
@@ -224,12 +180,7 @@ impl Run {
                 Ok(watch::Seen::Fine) => {}
                 Ok(watch::Seen::Ended { code, signal }) => {
                     let last_lines = logs.last_lines(name).await;
-                    self.controller.emit(What::NodeExited {
-                        node: name.clone(),
-                        code,
-                        signal,
-                        last_lines,
-                    });
+                    self.controller.emit(What::NodeExited { node: name.clone(), code, signal, last_lines });
                 }
                 Err(error) => return Way::ProviderFailed(error),
             }
@@ -249,10 +200,7 @@ impl Run {
             Ok(Ok(Ok(()))) => None,
             Ok(Ok(Err(error))) => Some(error.to_string()),
             Ok(Err(panic)) => Some(panic_text(panic.as_ref())),
-            Err(_) => Some(format!(
-                "the provider did not finish within {} s",
-                TEARDOWN.as_secs()
-            )),
+            Err(_) => Some(format!("the provider did not finish within {} s", TEARDOWN.as_secs())),
         };
         self.controller.emit(What::TornDown { left });
     }
@@ -264,9 +212,7 @@ impl Run {
             && let Err(error) = reader.await
             && let Ok(panic) = error.try_into_panic()
         {
-            self.controller.emit(What::HarnessBroken {
-                reason: panic_text(panic.as_ref()),
-            });
+            self.controller.emit(What::HarnessBroken { reason: panic_text(panic.as_ref()) });
         }
     }
 }

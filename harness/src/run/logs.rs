@@ -50,11 +50,7 @@ struct LogFile {
 
 impl Logs {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self {
-            folder,
-            tails: Arc::default(),
-            closing: CancellationToken::new(),
-        }
+        Self { folder, tails: Arc::default(), closing: CancellationToken::new() }
     }
 
     /// Reads until the provider has no more.
@@ -63,31 +59,18 @@ impl Logs {
         let mut panicked = BTreeSet::new();
         while let Some(line) = self.next(&mut lines).await {
             if let Err(why) = self.keep(&line, &mut files) {
-                let reason = format!(
-                    "the log of {} cannot be written to {}: {why}",
-                    line.node,
-                    self.folder.display()
-                );
-                background.finish(What::EnvironmentFailed {
-                    reason,
-                    unsupported: false,
-                });
+                let reason = format!("the log of {} cannot be written to {}: {why}", line.node, self.folder.display());
+                background.finish(What::EnvironmentFailed { reason, unsupported: false });
                 return;
             }
             let text = plain(&line.text);
             // The first panic of a node says it; a task that panics again and again must not flood the evidence.
             if text.contains(PANIC) && panicked.insert(line.node.clone()) {
                 let reason = format!("panicked: {}", printable(text.trim()));
-                background.finish(What::NodeBroken {
-                    node: line.node.clone(),
-                    reason,
-                    last_lines: self.tail(&line.node),
-                });
+                background.finish(What::NodeBroken { node: line.node.clone(), reason, last_lines: self.tail(&line.node) });
             }
             if lines.is_empty() {
-                files
-                    .values_mut()
-                    .for_each(|log: &mut LogFile| drop(log.file.flush()));
+                files.values_mut().for_each(|log: &mut LogFile| drop(log.file.flush()));
             }
         }
     }
@@ -98,10 +81,7 @@ impl Logs {
         let deadline = Instant::now() + Duration::from_secs(1);
         while Instant::now() < deadline {
             // A node without any line may still be about to have one: its reader starts with it.
-            let quiet = self
-                .lock()
-                .get(node)
-                .is_some_and(|tail| tail.changed.elapsed() >= QUIET);
+            let quiet = self.lock().get(node).is_some_and(|tail| tail.changed.elapsed() >= QUIET);
             if quiet {
                 break;
             }
@@ -116,9 +96,7 @@ impl Logs {
     }
 
     fn tail(&self, node: &str) -> Vec<String> {
-        self.lock()
-            .get(node)
-            .map_or_else(Vec::new, |tail| tail.lines.iter().cloned().collect())
+        self.lock().get(node).map_or_else(Vec::new, |tail| tail.lines.iter().cloned().collect())
     }
 
     async fn next(&self, lines: &mut mpsc::Receiver<LogLine>) -> Option<LogLine> {
@@ -132,9 +110,7 @@ impl Logs {
 
     fn keep(&self, line: &LogLine, files: &mut BTreeMap<String, LogFile>) -> io::Result<()> {
         if !files.contains_key(&line.node) {
-            let file = BufWriter::new(File::create_new(
-                self.folder.join(format!("{}.log", line.node)),
-            )?);
+            let file = BufWriter::new(File::create_new(self.folder.join(format!("{}.log", line.node)))?);
             files.insert(line.node.clone(), LogFile { file, written: 0 });
         }
         if let Some(log) = files.get_mut(&line.node)
@@ -143,17 +119,11 @@ impl Logs {
             writeln!(log.file, "{}", line.text)?;
             log.written += line.text.len() as u64 + 1;
             if log.written >= LARGEST_LOG {
-                writeln!(
-                    log.file,
-                    "harness: cut here, a log may have {LARGEST_LOG} bytes"
-                )?;
+                writeln!(log.file, "harness: cut here, a log may have {LARGEST_LOG} bytes")?;
             }
         }
         let mut tails = self.lock();
-        let tail = tails.entry(line.node.clone()).or_insert_with(|| Tail {
-            lines: VecDeque::new(),
-            changed: Instant::now(),
-        });
+        let tail = tails.entry(line.node.clone()).or_insert_with(|| Tail { lines: VecDeque::new(), changed: Instant::now() });
         if tail.lines.len() == LAST_LINES {
             tail.lines.pop_front();
         }

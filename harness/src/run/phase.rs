@@ -38,11 +38,7 @@ pub(crate) enum PhaseEnd {
 
 impl<'a> Phases<'a> {
     pub(crate) fn new(bed: &'a Testbed, timeout_factor: f64) -> Self {
-        Self {
-            bed,
-            timeout_factor,
-            fault: None,
-        }
+        Self { bed, timeout_factor, fault: None }
     }
 
     /// Runs one phase.
@@ -50,25 +46,12 @@ impl<'a> Phases<'a> {
     /// # Errors
     ///
     /// If the provider failed. Everything else is in the events.
-    pub(crate) async fn run(
-        &mut self,
-        index: usize,
-        phase: &PhasePlan,
-    ) -> Result<PhaseEnd, ProviderError> {
-        self.bed
-            .controller
-            .emit(What::PhaseStarted { phase: index });
+    pub(crate) async fn run(&mut self, index: usize, phase: &PhasePlan) -> Result<PhaseEnd, ProviderError> {
+        self.bed.controller.emit(What::PhaseStarted { phase: index });
         let mut end = PhaseEnd::Settled;
         for (number, fault) in phase.faults.iter().enumerate() {
-            let id = FaultId {
-                phase: index,
-                fault: number,
-            };
-            let during = if number + 1 == phase.faults.len() {
-                checks(index, phase, When::DuringFault)
-            } else {
-                Vec::new()
-            };
+            let id = FaultId { phase: index, fault: number };
+            let during = if number + 1 == phase.faults.len() { checks(index, phase, When::DuringFault) } else { Vec::new() };
             end = self.fault(id, fault, &during).await?;
             if end == PhaseEnd::CutShort {
                 break;
@@ -81,36 +64,17 @@ impl<'a> Phases<'a> {
         Ok(end)
     }
 
-    async fn fault(
-        &mut self,
-        id: FaultId,
-        plan: &FaultPlan,
-        during: &[(CheckId, &CheckPlan)],
-    ) -> Result<PhaseEnd, ProviderError> {
+    async fn fault(&mut self, id: FaultId, plan: &FaultPlan, during: &[(CheckId, &CheckPlan)]) -> Result<PhaseEnd, ProviderError> {
         let bed = self.bed;
         let FaultKind::Restart = plan.fault;
-        let restart = Restart {
-            bed,
-            nodes: &plan.nodes,
-            timeout_factor: self.timeout_factor,
-        };
+        let restart = Restart { bed, nodes: &plan.nodes, timeout_factor: self.timeout_factor };
         bed.controller.emit(What::FaultStarted { fault: id });
         let down = match restart.take_effect().await {
             Ok(down) => down,
             Err(error) => return self.unproven(id, error),
         };
-        bed.controller.emit(What::FaultEffective {
-            fault: id,
-            nodes: plan.nodes.clone(),
-            since: down.since,
-            proof: down.proof,
-        });
-        self.fault = Some(FaultSpan {
-            nodes: plan.nodes.clone(),
-            effective: down.since,
-            healed: None,
-            proven: None,
-        });
+        bed.controller.emit(What::FaultEffective { fault: id, nodes: plan.nodes.clone(), since: down.since, proof: down.proof });
+        self.fault = Some(FaultSpan { nodes: plan.nodes.clone(), effective: down.since, healed: None, proven: None });
 
         let downtime = tokio::time::sleep((down.since + plan.downtime).since(bed.controller.now()));
         tokio::join!(downtime, self.settle(during));
@@ -119,11 +83,7 @@ impl<'a> Phases<'a> {
             Ok(back) => back,
             Err(error) => return self.unproven(id, error),
         };
-        let proven = bed.controller.emit(What::FaultHealed {
-            fault: id,
-            since: back.since,
-            proof: back.proof,
-        });
+        let proven = bed.controller.emit(What::FaultHealed { fault: id, since: back.since, proof: back.proof });
         if let Some(fault) = &mut self.fault {
             fault.healed = Some(back.since);
             fault.proven = Some(proven);
@@ -134,15 +94,8 @@ impl<'a> Phases<'a> {
     fn unproven(&self, id: FaultId, error: FaultError) -> Result<PhaseEnd, ProviderError> {
         match error {
             FaultError::Environment(error) => return Err(error),
-            FaultError::Unproven(reason) => self
-                .bed
-                .controller
-                .emit(What::FaultUnproven { fault: id, reason }),
-            FaultError::Broken { node, reason } => self.bed.controller.emit(What::NodeBroken {
-                node,
-                reason,
-                last_lines: Vec::new(),
-            }),
+            FaultError::Unproven(reason) => self.bed.controller.emit(What::FaultUnproven { fault: id, reason }),
+            FaultError::Broken { node, reason } => self.bed.controller.emit(What::NodeBroken { node, reason, last_lines: Vec::new() }),
         };
         Ok(PhaseEnd::CutShort)
     }
@@ -152,18 +105,8 @@ impl<'a> Phases<'a> {
         if checks.is_empty() {
             return;
         }
-        let started = checks
-            .iter()
-            .map(|(id, _)| self.bed.controller.emit(What::CheckStarted { check: *id }));
-        let mut pending: Vec<Pending<'_>> = checks
-            .iter()
-            .zip(started)
-            .map(|((id, plan), start)| Pending {
-                id: *id,
-                plan,
-                start,
-            })
-            .collect();
+        let started = checks.iter().map(|(id, _)| self.bed.controller.emit(What::CheckStarted { check: *id }));
+        let mut pending: Vec<Pending<'_>> = checks.iter().zip(started).map(|((id, plan), start)| Pending { id: *id, plan, start }).collect();
         let (want, wanted) = watch::channel(None);
         tokio::select! {
             () = self.judge_all(&mut pending, &want) => {}
@@ -181,10 +124,7 @@ impl<'a> Phases<'a> {
                     true
                 }
                 Judgement::Settled(finding) => {
-                    self.bed.controller.emit(What::CheckSettled {
-                        check: check.id,
-                        finding,
-                    });
+                    self.bed.controller.emit(What::CheckSettled { check: check.id, finding });
                     false
                 }
             });
@@ -252,10 +192,5 @@ impl Pending<'_> {
 }
 
 fn checks(phase: usize, plan: &PhasePlan, when: When) -> Vec<(CheckId, &CheckPlan)> {
-    plan.checks
-        .iter()
-        .enumerate()
-        .filter(|(_, check)| check.when == when)
-        .map(|(check, plan)| (CheckId { phase, check }, plan))
-        .collect()
+    plan.checks.iter().enumerate().filter(|(_, check)| check.when == when).map(|(check, plan)| (CheckId { phase, check }, plan)).collect()
 }

@@ -52,12 +52,7 @@ pub(crate) struct LaunchRecord<'a> {
 }
 
 impl Testbed {
-    pub(crate) fn new(
-        plan: &Plan,
-        slots: &[Slot],
-        provider: Arc<dyn Provider>,
-        controller: Arc<Controller>,
-    ) -> Self {
+    pub(crate) fn new(plan: &Plan, slots: &[Slot], provider: Arc<dyn Provider>, controller: Arc<Controller>) -> Self {
         let seeds = seeds(plan, slots);
         let nodes = plan
             .nodes
@@ -68,34 +63,19 @@ impl Testbed {
                     launch: launch(node, slot, &seeds),
                     link: watch::Sender::new(None),
                     starts: AtomicU32::new(0),
-                    expected: Mutex::new(Expected {
-                        running: false,
-                        epoch: 0,
-                    }),
+                    expected: Mutex::new(Expected { running: false, epoch: 0 }),
                     incarnation: Mutex::new(None),
                 };
                 Some((slot.name.clone(), node))
             })
             .collect();
         let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
-        Self {
-            provider,
-            controller,
-            names,
-            nodes,
-        }
+        Self { provider, controller, names, nodes }
     }
 
     /// What every node is given.
     pub(crate) fn launches(&self) -> Vec<LaunchRecord<'_>> {
-        self.nodes
-            .values()
-            .map(|node| LaunchRecord {
-                name: &node.launch.name,
-                args: &node.launch.args,
-                env: &node.launch.env,
-            })
-            .collect()
+        self.nodes.values().map(|node| LaunchRecord { name: &node.launch.name, args: &node.launch.args, env: &node.launch.env }).collect()
     }
 
     /// Executes every node, in parallel.
@@ -139,10 +119,7 @@ impl Testbed {
 
     /// Starts whatever a fault left stopped: for networks that outlive their run.
     pub(crate) async fn heal(&self) {
-        let down = self
-            .nodes
-            .values()
-            .filter(|node| node.starts.load(Ordering::Relaxed) > 0 && !node.expected().running);
+        let down = self.nodes.values().filter(|node| node.starts.load(Ordering::Relaxed) > 0 && !node.expected().running);
         // One that does not come back is no reason to leave the others down, and the run is decided already.
         join_all(down.map(|node| self.start_again(&node.launch.name))).await;
     }
@@ -154,19 +131,12 @@ impl Testbed {
 
     /// The last proof that a node was executed.
     pub(crate) fn incarnation(&self, name: &str) -> Option<Incarnation> {
-        self.nodes
-            .get(name)?
-            .incarnation
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.nodes.get(name)?.incarnation.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How often it was started.
     pub(crate) fn starts(&self, name: &str) -> u32 {
-        self.nodes
-            .get(name)
-            .map_or(0, |node| node.starts.load(Ordering::Relaxed))
+        self.nodes.get(name).map_or(0, |node| node.starts.load(Ordering::Relaxed))
     }
 
     /// Its latest link.
@@ -183,12 +153,7 @@ impl Testbed {
         });
         let hashes = join_all(answers).await.into_iter().collect();
         let answered = self.controller.now();
-        self.controller.emit(What::Hashes(HashRound {
-            height,
-            sent,
-            answered,
-            hashes,
-        }));
+        self.controller.emit(What::Hashes(HashRound { height, sent, answered, hashes }));
     }
 
     /// An engine may change the RPC address at every start, so it is looked up after each.
@@ -196,10 +161,7 @@ impl Testbed {
         let name = &node.launch.name;
         let since = self.controller.now();
         // A node that ended at once has no address; that it ended is what the watcher reports, with its exit code and log.
-        node.incarnation
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(incarnation.clone());
+        node.incarnation.lock().unwrap_or_else(PoisonError::into_inner).replace(incarnation.clone());
         let start = node.starts.fetch_add(1, Ordering::Relaxed);
         node.expect_running(true);
         let address = match self.provider.rpc(name).await {
@@ -209,25 +171,15 @@ impl Testbed {
                 NodeState::Running(_) => return Err(why),
             },
         };
-        self.controller.emit(What::NodeStarted {
-            node: name.clone(),
-            start,
-            incarnation,
-            rpc: address,
-        });
-        node.link.send_replace(Some(Link {
-            start,
-            since,
-            rpc: Rpc::new(address),
-        }));
+        self.controller.emit(What::NodeStarted { node: name.clone(), start, incarnation, rpc: address });
+        node.link.send_replace(Some(Link { start, since, rpc: Rpc::new(address) }));
         Ok(())
     }
 
     fn node(&self, name: &str) -> Result<&Node, ProviderError> {
-        self.nodes.get(name).ok_or_else(|| ProviderError::Failed {
-            what: format!("looking for the node {name}"),
-            why: "the provider reserved nothing for it".to_owned(),
-        })
+        self.nodes
+            .get(name)
+            .ok_or_else(|| ProviderError::Failed { what: format!("looking for the node {name}"), why: "the provider reserved nothing for it".to_owned() })
     }
 }
 
@@ -238,10 +190,7 @@ impl Node {
 
     fn expect_running(&self, running: bool) {
         let mut expected = self.lock_expected();
-        *expected = Expected {
-            running,
-            epoch: expected.epoch + 1,
-        };
+        *expected = Expected { running, epoch: expected.epoch + 1 };
     }
 
     fn lock_expected(&self) -> MutexGuard<'_, Expected> {
@@ -251,17 +200,8 @@ impl Node {
 
 /// `HEGEMON_SEEDS`: the fixed addresses of all seeds, the same for everybody, seeds included.
 fn seeds(plan: &Plan, slots: &[Slot]) -> String {
-    let is_seed = |slot: &&Slot| {
-        plan.nodes
-            .iter()
-            .any(|node| node.seed && node.name == slot.name)
-    };
-    slots
-        .iter()
-        .filter(is_seed)
-        .map(|slot| slot.p2p.to_string())
-        .collect::<Vec<_>>()
-        .join(",")
+    let is_seed = |slot: &&Slot| plan.nodes.iter().any(|node| node.seed && node.name == slot.name);
+    slots.iter().filter(is_seed).map(|slot| slot.p2p.to_string()).collect::<Vec<_>>().join(",")
 }
 
 /// Core flags and variables only, and nothing that would help: no shorter tick, no warm start. The scenario has the last word.
@@ -278,23 +218,10 @@ fn launch(node: &NodePlan, slot: &Slot, seeds: &str) -> NodeLaunch {
     }
     args.extend(node.args.iter().cloned());
 
-    let mut env = BTreeMap::from([
-        ("HEGEMON_SEEDS".to_owned(), seeds.to_owned()),
-        (
-            "HEGEMON_MINE".to_owned(),
-            if node.mine { "1" } else { "0" }.to_owned(),
-        ),
-    ]);
+    let mut env = BTreeMap::from([("HEGEMON_SEEDS".to_owned(), seeds.to_owned()), ("HEGEMON_MINE".to_owned(), if node.mine { "1" } else { "0" }.to_owned())]);
     if slot.loopback && slot.profile == NodeProfile::Ours {
-        env.insert(
-            "HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK".to_owned(),
-            "1".to_owned(),
-        );
+        env.insert("HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK".to_owned(), "1".to_owned());
     }
     env.extend(node.env.clone());
-    NodeLaunch {
-        name: node.name.clone(),
-        args,
-        env,
-    }
+    NodeLaunch { name: node.name.clone(), args, env }
 }

@@ -25,21 +25,13 @@ pub(crate) async fn node(name: String, bed: Arc<Testbed>, logs: Logs, background
             Ok(Seen::Fine) => failures = 0,
             Ok(Seen::Ended { code, signal }) => {
                 let last_lines = logs.last_lines(&name).await;
-                background.finish(What::NodeExited {
-                    node: name,
-                    code,
-                    signal,
-                    last_lines,
-                });
+                background.finish(What::NodeExited { node: name, code, signal, last_lines });
                 return;
             }
             Err(why) => {
                 failures += 1;
                 if failures == ENGINE_FAILURES {
-                    background.finish(What::EnvironmentFailed {
-                        reason: format!("the state of {name} is unknown: {why}"),
-                        unsupported: false,
-                    });
+                    background.finish(What::EnvironmentFailed { reason: format!("the state of {name} is unknown: {why}"), unsupported: false });
                     return;
                 }
             }
@@ -53,10 +45,7 @@ pub(crate) enum Seen {
     /// As it should be, or between two states.
     Fine,
     /// It should be running and is not.
-    Ended {
-        code: Option<i64>,
-        signal: Option<i64>,
-    },
+    Ended { code: Option<i64>, signal: Option<i64> },
 }
 
 /// One look at a node, recorded.
@@ -72,20 +61,12 @@ pub(crate) async fn look(name: &str, bed: &Testbed) -> Result<Seen, ProviderErro
     if bed.expected(name) != Some(before) {
         return Ok(Seen::Fine);
     }
-    bed.controller.emit(What::State {
-        node: name.to_owned(),
-        running: matches!(state, NodeState::Running(_)),
-    });
+    bed.controller.emit(What::State { node: name.to_owned(), running: matches!(state, NodeState::Running(_)) });
     match state {
         NodeState::Exited { code, signal } if before.running => Ok(Seen::Ended { code, signal }),
-        NodeState::Running(now)
-            if before.running && bed.incarnation(name).is_some_and(|then| then != now) =>
-        {
+        NodeState::Running(now) if before.running && bed.incarnation(name).is_some_and(|then| then != now) => {
             // Somebody else restarted it: its end went unseen, and it was not ours.
-            Ok(Seen::Ended {
-                code: None,
-                signal: None,
-            })
+            Ok(Seen::Ended { code: None, signal: None })
         }
         NodeState::Exited { .. } | NodeState::Running(_) => Ok(Seen::Fine),
     }
@@ -96,16 +77,11 @@ pub(crate) async fn machine(bed: Arc<Testbed>, background: Background) {
     loop {
         let slept = bed.controller.clock().slept();
         if slept >= SLEPT {
-            background.finish(What::ClockJumped {
-                ms: u64::try_from(slept.as_millis()).unwrap_or(u64::MAX),
-            });
+            background.finish(What::ClockJumped { ms: u64::try_from(slept.as_millis()).unwrap_or(u64::MAX) });
             return;
         }
         if let Some(why) = bed.controller.broken() {
-            background.finish(What::EnvironmentFailed {
-                reason: format!("the evidence cannot be written: {why}"),
-                unsupported: false,
-            });
+            background.finish(What::EnvironmentFailed { reason: format!("the evidence cannot be written: {why}"), unsupported: false });
             return;
         }
         tokio::time::sleep(LOOK).await;

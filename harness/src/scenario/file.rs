@@ -62,35 +62,10 @@ impl ScenarioFile {
             network.only(&["subnet"], problems);
             network.text("subnet", problems)
         });
-        let groups = root
-            .tables("nodes", "a node group", problems)
-            .iter()
-            .map(|table| GroupFile::read(table, problems))
-            .collect();
-        let phases = root
-            .tables("phases", "a phase", problems)
-            .iter()
-            .map(|table| PhaseFile::read(table, problems))
-            .collect();
-        let syntax = errors
-            .iter()
-            .map(|error| {
-                (
-                    error.span().unwrap_or(0..0),
-                    format!("syntax: {}", error.message()),
-                )
-            })
-            .collect();
-        (
-            Self {
-                description,
-                timeout,
-                subnet,
-                groups,
-                phases,
-            },
-            syntax,
-        )
+        let groups = root.tables("nodes", "a node group", problems).iter().map(|table| GroupFile::read(table, problems)).collect();
+        let phases = root.tables("phases", "a phase", problems).iter().map(|table| PhaseFile::read(table, problems)).collect();
+        let syntax = errors.iter().map(|error| (error.span().unwrap_or(0..0), format!("syntax: {}", error.message()))).collect();
+        (Self { description, timeout, subnet, groups, phases }, syntax)
     }
 }
 
@@ -102,29 +77,19 @@ fn read_scenario(root: &Table<'_, '_>, problems: &mut Problems) -> (String, Dura
         return (String::new(), DEFAULT_TIMEOUT);
     };
     table.only(&["description", "timeout"], problems);
-    let description = table
-        .text("description", problems)
-        .map_or(String::new(), |text| text.value);
-    let timeout = table
-        .positive_duration("timeout", problems)
-        .map_or(DEFAULT_TIMEOUT, |timeout| timeout.value);
+    let description = table.text("description", problems).map_or(String::new(), |text| text.value);
+    let timeout = table.positive_duration("timeout", problems).map_or(DEFAULT_TIMEOUT, |timeout| timeout.value);
     (description, timeout)
 }
 
 impl GroupFile {
     fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
-        table.only(
-            &[
-                "name", "count", "seed", "mine", "env", "args", "image", "bin", "start",
-            ],
-            problems,
-        );
+        table.only(&["name", "count", "seed", "mine", "env", "args", "image", "bin", "start"], problems);
         table.require("name", problems);
         match table.text("start", problems) {
-            Some(start) if start.value == "later" => problems.error(
-                start.span,
-                "`start = \"later\"` is for the fault `join`, which is specified, but this version does not have it yet",
-            ),
+            Some(start) if start.value == "later" => {
+                problems.error(start.span, "`start = \"later\"` is for the fault `join`, which is specified, but this version does not have it yet")
+            }
             Some(start) if start.value != "at-start" => {
                 problems.error_hint(start.span, format!("`start` cannot be `{}`", start.value), "write \"at-start\" or \"later\"");
             }
@@ -132,22 +97,14 @@ impl GroupFile {
         }
         let (image, bin) = (table.text("image", problems), table.text("bin", problems));
         if let (Some(_), Some(bin)) = (&image, &bin) {
-            problems.error_hint(
-                bin.span.clone(),
-                "`image` and `bin` in one group",
-                "write one of them",
-            );
+            problems.error_hint(bin.span.clone(), "`image` and `bin` in one group", "write one of them");
         }
         Self {
             span: table.span.clone(),
             name: table.text("name", problems),
             count: table.number("count", 1, problems),
-            seed: table
-                .boolean("seed", problems)
-                .is_some_and(|seed| seed.value),
-            mine: table
-                .boolean("mine", problems)
-                .is_some_and(|mine| mine.value),
+            seed: table.boolean("seed", problems).is_some_and(|seed| seed.value),
+            mine: table.boolean("mine", problems).is_some_and(|mine| mine.value),
             env: table.text_table("env", problems).unwrap_or_default(),
             args: table.texts("args", problems),
             image,
@@ -161,20 +118,10 @@ impl PhaseFile {
         table.only(&["name", "faults", "checks"], problems);
         table.require("name", problems);
         Self {
-            name: table
-                .text("name", problems)
-                .map_or(String::new(), |name| name.value),
+            name: table.text("name", problems).map_or(String::new(), |name| name.value),
             has_faults: table.has("faults"),
-            faults: table
-                .tables("faults", "a fault", problems)
-                .iter()
-                .filter_map(|table| FaultFile::read(table, problems))
-                .collect(),
-            checks: table
-                .tables("checks", "a check", problems)
-                .iter()
-                .map(|table| CheckFile::read(table, problems))
-                .collect(),
+            faults: table.tables("faults", "a fault", problems).iter().filter_map(|table| FaultFile::read(table, problems)).collect(),
+            checks: table.tables("checks", "a check", problems).iter().map(|table| CheckFile::read(table, problems)).collect(),
         }
     }
 }

@@ -1,10 +1,7 @@
 //! Words that people misspell, and names that a network accepts.
 
 /// The candidate that somebody who wrote `word` most likely meant.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A third of the letters wrong is a typo; more is another word.
     let limit = (word.chars().count() / 3).max(1);
     candidates
@@ -16,10 +13,7 @@ pub(super) fn nearest<'a>(
 }
 
 /// `did you mean …?` if something is near, else all there is.
-pub(super) fn suggest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str> + Clone,
-) -> String {
+pub(super) fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match nearest(word, candidates.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there is {}", listed(candidates)),
@@ -39,9 +33,7 @@ pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 /// Names become host names, container names and file names: a DNS label (RFC 1123) is what all of them accept.
 pub(super) fn is_dns_label(name: &str) -> bool {
     (1..=63).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && !name.starts_with('-')
         && !name.ends_with('-')
 }
@@ -64,18 +56,7 @@ mod tests {
         for good in ["a", "node-1", "1", &"a".repeat(63)] {
             assert!(is_dns_label(good), "{good}");
         }
-        for bad in [
-            "",
-            "-a",
-            "a-",
-            "A",
-            "a_b",
-            "a.b",
-            "*",
-            "ü",
-            "../x",
-            &"a".repeat(64),
-        ] {
+        for bad in ["", "-a", "a-", "A", "a_b", "a.b", "*", "ü", "../x", &"a".repeat(64)] {
             assert!(!is_dns_label(bad), "{bad}");
         }
     }

@@ -36,11 +36,7 @@ pub struct Overrides {
 
 impl Default for Overrides {
     fn default() -> Self {
-        Self {
-            nodes: None,
-            source: NodeSource::Workspace,
-            timeout_factor: 1.0,
-        }
+        Self { nodes: None, source: NodeSource::Workspace, timeout_factor: 1.0 }
     }
 }
 
@@ -188,13 +184,7 @@ fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|why| why.to_string())
 }
 
-fn resolve(
-    file: ScenarioFile,
-    selectors: &Selectors,
-    path: &Path,
-    text: String,
-    overrides: &Overrides,
-) -> Plan {
+fn resolve(file: ScenarioFile, selectors: &Selectors, path: &Path, text: String, overrides: &Overrides) -> Plan {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut fault_before = false;
     let phases = file
@@ -212,11 +202,7 @@ fn resolve(
         text,
         timeout: file.timeout.mul_f64(overrides.timeout_factor),
         subnet: file.subnet.map(|subnet| subnet.value),
-        nodes: file
-            .groups
-            .into_iter()
-            .flat_map(|group| node_plans(group, folder, overrides))
-            .collect(),
+        nodes: file.groups.into_iter().flat_map(|group| node_plans(group, folder, overrides)).collect(),
         phases,
     }
 }
@@ -232,86 +218,43 @@ fn node_plans(group: GroupFile, folder: &Path, overrides: &Overrides) -> Vec<Nod
         (None, Some(bin)) => NodeSource::Binary(folder.join(bin.value)),
         (None, None) => overrides.source.clone(),
     };
-    let env: BTreeMap<String, String> = group
-        .env
-        .into_iter()
-        .map(|(name, value)| (name, value.value))
-        .collect();
+    let env: BTreeMap<String, String> = group.env.into_iter().map(|(name, value)| (name, value.value)).collect();
     let args = group.args.map_or_else(Vec::new, |args| args.value);
     node_names(&name, group.count.map(|count| count.value))
         .into_iter()
-        .map(|name| NodePlan {
-            name,
-            seed: group.seed,
-            mine: group.mine,
-            env: env.clone(),
-            args: args.clone(),
-            source: source.clone(),
-        })
+        .map(|name| NodePlan { name, seed: group.seed, mine: group.mine, env: env.clone(), args: args.clone(), source: source.clone() })
         .collect()
 }
 
-fn phase_plan(
-    phase: PhaseFile,
-    selectors: &Selectors,
-    fault_before: bool,
-    overrides: &Overrides,
-) -> PhasePlan {
+fn phase_plan(phase: PhaseFile, selectors: &Selectors, fault_before: bool, overrides: &Overrides) -> PhasePlan {
     PhasePlan {
         name: phase.name,
-        faults: phase
-            .faults
-            .into_iter()
-            .map(|fault| fault_plan(fault, selectors))
-            .collect(),
-        checks: phase
-            .checks
-            .into_iter()
-            .map(|check| check_plan(check, selectors, fault_before, overrides))
-            .collect(),
+        faults: phase.faults.into_iter().map(|fault| fault_plan(fault, selectors)).collect(),
+        checks: phase.checks.into_iter().map(|check| check_plan(check, selectors, fault_before, overrides)).collect(),
     }
 }
 
 fn fault_plan(fault: FaultFile, selectors: &Selectors) -> FaultPlan {
     let selector = fault.nodes.expect(CHECKED).value;
-    FaultPlan {
-        fault: FaultKind::Restart,
-        nodes: selectors[&selector].clone(),
-        selector,
-        downtime: fault.downtime,
-    }
+    FaultPlan { fault: FaultKind::Restart, nodes: selectors[&selector].clone(), selector, downtime: fault.downtime }
 }
 
-fn check_plan(
-    check: CheckFile,
-    selectors: &Selectors,
-    fault_before: bool,
-    overrides: &Overrides,
-) -> CheckPlan {
+fn check_plan(check: CheckFile, selectors: &Selectors, fault_before: bool, overrides: &Overrides) -> CheckPlan {
     let selector = check.nodes.expect(CHECKED).value;
-    let when = check
-        .during
-        .map_or(When::AfterFaults, |during| during.value);
+    let when = check.during.map_or(When::AfterFaults, |during| during.value);
     // While a fault lasts nothing has healed: heights are measured from the check's own start.
     let healed = fault_before && when == When::AfterFaults;
     CheckPlan {
         kind: check.kind.expect(CHECKED).resolve(healed),
         nodes: selectors[&selector].clone(),
         selector,
-        within: check
-            .within
-            .expect(CHECKED)
-            .value
-            .mul_f64(overrides.timeout_factor),
+        within: check.within.expect(CHECKED).value.mul_f64(overrides.timeout_factor),
         hold: check.hold.map_or(DEFAULT_HOLD, |hold| hold.value),
         when,
     }
 }
 
-fn source_text<S: serde::Serializer>(
-    source: &NodeSource,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn source_text<S: serde::Serializer>(source: &NodeSource, serializer: S) -> Result<S::Ok, S::Error> {
     match source {
         NodeSource::Workspace => serializer.serialize_str("workspace"),
         NodeSource::Binary(path) => serializer.collect_str(&format_args!("bin {}", path.display())),
@@ -323,10 +266,7 @@ fn source_text<S: serde::Serializer>(
 mod seconds {
     use std::time::Duration;
 
-    pub(super) fn serialize<S: serde::Serializer>(
-        duration: &Duration,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64(duration.as_secs_f64())
     }
 }

@@ -36,11 +36,7 @@ pub struct Problems {
 impl Problems {
     /// None yet.
     pub fn new(path: PathBuf, text: String) -> Self {
-        Self {
-            path,
-            text,
-            found: Vec::new(),
-        }
+        Self { path, text, found: Vec::new() }
     }
 
     /// An error at a place.
@@ -49,18 +45,8 @@ impl Problems {
     }
 
     /// An error at a place, with advice.
-    pub(super) fn error_hint(
-        &mut self,
-        span: Range<usize>,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) {
-        self.push(
-            Severity::Error,
-            Some(span),
-            message.into(),
-            Some(hint.into()),
-        );
+    pub(super) fn error_hint(&mut self, span: Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
+        self.push(Severity::Error, Some(span), message.into(), Some(hint.into()));
     }
 
     /// An error of the whole file.
@@ -73,19 +59,8 @@ impl Problems {
         self.push(Severity::Warning, Some(span), message.into(), None);
     }
 
-    fn push(
-        &mut self,
-        severity: Severity,
-        span: Option<Range<usize>>,
-        message: String,
-        hint: Option<String>,
-    ) {
-        self.found.push(Problem {
-            severity,
-            span,
-            message,
-            hint,
-        });
+    fn push(&mut self, severity: Severity, span: Option<Range<usize>>, message: String, hint: Option<String>) {
+        self.found.push(Problem { severity, span, message, hint });
     }
 
     /// At least one of them is an error.
@@ -95,10 +70,7 @@ impl Problems {
 
     /// How many errors.
     pub fn errors(&self) -> usize {
-        self.found
-            .iter()
-            .filter(|problem| problem.severity == Severity::Error)
-            .count()
+        self.found.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
     /// Nothing at all, not even a warning.
@@ -108,8 +80,7 @@ impl Problems {
 
     /// In the order of the file.
     pub fn sorted(mut self) -> Self {
-        self.found
-            .sort_by_key(|problem| problem.span.as_ref().map(|span| span.start));
+        self.found.sort_by_key(|problem| problem.span.as_ref().map(|span| span.start));
         self
     }
 
@@ -118,10 +89,7 @@ impl Problems {
         if syntax.is_empty() {
             return;
         }
-        let lines: Vec<usize> = syntax
-            .iter()
-            .map(|(span, _)| self.position(span.start).0)
-            .collect();
+        let lines: Vec<usize> = syntax.iter().map(|(span, _)| self.position(span.start).0).collect();
         let mut kept = std::mem::take(&mut self.found);
         kept.retain(|problem| {
             let Some(span) = &problem.span else {
@@ -143,10 +111,7 @@ impl Problems {
         }
         let before = &self.text[..offset];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (
-            before.matches('\n').count() + 1,
-            before[line_start..].chars().count() + 1,
-        )
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 }
 
@@ -182,25 +147,13 @@ impl Problems {
         let (line, column) = self.position(span.start);
         let gutter = " ".repeat(line.to_string().len());
         // A tab would be as wide as the terminal likes, and the marks below it somewhere else.
-        let content: String = self
-            .text
-            .lines()
-            .nth(line - 1)
-            .unwrap_or_default()
-            .replace('\t', " ");
-        let width = self.text.get(span.clone()).map_or(1, |marked| {
-            marked.lines().next().unwrap_or_default().chars().count()
-        });
+        let content: String = self.text.lines().nth(line - 1).unwrap_or_default().replace('\t', " ");
+        let width = self.text.get(span.clone()).map_or(1, |marked| marked.lines().next().unwrap_or_default().chars().count());
         let width = width.clamp(1, content.chars().count().saturating_sub(column - 1).max(1));
         writeln!(f, "{gutter}--> {}:{line}:{column}", self.path.display())?;
         writeln!(f, "{gutter} |")?;
         writeln!(f, "{line} | {}", crate::report::printable(&content))?;
-        write!(
-            f,
-            "{gutter} | {}{}",
-            " ".repeat(column - 1),
-            "^".repeat(width)
-        )?;
+        write!(f, "{gutter} | {}{}", " ".repeat(column - 1), "^".repeat(width))?;
         match &problem.hint {
             Some(hint) => writeln!(f, " {hint}"),
             None => writeln!(f),
@@ -217,16 +170,8 @@ mod tests {
         let problems = Problems::new("f".into(), "a\nüb = 1\n".to_owned());
         assert_eq!(problems.position(0), (1, 1));
         assert_eq!(problems.position(2), (2, 1));
-        assert_eq!(
-            problems.position(4),
-            (2, 2),
-            "ü is two bytes and one column"
-        );
-        assert_eq!(
-            problems.position(3),
-            (2, 1),
-            "the middle of a character is its beginning"
-        );
+        assert_eq!(problems.position(4), (2, 2), "ü is two bytes and one column");
+        assert_eq!(problems.position(3), (2, 1), "the middle of a character is its beginning");
         assert_eq!(problems.position(999), (3, 1), "past the end is the end");
     }
 }

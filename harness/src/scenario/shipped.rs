@@ -20,9 +20,7 @@ pub struct Library {
 #[derive(Debug, thiserror::Error)]
 pub enum NotFound {
     /// Neither a shipped name nor a path.
-    #[error(
-        "no scenario `{asked}`{near}\n  there is {there}; a file or folder elsewhere is given with a path, like `./{asked}`"
-    )]
+    #[error("no scenario `{asked}`{near}\n  there is {there}; a file or folder elsewhere is given with a path, like `./{asked}`")]
     Name {
         /// What the user wrote.
         asked: String,
@@ -39,10 +37,7 @@ pub enum NotFound {
 impl Library {
     /// In `folder`; the workspace's own if none is named.
     pub fn new(folder: Option<PathBuf>) -> Self {
-        Self {
-            folder: folder
-                .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")),
-        }
+        Self { folder: folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")) }
     }
 
     /// Names of all scenarios in the folder, sorted.
@@ -81,8 +76,7 @@ impl Library {
     /// If there is no such scenario.
     pub fn find(&self, argument: &Path) -> Result<PathBuf, NotFound> {
         let text = argument.to_string_lossy();
-        let is_path =
-            text.contains(MAIN_SEPARATOR) || text.ends_with(".toml") || text == "." || text == "..";
+        let is_path = text.contains(MAIN_SEPARATOR) || text.ends_with(".toml") || text == "." || text == "..";
         if !is_path && self.folder.join(argument).join(FILE).is_file() {
             return Ok(self.file(&text));
         }
@@ -100,8 +94,7 @@ impl Library {
         let names = self.names().unwrap_or_default();
         let words = || names.iter().map(String::as_str);
         Err(NotFound::Name {
-            near: nearest(&text, words())
-                .map_or(String::new(), |near| format!("; did you mean `{near}`?")),
+            near: nearest(&text, words()).map_or(String::new(), |near| format!("; did you mean `{near}`?")),
             there: listed(words()),
             asked: text.into_owned(),
         })
@@ -111,21 +104,12 @@ impl Library {
 /// The folder's name for `…/three-node/scenario.toml`, the file's for `…/mine.toml`.
 pub(super) fn scenario_name(path: &Path) -> String {
     let is_standard = path.file_name().is_some_and(|name| name == FILE);
-    let named_by = if is_standard {
-        path.canonicalize()
-            .ok()
-            .and_then(|path| path.parent().map(Path::to_owned))
-    } else {
-        None
-    };
+    let named_by = if is_standard { path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned)) } else { None };
     let stem = match &named_by {
         Some(folder) => folder.file_name(),
         None => path.file_stem(),
     };
-    stem.map_or_else(
-        || "scenario".to_owned(),
-        |stem| stem.to_string_lossy().into_owned(),
-    )
+    stem.map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
@@ -148,15 +132,7 @@ mod tests {
         let (folder, library) = library();
         assert_eq!(library.names().unwrap(), ["late-join", "three-node"]);
         let found = library.find(Path::new("three-node")).unwrap();
-        assert_eq!(
-            found,
-            folder
-                .path()
-                .canonicalize()
-                .unwrap()
-                .join("three-node")
-                .join(FILE)
-        );
+        assert_eq!(found, folder.path().canonicalize().unwrap().join("three-node").join(FILE));
         assert_eq!(scenario_name(&found), "three-node");
     }
 
@@ -167,23 +143,14 @@ mod tests {
         fs::write(&other, "").unwrap();
         assert_eq!(library.find(&other).unwrap(), other);
         assert_eq!(scenario_name(&other), "other");
-        assert_eq!(
-            library.find(&folder.path().join("late-join")).unwrap(),
-            folder.path().join("late-join").join(FILE)
-        );
-        assert!(matches!(
-            library.find(&folder.path().join("empty")),
-            Err(NotFound::Path(_))
-        ));
+        assert_eq!(library.find(&folder.path().join("late-join")).unwrap(), folder.path().join("late-join").join(FILE));
+        assert!(matches!(library.find(&folder.path().join("empty")), Err(NotFound::Path(_))));
     }
 
     #[test]
     fn a_misspelt_name_says_which_there_are() {
         let (_folder, library) = library();
-        let error = library
-            .find(Path::new("three-nodes"))
-            .unwrap_err()
-            .to_string();
+        let error = library.find(Path::new("three-nodes")).unwrap_err().to_string();
         assert!(error.contains("did you mean `three-node`?"), "{error}");
         assert!(error.contains("`late-join` and `three-node`"), "{error}");
     }

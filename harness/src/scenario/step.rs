@@ -18,36 +18,10 @@ use crate::check::{
 };
 
 /// Checks that this version has; what the specification has beyond them is in [`CHECKS_LATER`].
-const CHECKS: [&str; 5] = [
-    "peers",
-    "height-advances",
-    "same-chain",
-    "recovers",
-    "alive",
-];
-const CHECKS_LATER: [&str; 5] = [
-    "no-stall",
-    "converged",
-    "distinct-peers",
-    "store-survives",
-    "resources",
-];
+const CHECKS: [&str; 5] = ["peers", "height-advances", "same-chain", "recovers", "alive"];
+const CHECKS_LATER: [&str; 5] = ["no-stall", "converged", "distinct-peers", "store-survives", "resources"];
 const FAULTS: [&str; 1] = ["restart"];
-const FAULTS_LATER: [&str; 13] = [
-    "stop",
-    "start",
-    "kill",
-    "pause",
-    "resume",
-    "isolate",
-    "rejoin",
-    "partition",
-    "heal",
-    "wipe",
-    "delay",
-    "join",
-    "hostile",
-];
+const FAULTS_LATER: [&str; 13] = ["stop", "start", "kill", "pause", "resume", "isolate", "rejoin", "partition", "heal", "wipe", "delay", "join", "hostile"];
 
 /// Keys that every check takes.
 const COMMON: [&str; 5] = ["check", "nodes", "within", "for", "during"];
@@ -75,17 +49,9 @@ pub(super) struct CheckFile {
 #[derive(Debug, Clone)]
 pub(super) enum KindFile {
     Peers(At<PeersNeeded>),
-    HeightAdvances {
-        by: u64,
-    },
-    SameChain {
-        depth: u64,
-        above: Option<At<Above>>,
-    },
-    Recovers {
-        peers_at_least: Option<u64>,
-        height_by: Option<u64>,
-    },
+    HeightAdvances { by: u64 },
+    SameChain { depth: u64, above: Option<At<Above>> },
+    Recovers { peers_at_least: Option<u64>, height_by: Option<u64> },
     Alive,
 }
 
@@ -93,28 +59,13 @@ impl KindFile {
     /// `fault_before` says whether a fault was healed before this check starts: what `above` is measured from if nothing is written.
     pub(super) fn resolve(self, fault_before: bool) -> CheckKind {
         match self {
-            Self::Peers(needed) => CheckKind::Peers(Peers {
-                needed: needed.value,
-            }),
+            Self::Peers(needed) => CheckKind::Peers(Peers { needed: needed.value }),
             Self::HeightAdvances { by } => CheckKind::HeightAdvances(HeightAdvances { by }),
             Self::SameChain { depth, above } => {
-                let default = if fault_before {
-                    Above::Fault
-                } else {
-                    Above::Start
-                };
-                CheckKind::SameChain(SameChain {
-                    depth,
-                    above: above.map_or(default, |above| above.value),
-                })
+                let default = if fault_before { Above::Fault } else { Above::Start };
+                CheckKind::SameChain(SameChain { depth, above: above.map_or(default, |above| above.value) })
             }
-            Self::Recovers {
-                peers_at_least,
-                height_by,
-            } => CheckKind::Recovers(Recovers {
-                peers_at_least,
-                height_by,
-            }),
+            Self::Recovers { peers_at_least, height_by } => CheckKind::Recovers(Recovers { peers_at_least, height_by }),
             Self::Alive => CheckKind::Alive(Alive),
         }
     }
@@ -129,12 +80,7 @@ impl FaultFile {
         }
         table.only(&["fault", "nodes", "downtime"], problems);
         table.require("nodes", problems);
-        Some(Self {
-            nodes: table.text("nodes", problems),
-            downtime: table
-                .duration("downtime", problems)
-                .map_or(Duration::ZERO, |downtime| downtime.value),
-        })
+        Some(Self { nodes: table.text("nodes", problems), downtime: table.duration("downtime", problems).map_or(Duration::ZERO, |downtime| downtime.value) })
     }
 }
 
@@ -151,11 +97,7 @@ impl CheckFile {
             if during.value == "fault" {
                 return Some(during.map(|_| When::DuringFault));
             }
-            problems.error_hint(
-                during.span,
-                format!("`during` cannot be `{}`", during.value),
-                "the only value is \"fault\"",
-            );
+            problems.error_hint(during.span, format!("`during` cannot be `{}`", during.value), "the only value is \"fault\"");
             None
         });
         Self {
@@ -178,36 +120,21 @@ fn read_kind(check: &str, table: &Table<'_, '_>, problems: &mut Problems) -> Opt
         "height-advances" => {
             only(table, &["by"], problems);
             table.require("by", problems);
-            Some(KindFile::HeightAdvances {
-                by: table.number("by", 1, problems)?.value.into(),
-            })
+            Some(KindFile::HeightAdvances { by: table.number("by", 1, problems)?.value.into() })
         }
         "same-chain" => {
             only(table, &["depth", "above"], problems);
-            let depth = if table.has("depth") {
-                table.number("depth", 0, problems)?.value
-            } else {
-                2
-            };
-            Some(KindFile::SameChain {
-                depth: depth.into(),
-                above: read_above(table, problems),
-            })
+            let depth = if table.has("depth") { table.number("depth", 0, problems)?.value } else { 2 };
+            Some(KindFile::SameChain { depth: depth.into(), above: read_above(table, problems) })
         }
         "recovers" => {
             only(table, &["peers_at_least", "height_by"], problems);
             let peers_at_least = table.number("peers_at_least", 1, problems);
             let height_by = table.number("height_by", 1, problems);
             if !table.has("peers_at_least") && !table.has("height_by") {
-                problems.error(
-                    table.span.clone(),
-                    "missing key `peers_at_least` or `height_by` (or both) in a `recovers` check",
-                );
+                problems.error(table.span.clone(), "missing key `peers_at_least` or `height_by` (or both) in a `recovers` check");
             }
-            Some(KindFile::Recovers {
-                peers_at_least: peers_at_least.map(|peers| peers.value.into()),
-                height_by: height_by.map(|by| by.value.into()),
-            })
+            Some(KindFile::Recovers { peers_at_least: peers_at_least.map(|peers| peers.value.into()), height_by: height_by.map(|by| by.value.into()) })
         }
         "alive" => {
             only(table, &[], problems);
@@ -223,26 +150,15 @@ fn read_peers(table: &Table<'_, '_>, problems: &mut Problems) -> Option<KindFile
     let at_least = table.number("at_least", 1, problems);
     match (table.has("more_than"), table.has("at_least")) {
         (true, true) => {
-            problems.error_hint(
-                table.key_span("at_least"),
-                "`more_than` and `at_least` in one check",
-                "write one of them",
-            );
+            problems.error_hint(table.key_span("at_least"), "`more_than` and `at_least` in one check", "write one of them");
             None
         }
         (false, false) => {
-            problems.error(
-                table.span.clone(),
-                "missing key `more_than` or `at_least` in a `peers` check",
-            );
+            problems.error(table.span.clone(), "missing key `more_than` or `at_least` in a `peers` check");
             None
         }
-        (true, false) => {
-            more_than.map(|n| KindFile::Peers(n.map(|n| PeersNeeded::MoreThan(n.into()))))
-        }
-        (false, true) => {
-            at_least.map(|n| KindFile::Peers(n.map(|n| PeersNeeded::AtLeast(n.into()))))
-        }
+        (true, false) => more_than.map(|n| KindFile::Peers(n.map(|n| PeersNeeded::MoreThan(n.into())))),
+        (false, true) => at_least.map(|n| KindFile::Peers(n.map(|n| PeersNeeded::AtLeast(n.into())))),
     }
 }
 
@@ -252,18 +168,11 @@ fn read_above(table: &Table<'_, '_>, problems: &mut Problems) -> Option<At<Above
         "fault" => Above::Fault,
         "start" => Above::Start,
         other => {
-            problems.error_hint(
-                above.span,
-                format!("`above` cannot be `{other}`"),
-                "write \"fault\" or \"start\"",
-            );
+            problems.error_hint(above.span, format!("`above` cannot be `{other}`"), "write \"fault\" or \"start\"");
             return None;
         }
     };
-    Some(At {
-        value,
-        span: above.span,
-    })
+    Some(At { value, span: above.span })
 }
 
 fn only(table: &Table<'_, '_>, own: &[&str], problems: &mut Problems) {
@@ -272,13 +181,7 @@ fn only(table: &Table<'_, '_>, own: &[&str], problems: &mut Problems) {
 }
 
 /// Whether this version has it; if not, says whether nobody does, or a later version will.
-fn known(
-    name: &At<String>,
-    what: &str,
-    have: &[&str],
-    later: &[&str],
-    problems: &mut Problems,
-) -> bool {
+fn known(name: &At<String>, what: &str, have: &[&str], later: &[&str], problems: &mut Problems) -> bool {
     let word = name.value.as_str();
     if have.contains(&word) {
         return true;

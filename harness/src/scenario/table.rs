@@ -23,10 +23,7 @@ pub(super) struct At<T> {
 
 impl<T> At<T> {
     pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
-        At {
-            value: change(self.value),
-            span: self.span,
-        }
+        At { value: change(self.value), span: self.span }
     }
 }
 
@@ -39,26 +36,15 @@ pub(super) struct Table<'t, 'i> {
 
 impl<'t, 'i> Table<'t, 'i> {
     pub(super) fn root(document: &'t Spanned<DeTable<'i>>) -> Self {
-        Self {
-            entries: document.get_ref(),
-            span: 0..0,
-            what: "a scenario".to_owned(),
-        }
+        Self { entries: document.get_ref(), span: 0..0, what: "a scenario".to_owned() }
     }
 
     fn open(value: &'t Spanned<DeValue<'i>>, what: &str, problems: &mut Problems) -> Option<Self> {
         let Some(entries) = value.get_ref().as_table() else {
-            problems.error(
-                value.span(),
-                format!("{what} must be a table, not {}", article(value.get_ref())),
-            );
+            problems.error(value.span(), format!("{what} must be a table, not {}", article(value.get_ref())));
             return None;
         };
-        Some(Self {
-            entries,
-            span: value.span(),
-            what: what.to_owned(),
-        })
+        Some(Self { entries, span: value.span(), what: what.to_owned() })
     }
 
     /// Every other key is an error. `known` in the order in which people should read it.
@@ -66,11 +52,7 @@ impl<'t, 'i> Table<'t, 'i> {
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
-                problems.error_hint(
-                    key.span(),
-                    format!("unknown key `{name}` in {}", self.what),
-                    suggest(name, known.iter().copied()),
-                );
+                problems.error_hint(key.span(), format!("unknown key `{name}` in {}", self.what), suggest(name, known.iter().copied()));
             }
         }
     }
@@ -80,27 +62,16 @@ impl<'t, 'i> Table<'t, 'i> {
     }
 
     /// An array of tables; empty if it is not there.
-    pub(super) fn tables(
-        &self,
-        key: &str,
-        what: &str,
-        problems: &mut Problems,
-    ) -> Vec<Table<'t, 'i>> {
+    pub(super) fn tables(&self, key: &str, what: &str, problems: &mut Problems) -> Vec<Table<'t, 'i>> {
         let Some(value) = self.entries.get(key) else {
             return Vec::new();
         };
         match value.get_ref().as_array() {
-            Some(array) => array
-                .iter()
-                .filter_map(|entry| Self::open(entry, what, problems))
-                .collect(),
+            Some(array) => array.iter().filter_map(|entry| Self::open(entry, what, problems)).collect(),
             None => {
                 problems.error_hint(
                     value.span(),
-                    format!(
-                        "`{key}` must be an array of tables, not {}",
-                        article(value.get_ref())
-                    ),
+                    format!("`{key}` must be an array of tables, not {}", article(value.get_ref())),
                     format!("write `[[{key}]]`"),
                 );
                 Vec::new()
@@ -111,10 +82,7 @@ impl<'t, 'i> Table<'t, 'i> {
     pub(super) fn text(&self, key: &str, problems: &mut Problems) -> Option<At<String>> {
         let value = self.entries.get(key)?;
         match value.get_ref().as_str() {
-            Some(text) => Some(At {
-                value: text.to_owned(),
-                span: value.span(),
-            }),
+            Some(text) => Some(At { value: text.to_owned(), span: value.span() }),
             None => wrong_type(key, "a string", value, problems),
         }
     }
@@ -122,10 +90,7 @@ impl<'t, 'i> Table<'t, 'i> {
     pub(super) fn boolean(&self, key: &str, problems: &mut Problems) -> Option<At<bool>> {
         let value = self.entries.get(key)?;
         match value.get_ref().as_bool() {
-            Some(flag) => Some(At {
-                value: flag,
-                span: value.span(),
-            }),
+            Some(flag) => Some(At { value: flag, span: value.span() }),
             None => wrong_type(key, "`true` or `false`", value, problems),
         }
     }
@@ -137,25 +102,13 @@ impl<'t, 'i> Table<'t, 'i> {
             return wrong_type(key, "a whole number", value, problems);
         };
         match u32::from_str_radix(integer.as_str(), integer.radix()) {
-            Ok(number) if number >= least => Some(At {
-                value: number,
-                span: value.span(),
-            }),
+            Ok(number) if number >= least => Some(At { value: number, span: value.span() }),
             Ok(number) => {
-                problems.error(
-                    value.span(),
-                    format!("`{key}` must be at least {least}, not {number}"),
-                );
+                problems.error(value.span(), format!("`{key}` must be at least {least}, not {number}"));
                 None
             }
             Err(_) => {
-                problems.error(
-                    value.span(),
-                    format!(
-                        "`{key}` must be a number from {least} to {}, not {integer}",
-                        u32::MAX
-                    ),
-                );
+                problems.error(value.span(), format!("`{key}` must be a number from {least} to {}, not {integer}", u32::MAX));
                 None
             }
         }
@@ -164,41 +117,22 @@ impl<'t, 'i> Table<'t, 'i> {
     pub(super) fn duration(&self, key: &str, problems: &mut Problems) -> Option<At<Duration>> {
         let value = self.entries.get(key)?;
         let Some(text) = value.get_ref().as_str() else {
-            return wrong_type(
-                key,
-                "a duration with its unit in quotes, like \"60s\"",
-                value,
-                problems,
-            );
+            return wrong_type(key, "a duration with its unit in quotes, like \"60s\"", value, problems);
         };
         match parse_duration(text) {
-            Ok(duration) => Some(At {
-                value: duration,
-                span: value.span(),
-            }),
+            Ok(duration) => Some(At { value: duration, span: value.span() }),
             Err(why) => {
-                problems.error_hint(
-                    value.span(),
-                    format!("`{key}` is no duration: {why}"),
-                    "write a number and a unit: \"500ms\", \"60s\", \"3m\"",
-                );
+                problems.error_hint(value.span(), format!("`{key}` is no duration: {why}"), "write a number and a unit: \"500ms\", \"60s\", \"3m\"");
                 None
             }
         }
     }
 
     /// Like [`Self::duration`], and zero is an error.
-    pub(super) fn positive_duration(
-        &self,
-        key: &str,
-        problems: &mut Problems,
-    ) -> Option<At<Duration>> {
+    pub(super) fn positive_duration(&self, key: &str, problems: &mut Problems) -> Option<At<Duration>> {
         let duration = self.duration(key, problems)?;
         if duration.value.is_zero() {
-            problems.error(
-                duration.span,
-                format!("`{key}` must be longer than nothing"),
-            );
+            problems.error(duration.span, format!("`{key}` must be longer than nothing"));
             return None;
         }
         Some(duration)
@@ -213,26 +147,13 @@ impl<'t, 'i> Table<'t, 'i> {
         for entry in array.iter() {
             match entry.get_ref().as_str() {
                 Some(text) => texts.push(text.to_owned()),
-                None => problems.error(
-                    entry.span(),
-                    format!(
-                        "`{key}` must hold strings, not {}",
-                        article(entry.get_ref())
-                    ),
-                ),
+                None => problems.error(entry.span(), format!("`{key}` must hold strings, not {}", article(entry.get_ref()))),
             }
         }
-        Some(At {
-            value: texts,
-            span: value.span(),
-        })
+        Some(At { value: texts, span: value.span() })
     }
 
-    pub(super) fn text_table(
-        &self,
-        key: &str,
-        problems: &mut Problems,
-    ) -> Option<BTreeMap<String, At<String>>> {
+    pub(super) fn text_table(&self, key: &str, problems: &mut Problems) -> Option<BTreeMap<String, At<String>>> {
         let value = self.entries.get(key)?;
         let Some(table) = value.get_ref().as_table() else {
             return wrong_type(key, "a table of strings", value, problems);
@@ -241,22 +162,9 @@ impl<'t, 'i> Table<'t, 'i> {
         for (name, entry) in table {
             match entry.get_ref().as_str() {
                 Some(text) => {
-                    texts.insert(
-                        name.get_ref().to_string(),
-                        At {
-                            value: text.to_owned(),
-                            span: name.span(),
-                        },
-                    );
+                    texts.insert(name.get_ref().to_string(), At { value: text.to_owned(), span: name.span() });
                 }
-                None => problems.error(
-                    entry.span(),
-                    format!(
-                        "`{key}.{}` must be a string (in quotes), not {}",
-                        name.get_ref(),
-                        article(entry.get_ref())
-                    ),
-                ),
+                None => problems.error(entry.span(), format!("`{key}.{}` must be a string (in quotes), not {}", name.get_ref(), article(entry.get_ref()))),
             }
         }
         Some(texts)
@@ -265,10 +173,7 @@ impl<'t, 'i> Table<'t, 'i> {
     /// Says so if the key is not there at all. A key of the wrong type was complained about already.
     pub(super) fn require(&self, key: &str, problems: &mut Problems) {
         if !self.entries.contains_key(key) {
-            problems.error(
-                self.span.clone(),
-                format!("{MISSING}key `{key}` in {}", self.what),
-            );
+            problems.error(self.span.clone(), format!("{MISSING}key `{key}` in {}", self.what));
         }
     }
 
@@ -278,32 +183,18 @@ impl<'t, 'i> Table<'t, 'i> {
 
     /// Where a key stands; the whole table if it does not.
     pub(super) fn key_span(&self, key: &str) -> Range<usize> {
-        self.entries
-            .get_key_value(key)
-            .map_or(self.span.clone(), |(key, _)| key.span())
+        self.entries.get_key_value(key).map_or(self.span.clone(), |(key, _)| key.span())
     }
 }
 
-fn wrong_type<T>(
-    key: &str,
-    wanted: &str,
-    value: &Spanned<DeValue<'_>>,
-    problems: &mut Problems,
-) -> Option<T> {
-    problems.error(
-        value.span(),
-        format!("`{key}` must be {wanted}, not {}", article(value.get_ref())),
-    );
+fn wrong_type<T>(key: &str, wanted: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<T> {
+    problems.error(value.span(), format!("`{key}` must be {wanted}, not {}", article(value.get_ref())));
     None
 }
 
 fn article(value: &DeValue<'_>) -> String {
     let kind = value.type_str();
-    let article = if kind.starts_with(['a', 'i']) {
-        "an"
-    } else {
-        "a"
-    };
+    let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
     format!("{article} {kind}")
 }
 
@@ -311,11 +202,7 @@ fn article(value: &DeValue<'_>) -> String {
 fn parse_duration(text: &str) -> Result<Duration, String> {
     const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
     if text.trim().chars().all(|c| c.is_ascii_digit() || c == '.') {
-        return Err(if text.trim().is_empty() {
-            "it is empty".to_owned()
-        } else {
-            "its unit is missing".to_owned()
-        });
+        return Err(if text.trim().is_empty() { "it is empty".to_owned() } else { "its unit is missing".to_owned() });
     }
     let duration = humantime::parse_duration(text).map_err(|why| why.to_string())?;
     if duration > LONGEST {
@@ -333,19 +220,7 @@ mod tests {
         assert_eq!(parse_duration("60s"), Ok(Duration::from_secs(60)));
         assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
-        for bad in [
-            "",
-            " ",
-            "60",
-            "0",
-            "1.5",
-            "s",
-            "-3s",
-            "3 parsecs",
-            "25h",
-            "999999999999999999999s",
-            "1e3s",
-        ] {
+        for bad in ["", " ", "60", "0", "1.5", "s", "-3s", "3 parsecs", "25h", "999999999999999999999s", "1e3s"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }

@@ -28,9 +28,7 @@ pub(super) fn validate(file: &ScenarioFile, problems: &mut Problems) -> Selector
     if file.groups.is_empty() {
         problems.error_file(format!("{MISSING}`[[nodes]]`: a scenario needs nodes"));
     } else if !file.groups.iter().any(|group| group.seed) {
-        problems.error_file(format!(
-            "{MISSING}seed: no group has `seed = true`, so nobody would find anybody"
-        ));
+        problems.error_file(format!("{MISSING}seed: no group has `seed = true`, so nobody would find anybody"));
     }
     subnet(file, nodes, problems);
     phases(file, &selectors, problems);
@@ -41,9 +39,7 @@ pub(super) fn validate(file: &ScenarioFile, problems: &mut Problems) -> Selector
 pub(super) fn node_names(name: &str, count: Option<u32>) -> Vec<String> {
     match count {
         None => vec![name.to_owned()],
-        Some(count) => (1..=count)
-            .map(|number| format!("{name}-{number}"))
-            .collect(),
+        Some(count) => (1..=count).map(|number| format!("{name}-{number}")).collect(),
     }
 }
 
@@ -54,9 +50,7 @@ fn names(groups: &[GroupFile], problems: &mut Problems) -> Selectors {
         environment(group, problems);
         let Some(name) = &group.name else { continue };
         let count = group.count.as_ref().map(|count| count.value);
-        let longest = count.map_or(name.value.clone(), |count| {
-            format!("{}-{count}", name.value)
-        });
+        let longest = count.map_or(name.value.clone(), |count| format!("{}-{count}", name.value));
         if !is_dns_label(&name.value) || !is_dns_label(&longest) {
             problems.error_hint(
                 name.span.clone(),
@@ -66,26 +60,13 @@ fn names(groups: &[GroupFile], problems: &mut Problems) -> Selectors {
             continue;
         }
         if u64::from(count.unwrap_or(1)) > MOST_NODES {
-            let span = group
-                .count
-                .as_ref()
-                .map_or(name.span.clone(), |count| count.span.clone());
-            problems.error(
-                span,
-                format!("more nodes than a network holds (at most {MOST_NODES})"),
-            );
+            let span = group.count.as_ref().map_or(name.span.clone(), |count| count.span.clone());
+            problems.error(span, format!("more nodes than a network holds (at most {MOST_NODES})"));
             continue;
         }
         let nodes = node_names(&name.value, count);
-        if let Some(taken) = nodes
-            .iter()
-            .chain([&name.value])
-            .find(|name| selectors.contains_key(*name))
-        {
-            problems.error(
-                name.span.clone(),
-                format!("the name `{taken}` is taken by an earlier group"),
-            );
+        if let Some(taken) = nodes.iter().chain([&name.value]).find(|name| selectors.contains_key(*name)) {
+            problems.error(name.span.clone(), format!("the name `{taken}` is taken by an earlier group"));
         }
         for node in &nodes {
             selectors.insert(node.clone(), vec![node.clone()]);
@@ -100,13 +81,7 @@ fn names(groups: &[GroupFile], problems: &mut Problems) -> Selectors {
 fn environment(group: &GroupFile, problems: &mut Problems) {
     for (name, value) in &group.env {
         if name.is_empty() || name.contains(['=', '\0']) || value.value.contains('\0') {
-            problems.error(
-                value.span.clone(),
-                format!(
-                    "`{}` cannot be an environment variable",
-                    name.escape_debug()
-                ),
-            );
+            problems.error(value.span.clone(), format!("`{}` cannot be an environment variable", name.escape_debug()));
         }
     }
     if let Some(args) = &group.args
@@ -119,23 +94,14 @@ fn environment(group: &GroupFile, problems: &mut Problems) {
 fn subnet(file: &ScenarioFile, nodes: u64, problems: &mut Problems) {
     let Some(subnet) = &file.subnet else {
         if nodes > MOST_NODES {
-            problems.error_file(format!(
-                "{nodes} nodes, but a network holds at most {MOST_NODES}"
-            ));
+            problems.error_file(format!("{nodes} nodes, but a network holds at most {MOST_NODES}"));
         }
         return;
     };
     match subnet_capacity(&subnet.value) {
-        Err(why) => problems.error_hint(
-            subnet.span.clone(),
-            format!("`subnet` {why}"),
-            "write it like \"198.18.7.0/24\"",
-        ),
+        Err(why) => problems.error_hint(subnet.span.clone(), format!("`subnet` {why}"), "write it like \"198.18.7.0/24\""),
         Ok(room) if room < nodes => {
-            problems.error(
-                subnet.span.clone(),
-                format!("{nodes} nodes, but {} holds at most {room}", subnet.value),
-            );
+            problems.error(subnet.span.clone(), format!("{nodes} nodes, but {} holds at most {room}", subnet.value));
         }
         Ok(_) => {}
     }
@@ -145,11 +111,7 @@ fn subnet(file: &ScenarioFile, nodes: u64, problems: &mut Problems) {
 fn subnet_capacity(text: &str) -> Result<u64, String> {
     let (address, prefix) = text.split_once('/').ok_or("has no prefix length")?;
     let address: std::net::Ipv4Addr = address.parse().map_err(|_| "has no IPv4 address")?;
-    let prefix = prefix
-        .parse::<u32>()
-        .ok()
-        .filter(|prefix| (8..=29).contains(prefix))
-        .ok_or("needs a prefix length from 8 to 29")?;
+    let prefix = prefix.parse::<u32>().ok().filter(|prefix| (8..=29).contains(prefix)).ok_or("needs a prefix length from 8 to 29")?;
     let size = 1u64 << (32 - prefix);
     if u64::from(address.to_bits()) % size != 0 {
         return Err(format!("{text} is not the first address of its network"));
@@ -177,21 +139,12 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
     }
 }
 
-fn selector(
-    nodes: Option<&At<String>>,
-    selectors: &Selectors,
-    what: &str,
-    problems: &mut Problems,
-) {
+fn selector(nodes: Option<&At<String>>, selectors: &Selectors, what: &str, problems: &mut Problems) {
     if let Some(nodes) = nodes
         && !selectors.contains_key(&nodes.value)
     {
         let known = selectors.keys().map(String::as_str);
-        problems.error_hint(
-            nodes.span.clone(),
-            format!("{what} for an unknown node or group `{}`", nodes.value),
-            suggest(&nodes.value, known),
-        );
+        problems.error_hint(nodes.span.clone(), format!("{what} for an unknown node or group `{}`", nodes.value), suggest(&nodes.value, known));
     }
 }
 
@@ -222,51 +175,28 @@ fn times(check: &CheckFile, file: &ScenarioFile, problems: &mut Problems) {
 
 /// A check that needs a fault, and where the fault is.
 fn order(check: &CheckFile, phase: &PhaseFile, fault_before: bool, problems: &mut Problems) {
-    let during = check
-        .during
-        .as_ref()
-        .filter(|during| during.value == When::DuringFault);
+    let during = check.during.as_ref().filter(|during| during.value == When::DuringFault);
     if let Some(during) = during
         && !phase.has_faults
     {
-        problems.error(
-            during.span.clone(),
-            "`during = \"fault\"` in a phase without a fault",
-        );
+        problems.error(during.span.clone(), "`during = \"fault\"` in a phase without a fault");
     }
     match &check.kind {
         Some(KindFile::Recovers { .. }) => {
             if let Some(during) = during {
-                problems.error(
-                    during.span.clone(),
-                    "`recovers` is about the time after the fault, so it cannot run during it",
-                );
+                problems.error(during.span.clone(), "`recovers` is about the time after the fault, so it cannot run during it");
             } else if !fault_before {
-                problems.error(
-                    check.span.clone(),
-                    "`recovers` without a fault in this phase or an earlier one",
-                );
+                problems.error(check.span.clone(), "`recovers` without a fault in this phase or an earlier one");
             }
         }
-        Some(KindFile::SameChain {
-            above: Some(above), ..
-        }) if above.value == Above::Fault => {
+        Some(KindFile::SameChain { above: Some(above), .. }) if above.value == Above::Fault => {
             if during.is_some() {
                 problems.error(above.span.clone(), "`above = \"fault\"` is measured when the fault healed, so it cannot run during it");
             } else if !fault_before {
-                problems.error(
-                    above.span.clone(),
-                    "`above = \"fault\"` without a fault in this phase or an earlier one",
-                );
+                problems.error(above.span.clone(), "`above = \"fault\"` without a fault in this phase or an earlier one");
             }
         }
-        Some(
-            KindFile::SameChain { .. }
-            | KindFile::Peers(_)
-            | KindFile::HeightAdvances { .. }
-            | KindFile::Alive,
-        )
-        | None => {}
+        Some(KindFile::SameChain { .. } | KindFile::Peers(_) | KindFile::HeightAdvances { .. } | KindFile::Alive) | None => {}
     }
 }
 
@@ -277,40 +207,22 @@ fn possible(check: &CheckFile, selectors: &Selectors, problems: &mut Problems) {
         && nodes > 0
         && needed.value.least() > nodes - 1
     {
-        problems.warning(
-            needed.span.clone(),
-            format!(
-                "cannot pass: {nodes} nodes have at most {} peers each",
-                nodes - 1
-            ),
-        );
+        problems.warning(needed.span.clone(), format!("cannot pass: {nodes} nodes have at most {} peers each", nodes - 1));
     }
 }
 
 /// Applies `--nodes N`.
 pub(super) fn override_count(file: &mut ScenarioFile, count: u32, problems: &mut Problems) {
-    let mut others: Vec<&mut GroupFile> =
-        file.groups.iter_mut().filter(|group| !group.seed).collect();
+    let mut others: Vec<&mut GroupFile> = file.groups.iter_mut().filter(|group| !group.seed).collect();
     match others.as_mut_slice() {
         [group] => {
-            let span = group
-                .count
-                .as_ref()
-                .map_or(group.span.clone(), |count| count.span.clone());
+            let span = group.count.as_ref().map_or(group.span.clone(), |count| count.span.clone());
             group.count = Some(At { value: count, span });
         }
-        [] => problems
-            .error_file("`--nodes` sets the number of non-seed nodes, and this scenario has none"),
+        [] => problems.error_file("`--nodes` sets the number of non-seed nodes, and this scenario has none"),
         several => {
-            let names: Vec<&str> = several
-                .iter()
-                .filter_map(|group| group.name.as_ref())
-                .map(|name| name.value.as_str())
-                .collect();
-            problems.error_file(format!(
-                "`--nodes` is ambiguous: this scenario has several groups of non-seed nodes ({})",
-                listed(names)
-            ));
+            let names: Vec<&str> = several.iter().filter_map(|group| group.name.as_ref()).map(|name| name.value.as_str()).collect();
+            problems.error_file(format!("`--nodes` is ambiguous: this scenario has several groups of non-seed nodes ({})", listed(names)));
         }
     }
 }
@@ -323,17 +235,7 @@ mod tests {
     fn subnets_hold_what_they_hold() {
         assert_eq!(subnet_capacity("198.18.7.0/24"), Ok(253));
         assert_eq!(subnet_capacity("198.18.7.8/29"), Ok(5));
-        for bad in [
-            "198.18.7.0",
-            "198.18.7.1/24",
-            "198.18.7.0/30",
-            "198.18.7.0/33",
-            "198.18.7/24",
-            "::/64",
-            "x/24",
-            "1.2.3.4/-8",
-            "",
-        ] {
+        for bad in ["198.18.7.0", "198.18.7.1/24", "198.18.7.0/30", "198.18.7.0/33", "198.18.7/24", "::/64", "x/24", "1.2.3.4/-8", ""] {
             assert!(subnet_capacity(bad).is_err(), "{bad}");
         }
     }

@@ -12,10 +12,7 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt};
-use harness::provider::{
-    Capabilities, Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeState, Provider,
-    ProviderError, Slot,
-};
+use harness::provider::{Capabilities, Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeState, Provider, ProviderError, Slot};
 use jsonrpsee::{
     RpcModule,
     server::{Server, ServerHandle},
@@ -84,32 +81,20 @@ const BLOCK: Duration = Duration::from_millis(100);
 
 impl World {
     fn height(&self) -> u64 {
-        if self.faults.no_mining {
-            0
-        } else {
-            (self.began.elapsed().as_millis() / BLOCK.as_millis()) as u64
-        }
+        if self.faults.no_mining { 0 } else { (self.began.elapsed().as_millis() / BLOCK.as_millis()) as u64 }
     }
 
     fn peers(&self, node: &str) -> Vec<String> {
         let running = self.running.lock().unwrap();
         let knows = |other: &str| !self.faults.no_discovery || node == "seed" || other == "seed";
-        running
-            .iter()
-            .filter(|(other, running)| **running && *other != node && knows(other))
-            .map(|(other, _)| other.clone())
-            .collect()
+        running.iter().filter(|(other, running)| **running && *other != node && knows(other)).map(|(other, _)| other.clone()).collect()
     }
 }
 
 impl Fake {
     pub(crate) fn new(faults: Faults) -> Arc<Self> {
         let (lines, receiver) = mpsc::channel(64);
-        let world = Arc::new(World {
-            faults: faults.clone(),
-            began: Instant::now(),
-            running: Mutex::default(),
-        });
+        let world = Arc::new(World { faults: faults.clone(), began: Instant::now(), running: Mutex::default() });
         Arc::new(Self {
             faults,
             world,
@@ -127,36 +112,15 @@ impl Fake {
 
     async fn run(&self, name: &str) -> Incarnation {
         let pid = self.pids.fetch_add(1, Ordering::Relaxed);
-        let incarnation = Incarnation {
-            pid: pid.into(),
-            started: SystemTime::now(),
-            id: format!("fake-{pid}"),
-        };
+        let incarnation = Incarnation { pid: pid.into(), started: SystemTime::now(), id: format!("fake-{pid}") };
         let lines = self.lines.clone();
-        let log = |text: String| LogLine {
-            node: name.to_owned(),
-            text,
-        };
-        lines
-            .send(log(format!("\u{1b}[32m{name} starts\u{1b}[0m")))
-            .await
-            .unwrap();
+        let log = |text: String| LogLine { node: name.to_owned(), text };
+        lines.send(log(format!("\u{1b}[32m{name} starts\u{1b}[0m"))).await.unwrap();
         if let Some((node, code)) = self.faults.exits
             && node == name
         {
-            lines
-                .send(log("cannot open the database".to_owned()))
-                .await
-                .unwrap();
-            let node = Node {
-                first: None,
-                state: NodeState::Exited {
-                    code: Some(code),
-                    signal: None,
-                },
-                rpc: None,
-                server: None,
-            };
+            lines.send(log("cannot open the database".to_owned())).await.unwrap();
+            let node = Node { first: None, state: NodeState::Exited { code: Some(code), signal: None }, rpc: None, server: None };
             self.lock().insert(name.to_owned(), node);
             return incarnation;
         }
@@ -173,48 +137,25 @@ impl Fake {
         let server = Server::builder().build("127.0.0.1:0").await.unwrap();
         let rpc = server.local_addr().unwrap();
         let handle = server.start(module(name, &self.world));
-        let node = Node {
-            first: Some(incarnation.clone()),
-            state: NodeState::Running(incarnation.clone()),
-            rpc: Some(rpc),
-            server: Some(handle),
-        };
+        let node = Node { first: Some(incarnation.clone()), state: NodeState::Running(incarnation.clone()), rpc: Some(rpc), server: Some(handle) };
         self.lock().insert(name.to_owned(), node);
-        self.world
-            .running
-            .lock()
-            .unwrap()
-            .insert(name.to_owned(), true);
+        self.world.running.lock().unwrap().insert(name.to_owned(), true);
         incarnation
     }
 
     async fn end(&self, name: &str) -> NodeState {
-        self.world
-            .running
-            .lock()
-            .unwrap()
-            .insert(name.to_owned(), false);
+        self.world.running.lock().unwrap().insert(name.to_owned(), false);
         let server = {
             let mut nodes = self.lock();
             let node = nodes.get_mut(name).unwrap();
-            node.state = NodeState::Exited {
-                code: Some(0),
-                signal: None,
-            };
-            if self.faults.ghost {
-                None
-            } else {
-                node.server.take()
-            }
+            node.state = NodeState::Exited { code: Some(0), signal: None };
+            if self.faults.ghost { None } else { node.server.take() }
         };
         if let Some(server) = server {
             let _ = server.stop();
             server.stopped().await;
         }
-        NodeState::Exited {
-            code: Some(0),
-            signal: None,
-        }
+        NodeState::Exited { code: Some(0), signal: None }
     }
 }
 
@@ -224,51 +165,23 @@ fn module(name: &str, world: &Arc<World>) -> RpcModule<(String, Arc<World>)> {
     if !world.faults.core_only {
         methods.push("system_peers");
         module
-            .register_method("system_peers", |_, (name, world), _| -> Value {
-                world
-                    .peers(name)
-                    .into_iter()
-                    .map(|peer| json!({ "peerId": peer }))
-                    .collect()
-            })
+            .register_method("system_peers", |_, (name, world), _| -> Value { world.peers(name).into_iter().map(|peer| json!({ "peerId": peer })).collect() })
             .unwrap();
     }
-    module
-        .register_method("rpc_methods", move |_, _, _| json!({ "methods": methods }))
-        .unwrap();
+    module.register_method("rpc_methods", move |_, _, _| json!({ "methods": methods })).unwrap();
     module
         .register_method("system_health", |_, (name, world), _| {
-            let peers = world
-                .faults
-                .peers
-                .clone()
-                .unwrap_or_else(|| json!(world.peers(name).len()));
+            let peers = world.faults.peers.clone().unwrap_or_else(|| json!(world.peers(name).len()));
             json!({ "peers": peers, "isSyncing": false, "shouldHavePeers": true })
         })
         .unwrap();
+    module.register_method("chain_getHeader", |_, (_, world), _| json!({ "number": format!("{:#x}", world.height()) })).unwrap();
     module
-        .register_method(
-            "chain_getHeader",
-            |_, (_, world), _| json!({ "number": format!("{:#x}", world.height()) }),
-        )
-        .unwrap();
-    module
-        .register_method(
-            "chain_getBlockHash",
-            |params, (name, world), _| -> Result<Value, ErrorObjectOwned> {
-                let height: u64 = params.one()?;
-                let fork = if world.faults.fork {
-                    name.len() as u64 + u64::from(name.as_bytes()[name.len() - 1])
-                } else {
-                    0
-                };
-                Ok(if height > world.height() {
-                    Value::Null
-                } else {
-                    json!(format!("0x{:064x}", height << 16 | fork))
-                })
-            },
-        )
+        .register_method("chain_getBlockHash", |params, (name, world), _| -> Result<Value, ErrorObjectOwned> {
+            let height: u64 = params.one()?;
+            let fork = if world.faults.fork { name.len() as u64 + u64::from(name.as_bytes()[name.len() - 1]) } else { 0 };
+            Ok(if height > world.height() { Value::Null } else { json!(format!("0x{:064x}", height << 16 | fork)) })
+        })
         .unwrap();
     module
 }
@@ -279,11 +192,7 @@ impl Provider for Fake {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            pause: false,
-            isolate: false,
-            partition: false,
-        }
+        Capabilities { pause: false, isolate: false, partition: false }
     }
 
     fn facts(&self) -> Value {
@@ -314,16 +223,11 @@ impl Provider for Fake {
         async { Ok(slots) }.boxed()
     }
 
-    fn start<'a>(
-        &'a self,
-        node: &'a NodeLaunch,
-    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         async {
             assert!(!self.faults.start_panics, "a bug in the provider");
             if self.faults.start_fails {
-                return Err(ProviderError::Binary(
-                    "hegemon-node: no such file".to_owned(),
-                ));
+                return Err(ProviderError::Binary("hegemon-node: no such file".to_owned()));
             }
             Ok(self.run(&node.name).await)
         }
@@ -331,34 +235,19 @@ impl Provider for Fake {
     }
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        async move {
-            if self.faults.noop_restart {
-                self.state(name).await
-            } else {
-                Ok(self.end(name).await)
-            }
-        }
-        .boxed()
+        async move { if self.faults.noop_restart { self.state(name).await } else { Ok(self.end(name).await) } }.boxed()
     }
 
     fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         self.stop(name)
     }
 
-    fn start_again<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         async move {
-            if let (true, NodeState::Running(incarnation)) =
-                (self.faults.noop_restart, self.state(name).await?)
-            {
+            if let (true, NodeState::Running(incarnation)) = (self.faults.noop_restart, self.state(name).await?) {
                 return Ok(incarnation);
             }
-            if let (true, Some(incarnation)) = (
-                self.faults.noop_start,
-                self.lock().get(name).and_then(|node| node.first.clone()),
-            ) {
+            if let (true, Some(incarnation)) = (self.faults.noop_start, self.lock().get(name).and_then(|node| node.first.clone())) {
                 return Ok(incarnation);
             }
             Ok(self.run(name).await)
@@ -368,24 +257,12 @@ impl Provider for Fake {
 
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         let state = self.lock().get(name).map(|node| node.state.clone());
-        async move {
-            state.ok_or_else(|| ProviderError::Failed {
-                what: "looking".to_owned(),
-                why: "never started".to_owned(),
-            })
-        }
-        .boxed()
+        async move { state.ok_or_else(|| ProviderError::Failed { what: "looking".to_owned(), why: "never started".to_owned() }) }.boxed()
     }
 
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
         let rpc = self.lock().get(name).and_then(|node| node.rpc);
-        async move {
-            rpc.ok_or_else(|| ProviderError::Failed {
-                what: "looking".to_owned(),
-                why: "not running".to_owned(),
-            })
-        }
-        .boxed()
+        async move { rpc.ok_or_else(|| ProviderError::Failed { what: "looking".to_owned(), why: "not running".to_owned() }) }.boxed()
     }
 
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
@@ -397,10 +274,7 @@ impl Provider for Fake {
             self.torn_down.store(true, Ordering::Relaxed);
             self.lock().clear();
             if self.faults.leaks {
-                return Err(ProviderError::Failed {
-                    what: "removing a network".to_owned(),
-                    why: "in use".to_owned(),
-                });
+                return Err(ProviderError::Failed { what: "removing a network".to_owned(), why: "in use".to_owned() });
             }
             Ok(())
         }

@@ -32,34 +32,20 @@ pub(crate) struct Done {
 impl Done {
     /// `verdict.json`, as somebody else would read it.
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&fs::read_to_string(self.dir.path().join("verdict.json")).unwrap())
-            .unwrap()
+        serde_json::from_str(&fs::read_to_string(self.dir.path().join("verdict.json")).unwrap()).unwrap()
     }
 
     /// Names and decisions of all checks of the run, in order.
     pub(crate) fn checks(&self) -> Vec<(String, String)> {
         let json = self.json();
-        let checks = json["phases"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .flat_map(|phase| phase["checks"].as_array().unwrap());
-        checks
-            .map(|check| {
-                (
-                    check["check"].as_str().unwrap().to_owned(),
-                    check["verdict"].as_str().unwrap().to_owned(),
-                )
-            })
-            .collect()
+        let checks = json["phases"].as_array().unwrap().iter().flat_map(|phase| phase["checks"].as_array().unwrap());
+        checks.map(|check| (check["check"].as_str().unwrap().to_owned(), check["verdict"].as_str().unwrap().to_owned())).collect()
     }
 
     /// Every event, in order.
     pub(crate) fn events(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.dir.events()).unwrap();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
@@ -80,19 +66,7 @@ pub(crate) async fn run(text: &str, provider: Arc<dyn Provider>, interrupt: Inte
     let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone(), clock.began_wall());
     let jsonl = Jsonl::create(&dir.events()).unwrap();
     let controller = Arc::new(Controller::new(clock, ledger, vec![Box::new(jsonl)]));
-    let run = Run {
-        plan,
-        provider,
-        controller,
-        dir: dir.clone(),
-        timeout_factor: 1.0,
-        at_end: AtEnd::Remove,
-        interrupt,
-    };
+    let run = Run { plan, provider, controller, dir: dir.clone(), timeout_factor: 1.0, at_end: AtEnd::Remove, interrupt };
     let verdict = run.execute().await.unwrap();
-    Done {
-        verdict,
-        dir,
-        folder,
-    }
+    Done { verdict, dir, folder }
 }

@@ -3,10 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use futures_util::future::{BoxFuture, FutureExt};
-use harness::provider::{
-    Capabilities, Incarnation, LogLine, NodeLaunch, NodeRequest, NodeState, Provider,
-    ProviderError, Slot,
-};
+use harness::provider::{Capabilities, Incarnation, LogLine, NodeLaunch, NodeRequest, NodeState, Provider, ProviderError, Slot};
 use tokio::sync::mpsc;
 
 /// Everything is the inner provider's, but nobody is ever stopped.
@@ -34,10 +31,7 @@ impl Provider for NoRestart {
         self.0.reserve(nodes, subnet, progress)
     }
 
-    fn start<'a>(
-        &'a self,
-        node: &'a NodeLaunch,
-    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.0.start(node)
     }
 
@@ -49,10 +43,7 @@ impl Provider for NoRestart {
         self.0.state(name)
     }
 
-    fn start_again<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         async move {
             match self.0.state(name).await? {
                 NodeState::Running(incarnation) => Ok(incarnation),
