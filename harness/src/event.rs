@@ -71,8 +71,6 @@ pub enum What {
         run: String,
         /// The scenario's name.
         scenario: String,
-        /// `docker` or `process`.
-        provider: String,
     },
     /// A step of the set-up that takes time.
     Preparing {
@@ -81,6 +79,8 @@ pub enum What {
     },
     /// Network and addresses are taken.
     Prepared {
+        /// `docker` or `process`.
+        provider: String,
         /// The provider's facts.
         facts: serde_json::Value,
     },

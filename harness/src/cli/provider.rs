@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{args::ProviderChoice, output};
+use super::args::ProviderChoice;
 use crate::{
     provider::{NodeSource, Provider, ProviderError, ProviderOptions, docker::DockerProvider, process::ProcessProvider},
     scenario::Plan,
@@ -32,8 +32,8 @@ impl Chosen {
     }
 }
 
-/// Takes what was asked for, or, for `auto`, Docker when an engine answers and processes otherwise.
-pub(super) async fn choose(choice: ProviderChoice, plan: &Plan, options: ProviderOptions) -> Result<Chosen, ProviderError> {
+/// Takes what was asked for, or, for `auto`, Docker when an engine answers and processes otherwise; `say` gets which and why.
+pub(super) async fn choose(choice: ProviderChoice, plan: &Plan, options: ProviderOptions, say: impl Fn(String)) -> Result<Chosen, ProviderError> {
     let docker = async |options| DockerProvider::connect(options).await.map(|provider| Chosen::Docker(Arc::new(provider)));
     let process = |options| ProcessProvider::create(options).map(|provider| Chosen::Process(Arc::new(provider)));
     match choice {
@@ -41,7 +41,7 @@ pub(super) async fn choose(choice: ProviderChoice, plan: &Plan, options: Provide
         ProviderChoice::Process => process(options),
         ProviderChoice::Auto => match docker(options.clone()).await {
             Ok(chosen) => {
-                output::note("provider docker: an engine answers (--provider process runs the nodes as processes)");
+                say("provider docker: an engine answers (--provider process runs the nodes as processes)".to_owned());
                 Ok(chosen)
             }
             // Images need an engine: running something else instead would be another test.
@@ -49,7 +49,7 @@ pub(super) async fn choose(choice: ProviderChoice, plan: &Plan, options: Provide
             Err(ProviderError::Unavailable { what, .. }) => {
                 let why = what.lines().next().unwrap_or_default().to_owned();
                 let chosen = process(options)?;
-                output::note(&format!("provider process: no Docker engine ({why})"));
+                say(format!("provider process: {why}"));
                 Ok(chosen)
             }
             Err(error) => Err(error),

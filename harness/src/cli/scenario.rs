@@ -8,7 +8,7 @@ use super::{
     provider::{Chosen, choose},
 };
 use crate::{
-    event::{FORMAT_VERSION, What},
+    event::What,
     exit::ExitCode,
     provider::{NodeSource, ProviderError, ProviderOptions},
     record::RunDir,
@@ -18,13 +18,12 @@ use crate::{
         verdict::Text,
     },
     run::{
-        clock::RunClock,
         controller::Controller,
-        executor::{AtEnd, Run},
+        executor::{self, AtEnd, Run},
         interrupt::Interrupt,
     },
     scenario::{Overrides, Plan, load},
-    verdict::{Ledger, Verdict},
+    verdict::Verdict,
 };
 
 pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
@@ -43,7 +42,9 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
             }
         };
         codes.push((name, code));
-        if interrupt.signal().is_some() {
+        // Also one that came when a run was already over: the rest does not run, so the whole is no pass.
+        if let Some(signal) = interrupt.signal() {
+            codes.push(("interrupted".to_owned(), ExitCode::Interrupted(signal)));
             break;
         }
     }
@@ -96,15 +97,16 @@ async fn run_one(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt) -> anyho
     use anyhow::Context;
 
     let dir = RunDir::create(&args.out, &plan.scenario).with_context(|| format!("no directory for the evidence can be made in {}", args.out.display()))?;
-    let clock = RunClock::start();
-    let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone(), clock.began_wall());
     let jsonl = Jsonl::create(&dir.events()).with_context(|| format!("{} cannot be made", dir.events().display()))?;
     let (terminal, reporter) = Terminal::spawn(&plan, detail(args), if args.no_progress { Progress::Lines } else { output::progress() });
-    let controller = Arc::new(Controller::new(clock, ledger, vec![Box::new(jsonl), Box::new(terminal)]));
+    let controller = Arc::new(Controller::begin(&dir, &plan, vec![Box::new(jsonl), Box::new(terminal)]));
 
     let options = ProviderOptions { run_id: dir.run_id().to_owned(), scratch: dir.scratch()?, profile: args.profile(), keep: args.keep };
     let nodes: Vec<String> = plan.nodes.iter().map(|node| node.name.clone()).collect();
-    let chosen = choose(args.provider, &plan, options).await;
+    let say = |step| {
+        controller.emit(What::Preparing { step });
+    };
+    let chosen = choose(args.provider, &plan, options, say).await;
     let verdict = match &chosen {
         Ok(chosen) => {
             let run = Run {
@@ -118,12 +120,10 @@ async fn run_one(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt) -> anyho
             };
             run.execute().await
         }
-        Err(error) => no_provider(error, &plan, &controller, &dir),
+        Err(error) => no_provider(error, &controller, &dir),
     };
-    // The last sink goes with the controller, and with it the reporter's thread.
-    drop(controller);
+    controller.close();
     let _ = reporter.join();
-    let verdict = verdict.with_context(|| format!("the verdict cannot be written to {}", dir.path().display()))?;
 
     output::result(&Text { verdict: &verdict, evidence: dir.path(), colour: output::colour() }.to_string());
     match (args.keep, &chosen) {
@@ -136,13 +136,10 @@ async fn run_one(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt) -> anyho
     Ok(verdict.exit)
 }
 
-fn no_provider(error: &ProviderError, plan: &Plan, controller: &Controller, dir: &RunDir) -> std::io::Result<Verdict> {
-    controller.emit(What::RunStarted { version: FORMAT_VERSION, run: dir.run_id().to_owned(), scenario: plan.scenario.clone(), provider: "none".to_owned() });
+fn no_provider(error: &ProviderError, controller: &Controller, dir: &RunDir) -> Verdict {
     let unsupported = matches!(error, ProviderError::Unsupported(_));
     controller.emit(What::EnvironmentFailed { reason: error.to_string(), unsupported });
-    let verdict = controller.verdict();
-    dir.write_verdict(&verdict)?;
-    Ok(verdict)
+    executor::conclude(controller, dir)
 }
 
 async fn say_kept(chosen: &Chosen, nodes: &[String]) {

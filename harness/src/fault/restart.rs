@@ -43,9 +43,9 @@ impl Restart<'_> {
         Ok(joined(proofs))
     }
 
-    /// Starts the nodes again and proves that they are back.
-    pub(crate) async fn heal(&self) -> Result<Proven, FaultError> {
-        let proofs = try_join_all(self.nodes.iter().map(|node| self.bring_back(node))).await?;
+    /// Starts the nodes again, down since `down_since`, and proves that they are back.
+    pub(crate) async fn heal(&self, down_since: Moment) -> Result<Proven, FaultError> {
+        let proofs = try_join_all(self.nodes.iter().map(|node| self.bring_back(node, down_since))).await?;
         Ok(joined(proofs))
     }
 
@@ -77,7 +77,19 @@ impl Restart<'_> {
         }
     }
 
-    async fn bring_back(&self, node: &str) -> Result<Proven, FaultError> {
+    /// Whatever was checked while the node was down is worth nothing if it was not.
+    async fn was_down_throughout(&self, node: &str, since: Moment) -> Result<(), FaultError> {
+        let answered = self.samples(node, since, |samples| samples.iter().any(|sample| !is_silent(sample)));
+        let running = matches!(self.bed.provider.state(node).await?, NodeState::Running(_));
+        if answered || running {
+            let what = if running { "runs" } else { "answered" };
+            return Err(FaultError::Unproven(format!("{node} {what} although it should have been down all the time")));
+        }
+        Ok(())
+    }
+
+    async fn bring_back(&self, node: &str, down_since: Moment) -> Result<Proven, FaultError> {
+        self.was_down_throughout(node, down_since).await?;
         let before = self.bed.incarnation(node);
         let now = self.bed.start_again(node).await?;
         let since = self.bed.controller.now();

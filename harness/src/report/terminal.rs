@@ -131,7 +131,7 @@ impl Writer {
 
     fn lines(&mut self, what: &What) -> Vec<String> {
         match what {
-            What::RunStarted { run, scenario, provider, .. } => vec![format!("{scenario}: run {run} on provider {provider}")],
+            What::RunStarted { run, scenario, .. } => vec![format!("{scenario}: run {run}")],
             What::Preparing { step } => vec![step.clone()],
             What::NodeStarted { node, start, incarnation, rpc } => {
                 let again = if *start == 0 { "" } else { " again" };

@@ -178,7 +178,11 @@ mod tests {
     }
 
     fn started() -> Vec<(u64, What)> {
-        vec![(900, What::Prepared { facts: serde_json::Value::Null }), (1000, What::AllStarted), (1000, What::PhaseStarted { phase: 0 })]
+        vec![
+            (900, What::Prepared { provider: "process".to_owned(), facts: serde_json::Value::Null }),
+            (1000, What::AllStarted),
+            (1000, What::PhaseStarted { phase: 0 }),
+        ]
     }
 
     fn first_phase() -> Vec<(u64, What)> {

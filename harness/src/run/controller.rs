@@ -11,8 +11,10 @@ use tokio::sync::watch;
 
 use super::clock::RunClock;
 use crate::{
-    event::{Event, Moment, What},
+    event::{Event, FORMAT_VERSION, Moment, What},
     history::History,
+    record::RunDir,
+    scenario::Plan,
     verdict::{Ledger, Verdict},
 };
 
@@ -42,10 +44,19 @@ struct State {
 }
 
 impl Controller {
-    /// No event yet.
-    pub fn new(clock: RunClock, ledger: Ledger, sinks: Vec<Box<dyn Sink>>) -> Self {
+    /// The run begins now, with its first event.
+    pub fn begin(dir: &RunDir, plan: &Plan, sinks: Vec<Box<dyn Sink>>) -> Self {
+        let clock = RunClock::start();
+        let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone(), clock.began_wall());
         let state = State { next: 0, history: History::default(), ledger, sinks, broken: None };
-        Self { clock, state: Mutex::new(state), changed: watch::Sender::new(0) }
+        let this = Self { clock, state: Mutex::new(state), changed: watch::Sender::new(0) };
+        this.emit(What::RunStarted { version: FORMAT_VERSION, run: dir.run_id().to_owned(), scenario: plan.scenario.clone() });
+        this
+    }
+
+    /// No more events: sinks end what they write.
+    pub fn close(&self) {
+        self.lock().sinks.clear();
     }
 
     /// Gives an event its place; returns its moment.

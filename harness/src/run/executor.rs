@@ -20,7 +20,7 @@ use super::{
     watch,
 };
 use crate::{
-    event::{FORMAT_VERSION, What},
+    event::What,
     poll::Poller,
     provider::{NodeRequest, Provider, ProviderError},
     record::RunDir,
@@ -58,6 +58,21 @@ pub struct Run {
     pub interrupt: Interrupt,
 }
 
+/// The verdict, on disk. Evidence that could not be written spoils a pass, here at the latest.
+pub fn conclude(controller: &Controller, dir: &RunDir) -> Verdict {
+    let lost = |why: String| {
+        let reason = format!("the evidence cannot be written to {}: {why}", dir.path().display());
+        controller.emit(What::EnvironmentFailed { reason, unsupported: false });
+    };
+    if let Some(why) = controller.broken() {
+        lost(why);
+    }
+    if let Err(why) = dir.write_verdict(&controller.verdict()) {
+        lost(why.to_string());
+    }
+    controller.verdict()
+}
+
 /// How the way through ended, when nothing cut it short.
 enum Way {
     Through,
@@ -67,17 +82,7 @@ enum Way {
 
 impl Run {
     /// Runs it. Returns when nothing is left, and the verdict is on disk.
-    ///
-    /// # Errors
-    ///
-    /// If the verdict cannot be written.
-    pub async fn execute(self) -> io::Result<Verdict> {
-        self.controller.emit(What::RunStarted {
-            version: FORMAT_VERSION,
-            run: self.dir.run_id().to_owned(),
-            scenario: self.plan.scenario.clone(),
-            provider: self.provider.name().to_owned(),
-        });
+    pub async fn execute(self) -> Verdict {
         let background = Background::new(Arc::clone(&self.controller));
         let logs = Logs::new(self.dir.logs());
         let reader = self.provider.logs().map(|lines| tokio::spawn(logs.clone().read(lines, background.clone())));
@@ -89,9 +94,7 @@ impl Run {
         let bed = bed.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.clean_up(bed.as_deref()).await;
         self.finish_logs(&logs, reader).await;
-        let verdict = self.controller.verdict();
-        self.dir.write_verdict(&verdict)?;
-        Ok(verdict)
+        conclude(&self.controller, &self.dir)
     }
 
     /// From nothing to the last check, or to what cut it short. Emits why.
@@ -129,7 +132,7 @@ impl Run {
             Ok(slots) => slots,
             Err(error) => return Way::ProviderFailed(error),
         };
-        self.controller.emit(What::Prepared { facts: self.provider.facts() });
+        self.controller.emit(What::Prepared { provider: self.provider.name().to_owned(), facts: self.provider.facts() });
         let testbed = Arc::new(Testbed::new(&self.plan, &slots, Arc::clone(&self.provider), Arc::clone(&self.controller)));
         bed.lock().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(&testbed));
         if let Err(why) = self.dir.write_plan(&self.plan, &testbed.launches(), &self.provider.facts()) {

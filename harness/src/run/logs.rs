@@ -20,6 +20,9 @@ use crate::{
 
 use super::background::Background;
 
+/// Characters of a line that a report shows.
+const LONGEST_QUOTE: usize = 1000;
+
 /// Lines that a report shows.
 const LAST_LINES: usize = 50;
 
@@ -127,7 +130,7 @@ impl Logs {
         if tail.lines.len() == LAST_LINES {
             tail.lines.pop_front();
         }
-        tail.lines.push_back(plain(&line.text));
+        tail.lines.push_back(plain(&line.text).chars().take(LONGEST_QUOTE).collect());
         tail.changed = Instant::now();
         Ok(())
     }

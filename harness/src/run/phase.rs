@@ -79,7 +79,7 @@ impl<'a> Phases<'a> {
         let downtime = tokio::time::sleep((down.since + plan.downtime).since(bed.controller.now()));
         tokio::join!(downtime, self.settle(during));
 
-        let back = match restart.heal().await {
+        let back = match restart.heal(down.since).await {
             Ok(back) => back,
             Err(error) => return self.unproven(id, error),
         };

@@ -51,7 +51,7 @@ pub(super) enum KindFile {
     Peers(At<PeersNeeded>),
     HeightAdvances { by: u64 },
     SameChain { depth: u64, above: Option<At<Above>> },
-    Recovers { peers_at_least: Option<u64>, height_by: Option<u64> },
+    Recovers { peers_at_least: Option<At<u64>>, height_by: Option<u64> },
     Alive,
 }
 
@@ -65,7 +65,9 @@ impl KindFile {
                 let default = if fault_before { Above::Fault } else { Above::Start };
                 CheckKind::SameChain(SameChain { depth, above: above.map_or(default, |above| above.value) })
             }
-            Self::Recovers { peers_at_least, height_by } => CheckKind::Recovers(Recovers { peers_at_least, height_by }),
+            Self::Recovers { peers_at_least, height_by } => {
+                CheckKind::Recovers(Recovers { peers_at_least: peers_at_least.map(|least| least.value), height_by })
+            }
             Self::Alive => CheckKind::Alive(Alive),
         }
     }
@@ -134,7 +136,7 @@ fn read_kind(check: &str, table: &Table<'_, '_>, problems: &mut Problems) -> Opt
             if !table.has("peers_at_least") && !table.has("height_by") {
                 problems.error(table.span.clone(), "missing key `peers_at_least` or `height_by` (or both) in a `recovers` check");
             }
-            Some(KindFile::Recovers { peers_at_least: peers_at_least.map(|peers| peers.value.into()), height_by: height_by.map(|by| by.value.into()) })
+            Some(KindFile::Recovers { peers_at_least: peers_at_least.map(|peers| peers.map(u64::from)), height_by: height_by.map(|by| by.value.into()) })
         }
         "alive" => {
             only(table, &[], problems);

@@ -200,14 +200,16 @@ fn order(check: &CheckFile, phase: &PhaseFile, fault_before: bool, problems: &mu
     }
 }
 
-/// A peers check that no network of this size can pass.
+/// A number of peers that no network of this size has.
 fn possible(check: &CheckFile, selectors: &Selectors, problems: &mut Problems) {
     let nodes = selectors.get("*").map_or(0, Vec::len) as u64;
-    if let Some(KindFile::Peers(needed)) = &check.kind
-        && nodes > 0
-        && needed.value.least() > nodes - 1
-    {
-        problems.warning(needed.span.clone(), format!("cannot pass: {nodes} nodes have at most {} peers each", nodes - 1));
+    let (span, least) = match &check.kind {
+        Some(KindFile::Peers(needed)) => (&needed.span, needed.value.least()),
+        Some(KindFile::Recovers { peers_at_least: Some(least), .. }) => (&least.span, least.value),
+        Some(KindFile::Recovers { .. } | KindFile::HeightAdvances { .. } | KindFile::SameChain { .. } | KindFile::Alive) | None => return,
+    };
+    if nodes > 0 && least > nodes - 1 {
+        problems.warning(span.clone(), format!("cannot pass: {nodes} node(s) have at most {} peers each", nodes - 1));
     }
 }
 

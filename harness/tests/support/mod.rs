@@ -13,13 +13,12 @@ use harness::{
     record::RunDir,
     report::jsonl::Jsonl,
     run::{
-        clock::RunClock,
         controller::Controller,
         executor::{AtEnd, Run},
         interrupt::Interrupt,
     },
     scenario::{Overrides, Plan, load},
-    verdict::{Ledger, Verdict},
+    verdict::Verdict,
 };
 
 /// A run that is over, and what it left.
@@ -62,11 +61,9 @@ pub(crate) async fn run(text: &str, provider: Arc<dyn Provider>, interrupt: Inte
     let folder = tempfile::tempdir().unwrap();
     let plan = plan(folder.path(), text);
     let dir = RunDir::create(&folder.path().join("runs"), &plan.scenario).unwrap();
-    let clock = RunClock::start();
-    let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone(), clock.began_wall());
     let jsonl = Jsonl::create(&dir.events()).unwrap();
-    let controller = Arc::new(Controller::new(clock, ledger, vec![Box::new(jsonl)]));
+    let controller = Arc::new(Controller::begin(&dir, &plan, vec![Box::new(jsonl)]));
     let run = Run { plan, provider, controller, dir: dir.clone(), timeout_factor: 1.0, at_end: AtEnd::Remove, interrupt };
-    let verdict = run.execute().await.unwrap();
+    let verdict = run.execute().await;
     Done { verdict, dir, folder }
 }
