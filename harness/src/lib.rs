@@ -1,2 +1,30 @@
-//! Harness.
+//! The harness: starts a network of hegemon nodes, breaks it, and says with evidence whether it held.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`scenario`] | from a file to a plan; pure |
+//! | [`provider`], [`binary`] | where nodes run, and what of |
+//! | [`run`] | the way through a run and every way out |
+//! | `fault`, `poll` | what is done to nodes, what they are asked |
+//! | [`event`] | the stream that all of them write and everything below reads |
+//! | [`history`], [`check`] | observations, and pure decisions about them |
+//! | [`verdict`], [`report`], [`record`] | what follows, how it is shown, where it is kept |
+//! | [`cli`], [`exit`] | the command line |
+//!
+//! Arrows point one way: `cli → run → {provider, fault, poll} → event`, and `event → history → check → verdict → report`. A pass needs observations; whatever is missing is
+//! never one.
+
+pub mod binary;
+pub mod check;
+pub mod cli;
+pub mod event;
+pub mod exit;
+mod fault;
+pub mod history;
+mod poll;
 pub mod provider;
+pub mod record;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod verdict;

@@ -6,15 +6,24 @@
 //! The order of calls: `reserve` once, then `start` for every node (in parallel), then any of the others, at last `teardown`, which is also safe after a failure of
 //! anything before it, and idempotent.
 
+pub mod docker;
+mod lines;
+mod options;
+pub mod process;
+
 use std::{
     collections::BTreeMap,
+    fmt,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::SystemTime,
 };
 
 use futures_util::future::BoxFuture;
+pub use options::ProviderOptions;
 use tokio::sync::mpsc;
+
+use crate::binary::BinaryError;
 
 /// What is run: one per distinct image or binary of a run, resolved before anything starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +34,16 @@ pub enum NodeSource {
     Binary(PathBuf),
     /// An image that the engine has; its own entrypoint stays.
     Image(String),
+}
+
+impl fmt::Display for NodeSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workspace => formatter.write_str("workspace"),
+            Self::Binary(path) => write!(formatter, "binary {}", path.display()),
+            Self::Image(reference) => write!(formatter, "image {reference}"),
+        }
+    }
 }
 
 /// What of the node contract a node may be given.
@@ -199,6 +218,18 @@ pub enum ProviderError {
         /// What came back.
         why: String,
     },
+}
+
+impl ProviderError {
+    pub(crate) fn failed(what: impl Into<String>, why: impl ToString) -> Self {
+        Self::Failed { what: what.into(), why: why.to_string() }
+    }
+}
+
+impl From<BinaryError> for ProviderError {
+    fn from(error: BinaryError) -> Self {
+        Self::Binary(error.to_string())
+    }
 }
 
 /// The address family and range that a run's nodes live in.

@@ -1,0 +1,126 @@
+//! From "what was asked for" to a file of this run: built or found, inspected, identified, and copied, so that a rebuild meanwhile changes nothing under a running network.
+
+use std::{
+    fs::{self, File},
+    io::{Read, Write},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{BinaryError, Executable, Progress, identify, inspect, workspace_node};
+use crate::provider::NodeProfile;
+
+/// A binary that a provider can run or pack.
+#[derive(Debug, Clone)]
+pub struct Artefact {
+    /// The file of this run; the original where a copy would not work.
+    pub path: PathBuf,
+    /// How it is executed.
+    pub executable: Executable,
+    /// What it may be given.
+    pub profile: NodeProfile,
+    /// First line of its `--version`.
+    pub version: Option<String>,
+    /// Hex SHA-256 of the file.
+    pub sha256: String,
+}
+
+impl Artefact {
+    /// For the evidence; `source` is what was asked for.
+    pub fn facts(&self, source: &str) -> serde_json::Value {
+        serde_json::json!({
+            "source": source,
+            "path": self.path,
+            "sha256": self.sha256,
+            "version": self.version,
+            "profile": match self.profile { NodeProfile::Ours => "ours", NodeProfile::Core => "core" },
+            "linkage": self.executable.linkage(),
+        })
+    }
+}
+
+/// Where copies go, and what overrides a binary's own word.
+#[derive(Debug, Clone, Copy)]
+pub struct Staging<'a> {
+    /// An existing directory of this run.
+    pub dir: &'a Path,
+    /// `--node-profile`, if given.
+    pub profile: Option<NodeProfile>,
+}
+
+/// Makes a binary ready: `None` is our own, built from the workspace.
+///
+/// # Errors
+/// It cannot be built, read, or run on this host.
+pub async fn prepare(binary: Option<&Path>, staging: Staging<'_>, progress: Progress<'_>) -> Result<Artefact, BinaryError> {
+    let original = match binary {
+        Some(path) => std::path::absolute(path).map_err(BinaryError::io("read", path))?,
+        None => workspace_node(progress).await?,
+    };
+    let executable = inspect(&original).await?;
+    let (path, sha256) = stage(&original, &executable, staging.dir).await?;
+    // The original: a run's directory may be on a file system that executes nothing, which is of no concern to a container.
+    let identity = identify(&original).await;
+    let profile = staging.profile.unwrap_or(identity.profile);
+    Ok(Artefact { path, executable, profile, version: identity.version, sha256 })
+}
+
+/// Copies the file, unless that would take something from it: a script may look for files beside itself, a dynamic binary for libraries (`$ORIGIN`).
+async fn stage(original: &Path, executable: &Executable, dir: &Path) -> Result<(PathBuf, String), BinaryError> {
+    let incoming = dir.join("incoming");
+    let sha256 = copy(original, &incoming)?;
+    let name = original.file_name().unwrap_or_default().to_string_lossy();
+    let copy = dir.join(format!("{}-{name}", &sha256[..16]));
+    fs::rename(&incoming, &copy).map_err(BinaryError::io("copy", original))?;
+    if *executable != Executable::Script && inspect(&copy).await.is_ok_and(|found| found == *executable) {
+        return Ok((copy, sha256));
+    }
+    fs::remove_file(&copy).map_err(BinaryError::io("remove", &copy))?;
+    Ok((original.to_owned(), sha256))
+}
+
+/// Copies content and mode; returns the hex SHA-256 of what was copied.
+fn copy(from: &Path, to: &Path) -> Result<String, BinaryError> {
+    let mut source = File::open(from).map_err(BinaryError::io("read", from))?;
+    let mut target = File::create(to).map_err(BinaryError::io("write", to))?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 256 * 1024];
+    loop {
+        let length = source.read(&mut block).map_err(BinaryError::io("read", from))?;
+        if length == 0 {
+            break;
+        }
+        hash.update(&block[..length]);
+        target.write_all(&block[..length]).map_err(BinaryError::io("write", to))?;
+    }
+    let mode = source.metadata().map_err(BinaryError::io("read", from))?.permissions();
+    target.set_permissions(mode).map_err(BinaryError::io("write", to))?;
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_binary_is_copied_and_a_script_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let staging = Staging { dir: dir.path(), profile: None };
+        let shell = prepare(Some(Path::new("/bin/sh")), staging, &|_| ()).await.unwrap();
+        assert!(shell.path.starts_with(dir.path()));
+        assert_eq!(shell.profile, NodeProfile::Core);
+        assert_eq!(shell.sha256.len(), 64);
+
+        let script = dir.path().join("script");
+        std::fs::write(&script, "#!/bin/sh\necho 'x (hegemon-testbed)'\n").unwrap();
+        std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+        let ours = prepare(Some(&script), staging, &|_| ()).await.unwrap();
+        assert_eq!((ours.path, ours.profile), (script.clone(), NodeProfile::Ours));
+
+        let overridden = Staging { profile: Some(NodeProfile::Core), ..staging };
+        assert_eq!(prepare(Some(&script), overridden, &|_| ()).await.unwrap().profile, NodeProfile::Core);
+    }
+}

@@ -1,0 +1,193 @@
+//! Builds our node from the workspace that this harness was compiled in. Cargo decides what is stale and locks its directory, so several harnesses may ask at once.
+
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::Command,
+};
+
+use super::{BinaryError, Progress, subprocess};
+
+const PACKAGE: &str = "hegemon-node";
+/// Cargo's last lines that an error shows: a compiler error with its context.
+const TAIL_LINES: usize = 40;
+/// A line of progress no more often than this.
+const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+
+/// How the C library gets into the binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Linkage {
+    /// Complete in itself: runs in an image that holds nothing else.
+    Static,
+    /// For hosts without a static C library; an image then gets loader and libraries too.
+    Dynamic,
+}
+
+/// Builds `hegemon-node` in release mode and returns its path in cargo's directory, where a later build replaces it: copy it before use.
+///
+/// # Errors
+/// The workspace is gone, there is no cargo, or it fails: with its last lines.
+pub async fn workspace_node(progress: Progress<'_>) -> Result<PathBuf, BinaryError> {
+    let workspace =
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize().ok().filter(|root| root.join("Cargo.toml").is_file()).ok_or_else(|| {
+            failure(format!("this harness was compiled in `{}/..`, which is not there any more; use --node-bin or --node-image", env!("CARGO_MANIFEST_DIR")))
+        })?;
+    let target = host_triple(&workspace).await?;
+    match build(&workspace, &target, Linkage::Static, progress).await {
+        Err(BinaryError::Build { tail, .. }) if is_link_failure(&tail) => {
+            progress("no static C library on this host; linking hegemon-node dynamically".to_owned());
+            build(&workspace, &target, Linkage::Dynamic, progress).await
+        }
+        other => other,
+    }
+}
+
+async fn build(workspace: &Path, target: &str, linkage: Linkage, progress: Progress<'_>) -> Result<PathBuf, BinaryError> {
+    let mut command = cargo(workspace, target, linkage);
+    let (mut child, group) = subprocess::spawn_group(&mut command).await.map_err(|error| failure(format!("cannot run {:?}: {error}", cargo_program())))?;
+    let messages = child.stdout.take().expect("stdout is piped");
+    let diagnostics = child.stderr.take().expect("stderr is piped");
+    let (executable, tail) = tokio::join!(find_executable(messages), follow(diagnostics, progress));
+    let status = child.wait().await.map_err(|error| failure(error.to_string()))?;
+    group.disarm();
+    match executable {
+        Some(path) if status.success() => Ok(path),
+        _ => Err(BinaryError::Build { why: ending(status), tail: tail.into() }),
+    }
+}
+
+fn ending(status: ExitStatus) -> String {
+    if status.success() { format!("cargo made no `{PACKAGE}` executable") } else { format!("cargo ended with {status}") }
+}
+
+fn cargo_program() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+fn cargo(workspace: &Path, target: &str, linkage: Linkage) -> Command {
+    let mut command = Command::new(cargo_program());
+    command.current_dir(workspace).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(["rustc", "--release", "--color=never", "--message-format=json-render-diagnostics", "--package", PACKAGE, "--bin", PACKAGE]);
+    // With an explicit target, flags do not reach build scripts and procedural macros, which cannot be static.
+    command.args(["--target", target]);
+    if workspace.join("Cargo.lock").is_file() {
+        command.arg("--locked");
+    }
+    if linkage == Linkage::Static {
+        command.args(["--", "-C", "target-feature=+crt-static"]);
+    }
+    without_cargos_own_environment(&mut command);
+    command
+}
+
+/// `cargo run` and `cargo test` describe the package that they run in the environment. A cargo inside would take that for our wish, and rebuild whatever looks at it.
+fn without_cargos_own_environment(command: &mut Command) {
+    const PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+    const NAMES: [&str; 4] = ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"];
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if PREFIXES.iter().any(|prefix| text.starts_with(prefix)) || NAMES.contains(&text.as_ref()) {
+            command.env_remove(&name);
+        }
+    }
+}
+
+async fn host_triple(workspace: &Path) -> Result<String, BinaryError> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut command = Command::new(&rustc);
+    command.arg("-vV").current_dir(workspace);
+    let output =
+        subprocess::run(command, Duration::from_secs(60), 64 * 1024).await.map_err(|error| failure(format!("cannot run {}: {error}", rustc.display())))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+        .ok_or_else(|| failure(format!("`{} -vV` names no host: {}", rustc.display(), String::from_utf8_lossy(&output.stderr).trim())))
+}
+
+/// Reads cargo's messages to their end: the last executable of our package, if any.
+async fn find_executable(messages: impl AsyncRead + Unpin) -> Option<PathBuf> {
+    let mut lines = BufReader::new(messages).lines();
+    let mut found = None;
+    while let Ok(Some(line)) = lines.next_line().await {
+        found = executable_in(&line).or(found);
+    }
+    found
+}
+
+fn executable_in(message: &str) -> Option<PathBuf> {
+    let message: serde_json::Value = serde_json::from_str(message).ok()?;
+    let is_ours = message["reason"] == "compiler-artifact" && message["target"]["name"] == PACKAGE;
+    is_ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+}
+
+/// Reads cargo's words to their end, passes on what a waiting person wants to know, and keeps the last lines.
+async fn follow(diagnostics: impl AsyncRead + Unpin, progress: Progress<'_>) -> VecDeque<String> {
+    let mut lines = BufReader::new(diagnostics).lines();
+    let mut tail = VecDeque::with_capacity(TAIL_LINES);
+    let mut compiled = 0_usize;
+    let mut spoken: Option<Instant> = None;
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(package) = line.trim_start().strip_prefix("Compiling ") {
+            compiled += 1;
+            let name = package.split(' ').next().unwrap_or(package);
+            if spoken.is_none_or(|last| last.elapsed() >= PROGRESS_EVERY) {
+                spoken = Some(Instant::now());
+                progress(format!("building {PACKAGE}: {compiled} crates so far, now {name}"));
+            }
+        } else if line.trim_start().starts_with("Blocking ") {
+            progress(format!("building {PACKAGE}: waiting for another cargo"));
+        }
+        if tail.len() == TAIL_LINES {
+            tail.pop_front();
+        }
+        tail.push_back(line);
+    }
+    tail
+}
+
+fn is_link_failure(tail: &[String]) -> bool {
+    tail.iter().any(|line| line.contains("linking with `"))
+}
+
+fn failure(why: String) -> BinaryError {
+    BinaryError::Build { why, tail: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn only_our_executable_is_taken() {
+        let message = |name: &str, executable: &str| format!(r#"{{"reason":"compiler-artifact","target":{{"name":"{name}"}},"executable":{executable}}}"#);
+        assert_eq!(executable_in(&message("hegemon-node", r#""/t/hegemon-node""#)), Some(PathBuf::from("/t/hegemon-node")));
+        assert_eq!(executable_in(&message("hegemon-node", "null")), None);
+        assert_eq!(executable_in(&message("hegemon-sim", r#""/t/hegemon-sim""#)), None);
+        assert_eq!(executable_in("not json"), None);
+    }
+
+    #[tokio::test]
+    async fn a_person_hears_little_and_an_error_keeps_the_end() {
+        let words = (0..100).map(|number| format!("   Compiling crate{number} v1.0.0\n")).collect::<String>() + "error: no\n";
+        let heard = Mutex::new(Vec::new());
+        let tail = follow(words.as_bytes(), &|line| heard.lock().unwrap().push(line)).await;
+        assert_eq!(tail.len(), TAIL_LINES);
+        assert_eq!(tail.back().map(String::as_str), Some("error: no"));
+        assert_eq!(*heard.lock().unwrap(), ["building hegemon-node: 1 crates so far, now crate0"]);
+    }
+
+    #[test]
+    fn a_missing_static_c_library_is_recognised() {
+        assert!(is_link_failure(&["error: linking with `cc` failed: exit status: 1".to_owned()]));
+        assert!(!is_link_failure(&["error[E0308]: mismatched types".to_owned()]));
+    }
+}

@@ -1,0 +1,22 @@
+//! Node binaries: built from this workspace, inspected, identified, made ready to run, packed into an image's root.
+//!
+//! Nothing here starts a node or knows an engine; `provider` does. [`prepare`] is the one way from "what was asked for" to "a file that can be run".
+
+mod artefact;
+mod build;
+mod elf;
+mod error;
+mod identity;
+mod rootfs;
+mod subprocess;
+
+pub use artefact::{Artefact, Staging, prepare};
+pub use build::workspace_node;
+pub use elf::{Executable, Library, inspect};
+pub use error::BinaryError;
+pub use identity::{Identity, OURS_MARKER, identify};
+pub use rootfs::{LIBRARY_DIR, NODE_PATH, empty_directory, rootfs};
+pub(crate) use subprocess::{BUSY_LIMIT, BUSY_RETRY, kill_group, wait_unreaped};
+
+/// One line for people about a step that takes time.
+pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);

@@ -1,0 +1,134 @@
+//! Helper processes of ours (cargo, a loader, `--version`): each in its own process group, bounded in time and output, and gone with everything that it started when its
+//! future is dropped. Not for nodes: those outlive futures and are the providers' business.
+
+use std::{
+    io,
+    process::{ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{Child, Command},
+};
+
+/// How long a file may be too busy to be executed. Its writer is long done, but a process that another thread has forked holds the writer's descriptor until its own `execve`.
+pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(2);
+/// How soon it is tried again.
+pub(crate) const BUSY_RETRY: Duration = Duration::from_millis(5);
+
+/// What a bounded run left.
+#[derive(Debug)]
+pub(super) struct Output {
+    /// `None` if it was killed at the time limit.
+    pub(super) status: Option<ExitStatus>,
+    /// At most the limit.
+    pub(super) stdout: Vec<u8>,
+    /// At most the limit.
+    pub(super) stderr: Vec<u8>,
+}
+
+/// Runs a command to its end or for `limit`, reads at most `max` bytes of each stream, and kills its process group in any case.
+pub(super) async fn run(mut command: Command, limit: Duration, max: u64) -> io::Result<Output> {
+    let (mut child, group) = spawn_group(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())).await?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let pid = group.0;
+    let finished = async {
+        let _ = tokio::join!(read_up_to(stdout, max, &mut out), read_up_to(stderr, max, &mut err));
+        // The zombie keeps the group's number ours until the group is killed.
+        let _ = tokio::task::spawn_blocking(move || wait_unreaped(pid)).await;
+    };
+    let in_time = tokio::time::timeout(limit, finished).await.is_ok();
+    drop(group);
+    let status = child.wait().await?;
+    Ok(Output { status: in_time.then_some(status), stdout: out, stderr: err })
+}
+
+/// Starts a command as the leader of a new process group. The guard kills the group when dropped before the leader is reaped.
+pub(super) async fn spawn_group(command: &mut Command) -> io::Result<(Child, GroupGuard)> {
+    command.process_group(0).kill_on_drop(true);
+    let deadline = Instant::now() + BUSY_LIMIT;
+    let child = loop {
+        match command.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && Instant::now() < deadline => {
+                tokio::time::sleep(BUSY_RETRY).await;
+            }
+            other => break other?,
+        }
+    };
+    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or_else(|| io::Error::other("a child without a process ID"))?;
+    Ok((child, GroupGuard(pid)))
+}
+
+/// Kills a process group on drop.
+#[derive(Debug)]
+pub(super) struct GroupGuard(Pid);
+
+impl GroupGuard {
+    /// The leader ended in order and may be reaped: what it left running is meant to stay (a compiler cache's server).
+    pub(super) fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for GroupGuard {
+    fn drop(&mut self) {
+        kill_group(self.0, Signal::KILL);
+    }
+}
+
+/// Signals a process group of which the leader is not reaped yet. A group that is gone is no error: that is what was wanted.
+pub(crate) fn kill_group(leader: Pid, signal: Signal) {
+    let _ = rustix::process::kill_process_group(leader, signal);
+}
+
+/// Blocks until the child has ended, and leaves it as a zombie, so that its number cannot be given to anybody else meanwhile.
+pub(crate) fn wait_unreaped(child: Pid) {
+    while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
+}
+
+async fn read_up_to(stream: Option<impl AsyncRead + Unpin>, max: u64, into: &mut Vec<u8>) -> io::Result<()> {
+    if let Some(stream) = stream {
+        // Dropping the stream at the limit gives a flooding writer EPIPE instead of our memory.
+        stream.take(max).read_to_end(into).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[tokio::test]
+    async fn output_and_status_of_a_command_that_ends() {
+        let output = run(shell("echo out; echo err >&2; exit 3"), Duration::from_secs(5), 1024).await.unwrap();
+        assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (b"out\n".as_slice(), b"err\n".as_slice()));
+        assert_eq!(output.status.unwrap().code(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_command_that_hangs_is_killed_with_its_children() {
+        let began = Instant::now();
+        let output = run(shell("sleep 1234 & echo $!; wait"), Duration::from_millis(300), 1024).await.unwrap();
+        assert!(output.status.is_none());
+        assert!(began.elapsed() < Duration::from_secs(5));
+        let grandchild = String::from_utf8(output.stdout).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim()));
+        assert!(stat.is_err() || stat.unwrap().contains(") Z "), "the grandchild is still alive");
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_cut_and_does_not_hang() {
+        let output = run(shell("exec yes"), Duration::from_secs(5), 4096).await.unwrap();
+        assert_eq!(output.stdout.len(), 4096);
+        assert!(output.status.is_some(), "EPIPE ends it, not the clock");
+    }
+}

@@ -1,0 +1,68 @@
+//! `alive`: the engine or operating system says that every named node runs. On in every run without being asked for: a node that exits or panics ends the run
+//! (`run::watch`); written in a scenario, it adds that they were seen running for `for`.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{
+    Judgement, View, decide,
+    hold::{Mark, Says, held},
+    per_node,
+};
+
+/// The condition has no parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Alive;
+
+impl fmt::Display for Alive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "running, without a panic")
+    }
+}
+
+impl Alive {
+    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+        let marks: Vec<Vec<Mark>> = view
+            .nodes
+            .iter()
+            .map(|node| {
+                let states = view.history.states(node, view.start, view.now);
+                states.iter().map(|state| Mark { sent: state.at, answered: state.at, says: if state.running { Says::Yes } else { Says::No } }).collect()
+            })
+            .collect();
+        let observed = per_node(view.nodes, |node| match view.history.states(node, view.start, view.now).last() {
+            Some(state) if state.running => "running".to_owned(),
+            Some(_) => "not running".to_owned(),
+            None => "not seen yet".to_owned(),
+        });
+        decide(view, held(&marks, view.hold, view.now), observed, |_| format!("ran for {}", super::short(view.hold)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        check::{CheckKind, testing::Seen},
+        event::CheckVerdict,
+    };
+
+    fn seen(running: impl Fn(u64) -> bool) -> Seen {
+        let mut seen = Seen::default().poll("node-1", 0, 10_000, |_, _| {});
+        for at in (0..10_000).step_by(500) {
+            seen.state("node-1", at, running(at));
+        }
+        seen
+    }
+
+    #[test]
+    fn running_for_long_enough_passes_and_nothing_else_does() {
+        let check = CheckKind::Alive(Alive);
+        assert_eq!(seen(|_| true).verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Pass);
+        assert_eq!(seen(|_| false).verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Fail);
+        assert_eq!(seen(|at| at % 2000 != 0).verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Fail);
+        let unseen = Seen::default().poll("node-1", 0, 10_000, |_, _| {});
+        assert_eq!(unseen.verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Fail);
+    }
+}

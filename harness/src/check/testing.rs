@@ -1,0 +1,101 @@
+//! Synthetic histories for the checks' tests.
+
+use std::time::Duration;
+
+use super::{CheckKind, FaultSpan, Judgement, View};
+use crate::{
+    event::{CheckVerdict, Event, Finding, HashRound, Miss, Moment, Reading, Sample, What},
+    history::History,
+};
+
+/// A network of three, and what was seen of it.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) history: History,
+    pub(crate) fault: Option<FaultSpan>,
+    pub(crate) next: u64,
+}
+
+pub(crate) fn sample(node: &str, at: u64) -> Sample {
+    Sample {
+        node: node.to_owned(),
+        start: 0,
+        sent: Moment(at),
+        answered: Moment(at + 5),
+        peers: Reading::Value(2),
+        distinct: Some(Reading::Value(2)),
+        height: Reading::Value(10),
+    }
+}
+
+pub(crate) fn unreachable() -> Reading<u64> {
+    Reading::Missing(Miss::Unreachable("connection refused".to_owned()))
+}
+
+pub(crate) fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+impl Seen {
+    fn record(&mut self, at: Moment, what: What) {
+        self.history.record(&Event { seq: self.next, at_ms: at, wall: String::new(), what });
+        self.next += 1;
+    }
+
+    pub(crate) fn add(&mut self, sample: Sample) {
+        self.record(sample.answered, What::Sample(sample));
+    }
+
+    pub(crate) fn state(&mut self, node: &str, at: u64, running: bool) {
+        self.record(Moment(at), What::State { node: node.to_owned(), running });
+    }
+
+    /// Four samples a second, each changed by `change(milliseconds, sample)`.
+    pub(crate) fn poll(mut self, node: &str, from: u64, to: u64, change: impl Fn(u64, &mut Sample)) -> Self {
+        for at in (from..to).step_by(250) {
+            let mut sample = sample(node, at);
+            change(at, &mut sample);
+            self.add(sample);
+        }
+        self
+    }
+
+    pub(crate) fn hashes(mut self, at: u64, height: u64, hashes: &[(&str, &str)]) -> Self {
+        let hashes = hashes
+            .iter()
+            .map(|(node, hash)| {
+                let reading = if hash.is_empty() { Reading::Missing(Miss::Null) } else { Reading::Value((*hash).to_owned()) };
+                ((*node).to_owned(), reading)
+            })
+            .collect();
+        self.record(Moment(at + 5), What::Hashes(HashRound { height, sent: Moment(at), answered: Moment(at + 5), hashes }));
+        self
+    }
+
+    /// What the check says at `now`, started at `start` with 10 s to go, for 2 s.
+    pub(crate) fn judge(&self, check: &CheckKind, nodes: &[&str], start: u64, now: u64) -> Judgement {
+        let (nodes, network) = (names(nodes), names(&["seed", "node-1", "node-2"]));
+        check.judge(&View {
+            history: &self.history,
+            nodes: &nodes,
+            network: &network,
+            start: Moment(start),
+            deadline: Moment(start + 10_000),
+            hold: Duration::from_secs(2),
+            now: Moment(now.min(start + 10_000)),
+            fault: self.fault.as_ref(),
+        })
+    }
+
+    /// What it says at its deadline, or whenever it was first decided before.
+    pub(crate) fn verdict(&self, check: &CheckKind, nodes: &[&str], start: u64) -> Finding {
+        for now in (start..=start + 10_000).step_by(50) {
+            if let Judgement::Settled(finding) = self.judge(check, nodes, start, now) {
+                // Samples that are not there yet at `now` must not have helped.
+                assert!(finding.verdict != CheckVerdict::Pass || finding.held_since.is_some_and(|since| since <= Moment(now)));
+                return finding;
+            }
+        }
+        unreachable!("at the deadline every check is decided")
+    }
+}

@@ -1,0 +1,62 @@
+//! Which provider a run gets, and why.
+
+use std::sync::Arc;
+
+use super::args::ProviderChoice;
+use crate::{
+    provider::{NodeSource, Provider, ProviderError, ProviderOptions, docker::DockerProvider, process::ProcessProvider},
+    scenario::Plan,
+};
+
+/// A provider that was chosen; concrete, because each has its own way of telling how to remove what is kept.
+#[derive(Clone)]
+pub(super) enum Chosen {
+    Docker(Arc<DockerProvider>),
+    Process(Arc<ProcessProvider>),
+}
+
+impl Chosen {
+    pub(super) fn provider(&self) -> Arc<dyn Provider> {
+        match self {
+            Self::Docker(provider) => Arc::clone(provider) as Arc<dyn Provider>,
+            Self::Process(provider) => Arc::clone(provider) as Arc<dyn Provider>,
+        }
+    }
+
+    /// The shell command that removes what was kept.
+    pub(super) fn keep_hint(&self) -> String {
+        match self {
+            Self::Docker(provider) => provider.keep_hint(),
+            Self::Process(provider) => provider.keep_hint(),
+        }
+    }
+}
+
+/// Takes what was asked for, or, for `auto`, Docker when an engine answers and processes otherwise; `say` gets which and why.
+pub(super) async fn choose(choice: ProviderChoice, plan: &Plan, options: ProviderOptions, say: impl Fn(String)) -> Result<Chosen, ProviderError> {
+    let docker = async |options| DockerProvider::connect(options).await.map(|provider| Chosen::Docker(Arc::new(provider)));
+    let process = |options| ProcessProvider::create(options).map(|provider| Chosen::Process(Arc::new(provider)));
+    match choice {
+        ProviderChoice::Docker => docker(options).await,
+        ProviderChoice::Process => process(options),
+        ProviderChoice::Auto => match docker(options.clone()).await {
+            Ok(chosen) => {
+                say("provider docker: an engine answers (--provider process runs the nodes as processes)".to_owned());
+                Ok(chosen)
+            }
+            // Images need an engine: running something else instead would be another test.
+            Err(error) if needs_engine(plan) => Err(error),
+            Err(ProviderError::Unavailable { what, .. }) => {
+                let why = what.lines().next().unwrap_or_default().to_owned();
+                let chosen = process(options)?;
+                say(format!("provider process: {why}"));
+                Ok(chosen)
+            }
+            Err(error) => Err(error),
+        },
+    }
+}
+
+fn needs_engine(plan: &Plan) -> bool {
+    plan.subnet.is_some() || plan.nodes.iter().any(|node| matches!(node.source, NodeSource::Image(_)))
+}

@@ -1,0 +1,164 @@
+//! `scenario`: checks all of them before the first is started, then runs one after another.
+
+use std::{fs, path::Path, sync::Arc};
+
+use super::{
+    args::{ProviderChoice, ScenarioArgs},
+    output,
+    provider::{Chosen, choose},
+};
+use crate::{
+    event::What,
+    exit::ExitCode,
+    provider::{NodeSource, ProviderError, ProviderOptions},
+    record::RunDir,
+    report::{
+        jsonl::Jsonl,
+        terminal::{Detail, Progress, Terminal},
+        verdict::Text,
+    },
+    run::{
+        controller::Controller,
+        executor::{self, AtEnd, Run},
+        interrupt::Interrupt,
+    },
+    scenario::{Overrides, Plan, load},
+    verdict::Verdict,
+};
+
+pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
+    let Some(plans) = plans(args) else {
+        return ExitCode::Usage;
+    };
+    let mut codes = Vec::new();
+    let several = plans.len() > 1;
+    for plan in plans {
+        let name = plan.scenario.clone();
+        let code = match run_one(args, plan, interrupt.clone()).await {
+            Ok(code) => code,
+            Err(why) => {
+                output::error(&format!("{name}: {why:#}"));
+                ExitCode::Environment
+            }
+        };
+        codes.push((name, code));
+        // Also one that came when a run was already over: the rest does not run, so the whole is no pass.
+        if let Some(signal) = interrupt.signal() {
+            codes.push(("interrupted".to_owned(), ExitCode::Interrupted(signal)));
+            break;
+        }
+    }
+    if several {
+        let lines: Vec<String> = codes.iter().map(|(name, code)| format!("{:>3}  {name}", code.code())).collect();
+        output::result(&format!("\nexit codes:\n{}", lines.join("\n")));
+    }
+    ExitCode::over(codes.into_iter().map(|(_, code)| code))
+}
+
+/// All plans, or nothing: then everything that is wrong with any of them was said.
+fn plans(args: &ScenarioArgs) -> Option<Vec<Plan>> {
+    if args.provider == ProviderChoice::Process && args.node_image.is_some() {
+        output::error("an image cannot be run as a process: --node-image goes with --provider docker, --node-bin with either");
+        return None;
+    }
+    let source = match (&args.node_image, &args.node_bin) {
+        (Some(image), _) => NodeSource::Image(image.clone()),
+        (None, Some(path)) => NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        (None, None) => NodeSource::Workspace,
+    };
+    let overrides = Overrides { nodes: args.nodes, source, timeout_factor: args.timeout_factor };
+    let library = args.library.library();
+    let plans: Vec<Option<Plan>> = args
+        .scenarios
+        .iter()
+        .map(|argument| match library.find(argument) {
+            Ok(path) => plan(&path, &overrides),
+            Err(why) => {
+                output::error(&why.to_string());
+                None
+            }
+        })
+        .collect();
+    plans.into_iter().collect()
+}
+
+fn plan(path: &Path, overrides: &Overrides) -> Option<Plan> {
+    let (plan, problems) = load(path, overrides);
+    if !problems.is_empty() {
+        output::note(&problems.to_string());
+    }
+    if plan.is_none() {
+        output::note(&format!("{}: refused, {} error(s); nothing was started", path.display(), problems.errors()));
+    }
+    plan
+}
+
+async fn run_one(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt) -> anyhow::Result<ExitCode> {
+    use anyhow::Context;
+
+    let dir = RunDir::create(&args.out, &plan.scenario).with_context(|| format!("no directory for the evidence can be made in {}", args.out.display()))?;
+    let jsonl = Jsonl::create(&dir.events()).with_context(|| format!("{} cannot be made", dir.events().display()))?;
+    let (terminal, reporter) = Terminal::spawn(&plan, detail(args), if args.no_progress { Progress::Lines } else { output::progress() });
+    let controller = Arc::new(Controller::begin(&dir, &plan, vec![Box::new(jsonl), Box::new(terminal)]));
+
+    let options = ProviderOptions { run_id: dir.run_id().to_owned(), scratch: dir.scratch()?, profile: args.profile(), keep: args.keep };
+    let nodes: Vec<String> = plan.nodes.iter().map(|node| node.name.clone()).collect();
+    let say = |step| {
+        controller.emit(What::Preparing { step });
+    };
+    let chosen = choose(args.provider, &plan, options, say).await;
+    let verdict = match &chosen {
+        Ok(chosen) => {
+            let run = Run {
+                plan,
+                provider: chosen.provider(),
+                controller: Arc::clone(&controller),
+                dir: dir.clone(),
+                timeout_factor: args.timeout_factor,
+                at_end: if args.keep { AtEnd::Keep } else { AtEnd::Remove },
+                interrupt,
+            };
+            run.execute().await
+        }
+        Err(error) => no_provider(error, &controller, &dir),
+    };
+    controller.close();
+    let _ = reporter.join();
+
+    output::result(&Text { verdict: &verdict, evidence: dir.path(), colour: output::colour() }.to_string());
+    match (args.keep, &chosen) {
+        (true, Ok(chosen)) => say_kept(chosen, &nodes).await,
+        (true | false, Ok(_) | Err(_)) => {
+            drop(chosen);
+            fs::remove_dir_all(dir.scratch()?).with_context(|| format!("{} cannot be removed", dir.path().display()))?;
+        }
+    }
+    Ok(verdict.exit)
+}
+
+fn no_provider(error: &ProviderError, controller: &Controller, dir: &RunDir) -> Verdict {
+    let unsupported = matches!(error, ProviderError::Unsupported(_));
+    controller.emit(What::EnvironmentFailed { reason: error.to_string(), unsupported });
+    executor::conclude(controller, dir)
+}
+
+async fn say_kept(chosen: &Chosen, nodes: &[String]) {
+    let provider = chosen.provider();
+    let mut lines = vec!["\nkept: these nodes still run".to_owned()];
+    for node in nodes {
+        match provider.rpc(node).await {
+            Ok(address) => lines.push(format!("  {node}  http://{address}")),
+            Err(_) => lines.push(format!("  {node}  is not running")),
+        }
+    }
+    lines.push(format!("remove them with\n  {}", chosen.keep_hint()));
+    output::result(&lines.join("\n"));
+}
+
+fn detail(args: &ScenarioArgs) -> Detail {
+    match (args.quiet, args.verbose) {
+        (true, _) => Detail::Quiet,
+        (false, true) => Detail::Verbose,
+        (false, false) => Detail::Normal,
+    }
+}

@@ -1,0 +1,137 @@
+//! `restart`: stop, keep down, start again; the same container or directory, name and address.
+//!
+//! Down is proven by the engine (it ended) and by the node's RPC (two questions in a row, asked after the stop, without an answer). Back is proven by the engine (another process
+//! ID or start time) and by the node's RPC (an answer to a question asked after the start).
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use super::{FaultError, Proven};
+use crate::{
+    check::short,
+    event::{Moment, Sample},
+    provider::{Incarnation, NodeState},
+    run::testbed::Testbed,
+    verdict::ending,
+};
+
+/// For the proof that nodes are down: two questions of up to 1 s each, and some.
+const PROVE_DOWN: Duration = Duration::from_secs(6);
+
+/// For a node to serve RPC again. A node that replays a long chain may need a while; a silent one fails.
+const PROVE_BACK: Duration = Duration::from_secs(30);
+
+/// Between two looks at the proof.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Questions in a row without an answer.
+const UNANSWERED: usize = 2;
+
+/// A restart of one or more nodes at once.
+pub(crate) struct Restart<'a> {
+    pub(crate) bed: &'a Testbed,
+    pub(crate) nodes: &'a [String],
+    /// Stretches the time for the proof.
+    pub(crate) timeout_factor: f64,
+}
+
+impl Restart<'_> {
+    /// Stops the nodes and proves that they are down.
+    pub(crate) async fn take_effect(&self) -> Result<Proven, FaultError> {
+        let proofs = try_join_all(self.nodes.iter().map(|node| self.take_down(node))).await?;
+        Ok(joined(proofs))
+    }
+
+    /// Starts the nodes again, down since `down_since`, and proves that they are back.
+    pub(crate) async fn heal(&self, down_since: Moment) -> Result<Proven, FaultError> {
+        let proofs = try_join_all(self.nodes.iter().map(|node| self.bring_back(node, down_since))).await?;
+        Ok(joined(proofs))
+    }
+
+    async fn take_down(&self, node: &str) -> Result<Proven, FaultError> {
+        let asked = self.bed.controller.now();
+        self.bed.stop(node).await?;
+        let since = self.bed.controller.now();
+        let deadline = since + PROVE_DOWN.mul_f64(self.timeout_factor);
+        loop {
+            let state = self.bed.provider.state(node).await?;
+            let unanswered = self.samples(node, since, |samples| samples.iter().rev().take_while(|sample| is_silent(sample)).count());
+            if let (NodeState::Exited { code, signal }, true) = (&state, unanswered >= UNANSWERED) {
+                let took = short(since.since(asked));
+                let proof = format!("{node} down: ended with {} after {took}, {unanswered} questions in a row unanswered", ending(*code, *signal));
+                return Ok(Proven { since, proof });
+            }
+            if self.bed.controller.now() >= deadline {
+                let state = match state {
+                    NodeState::Running(incarnation) => {
+                        format!("still runs as process {}", incarnation.pid)
+                    }
+                    NodeState::Exited { .. } => "has ended".to_owned(),
+                };
+                return Err(FaultError::Unproven(format!(
+                    "{node} was stopped, but it {state} and {unanswered} questions in a row are unanswered ({UNANSWERED} are needed)"
+                )));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Whatever was checked while the node was down is worth nothing if it was not.
+    async fn was_down_throughout(&self, node: &str, since: Moment) -> Result<(), FaultError> {
+        let answered = self.samples(node, since, |samples| samples.iter().any(|sample| !is_silent(sample)));
+        let running = matches!(self.bed.provider.state(node).await?, NodeState::Running(_));
+        if answered || running {
+            let what = if running { "runs" } else { "answered" };
+            return Err(FaultError::Unproven(format!("{node} {what} although it should have been down all the time")));
+        }
+        Ok(())
+    }
+
+    async fn bring_back(&self, node: &str, down_since: Moment) -> Result<Proven, FaultError> {
+        self.was_down_throughout(node, down_since).await?;
+        let before = self.bed.incarnation(node);
+        let now = self.bed.start_again(node).await?;
+        let since = self.bed.controller.now();
+        if before.as_ref().is_none_or(|before| same_process(before, &now)) {
+            return Err(FaultError::Unproven(format!("{node} was started again, but it is the same process {} as before", now.pid)));
+        }
+        let start = self.bed.starts(node).saturating_sub(1);
+        let deadline = since + PROVE_BACK.mul_f64(self.timeout_factor);
+        loop {
+            let answered = self.samples(node, Moment(0), |samples| {
+                samples.iter().rev().take_while(|sample| sample.start == start).filter(|sample| !is_silent(sample)).last().map(|sample| sample.answered)
+            });
+            let running = matches!(self.bed.provider.state(node).await?, NodeState::Running(seen) if seen == now);
+            if let (Some(answered), true) = (answered, running) {
+                let was = before.map_or(0, |before| before.pid);
+                let proof = format!("{node} back: process {was} → {}, answered after {}", now.pid, short(answered.since(since)));
+                return Ok(Proven { since, proof });
+            }
+            if self.bed.controller.now() >= deadline {
+                let reason = format!("was started again (process {}), but its RPC was silent for {}", now.pid, short(PROVE_BACK));
+                return Err(FaultError::Broken { node: node.to_owned(), reason });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn samples<T>(&self, node: &str, from: Moment, look: impl FnOnce(&[Sample]) -> T) -> T {
+        self.bed.controller.with_history(|history| look(history.samples(node, from, Moment(u64::MAX))))
+    }
+}
+
+/// Neither the ID nor the time of its start has changed.
+fn same_process(before: &Incarnation, after: &Incarnation) -> bool {
+    before.pid == after.pid && before.started == after.started
+}
+
+fn is_silent(sample: &Sample) -> bool {
+    sample.peers.is_silent() && sample.height.is_silent()
+}
+
+/// In effect from when the last one is.
+fn joined(proofs: Vec<Proven>) -> Proven {
+    let since = proofs.iter().map(|proof| proof.since).max().unwrap_or_default();
+    Proven { since, proof: proofs.into_iter().map(|proof| proof.proof).collect::<Vec<_>>().join("; ") }
+}

@@ -1,0 +1,219 @@
+//! One node's container: created with a fixed address and a writable state directory, started, ended, and described.
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr},
+    time::{Duration, Instant, SystemTime},
+};
+
+use testcontainers::bollard::{
+    Docker, body_full,
+    errors::Error as EngineError,
+    models::{
+        ContainerCreateBody, ContainerState, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig, NetworkingConfig, PortBinding, PortMap,
+        RestartPolicy, RestartPolicyNameEnum,
+    },
+    query_parameters::{
+        CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
+        UploadToContainerOptionsBuilder,
+    },
+};
+
+use super::{
+    RPC_PORT,
+    engine::{failed, is_absent},
+    labels::{NODE_LABEL, labels},
+    network::{Network, Reach},
+};
+use crate::{
+    binary,
+    provider::{Incarnation, NodeLaunch, NodeState, ProviderError},
+};
+
+/// The state directory in every container: a name that no image has, so it starts empty.
+pub(super) const DATA_DIR: &str = "/hegemon-data";
+/// Seconds that a node has to end after SIGTERM.
+const STOP_SECONDS: i32 = 10;
+/// Time that the engine has to report the end of a killed container.
+const KILL_LIMIT: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Far above what a node needs (5 MiB), far below what would take the machine down with a runaway.
+const MEMORY_BYTES: i64 = 4 << 30;
+const PROCESSES: i64 = 4096;
+
+/// Everything that a container is made from.
+#[derive(Debug, Clone)]
+pub(super) struct Recipe {
+    /// The run.
+    pub(super) run: String,
+    /// Image ID.
+    pub(super) image: String,
+    /// The run's network.
+    pub(super) network: Network,
+    /// The node's own address in it.
+    pub(super) address: Ipv4Addr,
+    /// Arguments and environment.
+    pub(super) launch: NodeLaunch,
+}
+
+/// The container's name: the node's, and the run's so that runs do not meet.
+pub(super) fn name(run: &str, node: &str) -> String {
+    format!("hegemon-{run}-{node}")
+}
+
+/// Creates the container, gives it its state directory, and starts it. Returns its ID.
+pub(super) async fn launch(docker: &Docker, recipe: Recipe) -> Result<(String, Incarnation), ProviderError> {
+    let name = name(&recipe.run, &recipe.launch.name);
+    let options = CreateContainerOptionsBuilder::new().name(&name).build();
+    let created = docker.create_container(Some(options), body(&recipe)).await.map_err(failed(format!("creating the container {name}")))?;
+    let root = UploadToContainerOptionsBuilder::new().path("/").build();
+    let directory = binary::empty_directory(DATA_DIR).await?;
+    docker.upload_to_container(&created.id, Some(root), body_full(directory.into())).await.map_err(failed(format!("making {DATA_DIR} in {name}")))?;
+    let incarnation = start(docker, &created.id, &name).await?;
+    Ok((created.id, incarnation))
+}
+
+/// Starts a container that exists: for the first time or again.
+pub(super) async fn start(docker: &Docker, id: &str, name: &str) -> Result<Incarnation, ProviderError> {
+    docker.start_container(id, None::<StartContainerOptions>).await.map_err(|error| start_failure(name, error))?;
+    let state = inspect(docker, id, name).await?;
+    incarnation(id, &state)
+}
+
+/// SIGTERM, SIGKILL after the limit. A container that has ended already is no error.
+pub(super) async fn stop(docker: &Docker, id: &str, name: &str) -> Result<NodeState, ProviderError> {
+    let options = StopContainerOptionsBuilder::new().t(STOP_SECONDS).build();
+    docker.stop_container(id, Some(options)).await.map_err(failed(format!("stopping {name}")))?;
+    ended(docker, id, name).await
+}
+
+/// SIGKILL. A container that has ended already is no error.
+pub(super) async fn kill(docker: &Docker, id: &str, name: &str) -> Result<NodeState, ProviderError> {
+    let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
+    match docker.kill_container(id, Some(options)).await {
+        Ok(()) | Err(EngineError::DockerResponseServerError { status_code: 409, .. }) => ended(docker, id, name).await,
+        Err(error) => Err(failed(format!("killing {name}"))(error)),
+    }
+}
+
+/// What the engine says now.
+pub(super) async fn state(docker: &Docker, id: &str, name: &str) -> Result<NodeState, ProviderError> {
+    let state = inspect(docker, id, name).await?;
+    if state.running == Some(true) { Ok(NodeState::Running(incarnation(id, &state)?)) } else { Ok(exit_of(&state)) }
+}
+
+/// The host's port that the engine gave to RPC at the last start.
+pub(super) async fn published_rpc(docker: &Docker, id: &str, name: &str) -> Result<SocketAddr, ProviderError> {
+    let inspect = docker.inspect_container(id, None::<InspectContainerOptions>).await.map_err(failed(format!("looking at {name}")))?;
+    let ports = inspect.network_settings.and_then(|settings| settings.ports).unwrap_or_default();
+    ports
+        .get(&format!("{RPC_PORT}/tcp"))
+        .and_then(|bindings| bindings.as_ref()?.first()?.host_port.as_ref()?.parse().ok())
+        .map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .ok_or_else(|| ProviderError::failed(format!("looking up the RPC port of {name}"), "the engine has published none; is the container running?"))
+}
+
+async fn inspect(docker: &Docker, id: &str, name: &str) -> Result<ContainerState, ProviderError> {
+    let what = format!("looking at {name}");
+    let inspect = docker
+        .inspect_container(id, None::<InspectContainerOptions>)
+        .await
+        .map_err(|error| if is_absent(&error) { ProviderError::failed(&what, "somebody removed its container") } else { failed(&what)(error) })?;
+    inspect.state.ok_or_else(|| ProviderError::failed(what, "the engine gives no state"))
+}
+
+/// Waits until the engine has seen the end: a stop or kill returns a moment before.
+async fn ended(docker: &Docker, id: &str, name: &str) -> Result<NodeState, ProviderError> {
+    let deadline = Instant::now() + KILL_LIMIT;
+    loop {
+        match state(docker, id, name).await? {
+            NodeState::Running(_) if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
+            NodeState::Running(_) => {
+                return Err(ProviderError::failed(format!("ending {name}"), "the engine does not report its end"));
+            }
+            exited @ NodeState::Exited { .. } => return Ok(exited),
+        }
+    }
+}
+
+fn incarnation(id: &str, state: &ContainerState) -> Result<Incarnation, ProviderError> {
+    let text = state.started_at.as_deref().unwrap_or_default();
+    let started: SystemTime = humantime::parse_rfc3339(text).map_err(|error| ProviderError::failed(format!("reading the start time `{text}`"), error))?;
+    Ok(Incarnation { pid: state.pid.unwrap_or(0), started, id: format!("container {}", id.get(..12).unwrap_or(id)) })
+}
+
+/// A runtime reports the end by signal `n` as code 128 + `n`, as a shell does.
+fn exit_of(state: &ContainerState) -> NodeState {
+    match state.exit_code {
+        Some(code @ 129..=192) => NodeState::Exited { code: None, signal: Some(code - 128) },
+        code => NodeState::Exited { code, signal: None },
+    }
+}
+
+/// The runtime's refusal to execute is the binary's fault, not the engine's.
+fn start_failure(name: &str, error: EngineError) -> ProviderError {
+    if let EngineError::DockerResponseServerError { message, .. } = &error
+        && message.contains("OCI runtime")
+    {
+        return ProviderError::Binary(format!("the node of {name} cannot be executed: {message}"));
+    }
+    failed(format!("starting {name}"))(error)
+}
+
+fn body(recipe: &Recipe) -> ContainerCreateBody {
+    let mut labels = labels(&recipe.run);
+    labels.insert(NODE_LABEL.to_owned(), recipe.launch.name.clone());
+    let endpoint = EndpointSettings {
+        ipam_config: Some(EndpointIpamConfig { ipv4_address: Some(recipe.address.to_string()), ..EndpointIpamConfig::default() }),
+        aliases: Some(vec![recipe.launch.name.clone()]),
+        ..EndpointSettings::default()
+    };
+    ContainerCreateBody {
+        hostname: Some(recipe.launch.name.clone()),
+        image: Some(recipe.image.clone()),
+        cmd: Some(recipe.launch.args.clone()),
+        env: Some(recipe.launch.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        labels: Some(labels),
+        // The node contract's signal, whatever the image says.
+        stop_signal: Some("SIGTERM".to_owned()),
+        tty: Some(false),
+        exposed_ports: (recipe.network.reach == Reach::Published).then(|| vec![format!("{RPC_PORT}/tcp")]),
+        host_config: Some(host_config(&recipe.network)),
+        networking_config: Some(NetworkingConfig { endpoints_config: Some(HashMap::from([(recipe.network.name.clone(), endpoint)])) }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+fn host_config(network: &Network) -> HostConfig {
+    let loopback = PortBinding { host_ip: Some(Ipv4Addr::LOCALHOST.to_string()), host_port: None };
+    let bindings: PortMap = HashMap::from([(format!("{RPC_PORT}/tcp"), Some(vec![loopback]))]);
+    HostConfig {
+        network_mode: Some(network.name.clone()),
+        port_bindings: (network.reach == Reach::Published).then_some(bindings),
+        restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }),
+        // The engine's own server answers for the run's nodes. Any other name ends at the container's own loopback, at once and without a packet leaving the host.
+        dns: Some(vec![Ipv4Addr::LOCALHOST.to_string()]),
+        dns_options: Some(vec!["timeout:1".to_owned(), "attempts:1".to_owned()]),
+        dns_search: Some(vec![".".to_owned()]),
+        // Whatever the engine's default is: this one keeps lines for us to read, all of them.
+        log_config: Some(HostConfigLogConfig { typ: Some("json-file".to_owned()), config: Some(HashMap::new()) }),
+        memory: Some(MEMORY_BYTES),
+        memory_swap: Some(MEMORY_BYTES),
+        pids_limit: Some(PROCESSES),
+        ..HostConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_a_code_or_a_signal() {
+        let end = |code| exit_of(&ContainerState { exit_code: Some(code), ..ContainerState::default() });
+        assert_eq!(end(0), NodeState::Exited { code: Some(0), signal: None });
+        assert_eq!(end(101), NodeState::Exited { code: Some(101), signal: None });
+        assert_eq!(end(137), NodeState::Exited { code: None, signal: Some(9) });
+        assert_eq!(end(255), NodeState::Exited { code: Some(255), signal: None });
+    }
+}

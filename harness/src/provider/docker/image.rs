@@ -1,0 +1,124 @@
+//! What containers are made from: an image that the engine has, or one that holds a single binary, made here.
+//!
+//! An image is *imported*, not built: one archive and the instructions of `docker/harness.Dockerfile`. It appears whole or not at all, needs no builder and leaves no build
+//! cache behind, on any engine. Its tag and labels are the run's own, so removing it takes nothing from a run beside.
+
+use futures_util::TryStreamExt;
+use testcontainers::bollard::{body_full, models::ImageInspect, query_parameters::CreateImageOptionsBuilder};
+
+use super::{
+    engine::{Engine, failed, is_absent},
+    labels::{PROFILE_LABEL, PROFILE_OURS, labels},
+};
+use crate::{
+    binary::{self, Artefact, Executable, LIBRARY_DIR},
+    provider::{NodeProfile, ProviderError},
+};
+
+/// The recipe; also a Dockerfile that a person can build from an unpacked root.
+const RECIPE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docker/harness.Dockerfile"));
+const REPOSITORY: &str = "hegemon-testbed/node";
+
+/// An image that containers can be created from.
+#[derive(Debug, Clone)]
+pub(super) struct Image {
+    /// Content-addressed: a tag that moves meanwhile changes nothing.
+    pub(super) id: String,
+    /// What its node may be given.
+    pub(super) profile: NodeProfile,
+    /// For the evidence.
+    pub(super) facts: serde_json::Value,
+}
+
+/// Looks up an image that the engine has.
+///
+/// # Errors
+/// There is none of that name.
+pub(super) async fn find(engine: &Engine, reference: &str, profile: Option<NodeProfile>) -> Result<Image, ProviderError> {
+    let inspect = engine.docker.inspect_image(reference).await.map_err(|error| {
+        if is_absent(&error) { ProviderError::NoImage(reference.to_owned()) } else { failed(format!("looking at the image {reference}"))(error) }
+    })?;
+    let label = inspect.config.as_ref().and_then(|config| config.labels.as_ref()?.get(PROFILE_LABEL));
+    let found = if label.is_some_and(|value| value == PROFILE_OURS) { NodeProfile::Ours } else { NodeProfile::Core };
+    let profile = profile.unwrap_or(found);
+    let facts = serde_json::json!({ "source": format!("image {reference}"), "profile": profile_name(profile), "image": image_facts(&inspect) });
+    Ok(Image { id: image_id(&inspect, reference)?, profile, facts })
+}
+
+/// Makes an image that holds one binary. `source` says in the evidence where that is from.
+///
+/// # Errors
+/// A script, a binary for another machine than the engine's, or the engine's refusal.
+pub(super) async fn import(engine: &Engine, artefact: &Artefact, source: &str, run: &str) -> Result<Image, ProviderError> {
+    if engine.architecture != std::env::consts::ARCH {
+        let what = format!("the engine is {}, the binary {}; give an image that it can run (--node-image)", engine.architecture, std::env::consts::ARCH);
+        return Err(ProviderError::Binary(what));
+    }
+    let root = binary::rootfs(&artefact.path, &artefact.executable).await?;
+    let tag = format!("{run}-{}", &artefact.sha256[..8]);
+    let options = CreateImageOptionsBuilder::new().from_src("-").repo(REPOSITORY).tag(&tag).changes(changes(artefact, run)).build();
+    let reference = format!("{REPOSITORY}:{tag}");
+    let what = format!("importing the image {reference}");
+    let import = engine.docker.create_image(Some(options), Some(body_full(root.into())), None);
+    import.try_collect::<Vec<_>>().await.map_err(failed(&what))?;
+    let inspect = engine.docker.inspect_image(&reference).await.map_err(failed(what))?;
+    let mut facts = artefact.facts(source);
+    facts["image"] = image_facts(&inspect);
+    Ok(Image { id: image_id(&inspect, &reference)?, profile: artefact.profile, facts })
+}
+
+/// The recipe's instructions for what the archive cannot say, and the run's labels.
+fn changes(artefact: &Artefact, run: &str) -> Vec<String> {
+    let mut changes: Vec<String> = recipe_changes().map(str::to_owned).collect();
+    if let Executable::Dynamic { .. } = artefact.executable {
+        changes.push(format!("ENV LD_LIBRARY_PATH={LIBRARY_DIR}"));
+    }
+    if artefact.profile == NodeProfile::Ours {
+        changes.push(format!("LABEL {PROFILE_LABEL}={PROFILE_OURS}"));
+    }
+    changes.extend(labels(run).into_iter().map(|(name, value)| format!("LABEL {name}={value}")));
+    changes
+}
+
+/// `FROM scratch` and `COPY` are what the archive is.
+fn recipe_changes() -> impl Iterator<Item = &'static str> {
+    RECIPE.lines().map(str::trim).filter(|line| !line.is_empty() && !["#", "FROM ", "COPY "].iter().any(|start| line.starts_with(start)))
+}
+
+fn image_id(inspect: &ImageInspect, reference: &str) -> Result<String, ProviderError> {
+    inspect.id.clone().ok_or_else(|| ProviderError::failed(format!("looking at the image {reference}"), "the engine gives no ID"))
+}
+
+fn image_facts(inspect: &ImageInspect) -> serde_json::Value {
+    let config = inspect.config.clone().unwrap_or_default();
+    serde_json::json!({
+        "id": inspect.id,
+        "tags": inspect.repo_tags,
+        "digests": inspect.repo_digests,
+        "size_bytes": inspect.size,
+        "architecture": inspect.architecture,
+        "entrypoint": config.entrypoint,
+        "user": config.user,
+    })
+}
+
+fn profile_name(profile: NodeProfile) -> &'static str {
+    match profile {
+        NodeProfile::Ours => "ours",
+        NodeProfile::Core => "core",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binary::NODE_PATH;
+
+    #[test]
+    fn the_recipe_starts_the_binary_as_nobody_special() {
+        let changes: Vec<_> = recipe_changes().collect();
+        assert!(changes.contains(&format!("ENTRYPOINT [\"{NODE_PATH}\"]").as_str()), "{changes:?}");
+        assert!(changes.contains(&"USER 65532:65532"), "{changes:?}");
+        assert!(RECIPE.contains("FROM scratch\n"));
+    }
+}

@@ -1,0 +1,130 @@
+//! Container logs to lines: every line once, across restarts, at the reader's pace.
+//!
+//! The engine keeps a container's whole log and ends a reader's stream when the container ends. So each pass reads from the beginning and skips what was passed on, counted in
+//! bytes per stream: exact whatever the clocks do. A pass that brought something new is followed by another, which finds what came between the last line and the end of the
+//! stream; then the next start is waited for.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures_util::StreamExt;
+use testcontainers::bollard::{Docker, container::LogOutput, query_parameters::LogsOptionsBuilder};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::engine::is_absent;
+use crate::provider::{LogLine, lines::LineAssembler};
+
+const RETRY_EVERY: Duration = Duration::from_millis(200);
+
+/// Whose log goes where.
+#[derive(Debug)]
+pub(super) struct Pump {
+    /// The way to the engine.
+    pub(super) docker: Docker,
+    /// Container ID.
+    pub(super) container: String,
+    /// The node's name.
+    pub(super) node: String,
+    /// Bounded.
+    pub(super) to: mpsc::Sender<LogLine>,
+    /// Changes with every start of the container.
+    pub(super) starts: watch::Receiver<u64>,
+    /// No start will follow: what is there is passed on, and that is all.
+    pub(super) closing: CancellationToken,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stream {
+    Out,
+    Err,
+}
+
+#[derive(Debug, Default)]
+struct Cursor {
+    passed: usize,
+    assembler: LineAssembler,
+}
+
+/// How a pass ended.
+enum Pass {
+    /// The stream is at its end; whether it brought anything.
+    End { news: bool },
+    /// The engine broke off.
+    Broken,
+    /// The container or the reader is gone.
+    Over,
+}
+
+impl Pump {
+    /// Runs until the run closes, the container is removed, or nobody reads.
+    pub(super) async fn run(mut self) {
+        let mut cursors = BTreeMap::from([(Stream::Out, Cursor::default()), (Stream::Err, Cursor::default())]);
+        loop {
+            self.starts.borrow_and_update();
+            match self.pass(&mut cursors).await {
+                Pass::Over => return,
+                Pass::End { news: true } => {}
+                Pass::End { news: false } => {
+                    if !self.flush(&mut cursors).await || !self.another_start().await {
+                        return;
+                    }
+                }
+                Pass::Broken if self.closing.is_cancelled() => return,
+                Pass::Broken => tokio::time::sleep(RETRY_EVERY).await,
+            }
+        }
+    }
+
+    async fn another_start(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            changed = self.starts.changed() => changed.is_ok(),
+            () = self.closing.cancelled() => false,
+        }
+    }
+
+    async fn pass(&self, cursors: &mut BTreeMap<Stream, Cursor>) -> Pass {
+        let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).build();
+        let mut log = self.docker.logs(&self.container, Some(options));
+        let mut seen = BTreeMap::from([(Stream::Out, 0), (Stream::Err, 0)]);
+        let mut news = false;
+        while let Some(frame) = log.next().await {
+            let (stream, message) = match frame {
+                Ok(LogOutput::StdErr { message }) => (Stream::Err, message),
+                Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => (Stream::Out, message),
+                Ok(LogOutput::StdIn { .. }) => continue,
+                Err(error) if is_absent(&error) => return Pass::Over,
+                Err(_) => return Pass::Broken,
+            };
+            let (cursor, seen) = (cursors.entry(stream).or_default(), seen.entry(stream).or_default());
+            let known = cursor.passed.saturating_sub(*seen).min(message.len());
+            *seen += message.len();
+            if known < message.len() {
+                news = true;
+                cursor.passed = *seen;
+                let mut lines = Vec::new();
+                cursor.assembler.push(&message[known..], &mut lines);
+                if !self.send(lines).await {
+                    return Pass::Over;
+                }
+            }
+        }
+        Pass::End { news }
+    }
+
+    /// A line that ended with its container instead of a newline.
+    async fn flush(&self, cursors: &mut BTreeMap<Stream, Cursor>) -> bool {
+        let mut lines = Vec::new();
+        cursors.values_mut().for_each(|cursor| cursor.assembler.flush(&mut lines));
+        self.send(lines).await
+    }
+
+    async fn send(&self, lines: Vec<String>) -> bool {
+        for text in lines {
+            if self.to.send(LogLine { node: self.node.clone(), text }).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+}

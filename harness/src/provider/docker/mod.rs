@@ -1,0 +1,32 @@
+//! Nodes as containers of a Docker engine, on a network of their own with fixed addresses. The engine is found and talked to through testcontainers' client; the rest is
+//! bollard, since a testbed needs what testcontainers leaves out (fixed addresses, restarts of the same container, images without a build) and must not have what it adds:
+//! containers that vanish with a handle, a reaper, a watchdog.
+//!
+//! Every object carries two labels from its creation on, and is removed by them. Whatever changes the engine runs in a task of its own, which ends even if its caller is
+//! dropped (an interrupt in the middle of a start); teardown waits for such tasks before it asks the engine what there is.
+//!
+//! `engine` finds and judges the engine, `subnet` and `network` choose addresses, `image` makes images, `container` is one node, `logs` reads, `sweep` removes, `labels` is
+//! what is ours, `gate` lets changes through, `state` is memory, `provider` is made of them all.
+
+mod container;
+mod engine;
+mod gate;
+mod image;
+mod labels;
+mod logs;
+mod network;
+mod provider;
+mod state;
+mod subnet;
+mod sweep;
+
+pub use self::{
+    labels::{PROFILE_LABEL, RUN_LABEL, TESTBED_LABEL},
+    network::Reach,
+    provider::DockerProvider,
+    subnet::{Ipv4Subnet, SubnetError},
+};
+
+/// The node contract's default ports: every container has its own.
+const P2P_PORT: u16 = 30333;
+const RPC_PORT: u16 = 9944;

@@ -1,0 +1,349 @@
+//! The Docker provider: the [`Provider`] that the neighbouring modules make together.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use testcontainers::bollard::Docker;
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    P2P_PORT, RPC_PORT, container,
+    engine::{self, Engine},
+    gate::Gate,
+    image::{self, Image},
+    labels::{RUN_LABEL, TESTBED_LABEL},
+    logs::Pump,
+    network::{self, Reach, Wish},
+    state::{Nodes, Rpc},
+    subnet::Ipv4Subnet,
+    sweep,
+};
+use crate::{
+    binary::{self, Progress, Staging},
+    provider::{Capabilities, Incarnation, LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot, options},
+};
+
+/// Time that teardown gives calls under way.
+const CALLS_LIMIT: Duration = Duration::from_secs(20);
+/// Time that teardown gives a log reader to take what is left.
+const LOG_LIMIT: Duration = Duration::from_secs(5);
+/// Lines that wait for a reader; what is more waits at the engine.
+const LOG_QUEUE: usize = 512;
+
+/// Nodes as containers. Dropped without teardown, it still removes everything of the run, unless the run is kept.
+#[derive(Debug)]
+pub struct DockerProvider {
+    options: ProviderOptions,
+    reach: Option<Reach>,
+    engine: Engine,
+    nodes: Arc<Nodes>,
+    /// Calls that change the engine.
+    calls: Gate,
+    /// Tasks that read logs.
+    pumps: TaskTracker,
+    closing: CancellationToken,
+    to_lines: Mutex<Option<mpsc::Sender<LogLine>>>,
+    lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
+    clean: AtomicBool,
+}
+
+impl DockerProvider {
+    /// Finds the engine as this user's other tools do and asks it whether it will do. Changes nothing. Takes 2 s at most.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`] with the reason and the remedy.
+    pub async fn connect(options: ProviderOptions) -> Result<Self, ProviderError> {
+        let docker = engine::find().await?;
+        Self::connect_to(docker, options).await
+    }
+
+    /// Like [`Self::connect`], with a client that the caller has made.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`] with the reason and the remedy.
+    pub async fn connect_to(docker: Docker, options: ProviderOptions) -> Result<Self, ProviderError> {
+        options.check()?;
+        let engine = engine::probe(docker).await?;
+        let (sender, lines) = mpsc::channel(LOG_QUEUE);
+        Ok(Self {
+            options,
+            reach: None,
+            engine,
+            nodes: Arc::default(),
+            calls: Gate::default(),
+            pumps: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            to_lines: Mutex::new(Some(sender)),
+            lines: Mutex::new(Some(lines)),
+            clean: AtomicBool::new(true),
+        })
+    }
+
+    /// Says how RPC is reached instead of finding it out.
+    #[must_use]
+    pub fn reaching(mut self, reach: Reach) -> Self {
+        self.reach = Some(reach);
+        self
+    }
+
+    /// The shell command that removes a kept run: exactly what carries its labels.
+    pub fn keep_hint(&self) -> String {
+        let run = &self.options.run_id;
+        let filter = format!("--filter label={TESTBED_LABEL}=1 --filter label={RUN_LABEL}={run}");
+        format!(
+            "docker ps -aq {filter} | xargs -r docker rm -fv; docker network ls -q {filter} | xargs -r docker network rm; docker images -aq {filter} | xargs -r docker rmi -f"
+        )
+    }
+
+    fn binary_dir(&self) -> PathBuf {
+        self.options.scratch.join("bin")
+    }
+
+    /// Runs a change to its end, whether or not the caller waits for it.
+    async fn change<T: Send + 'static>(&self, change: impl Future<Output = Result<T, ProviderError>> + Send + 'static) -> Result<T, ProviderError> {
+        self.calls.pass(change).await
+    }
+
+    async fn reserve_all(&self, requests: &[NodeRequest], subnet: Option<&str>, progress: Progress<'_>) -> Result<Vec<Slot>, ProviderError> {
+        let wished = subnet.map(str::parse::<Ipv4Subnet>).transpose().map_err(|error| ProviderError::Subnet(error.to_string()))?;
+        for request in requests {
+            options::check_node_name(&request.name)?;
+        }
+        self.clean.store(false, Ordering::Relaxed);
+        let images = self.images(requests, progress).await?;
+        self.nodes.has_sources(images.iter().map(|(_, image)| image.facts.clone()).collect());
+        let (engine, run, reach, count) = (self.engine.clone(), self.options.run_id.clone(), self.reach, requests.len());
+        let wish = async move { network::create(&engine, Wish { run: &run, nodes: count, subnet: wished, reach }).await };
+        let network = self.change(wish).await?;
+        if network.reach == Reach::Published {
+            progress("this host has no route to containers: RPC goes through published loopback ports, and the nodes' network has a way out".to_owned());
+        }
+        self.nodes.has_network(network.clone());
+        let mut slots = Vec::new();
+        for (index, request) in requests.iter().enumerate() {
+            let address = network.subnet.node(index).expect("the network was made for this many nodes");
+            let (_, image) = images.iter().find(|(source, _)| *source == request.source).expect("every source was resolved above");
+            self.nodes.add(&request.name, image.clone(), address)?;
+            slots.push(slot(&request.name, address, image));
+        }
+        Ok(slots)
+    }
+
+    async fn images(&self, requests: &[NodeRequest], progress: Progress<'_>) -> Result<Vec<(NodeSource, Image)>, ProviderError> {
+        let dir = self.binary_dir();
+        fs::create_dir_all(&dir).map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
+        let mut images: Vec<(NodeSource, Image)> = Vec::new();
+        for source in requests.iter().map(|request| &request.source) {
+            if !images.iter().any(|(known, _)| known == source) {
+                images.push((source.clone(), self.image(source, &dir, progress).await?));
+            }
+        }
+        // What is packed is not needed any more.
+        self.remove_directory()?;
+        Ok(images)
+    }
+
+    async fn image(&self, source: &NodeSource, dir: &Path, progress: Progress<'_>) -> Result<Image, ProviderError> {
+        let binary: Option<&Path> = match source {
+            NodeSource::Image(reference) => {
+                return image::find(&self.engine, reference, self.options.profile).await;
+            }
+            NodeSource::Workspace => None,
+            NodeSource::Binary(path) => Some(path),
+        };
+        let artefact = binary::prepare(binary, Staging { dir, profile: self.options.profile }, progress).await?;
+        let (engine, source, run) = (self.engine.clone(), source.to_string(), self.options.run_id.clone());
+        self.change(async move { image::import(&engine, &artefact, &source, &run).await }).await
+    }
+
+    async fn start_first(&self, launch: &NodeLaunch) -> Result<Incarnation, ProviderError> {
+        let recipe = self.nodes.recipe(&self.options.run_id, launch)?;
+        let (docker, name) = (self.engine.docker.clone(), launch.name.clone());
+        let (nodes, pumps, closing) = (Arc::clone(&self.nodes), self.pumps.clone(), self.closing.clone());
+        let to = self.to_lines.lock().expect("no code panics with this lock").clone();
+        // A kept container's log has no end to wait for.
+        let grace = if self.options.keep { Duration::ZERO } else { LOG_LIMIT };
+        self.change(async move {
+            let (id, incarnation) = container::launch(&docker, recipe).await?;
+            let starts = nodes.created(&name, &id)?;
+            if let Some(to) = to {
+                let pump = Pump { docker, container: id, node: name, to, starts, closing: closing.clone() };
+                pumps.spawn(async move {
+                    tokio::select! {
+                        () = pump.run() => {}
+                        () = async { closing.cancelled().await; tokio::time::sleep(grace).await } => {}
+                    }
+                });
+            }
+            Ok(incarnation)
+        })
+        .await
+    }
+
+    async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
+        let (docker, id, nodes, name) = (self.engine.docker.clone(), self.nodes.container(name)?, Arc::clone(&self.nodes), name.to_owned());
+        self.change(async move {
+            if let NodeState::Running(_) = container::state(&docker, &id, &name).await? {
+                return Err(ProviderError::failed(format!("starting {name} again"), "it is running"));
+            }
+            let incarnation = container::start(&docker, &id, &name).await?;
+            nodes.started_again(&name);
+            Ok(incarnation)
+        })
+        .await
+    }
+
+    async fn rpc_address(&self, name: &str) -> Result<SocketAddr, ProviderError> {
+        match self.nodes.rpc(name)? {
+            Rpc::At(address) => Ok(address),
+            Rpc::PublishedBy(id) => container::published_rpc(&self.engine.docker, &id, name).await,
+        }
+    }
+
+    async fn remove_everything(&self) -> Result<(), ProviderError> {
+        self.calls.shut();
+        if self.options.keep {
+            self.calls.ended(CALLS_LIMIT).await;
+            self.stop_reading();
+            self.pumps.wait().await;
+            return Ok(());
+        }
+        let (docker, run) = (&self.engine.docker, self.options.run_id.as_str());
+        if !self.pumps.is_empty() {
+            // At once: a stop that is under way need not wait for its node any more.
+            let _ = tokio::time::timeout(CALLS_LIMIT, sweep::kill_all(docker, run)).await;
+        }
+        let quiet = self.calls.ended(CALLS_LIMIT).await;
+        self.stop_reading();
+        self.pumps.wait().await;
+        sweep::remove_all(docker, run).await?;
+        self.remove_directory()?;
+        if !quiet {
+            return Err(ProviderError::failed(
+                format!("cleaning up the run {run}"),
+                "a call to the engine has not come back; `harness gc` removes what it may still make",
+            ));
+        }
+        self.clean.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Readers pass on what there is and end; the channel closes when the last one has.
+    fn stop_reading(&self) {
+        drop(self.to_lines.lock().expect("no code panics with this lock").take());
+        // Nobody took it: readers must not wait for nobody.
+        drop(self.lines.lock().expect("no code panics with this lock").take());
+        self.closing.cancel();
+        self.pumps.close();
+    }
+
+    fn remove_directory(&self) -> Result<(), ProviderError> {
+        let dir = self.binary_dir();
+        match fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ProviderError::failed(format!("removing {}", dir.display()), error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+fn slot(name: &str, address: Ipv4Addr, image: &Image) -> Slot {
+    Slot {
+        name: name.to_owned(),
+        p2p: SocketAddr::from((address, P2P_PORT)),
+        listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, P2P_PORT)),
+        rpc_port: RPC_PORT,
+        rpc_external: true,
+        base_path: container::DATA_DIR.into(),
+        profile: image.profile,
+        loopback: false,
+    }
+}
+
+impl Provider for DockerProvider {
+    fn name(&self) -> &'static str {
+        "docker"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { pause: false, isolate: false, partition: false }
+    }
+
+    fn facts(&self) -> serde_json::Value {
+        let (network, sources) = self.nodes.facts();
+        serde_json::json!({ "provider": self.name(), "engine": self.engine.facts, "network": network, "sources": sources })
+    }
+
+    fn reserve<'a>(&'a self, nodes: &'a [NodeRequest], subnet: Option<&'a str>, progress: Progress<'a>) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
+        self.reserve_all(nodes, subnet, progress).boxed()
+    }
+
+    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+        self.start_first(node).boxed()
+    }
+
+    fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        async move {
+            let (docker, id, name) = (self.engine.docker.clone(), self.nodes.container(name)?, name.to_owned());
+            self.change(async move { container::stop(&docker, &id, &name).await }).await
+        }
+        .boxed()
+    }
+
+    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        async move {
+            let (docker, id, name) = (self.engine.docker.clone(), self.nodes.container(name)?, name.to_owned());
+            self.change(async move { container::kill(&docker, &id, &name).await }).await
+        }
+        .boxed()
+    }
+
+    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+        self.restart(name).boxed()
+    }
+
+    fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        async move { container::state(&self.engine.docker, &self.nodes.container(name)?, name).await }.boxed()
+    }
+
+    fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
+        self.rpc_address(name).boxed()
+    }
+
+    fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
+        self.lines.lock().expect("no code panics with this lock").take()
+    }
+
+    fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
+        self.remove_everything().boxed()
+    }
+}
+
+impl Drop for DockerProvider {
+    /// The way out of a panic. A runtime of its own, because the caller's may be on its way out or is this very thread.
+    fn drop(&mut self) {
+        self.closing.cancel();
+        if self.options.keep || self.clean.load(Ordering::Relaxed) {
+            return;
+        }
+        let (docker, run) = (self.engine.docker.clone(), self.options.run_id.clone());
+        self.calls.shut();
+        self.calls.ended_blocking(CALLS_LIMIT);
+        let sweep = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map(|runtime| runtime.block_on(sweep::remove_all(&docker, &run)))
+        };
+        // A failure here has nobody to hear it: `gc` finds what is left by its labels.
+        let _ = std::thread::spawn(sweep).join();
+        let _ = self.remove_directory();
+    }
+}

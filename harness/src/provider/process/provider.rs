@@ -1,0 +1,286 @@
+//! The process provider: the [`Provider`] that the neighbouring modules make together.
+
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::{BoxFuture, FutureExt, join_all};
+use rustix::process::Signal;
+use tokio::sync::mpsc;
+
+use super::{
+    execution::Custody,
+    ports, procfs,
+    spawner::{Program, Spawner},
+    state::{Node, Nodes},
+    tail::Tail,
+};
+use crate::{
+    binary::{self, Artefact, Progress, Staging},
+    provider::{
+        Capabilities, Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot,
+        options,
+    },
+};
+
+/// Time that a node has to end after SIGTERM.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// Time that the kernel has to report the end of a killed process.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+/// Time that teardown gives a log reader to take what is left.
+const LOG_LIMIT: Duration = Duration::from_secs(5);
+/// Lines that wait for a reader; what is more waits in the files.
+const LOG_QUEUE: usize = 512;
+
+const LOOPBACK_REFUSED: &str = "a released hegemon node refuses loopback addresses, so it finds no peers as a process of one host. \
+     Use --provider docker; or --node-profile ours if this binary knows HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK";
+
+/// Nodes as processes. Dropped without teardown, it still kills every node and removes every directory, unless the run is kept.
+#[derive(Debug)]
+pub struct ProcessProvider {
+    options: ProviderOptions,
+    spawner: Spawner,
+    tail: Tail,
+    lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
+    nodes: Nodes,
+}
+
+impl ProcessProvider {
+    /// Prepares a run in its scratch directory. Starts nothing but two threads.
+    ///
+    /// # Errors
+    /// No `/proc`, no threads, or a run ID that would not do as a name.
+    pub fn create(options: ProviderOptions) -> Result<Self, ProviderError> {
+        options.check()?;
+        let boot = procfs::boot_time().ok_or_else(|| ProviderError::Unavailable {
+            what: "the process provider reads process start times from /proc, and there is none".to_owned(),
+            remedy: "run it on Linux, or use --provider docker".to_owned(),
+        })?;
+        let custody = if options.keep { Custody::User } else { Custody::Harness };
+        let failed = |error| ProviderError::failed("starting the process provider's threads", error);
+        let (sender, lines) = mpsc::channel(LOG_QUEUE);
+        let (spawner, tail) = (Spawner::new(boot, custody).map_err(failed)?, Tail::new(sender).map_err(failed)?);
+        Ok(Self { options, spawner, tail, lines: Mutex::new(Some(lines)), nodes: Nodes::default() })
+    }
+
+    /// The shell command that ends a kept run and removes what is its own.
+    pub fn keep_hint(&self) -> String {
+        let groups: String = self.nodes.incarnations().iter().map(|incarnation| format!(" -{}", incarnation.pid)).collect();
+        let kill = if groups.is_empty() { String::new() } else { format!("kill --{groups}; ") };
+        format!("{kill}rm -rf '{}' '{}'", self.node_root().display(), self.binary_dir().display())
+    }
+
+    fn node_root(&self) -> PathBuf {
+        self.options.scratch.join("nodes")
+    }
+
+    fn binary_dir(&self) -> PathBuf {
+        self.options.scratch.join("bin")
+    }
+
+    async fn prepare(&self, source: &NodeSource, progress: Progress<'_>) -> Result<Artefact, ProviderError> {
+        let binary: Option<&Path> = match source {
+            NodeSource::Workspace => None,
+            NodeSource::Binary(path) => Some(path),
+            NodeSource::Image(image) => {
+                return Err(ProviderError::Unsupported(format!("an image (`{image}`) cannot be run as a process; use --provider docker or --node-bin")));
+            }
+        };
+        let dir = self.binary_dir();
+        fs::create_dir_all(&dir).map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
+        let artefact = binary::prepare(binary, Staging { dir: &dir, profile: self.options.profile }, progress).await?;
+        match artefact.profile {
+            NodeProfile::Ours => Ok(artefact),
+            NodeProfile::Core => Err(ProviderError::Unsupported(LOOPBACK_REFUSED.to_owned())),
+        }
+    }
+
+    async fn reserve_all(&self, requests: &[NodeRequest], subnet: Option<&str>, progress: Progress<'_>) -> Result<Vec<Slot>, ProviderError> {
+        if let Some(subnet) = subnet {
+            return Err(ProviderError::Unsupported(format!(
+                "the scenario wants its nodes in {subnet}; processes have loopback addresses only. Use --provider docker"
+            )));
+        }
+        let mut prepared: Vec<(NodeSource, Artefact)> = Vec::new();
+        for request in requests {
+            options::check_node_name(&request.name)?;
+            if !prepared.iter().any(|(source, _)| *source == request.source) {
+                prepared.push((request.source.clone(), self.prepare(&request.source, progress).await?));
+            }
+        }
+        let claims = ports::claim(requests.len() * 2).map_err(|error| ProviderError::failed("reserving ports on 127.0.0.1", error))?;
+        let mut claims = claims.into_iter();
+        let mut slots = Vec::new();
+        for request in requests {
+            let (_, artefact) = prepared.iter().find(|(source, _)| *source == request.source).expect("every source was prepared above");
+            let (p2p, rpc) = claims.next().zip(claims.next()).expect("two ports per node were claimed");
+            let dir = self.node_root().join(&request.name);
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, p2p.port));
+            let slot = Slot {
+                name: request.name.clone(),
+                p2p: address,
+                listen: address,
+                rpc_port: rpc.port,
+                rpc_external: false,
+                base_path: dir.join("data"),
+                profile: artefact.profile,
+                loopback: true,
+            };
+            slots.push(slot.clone());
+            self.nodes.add(Node::new(slot, artefact.clone(), dir, [p2p, rpc]))?;
+        }
+        self.nodes.remember_sources(&prepared);
+        Ok(slots)
+    }
+
+    async fn execute(&self, name: &str, program: Program) -> Result<Incarnation, ProviderError> {
+        let execution = self.spawner.execute(program.clone()).await.map_err(|error| {
+            let doing = format!("cannot execute `{}`: {error}", program.path.display());
+            ProviderError::Binary(doing)
+        })?;
+        self.nodes.began(name, execution)
+    }
+
+    async fn start_first(&self, launch: &NodeLaunch) -> Result<Incarnation, ProviderError> {
+        let program = self.nodes.launched(launch)?;
+        self.tail.follow(&launch.name, &program.log);
+        self.execute(&launch.name, program).await
+    }
+
+    async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
+        let program = self.nodes.program_to_start_again(name)?;
+        self.execute(name, program).await
+    }
+
+    async fn end(&self, name: &str, signal: Signal, patience: Duration) -> Result<NodeState, ProviderError> {
+        let mut group = self.nodes.signal(name, signal)?;
+        if let Some(state) = group.ends_within(patience).await {
+            return Ok(state);
+        }
+        self.nodes.signal(name, Signal::KILL)?;
+        group.ends_within(KILL_LIMIT).await.ok_or_else(|| ProviderError::failed(format!("killing {name}"), "the kernel does not report its end"))
+    }
+
+    async fn current_state(&self, name: &str) -> Result<NodeState, ProviderError> {
+        let mut group = match self.nodes.running(name)? {
+            Ok(incarnation) => return Ok(NodeState::Running(incarnation)),
+            Err(group) => group,
+        };
+        // It has ended, or is about to be reaped.
+        group.ends_within(KILL_LIMIT).await.ok_or_else(|| ProviderError::failed(format!("looking at {name}"), "neither running nor ended"))
+    }
+
+    async fn remove_everything(&self) -> Result<(), ProviderError> {
+        let mut left = Vec::new();
+        if !self.options.keep {
+            self.nodes.close();
+            let spawner = self.spawner.clone();
+            let groups = tokio::task::spawn_blocking(move || spawner.close()).await;
+            let groups = groups.map_err(io::Error::other).flatten().map_err(|error| ProviderError::failed("cleaning up", error))?;
+            let ends = groups.into_iter().map(|mut group| async move {
+                group.signal(Signal::KILL);
+                let ended = group.ends_within(KILL_LIMIT).await;
+                ended.is_none().then(|| format!("process {}", group.pid()))
+            });
+            left.extend(join_all(ends).await.into_iter().flatten());
+        }
+        // An untaken receiver would make the reader wait for nobody.
+        drop(self.lines.lock().expect("no code panics with this lock").take());
+        self.tail.finish(LOG_LIMIT).await;
+        if !self.options.keep {
+            left.extend(self.remove_directories());
+        }
+        if left.is_empty() { Ok(()) } else { Err(ProviderError::failed("cleaning up", format!("left behind: {}", left.join(", ")))) }
+    }
+
+    fn remove_directories(&self) -> Vec<String> {
+        let remove = |dir: PathBuf| match fs::remove_dir_all(&dir) {
+            Ok(()) => None,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => Some(format!("{} ({error})", dir.display())),
+        };
+        [self.node_root(), self.binary_dir()].into_iter().filter_map(remove).collect()
+    }
+}
+
+impl Provider for ProcessProvider {
+    fn name(&self) -> &'static str {
+        "process"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { pause: false, isolate: false, partition: false }
+    }
+
+    fn facts(&self) -> serde_json::Value {
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        serde_json::json!({
+            "provider": self.name(),
+            "host": {
+                "os": std::env::consts::OS,
+                "architecture": std::env::consts::ARCH,
+                "kernel": kernel.trim(),
+                "cpus": std::thread::available_parallelism().map_or(0, usize::from),
+            },
+            "network": { "kind": "loopback" },
+            "sources": self.nodes.sources(),
+        })
+    }
+
+    fn reserve<'a>(&'a self, nodes: &'a [NodeRequest], subnet: Option<&'a str>, progress: Progress<'a>) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
+        self.reserve_all(nodes, subnet, progress).boxed()
+    }
+
+    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+        self.start_first(node).boxed()
+    }
+
+    fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        self.end(name, Signal::TERM, STOP_LIMIT).boxed()
+    }
+
+    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        self.end(name, Signal::KILL, KILL_LIMIT).boxed()
+    }
+
+    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+        self.restart(name).boxed()
+    }
+
+    fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        self.current_state(name).boxed()
+    }
+
+    fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
+        async move { self.nodes.rpc(name) }.boxed()
+    }
+
+    fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
+        self.lines.lock().expect("no code panics with this lock").take()
+    }
+
+    fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
+        self.remove_everything().boxed()
+    }
+}
+
+impl Drop for ProcessProvider {
+    /// The way out of a panic: no runtime may be left, so it waits by itself.
+    fn drop(&mut self) {
+        if self.options.keep {
+            return;
+        }
+        self.nodes.close();
+        let groups = self.spawner.close().unwrap_or_default();
+        groups.iter().for_each(|group| group.signal(Signal::KILL));
+        let deadline = Instant::now() + KILL_LIMIT;
+        while groups.iter().any(|group| group.ended().is_none()) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.remove_directories();
+    }
+}

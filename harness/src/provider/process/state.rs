@@ -1,0 +1,169 @@
+//! What the process provider knows of its nodes, behind one lock that is never held across a wait.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::{Mutex, MutexGuard},
+};
+
+use rustix::process::Signal;
+
+use super::{
+    execution::{Execution, Group},
+    ports::PortClaim,
+    spawner::Program,
+};
+use crate::{
+    binary::Artefact,
+    provider::{Incarnation, NodeLaunch, NodeSource, ProviderError, Slot},
+};
+
+/// One reserved node.
+#[derive(Debug)]
+pub(super) struct Node {
+    slot: Slot,
+    artefact: Artefact,
+    dir: PathBuf,
+    launch: Option<NodeLaunch>,
+    execution: Option<Execution>,
+    _claims: [PortClaim; 2],
+}
+
+impl Node {
+    pub(super) fn new(slot: Slot, artefact: Artefact, dir: PathBuf, claims: [PortClaim; 2]) -> Self {
+        Self { slot, artefact, dir, launch: None, execution: None, _claims: claims }
+    }
+
+    fn program(&self, launch: &NodeLaunch) -> Program {
+        Program {
+            path: self.artefact.path.clone(),
+            args: launch.args.clone(),
+            env: launch.env.clone(),
+            dir: self.dir.clone(),
+            data: self.slot.base_path.clone(),
+            log: self.dir.join("node.log"),
+        }
+    }
+
+    fn is_up(&self) -> bool {
+        self.execution.as_ref().is_some_and(|execution| execution.group().ended().is_none())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    nodes: BTreeMap<String, Node>,
+    sources: Vec<serde_json::Value>,
+    closed: bool,
+}
+
+/// All nodes of a run.
+#[derive(Debug, Default)]
+pub(super) struct Nodes(Mutex<Inner>);
+
+impl Nodes {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().expect("no code panics with this lock")
+    }
+
+    fn with<T>(&self, name: &str, act: impl FnOnce(&mut Node) -> Result<T, ProviderError>) -> Result<T, ProviderError> {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err(ProviderError::failed(format!("using {name}"), "the run was torn down"));
+        }
+        let node = inner.nodes.get_mut(name).ok_or_else(|| ProviderError::failed(format!("using {name}"), "no node of this name was reserved"))?;
+        act(node)
+    }
+
+    pub(super) fn add(&self, node: Node) -> Result<(), ProviderError> {
+        let name = node.slot.name.clone();
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err(ProviderError::failed(format!("reserving {name}"), "the run was torn down"));
+        }
+        match inner.nodes.insert(name.clone(), node) {
+            None => Ok(()),
+            Some(_) => Err(ProviderError::failed(format!("reserving {name}"), "two nodes have this name")),
+        }
+    }
+
+    pub(super) fn remember_sources(&self, prepared: &[(NodeSource, Artefact)]) {
+        self.lock().sources = prepared.iter().map(|(source, artefact)| artefact.facts(&source.to_string())).collect();
+    }
+
+    pub(super) fn sources(&self) -> Vec<serde_json::Value> {
+        self.lock().sources.clone()
+    }
+
+    /// Remembers what a node is started with; it has not been started before.
+    pub(super) fn launched(&self, launch: &NodeLaunch) -> Result<Program, ProviderError> {
+        self.with(&launch.name, |node| {
+            if node.launch.is_some() {
+                return Err(ProviderError::failed(format!("starting {}", launch.name), "it was started before; start it again instead"));
+            }
+            node.launch = Some(launch.clone());
+            Ok(node.program(launch))
+        })
+    }
+
+    pub(super) fn program_to_start_again(&self, name: &str) -> Result<Program, ProviderError> {
+        self.with(name, |node| {
+            if node.is_up() {
+                return Err(ProviderError::failed(format!("starting {name} again"), "it is running"));
+            }
+            let launch = node.launch.as_ref().ok_or_else(|| ProviderError::failed(format!("starting {name} again"), "it was never started"))?;
+            Ok(node.program(launch))
+        })
+    }
+
+    /// Takes a new execution. After teardown it is dropped at once, and so killed.
+    pub(super) fn began(&self, name: &str, execution: Execution) -> Result<Incarnation, ProviderError> {
+        self.with(name, |node| {
+            let incarnation = execution.incarnation().clone();
+            node.execution = Some(execution);
+            Ok(incarnation)
+        })
+    }
+
+    /// Signals a node and says how to wait for its end.
+    pub(super) fn signal(&self, name: &str, signal: Signal) -> Result<Group, ProviderError> {
+        self.with(name, |node| {
+            let execution = node.execution.as_ref().ok_or_else(|| ProviderError::failed(format!("ending {name}"), "it was never started"))?;
+            execution.group().signal(signal);
+            Ok(execution.group().clone())
+        })
+    }
+
+    /// The incarnation that the kernel runs now, or the end to wait for.
+    pub(super) fn running(&self, name: &str) -> Result<Result<Incarnation, Group>, ProviderError> {
+        self.with(name, |node| {
+            let execution = node.execution.as_ref().ok_or_else(|| ProviderError::failed(format!("looking at {name}"), "it was never started"))?;
+            Ok(if execution.is_running() { Ok(execution.incarnation().clone()) } else { Err(execution.group().clone()) })
+        })
+    }
+
+    pub(super) fn rpc(&self, name: &str) -> Result<SocketAddr, ProviderError> {
+        self.with(name, |node| Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, node.slot.rpc_port))))
+    }
+
+    pub(super) fn incarnations(&self) -> Vec<Incarnation> {
+        self.lock()
+            .nodes
+            .values()
+            .filter_map(|node| node.execution.as_ref())
+            .filter(|execution| execution.is_running())
+            .map(|execution| execution.incarnation().clone())
+            .collect()
+    }
+
+    /// Refuses everything from now on, gives up the executions (which kills them unless they are kept) and the ports.
+    pub(super) fn close(&self) {
+        let nodes = {
+            let mut inner = self.lock();
+            inner.closed = true;
+            std::mem::take(&mut inner.nodes)
+        };
+        drop(nodes);
+    }
+}

@@ -1,0 +1,124 @@
+//! Log files to lines: one thread reads what nodes append, and waits for its reader alone. A node writes to its file and never waits.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::{mpsc as lines, oneshot};
+
+use crate::provider::{LogLine, lines::LineAssembler};
+
+/// How often files are looked at: the delay of a line, and no more.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
+/// Bytes of one file that are read before the others have their turn.
+const BLOCK: usize = 256 * 1024;
+
+enum Order {
+    Follow { node: String, path: PathBuf },
+    Finish(oneshot::Sender<()>),
+}
+
+/// The thread that follows logs.
+#[derive(Debug)]
+pub(super) struct Tail {
+    orders: mpsc::Sender<Order>,
+}
+
+impl Tail {
+    /// Starts the thread; lines go to `to` until [`Tail::finish`] or until nobody reads.
+    pub(super) fn new(to: lines::Sender<LogLine>) -> io::Result<Self> {
+        let (orders, queue) = mpsc::channel();
+        thread::Builder::new().name("read logs".to_owned()).spawn(move || {
+            // An error means that the reader is gone: nothing is left to do.
+            let _ = follow(&queue, &to);
+        })?;
+        Ok(Self { orders })
+    }
+
+    /// Follows a node's log from its beginning.
+    pub(super) fn follow(&self, node: &str, path: &Path) {
+        let _ = self.orders.send(Order::Follow { node: node.to_owned(), path: path.to_owned() });
+    }
+
+    /// Passes on everything that is in the files now, and ends. The channel then closes.
+    pub(super) async fn finish(&self, limit: Duration) {
+        let (done, finished) = oneshot::channel();
+        if self.orders.send(Order::Finish(done)).is_ok() {
+            let _ = tokio::time::timeout(limit, finished).await;
+        }
+    }
+}
+
+struct Log {
+    node: String,
+    path: PathBuf,
+    file: Option<File>,
+    assembler: LineAssembler,
+}
+
+struct Closed;
+
+fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>) -> Result<(), Closed> {
+    let mut logs: Vec<Log> = Vec::new();
+    let mut block = vec![0; BLOCK];
+    let mut pause = LOOK_EVERY;
+    loop {
+        match orders.recv_timeout(pause) {
+            Ok(Order::Follow { node, path }) => logs.push(Log { node, path, file: None, assembler: LineAssembler::default() }),
+            Ok(Order::Finish(done)) => {
+                // The nodes have ended, so the files do.
+                while read_each(&mut logs, &mut block, to)? > 0 {}
+                logs.iter_mut().try_for_each(|log| log.flush(to))?;
+                let _ = done.send(());
+                return Ok(());
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let read = read_each(&mut logs, &mut block, to)?;
+                pause = if read == 0 { LOOK_EVERY } else { Duration::ZERO };
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+    }
+}
+
+/// One block of every file; the number of bytes that there were.
+fn read_each(logs: &mut [Log], block: &mut [u8], to: &lines::Sender<LogLine>) -> Result<usize, Closed> {
+    let mut read = 0;
+    for log in logs {
+        read += log.read(block, to)?;
+    }
+    Ok(read)
+}
+
+impl Log {
+    fn read(&mut self, block: &mut [u8], to: &lines::Sender<LogLine>) -> Result<usize, Closed> {
+        if self.file.is_none() {
+            self.file = File::open(&self.path).ok();
+        }
+        let Some(Ok(length)) = self.file.as_mut().map(|file| file.read(block)) else {
+            return Ok(0);
+        };
+        let mut lines = Vec::new();
+        self.assembler.push(&block[..length], &mut lines);
+        self.send(lines, to)?;
+        Ok(length)
+    }
+
+    fn flush(&mut self, to: &lines::Sender<LogLine>) -> Result<(), Closed> {
+        let mut lines = Vec::new();
+        self.assembler.flush(&mut lines);
+        self.send(lines, to)
+    }
+
+    fn send(&self, lines: Vec<String>, to: &lines::Sender<LogLine>) -> Result<(), Closed> {
+        for text in lines {
+            to.blocking_send(LogLine { node: self.node.clone(), text }).map_err(|_| Closed)?;
+        }
+        Ok(())
+    }
+}

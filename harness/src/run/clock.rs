@@ -1,0 +1,54 @@
+//! The run's clock: milliseconds since its beginning, and whether the machine slept in between. The only clock that a run reads.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::event::Moment;
+
+/// Starts at zero and never steps.
+#[derive(Debug)]
+pub struct RunClock {
+    began: Instant,
+    began_wall: SystemTime,
+    slept_before: Duration,
+}
+
+impl RunClock {
+    /// Zero is now.
+    pub fn start() -> Self {
+        Self { began: Instant::now(), began_wall: SystemTime::now(), slept_before: slept() }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Moment {
+        Moment(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// The wall clock's beginning of the run.
+    pub fn began_wall(&self) -> SystemTime {
+        self.began_wall
+    }
+
+    /// How long the machine has slept since the beginning.
+    pub fn slept(&self) -> Duration {
+        slept().saturating_sub(self.slept_before)
+    }
+}
+
+/// `CLOCK_BOOTTIME − CLOCK_MONOTONIC`: what the one counts and the other does not is sleep.
+#[cfg(target_os = "linux")]
+fn slept() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    let read = |clock| {
+        let time = clock_gettime(clock);
+        Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+    };
+    // Monotonic first: a pause between the two reads must not look like waking up earlier than we slept.
+    let monotonic = read(ClockId::Monotonic);
+    read(ClockId::Boottime).saturating_sub(monotonic)
+}
+
+/// Elsewhere there is no such pair of clocks: sleep then shows as samples that are missing.
+#[cfg(not(target_os = "linux"))]
+fn slept() -> Duration {
+    Duration::ZERO
+}

@@ -1,0 +1,126 @@
+//! Gives every event its place: number, moment, wall time. What follows from events (history, verdict, files, terminal) is fed here, in that order, under one lock.
+//!
+//! Sinks must not block for long: a terminal that hangs would stop the pollers. The terminal reporter therefore has a thread and a bounded queue of its own.
+
+use std::{
+    io,
+    sync::{Mutex, MutexGuard},
+};
+
+use tokio::sync::watch;
+
+use super::clock::RunClock;
+use crate::{
+    event::{Event, FORMAT_VERSION, Moment, What},
+    history::History,
+    record::RunDir,
+    scenario::Plan,
+    verdict::{Ledger, Verdict},
+};
+
+/// Consumes the ordered stream.
+pub trait Sink: Send {
+    /// Takes one event; in order.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be kept. The run ends then: evidence with holes is none.
+    fn take(&mut self, event: &Event) -> io::Result<()>;
+}
+
+/// The one place where events are ordered.
+pub struct Controller {
+    clock: RunClock,
+    state: Mutex<State>,
+    changed: watch::Sender<u64>,
+}
+
+struct State {
+    next: u64,
+    history: History,
+    ledger: Ledger,
+    sinks: Vec<Box<dyn Sink>>,
+    broken: Option<String>,
+}
+
+impl Controller {
+    /// The run begins now, with its first event.
+    pub fn begin(dir: &RunDir, plan: &Plan, sinks: Vec<Box<dyn Sink>>) -> Self {
+        let clock = RunClock::start();
+        let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone(), clock.began_wall());
+        let state = State { next: 0, history: History::default(), ledger, sinks, broken: None };
+        let this = Self { clock, state: Mutex::new(state), changed: watch::Sender::new(0) };
+        this.emit(What::RunStarted { version: FORMAT_VERSION, run: dir.run_id().to_owned(), scenario: plan.scenario.clone() });
+        this
+    }
+
+    /// No more events: sinks end what they write.
+    pub fn close(&self) {
+        self.lock().sinks.clear();
+    }
+
+    /// Gives an event its place; returns its moment.
+    pub fn emit(&self, what: What) -> Moment {
+        let mut state = self.lock();
+        // Read under the lock, so that moments rise with numbers.
+        let at_ms = self.clock.now();
+        let wall = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
+        let event = Event { seq: state.next, at_ms, wall, what };
+        state.next += 1;
+        state.history.record(&event);
+        state.ledger.record(&event);
+        let mut failure = None;
+        for sink in &mut state.sinks {
+            if let Err(why) = sink.take(&event) {
+                failure.get_or_insert(why.to_string());
+            }
+        }
+        if state.broken.is_none() {
+            state.broken = failure;
+        }
+        let next = state.next;
+        drop(state);
+        self.changed.send_replace(next);
+        at_ms
+    }
+
+    /// Now, on the run's clock.
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// The run's clock.
+    pub fn clock(&self) -> &RunClock {
+        &self.clock
+    }
+
+    /// Marks every new event.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Looks at what was observed. The look must be short: everything else waits for it.
+    pub fn with_history<T>(&self, look: impl FnOnce(&History) -> T) -> T {
+        look(&self.lock().history)
+    }
+
+    /// What follows from the events so far.
+    pub fn verdict(&self) -> Verdict {
+        self.lock().ledger.verdict()
+    }
+
+    /// Nothing has failed so far.
+    pub fn is_good_so_far(&self) -> bool {
+        self.lock().ledger.is_good_so_far()
+    }
+
+    /// Why evidence could not be written, if it could not.
+    pub fn broken(&self) -> Option<String> {
+        self.lock().broken.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is a bug that ends the run with 70; what was recorded before it still makes the evidence.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,221 @@
+//! The way through a run, and every way out of it: after whatever happened, panics and signals included, everything is removed and the verdict is written.
+
+use std::{
+    io,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use tokio::task::JoinHandle;
+
+use super::{
+    background::{Background, panic_text},
+    controller::Controller,
+    interrupt::Interrupt,
+    logs::Logs,
+    phase::{PhaseEnd, Phases},
+    testbed::Testbed,
+    watch,
+};
+use crate::{
+    event::What,
+    poll::Poller,
+    provider::{NodeRequest, Provider, ProviderError},
+    record::RunDir,
+    scenario::Plan,
+    verdict::Verdict,
+};
+
+/// A provider promises a teardown that is bounded in time; this is for one that breaks its promise.
+const TEARDOWN: Duration = Duration::from_secs(90);
+
+/// What becomes of the nodes at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtEnd {
+    /// Everything is removed.
+    Remove,
+    /// The nodes stay (`--keep`); the provider was created to leave them at teardown.
+    Keep,
+}
+
+/// One run, ready to go.
+pub struct Run {
+    /// What is run.
+    pub plan: Plan,
+    /// Where.
+    pub provider: Arc<dyn Provider>,
+    /// Where events go.
+    pub controller: Arc<Controller>,
+    /// Where the evidence goes.
+    pub dir: RunDir,
+    /// Stretches proofs, as it stretched the plan's deadlines.
+    pub timeout_factor: f64,
+    /// What becomes of the nodes.
+    pub at_end: AtEnd,
+    /// Raised by a signal.
+    pub interrupt: Interrupt,
+}
+
+/// The verdict, on disk. Evidence that could not be written spoils a pass, here at the latest.
+pub fn conclude(controller: &Controller, dir: &RunDir) -> Verdict {
+    let lost = |why: String| {
+        let reason = format!("the evidence cannot be written to {}: {why}", dir.path().display());
+        controller.emit(What::EnvironmentFailed { reason, unsupported: false });
+    };
+    if let Some(why) = controller.broken() {
+        lost(why);
+    }
+    if let Err(why) = dir.write_verdict(&controller.verdict()) {
+        lost(why.to_string());
+    }
+    controller.verdict()
+}
+
+/// How the way through ended, when nothing cut it short.
+enum Way {
+    Through,
+    ProviderFailed(ProviderError),
+    EvidenceFailed(io::Error),
+}
+
+impl Run {
+    /// Runs it. Returns when nothing is left, and the verdict is on disk.
+    pub async fn execute(self) -> Verdict {
+        let background = Background::new(Arc::clone(&self.controller));
+        let logs = Logs::new(self.dir.logs());
+        let reader = self.provider.logs().map(|lines| tokio::spawn(logs.clone().read(lines, background.clone())));
+        let bed = Mutex::new(None);
+
+        self.go(&background, &logs, &bed).await;
+
+        background.quiet().await;
+        let bed = bed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.clean_up(bed.as_deref()).await;
+        self.finish_logs(&logs, reader).await;
+        conclude(&self.controller, &self.dir)
+    }
+
+    /// From nothing to the last check, or to what cut it short. Emits why.
+    async fn go(&self, background: &Background, logs: &Logs, bed: &Mutex<Option<Arc<Testbed>>>) {
+        let way = AssertUnwindSafe(self.way(background, logs, bed)).catch_unwind();
+        tokio::select! {
+            biased;
+            signal = self.interrupt.raised() => {
+                self.controller.emit(What::interrupted(signal));
+            }
+            () = background.finished() => {}
+            ended = way => match ended {
+                Ok(Way::Through) => {}
+                Ok(Way::ProviderFailed(error)) => {
+                    let unsupported = matches!(error, ProviderError::Unsupported(_));
+                    self.controller.emit(What::EnvironmentFailed { reason: error.to_string(), unsupported });
+                }
+                Ok(Way::EvidenceFailed(why)) => {
+                    let reason = format!("the evidence cannot be written to {}: {why}", self.dir.path().display());
+                    self.controller.emit(What::EnvironmentFailed { reason, unsupported: false });
+                }
+                Err(panic) => {
+                    self.controller.emit(What::HarnessBroken { reason: panic_text(panic.as_ref()) });
+                }
+            },
+        }
+    }
+
+    async fn way(&self, background: &Background, logs: &Logs, bed: &Mutex<Option<Arc<Testbed>>>) -> Way {
+        let requests: Vec<NodeRequest> = self.plan.nodes.iter().map(|node| NodeRequest { name: node.name.clone(), source: node.source.clone() }).collect();
+        let progress = |step: String| {
+            self.controller.emit(What::Preparing { step });
+        };
+        let slots = match self.provider.reserve(&requests, self.plan.subnet.as_deref(), &progress).await {
+            Ok(slots) => slots,
+            Err(error) => return Way::ProviderFailed(error),
+        };
+        self.controller.emit(What::Prepared { provider: self.provider.name().to_owned(), facts: self.provider.facts() });
+        let testbed = Arc::new(Testbed::new(&self.plan, &slots, Arc::clone(&self.provider), Arc::clone(&self.controller)));
+        bed.lock().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(&testbed));
+        if let Err(why) = self.dir.write_plan(&self.plan, &testbed.launches(), &self.provider.facts()) {
+            return Way::EvidenceFailed(why);
+        }
+        self.observe(&testbed, logs, background);
+        if let Err(error) = testbed.start_all().await {
+            return Way::ProviderFailed(error);
+        }
+        match tokio::time::timeout(self.plan.timeout, self.phases(&testbed)).await {
+            Ok(Ok(())) => self.last_look(&testbed, logs).await,
+            Ok(Err(error)) => Way::ProviderFailed(error),
+            Err(_) => {
+                self.controller.emit(What::TimedOut { ms: u64::try_from(self.plan.timeout.as_millis()).unwrap_or(u64::MAX) });
+                Way::Through
+            }
+        }
+    }
+
+    /// Everything that watches, before anything starts.
+    fn observe(&self, bed: &Arc<Testbed>, logs: &Logs, background: &Background) {
+        background.spawn(watch::machine(Arc::clone(bed), background.clone()));
+        for name in &bed.names {
+            background.spawn(watch::node(name.clone(), Arc::clone(bed), logs.clone(), background.clone()));
+            if let Some(link) = bed.link(name) {
+                let poller = Poller { node: name.clone(), link, controller: Arc::clone(&self.controller), nodes: bed.names.len() };
+                background.spawn(poller.run());
+            }
+        }
+    }
+
+    /// A phase builds on the ones before: after one that did not pass there is nothing to be learnt, and much to be waited for.
+    async fn phases(&self, bed: &Testbed) -> Result<(), ProviderError> {
+        let mut phases = Phases::new(bed, self.timeout_factor);
+        for (index, phase) in self.plan.phases.iter().enumerate() {
+            let end = phases.run(index, phase).await?;
+            if end == PhaseEnd::CutShort || !self.controller.is_good_so_far() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A node may have ended since it was last looked at; that is no pass.
+    async fn last_look(&self, bed: &Testbed, logs: &Logs) -> Way {
+        for name in &bed.names {
+            match watch::look(name, bed).await {
+                Ok(watch::Seen::Fine) => {}
+                Ok(watch::Seen::Ended { code, signal }) => {
+                    let last_lines = logs.last_lines(name).await;
+                    self.controller.emit(What::NodeExited { node: name.clone(), code, signal, last_lines });
+                }
+                Err(error) => return Way::ProviderFailed(error),
+            }
+        }
+        Way::Through
+    }
+
+    /// A provider that was told to keep its nodes leaves them at teardown, so that is called either way.
+    async fn clean_up(&self, bed: Option<&Testbed>) {
+        if let (AtEnd::Keep, Some(bed)) = (self.at_end, bed) {
+            let _ = tokio::time::timeout(TEARDOWN, bed.heal()).await;
+            self.controller.emit(What::Kept);
+        }
+        self.controller.emit(What::TeardownStarted);
+        let teardown = AssertUnwindSafe(self.provider.teardown()).catch_unwind();
+        let left = match tokio::time::timeout(TEARDOWN, teardown).await {
+            Ok(Ok(Ok(()))) => None,
+            Ok(Ok(Err(error))) => Some(error.to_string()),
+            Ok(Err(panic)) => Some(panic_text(panic.as_ref())),
+            Err(_) => Some(format!("the provider did not finish within {} s", TEARDOWN.as_secs())),
+        };
+        self.controller.emit(What::TornDown { left });
+    }
+
+    /// Nodes' last words are part of their logs.
+    async fn finish_logs(&self, logs: &Logs, reader: Option<JoinHandle<()>>) {
+        logs.close();
+        if let Some(reader) = reader
+            && let Err(error) = reader.await
+            && let Ok(panic) = error.try_into_panic()
+        {
+            self.controller.emit(What::HarnessBroken { reason: panic_text(panic.as_ref()) });
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Nodes' logs: every line raw into `logs/<node>.log`, the last ones at hand for reports, and an eye on panics.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    event::What,
+    provider::LogLine,
+    report::{plain, printable},
+};
+
+use super::background::Background;
+
+/// Characters of a line that a report shows.
+const LONGEST_QUOTE: usize = 1000;
+
+/// Lines that a report shows.
+const LAST_LINES: usize = 50;
+
+/// A node that writes more than this is broken in a way that must not fill the user's disk.
+const LARGEST_LOG: u64 = 512 * 1024 * 1024;
+
+/// How Rust programs begin to panic.
+const PANIC: &str = "panicked at";
+
+/// What the log readers know.
+#[derive(Clone)]
+pub(crate) struct Logs {
+    folder: PathBuf,
+    tails: Arc<Mutex<BTreeMap<String, Tail>>>,
+    /// Nothing more will come that is worth waiting for.
+    closing: CancellationToken,
+}
+
+struct Tail {
+    lines: VecDeque<String>,
+    changed: Instant,
+}
+
+struct LogFile {
+    file: BufWriter<File>,
+    written: u64,
+}
+
+impl Logs {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder, tails: Arc::default(), closing: CancellationToken::new() }
+    }
+
+    /// Reads until the provider has no more.
+    pub(crate) async fn read(self, mut lines: mpsc::Receiver<LogLine>, background: Background) {
+        let mut files = BTreeMap::new();
+        let mut panicked = BTreeSet::new();
+        while let Some(line) = self.next(&mut lines).await {
+            if let Err(why) = self.keep(&line, &mut files) {
+                let reason = format!("the log of {} cannot be written to {}: {why}", line.node, self.folder.display());
+                background.finish(What::EnvironmentFailed { reason, unsupported: false });
+                return;
+            }
+            let text = plain(&line.text);
+            // The first panic of a node says it; a task that panics again and again must not flood the evidence.
+            if text.contains(PANIC) && panicked.insert(line.node.clone()) {
+                let reason = format!("panicked: {}", printable(text.trim()));
+                background.finish(What::NodeBroken { node: line.node.clone(), reason, last_lines: self.tail(&line.node) });
+            }
+            if lines.is_empty() {
+                files.values_mut().for_each(|log: &mut LogFile| drop(log.file.flush()));
+            }
+        }
+    }
+
+    /// The end of a node's log, once it stopped growing for a moment; at most a second.
+    pub(crate) async fn last_lines(&self, node: &str) -> Vec<String> {
+        const QUIET: Duration = Duration::from_millis(150);
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < deadline {
+            // A node without any line may still be about to have one: its reader starts with it.
+            let quiet = self.lock().get(node).is_some_and(|tail| tail.changed.elapsed() >= QUIET);
+            if quiet {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.tail(node)
+    }
+
+    /// Reads what is still on its way, then no more.
+    pub(crate) fn close(&self) {
+        self.closing.cancel();
+    }
+
+    fn tail(&self, node: &str) -> Vec<String> {
+        self.lock().get(node).map_or_else(Vec::new, |tail| tail.lines.iter().cloned().collect())
+    }
+
+    async fn next(&self, lines: &mut mpsc::Receiver<LogLine>) -> Option<LogLine> {
+        const LAST_WORDS: Duration = Duration::from_millis(300);
+        tokio::select! {
+            biased;
+            line = lines.recv() => line,
+            () = async { self.closing.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => None,
+        }
+    }
+
+    fn keep(&self, line: &LogLine, files: &mut BTreeMap<String, LogFile>) -> io::Result<()> {
+        if !files.contains_key(&line.node) {
+            let file = BufWriter::new(File::create_new(self.folder.join(format!("{}.log", line.node)))?);
+            files.insert(line.node.clone(), LogFile { file, written: 0 });
+        }
+        if let Some(log) = files.get_mut(&line.node)
+            && log.written < LARGEST_LOG
+        {
+            writeln!(log.file, "{}", line.text)?;
+            log.written += line.text.len() as u64 + 1;
+            if log.written >= LARGEST_LOG {
+                writeln!(log.file, "harness: cut here, a log may have {LARGEST_LOG} bytes")?;
+            }
+        }
+        let mut tails = self.lock();
+        let tail = tails.entry(line.node.clone()).or_insert_with(|| Tail { lines: VecDeque::new(), changed: Instant::now() });
+        if tail.lines.len() == LAST_LINES {
+            tail.lines.pop_front();
+        }
+        tail.lines.push_back(plain(&line.text).chars().take(LONGEST_QUOTE).collect());
+        tail.changed = Instant::now();
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Tail>> {
+        self.tails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

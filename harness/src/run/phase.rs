@@ -1,0 +1,196 @@
+//! One phase: its faults in order, its checks at their time.
+//!
+//! A check starts when the phase's last fault has healed and that was proven, or, with `during = "fault"`, when the phase's last fault took effect. A fault lasts at least its
+//! `downtime`, and until the checks that run during it are decided. Checks that run at the same time do not wait for each other.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::testbed::Testbed;
+use crate::{
+    check::{FaultSpan, Judgement, View},
+    event::{CheckId, FaultId, Moment, What},
+    fault::{FaultError, restart::Restart},
+    poll::INTERVAL,
+    provider::ProviderError,
+    scenario::{CheckPlan, FaultKind, FaultPlan, PhasePlan, When},
+};
+
+/// Judging at every event would judge the same thing many times.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Runs phases; remembers the last fault from one to the next.
+pub(crate) struct Phases<'a> {
+    bed: &'a Testbed,
+    timeout_factor: f64,
+    fault: Option<FaultSpan>,
+}
+
+/// How a phase ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PhaseEnd {
+    /// All its checks are decided.
+    Settled,
+    /// A fault could not be done and proven: the rest of it is not judged.
+    CutShort,
+}
+
+impl<'a> Phases<'a> {
+    pub(crate) fn new(bed: &'a Testbed, timeout_factor: f64) -> Self {
+        Self { bed, timeout_factor, fault: None }
+    }
+
+    /// Runs one phase.
+    ///
+    /// # Errors
+    ///
+    /// If the provider failed. Everything else is in the events.
+    pub(crate) async fn run(&mut self, index: usize, phase: &PhasePlan) -> Result<PhaseEnd, ProviderError> {
+        self.bed.controller.emit(What::PhaseStarted { phase: index });
+        let mut end = PhaseEnd::Settled;
+        for (number, fault) in phase.faults.iter().enumerate() {
+            let id = FaultId { phase: index, fault: number };
+            let during = if number + 1 == phase.faults.len() { checks(index, phase, When::DuringFault) } else { Vec::new() };
+            end = self.fault(id, fault, &during).await?;
+            if end == PhaseEnd::CutShort {
+                break;
+            }
+        }
+        if end == PhaseEnd::Settled {
+            self.settle(&checks(index, phase, When::AfterFaults)).await;
+        }
+        self.bed.controller.emit(What::PhaseEnded { phase: index });
+        Ok(end)
+    }
+
+    async fn fault(&mut self, id: FaultId, plan: &FaultPlan, during: &[(CheckId, &CheckPlan)]) -> Result<PhaseEnd, ProviderError> {
+        let bed = self.bed;
+        let FaultKind::Restart = plan.fault;
+        let restart = Restart { bed, nodes: &plan.nodes, timeout_factor: self.timeout_factor };
+        bed.controller.emit(What::FaultStarted { fault: id });
+        let down = match restart.take_effect().await {
+            Ok(down) => down,
+            Err(error) => return self.unproven(id, error),
+        };
+        bed.controller.emit(What::FaultEffective { fault: id, nodes: plan.nodes.clone(), since: down.since, proof: down.proof });
+        self.fault = Some(FaultSpan { nodes: plan.nodes.clone(), effective: down.since, healed: None, proven: None });
+
+        let downtime = tokio::time::sleep((down.since + plan.downtime).since(bed.controller.now()));
+        tokio::join!(downtime, self.settle(during));
+
+        let back = match restart.heal(down.since).await {
+            Ok(back) => back,
+            Err(error) => return self.unproven(id, error),
+        };
+        let proven = bed.controller.emit(What::FaultHealed { fault: id, since: back.since, proof: back.proof });
+        if let Some(fault) = &mut self.fault {
+            fault.healed = Some(back.since);
+            fault.proven = Some(proven);
+        }
+        Ok(PhaseEnd::Settled)
+    }
+
+    fn unproven(&self, id: FaultId, error: FaultError) -> Result<PhaseEnd, ProviderError> {
+        match error {
+            FaultError::Environment(error) => return Err(error),
+            FaultError::Unproven(reason) => self.bed.controller.emit(What::FaultUnproven { fault: id, reason }),
+            FaultError::Broken { node, reason } => self.bed.controller.emit(What::NodeBroken { node, reason, last_lines: Vec::new() }),
+        };
+        Ok(PhaseEnd::CutShort)
+    }
+
+    /// Starts checks and waits until all are decided.
+    async fn settle(&self, checks: &[(CheckId, &CheckPlan)]) {
+        if checks.is_empty() {
+            return;
+        }
+        let started = checks.iter().map(|(id, _)| self.bed.controller.emit(What::CheckStarted { check: *id }));
+        let mut pending: Vec<Pending<'_>> = checks.iter().zip(started).map(|((id, plan), start)| Pending { id: *id, plan, start }).collect();
+        let (want, wanted) = watch::channel(None);
+        tokio::select! {
+            () = self.judge_all(&mut pending, &want) => {}
+            () = self.fetch_hashes(wanted) => {}
+        }
+    }
+
+    async fn judge_all(&self, pending: &mut Vec<Pending<'_>>, want: &watch::Sender<Option<u64>>) {
+        let mut changes = self.bed.controller.changes();
+        loop {
+            let mut wanted = None;
+            pending.retain(|check| match self.judge(check) {
+                Judgement::Pending { wants_hash_at, .. } => {
+                    wanted = wanted.max(wants_hash_at);
+                    true
+                }
+                Judgement::Settled(finding) => {
+                    self.bed.controller.emit(What::CheckSettled { check: check.id, finding });
+                    false
+                }
+            });
+            if pending.is_empty() {
+                return;
+            }
+            want.send_if_modified(|current| std::mem::replace(current, wanted) != wanted);
+            tokio::time::sleep(LOOK).await;
+            let now = self.bed.controller.now();
+            let deadline = pending.iter().map(Pending::deadline).min().unwrap_or(now);
+            // Whatever happens first: news, or a deadline that passes without any.
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = tokio::time::sleep(deadline.since(now)) => {}
+            }
+        }
+    }
+
+    fn judge(&self, check: &Pending<'_>) -> Judgement {
+        let controller = &self.bed.controller;
+        controller.with_history(|history| {
+            let deadline = check.deadline();
+            let view = View {
+                history,
+                nodes: &check.plan.nodes,
+                network: &self.bed.names,
+                start: check.start,
+                deadline,
+                hold: check.plan.hold,
+                now: controller.now().min(deadline),
+                fault: self.fault.as_ref(),
+            };
+            check.plan.kind.judge(&view)
+        })
+    }
+
+    /// Asks for block hashes as long as a check wants them.
+    async fn fetch_hashes(&self, mut wanted: watch::Receiver<Option<u64>>) {
+        loop {
+            let height = match wanted.wait_for(Option::is_some).await {
+                Ok(height) => *height,
+                // The judge is gone; the caller's `select` ends this too.
+                Err(_) => return std::future::pending().await,
+            };
+            let pause = tokio::time::sleep(INTERVAL);
+            if let Some(height) = height {
+                self.bed.hashes(height).await;
+            }
+            pause.await;
+        }
+    }
+}
+
+/// A check that was started and not decided.
+struct Pending<'a> {
+    id: CheckId,
+    plan: &'a CheckPlan,
+    start: Moment,
+}
+
+impl Pending<'_> {
+    fn deadline(&self) -> Moment {
+        self.start + self.plan.within
+    }
+}
+
+fn checks(phase: usize, plan: &PhasePlan, when: When) -> Vec<(CheckId, &CheckPlan)> {
+    plan.checks.iter().enumerate().filter(|(_, check)| check.when == when).map(|(check, plan)| (CheckId { phase, check }, plan)).collect()
+}

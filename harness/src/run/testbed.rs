@@ -1,0 +1,227 @@
+//! The running network: what every node was started with, whether it should be running, and how to reach it. Does what it is told; judges nothing.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use futures_util::future::{join_all, try_join_all};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::controller::Controller;
+use crate::{
+    event::{HashRound, What},
+    poll::{Link, rpc::Rpc},
+    provider::{Incarnation, NodeLaunch, NodeProfile, NodeState, Provider, ProviderError, Slot},
+    scenario::{NodePlan, Plan},
+};
+
+/// The network of a run.
+pub(crate) struct Testbed {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) controller: Arc<Controller>,
+    pub(crate) names: Vec<String>,
+    nodes: BTreeMap<String, Node>,
+}
+
+struct Node {
+    launch: NodeLaunch,
+    link: watch::Sender<Option<Link>>,
+    starts: AtomicU32,
+    expected: Mutex<Expected>,
+    incarnation: Mutex<Option<Incarnation>>,
+}
+
+/// Whether a node should be running; `epoch` tells apart two times of the same answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expected {
+    pub(crate) running: bool,
+    epoch: u64,
+}
+
+/// What a node was given, for the evidence.
+#[derive(Debug, Serialize)]
+pub(crate) struct LaunchRecord<'a> {
+    name: &'a str,
+    args: &'a [String],
+    env: &'a BTreeMap<String, String>,
+}
+
+impl Testbed {
+    pub(crate) fn new(plan: &Plan, slots: &[Slot], provider: Arc<dyn Provider>, controller: Arc<Controller>) -> Self {
+        let seeds = seeds(plan, slots);
+        let nodes = plan
+            .nodes
+            .iter()
+            .filter_map(|node| {
+                let slot = slots.iter().find(|slot| slot.name == node.name)?;
+                let node = Node {
+                    launch: launch(node, slot, &seeds),
+                    link: watch::Sender::new(None),
+                    starts: AtomicU32::new(0),
+                    expected: Mutex::new(Expected { running: false, epoch: 0 }),
+                    incarnation: Mutex::new(None),
+                };
+                Some((slot.name.clone(), node))
+            })
+            .collect();
+        let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
+        Self { provider, controller, names, nodes }
+    }
+
+    /// What every node is given.
+    pub(crate) fn launches(&self) -> Vec<LaunchRecord<'_>> {
+        self.nodes.values().map(|node| LaunchRecord { name: &node.launch.name, args: &node.launch.args, env: &node.launch.env }).collect()
+    }
+
+    /// Executes every node, in parallel.
+    pub(crate) async fn start_all(&self) -> Result<(), ProviderError> {
+        try_join_all(self.names.iter().map(|name| async {
+            let node = self.node(name)?;
+            let incarnation = self.provider.start(&node.launch).await?;
+            self.is_up(node, incarnation).await
+        }))
+        .await?;
+        self.controller.emit(What::AllStarted);
+        Ok(())
+    }
+
+    /// Stops a node on purpose.
+    pub(crate) async fn stop(&self, name: &str) -> Result<NodeState, ProviderError> {
+        let node = self.node(name)?;
+        node.expect_running(false);
+        let state = self.provider.stop(name).await?;
+        node.link.send_if_modified(|link| match link {
+            Some(link) => {
+                link.rpc = link.rpc.of_stopped();
+                true
+            }
+            None => false,
+        });
+        Ok(state)
+    }
+
+    /// Executes a stopped node again. If that gives the process that was there before, nothing was executed: the caller has no proof, and the node no new start whose end
+    /// could be held against it.
+    pub(crate) async fn start_again(&self, name: &str) -> Result<Incarnation, ProviderError> {
+        let node = self.node(name)?;
+        let before = self.incarnation(name);
+        let incarnation = self.provider.start_again(name).await?;
+        if before.is_none_or(|before| before != incarnation) {
+            self.is_up(node, incarnation.clone()).await?;
+        }
+        Ok(incarnation)
+    }
+
+    /// Starts whatever a fault left stopped: for networks that outlive their run.
+    pub(crate) async fn heal(&self) {
+        let down = self.nodes.values().filter(|node| node.starts.load(Ordering::Relaxed) > 0 && !node.expected().running);
+        // One that does not come back is no reason to leave the others down, and the run is decided already.
+        join_all(down.map(|node| self.start_again(&node.launch.name))).await;
+    }
+
+    /// Whether a node should be running.
+    pub(crate) fn expected(&self, name: &str) -> Option<Expected> {
+        self.nodes.get(name).map(Node::expected)
+    }
+
+    /// The last proof that a node was executed.
+    pub(crate) fn incarnation(&self, name: &str) -> Option<Incarnation> {
+        self.nodes.get(name)?.incarnation.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How often it was started.
+    pub(crate) fn starts(&self, name: &str) -> u32 {
+        self.nodes.get(name).map_or(0, |node| node.starts.load(Ordering::Relaxed))
+    }
+
+    /// Its latest link.
+    pub(crate) fn link(&self, name: &str) -> Option<watch::Receiver<Option<Link>>> {
+        self.nodes.get(name).map(|node| node.link.subscribe())
+    }
+
+    /// Asks every node at once for its block hash at a height.
+    pub(crate) async fn hashes(&self, height: u64) {
+        let sent = self.controller.now();
+        let answers = self.nodes.iter().filter_map(|(name, node)| {
+            let link = node.link.borrow().clone()?;
+            Some(async move { (name.clone(), link.rpc.block_hash(height).await) })
+        });
+        let hashes = join_all(answers).await.into_iter().collect();
+        let answered = self.controller.now();
+        self.controller.emit(What::Hashes(HashRound { height, sent, answered, hashes }));
+    }
+
+    /// An engine may change the RPC address at every start, so it is looked up after each.
+    async fn is_up(&self, node: &Node, incarnation: Incarnation) -> Result<(), ProviderError> {
+        let name = &node.launch.name;
+        let since = self.controller.now();
+        // A node that ended at once has no address; that it ended is what the watcher reports, with its exit code and log.
+        node.incarnation.lock().unwrap_or_else(PoisonError::into_inner).replace(incarnation.clone());
+        let start = node.starts.fetch_add(1, Ordering::Relaxed);
+        node.expect_running(true);
+        let address = match self.provider.rpc(name).await {
+            Ok(address) => address,
+            Err(why) => match self.provider.state(name).await? {
+                NodeState::Exited { .. } => return Ok(()),
+                NodeState::Running(_) => return Err(why),
+            },
+        };
+        self.controller.emit(What::NodeStarted { node: name.clone(), start, incarnation, rpc: address });
+        node.link.send_replace(Some(Link { start, since, rpc: Rpc::new(address) }));
+        Ok(())
+    }
+
+    fn node(&self, name: &str) -> Result<&Node, ProviderError> {
+        self.nodes
+            .get(name)
+            .ok_or_else(|| ProviderError::Failed { what: format!("looking for the node {name}"), why: "the provider reserved nothing for it".to_owned() })
+    }
+}
+
+impl Node {
+    fn expected(&self) -> Expected {
+        *self.lock_expected()
+    }
+
+    fn expect_running(&self, running: bool) {
+        let mut expected = self.lock_expected();
+        *expected = Expected { running, epoch: expected.epoch + 1 };
+    }
+
+    fn lock_expected(&self) -> MutexGuard<'_, Expected> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `HEGEMON_SEEDS`: the fixed addresses of all seeds, the same for everybody, seeds included.
+fn seeds(plan: &Plan, slots: &[Slot]) -> String {
+    let is_seed = |slot: &&Slot| plan.nodes.iter().any(|node| node.seed && node.name == slot.name);
+    slots.iter().filter(is_seed).map(|slot| slot.p2p.to_string()).collect::<Vec<_>>().join(",")
+}
+
+/// Core flags and variables only, and nothing that would help: no shorter tick, no warm start. The scenario has the last word.
+fn launch(node: &NodePlan, slot: &Slot, seeds: &str) -> NodeLaunch {
+    let mut args: Vec<String> = ["--dev", "--base-path"].map(str::to_owned).to_vec();
+    args.push(slot.base_path.display().to_string());
+    args.extend(["--name".to_owned(), node.name.clone()]);
+    args.extend(["--port".to_owned(), slot.listen.port().to_string()]);
+    args.extend(["--listen-addr".to_owned(), slot.listen.to_string()]);
+    args.extend(["--rpc-port".to_owned(), slot.rpc_port.to_string()]);
+    if slot.rpc_external {
+        // `auto` would deny `system_peers`, and with it the cross-check of peer counts. The network is the run's own and has no way in.
+        args.extend(["--rpc-external", "--rpc-methods", "unsafe"].map(str::to_owned));
+    }
+    args.extend(node.args.iter().cloned());
+
+    let mut env = BTreeMap::from([("HEGEMON_SEEDS".to_owned(), seeds.to_owned()), ("HEGEMON_MINE".to_owned(), if node.mine { "1" } else { "0" }.to_owned())]);
+    if slot.loopback && slot.profile == NodeProfile::Ours {
+        env.insert("HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK".to_owned(), "1".to_owned());
+    }
+    env.extend(node.env.clone());
+    NodeLaunch { name: node.name.clone(), args, env }
+}

@@ -1,0 +1,227 @@
+//! Walks a parsed TOML table and collects every error instead of stopping at the first. Knows TOML and durations, not scenarios.
+
+use std::{collections::BTreeMap, ops::Range, time::Duration};
+
+use serde::Serialize;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    names::suggest,
+    problem::{MISSING, Problems},
+};
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    #[serde(skip)]
+    pub(super) span: Range<usize>,
+}
+
+impl<T> At<T> {
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
+        At { value: change(self.value), span: self.span }
+    }
+}
+
+/// One table, what it is called in messages, and where errors about it go.
+pub(super) struct Table<'t, 'i> {
+    entries: &'t DeTable<'i>,
+    pub(super) span: Range<usize>,
+    what: String,
+}
+
+impl<'t, 'i> Table<'t, 'i> {
+    pub(super) fn root(document: &'t Spanned<DeTable<'i>>) -> Self {
+        Self { entries: document.get_ref(), span: 0..0, what: "a scenario".to_owned() }
+    }
+
+    fn open(value: &'t Spanned<DeValue<'i>>, what: &str, problems: &mut Problems) -> Option<Self> {
+        let Some(entries) = value.get_ref().as_table() else {
+            problems.error(value.span(), format!("{what} must be a table, not {}", article(value.get_ref())));
+            return None;
+        };
+        Some(Self { entries, span: value.span(), what: what.to_owned() })
+    }
+
+    /// Every other key is an error. `known` in the order in which people should read it.
+    pub(super) fn only(&self, known: &[&str], problems: &mut Problems) {
+        for key in self.entries.keys() {
+            let name: &str = key.get_ref();
+            if !known.contains(&name) {
+                problems.error_hint(key.span(), format!("unknown key `{name}` in {}", self.what), suggest(name, known.iter().copied()));
+            }
+        }
+    }
+
+    pub(super) fn table(&self, key: &str, problems: &mut Problems) -> Option<Table<'t, 'i>> {
+        Self::open(self.entries.get(key)?, &format!("`[{key}]`"), problems)
+    }
+
+    /// An array of tables; empty if it is not there.
+    pub(super) fn tables(&self, key: &str, what: &str, problems: &mut Problems) -> Vec<Table<'t, 'i>> {
+        let Some(value) = self.entries.get(key) else {
+            return Vec::new();
+        };
+        match value.get_ref().as_array() {
+            Some(array) => array.iter().filter_map(|entry| Self::open(entry, what, problems)).collect(),
+            None => {
+                problems.error_hint(
+                    value.span(),
+                    format!("`{key}` must be an array of tables, not {}", article(value.get_ref())),
+                    format!("write `[[{key}]]`"),
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn text(&self, key: &str, problems: &mut Problems) -> Option<At<String>> {
+        let value = self.entries.get(key)?;
+        match value.get_ref().as_str() {
+            Some(text) => Some(At { value: text.to_owned(), span: value.span() }),
+            None => wrong_type(key, "a string", value, problems),
+        }
+    }
+
+    pub(super) fn boolean(&self, key: &str, problems: &mut Problems) -> Option<At<bool>> {
+        let value = self.entries.get(key)?;
+        match value.get_ref().as_bool() {
+            Some(flag) => Some(At { value: flag, span: value.span() }),
+            None => wrong_type(key, "`true` or `false`", value, problems),
+        }
+    }
+
+    /// A whole number that is at least `least` and fits 32 bits.
+    pub(super) fn number(&self, key: &str, least: u32, problems: &mut Problems) -> Option<At<u32>> {
+        let value = self.entries.get(key)?;
+        let Some(integer) = value.get_ref().as_integer() else {
+            return wrong_type(key, "a whole number", value, problems);
+        };
+        match u32::from_str_radix(integer.as_str(), integer.radix()) {
+            Ok(number) if number >= least => Some(At { value: number, span: value.span() }),
+            Ok(number) => {
+                problems.error(value.span(), format!("`{key}` must be at least {least}, not {number}"));
+                None
+            }
+            Err(_) => {
+                problems.error(value.span(), format!("`{key}` must be a number from {least} to {}, not {integer}", u32::MAX));
+                None
+            }
+        }
+    }
+
+    pub(super) fn duration(&self, key: &str, problems: &mut Problems) -> Option<At<Duration>> {
+        let value = self.entries.get(key)?;
+        let Some(text) = value.get_ref().as_str() else {
+            return wrong_type(key, "a duration with its unit in quotes, like \"60s\"", value, problems);
+        };
+        match parse_duration(text) {
+            Ok(duration) => Some(At { value: duration, span: value.span() }),
+            Err(why) => {
+                problems.error_hint(value.span(), format!("`{key}` is no duration: {why}"), "write a number and a unit: \"500ms\", \"60s\", \"3m\"");
+                None
+            }
+        }
+    }
+
+    /// Like [`Self::duration`], and zero is an error.
+    pub(super) fn positive_duration(&self, key: &str, problems: &mut Problems) -> Option<At<Duration>> {
+        let duration = self.duration(key, problems)?;
+        if duration.value.is_zero() {
+            problems.error(duration.span, format!("`{key}` must be longer than nothing"));
+            return None;
+        }
+        Some(duration)
+    }
+
+    pub(super) fn texts(&self, key: &str, problems: &mut Problems) -> Option<At<Vec<String>>> {
+        let value = self.entries.get(key)?;
+        let Some(array) = value.get_ref().as_array() else {
+            return wrong_type(key, "a list of strings", value, problems);
+        };
+        let mut texts = Vec::new();
+        for entry in array.iter() {
+            match entry.get_ref().as_str() {
+                Some(text) => texts.push(text.to_owned()),
+                None => problems.error(entry.span(), format!("`{key}` must hold strings, not {}", article(entry.get_ref()))),
+            }
+        }
+        Some(At { value: texts, span: value.span() })
+    }
+
+    pub(super) fn text_table(&self, key: &str, problems: &mut Problems) -> Option<BTreeMap<String, At<String>>> {
+        let value = self.entries.get(key)?;
+        let Some(table) = value.get_ref().as_table() else {
+            return wrong_type(key, "a table of strings", value, problems);
+        };
+        let mut texts = BTreeMap::new();
+        for (name, entry) in table {
+            match entry.get_ref().as_str() {
+                Some(text) => {
+                    texts.insert(name.get_ref().to_string(), At { value: text.to_owned(), span: name.span() });
+                }
+                None => problems.error(entry.span(), format!("`{key}.{}` must be a string (in quotes), not {}", name.get_ref(), article(entry.get_ref()))),
+            }
+        }
+        Some(texts)
+    }
+
+    /// Says so if the key is not there at all. A key of the wrong type was complained about already.
+    pub(super) fn require(&self, key: &str, problems: &mut Problems) {
+        if !self.entries.contains_key(key) {
+            problems.error(self.span.clone(), format!("{MISSING}key `{key}` in {}", self.what));
+        }
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// Where a key stands; the whole table if it does not.
+    pub(super) fn key_span(&self, key: &str) -> Range<usize> {
+        self.entries.get_key_value(key).map_or(self.span.clone(), |(key, _)| key.span())
+    }
+}
+
+fn wrong_type<T>(key: &str, wanted: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<T> {
+    problems.error(value.span(), format!("`{key}` must be {wanted}, not {}", article(value.get_ref())));
+    None
+}
+
+fn article(value: &DeValue<'_>) -> String {
+    let kind = value.type_str();
+    let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+    format!("{article} {kind}")
+}
+
+/// A duration with its unit, up to a day: longer is a slip of the unit, and memory of a run grows with its length.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+    if text.trim().chars().all(|c| c.is_ascii_digit() || c == '.') {
+        return Err(if text.trim().is_empty() { "it is empty".to_owned() } else { "its unit is missing".to_owned() });
+    }
+    let duration = humantime::parse_duration(text).map_err(|why| why.to_string())?;
+    if duration > LONGEST {
+        return Err("longer than a day".to_owned());
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_carry_units() {
+        assert_eq!(parse_duration("60s"), Ok(Duration::from_secs(60)));
+        assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        for bad in ["", " ", "60", "0", "1.5", "s", "-3s", "3 parsecs", "25h", "999999999999999999999s", "1e3s"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+}

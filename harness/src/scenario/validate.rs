@@ -1,0 +1,251 @@
+//! What a scenario file says, checked across its tables: names, references, counts, times. Collects; decides nothing about what a good file means.
+
+use std::collections::BTreeMap;
+
+use super::{
+    file::{GroupFile, PhaseFile, ScenarioFile},
+    names::{is_dns_label, listed, suggest},
+    plan::{DEFAULT_HOLD, When},
+    problem::{MISSING, Problems},
+    step::{CheckFile, KindFile},
+    table::At,
+};
+use crate::check::same_chain::Above;
+
+/// Addresses of a network that nodes cannot have: network, broadcast, the engine's gateway.
+const RESERVED_ADDRESSES: u64 = 3;
+
+/// The largest default network is a /24.
+const MOST_NODES: u64 = 256 - RESERVED_ADDRESSES;
+
+/// Every name that a check or fault may use, and the nodes behind it.
+pub(super) type Selectors = BTreeMap<String, Vec<String>>;
+
+/// Collects everything that is wrong. The selectors are complete if nothing was.
+pub(super) fn validate(file: &ScenarioFile, problems: &mut Problems) -> Selectors {
+    let selectors = names(&file.groups, problems);
+    let nodes = selectors.get("*").map_or(0, Vec::len) as u64;
+    if file.groups.is_empty() {
+        problems.error_file(format!("{MISSING}`[[nodes]]`: a scenario needs nodes"));
+    } else if !file.groups.iter().any(|group| group.seed) {
+        problems.error_file(format!("{MISSING}seed: no group has `seed = true`, so nobody would find anybody"));
+    }
+    subnet(file, nodes, problems);
+    phases(file, &selectors, problems);
+    selectors
+}
+
+/// The names of a group's nodes.
+pub(super) fn node_names(name: &str, count: Option<u32>) -> Vec<String> {
+    match count {
+        None => vec![name.to_owned()],
+        Some(count) => (1..=count).map(|number| format!("{name}-{number}")).collect(),
+    }
+}
+
+fn names(groups: &[GroupFile], problems: &mut Problems) -> Selectors {
+    let mut selectors = Selectors::new();
+    let mut all: Vec<String> = Vec::new();
+    for group in groups {
+        environment(group, problems);
+        let Some(name) = &group.name else { continue };
+        let count = group.count.as_ref().map(|count| count.value);
+        let longest = count.map_or(name.value.clone(), |count| format!("{}-{count}", name.value));
+        if !is_dns_label(&name.value) || !is_dns_label(&longest) {
+            problems.error_hint(
+                name.span.clone(),
+                format!("`{}` cannot be a host name", name.value),
+                "use lower-case letters, digits and inner hyphens, at most 63 with the node's number",
+            );
+            continue;
+        }
+        if u64::from(count.unwrap_or(1)) > MOST_NODES {
+            let span = group.count.as_ref().map_or(name.span.clone(), |count| count.span.clone());
+            problems.error(span, format!("more nodes than a network holds (at most {MOST_NODES})"));
+            continue;
+        }
+        let nodes = node_names(&name.value, count);
+        if let Some(taken) = nodes.iter().chain([&name.value]).find(|name| selectors.contains_key(*name)) {
+            problems.error(name.span.clone(), format!("the name `{taken}` is taken by an earlier group"));
+        }
+        for node in &nodes {
+            selectors.insert(node.clone(), vec![node.clone()]);
+        }
+        selectors.insert(name.value.clone(), nodes.clone());
+        all.extend(nodes);
+    }
+    selectors.insert("*".to_owned(), all);
+    selectors
+}
+
+fn environment(group: &GroupFile, problems: &mut Problems) {
+    for (name, value) in &group.env {
+        if name.is_empty() || name.contains(['=', '\0']) || value.value.contains('\0') {
+            problems.error(value.span.clone(), format!("`{}` cannot be an environment variable", name.escape_debug()));
+        }
+    }
+    if let Some(args) = &group.args
+        && args.value.iter().any(|arg| arg.contains('\0'))
+    {
+        problems.error(args.span.clone(), "an argument cannot hold a NUL");
+    }
+}
+
+fn subnet(file: &ScenarioFile, nodes: u64, problems: &mut Problems) {
+    let Some(subnet) = &file.subnet else {
+        if nodes > MOST_NODES {
+            problems.error_file(format!("{nodes} nodes, but a network holds at most {MOST_NODES}"));
+        }
+        return;
+    };
+    match subnet_capacity(&subnet.value) {
+        Err(why) => problems.error_hint(subnet.span.clone(), format!("`subnet` {why}"), "write it like \"198.18.7.0/24\""),
+        Ok(room) if room < nodes => {
+            problems.error(subnet.span.clone(), format!("{nodes} nodes, but {} holds at most {room}", subnet.value));
+        }
+        Ok(_) => {}
+    }
+}
+
+/// How many nodes fit an IPv4 network.
+fn subnet_capacity(text: &str) -> Result<u64, String> {
+    let (address, prefix) = text.split_once('/').ok_or("has no prefix length")?;
+    let address: std::net::Ipv4Addr = address.parse().map_err(|_| "has no IPv4 address")?;
+    let prefix = prefix.parse::<u32>().ok().filter(|prefix| (8..=29).contains(prefix)).ok_or("needs a prefix length from 8 to 29")?;
+    let size = 1u64 << (32 - prefix);
+    if u64::from(address.to_bits()) % size != 0 {
+        return Err(format!("{text} is not the first address of its network"));
+    }
+    Ok(size - RESERVED_ADDRESSES)
+}
+
+fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
+    if file.phases.iter().all(|phase| phase.checks.is_empty()) {
+        problems.error_file("zero checks: a scenario that checks nothing proves nothing");
+    }
+    let mut fault_before = false;
+    for phase in &file.phases {
+        let fault_here = phase.has_faults;
+        for fault in &phase.faults {
+            selector(fault.nodes.as_ref(), selectors, "fault", problems);
+        }
+        for check in &phase.checks {
+            selector(check.nodes.as_ref(), selectors, "check", problems);
+            times(check, file, problems);
+            order(check, phase, fault_before || fault_here, problems);
+            possible(check, selectors, problems);
+        }
+        fault_before |= fault_here;
+    }
+}
+
+fn selector(nodes: Option<&At<String>>, selectors: &Selectors, what: &str, problems: &mut Problems) {
+    if let Some(nodes) = nodes
+        && !selectors.contains_key(&nodes.value)
+    {
+        let known = selectors.keys().map(String::as_str);
+        problems.error_hint(nodes.span.clone(), format!("{what} for an unknown node or group `{}`", nodes.value), suggest(&nodes.value, known));
+    }
+}
+
+fn times(check: &CheckFile, file: &ScenarioFile, problems: &mut Problems) {
+    let Some(within) = &check.within else { return };
+    if within.value > file.timeout {
+        problems.error(
+            within.span.clone(),
+            format!(
+                "`within` ({}) is longer than the scenario's timeout ({})",
+                humantime::format_duration(within.value),
+                humantime::format_duration(file.timeout)
+            ),
+        );
+    }
+    let hold = check.hold.as_ref().map_or(DEFAULT_HOLD, |hold| hold.value);
+    if hold >= within.value {
+        problems.warning(
+            within.span.clone(),
+            format!(
+                "cannot pass: the condition must hold for {} (`for`), and `within` is {}",
+                humantime::format_duration(hold),
+                humantime::format_duration(within.value)
+            ),
+        );
+    }
+}
+
+/// A check that needs a fault, and where the fault is.
+fn order(check: &CheckFile, phase: &PhaseFile, fault_before: bool, problems: &mut Problems) {
+    let during = check.during.as_ref().filter(|during| during.value == When::DuringFault);
+    if let Some(during) = during
+        && !phase.has_faults
+    {
+        problems.error(during.span.clone(), "`during = \"fault\"` in a phase without a fault");
+    }
+    match &check.kind {
+        Some(KindFile::Recovers { .. }) => {
+            if let Some(during) = during {
+                problems.error(during.span.clone(), "`recovers` is about the time after the fault, so it cannot run during it");
+            } else if !fault_before {
+                problems.error(check.span.clone(), "`recovers` without a fault in this phase or an earlier one");
+            }
+        }
+        Some(KindFile::SameChain { above: Some(above), .. }) if above.value == Above::Fault => {
+            if during.is_some() {
+                problems.error(above.span.clone(), "`above = \"fault\"` is measured when the fault healed, so it cannot run during it");
+            } else if !fault_before {
+                problems.error(above.span.clone(), "`above = \"fault\"` without a fault in this phase or an earlier one");
+            }
+        }
+        Some(KindFile::SameChain { .. } | KindFile::Peers(_) | KindFile::HeightAdvances { .. } | KindFile::Alive) | None => {}
+    }
+}
+
+/// A number of peers that no network of this size has.
+fn possible(check: &CheckFile, selectors: &Selectors, problems: &mut Problems) {
+    let nodes = selectors.get("*").map_or(0, Vec::len) as u64;
+    let (span, least) = match &check.kind {
+        Some(KindFile::Peers(needed)) => (&needed.span, needed.value.least()),
+        Some(KindFile::Recovers { peers_at_least: Some(least), .. }) => (&least.span, least.value),
+        Some(KindFile::Recovers { .. } | KindFile::HeightAdvances { .. } | KindFile::SameChain { .. } | KindFile::Alive) | None => return,
+    };
+    if nodes > 0 && least > nodes - 1 {
+        problems.warning(span.clone(), format!("cannot pass: {nodes} node(s) have at most {} peers each", nodes - 1));
+    }
+}
+
+/// Applies `--nodes N`.
+pub(super) fn override_count(file: &mut ScenarioFile, count: u32, problems: &mut Problems) {
+    let mut others: Vec<&mut GroupFile> = file.groups.iter_mut().filter(|group| !group.seed).collect();
+    match others.as_mut_slice() {
+        [group] => {
+            let span = group.count.as_ref().map_or(group.span.clone(), |count| count.span.clone());
+            group.count = Some(At { value: count, span });
+        }
+        [] => problems.error_file("`--nodes` sets the number of non-seed nodes, and this scenario has none"),
+        several => {
+            let names: Vec<&str> = several.iter().filter_map(|group| group.name.as_ref()).map(|name| name.value.as_str()).collect();
+            problems.error_file(format!("`--nodes` is ambiguous: this scenario has several groups of non-seed nodes ({})", listed(names)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subnets_hold_what_they_hold() {
+        assert_eq!(subnet_capacity("198.18.7.0/24"), Ok(253));
+        assert_eq!(subnet_capacity("198.18.7.8/29"), Ok(5));
+        for bad in ["198.18.7.0", "198.18.7.1/24", "198.18.7.0/30", "198.18.7.0/33", "198.18.7/24", "::/64", "x/24", "1.2.3.4/-8", ""] {
+            assert!(subnet_capacity(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_group_without_a_count_is_one_node_of_its_name() {
+        assert_eq!(node_names("seed", None), ["seed"]);
+        assert_eq!(node_names("node", Some(2)), ["node-1", "node-2"]);
+        assert_eq!(node_names("node", Some(1)), ["node-1"]);
+    }
+}

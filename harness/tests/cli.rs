@@ -1,0 +1,203 @@
+//! The command line as a user meets it: the real binary, its words and its exit codes. Nothing here starts a node.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+fn harness(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_harness")).args(arguments).current_dir(folder).env("COLUMNS", "100").env_remove("NO_COLOR").output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn words(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml")
+}
+
+/// An unknown key, a bad duration, a check for an unknown node, and whatever else can be wrong.
+const BAD: &str = r#"[scenario]
+description = "everything that can be wrong"
+timeout = "30s"
+speed = 3
+
+[network]
+subnet = "198.18.7.1/24"
+
+[[nodes]]
+name = "Seed"
+mine = "yes"
+
+[[nodes]]
+name = "node"
+count = 0
+seeed = true
+image = "a"
+bin = "b"
+
+[[nodes]]
+name = "node"
+start = "later"
+
+[[phases]]
+name = "one"
+
+[[phases.checks]]
+check = "peers"
+nodes = "nod"
+more_than = 1
+at_least = 2
+whithin = "60s"
+within = "60 parsecs"
+
+[[phases.checks]]
+check = "height-advances"
+nodes = "node"
+more_than = 1
+within = "60s"
+during = "fault"
+
+[[phases.checks]]
+check = "converged"
+nodes = "*"
+within = 60
+
+[[phases.checks]]
+check = "recovers"
+nodes = "*"
+within = "5s"
+
+[[phases.faults]]
+fault = "restrat"
+nodes = "node"
+
+[[phases.faults]]
+fault = "pause"
+nodes = "node"
+
+[[phases]]
+checks = "none"
+"#;
+
+#[test]
+fn every_error_of_a_file_is_shown_at_once_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bad.toml"), BAD).unwrap();
+    let output = harness(folder.path(), &["validate", "bad.toml"]);
+    assert_eq!(code(&output), 64);
+    insta::assert_snapshot!("validate_bad", errors(&output));
+}
+
+#[test]
+fn a_bad_scenario_starts_nothing_and_neither_does_a_good_one_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bad.toml"), BAD).unwrap();
+    let output = harness(folder.path(), &["scenario", "three-node", "bad.toml", "--provider", "process"]);
+    assert_eq!(code(&output), 64);
+    let errors = errors(&output);
+    for place in ["bad.toml:4:1", "bad.toml:33:10", "bad.toml:29:9"] {
+        assert!(errors.contains(place), "{place} in {errors}");
+    }
+    assert!(!folder.path().join("runs").exists(), "nothing was started");
+}
+
+#[test]
+fn broken_syntax_is_shown_with_everything_else_that_can_still_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(shipped()).unwrap().replacen("\"60s\"", "60s", 2).replacen("nodes = \"seed\"", "nodes = \"sed\"", 1);
+    fs::write(folder.path().join("syntax.toml"), text).unwrap();
+    let output = harness(folder.path(), &["validate", "syntax.toml"]);
+    assert_eq!(code(&output), 64);
+    insta::assert_snapshot!("validate_syntax", errors(&output));
+}
+
+#[test]
+fn a_check_that_cannot_pass_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(shipped()).unwrap().replacen("more_than = 1", "more_than = 2", 1).replacen("within = \"60s\"", "within = \"1s\"", 1);
+    fs::write(folder.path().join("scenario.toml"), text).unwrap();
+    let output = harness(folder.path(), &["validate", "."]);
+    assert_eq!(code(&output), 0);
+    insta::assert_snapshot!("validate_warnings", errors(&output));
+}
+
+#[test]
+fn shipped_scenarios_are_good_and_have_a_readme() {
+    let output = harness(Path::new("."), &["list"]);
+    assert_eq!(code(&output), 0);
+    let names: Vec<String> = words(&output).lines().filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect();
+    assert!(names.contains(&"three-node".to_owned()));
+    for name in names {
+        let output = harness(Path::new("."), &["validate", &name]);
+        assert_eq!((code(&output), errors(&output)), (0, String::new()), "{name}");
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(&name).join("README.md").is_file(), "{name} has no README.md");
+    }
+}
+
+#[test]
+fn a_shipped_name_wins_over_a_folder_here_unless_it_is_written_as_a_path() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("three-node")).unwrap();
+    fs::write(folder.path().join("three-node/scenario.toml"), "").unwrap();
+    assert_eq!(code(&harness(folder.path(), &["validate", "three-node"])), 0);
+    assert_eq!(code(&harness(folder.path(), &["validate", "./three-node"])), 64);
+}
+
+#[test]
+fn usage_errors_are_64_and_help_is_not_an_error() {
+    let here = Path::new(".");
+    for arguments in [
+        &[][..],
+        &["scenario"],
+        &["scenario", "three-node", "--provder", "docker"],
+        &["scenario", "three-node", "--provider", "dokcer"],
+        &["scenario", "three-node", "--nodes", "0"],
+        &["scenario", "three-node", "--nodes", "many"],
+        &["scenario", "three-node", "--timeout-factor", "0"],
+        &["scenario", "three-node", "--timeout-factor", "NaN"],
+        &["scenario", "three-node", "--node-image", "a", "--node-bin", "b"],
+        &["scenario", "three-node", "--node-image", "a", "--provider", "process"],
+        &["scenario", "three-nodes"],
+        &["scenario", "./nowhere"],
+        &["scenario", "/dev/null"],
+        &["validate", "nowhere.toml"],
+        &["gaet"],
+    ] {
+        let output = harness(here, arguments);
+        assert_eq!(code(&output), 64, "{arguments:?}");
+        assert!(!errors(&output).is_empty(), "{arguments:?}");
+    }
+    for arguments in [&["--help"][..], &["--version"], &["scenario", "--help"], &["help", "scenario"]] {
+        assert_eq!(code(&harness(here, arguments)), 0, "{arguments:?}");
+    }
+    assert!(errors(&harness(here, &["scenario", "three-nod"])).contains("did you mean `three-node`?"));
+}
+
+#[test]
+fn nodes_is_refused_where_it_is_ambiguous() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(shipped()).unwrap().replacen("[[phases]]", "[[nodes]]\nname = \"late\"\n\n[[phases]]", 1);
+    fs::write(folder.path().join("two.toml"), text).unwrap();
+    let output = harness(folder.path(), &["scenario", "two.toml", "--nodes", "3", "--provider", "process"]);
+    assert_eq!(code(&output), 64);
+    assert!(errors(&output).contains("several groups of non-seed nodes (`node` and `late`)"), "{}", errors(&output));
+}
+
+#[test]
+fn help_says_what_there_is() {
+    insta::assert_snapshot!("help", words(&harness(Path::new("."), &["--help"])));
+    insta::assert_snapshot!("help_scenario", words(&harness(Path::new("."), &["scenario", "--help"])));
+}

@@ -1,0 +1,249 @@
+//! A run from its scenario to its verdict, over a network of fakes that misbehaves in every way that a run must notice.
+
+mod support;
+
+use std::{fs, sync::atomic::Ordering, time::Duration};
+
+use harness::{
+    exit::{ExitCode, Signal},
+    run::interrupt::Interrupt,
+};
+use support::{
+    Done,
+    fake::{Fake, Faults},
+    run,
+};
+
+const NODES: &str = r#"
+[scenario]
+description = "a test"
+timeout = "30s"
+[[nodes]]
+name = "seed"
+seed = true
+mine = true
+[[nodes]]
+name = "node"
+count = 2
+mine = true
+"#;
+
+const DISCOVER: &str = r#"
+[[phases]]
+name = "discover"
+[[phases.checks]]
+check = "peers"
+nodes = "*"
+more_than = 1
+within = "2s"
+for = "300ms"
+[[phases.checks]]
+check = "height-advances"
+nodes = "node"
+by = 3
+within = "2s"
+for = "300ms"
+"#;
+
+const RESTART: &str = r#"
+[[phases]]
+name = "restart"
+[[phases.faults]]
+fault = "restart"
+nodes = "seed"
+downtime = "1s"
+[[phases.checks]]
+check = "height-advances"
+nodes = "node"
+by = 15
+within = "5s"
+for = "300ms"
+during = "fault"
+[[phases.checks]]
+check = "recovers"
+nodes = "*"
+peers_at_least = 2
+height_by = 1
+within = "5s"
+for = "300ms"
+[[phases.checks]]
+check = "same-chain"
+nodes = "*"
+above = "fault"
+within = "5s"
+for = "500ms"
+"#;
+
+async fn done(phases: &[&str], faults: Faults) -> (Done, std::sync::Arc<Fake>) {
+    let fake = Fake::new(faults);
+    let done = run(&format!("{NODES}{}", phases.concat()), fake.clone(), Interrupt::default()).await;
+    assert!(fake.torn_down.load(Ordering::Relaxed), "teardown is part of every way out");
+    (done, fake)
+}
+
+fn verdicts(done: &Done) -> Vec<String> {
+    done.checks().into_iter().map(|(check, verdict)| format!("{check} {verdict}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_network_passes_and_leaves_its_evidence() {
+    let (done, _) = done(&[DISCOVER, RESTART], Faults::default()).await;
+    assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+    let expected = ["peers pass", "height-advances pass", "height-advances pass", "recovers pass", "same-chain pass"];
+    assert_eq!(verdicts(&done), expected);
+
+    let json = done.json();
+    assert_eq!((&json["verdict"], &json["exit_code"], &json["version"]), (&"pass".into(), &0.into(), &1.into()));
+    let proof = json["phases"][1]["faults"][0]["proof"].as_str().unwrap();
+    assert!(
+        proof.contains("seed down: ended with code 0") && proof.contains("questions in a row unanswered") && proof.contains("seed back: process"),
+        "{proof}"
+    );
+    assert!(json["figures"]["last_start_to_peers_seconds"].as_f64().unwrap() < 2.0);
+    assert!(json["figures"]["recovery_seconds"].as_f64().unwrap() < 5.0);
+
+    // Heights rise by one in 0.1 s, so the fault had to outlast its downtime of 1 s for the 15 blocks of its check.
+    let at = |name: &str| done.events().iter().find(|event| event["event"] == name).unwrap()["at_ms"].as_u64().unwrap();
+    assert!(at("fault-healed") - at("fault-effective") > 1500);
+
+    let events = done.events();
+    assert!(events.iter().enumerate().all(|(number, event)| event["seq"] == number), "no event is missing or out of order");
+    assert!(events.windows(2).all(|pair| pair[0]["at_ms"].as_u64() <= pair[1]["at_ms"].as_u64()));
+
+    let plan: serde_json::Value = serde_json::from_str(&fs::read_to_string(done.dir.path().join("plan.json")).unwrap()).unwrap();
+    let env = plan["launches"].as_array().unwrap().iter().find(|node| node["name"] == "node-1").unwrap()["env"].clone();
+    let expected = serde_json::json!({
+        "HEGEMON_SEEDS": "127.0.0.1:30001", "HEGEMON_MINE": "1", "HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK": "1",
+    });
+    assert_eq!(env, expected, "and nothing else");
+    assert_eq!(fs::read_to_string(done.dir.logs().join("node-2.log")).unwrap(), "\u{1b}[32mnode-2 starts\u{1b}[0m\n", "logs are raw");
+    assert_eq!(fs::read_to_string(done.dir.logs().join("seed.log")).unwrap().lines().count(), 2, "both starts in one log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_discovery_the_peers_check_fails_and_later_phases_do_not_run() {
+    let (done, _) = done(&[DISCOVER, RESTART], Faults { no_discovery: true, ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail);
+    let expected = ["peers fail", "height-advances pass", "height-advances not-judged", "recovers not-judged", "same-chain not-judged"];
+    assert_eq!(verdicts(&done), expected);
+    assert!(done.verdict.reason.unwrap().starts_with("peers of seed, node-1, node-2: did not hold"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_mining_the_height_check_fails() {
+    let (done, _) = done(&[DISCOVER], Faults { no_mining: true, ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail);
+    assert_eq!(verdicts(&done), ["peers pass", "height-advances fail"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_that_does_nothing_is_inconclusive() {
+    let (done, _) = done(&[DISCOVER, RESTART], Faults { noop_restart: true, ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{:#}", done.json());
+    assert_eq!(verdicts(&done)[2..], ["height-advances not-judged", "recovers not-judged", "same-chain not-judged"]);
+    let json = done.json();
+    assert_eq!(json["phases"][1]["faults"][0]["proof"], serde_json::Value::Null);
+    assert!(json["reason"].as_str().unwrap().contains("still runs as process"), "{}", json["reason"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_answers_while_it_should_be_down_is_no_proof() {
+    let (done, _) = done(&[RESTART], Faults { ghost: true, ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{:#}", done.json());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_before_an_unproven_fault_stays_a_failure() {
+    // The check during the fault fails because nobody mines; then the node does not come back as another process.
+    let (done, _) = done(&[RESTART], Faults { noop_start: true, no_mining: true, ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    assert_eq!(verdicts(&done), ["height-advances fail", "recovers not-judged", "same-chain not-judged"]);
+    assert!(done.json()["phases"][0]["faults"][0]["reason"].as_str().unwrap().contains("the same process"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_exits_at_start_is_reported_within_two_seconds() {
+    let (done, _) = done(&[DISCOVER], Faults { exits: Some(("node-2", 7)), ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail);
+    let exited = done.events().into_iter().find(|event| event["event"] == "node-exited").unwrap();
+    assert_eq!((&exited["node"], &exited["code"]), (&"node-2".into(), &7.into()));
+    assert_eq!(exited["last_lines"], serde_json::json!(["node-2 starts", "cannot open the database"]));
+    let started = done.events().into_iter().find(|event| event["event"] == "prepared").unwrap()["at_ms"].as_u64().unwrap();
+    assert!(exited["at_ms"].as_u64().unwrap() - started < 2000);
+    assert_eq!(done.verdict.reason.as_deref(), Some("node-2 exited unplanned (code 7)"));
+    assert!(verdicts(&done).contains(&"alive fail".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_log_fails_the_run() {
+    let line = "thread 'main' \u{1b}[31mpanicked at\u{1b}[0m src/x.rs:1:1:";
+    let (done, _) = done(&[DISCOVER], Faults { logs: Some(("node-1", line)), ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail);
+    assert_eq!(done.verdict.reason.as_deref(), Some("node-1 panicked: thread 'main' panicked at src/x.rs:1:1:"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_fails_the_same_chain_check() {
+    let (done, _) = done(&[DISCOVER, RESTART], Faults { fork: true, ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail);
+    assert_eq!(verdicts(&done).last().unwrap(), "same-chain fail");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn null_and_text_are_not_numbers() {
+    for peers in [serde_json::Value::Null, serde_json::json!("2"), serde_json::json!(-2), serde_json::json!(2.5)] {
+        let (done, _) = done(&[DISCOVER], Faults { peers: Some(peers), ..Faults::default() }).await;
+        assert_eq!(done.verdict.exit, ExitCode::Fail);
+        assert_eq!(verdicts(&done)[0], "peers fail");
+        assert!(done.json()["phases"][0]["checks"][0]["observed"].as_str().unwrap().contains("answered nonsense"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_with_nothing_but_core_passes_by_its_own_count() {
+    let (done, _) = done(&[DISCOVER, RESTART], Faults { core_only: true, ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+    assert!(done.json()["phases"][0]["checks"][0]["reason"].as_str().unwrap().contains("by the node's own count"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_the_run_after_clean_up() {
+    let (interrupt, fake) = (Interrupt::default(), Fake::new(Faults::default()));
+    let later = interrupt.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        later.raise(Signal::Terminate);
+    });
+    let done = run(&format!("{NODES}{RESTART}"), fake.clone(), interrupt).await;
+    assert_eq!(done.verdict.exit.code(), 143);
+    assert_eq!(done.json()["verdict"], "interrupted");
+    assert!(fake.torn_down.load(Ordering::Relaxed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_fails_is_the_environment_and_one_that_panics_is_a_bug() {
+    let (failed, _) = done(&[DISCOVER], Faults { start_fails: true, ..Faults::default() }).await;
+    assert_eq!((failed.verdict.exit, failed.json()["verdict"].as_str()), (ExitCode::Environment, Some("environment")));
+    let (panicked, _) = done(&[DISCOVER], Faults { start_panics: true, ..Faults::default() }).await;
+    assert_eq!(panicked.verdict.exit, ExitCode::Bug);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_removed_spoils_a_pass() {
+    let (done, _) = done(&[DISCOVER], Faults { leaks: true, ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Environment);
+    assert!(done.verdict.reason.unwrap().contains("removing a network: in use"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scenario_that_takes_too_long_fails_with_what_was_undecided() {
+    let fake = Fake::new(Faults { no_mining: true, ..Faults::default() });
+    let text = format!("{NODES}{DISCOVER}").replace("timeout = \"30s\"", "timeout = \"2s\"");
+    let text =
+        text.replacen("[[phases]]", "[[phases]]\nname = \"wait\"\n[[phases.faults]]\nfault = \"restart\"\nnodes = \"seed\"\ndowntime = \"1s\"\n[[phases]]", 1);
+    let done = run(&text, fake, Interrupt::default()).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail);
+    let json = done.json();
+    let check = &json["phases"][1]["checks"][1];
+    assert_eq!((&check["verdict"], &check["reason"]), (&"fail".into(), &"the scenario's timeout of 2.0 s passed".into()), "{json:#}");
+}

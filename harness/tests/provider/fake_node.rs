@@ -1,0 +1,97 @@
+//! A stand-in that honours the core of the node contract's command line and nothing of its network. Compiled by the tests with rustc alone, static or dynamic, so that they
+//! need no node and no dependency. `FAKE_VERSION` is compiled in, as `--version` runs without environment.
+//!
+//! RPC: any request is answered with `starts=N uid=N`, a request for `/resolve/NAME` with the address of that name.
+
+use std::{
+    env, fs,
+    io::{ErrorKind, Read, Write},
+    net::{TcpListener, TcpStream, ToSocketAddrs},
+    os::unix::fs::MetadataExt,
+    process::exit,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+static TERM: AtomicBool = AtomicBool::new(false);
+
+unsafe extern "C" {
+    fn signal(number: i32, handler: extern "C" fn(i32)) -> usize;
+}
+
+extern "C" fn on_term(_: i32) {
+    TERM.store(true, Ordering::SeqCst);
+}
+
+fn main() {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let value = |flag: &str| args.iter().position(|arg| arg == flag).and_then(|at| args.get(at + 1)).cloned();
+    if args.iter().any(|arg| arg == "--version") {
+        println!("{}", option_env!("FAKE_VERSION").unwrap_or("fake-node 1.0"));
+        return;
+    }
+    unsafe { signal(15, on_term) };
+    println!("args {}", args.join(" "));
+    for (name, value) in env::vars() {
+        println!("env {name}={value}");
+    }
+    if let Ok(code) = env::var("FAKE_EXIT") {
+        eprintln!("leaving with {code}");
+        exit(code.parse().unwrap());
+    }
+    let base = value("--base-path").expect("--base-path");
+    let starts = count_start(&base);
+    println!("start {starts}");
+    let lines: usize = env::var("FAKE_LINES").map_or(0, |count| count.parse().unwrap());
+    for line in 0..lines {
+        println!("\x1b[32mout\x1b[0m {starts} {line}");
+        eprintln!("err {starts} {line}");
+    }
+    serve(value("--rpc-port").expect("--rpc-port").parse().unwrap(), args.iter().any(|arg| arg == "--rpc-external"), starts);
+    println!("SIGTERM");
+    if env::var("FAKE_STUBBORN").is_ok() {
+        thread::sleep(Duration::from_secs(1000));
+    }
+    // Without a newline, as a node that dies in the middle of a line.
+    print!("bye {starts}");
+}
+
+fn count_start(base: &str) -> usize {
+    let file = format!("{base}/starts");
+    let starts = fs::read_to_string(&file).unwrap_or_default().len() + 1;
+    fs::write(&file, "x".repeat(starts)).expect("the base path is writable");
+    starts
+}
+
+fn serve(port: u16, external: bool, starts: usize) {
+    let listener = TcpListener::bind((if external { "0.0.0.0" } else { "127.0.0.1" }, port)).expect("the RPC port is free");
+    listener.set_nonblocking(true).unwrap();
+    while !TERM.load(Ordering::SeqCst) {
+        match listener.accept() {
+            Ok((stream, _)) => answer(stream, starts),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(Duration::from_millis(5)),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn answer(mut stream: TcpStream, starts: usize) {
+    stream.set_nonblocking(false).unwrap();
+    let mut request = [0; 1024];
+    let length = stream.read(&mut request).unwrap_or(0);
+    let request = String::from_utf8_lossy(&request[..length]).into_owned();
+    let path = request.split(' ').nth(1).unwrap_or("/");
+    let body = match path.strip_prefix("/resolve/") {
+        Some(name) => resolve(name),
+        None => format!("starts={starts} uid={}", fs::metadata("/proc/self").map_or(0, |own| own.uid())),
+    };
+    let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+}
+
+fn resolve(name: &str) -> String {
+    let began = Instant::now();
+    let found = (name, 1).to_socket_addrs().map(|mut addresses| addresses.next().map(|address| address.ip().to_string()));
+    let found = found.ok().flatten().unwrap_or_else(|| "unknown".to_owned());
+    format!("{found} {}", began.elapsed().as_millis())
+}

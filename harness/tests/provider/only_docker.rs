@@ -1,0 +1,301 @@
+//! What only the Docker provider does: images of every kind, a network of its own, and an engine that will not do.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    io::{Read, Write},
+    os::unix::net::UnixListener,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use harness::provider::{
+    NodeProfile, NodeSource, ProviderError, ProviderOptions,
+    docker::{DockerProvider, Ipv4Subnet},
+};
+use testcontainers::bollard::{API_DEFAULT_VERSION, Docker};
+
+use crate::support::{Bed, Fake, Kind, docker_cli, engine_objects, fake, launch, script, source, unique_run};
+
+/// An image or network of somebody else, removed at the end of its test.
+struct Foreign {
+    kind: &'static str,
+    name: String,
+}
+
+impl Foreign {
+    /// An image like a released node's: its own place, entrypoint, user and volume, made without our code.
+    fn image(entrypoint: &str) -> Self {
+        let name = format!("foreign/{}", unique_run());
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("opt")).unwrap();
+        std::fs::copy(fake(Fake::StaticForeign), dir.path().join("opt/node")).unwrap();
+        let mut tar = Command::new("tar").args(["-C"]).arg(dir.path()).args(["-c", "."]).stdout(Stdio::piped()).spawn().unwrap();
+        let entrypoint = format!("ENTRYPOINT {entrypoint}");
+        let import = Command::new("docker")
+            .args(["import", "-c", &entrypoint, "-c", "USER 1234:1234", "-c", "WORKDIR /opt", "-c", "VOLUME /hegemon-data", "-", &name])
+            .stdin(tar.stdout.take().unwrap())
+            .output()
+            .unwrap();
+        assert!(import.status.success() && tar.wait().unwrap().success(), "{import:?}");
+        Self { kind: "image", name }
+    }
+
+    /// A network of sixteen addresses that are for documentation, so that no site has them: as good as free on any machine that these tests run on.
+    fn network(labels: &[&str]) -> Self {
+        let name = format!("foreign-{}", unique_run());
+        let created = documentation_subnets(28).into_iter().any(|subnet| {
+            let mut args = vec!["network", "create", "--internal", "--subnet", &subnet];
+            labels.iter().for_each(|label| args.extend(["--label", label]));
+            args.push(&name);
+            !docker_cli(&args).is_empty()
+        });
+        assert!(created, "all documentation subnets are taken");
+        Self { kind: "network", name }
+    }
+
+    fn subnet(&self) -> String {
+        docker_cli(&["network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", &self.name]).trim().to_owned()
+    }
+
+    fn source(&self) -> NodeSource {
+        NodeSource::Image(self.name.clone())
+    }
+}
+
+/// The subnets of RFC 5737 of a size, from a random one on.
+fn documentation_subnets(prefix: u32) -> Vec<String> {
+    let step = 1 << (32 - prefix);
+    let blocks = ["192.0.2", "198.51.100", "203.0.113"];
+    let mut subnets: Vec<_> = blocks.iter().flat_map(|block| (0..256).step_by(step).map(move |host| format!("{block}.{host}/{prefix}"))).collect();
+    let start = RandomState::new().hash_one(0) as usize % subnets.len();
+    subnets.rotate_left(start);
+    subnets
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        docker_cli(&[self.kind, "rm", &self.name]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dynamic_binary_is_packed_with_what_it_needs() {
+    let bed = Bed::new(Kind::Docker).await;
+    let slot = bed.reserve(&["solo"], NodeSource::Binary(fake(Fake::DynamicOurs))).await.unwrap().remove(0);
+    assert_eq!(bed.provider.facts()["sources"][0]["linkage"], "dynamic");
+    bed.provider.start(&launch(&slot, &[])).await.unwrap();
+    assert_eq!(bed.ask("solo", "/").await, "starts=1 uid=65532", "and runs as nobody special");
+    bed.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_image_keeps_its_entrypoint_and_user_and_can_write_its_state() {
+    let image = Foreign::image(r#"["/opt/node", "--dev"]"#);
+    let bed = Bed::new(Kind::Docker).await;
+    let slot = bed.reserve(&["solo"], image.source()).await.unwrap().remove(0);
+    assert_eq!(slot.profile, NodeProfile::Core);
+    bed.provider.start(&launch(&slot, &[])).await.unwrap();
+    assert_eq!(bed.ask("solo", "/").await, "starts=1 uid=1234");
+    bed.provider.kill("solo").await.unwrap();
+    bed.provider.start_again("solo").await.unwrap();
+    assert_eq!(bed.ask("solo", "/").await, "starts=2 uid=1234");
+    let volume = docker_cli(&["inspect", "-f", "{{(index .Mounts 0).Name}}", &format!("hegemon-{}-solo", bed.run)]).trim().to_owned();
+    assert!(!volume.is_empty(), "the engine has made one for VOLUME");
+    let log = bed.finish().await;
+    assert!(log.iter().any(|line| line.starts_with("args --dev --base-path ")), "{log:?}");
+    assert!(!docker_cli(&["image", "inspect", &image.name]).trim_start_matches("[]").trim().is_empty(), "the image is not ours to remove");
+    let volumes = docker_cli(&["volume", "ls", "-q"]);
+    assert!(!volumes.contains(&volume), "the volume that its image wanted is gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_profile_can_be_overridden() {
+    let image = Foreign::image(r#"["/opt/node"]"#);
+    let bed = Bed::with(Kind::Docker, |options| options.profile = Some(NodeProfile::Ours)).await;
+    assert_eq!(bed.reserve(&["solo"], image.source()).await.unwrap()[0].profile, NodeProfile::Ours);
+    bed.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_run_in_a_container_is_refused_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let bed = Bed::new(Kind::Docker).await;
+    let missing = bed.reserve(&["solo"], NodeSource::Image("no/such:image".to_owned())).await.unwrap_err();
+    assert!(matches!(&missing, ProviderError::NoImage(name) if name == "no/such:image"), "{missing}");
+    let shell = NodeSource::Binary(script(dir.path(), "node.sh", "#!/bin/sh\nexit 0\n"));
+    let refused = bed.reserve(&["solo"], shell).await.unwrap_err();
+    assert!(refused.to_string().contains("is a script"), "{refused}");
+    let absent = bed.reserve(&["solo"], NodeSource::Binary("/no/such/node".into())).await.unwrap_err();
+    assert_eq!(absent.to_string(), "no node binary at `/no/such/node`");
+    bed.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_that_cannot_start_is_removed_all_the_same() {
+    let image = Foreign::image(r#"["/opt/nothing"]"#);
+    let bed = Bed::new(Kind::Docker).await;
+    let slot = bed.reserve(&["solo"], image.source()).await.unwrap().remove(0);
+    let error = bed.provider.start(&launch(&slot, &[])).await.unwrap_err();
+    assert!(matches!(error, ProviderError::Binary(_)), "{error}");
+    assert_ne!(engine_objects(&format!("org.hegemon.testbed.run={}", bed.run)), "", "the engine has kept the container");
+    bed.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_find_each_other_by_name_and_strangers_not_at_all() {
+    let bed = Bed::new(Kind::Docker).await;
+    let slots = bed.reserve(&["seed", "node-1"], source()).await.unwrap();
+    for slot in &slots {
+        bed.provider.start(&launch(slot, &[])).await.unwrap();
+    }
+    let (found, _) = split(&bed.ask("node-1", "/resolve/seed").await);
+    assert_eq!(found, slots[0].p2p.ip().to_string());
+    for stranger in ["example.com", "node-7"] {
+        let (found, millis) = split(&bed.ask("node-1", &format!("/resolve/{stranger}")).await);
+        assert_eq!(found, "unknown");
+        assert!(millis < 2_500, "{stranger} took {millis} ms");
+    }
+    let internal = docker_cli(&["network", "inspect", "-f", "{{.Internal}}", &format!("hegemon-{}", bed.run)]);
+    assert_eq!(internal.trim(), "true");
+    bed.finish().await;
+}
+
+fn split(answer: &str) -> (String, u64) {
+    let (found, millis) = answer.split_once(' ').unwrap();
+    (found.to_owned(), millis.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chosen_subnet_is_taken_or_its_owner_named() {
+    let other = Foreign::network(&[]);
+    let bed = Bed::new(Kind::Docker).await;
+    let within = other.subnet().replace("/28", "/29");
+    let error = bed.reserve_in(&["solo"], source(), Some(&within)).await.unwrap_err();
+    assert!(matches!(error, ProviderError::Subnet(_)));
+    assert!(error.to_string().contains(&other.name), "{error}");
+    let crowd = ["a", "b", "c", "d", "e", "f"];
+    let error = bed.reserve_in(&crowd, source(), Some("192.0.2.0/29")).await.unwrap_err();
+    assert!(error.to_string().contains("no room for 6 nodes"), "{error}");
+
+    let mut slots = Vec::new();
+    for subnet in documentation_subnets(29) {
+        match bed.reserve_in(&["solo"], source(), Some(&subnet)).await {
+            Ok(reserved) => slots.push((reserved[0].clone(), subnet)),
+            Err(error) => assert!(matches!(error, ProviderError::Subnet(_)), "{error}"),
+        }
+        if !slots.is_empty() {
+            break;
+        }
+    }
+    let (slot, subnet) = slots.first().unwrap();
+    let network: Ipv4Subnet = subnet.parse().unwrap();
+    assert_eq!(slot.p2p.to_string(), format!("{}:30333", network.node(0).unwrap()));
+    bed.provider.start(&launch(slot, &[])).await.unwrap();
+    bed.ask("solo", "/").await;
+    bed.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_other_runs_and_other_people_stay() {
+    let run = unique_run();
+    let ours_but_another_run = Foreign::network(&["org.hegemon.testbed=1", &format!("org.hegemon.testbed.run={run}")]);
+    let half_labelled = Foreign::network(&["org.hegemon.testbed=1"]);
+    let nobodys = Foreign::network(&[]);
+    let bed = Bed::new(Kind::Docker).await;
+    bed.one(&[]).await;
+    bed.finish().await;
+    let left = docker_cli(&["network", "ls", "--format", "{{.Name}}"]);
+    for network in [&ours_but_another_run, &half_labelled, &nobodys] {
+        assert!(left.contains(&network.name), "{} in {left}", network.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_that_somebody_removed_is_named() {
+    let bed = Bed::new(Kind::Docker).await;
+    bed.one(&[]).await;
+    docker_cli(&["rm", "-f", &format!("hegemon-{}-solo", bed.run)]);
+    let error = bed.provider.state("solo").await.unwrap_err();
+    assert!(error.to_string().contains("somebody removed its container"), "{error}");
+    bed.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_run_stays_and_says_how_to_remove_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let options = ProviderOptions { run_id: unique_run(), scratch: scratch.path().to_owned(), profile: None, keep: true };
+    let label = format!("org.hegemon.testbed.run={}", options.run_id);
+    let mut bed = Bed::with(Kind::Docker, |given| *given = options.clone()).await;
+    bed.one(&[]).await;
+    bed.wait_for_line("start 1").await;
+    bed.provider.teardown().await.unwrap();
+    assert!(bed.log_is_closed().await, "a reader that waits for the end is not left waiting");
+    drop(bed.provider);
+    assert_eq!(docker_cli(&["ps", "-q", "--filter", &format!("label={label}")]).lines().count(), 1, "it runs on");
+    let hint = DockerProvider::connect(options).await.unwrap().keep_hint();
+    assert!(Command::new("sh").args(["-c", &hint]).output().unwrap().status.success(), "{hint}");
+    assert_eq!(engine_objects(&label), "", "{hint}");
+}
+
+/// An engine that gives every request the same answer, or none.
+fn false_engine(dir: &Path, answer: Option<(u16, &'static str)>) -> Docker {
+    let path = dir.join("engine.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let _ = stream.read(&mut [0; 4096]);
+                let Some((status, body)) = answer else {
+                    return thread::sleep(Duration::from_secs(60));
+                };
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+            });
+        }
+    });
+    Docker::connect_with_unix(path.to_str().unwrap(), 120, API_DEFAULT_VERSION).unwrap()
+}
+
+async fn refusal(answer: Option<(u16, &'static str)>) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let options = ProviderOptions { run_id: unique_run(), scratch: dir.path().to_owned(), profile: None, keep: false };
+    let began = Instant::now();
+    let error = DockerProvider::connect_to(false_engine(dir.path(), answer), options).await.unwrap_err();
+    assert!(began.elapsed() < Duration::from_millis(2_500), "--provider auto waits for this");
+    assert!(matches!(error, ProviderError::Unavailable { .. }), "{error}");
+    error.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_will_not_do_is_refused_with_a_remedy() {
+    const TOO_NEW: &str =
+        r#"{"message":"client version 1.53 is too old. Minimum supported API version is 1.60, please upgrade your client to a newer version"}"#;
+    for (answer, reason, remedy) in [
+        (Some((400, TOO_NEW)), "share no API version: client version 1.53 is too old", "update the engine or this harness"),
+        (Some((200, r#"{"ApiVersion":"1.24","MinAPIVersion":"1.12"}"#)), "speaks API 1.24 at most", "Docker Engine 20.10 or later"),
+        (Some((200, r#"{"ApiVersion":"1.99","MinAPIVersion":"1.60"}"#)), "speaks API 1.60 at least", "update the engine or this harness"),
+        (Some((200, r#"{"ApiVersion":"1.45","OSType":"windows"}"#)), "runs windows containers", "Linux containers"),
+        (Some((500, r#"{"message":"out of order"}"#)), "cannot be used: Docker responded with status code 500: out of order", "start Docker"),
+        (None, "does not answer within 2 s", "restart it"),
+    ] {
+        let error = refusal(answer).await;
+        assert!(error.contains(reason) && error.contains(remedy), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_on_which_nobody_listens_is_no_engine() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("engine.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    let docker = Docker::connect_with_unix(path.to_str().unwrap(), 120, API_DEFAULT_VERSION).unwrap();
+    let options = ProviderOptions { run_id: unique_run(), scratch: dir.path().to_owned(), profile: None, keep: false };
+    let error = DockerProvider::connect_to(docker, options).await.unwrap_err().to_string();
+    assert!(error.starts_with("no Docker engine: nobody listens on its socket\n"), "{error}");
+}

@@ -1,0 +1,134 @@
+//! What only the process provider does: it refuses what processes cannot be, and its nodes end with the harness however that ends.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use harness::provider::{NodeProfile, NodeSource, Provider, ProviderError, ProviderOptions, process::ProcessProvider};
+
+use crate::support::{Bed, Fake, Kind, PATIENCE, fake, launch, processes_in, script, source};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_a_process_is_refused_before_anything_starts() {
+    let bed = Bed::new(Kind::Process).await;
+    for (source, subnet, reason) in [
+        (NodeSource::Binary(fake(Fake::StaticForeign)), None, "a released hegemon node refuses loopback addresses"),
+        (NodeSource::Image("some/image".to_owned()), None, "an image (`some/image`) cannot be run as a process"),
+        (source(), Some("198.18.7.0/24"), "processes have loopback addresses only"),
+    ] {
+        let error = bed.reserve_in(&["solo"], source, subnet).await.unwrap_err();
+        assert!(matches!(error, ProviderError::Unsupported(_)));
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+    bed.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_node_that_knows_loopback_can_be_called_ours() {
+    let bed = Bed::with(Kind::Process, |options| options.profile = Some(NodeProfile::Ours)).await;
+    let slot = bed.reserve(&["solo"], NodeSource::Binary(fake(Fake::StaticForeign))).await.unwrap().remove(0);
+    bed.provider.start(&launch(&slot, &[])).await.unwrap();
+    bed.ask("solo", "/").await;
+    bed.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrapper_scripts_node_ends_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = fake(Fake::StaticOurs);
+    let text = format!("#!/bin/sh\n[ \"$1\" = --version ] && exec {0} --version\n{0} \"$@\" &\nwait\n", node.display());
+    let wrapper = NodeSource::Binary(script(dir.path(), "wrapper.sh", &text));
+    let bed = Bed::new(Kind::Process).await;
+    let slot = bed.reserve(&["solo"], wrapper).await.unwrap().remove(0);
+    bed.provider.start(&launch(&slot, &[])).await.unwrap();
+    bed.ask("solo", "/").await;
+    bed.provider.kill("solo").await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while !processes_in(bed.scratch.path()).is_empty() {
+        assert!(Instant::now() < deadline, "the wrapper's child outlives it");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    bed.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_binary_that_cannot_be_executed_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = script(dir.path(), "node.sh", "#!/bin/sh\necho 'x (hegemon-testbed)'\n");
+    let bed = Bed::new(Kind::Process).await;
+    let slot = bed.reserve(&["solo"], NodeSource::Binary(path.clone())).await.unwrap().remove(0);
+    script(dir.path(), "node.sh", "#!/no/such/interpreter\n");
+    let error = bed.provider.start(&launch(&slot, &[])).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("cannot execute `{}`", path.display())), "{error}");
+    bed.finish().await;
+}
+
+/// Not a test of its own: the harness that the next ones kill. Runs one node until it is ended.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the child process of the tests below"]
+async fn child_harness() {
+    let scratch = std::env::var_os("CHILD_SCRATCH").expect("the parent names a directory").into();
+    let options = ProviderOptions { run_id: "child".to_owned(), scratch, profile: None, keep: std::env::var_os("CHILD_KEEPS").is_some() };
+    let provider = ProcessProvider::create(options).unwrap();
+    let request = [harness::provider::NodeRequest { name: "solo".to_owned(), source: NodeSource::Binary(fake(Fake::StaticOurs)) }];
+    let slots = provider.reserve(&request, None, &|_| ()).await.unwrap();
+    let incarnation = provider.start(&launch(&slots[0], &[])).await.unwrap();
+    println!("\nnode {}", incarnation.pid);
+    println!("hint {}", provider.keep_hint());
+    std::future::pending::<()>().await;
+}
+
+struct ChildHarness {
+    process: std::process::Child,
+    hint: String,
+}
+
+fn child_harness_in(scratch: &Path, keep: bool) -> ChildHarness {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "only_process::child_harness", "--ignored", "--nocapture"]).env("CHILD_SCRATCH", scratch);
+    if keep {
+        command.env("CHILD_KEEPS", "1");
+    }
+    let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let hint = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("hint ").map(str::to_owned)).expect("the child starts its node");
+    ChildHarness { process, hint }
+}
+
+fn node_runs(scratch: &Path) -> bool {
+    !processes_in(&scratch.join("nodes")).is_empty()
+}
+
+#[test]
+fn nodes_die_with_a_harness_that_is_killed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut child = child_harness_in(scratch.path(), false);
+    assert!(node_runs(scratch.path()));
+    child.process.kill().unwrap();
+    child.process.wait().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while node_runs(scratch.path()) {
+        assert!(Instant::now() < deadline, "the node outlives its harness");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn kept_nodes_outlive_the_harness_until_its_hint_is_followed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut child = child_harness_in(scratch.path(), true);
+    child.process.kill().unwrap();
+    child.process.wait().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(node_runs(scratch.path()), "it was to be kept");
+    assert!(Command::new("sh").args(["-c", &child.hint]).status().unwrap().success(), "{}", child.hint);
+    let deadline = Instant::now() + PATIENCE;
+    while node_runs(scratch.path()) {
+        assert!(Instant::now() < deadline, "{} did not end it", child.hint);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+}

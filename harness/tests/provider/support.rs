@@ -1,0 +1,233 @@
+//! What the provider tests stand on: fake nodes, a run with its provider, and an independent look at what is left of it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use harness::provider::{
+    LogLine, NodeLaunch, NodeRequest, NodeSource, Provider, ProviderError, ProviderOptions, Slot,
+    docker::{DockerProvider, Reach},
+    process::ProcessProvider,
+};
+use tokio::sync::mpsc;
+
+/// How long anything may take here that usually takes milliseconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Which provider a test runs against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Process,
+    Docker,
+    /// Docker as on a host that has no route to containers.
+    DockerPublished,
+}
+
+/// Which fake node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fake {
+    StaticOurs,
+    DynamicOurs,
+    StaticForeign,
+}
+
+/// A fake node's binary, compiled once per variant.
+pub(crate) fn fake(which: Fake) -> PathBuf {
+    static BUILT: [OnceLock<PathBuf>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+    let (slot, name, flags, version): (usize, &str, &[&str], &str) = match which {
+        Fake::StaticOurs => (0, "fake-static-ours", &["-Ctarget-feature=+crt-static"], "hegemon-node 9.9.9 (hegemon-testbed)"),
+        Fake::DynamicOurs => (1, "fake-dynamic-ours", &["-Cprefer-dynamic=no"], "hegemon-node 9.9.9 (hegemon-testbed)"),
+        Fake::StaticForeign => (2, "fake-static-foreign", &["-Ctarget-feature=+crt-static"], "hegemon-node 0.10.0"),
+    };
+    let build = || {
+        let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let status = Command::new(rustc)
+            .args(["--edition=2024", "-Copt-level=1", "-o"])
+            .arg(&output)
+            .args(flags)
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/provider/fake_node.rs"))
+            .env("FAKE_VERSION", version)
+            .status()
+            .expect("rustc runs");
+        assert!(status.success(), "the fake node compiles");
+        output
+    };
+    BUILT[slot].get_or_init(build).clone()
+}
+
+/// A provider with its run's directory. Asserts at the end that nothing is left; a test that panics is cleaned up by the provider's own `Drop`.
+pub(crate) struct Bed {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) run: String,
+    pub(crate) scratch: tempfile::TempDir,
+    lines: mpsc::Receiver<LogLine>,
+    seen: Vec<LogLine>,
+}
+
+impl Bed {
+    pub(crate) async fn new(kind: Kind) -> Self {
+        Self::with(kind, |_| ()).await
+    }
+
+    pub(crate) async fn with(kind: Kind, change: impl FnOnce(&mut ProviderOptions)) -> Self {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let run = unique_run();
+        let mut options = ProviderOptions { run_id: run.clone(), scratch: scratch.path().to_owned(), profile: None, keep: false };
+        change(&mut options);
+        let provider: Arc<dyn Provider> = match kind {
+            Kind::Process => Arc::new(ProcessProvider::create(options).expect("the process provider")),
+            Kind::Docker => Arc::new(docker(options).await),
+            Kind::DockerPublished => Arc::new(docker(options).await.reaching(Reach::Published)),
+        };
+        let lines = provider.logs().expect("logs are there once");
+        assert!(provider.logs().is_none(), "and only once");
+        Self { provider, run, scratch, lines, seen: Vec::new() }
+    }
+
+    pub(crate) async fn reserve(&self, names: &[&str], source: NodeSource) -> Result<Vec<Slot>, ProviderError> {
+        self.reserve_in(names, source, None).await
+    }
+
+    pub(crate) async fn reserve_in(&self, names: &[&str], source: NodeSource, subnet: Option<&str>) -> Result<Vec<Slot>, ProviderError> {
+        let requests: Vec<_> = names.iter().map(|name| NodeRequest { name: (*name).to_owned(), source: source.clone() }).collect();
+        self.provider.reserve(&requests, subnet, &|_| ()).await
+    }
+
+    /// One node that runs and answers.
+    pub(crate) async fn one(&self, env: &[(&str, &str)]) -> Slot {
+        let slot = self.reserve(&["solo"], NodeSource::Binary(fake(Fake::StaticOurs))).await.expect("reserve").remove(0);
+        self.provider.start(&launch(&slot, env)).await.expect("start");
+        slot
+    }
+
+    /// The answer of a node's RPC, tried again until it answers.
+    pub(crate) async fn ask(&self, name: &str, path: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let address = self.provider.rpc(name).await.expect("an address");
+            let request = path.to_owned();
+            match tokio::task::spawn_blocking(move || get(address, &request)).await.expect("no panic") {
+                Ok(body) => return body,
+                Err(error) => assert!(Instant::now() < deadline, "{name} does not answer at {address}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Reads logs until one node has said this line.
+    pub(crate) async fn wait_for_line(&mut self, text: &str) {
+        let found = tokio::time::timeout(PATIENCE, async {
+            while !self.seen.iter().any(|line| line.text == text) {
+                self.seen.push(self.lines.recv().await.expect("the log is open"));
+            }
+        });
+        assert!(found.await.is_ok(), "`{text}` is not in {:?}", self.texts());
+    }
+
+    /// Whether the log comes to its end.
+    pub(crate) async fn log_is_closed(&mut self) -> bool {
+        tokio::time::timeout(PATIENCE, async { while self.lines.recv().await.is_some() {} }).await.is_ok()
+    }
+
+    pub(crate) fn texts(&self) -> Vec<&str> {
+        self.seen.iter().map(|line| line.text.as_str()).collect()
+    }
+
+    /// Tears down and says every line of the run.
+    pub(crate) async fn finish(mut self) -> Vec<String> {
+        let mut lines = std::mem::replace(&mut self.lines, mpsc::channel(1).1);
+        let mut seen = std::mem::take(&mut self.seen);
+        let reader = tokio::spawn(async move {
+            while let Some(line) = lines.recv().await {
+                seen.push(line);
+            }
+            seen
+        });
+        self.provider.teardown().await.expect("teardown");
+        let seen = tokio::time::timeout(PATIENCE, reader).await.expect("the log closes at teardown").expect("no panic");
+        self.provider.teardown().await.expect("teardown once more");
+        assert_nothing_left(&self.run, self.scratch.path());
+        seen.into_iter().map(|line| line.text).collect()
+    }
+}
+
+async fn docker(options: ProviderOptions) -> DockerProvider {
+    DockerProvider::connect(options).await.expect("these tests need a Docker engine; run the others with `cargo test process`")
+}
+
+pub(crate) fn unique_run() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("test-{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+pub(crate) fn launch(slot: &Slot, env: &[(&str, &str)]) -> NodeLaunch {
+    let mut args = vec!["--base-path".to_owned(), slot.base_path.display().to_string(), "--rpc-port".to_owned(), slot.rpc_port.to_string()];
+    if slot.rpc_external {
+        args.push("--rpc-external".to_owned());
+    }
+    let env: BTreeMap<_, _> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    NodeLaunch { name: slot.name.clone(), args, env }
+}
+
+pub(crate) fn source() -> NodeSource {
+    NodeSource::Binary(fake(Fake::StaticOurs))
+}
+
+fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    body.filter(|body| !body.is_empty()).ok_or_else(|| std::io::Error::other("no answer"))
+}
+
+/// Asks the operating system and the engine's own command line, not the code under test.
+pub(crate) fn assert_nothing_left(run: &str, scratch: &Path) {
+    let entries: Vec<_> = fs::read_dir(scratch).map(|dir| dir.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
+    assert!(entries.is_empty(), "directories are left: {entries:?}");
+    assert_eq!(processes_in(scratch), Vec::<String>::new(), "processes are left");
+    assert_eq!(engine_objects(&format!("org.hegemon.testbed.run={run}")), "", "objects of the engine are left");
+}
+
+/// Processes that run in or from a directory.
+pub(crate) fn processes_in(dir: &Path) -> Vec<String> {
+    let proc = fs::read_dir("/proc").expect("/proc").flatten();
+    let inside = |path: PathBuf| fs::read_link(path).is_ok_and(|target| target.starts_with(dir));
+    proc.map(|entry| entry.path())
+        .filter(|process| inside(process.join("cwd")) || inside(process.join("exe")))
+        .map(|process| process.display().to_string())
+        .collect()
+}
+
+/// Everything that carries a label, one line each; empty without an engine.
+pub(crate) fn engine_objects(label: &str) -> String {
+    let filter = format!("label={label}");
+    [vec!["ps", "-aq"], vec!["network", "ls", "-q"], vec!["volume", "ls", "-q"], vec!["images", "-aq"]]
+        .into_iter()
+        .map(|command| docker_cli(&[&command[..], &["--filter", &filter]].concat()))
+        .collect()
+}
+
+/// Runs the engine's command line.
+pub(crate) fn docker_cli(args: &[&str]) -> String {
+    Command::new("docker").args(args).output().map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// An executable script.
+pub(crate) fn script(dir: &Path, name: &str, text: &str) -> PathBuf {
+    let path = dir.join(name);
+    fs::write(&path, text).expect("a script is written");
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("and made executable");
+    path
+}

@@ -1,0 +1,283 @@
+//! A network that does not exist: JSON-RPC servers in this process that answer as nodes would, and misbehave as told. It lets the executor be tested without a node; what
+//! a run says about real nodes is tested in `real_node.rs`.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use harness::provider::{Capabilities, Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeState, Provider, ProviderError, Slot};
+use jsonrpsee::{
+    RpcModule,
+    server::{Server, ServerHandle},
+    types::ErrorObjectOwned,
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+/// How the network misbehaves.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults {
+    /// Non-seeds only know the seed.
+    pub(crate) no_discovery: bool,
+    /// No block is ever made.
+    pub(crate) no_mining: bool,
+    /// Every node has blocks of its own.
+    pub(crate) fork: bool,
+    /// `system_health.peers` is this instead of a number.
+    pub(crate) peers: Option<Value>,
+    /// `system_peers` is not offered.
+    pub(crate) core_only: bool,
+    /// A node, and the code with which it exits as soon as it is started.
+    pub(crate) exits: Option<(&'static str, i64)>,
+    /// A line that the node logs half a second after its start.
+    pub(crate) logs: Option<(&'static str, &'static str)>,
+    /// `start` panics: a bug of ours.
+    pub(crate) start_panics: bool,
+    /// `start` fails.
+    pub(crate) start_fails: bool,
+    /// `stop` and `start_again` do nothing.
+    pub(crate) noop_restart: bool,
+    /// `start_again` starts nothing and says that the old process runs.
+    pub(crate) noop_start: bool,
+    /// `stop` stops, but the node's RPC goes on answering.
+    pub(crate) ghost: bool,
+    /// Teardown fails.
+    pub(crate) leaks: bool,
+}
+
+/// The fake.
+pub(crate) struct Fake {
+    faults: Faults,
+    world: Arc<World>,
+    nodes: Mutex<BTreeMap<String, Node>>,
+    lines: mpsc::Sender<LogLine>,
+    receiver: Mutex<Option<mpsc::Receiver<LogLine>>>,
+    pids: AtomicU32,
+    /// Teardown was called.
+    pub(crate) torn_down: AtomicBool,
+}
+
+struct World {
+    faults: Faults,
+    began: Instant,
+    running: Mutex<BTreeMap<String, bool>>,
+}
+
+struct Node {
+    first: Option<Incarnation>,
+    state: NodeState,
+    rpc: Option<SocketAddr>,
+    server: Option<ServerHandle>,
+}
+
+const BLOCK: Duration = Duration::from_millis(100);
+
+impl World {
+    fn height(&self) -> u64 {
+        if self.faults.no_mining { 0 } else { (self.began.elapsed().as_millis() / BLOCK.as_millis()) as u64 }
+    }
+
+    fn peers(&self, node: &str) -> Vec<String> {
+        let running = self.running.lock().unwrap();
+        let knows = |other: &str| !self.faults.no_discovery || node == "seed" || other == "seed";
+        running.iter().filter(|(other, running)| **running && *other != node && knows(other)).map(|(other, _)| other.clone()).collect()
+    }
+}
+
+impl Fake {
+    pub(crate) fn new(faults: Faults) -> Arc<Self> {
+        let (lines, receiver) = mpsc::channel(64);
+        let world = Arc::new(World { faults: faults.clone(), began: Instant::now(), running: Mutex::default() });
+        Arc::new(Self {
+            faults,
+            world,
+            nodes: Mutex::default(),
+            lines,
+            receiver: Mutex::new(Some(receiver)),
+            pids: AtomicU32::new(1000),
+            torn_down: AtomicBool::new(false),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Node>> {
+        self.nodes.lock().unwrap()
+    }
+
+    async fn run(&self, name: &str) -> Incarnation {
+        let pid = self.pids.fetch_add(1, Ordering::Relaxed);
+        let incarnation = Incarnation { pid: pid.into(), started: SystemTime::now(), id: format!("fake-{pid}") };
+        let lines = self.lines.clone();
+        let log = |text: String| LogLine { node: name.to_owned(), text };
+        lines.send(log(format!("\u{1b}[32m{name} starts\u{1b}[0m"))).await.unwrap();
+        if let Some((node, code)) = self.faults.exits
+            && node == name
+        {
+            lines.send(log("cannot open the database".to_owned())).await.unwrap();
+            let node = Node { first: None, state: NodeState::Exited { code: Some(code), signal: None }, rpc: None, server: None };
+            self.lock().insert(name.to_owned(), node);
+            return incarnation;
+        }
+        if let Some((node, text)) = self.faults.logs
+            && node == name
+        {
+            let line = log(text.to_owned());
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                let _ = lines.send(line).await;
+            });
+        }
+        // A new port at every start, as an engine may do it.
+        let server = Server::builder().build("127.0.0.1:0").await.unwrap();
+        let rpc = server.local_addr().unwrap();
+        let handle = server.start(module(name, &self.world));
+        let node = Node { first: Some(incarnation.clone()), state: NodeState::Running(incarnation.clone()), rpc: Some(rpc), server: Some(handle) };
+        self.lock().insert(name.to_owned(), node);
+        self.world.running.lock().unwrap().insert(name.to_owned(), true);
+        incarnation
+    }
+
+    async fn end(&self, name: &str) -> NodeState {
+        self.world.running.lock().unwrap().insert(name.to_owned(), false);
+        let server = {
+            let mut nodes = self.lock();
+            let node = nodes.get_mut(name).unwrap();
+            node.state = NodeState::Exited { code: Some(0), signal: None };
+            if self.faults.ghost { None } else { node.server.take() }
+        };
+        if let Some(server) = server {
+            let _ = server.stop();
+            server.stopped().await;
+        }
+        NodeState::Exited { code: Some(0), signal: None }
+    }
+}
+
+fn module(name: &str, world: &Arc<World>) -> RpcModule<(String, Arc<World>)> {
+    let mut module = RpcModule::new((name.to_owned(), Arc::clone(world)));
+    let mut methods = vec!["system_health", "chain_getHeader", "chain_getBlockHash"];
+    if !world.faults.core_only {
+        methods.push("system_peers");
+        module
+            .register_method("system_peers", |_, (name, world), _| -> Value { world.peers(name).into_iter().map(|peer| json!({ "peerId": peer })).collect() })
+            .unwrap();
+    }
+    module.register_method("rpc_methods", move |_, _, _| json!({ "methods": methods })).unwrap();
+    module
+        .register_method("system_health", |_, (name, world), _| {
+            let peers = world.faults.peers.clone().unwrap_or_else(|| json!(world.peers(name).len()));
+            json!({ "peers": peers, "isSyncing": false, "shouldHavePeers": true })
+        })
+        .unwrap();
+    module.register_method("chain_getHeader", |_, (_, world), _| json!({ "number": format!("{:#x}", world.height()) })).unwrap();
+    module
+        .register_method("chain_getBlockHash", |params, (name, world), _| -> Result<Value, ErrorObjectOwned> {
+            let height: u64 = params.one()?;
+            let fork = if world.faults.fork { name.len() as u64 + u64::from(name.as_bytes()[name.len() - 1]) } else { 0 };
+            Ok(if height > world.height() { Value::Null } else { json!(format!("0x{:064x}", height << 16 | fork)) })
+        })
+        .unwrap();
+    module
+}
+
+impl Provider for Fake {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { pause: false, isolate: false, partition: false }
+    }
+
+    fn facts(&self) -> Value {
+        json!({ "fake": true })
+    }
+
+    fn reserve<'a>(
+        &'a self,
+        nodes: &'a [NodeRequest],
+        _: Option<&'a str>,
+        progress: &'a (dyn Fn(String) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
+        progress("making things up".to_owned());
+        let slots = nodes.iter().zip(1..).map(|(node, number)| {
+            let p2p = SocketAddr::from(([127, 0, 0, 1], 30000 + number));
+            Slot {
+                name: node.name.clone(),
+                p2p,
+                listen: p2p,
+                rpc_port: 9000 + number,
+                rpc_external: false,
+                base_path: format!("/nowhere/{}", node.name).into(),
+                profile: NodeProfile::Ours,
+                loopback: true,
+            }
+        });
+        let slots = slots.collect();
+        async { Ok(slots) }.boxed()
+    }
+
+    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+        async {
+            assert!(!self.faults.start_panics, "a bug in the provider");
+            if self.faults.start_fails {
+                return Err(ProviderError::Binary("hegemon-node: no such file".to_owned()));
+            }
+            Ok(self.run(&node.name).await)
+        }
+        .boxed()
+    }
+
+    fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        async move { if self.faults.noop_restart { self.state(name).await } else { Ok(self.end(name).await) } }.boxed()
+    }
+
+    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        self.stop(name)
+    }
+
+    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+        async move {
+            if let (true, NodeState::Running(incarnation)) = (self.faults.noop_restart, self.state(name).await?) {
+                return Ok(incarnation);
+            }
+            if let (true, Some(incarnation)) = (self.faults.noop_start, self.lock().get(name).and_then(|node| node.first.clone())) {
+                return Ok(incarnation);
+            }
+            Ok(self.run(name).await)
+        }
+        .boxed()
+    }
+
+    fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        let state = self.lock().get(name).map(|node| node.state.clone());
+        async move { state.ok_or_else(|| ProviderError::Failed { what: "looking".to_owned(), why: "never started".to_owned() }) }.boxed()
+    }
+
+    fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
+        let rpc = self.lock().get(name).and_then(|node| node.rpc);
+        async move { rpc.ok_or_else(|| ProviderError::Failed { what: "looking".to_owned(), why: "not running".to_owned() }) }.boxed()
+    }
+
+    fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
+        self.receiver.lock().unwrap().take()
+    }
+
+    fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
+        async {
+            self.torn_down.store(true, Ordering::Relaxed);
+            self.lock().clear();
+            if self.faults.leaks {
+                return Err(ProviderError::Failed { what: "removing a network".to_owned(), why: "in use".to_owned() });
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}

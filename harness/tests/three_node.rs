@@ -1,0 +1,147 @@
+//! The shipped scenario on real nodes, as processes: it passes, and every part of it can fail for its own reason.
+//!
+//! These tests build this workspace's node in release mode. One that cannot run fails; none is skipped.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::Arc,
+};
+
+use harness::{
+    exit::ExitCode,
+    provider::{ProviderOptions, process::ProcessProvider},
+    run::interrupt::Interrupt,
+};
+use serde_json::Value;
+use support::{noop::NoRestart, run};
+use tokio::sync::Mutex;
+
+/// Three mining nodes at a time are enough for a small machine.
+static ONE_NETWORK: Mutex<()> = Mutex::const_new(());
+
+/// The shipped scenario with shorter deadlines, as a text to break.
+fn impatient() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
+    fs::read_to_string(path).unwrap().replace("within = \"60s\"", "within = \"12s\"")
+}
+
+struct Ran {
+    output: Output,
+    folder: tempfile::TempDir,
+}
+
+impl Ran {
+    fn new(scenario: &str, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("test.toml"), scenario).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_harness"))
+            .args(["scenario", "./test.toml", "--provider", "process", "--no-progress"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        Self { output, folder }
+    }
+
+    fn code(&self) -> i32 {
+        self.output.status.code().unwrap()
+    }
+
+    fn words(&self) -> String {
+        format!("{}{}", String::from_utf8_lossy(&self.output.stderr), String::from_utf8_lossy(&self.output.stdout))
+    }
+
+    fn run_dir(&self) -> PathBuf {
+        let runs: Vec<_> = fs::read_dir(self.folder.path().join("runs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(runs.len(), 1, "one run, one directory");
+        runs[0].clone()
+    }
+
+    fn verdict(&self) -> Value {
+        serde_json::from_str(&fs::read_to_string(self.run_dir().join("verdict.json")).unwrap()).unwrap()
+    }
+
+    /// Names of the checks that failed.
+    fn failed(&self) -> Vec<String> {
+        let verdict = self.verdict();
+        let checks = verdict["phases"].as_array().unwrap().iter().flat_map(|phase| phase["checks"].as_array().unwrap());
+        checks.filter(|check| check["verdict"] == "fail").map(|check| check["check"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn nothing_is_left(&self) {
+        assert!(!self.run_dir().join("scratch").exists(), "states of nodes are left");
+        let dir = self.run_dir().display().to_string();
+        let left = fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.unwrap().path().join("cmdline")).ok());
+        assert_eq!(left.filter(|line| String::from_utf8_lossy(line).contains(&dir)).count(), 0, "processes are left");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_nodes_pass() {
+    let _one = ONE_NETWORK.lock().await;
+    let scenario = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml")).unwrap();
+    let ran = Ran::new(&scenario, &[]);
+    assert_eq!(ran.code(), 0, "{}", ran.words());
+    assert_eq!(ran.verdict()["verdict"], "pass");
+    ran.nothing_is_left();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_discovery_it_fails_and_names_the_peers_check() {
+    let _one = ONE_NETWORK.lock().await;
+    let scenario = impatient().replace("mine = true", "mine = true\nenv = { HEGEMON_PQ_DISCOVERY = \"off\" }");
+    let ran = Ran::new(&scenario, &[]);
+    assert_eq!(ran.code(), 1, "{}", ran.words());
+    assert_eq!(ran.failed()[0], "peers", "of the nodes; the seed knows both");
+    assert!(ran.words().contains("FAIL test: peers"), "{}", ran.words());
+    ran.nothing_is_left();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_miner_it_fails_and_names_the_height_check() {
+    let _one = ONE_NETWORK.lock().await;
+    let ran = Ran::new(&impatient().replace("mine = true", "mine = false"), &[]);
+    assert_eq!(ran.code(), 1, "{}", ran.words());
+    assert_eq!(ran.failed(), ["height-advances"]);
+    assert!(ran.words().contains("FAIL test: height-advances"), "{}", ran.words());
+    ran.nothing_is_left();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_restart_that_does_nothing_it_is_inconclusive() {
+    let _one = ONE_NETWORK.lock().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let options = ProviderOptions { run_id: "noop".to_owned(), scratch: scratch.path().to_owned(), profile: None, keep: false };
+    let provider = Arc::new(NoRestart(Arc::new(ProcessProvider::create(options).unwrap())));
+    // Patient where blocks are waited for: only the restart is broken here.
+    let scenario = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml")).unwrap();
+    let done = run(&scenario, provider, Interrupt::default()).await;
+    assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{:#}", done.json());
+    assert_eq!(done.json()["phases"][1]["faults"][0]["proof"], Value::Null);
+}
+
+#[test]
+fn a_node_that_exits_at_start_is_reported_with_its_code_and_last_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = folder.path().join("node.sh");
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'hegemon-node 9.9.9 (hegemon-testbed)'; exit 0; }\n\
+                  i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo \"line $i\"; done\n\
+                  printf '\\033[31mno space left on device\\033[0m\\n' >&2; exit 7\n";
+    fs::write(&node, script).unwrap();
+    fs::set_permissions(&node, fs::Permissions::from_mode(0o755)).unwrap();
+    let ran = Ran::new(&impatient(), &["--node-bin", node.to_str().unwrap()]);
+    assert_eq!(ran.code(), 1, "{}", ran.words());
+    let words = ran.words();
+    assert!(words.contains("exited unplanned (code 7)") && words.contains("no space left on device"), "{words}");
+    assert!(!words.contains("line 11\n") && words.contains("line 12\n"), "the last 50 lines, and no more: {words}");
+    assert_eq!(fs::read_to_string(ran.run_dir().join("logs/seed.log")).unwrap().lines().count(), 61, "the log itself is complete");
+    assert!(ran.verdict()["seconds"].as_f64().unwrap() < 2.0);
+    ran.nothing_is_left();
+}
