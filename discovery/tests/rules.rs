@@ -38,10 +38,7 @@ impl Bench {
 
     fn served(&mut self, number: u8) -> Option<Vec<SocketAddr>> {
         let actions = self.say(number, Message::GetAddrs { limit: 64 });
-        actions.into_iter().find_map(|action| match action {
-            Action::Send { message: Message::Addrs { addrs }, .. } => Some(addrs),
-            _ => None,
-        })
+        sends(&actions).into_iter().find_map(|(_, message)| if let Message::Addrs { addrs } = message { Some(addrs) } else { None })
     }
 
     fn refused(&self, reason: Refusal) -> u64 {
@@ -70,18 +67,12 @@ fn addrs(network: u8, count: u8) -> Message {
 }
 
 fn dials(actions: &[Action]) -> Vec<(DialId, SocketAddr)> {
-    let dial = |action: &Action| match action {
-        Action::Dial { dial, addr } => Some((*dial, *addr)),
-        _ => None,
-    };
+    let dial = |action: &Action| if let Action::Dial { dial, addr } = action { Some((*dial, *addr)) } else { None };
     actions.iter().filter_map(dial).collect()
 }
 
 fn sends(actions: &[Action]) -> Vec<(u64, Message)> {
-    let send = |action: &Action| match action {
-        Action::Send { session, message } => Some((session.0, message.clone())),
-        _ => None,
-    };
+    let send = |action: &Action| if let Action::Send { session, message } = action { Some((session.0, message.clone())) } else { None };
     actions.iter().filter_map(send).collect()
 }
 
@@ -265,12 +256,7 @@ fn what_is_persisted_is_what_comes_back() {
     bench.inbound(1, "198.18.0.2:50000");
     bench.say(1, Message::Hello { listen_port: 30_333 });
     bench.say(1, addrs(1, 3));
-    let persisted = |actions: Vec<Action>| {
-        actions.into_iter().find_map(|action| match action {
-            Action::Persist { snapshot } => Some(snapshot),
-            _ => None,
-        })
-    };
+    let persisted = |actions: Vec<Action>| actions.into_iter().find_map(|action| if let Action::Persist { snapshot } = action { Some(snapshot) } else { None });
     let stored = persisted(bench.wait(Duration::from_secs(1))).expect("a second after the first change");
     let (records, _) = snapshot::decode(&stored, clock(bench.now)).unwrap();
     assert_eq!(records.len(), 4);

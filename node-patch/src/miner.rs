@@ -83,23 +83,9 @@ struct Running {
 impl Miner {
     /// A stopped miner. `found` takes its blocks to the sync driver, which imports and announces them; `author` is what goes into them, such as the peer ID.
     #[must_use]
-    pub fn new(
-        chain: Arc<Chain>,
-        found: mpsc::Sender<Block>,
-        author: [u8; 32],
-        pace: Pace,
-    ) -> Self {
-        let shared = Shared {
-            chain,
-            found,
-            author,
-            pace,
-            blocks_found: AtomicU64::new(0),
-        };
-        Self {
-            shared: Arc::new(shared),
-            running: Mutex::new(None),
-        }
+    pub fn new(chain: Arc<Chain>, found: mpsc::Sender<Block>, author: [u8; 32], pace: Pace) -> Self {
+        let shared = Shared { chain, found, author, pace, blocks_found: AtomicU64::new(0) };
+        Self { shared: Arc::new(shared), running: Mutex::new(None) }
     }
 
     /// Mines with `threads` threads from now on, whatever it did before.
@@ -115,37 +101,19 @@ impl Miner {
         let stop = Arc::new(AtomicBool::new(false));
         let hashes = Arc::new(AtomicU64::new(0));
         let handles = (0..threads).filter_map(|_| {
-            let worker = Worker {
-                shared: self.shared.clone(),
-                stop: stop.clone(),
-                hashes: hashes.clone(),
-            };
-            let spawned = thread::Builder::new()
-                .name("miner".into())
-                .spawn(move || worker.run());
-            spawned
-                .inspect_err(|error| error!(%error, "cannot start a mining thread"))
-                .ok()
+            let worker = Worker { shared: self.shared.clone(), stop: stop.clone(), hashes: hashes.clone() };
+            let spawned = thread::Builder::new().name("miner".into()).spawn(move || worker.run());
+            spawned.inspect_err(|error| error!(%error, "cannot start a mining thread")).ok()
         });
         let threads = handles.collect();
-        *running = Some(Running {
-            stop,
-            hashes,
-            since: Instant::now(),
-            threads,
-        });
+        *running = Some(Running { stop, hashes, since: Instant::now(), threads });
         info!(pace = ?self.shared.pace, "mining");
         Ok(())
     }
 
     /// Stops mining and waits for the threads: a few milliseconds.
     pub fn stop(&self) {
-        stop(
-            self.running
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        stop(self.running.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// What it is doing.
@@ -154,16 +122,9 @@ impl Miner {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let (threads, hash_rate) = running.as_ref().map_or((0, 0.0), |running| {
             let seconds = running.since.elapsed().as_secs_f64().max(f64::EPSILON);
-            (
-                running.threads.len(),
-                running.hashes.load(Ordering::Relaxed) as f64 / seconds,
-            )
+            (running.threads.len(), running.hashes.load(Ordering::Relaxed) as f64 / seconds)
         });
-        MiningStatus {
-            threads,
-            hash_rate,
-            blocks_found: self.shared.blocks_found.load(Ordering::Relaxed),
-        }
+        MiningStatus { threads, hash_rate, blocks_found: self.shared.blocks_found.load(Ordering::Relaxed) }
     }
 }
 
@@ -240,10 +201,7 @@ impl Worker {
     fn deliver(&self, block: Block) {
         let (number, parent) = (block.number(), block.parent_hash());
         if self.shared.found.try_send(block).is_err() {
-            warn!(
-                number,
-                "found a block that nobody takes: the node is stopping, or its disk stands still"
-            );
+            warn!(number, "found a block that nobody takes: the node is stopping, or its disk stands still");
         }
         self.shared.blocks_found.fetch_add(1, Ordering::Relaxed);
         // Until it is imported a second one would be its rival.
@@ -267,10 +225,7 @@ mod tests {
     use super::*;
     use crate::chain::{ChainParams, Imported};
 
-    fn miner(
-        params: ChainParams,
-        pace: Pace,
-    ) -> (tempfile::TempDir, Arc<Chain>, Miner, mpsc::Receiver<Block>) {
+    fn miner(params: ChainParams, pace: Pace) -> (tempfile::TempDir, Arc<Chain>, Miner, mpsc::Receiver<Block>) {
         let directory = tempfile::tempdir().unwrap();
         let chain = Arc::new(Chain::open(&directory.path().join("chain.redb"), params).unwrap());
         let (found, blocks) = mpsc::channel(4);
@@ -280,17 +235,13 @@ mod tests {
 
     #[test]
     fn it_mines_blocks_that_are_valid_each_on_the_one_before() {
-        let (_directory, chain, miner, mut blocks) =
-            miner(ChainParams::trivial("miner"), Pace::Unlimited);
+        let (_directory, chain, miner, mut blocks) = miner(ChainParams::trivial("miner"), Pace::Unlimited);
         miner.start(2).unwrap();
         assert_eq!(miner.status().threads, 2);
         while chain.best().number < 20 {
             let block = blocks.blocking_recv().unwrap();
             let result = chain.import(&block, unix_ms()).unwrap();
-            assert!(
-                matches!(result, Ok(Imported::NewBest { .. } | Imported::Side)),
-                "{result:?}"
-            );
+            assert!(matches!(result, Ok(Imported::NewBest { .. } | Imported::Side)), "{result:?}");
         }
         miner.stop();
         assert_eq!(miner.status().threads, 0);
@@ -305,16 +256,12 @@ mod tests {
         thread::sleep(Duration::from_millis(500));
         let rate = miner.status().hash_rate;
         // Slower on a busy machine, never faster by more than the first burst.
-        assert!(
-            rate > 0.0 && rate < f64::from(DEV_HASHES_PER_SECOND) * 1.2,
-            "{rate}"
-        );
+        assert!(rate > 0.0 && rate < f64::from(DEV_HASHES_PER_SECOND) * 1.2, "{rate}");
     }
 
     #[test]
     fn a_miner_that_nobody_listens_to_still_stops() {
-        let (_directory, _chain, miner, blocks) =
-            miner(ChainParams::trivial("stop"), Pace::Unlimited);
+        let (_directory, _chain, miner, blocks) = miner(ChainParams::trivial("stop"), Pace::Unlimited);
         drop(blocks);
         miner.start(1).unwrap();
         miner.start(3).unwrap();

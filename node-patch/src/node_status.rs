@@ -62,24 +62,24 @@ impl NodeStatus for Status {
             "book": { "known": status.known, "verified": status.verified, "announced": status.announced, "failing": status.failing },
             "peers": status.peers,
             "outbound": status.outbound,
-            "minPeers": status.min_peers,
-            "targetOutbound": status.target_outbound,
+            "min_peers": status.min_peers,
+            "target_outbound": status.target_outbound,
             "dialling": status.dialling,
             "saturated": status.saturated,
-            "seedsConnected": status.seeds_connected,
+            "seeds_connected": status.seeds_connected,
             "dials": {
                 "succeeded": status.dials.succeeded,
                 "refused": status.dials.refused,
                 "unreachable": status.dials.unreachable,
                 "handshake": status.dials.handshake,
-                "localNetwork": status.dials.local_network,
+                "local_network": status.dials.local_network,
                 "itself": status.dials.itself,
                 "duplicate": status.dials.duplicate,
             },
             "refused": refused,
             "misbehaved": status.misbehaved,
-            "rateLimited": status.rate_limited,
-            "lastRefreshSeconds": status.last_refresh.map(|age| age.as_secs()),
+            "rate_limited": status.rate_limited,
+            "last_refresh_seconds": status.last_refresh.map(|age| age.as_secs()),
         })
     }
 
@@ -94,12 +94,12 @@ impl NodeStatus for Status {
 
 fn reason_name(reason: Refusal) -> &'static str {
     match reason {
-        Refusal::NotDialable => "notDialable",
+        Refusal::NotDialable => "not_dialable",
         Refusal::Scope => "scope",
         Refusal::Port => "port",
         Refusal::Own => "own",
-        Refusal::PortsPerHost => "portsPerHost",
-        Refusal::RateLimit => "rateLimit",
-        Refusal::BookFull => "bookFull",
+        Refusal::PortsPerHost => "ports_per_host",
+        Refusal::RateLimit => "rate_limit",
+        Refusal::BookFull => "book_full",
     }
 }

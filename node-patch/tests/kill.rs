@@ -23,10 +23,7 @@ fn child() {
     for now_ms in 1_800_000_000_000.. {
         let block = chain.template([1; 32], now_ms).unwrap().mine(0);
         let result = chain.import(&block, now_ms + 10_000_000);
-        assert!(
-            matches!(result, Ok(Ok(Imported::NewBest { .. }))),
-            "{result:?}"
-        );
+        assert!(matches!(result, Ok(Ok(Imported::NewBest { .. }))), "{result:?}");
         writeln!(out, "durable {}", block.number()).unwrap();
         out.flush().unwrap();
     }
@@ -56,11 +53,7 @@ fn killed_databases_open_again_with_all_that_was_acknowledged() {
         child.wait().unwrap();
 
         let chain = Chain::open(&path, ChainParams::trivial("kill")).unwrap();
-        assert!(
-            chain.best().number >= last,
-            "{:?} after {last}",
-            chain.best()
-        );
+        assert!(chain.best().number >= last, "{:?} after {last}", chain.best());
         assert!(chain.best().number > height);
         height = chain.best().number;
         for number in 0..=height {

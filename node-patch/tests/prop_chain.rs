@@ -4,9 +4,7 @@
 
 use std::collections::HashMap;
 
-use hegemon_node::chain::{
-    Block, Chain, ChainParams, DigestItem, Hash, Header, ImportError, Imported, Template,
-};
+use hegemon_node::chain::{Block, Chain, ChainParams, DigestItem, Hash, Header, ImportError, Imported, Template};
 use parity_scale_codec::Encode;
 use proptest::prelude::*;
 
@@ -86,10 +84,7 @@ impl Model {
     fn new(params: &ChainParams) -> Self {
         let genesis = params.genesis();
         let best = genesis.hash();
-        Self {
-            blocks: HashMap::from([(best, (genesis, params.initial_difficulty()))]),
-            best,
-        }
+        Self { blocks: HashMap::from([(best, (genesis, params.initial_difficulty()))]), best }
     }
 
     fn import(&mut self, block: &Block) {
@@ -179,13 +174,7 @@ fn reorganisations_say_how_deep_they_were() {
         let mut parent = params.genesis();
         let mut blocks = Vec::new();
         for index in 1..=length as u64 {
-            let template = Template::on(
-                &params,
-                parent.header(),
-                [author; 32],
-                START_MS + index * 1_000,
-                Vec::new(),
-            );
+            let template = Template::on(&params, parent.header(), [author; 32], START_MS + index * 1_000, Vec::new());
             parent = template.mine(0);
             blocks.push(parent.clone());
         }
@@ -194,29 +183,10 @@ fn reorganisations_say_how_deep_they_were() {
     let (first, second) = (branch(1, 3), branch(2, 4));
     for block in &first {
         let result = chain.import(block, NOW_MS).unwrap();
-        assert!(
-            matches!(result, Ok(Imported::NewBest { reorg_depth: 0 })),
-            "{result:?}"
-        );
+        assert!(matches!(result, Ok(Imported::NewBest { reorg_depth: 0 })), "{result:?}");
     }
-    let results: Vec<_> = chain
-        .import_batch(&second, NOW_MS)
-        .unwrap()
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
-    assert_eq!(
-        results,
-        [
-            Imported::Side,
-            Imported::Side,
-            Imported::Side,
-            Imported::NewBest { reorg_depth: 3 }
-        ]
-    );
+    let results: Vec<_> = chain.import_batch(&second, NOW_MS).unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(results, [Imported::Side, Imported::Side, Imported::Side, Imported::NewBest { reorg_depth: 3 }]);
     assert_eq!(chain.hash_at(1).unwrap(), Some(second[0].hash()));
-    assert_eq!(
-        chain.block(&first[2].hash()).unwrap(),
-        Some(first[2].clone())
-    );
+    assert_eq!(chain.block(&first[2].hash()).unwrap(), Some(first[2].clone()));
 }

@@ -8,10 +8,7 @@ use hegemon_node::{
     chain::{Chain, ChainParams, Hash, Template},
     miner::{Miner, Pace},
     net::handle::PeerId,
-    rpc::{
-        Direction, MethodPolicy, NodeInfo, NodeStatus, PeerInfo, RpcConfig, RpcContext, RpcServer,
-        start,
-    },
+    rpc::{Direction, MethodPolicy, NodeInfo, NodeStatus, PeerInfo, RpcConfig, RpcContext, RpcServer, start},
     sync::{Claim, SyncStatus},
 };
 use jsonrpsee_core::{
@@ -66,60 +63,25 @@ struct Served {
 async fn serve(methods: MethodPolicy) -> Served {
     let params = ChainParams::trivial("rpc");
     let directory = tempfile::tempdir().unwrap();
-    let chain =
-        Arc::new(Chain::open(&directory.path().join("chain.redb"), params.clone()).unwrap());
+    let chain = Arc::new(Chain::open(&directory.path().join("chain.redb"), params.clone()).unwrap());
     for number in 1..=3u64 {
         let parent = chain.header(&chain.best().hash).unwrap().unwrap();
         let time = 1_800_000_000_000 + number * 1_000;
-        let block =
-            Template::on(&params, &parent, [5; 32], time, vec![vec![number as u8; 3]]).mine(0);
+        let block = Template::on(&params, &parent, [5; 32], time, vec![vec![number as u8; 3]]).mine(0);
         chain.import(&block, time).unwrap().unwrap();
     }
-    let claim = Claim {
-        hash: Hash([8; 32]),
-        number: 77,
-    };
-    let status = SyncStatus {
-        is_syncing: true,
-        highest: 77,
-        claims: BTreeMap::from([(PeerId([1; 32]), claim)]),
-    };
+    let claim = Claim { hash: Hash([8; 32]), number: 77 };
+    let status = SyncStatus { is_syncing: true, highest: 77, claims: BTreeMap::from([(PeerId([1; 32]), claim)]) };
     let context = RpcContext {
         chain: chain.clone(),
-        miner: Arc::new(Miner::new(
-            chain.clone(),
-            mpsc::channel(1).0,
-            [0; 32],
-            Pace::Dev,
-        )),
+        miner: Arc::new(Miner::new(chain.clone(), mpsc::channel(1).0, [0; 32], Pace::Dev)),
         node: Arc::new(FixedNode),
         sync: watch::channel(status).1,
-        info: NodeInfo {
-            name: "hegemon-node".into(),
-            version: "1.2.3".into(),
-            should_have_peers: true,
-            starting_block: 1,
-            mining_threads: 1,
-        },
+        info: NodeInfo { name: "hegemon-node".into(), version: "1.2.3".into(), should_have_peers: true, starting_block: 1, mining_threads: 1 },
     };
-    let server = start(
-        RpcConfig {
-            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
-            methods,
-        },
-        context,
-    )
-    .await
-    .unwrap();
-    let client = HttpClientBuilder::default()
-        .build(format!("http://{}", server.addr()))
-        .unwrap();
-    Served {
-        client,
-        server,
-        chain,
-        _directory: directory,
-    }
+    let server = start(RpcConfig { addr: SocketAddr::from(([127, 0, 0, 1], 0)), methods }, context).await.unwrap();
+    let client = HttpClientBuilder::default().build(format!("http://{}", server.addr())).unwrap();
+    Served { client, server, chain, _directory: directory }
 }
 
 fn array(params: &Value) -> ArrayParams {
@@ -210,35 +172,20 @@ async fn malformed_parameters_are_told_what_is_accepted() {
 #[tokio::test]
 async fn mining_starts_and_stops() {
     let served = serve(MethodPolicy::Auto).await;
-    let started = call(
-        &served.client,
-        "hegemon_startMining",
-        json!([{ "threads": 2 }]),
-    )
-    .await
-    .unwrap();
+    let started = call(&served.client, "hegemon_startMining", json!([{ "threads": 2 }])).await.unwrap();
     assert_eq!(started["success"], true);
     assert_eq!(started["status"]["is_mining"], true);
     assert_eq!(started["status"]["threads"], 2);
-    let stopped = call(&served.client, "hegemon_stopMining", json!([]))
-        .await
-        .unwrap();
+    let stopped = call(&served.client, "hegemon_stopMining", json!([])).await.unwrap();
     assert_eq!(stopped["status"]["is_mining"], false);
 }
 
 #[tokio::test]
 async fn a_safe_server_offers_no_unsafe_methods() {
     let served = serve(MethodPolicy::Safe).await;
-    let listed = call(&served.client, "rpc_methods", json!([]))
-        .await
-        .unwrap();
+    let listed = call(&served.client, "rpc_methods", json!([])).await.unwrap();
     for method in ["hegemon_startMining", "hegemon_stopMining", "system_peers"] {
-        assert!(
-            !listed["methods"]
-                .as_array()
-                .unwrap()
-                .contains(&json!(method))
-        );
+        assert!(!listed["methods"].as_array().unwrap().contains(&json!(method)));
         let answer = call(&served.client, method, json!([])).await.unwrap_err();
         assert!(answer.contains("-32601"), "{answer}");
     }
@@ -264,27 +211,13 @@ async fn batches_are_served_up_to_their_limit() {
 async fn a_taken_port_is_an_error_that_says_what_to_do() {
     let served = serve(MethodPolicy::Auto).await;
     let other = serve(MethodPolicy::Auto).await;
-    let config = RpcConfig {
-        addr: served.server.addr(),
-        methods: MethodPolicy::Auto,
-    };
+    let config = RpcConfig { addr: served.server.addr(), methods: MethodPolicy::Auto };
     let context = RpcContext {
         chain: other.chain.clone(),
-        miner: Arc::new(Miner::new(
-            other.chain.clone(),
-            mpsc::channel(1).0,
-            [0; 32],
-            Pace::Dev,
-        )),
+        miner: Arc::new(Miner::new(other.chain.clone(), mpsc::channel(1).0, [0; 32], Pace::Dev)),
         node: Arc::new(FixedNode),
         sync: watch::channel(SyncStatus::default()).1,
-        info: NodeInfo {
-            name: String::new(),
-            version: String::new(),
-            should_have_peers: false,
-            starting_block: 0,
-            mining_threads: 1,
-        },
+        info: NodeInfo { name: String::new(), version: String::new(), should_have_peers: false, starting_block: 0, mining_threads: 1 },
     };
     let error = start(config, context).await.unwrap_err().to_string();
     assert!(error.contains("--rpc-port"), "{error}");

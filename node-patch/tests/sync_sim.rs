@@ -30,11 +30,7 @@ type Puppet = Box<dyn FnMut(ChainProtocol, &[u8]) -> Vec<Frame>>;
 
 #[expect(clippy::large_enum_variant, reason = "a handful of them")]
 enum Node {
-    Real {
-        engine: SyncEngine,
-        chain: Chain,
-        _directory: tempfile::TempDir,
-    },
+    Real { engine: SyncEngine, chain: Chain, _directory: tempfile::TempDir },
     Puppet(Puppet),
 }
 
@@ -72,21 +68,13 @@ impl Net {
         };
         for _ in 0..nodes {
             let directory = tempfile::tempdir().unwrap();
-            let chain =
-                Chain::open(&directory.path().join("chain.redb"), net.params.clone()).unwrap();
-            net.nodes.push(Node::Real {
-                engine: SyncEngine::default(),
-                chain,
-                _directory: directory,
-            });
+            let chain = Chain::open(&directory.path().join("chain.redb"), net.params.clone()).unwrap();
+            net.nodes.push(Node::Real { engine: SyncEngine::default(), chain, _directory: directory });
         }
         net
     }
 
-    fn puppet(
-        &mut self,
-        puppet: impl FnMut(ChainProtocol, &[u8]) -> Vec<Frame> + 'static,
-    ) -> usize {
+    fn puppet(&mut self, puppet: impl FnMut(ChainProtocol, &[u8]) -> Vec<Frame> + 'static) -> usize {
         self.nodes.push(Node::Puppet(Box::new(puppet)));
         self.nodes.len() - 1
     }
@@ -107,20 +95,8 @@ impl Net {
         let (at_a, at_b) = (SessionId(self.unique()), SessionId(self.unique()));
         self.links.insert(at_a, (b, at_b));
         self.links.insert(at_b, (a, at_a));
-        self.deliver(
-            a,
-            Event::Opened {
-                session: at_a,
-                peer: PeerId([b as u8; 32]),
-            },
-        );
-        self.deliver(
-            b,
-            Event::Opened {
-                session: at_b,
-                peer: PeerId([a as u8; 32]),
-            },
-        );
+        self.deliver(a, Event::Opened { session: at_a, peer: PeerId([b as u8; 32]) });
+        self.deliver(b, Event::Opened { session: at_b, peer: PeerId([a as u8; 32]) });
         (at_a, at_b)
     }
 
@@ -151,14 +127,7 @@ impl Net {
         let delay = u64::from(self.random.next_u32() % 3_000) + 1;
         let tip = self.tip(node);
         let time = tip.header().pow_claim().unwrap().timestamp_ms.max(START_MS) + delay;
-        let block = Template::on(
-            &self.params,
-            tip.header(),
-            [author; 32],
-            time,
-            vec![vec![author; 10]],
-        )
-        .mine(0);
+        let block = Template::on(&self.params, tip.header(), [author; 32], time, vec![vec![author; 10]]).mine(0);
         let event = self.import(node, Source::Mined, vec![block]);
         self.deliver(node, event);
     }
@@ -166,9 +135,7 @@ impl Net {
     fn import(&self, node: usize, source: Source, blocks: Vec<Block>) -> Event {
         let outcomes = self.chain(node).import_batch(&blocks, NOW_MS).unwrap();
         let results = blocks.iter().zip(outcomes);
-        let results = results
-            .map(|(block, outcome)| (block.hash(), u64::from(block.number()), outcome))
-            .collect();
+        let results = results.map(|(block, outcome)| (block.hash(), u64::from(block.number()), outcome)).collect();
         Event::Imported { source, results }
     }
 
@@ -176,12 +143,7 @@ impl Net {
         let actions = match &mut self.nodes[node] {
             Node::Real { engine, chain, .. } => engine.handle(chain, event, self.now).unwrap(),
             Node::Puppet(puppet) => {
-                if let Event::Frame {
-                    session,
-                    protocol,
-                    data,
-                } = event
-                {
+                if let Event::Frame { session, protocol, data } = event {
                     for (protocol, data) in puppet(protocol, &data) {
                         self.send(session, protocol, data);
                     }
@@ -191,11 +153,7 @@ impl Net {
         };
         for action in actions {
             match action {
-                Action::Send {
-                    session,
-                    protocol,
-                    data,
-                } => self.send(session, protocol, data),
+                Action::Send { session, protocol, data } => self.send(session, protocol, data),
                 Action::Import { source, blocks } => {
                     let event = self.import(node, source, blocks);
                     self.deliver(node, event);
@@ -217,24 +175,10 @@ impl Net {
         if self.random.next_u32() % 100 < self.loss {
             return;
         }
-        let slowest = if self.random.next_u32() % 100 < self.late {
-            1_000
-        } else {
-            10
-        };
+        let slowest = if self.random.next_u32() % 100 < self.late { 1_000 } else { 10 };
         let delay = 1 + u64::from(self.random.next_u32()) % slowest;
         let key = (self.now + Duration::from_millis(delay), self.unique());
-        self.events.insert(
-            key,
-            (
-                node,
-                Event::Frame {
-                    session,
-                    protocol,
-                    data: data.into(),
-                },
-            ),
-        );
+        self.events.insert(key, (node, Event::Frame { session, protocol, data: data.into() }));
     }
 
     /// Runs until `end` of virtual time.
@@ -247,17 +191,11 @@ impl Net {
                 })
                 .min();
             let frame = self.events.keys().next().map(|(at, _)| *at);
-            let next = [wakeup.map(|(at, _)| at), frame]
-                .into_iter()
-                .flatten()
-                .min();
+            let next = [wakeup.map(|(at, _)| at), frame].into_iter().flatten().min();
             let Some(next) = next.filter(|at| *at <= end) else {
                 break;
             };
-            assert!(
-                next >= self.now || wakeup.is_none_or(|(at, _)| at >= self.now),
-                "a wake-up in the past: the engine would spin"
-            );
+            assert!(next >= self.now || wakeup.is_none_or(|(at, _)| at >= self.now), "a wake-up in the past: the engine would spin");
             self.now = next.max(self.now);
             if frame == Some(next) {
                 let (_, (node, event)) = self.events.pop_first().unwrap();
@@ -276,16 +214,9 @@ impl Net {
     /// Runs until all of `nodes` have the best block of `node`; how long it took.
     fn run_until_all_have(&mut self, nodes: &[usize], best: Hash, within: Duration) -> Duration {
         let start = self.now;
-        while !nodes
-            .iter()
-            .all(|node| self.chain(*node).best().hash == best)
-        {
+        while !nodes.iter().all(|node| self.chain(*node).best().hash == best) {
             let bests: Vec<_> = nodes.iter().map(|node| self.chain(*node).best()).collect();
-            assert!(
-                self.now < start + within,
-                "not within {within:?}: {bests:?}, offences {:?}",
-                self.offences
-            );
+            assert!(self.now < start + within, "not within {within:?}: {bests:?}, offences {:?}", self.offences);
             self.run_for(Duration::from_millis(10));
         }
         self.now - start
@@ -304,22 +235,12 @@ fn extend(params: &ChainParams, from: &Block, blocks: usize, author: u8) -> Vec<
 
 fn blocks_response(blocks: &[Block]) -> Frame {
     let blocks = blocks.iter().map(WireBlock::from).collect();
-    (
-        ChainProtocol::Sync,
-        SyncMessage::Response(SyncResponse::Blocks {
-            request_id: 0,
-            blocks,
-        })
-        .encode(),
-    )
+    (ChainProtocol::Sync, SyncMessage::Response(SyncResponse::Blocks { request_id: 0, blocks }).encode())
 }
 
 fn request(data: &[u8]) -> Option<(u64, usize)> {
     match message::decode(data) {
-        Ok(SyncMessage::Request(SyncRequest::GetBlocks {
-            start_height,
-            max_blocks,
-        })) => Some((start_height, max_blocks as usize)),
+        Ok(SyncMessage::Request(SyncRequest::GetBlocks { start_height, max_blocks })) => Some((start_height, max_blocks as usize)),
         _ => None,
     }
 }
@@ -334,11 +255,7 @@ fn a_late_joiner_catches_up_a_thousand_blocks() {
     // 1,000 / 128, and the question whether there is more.
     assert!(net.requests <= 9, "{}", net.requests);
     net.run_for(Duration::from_secs(300));
-    assert!(
-        net.requests < 9 + 2 * 6,
-        "an idle network asks little: {}",
-        net.requests
-    );
+    assert!(net.requests < 9 + 2 * 6, "an idle network asks little: {}", net.requests);
     assert_eq!(net.offences, []);
 }
 
@@ -347,9 +264,7 @@ fn halves_heal_from_a_common_block_300_back() {
     let mut net = Net::new(4, 2);
     net.grow(0, 50, 1);
     let common = (1..=50).map(|number| net.chain(0).hash_at(number).unwrap().unwrap());
-    let common: Vec<_> = common
-        .map(|hash| net.chain(0).block(&hash).unwrap().unwrap())
-        .collect();
+    let common: Vec<_> = common.map(|hash| net.chain(0).block(&hash).unwrap().unwrap()).collect();
     for node in 1..4 {
         net.chain(node).import_batch(&common, NOW_MS).unwrap();
     }
@@ -362,11 +277,7 @@ fn halves_heal_from_a_common_block_300_back() {
     net.run_until_all_have(&[0, 1], net.chain(0).best().hash, Duration::from_secs(10));
     net.run_until_all_have(&[2, 3], net.chain(2).best().hash, Duration::from_secs(10));
     net.connect(1, 2);
-    net.run_until_all_have(
-        &[0, 1, 2, 3],
-        net.chain(2).best().hash,
-        Duration::from_secs(10),
-    );
+    net.run_until_all_have(&[0, 1, 2, 3], net.chain(2).best().hash, Duration::from_secs(10));
     assert_eq!(net.offences, []);
 }
 
@@ -391,16 +302,9 @@ fn a_mined_block_reaches_a_line_of_nodes_and_no_node_twice() {
     }
     net.run_for(Duration::from_secs(1));
     net.mine(0);
-    let took = net.run_until_all_have(
-        &[0, 1, 2, 3, 4],
-        net.chain(0).best().hash,
-        Duration::from_secs(1),
-    );
+    let took = net.run_until_all_have(&[0, 1, 2, 3, 4], net.chain(0).best().hash, Duration::from_secs(1));
     assert!(took <= Duration::from_millis(50), "{took:?}");
-    assert_eq!(
-        net.requests, 0,
-        "announcements carry bodies: nothing to ask"
-    );
+    assert_eq!(net.requests, 0, "announcements carry bodies: nothing to ask");
 }
 
 proptest! {
@@ -451,12 +355,7 @@ fn lies_stall_nobody() {
     let tip = fork.last().unwrap().clone();
     let other = ChainParams::trivial("another chain");
     let foreign = extend(&other, &other.genesis(), 10, 66);
-    let announce = |block: &Block| {
-        (
-            ChainProtocol::BlockAnnounces,
-            BlockAnnounce::best(block).encode(),
-        )
-    };
+    let announce = |block: &Block| (ChainProtocol::BlockAnnounces, BlockAnnounce::best(block).encode());
 
     let mut net = Net::new(2, 4);
     net.grow(0, 500, 1);
@@ -464,21 +363,9 @@ fn lies_stall_nobody() {
     let (tip_1, tip_2, tip_3) = (announce(&tip), announce(&tip), announce(&tip));
     let liars = [
         // Claims a long chain and never answers.
-        net.puppet(move |_, data| {
-            if request(data).is_none() {
-                vec![tip_1.clone()]
-            } else {
-                vec![]
-            }
-        }),
+        net.puppet(move |_, data| if request(data).is_none() { vec![tip_1.clone()] } else { vec![] }),
         // Answers every question with the same blocks.
-        net.puppet(move |_, data| {
-            if request(data).is_none() {
-                vec![tip_2.clone()]
-            } else {
-                vec![blocks_response(&fork_2[5..10])]
-            }
-        }),
+        net.puppet(move |_, data| if request(data).is_none() { vec![tip_2.clone()] } else { vec![blocks_response(&fork_2[5..10])] }),
         // Has only blocks without ancestors.
         net.puppet(move |_, data| match request(data) {
             None => vec![tip_3.clone()],
@@ -493,12 +380,7 @@ fn lies_stall_nobody() {
             Some(_) => vec![blocks_response(&foreign)],
         }),
         // Noise.
-        net.puppet(|_, _| {
-            vec![
-                (ChainProtocol::Sync, vec![0xff; 100]),
-                (ChainProtocol::BlockAnnounces, vec![3; 7]),
-            ]
-        }),
+        net.puppet(|_, _| vec![(ChainProtocol::Sync, vec![0xff; 100]), (ChainProtocol::BlockAnnounces, vec![3; 7])]),
     ];
     for liar in liars {
         net.connect(1, liar);
@@ -508,11 +390,7 @@ fn lies_stall_nobody() {
     let took = net.run_until_all_have(&[1], net.chain(0).best().hash, Duration::from_secs(60));
     assert!(took < Duration::from_secs(25), "{took:?}");
 
-    assert!(
-        net.offences
-            .iter()
-            .any(|(_, offence)| *offence == Offence::Undecodable)
-    );
+    assert!(net.offences.iter().any(|(_, offence)| *offence == Offence::Undecodable));
 }
 
 #[test]
@@ -524,12 +402,7 @@ fn an_invalid_block_costs_its_sender() {
     header.extrinsics_root = Hash([1; 32]);
     header.digest.pop();
     let block = Template::from_unsealed(header, body, 16).mine(0);
-    let liar = net.puppet(move |_, _| {
-        vec![(
-            ChainProtocol::BlockAnnounces,
-            BlockAnnounce::best(&block).encode(),
-        )]
-    });
+    let liar = net.puppet(move |_, _| vec![(ChainProtocol::BlockAnnounces, BlockAnnounce::best(&block).encode())]);
     net.connect(0, liar);
     net.run_for(Duration::from_secs(1));
     assert_eq!(net.offences, [(0, Offence::InvalidBlock)]);
@@ -546,10 +419,7 @@ fn a_flood_is_answered_at_the_rate_and_scored() {
         if protocol == ChainProtocol::Sync && request(data).is_none() {
             counter.set(counter.get() + 1);
         }
-        let question = SyncRequest::GetBlocks {
-            start_height: 1,
-            max_blocks: u32::MAX,
-        };
+        let question = SyncRequest::GetBlocks { start_height: 1, max_blocks: u32::MAX };
         let question = (ChainProtocol::Sync, SyncMessage::Request(question).encode());
         let frames = if asked { 0 } else { 500 };
         asked = true;
@@ -558,10 +428,6 @@ fn a_flood_is_answered_at_the_rate_and_scored() {
     net.connect(0, flooder);
     net.run_for(Duration::from_secs(5));
     assert!((32..45).contains(&answers.get()), "{}", answers.get());
-    let floods = net
-        .offences
-        .iter()
-        .filter(|(_, offence)| *offence == Offence::Flood)
-        .count();
+    let floods = net.offences.iter().filter(|(_, offence)| *offence == Offence::Flood).count();
     assert_eq!(floods, 500 - answers.get());
 }

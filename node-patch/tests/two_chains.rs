@@ -28,15 +28,8 @@ struct Wire {
 impl ChainNetwork for Wire {
     fn send(&self, session: SessionId, protocol: ChainProtocol, data: Vec<u8>) {
         let mut other = self.other.lock().unwrap();
-        let event = ChainEvent::Frame {
-            session,
-            protocol,
-            data: data.into(),
-        };
-        if other
-            .as_ref()
-            .is_some_and(|other| other.try_send(event).is_err())
-        {
+        let event = ChainEvent::Frame { session, protocol, data: data.into() };
+        if other.as_ref().is_some_and(|other| other.try_send(event).is_err()) {
             *other = None;
         }
     }
@@ -62,37 +55,17 @@ fn params() -> ChainParams {
 fn node(author: u8) -> Node {
     let directory = tempfile::tempdir().unwrap();
     let chain = Arc::new(Chain::open(&directory.path().join("chain.redb"), params()).unwrap());
-    let wire = Arc::new(Wire {
-        other: Mutex::new(None),
-    });
+    let wire = Arc::new(Wire { other: Mutex::new(None) });
     let (events, receiver) = mpsc::channel(64);
     let handles = SyncDriver::spawn(chain.clone(), wire.clone(), receiver);
-    let miner = Miner::new(
-        chain.clone(),
-        handles.mined.clone(),
-        [author; 32],
-        Pace::Dev,
-    );
-    Node {
-        chain,
-        wire,
-        events,
-        handles,
-        miner,
-        directory,
-    }
+    let miner = Miner::new(chain.clone(), handles.mined.clone(), [author; 32], Pace::Dev);
+    Node { chain, wire, events, handles, miner, directory }
 }
 
 async fn connect(a: &Node, b: &Node) {
     for (from, to, id) in [(a, b, 1), (b, a, 2)] {
         *from.wire.other.lock().unwrap() = Some(to.events.clone());
-        to.events
-            .send(ChainEvent::Opened {
-                session: SESSION,
-                peer: PeerId([id; 32]),
-            })
-            .await
-            .unwrap();
+        to.events.send(ChainEvent::Opened { session: SESSION, peer: PeerId([id; 32]) }).await.unwrap();
     }
 }
 
@@ -106,11 +79,7 @@ impl Node {
     async fn shut_down(self) -> tempfile::TempDir {
         self.miner.stop();
         drop(self.events);
-        timeout(Duration::from_secs(5), self.handles.task)
-            .await
-            .expect("in time")
-            .unwrap()
-            .unwrap();
+        timeout(Duration::from_secs(5), self.handles.task).await.expect("in time").unwrap().unwrap();
         self.directory
     }
 }
@@ -132,17 +101,8 @@ async fn two_miners_agree_and_keep_what_they_have() {
     let height = a.chain.best().number.max(b.chain.best().number) + 3;
     a.reaches(height).await;
     b.reaches(height).await;
-    assert_eq!(
-        a.chain.hash_at(height - 1).unwrap(),
-        b.chain.hash_at(height - 1).unwrap()
-    );
-    assert!(
-        a.handles
-            .status
-            .borrow()
-            .claims
-            .contains_key(&PeerId([2; 32]))
-    );
+    assert_eq!(a.chain.hash_at(height - 1).unwrap(), b.chain.hash_at(height - 1).unwrap());
+    assert!(a.handles.status.borrow().claims.contains_key(&PeerId([2; 32])));
 
     for node in [&a, &b] {
         *node.wire.other.lock().unwrap() = None;

@@ -35,11 +35,7 @@ impl Block {
     /// If the bytes are not exactly one header.
     pub fn from_wire(header: &[u8], body: Body) -> Result<Self, CodecError> {
         // The encoding is canonical, so the bytes that came are the bytes that are hashed.
-        Ok(Self {
-            header: Header::from_bytes(header)?,
-            body,
-            hash: Hash::of(header),
-        })
+        Ok(Self { header: Header::from_bytes(header)?, body, hash: Hash::of(header) })
     }
 
     /// The header.

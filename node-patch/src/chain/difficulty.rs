@@ -22,31 +22,17 @@ const STEP: i128 = 16;
 /// Beyond this many block times a block's lateness counts no more: the clamp at −8 / 16, a halving.
 const LATEST: i128 = 9;
 
-const _: () = assert!(
-    (MAX_DIFFICULTY as i128)
-        .checked_mul((LATEST - 1) * MAX_BLOCK_TIME_MS as i128)
-        .is_some(),
-    "difficulty arithmetic must not overflow"
-);
+const _: () = assert!((MAX_DIFFICULTY as i128).checked_mul((LATEST - 1) * MAX_BLOCK_TIME_MS as i128).is_some(), "difficulty arithmetic must not overflow");
 
 /// The difficulty of a block with timestamp `timestamp_ms` on a parent with number `parent_number` and claim `parent`.
 ///
 /// A child of genesis keeps the initial difficulty: the time since a fixed date measures nothing.
 #[must_use]
-pub(super) fn next(
-    params: &ChainParams,
-    parent_number: u32,
-    parent: &PowClaim,
-    timestamp_ms: u64,
-) -> u128 {
+pub(super) fn next(params: &ChainParams, parent_number: u32, parent: &PowClaim, timestamp_ms: u64) -> u128 {
     if parent_number == 0 {
         return parent.difficulty;
     }
-    adjust(
-        params,
-        parent.difficulty,
-        timestamp_ms.saturating_sub(parent.timestamp_ms),
-    )
+    adjust(params, parent.difficulty, timestamp_ms.saturating_sub(parent.timestamp_ms))
 }
 
 fn adjust(params: &ChainParams, parent: u128, elapsed_ms: u64) -> u128 {
@@ -54,9 +40,7 @@ fn adjust(params: &ChainParams, parent: u128, elapsed_ms: u64) -> u128 {
     let elapsed = i128::from(elapsed_ms).min(LATEST * target);
     let parent = i128::try_from(parent.min(MAX_DIFFICULTY)).expect("2^96 fits an i128");
     let next = parent + parent * (target - elapsed) / (STEP * target);
-    u128::try_from(next)
-        .unwrap_or(0)
-        .clamp(params.min_difficulty(), MAX_DIFFICULTY)
+    u128::try_from(next).unwrap_or(0).clamp(params.min_difficulty(), MAX_DIFFICULTY)
 }
 
 #[cfg(test)]
@@ -111,8 +95,7 @@ mod tests {
     fn mean_interval_ms(params: &ChainParams, miners: u64, seed: u64) -> f64 {
         const BLOCKS: u32 = 3_000;
         let mut random = Weyl(seed);
-        let rate_per_ms =
-            f64::from(super::super::params::DEV_HASHES_PER_SECOND) * miners as f64 / 1000.0;
+        let rate_per_ms = f64::from(super::super::params::DEV_HASHES_PER_SECOND) * miners as f64 / 1000.0;
         let mut difficulty = params.initial_difficulty();
         let mut total = 0.0;
         for _ in 0..BLOCKS {
@@ -150,10 +133,7 @@ mod tests {
         let params = ChainParams::dev(2_000).unwrap();
         for miners in 1..=8 {
             let mean = mean_interval_ms(&params, miners, 42 + miners);
-            assert!(
-                (1_400.0..2_600.0).contains(&mean),
-                "{miners} miners: a block every {mean:.0} ms"
-            );
+            assert!((1_400.0..2_600.0).contains(&mean), "{miners} miners: a block every {mean:.0} ms");
         }
     }
 }

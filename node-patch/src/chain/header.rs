@@ -49,15 +49,9 @@ impl Decode for DigestItem {
     fn decode<I: Input>(input: &mut I) -> Result<Self, CodecError> {
         match input.read_byte()? {
             0 => Ok(Self::Other(bounded_bytes(input)?)),
-            4 => Ok(Self::Consensus(
-                Decode::decode(input)?,
-                bounded_bytes(input)?,
-            )),
+            4 => Ok(Self::Consensus(Decode::decode(input)?, bounded_bytes(input)?)),
             5 => Ok(Self::Seal(Decode::decode(input)?, bounded_bytes(input)?)),
-            6 => Ok(Self::PreRuntime(
-                Decode::decode(input)?,
-                bounded_bytes(input)?,
-            )),
+            6 => Ok(Self::PreRuntime(Decode::decode(input)?, bounded_bytes(input)?)),
             8 => Ok(Self::RuntimeEnvironmentUpdated),
             _ => Err("unknown digest item".into()),
         }
@@ -109,16 +103,8 @@ impl Decode for Header {
         if items > MAX_DIGEST_ITEMS {
             return Err("too many digest items".into());
         }
-        let digest = (0..items)
-            .map(|_| DigestItem::decode(input))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            parent_hash,
-            number,
-            state_root,
-            extrinsics_root,
-            digest,
-        })
+        let digest = (0..items).map(|_| DigestItem::decode(input)).collect::<Result<_, _>>()?;
+        Ok(Self { parent_hash, number, state_root, extrinsics_root, digest })
     }
 }
 
@@ -140,15 +126,7 @@ impl Header {
     /// What the work is done over: the hash of the header without its seal.
     #[must_use]
     pub fn pre_hash(&self) -> Hash {
-        let unsealed = Self {
-            digest: self
-                .digest
-                .iter()
-                .filter(|item| !matches!(item, DigestItem::Seal(..)))
-                .cloned()
-                .collect(),
-            ..self.clone()
-        };
+        let unsealed = Self { digest: self.digest.iter().filter(|item| !matches!(item, DigestItem::Seal(..))).cloned().collect(), ..self.clone() };
         unsealed.hash()
     }
 
@@ -156,11 +134,9 @@ impl Header {
     #[must_use]
     pub fn pow_claim(&self) -> Option<PowClaim> {
         match self.digest.as_slice() {
-            [DigestItem::PreRuntime(POW_ENGINE, data)]
-            | [
-                DigestItem::PreRuntime(POW_ENGINE, data),
-                DigestItem::Seal(..),
-            ] => PowClaim::decode_all(&mut data.as_slice()).ok(),
+            [DigestItem::PreRuntime(POW_ENGINE, data)] | [DigestItem::PreRuntime(POW_ENGINE, data), DigestItem::Seal(..)] => {
+                PowClaim::decode_all(&mut data.as_slice()).ok()
+            }
             _ => None,
         }
     }
@@ -169,10 +145,7 @@ impl Header {
     #[must_use]
     pub fn nonce(&self) -> Option<u64> {
         match self.digest.as_slice() {
-            [
-                DigestItem::PreRuntime(..),
-                DigestItem::Seal(POW_ENGINE, data),
-            ] => u64::decode_all(&mut data.as_slice()).ok(),
+            [DigestItem::PreRuntime(..), DigestItem::Seal(POW_ENGINE, data)] => u64::decode_all(&mut data.as_slice()).ok(),
             _ => None,
         }
     }
@@ -200,15 +173,7 @@ mod tests {
             state_root: Hash([2; 32]),
             extrinsics_root: Hash([3; 32]),
             digest: vec![
-                DigestItem::PreRuntime(
-                    POW_ENGINE,
-                    PowClaim {
-                        author: [4; 32],
-                        timestamp_ms: 5,
-                        difficulty: 6,
-                    }
-                    .encode(),
-                ),
+                DigestItem::PreRuntime(POW_ENGINE, PowClaim { author: [4; 32], timestamp_ms: 5, difficulty: 6 }.encode()),
                 DigestItem::Seal(POW_ENGINE, 7u64.encode()),
             ],
         }

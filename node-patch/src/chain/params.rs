@@ -51,10 +51,8 @@ impl ChainParams {
     /// # Errors
     /// If the block time is out of range.
     pub fn dev(block_time_ms: u64) -> Result<Self, BadBlockTime> {
-        let block_time_ms = u32::try_from(block_time_ms)
-            .ok()
-            .filter(|ms| (MIN_BLOCK_TIME_MS..=MAX_BLOCK_TIME_MS).contains(ms))
-            .ok_or(BadBlockTime(block_time_ms))?;
+        let block_time_ms =
+            u32::try_from(block_time_ms).ok().filter(|ms| (MIN_BLOCK_TIME_MS..=MAX_BLOCK_TIME_MS).contains(ms)).ok_or(BadBlockTime(block_time_ms))?;
         let hashes = u128::from(DEV_HASHES_PER_SECOND) * u128::from(block_time_ms) / 1000;
         Ok(Self {
             name: "Hegemon Development".into(),
@@ -69,25 +67,13 @@ impl ChainParams {
     /// The chain without `--dev`: minute blocks, and miners that use whole cores (about 10 million hashes a second each).
     #[must_use]
     pub fn testbed() -> Self {
-        Self {
-            name: "Hegemon Testbed".into(),
-            rules: RULES,
-            block_time_ms: 60_000,
-            initial_difficulty: 600_000_000,
-            min_difficulty: 1_000_000,
-        }
+        Self { name: "Hegemon Testbed".into(), rules: RULES, block_time_ms: 60_000, initial_difficulty: 600_000_000, min_difficulty: 1_000_000 }
     }
 
     /// As [`Self::dev`], with difficulties so low that a test mines thousands of blocks in a moment.
     #[must_use]
     pub fn trivial(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            rules: RULES,
-            block_time_ms: 1_000,
-            initial_difficulty: 16,
-            min_difficulty: 1,
-        }
+        Self { name: name.into(), rules: RULES, block_time_ms: 1_000, initial_difficulty: 16, min_difficulty: 1 }
     }
 
     /// What `system_chain` says.
@@ -123,11 +109,7 @@ impl ChainParams {
     /// The first block: nobody mined it, so it has no seal.
     #[must_use]
     pub fn genesis(&self) -> Block {
-        let claim = PowClaim {
-            author: [0; 32],
-            timestamp_ms: GENESIS_TIMESTAMP_MS,
-            difficulty: self.initial_difficulty.min(MAX_DIFFICULTY),
-        };
+        let claim = PowClaim { author: [0; 32], timestamp_ms: GENESIS_TIMESTAMP_MS, difficulty: self.initial_difficulty.min(MAX_DIFFICULTY) };
         let header = Header {
             parent_hash: Hash::default(),
             number: 0,
@@ -146,14 +128,8 @@ mod tests {
     #[test]
     fn any_other_parameter_is_another_chain() {
         let dev = ChainParams::dev(2_000).unwrap();
-        assert_ne!(
-            dev.state_root(),
-            ChainParams::dev(2_001).unwrap().state_root()
-        );
-        assert_ne!(
-            dev.genesis().hash(),
-            ChainParams::testbed().genesis().hash()
-        );
+        assert_ne!(dev.state_root(), ChainParams::dev(2_001).unwrap().state_root());
+        assert_ne!(dev.genesis().hash(), ChainParams::testbed().genesis().hash());
         assert_eq!(dev.genesis(), ChainParams::dev(2_000).unwrap().genesis());
     }
 

@@ -70,9 +70,7 @@ mod tests {
 
     #[test]
     fn one_hash_in_difficulty_meets_it() {
-        let hits = (0..64_000)
-            .filter(|nonce| meets(&work(&Hash([9; 32]), *nonce), 64))
-            .count();
+        let hits = (0..64_000).filter(|nonce| meets(&work(&Hash([9; 32]), *nonce), 64)).count();
         assert!((850..1150).contains(&hits), "{hits}");
     }
 }

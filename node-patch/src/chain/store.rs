@@ -44,9 +44,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// Not a database, or a damaged one.
-    #[error(
-        "{path}: not a chain database, or a damaged one ({reason}); move it away, and the node fetches the chain from its peers again"
-    )]
+    #[error("{path}: not a chain database, or a damaged one ({reason}); move it away, and the node fetches the chain from its peers again")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -120,16 +118,11 @@ pub(super) struct Store {
 impl Store {
     /// Opens the database at `path`, or makes one with the genesis of `params`.
     pub(super) fn open(path: &Path, params: &ChainParams) -> Result<Self, OpenError> {
-        let io_error = |source| OpenError::Io {
-            path: path.into(),
-            source,
-        };
+        let io_error = |source| OpenError::Io { path: path.into(), source };
         if !path.try_exists().map_err(io_error)? {
             Self::make(path, params)?;
         }
-        let database = Self::builder()
-            .open(path)
-            .map_err(|error| open_error(path, error))?;
+        let database = Self::builder().open(path).map_err(|error| open_error(path, error))?;
         let store = Self { database };
         store.check(path, params)?;
         Ok(store)
@@ -138,80 +131,47 @@ impl Store {
     fn builder() -> redb::Builder {
         let mut builder = Database::builder();
         // The check makes a damaged file an error at start instead of a panic later.
-        builder
-            .set_cache_size(CACHE_BYTES)
-            .set_check_integrity_on_open(true);
+        builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
         builder
     }
 
     /// Makes the database under a temporary name: a process killed in here leaves no half-made one under the real name.
     fn make(path: &Path, params: &ChainParams) -> Result<(), OpenError> {
-        let io_error = |source| OpenError::Io {
-            path: path.into(),
-            source,
-        };
+        let io_error = |source| OpenError::Io { path: path.into(), source };
         let unfinished = path.with_extension("new");
         match fs::remove_file(&unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(error)),
             Ok(()) | Err(_) => {}
         }
-        let database = Self::builder()
-            .create(&unfinished)
-            .map_err(|error| open_error(path, error))?;
+        let database = Self::builder().create(&unfinished).map_err(|error| open_error(path, error))?;
         let store = Self { database };
-        store
-            .write_genesis(params)
-            .map_err(|error| damaged(path, &error))?;
+        store.write_genesis(params).map_err(|error| damaged(path, &error))?;
         drop(store);
         fs::rename(&unfinished, path).map_err(io_error)?;
         // The name itself must survive a power cut too.
-        let directory = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        fs::File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(io_error)
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error)
     }
 
     fn write_genesis(&self, params: &ChainParams) -> Result<(), StoreError> {
         let genesis = params.genesis();
-        let best = Best {
-            hash: genesis.hash(),
-            number: 0,
-            total_work: params.initial_difficulty(),
-        };
+        let best = Best { hash: genesis.hash(), number: 0, total_work: params.initial_difficulty() };
         let writer = self.begin_write()?;
-        writer
-            .transaction
-            .open_table(META)?
-            .insert(SCHEMA_KEY, SCHEMA.encode().as_slice())?;
+        writer.transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA.encode().as_slice())?;
         writer.put_block(&genesis, best.total_work)?;
         writer.set_best(&best)?;
         writer.commit()
     }
 
     fn check(&self, path: &Path, params: &ChainParams) -> Result<(), OpenError> {
-        let schema = self
-            .meta::<u32>(SCHEMA_KEY)
-            .map_err(|error| damaged(path, &error))?;
+        let schema = self.meta::<u32>(SCHEMA_KEY).map_err(|error| damaged(path, &error))?;
         if schema != SCHEMA {
-            return Err(OpenError::Schema {
-                path: path.into(),
-                found: schema,
-            });
+            return Err(OpenError::Schema { path: path.into(), found: schema });
         }
         let ours = params.genesis().hash();
-        let found = self
-            .canonical(0)
-            .map_err(|error| damaged(path, &error))?
-            .ok_or_else(|| damaged(path, &undecodable()))?;
+        let found = self.canonical(0).map_err(|error| damaged(path, &error))?.ok_or_else(|| damaged(path, &undecodable()))?;
         if found != ours {
-            return Err(OpenError::OtherChain {
-                path: path.into(),
-                found,
-                ours,
-            });
+            return Err(OpenError::OtherChain { path: path.into(), found, ours });
         }
         Ok(())
     }
@@ -242,10 +202,7 @@ impl Store {
     /// A stored block's header.
     pub(super) fn header(&self, hash: &Hash) -> Result<Option<Header>, StoreError> {
         let table = self.database.begin_read()?.open_table(BLOCKS)?;
-        table
-            .get(hash.0)?
-            .map(|record| decode_header(record.value()).map(|(_, header)| header))
-            .transpose()
+        table.get(hash.0)?.map(|record| decode_header(record.value()).map(|(_, header)| header)).transpose()
     }
 
     /// A stored block.
@@ -254,8 +211,7 @@ impl Store {
         let Some(record) = table.get(hash.0)? else {
             return Ok(None);
         };
-        let (_, header, body) =
-            <(u128, Header, Body)>::decode(&mut record.value()).map_err(|_| undecodable())?;
+        let (_, header, body) = <(u128, Header, Body)>::decode(&mut record.value()).map_err(|_| undecodable())?;
         Ok(Some(Block::new(header, body)))
     }
 
@@ -272,10 +228,7 @@ fn decode_header(mut record: &[u8]) -> Result<(u128, Header), StoreError> {
 }
 
 fn damaged(path: &Path, reason: &StoreError) -> OpenError {
-    OpenError::Damaged {
-        path: path.into(),
-        reason: reason.0.to_string(),
-    }
+    OpenError::Damaged { path: path.into(), reason: reason.0.to_string() }
 }
 
 fn open_error(path: &Path, error: redb::DatabaseError) -> OpenError {
@@ -285,18 +238,12 @@ fn open_error(path: &Path, error: redb::DatabaseError) -> OpenError {
     }
     if let redb::DatabaseError::Storage(redb::StorageError::Io(source)) = error {
         return if source.kind() == io::ErrorKind::InvalidData {
-            OpenError::Damaged {
-                path,
-                reason: source.to_string(),
-            }
+            OpenError::Damaged { path, reason: source.to_string() }
         } else {
             OpenError::Io { path, source }
         };
     }
-    OpenError::Damaged {
-        path,
-        reason: error.to_string(),
-    }
+    OpenError::Damaged { path, reason: error.to_string() }
 }
 
 /// The write transaction: sees its own writes; dropped without [`Self::commit`], it never happened.
@@ -308,34 +255,24 @@ impl Writer {
     /// Total work and header of a block.
     pub(super) fn header(&self, hash: &Hash) -> Result<Option<(u128, Header)>, StoreError> {
         let table = self.transaction.open_table(BLOCKS)?;
-        table
-            .get(hash.0)?
-            .map(|record| decode_header(record.value()))
-            .transpose()
+        table.get(hash.0)?.map(|record| decode_header(record.value())).transpose()
     }
 
     /// Stores a block.
     pub(super) fn put_block(&self, block: &Block, total_work: u128) -> Result<(), StoreError> {
         let record = (total_work, block.header(), block.body()).encode();
-        self.transaction
-            .open_table(BLOCKS)?
-            .insert(block.hash().0, record.as_slice())?;
+        self.transaction.open_table(BLOCKS)?.insert(block.hash().0, record.as_slice())?;
         Ok(())
     }
 
     /// Makes a stored block the best one and points the canonical index at its branch. Returns the height of the last block that old and new chain share.
     pub(super) fn set_best(&self, best: &Best) -> Result<BlockNumber, StoreError> {
-        self.transaction
-            .open_table(META)?
-            .insert(BEST_KEY, best.encode().as_slice())?;
+        self.transaction.open_table(META)?.insert(BEST_KEY, best.encode().as_slice())?;
         let mut canonical = self.transaction.open_table(CANONICAL)?;
         // A heavier chain may be shorter: heights above it belong to nobody now.
         canonical.retain_in(best.number.saturating_add(1).., |_, _| false)?;
         let (mut number, mut hash) = (best.number, best.hash);
-        while canonical
-            .insert(number, hash.0)?
-            .is_none_or(|old| old.value() != hash.0)
-        {
+        while canonical.insert(number, hash.0)?.is_none_or(|old| old.value() != hash.0) {
             if number == 0 {
                 break;
             }
@@ -382,12 +319,7 @@ mod tests {
         drop(open(&path).unwrap());
         let mut scribbled = fs::read(&path).unwrap();
         scribbled[4096..].iter_mut().for_each(|byte| *byte ^= 0x5a);
-        let contents = [
-            scribbled,
-            Vec::new(),
-            vec![0; 4096],
-            b"not a database".repeat(1000),
-        ];
+        let contents = [scribbled, Vec::new(), vec![0; 4096], b"not a database".repeat(1000)];
         for content in contents {
             fs::write(&path, &content).unwrap();
             let error = open(&path).unwrap_err();
@@ -402,17 +334,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("chain.redb");
         let writer = open(&path).unwrap().begin_write().unwrap();
-        writer
-            .transaction
-            .open_table(META)
-            .unwrap()
-            .insert(SCHEMA_KEY, 99u32.encode().as_slice())
-            .unwrap();
+        writer.transaction.open_table(META).unwrap().insert(SCHEMA_KEY, 99u32.encode().as_slice()).unwrap();
         writer.commit().unwrap();
-        assert!(matches!(
-            open(&path),
-            Err(OpenError::Schema { found: 99, .. })
-        ));
+        assert!(matches!(open(&path), Err(OpenError::Schema { found: 99, .. })));
     }
 
     #[test]

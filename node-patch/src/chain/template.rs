@@ -23,13 +23,7 @@ pub struct Template {
 impl Template {
     /// The next block on `parent`. Its timestamp is `now_ms`, or just after the parent's if our clock is behind.
     #[must_use]
-    pub fn on(
-        params: &ChainParams,
-        parent: &Header,
-        author: [u8; 32],
-        now_ms: u64,
-        body: Body,
-    ) -> Self {
+    pub fn on(params: &ChainParams, parent: &Header, author: [u8; 32], now_ms: u64, body: Body) -> Self {
         let parent_claim = parent.pow_claim().expect("a stored block has a claim");
         let timestamp_ms = now_ms.max(parent_claim.timestamp_ms.saturating_add(1));
         let difficulty = difficulty::next(params, parent.number, &parent_claim, timestamp_ms);
@@ -38,15 +32,7 @@ impl Template {
             number: parent.number.saturating_add(1),
             state_root: params.state_root(),
             extrinsics_root: extrinsics_root(&body),
-            digest: vec![DigestItem::PreRuntime(
-                POW_ENGINE,
-                PowClaim {
-                    author,
-                    timestamp_ms,
-                    difficulty,
-                }
-                .encode(),
-            )],
+            digest: vec![DigestItem::PreRuntime(POW_ENGINE, PowClaim { author, timestamp_ms, difficulty }.encode())],
         };
         Self::from_unsealed(header, body, difficulty)
     }
@@ -55,12 +41,7 @@ impl Template {
     #[must_use]
     pub fn from_unsealed(header: Header, body: Body, difficulty: u128) -> Self {
         let pre_hash = header.pre_hash();
-        Self {
-            header,
-            body,
-            pre_hash,
-            difficulty,
-        }
+        Self { header, body, pre_hash, difficulty }
     }
 
     /// Hash of the parent that it is on.
@@ -78,18 +59,14 @@ impl Template {
     /// The first of `count` nonces from `start` on (wrapping) that does the work.
     #[must_use]
     pub fn search(&self, start: u64, count: u32) -> Option<u64> {
-        (0..u64::from(count))
-            .map(|offset| start.wrapping_add(offset))
-            .find(|nonce| pow::meets(&pow::work(&self.pre_hash, *nonce), self.difficulty))
+        (0..u64::from(count)).map(|offset| start.wrapping_add(offset)).find(|nonce| pow::meets(&pow::work(&self.pre_hash, *nonce), self.difficulty))
     }
 
     /// The finished block.
     #[must_use]
     pub fn seal(self, nonce: u64) -> Block {
         let mut header = self.header;
-        header
-            .digest
-            .push(DigestItem::Seal(POW_ENGINE, nonce.encode()));
+        header.digest.push(DigestItem::Seal(POW_ENGINE, nonce.encode()));
         Block::new(header, self.body)
     }
 

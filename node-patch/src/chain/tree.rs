@@ -59,15 +59,8 @@ impl Chain {
     /// If the file is in use, damaged, foreign, or of another chain.
     pub fn open(path: &Path, params: ChainParams) -> Result<Self, OpenError> {
         let store = Store::open(path, &params)?;
-        let best = store.best().map_err(|error| OpenError::Damaged {
-            path: path.into(),
-            reason: error.to_string(),
-        })?;
-        Ok(Self {
-            store,
-            params,
-            best: RwLock::new(best),
-        })
+        let best = store.best().map_err(|error| OpenError::Damaged { path: path.into(), reason: error.to_string() })?;
+        Ok(Self { store, params, best: RwLock::new(best) })
     }
 
     /// The chain's parameters.
@@ -120,28 +113,15 @@ impl Chain {
     /// If the database fails.
     pub fn template(&self, author: [u8; 32], now_ms: u64) -> Result<Template, StoreError> {
         let best = self.best();
-        let parent = self
-            .store
-            .header(&best.hash)?
-            .expect("the best block is stored");
-        Ok(Template::on(
-            &self.params,
-            &parent,
-            author,
-            now_ms,
-            Vec::new(),
-        ))
+        let parent = self.store.header(&best.hash)?.expect("the best block is stored");
+        Ok(Template::on(&self.params, &parent, author, now_ms, Vec::new()))
     }
 
     /// Imports one block; see [`Self::import_batch`].
     ///
     /// # Errors
     /// If the database fails.
-    pub fn import(
-        &self,
-        block: &Block,
-        now_ms: u64,
-    ) -> Result<Result<Imported, ImportError>, StoreError> {
+    pub fn import(&self, block: &Block, now_ms: u64) -> Result<Result<Imported, ImportError>, StoreError> {
         let mut results = self.import_batch(std::slice::from_ref(block), now_ms)?;
         Ok(results.pop().expect("one result for each block"))
     }
@@ -152,11 +132,7 @@ impl Chain {
     ///
     /// # Errors
     /// If the database fails; then nothing was imported.
-    pub fn import_batch(
-        &self,
-        blocks: &[Block],
-        now_ms: u64,
-    ) -> Result<Vec<Result<Imported, ImportError>>, StoreError> {
+    pub fn import_batch(&self, blocks: &[Block], now_ms: u64) -> Result<Vec<Result<Imported, ImportError>>, StoreError> {
         let writer = self.store.begin_write()?;
         // Read under the write transaction: no other import is between.
         let before = self.best();
@@ -165,23 +141,14 @@ impl Chain {
         for block in blocks {
             results.push(self.import_one(&writer, &mut best, block, now_ms)?);
         }
-        if results
-            .iter()
-            .any(|result| matches!(result, Ok(Imported::Side | Imported::NewBest { .. })))
-        {
+        if results.iter().any(|result| matches!(result, Ok(Imported::Side | Imported::NewBest { .. }))) {
             writer.commit()?;
             *self.best.write().unwrap_or_else(PoisonError::into_inner) = best;
         }
         Ok(results)
     }
 
-    fn import_one(
-        &self,
-        writer: &Writer,
-        best: &mut Best,
-        block: &Block,
-        now_ms: u64,
-    ) -> Result<Result<Imported, ImportError>, StoreError> {
+    fn import_one(&self, writer: &Writer, best: &mut Best, block: &Block, now_ms: u64) -> Result<Result<Imported, ImportError>, StoreError> {
         let hash = block.hash();
         if writer.header(&hash)?.is_some() {
             return Ok(Ok(Imported::AlreadyKnown));
@@ -205,17 +172,8 @@ impl Chain {
         if total_work <= best.total_work {
             return Ok(Ok(Imported::Side));
         }
-        let old = std::mem::replace(
-            best,
-            Best {
-                hash,
-                number: block.number(),
-                total_work,
-            },
-        );
+        let old = std::mem::replace(best, Best { hash, number: block.number(), total_work });
         let common = writer.set_best(best)?;
-        Ok(Ok(Imported::NewBest {
-            reorg_depth: old.number.saturating_sub(common),
-        }))
+        Ok(Ok(Imported::NewBest { reorg_depth: old.number.saturating_sub(common) }))
     }
 }

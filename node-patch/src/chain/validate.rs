@@ -84,12 +84,7 @@ pub fn header_standalone(params: &ChainParams, header: &Header) -> Result<PowCla
 ///
 /// # Errors
 /// The first rule that the header breaks.
-pub(super) fn on_parent(
-    params: &ChainParams,
-    parent: &Header,
-    header: &Header,
-    claim: &PowClaim,
-) -> Result<(), Invalid> {
+pub(super) fn on_parent(params: &ChainParams, parent: &Header, header: &Header, claim: &PowClaim) -> Result<(), Invalid> {
     let parent_claim = parent.pow_claim().expect("a stored block has a claim");
     if parent.number.checked_add(1) != Some(header.number) {
         return Err(Invalid::Number);
@@ -97,9 +92,7 @@ pub(super) fn on_parent(
     if claim.timestamp_ms <= parent_claim.timestamp_ms {
         return Err(Invalid::Timestamp);
     }
-    if claim.difficulty
-        != difficulty::next(params, parent.number, &parent_claim, claim.timestamp_ms)
-    {
+    if claim.difficulty != difficulty::next(params, parent.number, &parent_claim, claim.timestamp_ms) {
         return Err(Invalid::Difficulty);
     }
     Ok(())
@@ -111,10 +104,7 @@ pub(super) fn is_from_the_future(claim: &PowClaim, now_ms: u64) -> bool {
     claim.timestamp_ms > now_ms.saturating_add(MAX_DRIFT_MS)
 }
 
-const _: () = assert!(
-    MAX_BLOCK_BYTES * 8 <= 16 * 1024 * 1024,
-    "a frame must hold several blocks"
-);
+const _: () = assert!(MAX_BLOCK_BYTES * 8 <= 16 * 1024 * 1024, "a frame must hold several blocks");
 
 #[cfg(test)]
 mod tests {
@@ -129,14 +119,7 @@ mod tests {
 
     fn child_of_genesis() -> Block {
         let genesis = params().genesis();
-        Template::on(
-            &params(),
-            genesis.header(),
-            [7; 32],
-            1_800_000_000_000,
-            Vec::new(),
-        )
-        .mine(0)
+        Template::on(&params(), genesis.header(), [7; 32], 1_800_000_000_000, Vec::new()).mine(0)
     }
 
     /// Mines `header` again after a change, so that only the changed rule is broken.
@@ -150,51 +133,20 @@ mod tests {
 
     fn verdict(block: &Block) -> Result<(), Invalid> {
         let claim = standalone(&params(), block)?;
-        on_parent(
-            &params(),
-            params().genesis().header(),
-            block.header(),
-            &claim,
-        )
+        on_parent(&params(), params().genesis().header(), block.header(), &claim)
     }
 
     #[test]
     fn every_rule_is_checked() {
         assert_eq!(verdict(&child_of_genesis()), Ok(()));
-        assert_eq!(
-            verdict(&resealed(|header, _| header.state_root = Hash([1; 32]))),
-            Err(Invalid::OtherChain)
-        );
-        assert_eq!(
-            verdict(&resealed(|header, _| header.number = 0)),
-            Err(Invalid::OtherGenesis)
-        );
-        assert_eq!(
-            verdict(&resealed(|header, _| header.number = 2)),
-            Err(Invalid::Number)
-        );
-        assert_eq!(
-            verdict(&resealed(|header, _| header.extrinsics_root = Hash([1; 32]))),
-            Err(Invalid::ExtrinsicsRoot)
-        );
-        assert_eq!(
-            verdict(&resealed(|_, claim| claim.difficulty += 1)),
-            Err(Invalid::Difficulty)
-        );
-        assert_eq!(
-            verdict(&resealed(|_, claim| claim.difficulty = 0)),
-            Err(Invalid::Difficulty)
-        );
-        let genesis_time = params()
-            .genesis()
-            .header()
-            .pow_claim()
-            .unwrap()
-            .timestamp_ms;
-        assert_eq!(
-            verdict(&resealed(|_, claim| claim.timestamp_ms = genesis_time)),
-            Err(Invalid::Timestamp)
-        );
+        assert_eq!(verdict(&resealed(|header, _| header.state_root = Hash([1; 32]))), Err(Invalid::OtherChain));
+        assert_eq!(verdict(&resealed(|header, _| header.number = 0)), Err(Invalid::OtherGenesis));
+        assert_eq!(verdict(&resealed(|header, _| header.number = 2)), Err(Invalid::Number));
+        assert_eq!(verdict(&resealed(|header, _| header.extrinsics_root = Hash([1; 32]))), Err(Invalid::ExtrinsicsRoot));
+        assert_eq!(verdict(&resealed(|_, claim| claim.difficulty += 1)), Err(Invalid::Difficulty));
+        assert_eq!(verdict(&resealed(|_, claim| claim.difficulty = 0)), Err(Invalid::Difficulty));
+        let genesis_time = params().genesis().header().pow_claim().unwrap().timestamp_ms;
+        assert_eq!(verdict(&resealed(|_, claim| claim.timestamp_ms = genesis_time)), Err(Invalid::Timestamp));
     }
 
     #[test]
@@ -202,15 +154,10 @@ mod tests {
         let (header, body) = child_of_genesis().into_parts();
         let mut unsealed = header.clone();
         unsealed.digest.pop();
-        assert_eq!(
-            verdict(&Block::new(unsealed, body.clone())),
-            Err(Invalid::Digest)
-        );
+        assert_eq!(verdict(&Block::new(unsealed, body.clone())), Err(Invalid::Digest));
 
         let difficulty = header.pow_claim().unwrap().difficulty;
-        let lazy = (0u64..)
-            .find(|nonce| !pow::meets(&pow::work(&header.pre_hash(), *nonce), difficulty))
-            .unwrap();
+        let lazy = (0u64..).find(|nonce| !pow::meets(&pow::work(&header.pre_hash(), *nonce), difficulty)).unwrap();
         let mut wrong = header;
         wrong.digest[1] = DigestItem::Seal(POW_ENGINE, lazy.encode());
         assert_eq!(verdict(&Block::new(wrong, body)), Err(Invalid::Work));
@@ -220,24 +167,13 @@ mod tests {
     fn a_body_must_fit() {
         let genesis = params().genesis();
         let body = vec![vec![0; MAX_BLOCK_BYTES]];
-        let block = Template::on(
-            &params(),
-            genesis.header(),
-            [7; 32],
-            1_800_000_000_000,
-            body,
-        )
-        .mine(0);
+        let block = Template::on(&params(), genesis.header(), [7; 32], 1_800_000_000_000, body).mine(0);
         assert_eq!(verdict(&block), Err(Invalid::TooLarge));
     }
 
     #[test]
     fn the_future_begins_after_the_drift() {
-        let claim = PowClaim {
-            author: [0; 32],
-            timestamp_ms: 20_000,
-            difficulty: 1,
-        };
+        let claim = PowClaim { author: [0; 32], timestamp_ms: 20_000, difficulty: 1 };
         assert!(!is_from_the_future(&claim, 5_000));
         assert!(is_from_the_future(&claim, 4_999));
         assert!(!is_from_the_future(&claim, u64::MAX));

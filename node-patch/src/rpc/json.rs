@@ -7,11 +7,7 @@ use crate::chain::{Block, Header};
 
 /// A header, with its hash as an extra field.
 pub(super) fn header(header: &Header) -> Value {
-    let logs: Vec<_> = header
-        .digest
-        .iter()
-        .map(|item| hex(&item.encode()))
-        .collect();
+    let logs: Vec<_> = header.digest.iter().map(|item| hex(&item.encode())).collect();
     json!({
         "hash": header.hash().to_string(),
         "parentHash": header.parent_hash.to_string(),
@@ -24,11 +20,7 @@ pub(super) fn header(header: &Header) -> Value {
 
 /// A block as `chain_getBlock` has it. Each extrinsic is shown as its bytes.
 pub(super) fn block(block: &Block) -> Value {
-    let extrinsics: Vec<_> = block
-        .body()
-        .iter()
-        .map(|extrinsic| hex(extrinsic))
-        .collect();
+    let extrinsics: Vec<_> = block.body().iter().map(|extrinsic| hex(extrinsic)).collect();
     json!({
         "block": { "header": header(block.header()), "extrinsics": extrinsics },
         "justifications": null,

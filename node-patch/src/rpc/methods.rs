@@ -30,19 +30,11 @@ pub(super) struct Method {
 }
 
 const fn safe(name: &'static str, call: fn(&RpcContext, &Params<'_>) -> Answer) -> Method {
-    Method {
-        name,
-        access: Access::Safe,
-        call,
-    }
+    Method { name, access: Access::Safe, call }
 }
 
 const fn trusted(name: &'static str, call: fn(&RpcContext, &Params<'_>) -> Answer) -> Method {
-    Method {
-        name,
-        access: Access::Unsafe,
-        call,
-    }
+    Method { name, access: Access::Unsafe, call }
 }
 
 /// All methods but `rpc_methods`, which lists those that are enabled.
@@ -108,10 +100,7 @@ fn hegemon_peer_list(context: &RpcContext, params: &Params<'_>) -> Answer {
 
 fn hegemon_start_mining(context: &RpcContext, params: &Params<'_>) -> Answer {
     let threads = params::threads(params)?.unwrap_or(context.info.mining_threads);
-    context
-        .miner
-        .start(threads)
-        .map_err(|error| invalid(error.to_string()))?;
+    context.miner.start(threads).map_err(|error| invalid(error.to_string()))?;
     mining_control(context, format!("Mining started with {threads} thread(s)"))
 }
 
@@ -190,11 +179,7 @@ fn system_version(context: &RpcContext, params: &Params<'_>) -> Answer {
 fn mining_status(context: &RpcContext) -> Answer {
     let status = context.miner.status();
     let best = context.chain.best();
-    let claim = context
-        .chain
-        .header(&best.hash)
-        .map_err(internal)?
-        .and_then(|header| header.pow_claim());
+    let claim = context.chain.header(&best.hash).map_err(internal)?.and_then(|header| header.pow_claim());
     Ok(json!({
         "is_mining": status.threads > 0,
         "threads": status.threads,

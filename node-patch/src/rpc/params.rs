@@ -27,10 +27,7 @@ pub(super) fn hash(params: &Params<'_>) -> Result<Option<Hash>, ErrorObjectOwned
 pub(super) fn number(params: &Params<'_>) -> Result<Option<u64>, ErrorObjectOwned> {
     const ACCEPTED: &str = "accepted: no parameter or null for the best block, or one height as a number or as a \"0x\" hex string";
     optional(params, ACCEPTED, |value| match value.as_str() {
-        Some(text) => text
-            .strip_prefix("0x")
-            .filter(|digits| !digits.starts_with('+'))
-            .and_then(|digits| u64::from_str_radix(digits, 16).ok()),
+        Some(text) => text.strip_prefix("0x").filter(|digits| !digits.starts_with('+')).and_then(|digits| u64::from_str_radix(digits, 16).ok()),
         None => value.as_u64(),
     })
 }
@@ -38,11 +35,9 @@ pub(super) fn number(params: &Params<'_>) -> Result<Option<u64>, ErrorObjectOwne
 /// `[{ threads? }?]`: a number of mining threads.
 pub(super) fn threads(params: &Params<'_>) -> Result<Option<usize>, ErrorObjectOwned> {
     const ACCEPTED: &str = "accepted: no parameter, or one object { \"threads\": number }";
-    let threads = optional(params, ACCEPTED, |value| {
-        match value.as_object()?.get("threads") {
-            Some(threads) => Some(Some(usize::try_from(threads.as_u64()?).ok()?)),
-            None => Some(None),
-        }
+    let threads = optional(params, ACCEPTED, |value| match value.as_object()?.get("threads") {
+        Some(threads) => Some(Some(usize::try_from(threads.as_u64()?).ok()?)),
+        None => Some(None),
     })?;
     Ok(threads.flatten())
 }
@@ -52,11 +47,7 @@ pub(super) fn invalid(message: impl Into<String>) -> ErrorObjectOwned {
     ErrorObjectOwned::owned(INVALID_PARAMS_CODE, message, None::<()>)
 }
 
-fn optional<T>(
-    params: &Params<'_>,
-    accepted: &str,
-    parse: impl FnOnce(&Value) -> Option<T>,
-) -> Result<Option<T>, ErrorObjectOwned> {
+fn optional<T>(params: &Params<'_>, accepted: &str, parse: impl FnOnce(&Value) -> Option<T>) -> Result<Option<T>, ErrorObjectOwned> {
     match values(params)?.as_slice() {
         [] | [Value::Null] => Ok(None),
         [value] => parse(value).map(Some).ok_or_else(|| invalid(accepted)),
@@ -67,8 +58,6 @@ fn optional<T>(
 fn values(params: &Params<'_>) -> Result<Vec<Value>, ErrorObjectOwned> {
     match params.as_str() {
         None => Ok(Vec::new()),
-        Some(_) => params
-            .parse()
-            .map_err(|_| invalid("parameters must be given as an array")),
+        Some(_) => params.parse().map_err(|_| invalid("parameters must be given as an array")),
     }
 }

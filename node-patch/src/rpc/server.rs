@@ -49,9 +49,7 @@ pub struct RpcConfig {
 
 /// The server could not start.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot serve RPC on {addr}: {source}; choose another --rpc-port, or stop what listens there"
-)]
+#[error("cannot serve RPC on {addr}: {source}; choose another --rpc-port, or stop what listens there")]
 pub struct RpcError {
     addr: SocketAddr,
     source: io::Error,
@@ -110,18 +108,10 @@ fn module(config: RpcConfig, context: RpcContext) -> RpcModule<RpcContext> {
     let mut module = RpcModule::new(context);
     for method in METHODS.iter().filter(enabled) {
         let call = method.call;
-        module
-            .register_method(method.name, move |params, context, _| {
-                call(context, &params)
-            })
-            .expect("no name is in the table twice");
+        module.register_method(method.name, move |params, context, _| call(context, &params)).expect("no name is in the table twice");
     }
     let mut names: Vec<_> = module.method_names().chain(["rpc_methods"]).collect();
     names.sort_unstable();
-    module
-        .register_method("rpc_methods", move |params, _, _| {
-            params::none(&params).map(|()| json!({ "methods": names }))
-        })
-        .expect("not in the table");
+    module.register_method("rpc_methods", move |params, _, _| params::none(&params).map(|()| json!({ "methods": names }))).expect("not in the table");
     module
 }

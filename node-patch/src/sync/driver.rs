@@ -64,39 +64,17 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
     ///
     /// It ends when `events` is closed, that is, when its last sender is dropped. Everything that was imported is durable by then.
     #[must_use]
-    pub fn spawn(
-        chain: Arc<Chain>,
-        network: Arc<N>,
-        events: mpsc::Receiver<ChainEvent>,
-    ) -> SyncHandles {
+    pub fn spawn(chain: Arc<Chain>, network: Arc<N>, events: mpsc::Receiver<ChainEvent>) -> SyncHandles {
         let (mined, mined_receiver) = mpsc::channel(MAX_MINED);
         let (best_sender, best) = watch::channel(chain.best());
         let (status_sender, status) = watch::channel(SyncStatus::default());
-        let driver = Self {
-            chain,
-            network,
-            engine: SyncEngine::default(),
-            started: Instant::now(),
-            best: best_sender,
-            status: status_sender,
-        };
+        let driver = Self { chain, network, engine: SyncEngine::default(), started: Instant::now(), best: best_sender, status: status_sender };
         let runtime = Handle::current();
-        let task = tokio::task::spawn_blocking(move || {
-            runtime.block_on(driver.run(events, mined_receiver))
-        });
-        SyncHandles {
-            mined,
-            best,
-            status,
-            task,
-        }
+        let task = tokio::task::spawn_blocking(move || runtime.block_on(driver.run(events, mined_receiver)));
+        SyncHandles { mined, best, status, task }
     }
 
-    async fn run(
-        mut self,
-        mut events: mpsc::Receiver<ChainEvent>,
-        mut mined: mpsc::Receiver<Block>,
-    ) -> Result<(), DriverError> {
+    async fn run(mut self, mut events: mpsc::Receiver<ChainEvent>, mut mined: mpsc::Receiver<Block>) -> Result<(), DriverError> {
         loop {
             let wakeup = self.engine.next_wakeup().map(|at| self.started + at);
             tokio::select! {
@@ -121,18 +99,9 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
         while let Some(event) = events.pop_front() {
             for action in self.engine.handle(&*self.chain, event, self.now())? {
                 match action {
-                    Action::Send {
-                        session,
-                        protocol,
-                        data,
-                    } => self.network.send(session, protocol, data),
-                    Action::Punish { session, offence } => {
-                        self.network
-                            .punish(session, offence.reason(), offence.points())
-                    }
-                    Action::Import { source, blocks } => {
-                        events.push_back(import(&self.chain, source, blocks)?)
-                    }
+                    Action::Send { session, protocol, data } => self.network.send(session, protocol, data),
+                    Action::Punish { session, offence } => self.network.punish(session, offence.reason(), offence.points()),
+                    Action::Import { source, blocks } => events.push_back(import(&self.chain, source, blocks)?),
                 }
             }
         }
@@ -151,25 +120,14 @@ impl From<ChainEvent> for Event {
         match event {
             ChainEvent::Opened { session, peer } => Self::Opened { session, peer },
             ChainEvent::Closed { session } => Self::Closed { session },
-            ChainEvent::Frame {
-                session,
-                protocol,
-                data,
-            } => Self::Frame {
-                session,
-                protocol,
-                data,
-            },
+            ChainEvent::Frame { session, protocol, data } => Self::Frame { session, protocol, data },
         }
     }
 }
 
 fn import(chain: &Chain, source: Source, blocks: Vec<Block>) -> Result<Event, StoreError> {
     let outcomes = chain.import_batch(&blocks, unix_ms())?;
-    let results = blocks
-        .iter()
-        .zip(outcomes)
-        .map(|(block, outcome)| (block.hash(), u64::from(block.number()), outcome));
+    let results = blocks.iter().zip(outcomes).map(|(block, outcome)| (block.hash(), u64::from(block.number()), outcome));
     let results: Vec<_> = results.collect();
     for (hash, number, outcome) in &results {
         match outcome {
@@ -194,9 +152,7 @@ fn import(chain: &Chain, source: Source, blocks: Vec<Block>) -> Result<Event, St
 /// Milliseconds since 1970 by this machine's clock; 0 if it stands before that.
 #[must_use]
 pub fn unix_ms() -> u64 {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 

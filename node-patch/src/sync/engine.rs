@@ -46,22 +46,13 @@ impl SyncEngine {
     ///
     /// # Errors
     /// If the database fails.
-    pub fn handle(
-        &mut self,
-        chain: &impl ChainView,
-        event: Event,
-        now: Duration,
-    ) -> Result<Vec<Action>, StoreError> {
+    pub fn handle(&mut self, chain: &impl ChainView, event: Event, now: Duration) -> Result<Vec<Action>, StoreError> {
         match event {
             Event::Opened { session, peer } => self.opened(chain, session, peer, now)?,
             Event::Closed { session } => {
                 self.peers.remove(&session);
             }
-            Event::Frame {
-                session,
-                protocol,
-                data,
-            } => self.frame(chain, session, protocol, &data, now)?,
+            Event::Frame { session, protocol, data } => self.frame(chain, session, protocol, &data, now)?,
             Event::Imported { source, results } => self.imported(chain, source, &results, now)?,
             Event::Wakeup => {}
         }
@@ -92,35 +83,17 @@ impl SyncEngine {
     pub fn status(&self, chain: &impl ChainView) -> SyncStatus {
         let best = u64::from(chain.best().number);
         // A claim that could not be backed up counts no more.
-        let believed = self
-            .peers
-            .values()
-            .filter(|peer| peer.failures == 0)
-            .filter_map(|peer| Some((peer, peer.claim?)));
+        let believed = self.peers.values().filter(|peer| peer.failures == 0).filter_map(|peer| Some((peer, peer.claim?)));
         let (mut highest, mut is_syncing) = (best, false);
         for (peer, claim) in believed {
             highest = highest.max(claim.number);
             is_syncing |= peer.catch_up.is_some() && claim.number > best + SYNCING_GAP;
         }
-        let claims = self
-            .peers
-            .values()
-            .filter_map(|peer| Some((peer.id, peer.claim?)))
-            .collect();
-        SyncStatus {
-            is_syncing,
-            highest,
-            claims,
-        }
+        let claims = self.peers.values().filter_map(|peer| Some((peer.id, peer.claim?))).collect();
+        SyncStatus { is_syncing, highest, claims }
     }
 
-    fn opened(
-        &mut self,
-        chain: &impl ChainView,
-        session: SessionId,
-        id: PeerId,
-        now: Duration,
-    ) -> Result<(), StoreError> {
+    fn opened(&mut self, chain: &impl ChainView, session: SessionId, id: PeerId, now: Duration) -> Result<(), StoreError> {
         let best = chain.best().hash;
         let mut peer = Peer::new(id, now);
         peer.note_known(best);
@@ -129,35 +102,19 @@ impl SyncEngine {
         self.announce_to(chain, best, &[session])
     }
 
-    fn announce_to(
-        &mut self,
-        chain: &impl ChainView,
-        hash: Hash,
-        sessions: &[SessionId],
-    ) -> Result<(), StoreError> {
+    fn announce_to(&mut self, chain: &impl ChainView, hash: Hash, sessions: &[SessionId]) -> Result<(), StoreError> {
         if sessions.is_empty() {
             return Ok(());
         }
         let block = chain.block(&hash)?.expect("the best block is stored");
         let data = BlockAnnounce::best(&block).encode();
         for session in sessions {
-            self.actions.push(Action::Send {
-                session: *session,
-                protocol: ChainProtocol::BlockAnnounces,
-                data: data.clone(),
-            });
+            self.actions.push(Action::Send { session: *session, protocol: ChainProtocol::BlockAnnounces, data: data.clone() });
         }
         Ok(())
     }
 
-    fn frame(
-        &mut self,
-        chain: &impl ChainView,
-        session: SessionId,
-        protocol: ChainProtocol,
-        data: &[u8],
-        now: Duration,
-    ) -> Result<(), StoreError> {
+    fn frame(&mut self, chain: &impl ChainView, session: SessionId, protocol: ChainProtocol, data: &[u8], now: Duration) -> Result<(), StoreError> {
         // A session that we were told nothing of, or no more: nobody to answer.
         let Some(peer) = self.peers.get_mut(&session) else {
             return Ok(());
@@ -178,38 +135,20 @@ impl SyncEngine {
                         self.punish(session, Offence::Flood);
                     }
                 }
-                Ok(SyncMessage::Response(SyncResponse::Blocks { blocks, .. })) => {
-                    self.blocks(chain, session, blocks, now)?
-                }
+                Ok(SyncMessage::Response(SyncResponse::Blocks { blocks, .. })) => self.blocks(chain, session, blocks, now)?,
                 // We ask for nothing else.
-                Ok(SyncMessage::Response(
-                    SyncResponse::BlockHeaders { .. }
-                    | SyncResponse::BlockBodies { .. }
-                    | SyncResponse::StateResponse { .. },
-                )) => {}
+                Ok(SyncMessage::Response(SyncResponse::BlockHeaders { .. } | SyncResponse::BlockBodies { .. } | SyncResponse::StateResponse { .. })) => {}
                 Err(_) => self.punish(session, Offence::Undecodable),
             },
         }
         Ok(())
     }
 
-    fn announce(
-        &mut self,
-        chain: &impl ChainView,
-        session: SessionId,
-        announce: BlockAnnounce,
-        now: Duration,
-    ) -> Result<(), StoreError> {
+    fn announce(&mut self, chain: &impl ChainView, session: SessionId, announce: BlockAnnounce, now: Duration) -> Result<(), StoreError> {
         let Some(peer) = self.peers.get_mut(&session) else {
             return Ok(());
         };
-        let BlockAnnounce {
-            header,
-            state,
-            number,
-            hash,
-            body,
-        } = announce;
+        let BlockAnnounce { header, state, number, hash, body } = announce;
         let has_body = body.is_some();
         let Ok(block) = Block::from_wire(&header, body.unwrap_or_default()) else {
             // Not a header of ours: the peer may be a fine node of another chain.
@@ -236,10 +175,7 @@ impl SyncEngine {
         }
         if chain.contains(&block.parent_hash())? {
             peer.claim_missing = false;
-            self.actions.push(Action::Import {
-                source: Source::Announced(session),
-                blocks: vec![block],
-            });
+            self.actions.push(Action::Import { source: Source::Announced(session), blocks: vec![block] });
         } else {
             self.orphans.hold(block, session, now);
         }
@@ -267,18 +203,11 @@ impl SyncEngine {
 
     /// A block is here: what waited for it moves on.
     fn arrived(&mut self, hash: Hash) {
-        for peer in self
-            .peers
-            .values_mut()
-            .filter(|peer| peer.claim.is_some_and(|claim| claim.hash == hash))
-        {
+        for peer in self.peers.values_mut().filter(|peer| peer.claim.is_some_and(|claim| claim.hash == hash)) {
             peer.claim_missing = false;
         }
         for (session, block) in self.orphans.children_of(&hash) {
-            self.actions.push(Action::Import {
-                source: Source::Announced(session),
-                blocks: vec![block],
-            });
+            self.actions.push(Action::Import { source: Source::Announced(session), blocks: vec![block] });
         }
     }
 
@@ -318,10 +247,7 @@ impl SyncEngine {
     fn time_out(&mut self, now: Duration) {
         self.orphans.expire(now);
         for peer in self.peers.values_mut() {
-            if let Some(CatchUp {
-                phase: Phase::Asked { deadline },
-                ..
-            }) = peer.catch_up
+            if let Some(CatchUp { phase: Phase::Asked { deadline }, .. }) = peer.catch_up
                 && deadline <= now
             {
                 peer.heard_at = now;
@@ -336,11 +262,7 @@ impl SyncEngine {
                 self.responses = self.responses.wrapping_add(1);
                 let response = serve::answer(chain, request, self.responses)?;
                 let data = SyncMessage::Response(response).encode();
-                self.actions.push(Action::Send {
-                    session: *session,
-                    protocol: ChainProtocol::Sync,
-                    data,
-                });
+                self.actions.push(Action::Send { session: *session, protocol: ChainProtocol::Sync, data });
             }
         }
         Ok(())
@@ -357,13 +279,9 @@ impl SyncEngine {
                     peer.set_other_chain();
                 }
             }
-            Invalid::TooLarge
-            | Invalid::Digest
-            | Invalid::ExtrinsicsRoot
-            | Invalid::Work
-            | Invalid::Number
-            | Invalid::Timestamp
-            | Invalid::Difficulty => self.punish(session, Offence::InvalidBlock),
+            Invalid::TooLarge | Invalid::Digest | Invalid::ExtrinsicsRoot | Invalid::Work | Invalid::Number | Invalid::Timestamp | Invalid::Difficulty => {
+                self.punish(session, Offence::InvalidBlock)
+            }
         }
     }
 }

@@ -22,10 +22,7 @@ const MAX_BYTES_PER_SESSION: usize = MAX_BYTES / 8;
 /// A parent that has not come in this time will come with the next catch-up, if at all.
 const MAX_AGE: Duration = Duration::from_secs(120);
 
-const _: () = assert!(
-    MAX_BYTES_PER_SESSION >= crate::chain::MAX_BLOCK_BYTES,
-    "the largest block must fit one share"
-);
+const _: () = assert!(MAX_BYTES_PER_SESSION >= crate::chain::MAX_BLOCK_BYTES, "the largest block must fit one share");
 
 struct Orphan {
     block: Block,
@@ -45,20 +42,10 @@ impl Orphans {
         if self.contains(&block.hash()) {
             return;
         }
-        self.blocks.push_back(Orphan {
-            block,
-            session,
-            since: now,
-        });
-        while self.exceeds(MAX_BLOCKS_PER_SESSION, MAX_BYTES_PER_SESSION, |orphan| {
-            orphan.session == session
-        }) {
-            let oldest = self
-                .blocks
-                .iter()
-                .position(|orphan| orphan.session == session);
-            self.blocks
-                .remove(oldest.expect("the session exceeds its share, so it has a block"));
+        self.blocks.push_back(Orphan { block, session, since: now });
+        while self.exceeds(MAX_BLOCKS_PER_SESSION, MAX_BYTES_PER_SESSION, |orphan| orphan.session == session) {
+            let oldest = self.blocks.iter().position(|orphan| orphan.session == session);
+            self.blocks.remove(oldest.expect("the session exceeds its share, so it has a block"));
         }
         while self.exceeds(MAX_BLOCKS, MAX_BYTES, |_| true) {
             self.blocks.pop_front();
@@ -66,43 +53,25 @@ impl Orphans {
     }
 
     fn exceeds(&self, blocks: usize, bytes: usize, which: impl Fn(&Orphan) -> bool) -> bool {
-        let (count, sum) = self
-            .blocks
-            .iter()
-            .filter(|orphan| which(orphan))
-            .fold((0, 0), |(count, sum), orphan| {
-                (count + 1, sum + orphan.block.size())
-            });
+        let (count, sum) = self.blocks.iter().filter(|orphan| which(orphan)).fold((0, 0), |(count, sum), orphan| (count + 1, sum + orphan.block.size()));
         count > blocks || sum > bytes
     }
 
     /// Whether a block is held back.
     pub(super) fn contains(&self, hash: &Hash) -> bool {
-        self.blocks
-            .iter()
-            .any(|orphan| orphan.block.hash() == *hash)
+        self.blocks.iter().any(|orphan| orphan.block.hash() == *hash)
     }
 
     /// Takes out the children of a block that has arrived, with the sessions that they came from.
     pub(super) fn children_of(&mut self, parent: &Hash) -> Vec<(SessionId, Block)> {
-        let (children, others) = self
-            .blocks
-            .drain(..)
-            .partition::<Vec<_>, _>(|orphan| orphan.block.parent_hash() == *parent);
+        let (children, others) = self.blocks.drain(..).partition::<Vec<_>, _>(|orphan| orphan.block.parent_hash() == *parent);
         self.blocks = others.into();
-        children
-            .into_iter()
-            .map(|orphan| (orphan.session, orphan.block))
-            .collect()
+        children.into_iter().map(|orphan| (orphan.session, orphan.block)).collect()
     }
 
     /// Drops what is too old.
     pub(super) fn expire(&mut self, now: Duration) {
-        while self
-            .blocks
-            .front()
-            .is_some_and(|oldest| oldest.since + MAX_AGE <= now)
-        {
+        while self.blocks.front().is_some_and(|oldest| oldest.since + MAX_AGE <= now) {
             self.blocks.pop_front();
         }
     }
@@ -126,13 +95,7 @@ mod tests {
     fn block(parent: u32, number: u32, bytes: usize) -> Block {
         let mut parent_hash = [0; 32];
         parent_hash[..4].copy_from_slice(&parent.to_le_bytes());
-        let header = Header {
-            parent_hash: Hash(parent_hash),
-            number,
-            state_root: Hash::default(),
-            extrinsics_root: Hash::default(),
-            digest: Vec::new(),
-        };
+        let header = Header { parent_hash: Hash(parent_hash), number, state_root: Hash::default(), extrinsics_root: Hash::default(), digest: Vec::new() };
         Block::new(header, vec![vec![0; bytes]])
     }
 
@@ -150,21 +113,14 @@ mod tests {
         for number in 0..10 {
             pool.hold(block(2, number, 200_000), SessionId(3), Duration::ZERO);
         }
-        assert_eq!(
-            pool.len(),
-            1 + MAX_BLOCKS_PER_SESSION + MAX_BYTES_PER_SESSION / 200_000
-        );
+        assert_eq!(pool.len(), 1 + MAX_BLOCKS_PER_SESSION + MAX_BYTES_PER_SESSION / 200_000);
     }
 
     #[test]
     fn many_sessions_keep_to_the_pool() {
         let mut pool = Orphans::default();
         for number in 0..10_000 {
-            pool.hold(
-                block(1, number, 0),
-                SessionId(u64::from(number) % 100),
-                Duration::ZERO,
-            );
+            pool.hold(block(1, number, 0), SessionId(u64::from(number) % 100), Duration::ZERO);
         }
         assert_eq!(pool.len(), MAX_BLOCKS);
     }
@@ -177,13 +133,7 @@ mod tests {
         pool.hold(block(2, 7, 0), SessionId(2), Duration::from_secs(1));
         pool.hold(block(2, 7, 0), SessionId(3), Duration::from_secs(1));
         let children = pool.children_of(&block(1, 5, 0).parent_hash());
-        assert_eq!(
-            children,
-            [
-                (SessionId(1), block(1, 5, 0)),
-                (SessionId(2), block(1, 6, 0))
-            ]
-        );
+        assert_eq!(children, [(SessionId(1), block(1, 5, 0)), (SessionId(2), block(1, 6, 0))]);
         assert_eq!(pool.len(), 1);
         assert_eq!(pool.next_expiry(), Some(Duration::from_secs(1) + MAX_AGE));
         pool.expire(MAX_AGE);

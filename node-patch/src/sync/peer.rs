@@ -92,8 +92,7 @@ impl Peer {
 
     /// Whether a request to it is in flight.
     pub(super) fn is_asked(&self) -> bool {
-        self.catch_up
-            .is_some_and(|catch_up| catch_up.phase != Phase::Importing)
+        self.catch_up.is_some_and(|catch_up| catch_up.phase != Phase::Importing)
     }
 
     /// Notes that the peer has a block; true if that is news.
@@ -111,10 +110,7 @@ impl Peer {
     /// Ends a catch-up that brought nothing; the peer gets its next turn later and later.
     pub(super) fn fail(&mut self, now: Duration) {
         self.catch_up = None;
-        self.retry_at = now
-            + FIRST_BACKOFF
-                .saturating_mul(1 << self.failures.min(16))
-                .min(MAX_BACKOFF);
+        self.retry_at = now + FIRST_BACKOFF.saturating_mul(1 << self.failures.min(16)).min(MAX_BACKOFF);
         self.failures = self.failures.saturating_add(1);
     }
 

@@ -14,10 +14,7 @@ pub(super) struct Bucket {
 impl Bucket {
     /// `rate` a second on average, and as many at once.
     pub(super) fn per_second(rate: u32) -> Self {
-        Self {
-            interval: Duration::from_secs(1) / rate,
-            paid_at: Duration::ZERO,
-        }
+        Self { interval: Duration::from_secs(1) / rate, paid_at: Duration::ZERO }
     }
 
     /// Takes one, if there is one.

@@ -25,10 +25,7 @@ pub(super) struct Queue {
 
 impl Default for Queue {
     fn default() -> Self {
-        Self {
-            waiting: VecDeque::new(),
-            rate: Bucket::per_second(ANSWERS_PER_SECOND),
-        }
+        Self { waiting: VecDeque::new(), rate: Bucket::per_second(ANSWERS_PER_SECOND) }
     }
 }
 
@@ -68,28 +65,16 @@ impl Queue {
 }
 
 /// Answers `request` within [`MAX_RESPONSE_BLOCKS`] and [`MAX_RESPONSE_BYTES`].
-pub(super) fn answer(
-    chain: &impl ChainView,
-    request: SyncRequest,
-    request_id: u64,
-) -> Result<SyncResponse, StoreError> {
+pub(super) fn answer(chain: &impl ChainView, request: SyncRequest, request_id: u64) -> Result<SyncResponse, StoreError> {
     Ok(match request {
-        SyncRequest::BlockHeaders {
-            start_hash,
-            max_headers,
-            ascending,
-        } => SyncResponse::BlockHeaders {
-            request_id,
-            headers: headers(chain, start_hash, max_headers, ascending)?,
-        },
+        SyncRequest::BlockHeaders { start_hash, max_headers, ascending } => {
+            SyncResponse::BlockHeaders { request_id, headers: headers(chain, start_hash, max_headers, ascending)? }
+        }
         SyncRequest::BlockBodies { hashes } => {
             let mut budget = Budget::new(MAX_RESPONSE_BLOCKS);
             let mut bodies = Vec::new();
             for hash in hashes {
-                let body = chain
-                    .block(&hash)?
-                    .map(Block::into_parts)
-                    .map(|(_, body)| body);
+                let body = chain.block(&hash)?.map(Block::into_parts).map(|(_, body)| body);
                 if !budget.take(body.encoded_size()) {
                     break;
                 }
@@ -97,26 +82,12 @@ pub(super) fn answer(
             }
             SyncResponse::BlockBodies { request_id, bodies }
         }
-        SyncRequest::StateRequest { .. } => SyncResponse::StateResponse {
-            request_id,
-            entries: Vec::new(),
-        },
-        SyncRequest::GetBlocks {
-            start_height,
-            max_blocks,
-        } => SyncResponse::Blocks {
-            request_id,
-            blocks: blocks(chain, start_height, max_blocks)?,
-        },
+        SyncRequest::StateRequest { .. } => SyncResponse::StateResponse { request_id, entries: Vec::new() },
+        SyncRequest::GetBlocks { start_height, max_blocks } => SyncResponse::Blocks { request_id, blocks: blocks(chain, start_height, max_blocks)? },
     })
 }
 
-fn headers(
-    chain: &impl ChainView,
-    start: Hash,
-    max: u32,
-    ascending: bool,
-) -> Result<Vec<Vec<u8>>, StoreError> {
+fn headers(chain: &impl ChainView, start: Hash, max: u32, ascending: bool) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut budget = Budget::new(max);
     let mut headers = Vec::new();
     let mut next = Some(start);
@@ -133,12 +104,7 @@ fn headers(
             Some(header.parent_hash)
         } else if chain.hash_at(header.number)? == Some(hash) {
             // Only the best chain has one way up.
-            header
-                .number
-                .checked_add(1)
-                .map(|number| chain.hash_at(number))
-                .transpose()?
-                .flatten()
+            header.number.checked_add(1).map(|number| chain.hash_at(number)).transpose()?.flatten()
         } else {
             None
         };
@@ -175,10 +141,7 @@ struct Budget {
 
 impl Budget {
     fn new(asked: u32) -> Self {
-        Self {
-            items: asked.min(MAX_RESPONSE_BLOCKS),
-            bytes: MAX_RESPONSE_BYTES,
-        }
+        Self { items: asked.min(MAX_RESPONSE_BLOCKS), bytes: MAX_RESPONSE_BYTES }
     }
 
     fn take(&mut self, bytes: usize) -> bool {
@@ -201,17 +164,11 @@ mod tests {
         let mut queue = Queue::default();
         let mut now = Duration::from_secs(100);
         let mut served = 0;
-        let request = || SyncRequest::GetBlocks {
-            start_height: 1,
-            max_blocks: 1,
-        };
+        let request = || SyncRequest::GetBlocks { start_height: 1, max_blocks: 1 };
         while queue.push(request()).is_ok() && queue.pop(now).is_some() {
             served += 1;
         }
-        assert!(
-            (ANSWERS_PER_SECOND..=ANSWERS_PER_SECOND + 2).contains(&served),
-            "{served}"
-        );
+        assert!((ANSWERS_PER_SECOND..=ANSWERS_PER_SECOND + 2).contains(&served), "{served}");
         for _ in 0..10 {
             let turn = queue.next_turn().unwrap();
             assert!(turn > now && turn <= now + Duration::from_secs(1) / ANSWERS_PER_SECOND);
@@ -225,24 +182,9 @@ mod tests {
     fn no_more_than_a_few_wait() {
         let mut queue = Queue::default();
         for _ in 0..MAX_WAITING {
-            assert!(
-                queue
-                    .push(SyncRequest::BlockBodies {
-                        hashes: vec![Hash::default(); 100_000]
-                    })
-                    .is_ok()
-            );
+            assert!(queue.push(SyncRequest::BlockBodies { hashes: vec![Hash::default(); 100_000] }).is_ok());
         }
-        assert!(
-            queue
-                .push(SyncRequest::GetBlocks {
-                    start_height: 0,
-                    max_blocks: 0
-                })
-                .is_err()
-        );
-        assert!(
-            matches!(queue.pop(Duration::ZERO), Some(SyncRequest::BlockBodies { hashes }) if hashes.len() == 128)
-        );
+        assert!(queue.push(SyncRequest::GetBlocks { start_height: 0, max_blocks: 0 }).is_err());
+        assert!(matches!(queue.pop(Duration::ZERO), Some(SyncRequest::BlockBodies { hashes }) if hashes.len() == 128));
     }
 }

@@ -34,22 +34,14 @@ const ASK_SILENT_AFTER: Duration = Duration::from_secs(60);
 const OVERLAP: u64 = 8;
 
 impl SyncEngine {
-    pub(super) fn start_catch_ups(
-        &mut self,
-        chain: &impl ChainView,
-        now: Duration,
-    ) -> Result<(), StoreError> {
+    pub(super) fn start_catch_ups(&mut self, chain: &impl ChainView, now: Duration) -> Result<(), StoreError> {
         while self.catch_ups() < MAX_CATCH_UPS {
             // First those that delivered, then those that claim most.
             let candidate = self
                 .peers
                 .iter()
-                .filter(|(_, peer)| {
-                    peer.catch_up.is_none() && wanted_at(peer).is_some_and(|at| at <= now)
-                })
-                .min_by_key(|(_, peer)| {
-                    (peer.failures, Reverse(peer.claim.map(|claim| claim.number)))
-                });
+                .filter(|(_, peer)| peer.catch_up.is_none() && wanted_at(peer).is_some_and(|at| at <= now))
+                .min_by_key(|(_, peer)| (peer.failures, Reverse(peer.claim.map(|claim| claim.number))));
             let Some((&session, peer)) = candidate else {
                 break;
             };
@@ -57,9 +49,7 @@ impl SyncEngine {
             let start = match peer.claim.filter(|_| peer.claim_missing) {
                 Some(claim) if chain.contains(&claim.hash)? => {
                     // It came another way.
-                    self.peers
-                        .entry(session)
-                        .and_modify(|peer| peer.claim_missing = false);
+                    self.peers.entry(session).and_modify(|peer| peer.claim_missing = false);
                     continue;
                 }
                 // Held back, so it is the parent that is missing.
@@ -68,31 +58,18 @@ impl SyncEngine {
                 None => best.saturating_sub(OVERLAP),
             };
             let start = start.min(best + 1).max(1);
-            self.peers
-                .entry(session)
-                .and_modify(|peer| peer.heard_at = now);
+            self.peers.entry(session).and_modify(|peer| peer.heard_at = now);
             self.ask(session, start, 1, now);
         }
         Ok(())
     }
 
-    pub(super) fn blocks(
-        &mut self,
-        chain: &impl ChainView,
-        session: SessionId,
-        blocks: Vec<WireBlock>,
-        now: Duration,
-    ) -> Result<(), StoreError> {
+    pub(super) fn blocks(&mut self, chain: &impl ChainView, session: SessionId, blocks: Vec<WireBlock>, now: Duration) -> Result<(), StoreError> {
         let Some(peer) = self.peers.get_mut(&session) else {
             return Ok(());
         };
         // Nothing was asked, or it was given up: not an offence, perhaps only late.
-        let Some(CatchUp {
-            next,
-            step,
-            phase: Phase::Asked { .. },
-        }) = peer.catch_up
-        else {
+        let Some(CatchUp { next, step, phase: Phase::Asked { .. } }) = peer.catch_up else {
             return Ok(());
         };
         peer.heard_at = now;
@@ -118,15 +95,8 @@ impl SyncEngine {
             return Ok(());
         }
         if chain.contains(&first.parent_hash())? {
-            peer.catch_up = Some(CatchUp {
-                next,
-                step,
-                phase: Phase::Importing,
-            });
-            self.actions.push(Action::Import {
-                source: Source::CaughtUp(session),
-                blocks,
-            });
+            peer.catch_up = Some(CatchUp { next, step, phase: Phase::Importing });
+            self.actions.push(Action::Import { source: Source::CaughtUp(session), blocks });
         } else if let Err(invalid) = chain::standalone(chain.params(), first) {
             peer.fail(now);
             self.blame(session, invalid);
@@ -151,10 +121,7 @@ impl SyncEngine {
         }
         // Whatever it announced, it has this one: worth asking again if an answer is lost.
         if !peer.claim_missing {
-            peer.claim = Some(Claim {
-                hash: last.hash(),
-                number: last.number().into(),
-            });
+            peer.claim = Some(Claim { hash: last.hash(), number: last.number().into() });
             peer.claim_missing = true;
         }
         let (next, step) = (next.saturating_sub(step).max(1), step.saturating_mul(2));
@@ -180,30 +147,18 @@ impl SyncEngine {
         }
     }
 
-    pub(super) fn catch_up_further(
-        &mut self,
-        session: SessionId,
-        results: &[(Hash, u64, Result<Imported, ImportError>)],
-        now: Duration,
-    ) {
+    pub(super) fn catch_up_further(&mut self, session: SessionId, results: &[(Hash, u64, Result<Imported, ImportError>)], now: Duration) {
         let Some(peer) = self.peers.get_mut(&session) else {
             return;
         };
-        let Some(CatchUp {
-            step,
-            phase: Phase::Importing,
-            ..
-        }) = peer.catch_up
-        else {
+        let Some(CatchUp { step, phase: Phase::Importing, .. }) = peer.catch_up else {
             return;
         };
         let last = match results.last() {
             Some((_, number, Ok(_))) => *number,
             Some((_, _, Err(_))) | None => return peer.fail(now),
         };
-        let news = results
-            .iter()
-            .any(|(_, _, result)| matches!(result, Ok(Imported::Side | Imported::NewBest { .. })));
+        let news = results.iter().any(|(_, _, result)| matches!(result, Ok(Imported::Side | Imported::NewBest { .. })));
         let step = if news { 1 } else { step };
         if news {
             peer.failures = 0;
@@ -218,33 +173,17 @@ impl SyncEngine {
     }
 
     pub(super) fn catch_ups(&self) -> usize {
-        self.peers
-            .values()
-            .filter(|peer| peer.catch_up.is_some())
-            .count()
+        self.peers.values().filter(|peer| peer.catch_up.is_some()).count()
     }
 
     fn ask(&mut self, session: SessionId, next: u64, step: u64, now: Duration) {
         let Some(peer) = self.peers.get_mut(&session) else {
             return;
         };
-        peer.catch_up = Some(CatchUp {
-            next,
-            step,
-            phase: Phase::Asked {
-                deadline: now + REQUEST_TIMEOUT,
-            },
-        });
-        let request = SyncRequest::GetBlocks {
-            start_height: next,
-            max_blocks: MAX_RESPONSE_BLOCKS,
-        };
+        peer.catch_up = Some(CatchUp { next, step, phase: Phase::Asked { deadline: now + REQUEST_TIMEOUT } });
+        let request = SyncRequest::GetBlocks { start_height: next, max_blocks: MAX_RESPONSE_BLOCKS };
         let data = SyncMessage::Request(request).encode();
-        self.actions.push(Action::Send {
-            session,
-            protocol: ChainProtocol::Sync,
-            data,
-        });
+        self.actions.push(Action::Send { session, protocol: ChainProtocol::Sync, data });
     }
 }
 
@@ -266,21 +205,12 @@ enum Unpack {
 /// The first run of blocks of which each is the child of the one before it.
 fn unpack(wire: Vec<WireBlock>) -> Result<Vec<Block>, Unpack> {
     let mut blocks: Vec<Block> = Vec::new();
-    for WireBlock {
-        number,
-        hash,
-        header,
-        body,
-    } in wire.into_iter().take(MAX_RESPONSE_BLOCKS as usize)
-    {
+    for WireBlock { number, hash, header, body } in wire.into_iter().take(MAX_RESPONSE_BLOCKS as usize) {
         let block = Block::from_wire(&header, body).map_err(|_| Unpack::OtherChain)?;
         if (block.hash(), u64::from(block.number())) != (hash, number) {
             return Err(Unpack::Misdescribed);
         }
-        if blocks
-            .last()
-            .is_some_and(|last| last.hash() != block.parent_hash())
-        {
+        if blocks.last().is_some_and(|last| last.hash() != block.parent_hash()) {
             break;
         }
         blocks.push(block);
