@@ -212,5 +212,5 @@ async fn an_abandoned_provider_cleans_up(kind: Kind) {
     let (run, scratch, began) = (bed.run.clone(), bed.scratch, Instant::now());
     drop(bed.provider);
     assert!(began.elapsed() < PATIENCE);
-    support::assert_nothing_left(&run, scratch.path());
+    support::assert_nothing_left(kind, &run, scratch.path());
 }

@@ -16,6 +16,8 @@ use crate::provider::NodeProfile;
 pub struct Artefact {
     /// The file of this run; the original where a copy would not work.
     pub path: PathBuf,
+    /// What was asked for, or what cargo built.
+    pub original: PathBuf,
     /// How it is executed.
     pub executable: Executable,
     /// What it may be given.
@@ -31,7 +33,7 @@ impl Artefact {
     pub fn facts(&self, source: &str) -> serde_json::Value {
         serde_json::json!({
             "source": source,
-            "path": self.path,
+            "file": self.original,
             "sha256": self.sha256,
             "version": self.version,
             "profile": match self.profile { NodeProfile::Ours => "ours", NodeProfile::Core => "core" },
@@ -63,7 +65,7 @@ pub async fn prepare(binary: Option<&Path>, staging: Staging<'_>, progress: Prog
     // The original: a run's directory may be on a file system that executes nothing, which is of no concern to a container.
     let identity = identify(&original).await;
     let profile = staging.profile.unwrap_or(identity.profile);
-    Ok(Artefact { path, executable, profile, version: identity.version, sha256 })
+    Ok(Artefact { path, original, executable, profile, version: identity.version, sha256 })
 }
 
 /// Copies the file, unless that would take something from it: a script may look for files beside itself, a dynamic binary for libraries (`$ORIGIN`).

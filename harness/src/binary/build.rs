@@ -19,6 +19,8 @@ const PACKAGE: &str = "hegemon-node";
 const TAIL_LINES: usize = 40;
 /// A line of progress no more often than this.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+/// And no more seldom than this: linking says nothing for a minute.
+const PULSE: Duration = Duration::from_secs(10);
 
 /// How the C library gets into the binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,25 +133,55 @@ fn executable_in(message: &str) -> Option<PathBuf> {
 async fn follow(diagnostics: impl AsyncRead + Unpin, progress: Progress<'_>) -> VecDeque<String> {
     let mut lines = BufReader::new(diagnostics).lines();
     let mut tail = VecDeque::with_capacity(TAIL_LINES);
-    let mut compiled = 0_usize;
-    let mut spoken: Option<Instant> = None;
-    while let Ok(Some(line)) = lines.next_line().await {
-        if let Some(package) = line.trim_start().strip_prefix("Compiling ") {
-            compiled += 1;
-            let name = package.split(' ').next().unwrap_or(package);
-            if spoken.is_none_or(|last| last.elapsed() >= PROGRESS_EVERY) {
-                spoken = Some(Instant::now());
-                progress(format!("building {PACKAGE}: {compiled} crates so far, now {name}"));
+    let mut reporter = Reporter { progress, began: Instant::now(), spoken: None, crates: 0 };
+    loop {
+        let line = match tokio::time::timeout(PULSE, lines.next_line()).await {
+            Err(_) => {
+                reporter.pulse();
+                continue;
             }
-        } else if line.trim_start().starts_with("Blocking ") {
-            progress(format!("building {PACKAGE}: waiting for another cargo"));
-        }
+            Ok(Ok(Some(line))) => line,
+            Ok(Ok(None) | Err(_)) => return tail,
+        };
+        reporter.hear(line.trim_start());
         if tail.len() == TAIL_LINES {
             tail.pop_front();
         }
         tail.push_back(line);
     }
-    tail
+}
+
+/// Turns a flood of cargo's lines into a few.
+struct Reporter<'a> {
+    progress: Progress<'a>,
+    began: Instant,
+    spoken: Option<Instant>,
+    crates: usize,
+}
+
+impl Reporter<'_> {
+    fn hear(&mut self, line: &str) {
+        if let Some(package) = line.strip_prefix("Compiling ") {
+            self.crates += 1;
+            if self.spoken.is_none_or(|last| last.elapsed() >= PROGRESS_EVERY) {
+                self.say(&format!("{} crates so far, now {}", self.crates, package.split(' ').next().unwrap_or(package)));
+            }
+        } else if line.starts_with("Blocking ") {
+            self.say("waiting for another cargo");
+        }
+    }
+
+    /// Nothing was heard for a while; if there was anything to build, it goes on.
+    fn pulse(&mut self) {
+        if self.spoken.is_some() {
+            self.say(&format!("{} s so far", self.began.elapsed().as_secs()));
+        }
+    }
+
+    fn say(&mut self, what: &str) {
+        self.spoken = Some(Instant::now());
+        (self.progress)(format!("building {PACKAGE}: {what}"));
+    }
 }
 
 fn is_link_failure(tail: &[String]) -> bool {

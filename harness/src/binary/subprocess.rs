@@ -121,8 +121,34 @@ mod tests {
         assert!(output.status.is_none());
         assert!(began.elapsed() < Duration::from_secs(5));
         let grandchild = String::from_utf8(output.stdout).unwrap();
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim()));
-        assert!(stat.is_err() || stat.unwrap().contains(") Z "), "the grandchild is still alive");
+        dies(grandchild.trim()).await;
+    }
+
+    #[tokio::test]
+    async fn a_command_that_nobody_waits_for_any_more_is_killed_with_its_children() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pid");
+        let command = shell(&format!("sleep 1234 & echo $! > {0}.new; mv {0}.new {0}; wait", file.display()));
+        let mut waiting = Box::pin(run(command, Duration::from_secs(60), 1024));
+        while !file.exists() {
+            assert!(tokio::time::timeout(Duration::from_millis(10), &mut waiting).await.is_err(), "it does not end by itself");
+        }
+        drop(waiting);
+        let grandchild = std::fs::read_to_string(file).unwrap();
+        dies(grandchild.trim()).await;
+    }
+
+    /// A signal takes its time.
+    async fn dies(pid: &str) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while is_alive(pid) {
+            assert!(Instant::now() < deadline, "{pid} is still alive");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn is_alive(pid: &str) -> bool {
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
     }
 
     #[tokio::test]

@@ -11,13 +11,7 @@ mod lines;
 mod options;
 pub mod process;
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    time::SystemTime,
-};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::SystemTime};
 
 use futures_util::future::BoxFuture;
 pub use options::ProviderOptions;
@@ -180,7 +174,7 @@ pub trait Provider: Send + Sync {
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>>;
 
     /// Log lines of every node of the run, from its first start on, in order per node. Taken once, before the first `start`. Bounded; a slow reader slows nobody: what
-    /// does not fit waits in the provider's own log (file or engine).
+    /// does not fit waits in the provider's own log (file or engine). Closes at teardown, which gives a reader 5 s to take what is left.
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>>;
 
     /// Removes everything of this run: containers, networks, volumes, directories, processes. In parallel, bounded in time.
@@ -230,13 +224,4 @@ impl From<BinaryError> for ProviderError {
     fn from(error: BinaryError) -> Self {
         Self::Binary(error.to_string())
     }
-}
-
-/// The address family and range that a run's nodes live in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Subnet {
-    /// First address.
-    pub base: IpAddr,
-    /// Prefix length in bits.
-    pub prefix: u8,
 }
