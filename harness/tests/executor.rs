@@ -35,13 +35,13 @@ name = "discover"
 check = "peers"
 nodes = "*"
 more_than = 1
-within = "2s"
+within = "3s"
 for = "300ms"
 [[phases.checks]]
 check = "height-advances"
 nodes = "node"
 by = 3
-within = "2s"
+within = "3s"
 for = "300ms"
 "#;
 
