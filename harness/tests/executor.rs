@@ -35,13 +35,13 @@ name = "discover"
 check = "peers"
 nodes = "*"
 more_than = 1
-within = "2s"
+within = "3s"
 for = "300ms"
 [[phases.checks]]
 check = "height-advances"
 nodes = "node"
 by = 3
-within = "2s"
+within = "3s"
 for = "300ms"
 "#;
 
@@ -238,12 +238,12 @@ async fn what_could_not_be_removed_spoils_a_pass() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scenario_that_takes_too_long_fails_with_what_was_undecided() {
     let fake = Fake::new(Faults { no_mining: true, ..Faults::default() });
-    let text = format!("{NODES}{DISCOVER}").replace("timeout = \"30s\"", "timeout = \"2s\"");
+    let text = format!("{NODES}{DISCOVER}").replace("timeout = \"30s\"", "timeout = \"3s\"");
     let text =
         text.replacen("[[phases]]", "[[phases]]\nname = \"wait\"\n[[phases.faults]]\nfault = \"restart\"\nnodes = \"seed\"\ndowntime = \"1s\"\n[[phases]]", 1);
     let done = run(&text, fake, Interrupt::default()).await;
     assert_eq!(done.verdict.exit, ExitCode::Fail);
     let json = done.json();
     let check = &json["phases"][1]["checks"][1];
-    assert_eq!((&check["verdict"], &check["reason"]), (&"fail".into(), &"the scenario's timeout of 2.0 s passed".into()), "{json:#}");
+    assert_eq!((&check["verdict"], &check["reason"]), (&"fail".into(), &"the scenario's timeout of 3.0 s passed".into()), "{json:#}");
 }

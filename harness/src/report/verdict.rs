@@ -83,7 +83,9 @@ impl Text<'_> {
         }
         if !check.observed.is_empty() {
             let mut seen = String::new();
-            for line in check.observed.split("; ").flat_map(str::lines) {
+            // Several lines are a node's own; one line is ours, a part for each node.
+            let separator = if check.observed.contains('\n') { "\n" } else { "; " };
+            for line in check.observed.split(separator) {
                 write!(seen, "\n           {}", printable(line))?;
             }
             writeln!(f, "         seen:{seen}")?;

@@ -1,0 +1,39 @@
+//! How every check comes to its answer once it knows since when its condition has held, and how it says so.
+
+use std::time::Duration;
+
+use super::{
+    hold,
+    view::{Judgement, View},
+};
+use crate::event::{CheckVerdict, Finding, Moment};
+
+/// Decides by the common rule: held → pass; deadline passed → fail, or inconclusive if we did not look; else pending.
+pub(super) fn decide(view: &View<'_>, held: Option<Moment>, observed: String, passed: impl FnOnce(Moment) -> String) -> Judgement {
+    if let Some(since) = held {
+        let reason = passed(since);
+        return Judgement::Settled(Finding { verdict: CheckVerdict::Pass, reason, observed, held_since: Some(since) });
+    }
+    if !view.is_over() {
+        return Judgement::Pending { seen: observed, wants_hash_at: None };
+    }
+    if let Some(reason) = hold::starved(view) {
+        return Judgement::Settled(Finding { verdict: CheckVerdict::Inconclusive, reason, observed, held_since: None });
+    }
+    Judgement::Settled(fail(format!("did not hold for {} by the deadline", short(view.hold)), observed))
+}
+
+pub(super) fn fail(reason: String, observed: String) -> Finding {
+    Finding { verdict: CheckVerdict::Fail, reason, observed, held_since: None }
+}
+
+/// `node-1: …; node-2: …`
+pub(super) fn per_node(nodes: &[String], describe: impl Fn(&str) -> String) -> String {
+    nodes.iter().map(|node| format!("{node}: {}", describe(node))).collect::<Vec<_>>().join("; ")
+}
+
+/// A duration to the millisecond, as people read it: `1.3 s`, `250 ms`.
+pub(crate) fn short(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    if ms < 1000 { format!("{ms} ms") } else { format!("{:.1} s", duration.as_secs_f64()) }
+}

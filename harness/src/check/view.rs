@@ -1,0 +1,71 @@
+//! What a check may look at, and what it may answer.
+
+use std::time::Duration;
+
+use crate::{
+    event::{Finding, Moment, Sample},
+    history::History,
+};
+
+/// A sample older than this says nothing about now. The larger of two poll intervals and 2 s; our poll intervals are at most 250 ms, so it is always the latter.
+pub const FRESH: Duration = Duration::from_secs(2);
+
+/// A fault as a check may look back at it.
+#[derive(Debug, Clone)]
+pub struct FaultSpan {
+    /// Whom it hit.
+    pub nodes: Vec<String>,
+    /// From when it was in effect.
+    pub effective: Moment,
+    /// When it was undone; `None` while it lasts.
+    pub healed: Option<Moment>,
+    /// When that was proven: heights are compared with everything seen before.
+    pub proven: Option<Moment>,
+}
+
+/// What a check may look at.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// Everything observed so far.
+    pub history: &'a History,
+    /// The named nodes.
+    pub nodes: &'a [String],
+    /// All nodes of the network.
+    pub network: &'a [String],
+    /// Start of the check.
+    pub start: Moment,
+    /// Its deadline.
+    pub deadline: Moment,
+    /// How long the condition must hold.
+    pub hold: Duration,
+    /// Now, at most the deadline.
+    pub now: Moment,
+    /// The last fault that took effect.
+    pub fault: Option<&'a FaultSpan>,
+}
+
+impl<'a> View<'a> {
+    /// A node's samples that were asked for since `from` and answered by now.
+    pub fn samples(&self, node: &str, from: Moment) -> &'a [Sample] {
+        self.history.samples(node, from, self.now)
+    }
+
+    /// The deadline has passed.
+    pub fn is_over(&self) -> bool {
+        self.now >= self.deadline
+    }
+}
+
+/// A check's answer to one view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// Not decided yet.
+    Pending {
+        /// What is seen now, for the impatient.
+        seen: String,
+        /// The height at which it needs every named node's block hash.
+        wants_hash_at: Option<u64>,
+    },
+    /// Decided.
+    Settled(Finding),
+}
