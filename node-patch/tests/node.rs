@@ -1,0 +1,304 @@
+//! The real binary, on loopback: what it does with sockets, signals, files and bad input.
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::{SinkExt, StreamExt};
+use hegemon_discovery::Message;
+use hegemon_node::transport::{
+    envelope::{self, Protocol},
+    frame::FrameCodec,
+    handshake::{self, Established, ExpectInitHello},
+    identity::Identity,
+};
+use jsonrpsee_core::{client::ClientT, rpc_params};
+use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
+use serde_json::Value;
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_util::codec::{Encoder, Framed};
+
+/// Generous: these wait for conditions, and a loaded machine is slow.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Node {
+    child: Child,
+    listen: SocketAddr,
+    rpc: HttpClient,
+}
+
+impl Node {
+    fn start(base_path: &Path, listen: &str, environment: &[(&str, &str)]) -> Self {
+        let mut child = command(environment)
+            .args(["--dev", "--rpc-port", "0", "--listen-addr", listen])
+            .arg("--base-path")
+            .arg(base_path)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let (listen, rpc) = addresses(&mut log);
+        // Whoever writes to a full pipe stands still.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let rpc = HttpClientBuilder::default().build(format!("http://{rpc}")).unwrap();
+        Self { child, listen, rpc }
+    }
+
+    async fn call(&self, method: &str) -> Value {
+        self.rpc.request(method, rpc_params![]).await.unwrap()
+    }
+
+    async fn peers(&self) -> u64 {
+        self.call("system_health").await["peers"].as_u64().unwrap()
+    }
+
+    async fn height(&self) -> u64 {
+        let header = self.call("chain_getHeader").await;
+        u64::from_str_radix(header["number"].as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hegemon-node"));
+    command.env_clear().env("HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK", "1").envs(environment.iter().copied());
+    command
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(begin.elapsed() < PATIENCE, "the node does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// From the node's first log line.
+fn addresses(log: &mut impl BufRead) -> (SocketAddr, SocketAddr) {
+    let mut seen = String::new();
+    loop {
+        let mut line = String::new();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the node ended at its start: {seen}");
+        let field = |name: &str| line.split_whitespace().find_map(|word| word.strip_prefix(name)).and_then(|value| value.parse().ok());
+        if let (Some(listen), Some(rpc)) = (field("listen="), field("rpc=")) {
+            return (listen, rpc);
+        }
+        seen.push_str(&line);
+    }
+}
+
+async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let begin = Instant::now();
+    while !condition().await {
+        assert!(begin.elapsed() < PATIENCE, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// What a node refuses to start with says why.
+fn refusal(environment: &[(&str, &str)], args: &[&str]) -> String {
+    let mut child = command(environment).args(args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    assert!(!wait(&mut child).success());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    said
+}
+
+#[tokio::test]
+async fn two_nodes_mine_one_chain_and_a_killed_one_catches_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let fast = ("HEGEMON_BLOCK_TIME_MS", "200");
+    let first = Node::start(&directory.path().join("first"), "127.0.0.1:0", &[("HEGEMON_MINE", "1"), fast]);
+    let seeds = first.listen.to_string();
+    let second_path = directory.path().join("second");
+    let mut second = Node::start(&second_path, "127.0.0.1:0", &[("HEGEMON_SEEDS", &seeds), fast]);
+    eventually("one peer each", async || first.peers().await == 1 && second.peers().await == 1).await;
+    eventually("blocks travel", async || second.height().await >= 3).await;
+
+    let (id, listen) = (second.call("system_localPeerId").await, second.listen.to_string());
+    second.signal("KILL");
+    second.wait();
+    eventually("the loss is seen", async || first.peers().await == 0).await;
+    let height = first.height().await;
+    let second = Node::start(&second_path, &listen, &[("HEGEMON_SEEDS", &seeds), fast]);
+    assert_eq!(second.call("system_localPeerId").await, id, "the same node again");
+    eventually("it catches up", async || second.height().await > height).await;
+    eventually("one peer each again", async || first.peers().await == 1 && second.peers().await == 1).await;
+}
+
+#[tokio::test]
+async fn a_signal_ends_it_in_order() {
+    for signal in ["TERM", "INT"] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut node = Node::start(directory.path(), "127.0.0.1:0", &[("HEGEMON_MINE", "1")]);
+        node.call("system_health").await;
+        let begin = Instant::now();
+        node.signal(signal);
+        assert_eq!(node.wait().code(), Some(0));
+        assert!(begin.elapsed() < Duration::from_secs(5));
+        let mut left: Vec<String> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        assert_eq!(left, ["chain.redb", "pq-identity.seed"]);
+    }
+}
+
+#[test]
+fn what_it_cannot_start_with_it_names() {
+    let said = refusal(&[("HEGEMON_MINE", "yes"), ("HEGEMON_SEEDS", "a,,b")], &["--dev", "--tmp"]);
+    assert!(said.contains("HEGEMON_MINE=\"yes\": must be 1 or 0") && said.contains("HEGEMON_SEEDS"), "{said}");
+    let said = refusal(&[], &["--dev", "--tmp", "--port", "1000", "--listen-addr", "127.0.0.1:2000"]);
+    assert!(said.contains("--port 1000 and --listen-addr 127.0.0.1:2000"), "{said}");
+    let said = refusal(&[], &["--dev"]);
+    assert!(said.contains("--base-path"), "{said}");
+}
+
+#[tokio::test]
+async fn a_second_node_on_the_same_state_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(directory.path(), "127.0.0.1:0", &[]);
+    let path = directory.path().to_str().unwrap();
+    let said = refusal(&[], &["--dev", "--rpc-port", "0", "--listen-addr", "127.0.0.1:0", "--base-path", path]);
+    assert!(said.contains("chain.redb"), "{said}");
+    assert_eq!(node.peers().await, 0, "the first goes on");
+}
+
+/// A peer of the test's own, over the same transport.
+struct Peer {
+    framed: Framed<TcpStream, FrameCodec>,
+    session: Established,
+}
+
+impl Peer {
+    async fn next(&mut self) -> Option<Vec<u8>> {
+        let mut frame = self.framed.next().await?.unwrap();
+        let len = self.session.opener.open(&mut frame).unwrap();
+        Some(frame[..len].to_vec())
+    }
+
+    async fn send(&mut self, plaintext: Vec<u8>) {
+        let mut frame = plaintext;
+        self.session.sealer.seal(&mut frame).unwrap();
+        self.framed.send(frame).await.unwrap();
+    }
+
+    /// The next discovery message of the kind that `pick` takes.
+    async fn message<T>(&mut self, pick: impl Fn(Message) -> Option<T>) -> T {
+        let next = async {
+            loop {
+                let plaintext = self.next().await.expect("the node hung up");
+                if let Some((Protocol::Discovery, data)) = envelope::decode(&plaintext)
+                    && let Some(picked) = pick(Message::decode(data).unwrap())
+                {
+                    return picked;
+                }
+            }
+        };
+        timeout(PATIENCE, next).await.expect("no such message came")
+    }
+}
+
+fn discovery(message: &Message) -> Vec<u8> {
+    envelope::encode(Protocol::Discovery, &message.encode())
+}
+
+fn addrs(message: Message) -> Option<Vec<SocketAddr>> {
+    if let Message::Addrs { addrs } = message { Some(addrs) } else { None }
+}
+
+#[tokio::test]
+async fn finish_and_the_first_frames_in_one_write_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(directory.path(), "127.0.0.1:0", &[]);
+    let stream = TcpStream::connect(node.listen).await.unwrap();
+    let mut framed = Framed::new(stream, FrameCodec::handshake());
+    let (state, init) = handshake::start(Arc::new(Identity::from_identity_seed(&[9; 32]))).unwrap();
+    framed.send(init).await.unwrap();
+    let (mut session, finish) = state.receive(&framed.next().await.unwrap().unwrap()).unwrap();
+    let mut together = bytes::BytesMut::new();
+    framed.codec_mut().encode(finish, &mut together).unwrap();
+    for message in [Message::Hello { listen_port: 40_000 }, Message::GetAddrs { limit: 64 }] {
+        let mut frame = discovery(&message);
+        session.sealer.seal(&mut frame).unwrap();
+        FrameCodec::session().encode(frame, &mut together).unwrap();
+    }
+    framed.get_mut().write_all(&together).await.unwrap();
+    *framed.codec_mut() = FrameCodec::session();
+    let mut peer = Peer { framed, session };
+    assert_eq!(peer.message(addrs).await, [], "an answer: both frames arrived, and our own address is not told to us");
+    eventually("it counts", async || node.peers().await == 1).await;
+}
+
+async fn accepted(listener: &TcpListener) -> Peer {
+    let (stream, _) = timeout(PATIENCE, listener.accept()).await.expect("the node does not dial its seed").unwrap();
+    let mut framed = Framed::new(stream, FrameCodec::handshake());
+    let state = ExpectInitHello::new(Arc::new(Identity::from_identity_seed(&[8; 32])));
+    let (state, resp) = state.receive(&framed.next().await.unwrap().unwrap()).unwrap();
+    framed.send(resp).await.unwrap();
+    let session = state.receive(&framed.next().await.unwrap().unwrap()).unwrap();
+    *framed.codec_mut() = FrameCodec::session();
+    Peer { framed, session }
+}
+
+#[tokio::test]
+async fn a_dialler_says_nothing_until_the_listener_did_or_a_second_passed() {
+    let directory = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let seeds = listener.local_addr().unwrap().to_string();
+    let _node = Node::start(&directory.path().join("speaks"), "127.0.0.1:0", &[("HEGEMON_SEEDS", &seeds)]);
+    let mut peer = accepted(&listener).await;
+    assert!(timeout(Duration::from_millis(500), peer.next()).await.is_err(), "an older listener would have lost this");
+    peer.send(Vec::new()).await;
+    let port = peer.message(|message| if let Message::Hello { listen_port } = message { Some(listen_port) } else { None }).await;
+    assert_ne!(port, 0);
+
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let seeds = silent.local_addr().unwrap().to_string();
+    let _other = Node::start(&directory.path().join("silent"), "127.0.0.1:0", &[("HEGEMON_SEEDS", &seeds)]);
+    let mut peer = accepted(&silent).await;
+    let begin = Instant::now();
+    timeout(PATIENCE, peer.next()).await.expect("it speaks after a second").unwrap();
+    assert!(begin.elapsed() >= Duration::from_millis(900), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_flood_of_declared_addresses_closes_the_session_and_hurts_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let seeds = listener.local_addr().unwrap().to_string();
+    let node = Node::start(directory.path(), "127.0.0.1:0", &[("HEGEMON_SEEDS", &seeds)]);
+    let mut peer = accepted(&listener).await;
+    let mut flood = vec![2, 0, 0, 0];
+    flood.extend(1_001_u64.to_le_bytes());
+    peer.send(envelope::encode(Protocol::Discovery, &flood)).await;
+    let closed = async { while let Some(Ok(_)) = peer.framed.next().await {} };
+    timeout(PATIENCE, closed).await.expect("the session is closed");
+    assert_eq!(node.call("hegemon_discoveryStatus").await["book"]["known"], 1, "the seed itself, and nothing of the flood");
+}
