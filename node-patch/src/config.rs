@@ -49,7 +49,7 @@ pub struct Flags {
     /// P2P listen address [default: 0.0.0.0 and the port]
     #[arg(long, value_name = "IP:PORT")]
     pub listen_addr: Option<SocketAddr>,
-    /// What to log, as a tracing filter; RUST_LOG works too [default: info]
+    /// What to log, such as info or info,hegemon_node=debug; RUST_LOG works too [default: info]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
 }

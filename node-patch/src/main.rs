@@ -11,7 +11,7 @@ use hegemon_node::{
     config::{Config, Environment, Flags},
     node, shutdown,
 };
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Two workers: one session that decrypts a large frame does not hold up the rest, and an idle node stays small.
 const WORKERS: usize = 2;
@@ -42,15 +42,14 @@ fn start(flags: Flags) -> anyhow::Result<()> {
 }
 
 /// `--log`, else `RUST_LOG`, else `info`; to standard error, in colour on a terminal.
-fn start_log(filter: Option<&str>) -> anyhow::Result<()> {
-    let filter = match filter {
-        Some(filter) => EnvFilter::try_new(filter).with_context(|| format!("--log {filter:?} is not a tracing filter, such as info or hegemon_node=debug"))?,
-        None => match std::env::var("RUST_LOG") {
-            Ok(filter) => EnvFilter::try_new(&filter).with_context(|| format!("RUST_LOG={filter:?} is not a tracing filter, such as info"))?,
-            Err(_) => EnvFilter::new("info"),
-        },
+fn start_log(flag: Option<&str>) -> anyhow::Result<()> {
+    let filter = match (flag, std::env::var("RUST_LOG")) {
+        (Some(filter), _) => filter.parse().with_context(|| format!("--log {filter:?} is not a filter, such as info or info,hegemon_node=debug"))?,
+        (None, Ok(filter)) => filter.parse().with_context(|| format!("RUST_LOG={filter:?} is not a filter, such as info or info,hegemon_node=debug"))?,
+        (None, Err(_)) => Targets::new().with_default(tracing::Level::INFO),
     };
-    fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).init();
+    let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    tracing_subscriber::registry().with(filter).with(lines).init();
     Ok(())
 }
 
