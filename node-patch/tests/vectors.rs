@@ -10,7 +10,7 @@ use hegemon_node::transport::{
     handshake,
     identity::{self, Identity},
     keys::{SessionKeys, Transcript, finish_digest, init_hello_digest, resp_hello_digest},
-    message::{Finish, HandshakeMessage, InitHello, RespHello},
+    message::{Finish, HandshakeMessage, InitHello, RespHello, transcript_bytes},
     record::{Opener, RecordError, Sealer},
 };
 use ml_kem::{DecapsulationKey, KeyExport, MlKem1024, kem::Decapsulate};
@@ -90,9 +90,9 @@ fn signatures_verify_over_their_digests_and_over_no_other() {
     let (init, resp, finish) = recorded.messages();
     let mut transcript = Transcript::default();
     let init_digest = init_hello_digest(&init);
-    transcript.add(&init.transcript_bytes());
+    transcript.add(&transcript_bytes(&init));
     let resp_digest = resp_hello_digest(&resp, &transcript.hash());
-    transcript.add(&resp.transcript_bytes());
+    transcript.add(&transcript_bytes(&resp));
     let finish_digest = finish_digest(&finish, &transcript.hash());
 
     assert!(identity::verify(&init.identity_key, &init_digest, &init.signature));
@@ -105,9 +105,9 @@ fn signatures_verify_over_their_digests_and_over_no_other() {
 fn derived(recorded: &Recorded) -> SessionKeys {
     let (init, resp, finish) = recorded.messages();
     let mut transcript = Transcript::default();
-    transcript.add(&init.transcript_bytes());
-    transcript.add(&resp.transcript_bytes());
-    transcript.add(&finish.transcript_bytes());
+    transcript.add(&transcript_bytes(&init));
+    transcript.add(&transcript_bytes(&resp));
+    transcript.add(&transcript_bytes(&finish));
     let ss1 = shared_secret(&recorded.bytes("initiator_seed"), &resp.kem_ciphertext);
     let ss2 = shared_secret(&recorded.bytes("responder_seed"), &finish.kem_ciphertext);
     SessionKeys::derive(&ss1, &ss2, &transcript.hash())

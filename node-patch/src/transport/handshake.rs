@@ -19,7 +19,7 @@ use hegemon_discovery::PeerId;
 use super::{
     identity::{self, Identity},
     keys::{self, SessionKeys, Transcript},
-    message::{Finish, HandshakeMessage, InitHello, MessageFault, RespHello, VERSION},
+    message::{Finish, HandshakeMessage, InitHello, MessageFault, RespHello, VERSION, transcript_bytes},
     record::{Opener, Sealer},
 };
 
@@ -85,7 +85,7 @@ pub fn start(identity: Arc<Identity>) -> Result<(ExpectRespHello, Vec<u8>), Hand
     let mut hello = InitHello { version: VERSION, kem_public_key, identity_key: identity.public_key().to_vec(), nonce: nonce()?, signature: Vec::new() };
     hello.signature = identity.sign(&keys::init_hello_digest(&hello));
     let mut transcript = Transcript::default();
-    transcript.add(&hello.transcript_bytes());
+    transcript.add(&transcript_bytes(&hello));
     Ok((ExpectRespHello { identity, kem, transcript }, HandshakeMessage::InitHello(hello).encode()))
 }
 
@@ -107,11 +107,11 @@ impl ExpectRespHello {
         }
         let ss1 = decapsulate(&self.kem, &hello.kem_ciphertext)?;
         let (kem_ciphertext, ss2) = encapsulate(&hello.kem_public_key)?;
-        self.transcript.add(&hello.transcript_bytes());
+        self.transcript.add(&transcript_bytes(&hello));
 
         let mut finish = Finish { kem_ciphertext, nonce: nonce()?, signature: Vec::new() };
         finish.signature = self.identity.sign(&keys::finish_digest(&finish, &self.transcript.hash()));
-        self.transcript.add(&finish.transcript_bytes());
+        self.transcript.add(&transcript_bytes(&finish));
         let transcript = self.transcript.hash();
         let keys = SessionKeys::derive(ss1.as_ref(), ss2.as_ref(), &transcript);
         let sealer = Sealer::new(&keys.initiator_to_responder, &keys.aad);
@@ -140,12 +140,12 @@ impl ExpectInitHello {
         let (kem_ciphertext, ss1) = encapsulate(&hello.kem_public_key)?;
         let (kem, kem_public_key) = fresh_kem_key()?;
         let mut transcript = Transcript::default();
-        transcript.add(&hello.transcript_bytes());
+        transcript.add(&transcript_bytes(&hello));
 
         let identity_key = self.identity.public_key().to_vec();
         let mut response = RespHello { version: VERSION, kem_public_key, kem_ciphertext, identity_key, nonce: nonce()?, signature: Vec::new() };
         response.signature = self.identity.sign(&keys::resp_hello_digest(&response, &transcript.hash()));
-        transcript.add(&response.transcript_bytes());
+        transcript.add(&transcript_bytes(&response));
         let next = ExpectFinish { peer_key: hello.identity_key, kem, ss1, transcript };
         Ok((next, HandshakeMessage::RespHello(response).encode()))
     }
@@ -163,7 +163,7 @@ impl ExpectFinish {
             return Err(HandshakeError::Signature("Finish"));
         }
         let ss2 = decapsulate(&self.kem, &finish.kem_ciphertext)?;
-        self.transcript.add(&finish.transcript_bytes());
+        self.transcript.add(&transcript_bytes(&finish));
         let transcript = self.transcript.hash();
         let keys = SessionKeys::derive(self.ss1.as_ref(), ss2.as_ref(), &transcript);
         let sealer = Sealer::new(&keys.responder_to_initiator, &keys.aad);

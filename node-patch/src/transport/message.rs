@@ -1,6 +1,9 @@
 //! The three handshake messages. On the wire: the enum, bincode's varint form, nothing after it. In the transcript: the struct, fixed-width form.
 
-use wincode::{SchemaRead, SchemaWrite, config::Configuration};
+use wincode::{
+    SchemaRead, SchemaWrite,
+    config::{Configuration, DefaultConfig},
+};
 
 use super::identity::{IDENTITY_KEY_LEN, SIGNATURE_LEN};
 
@@ -137,16 +140,12 @@ impl InitHello {
             other @ (HandshakeMessage::RespHello(_) | HandshakeMessage::Finish(_)) => return Err(other.out_of_order("InitHello")),
         };
         version(message.version)?;
-        length("KEM key", &message.kem_public_key, KEM_KEY_LEN)?;
-        length("identity key", &message.identity_key, IDENTITY_KEY_LEN)?;
-        length("signature", &message.signature, SIGNATURE_LEN)?;
+        lengths(&[
+            ("KEM key", &message.kem_public_key, KEM_KEY_LEN),
+            ("identity key", &message.identity_key, IDENTITY_KEY_LEN),
+            ("signature", &message.signature, SIGNATURE_LEN),
+        ])?;
         Ok(message)
-    }
-
-    /// As fed to the transcript.
-    #[must_use]
-    pub fn transcript_bytes(&self) -> Vec<u8> {
-        wincode::serialize(self).expect("a message of bytes and integers always has an encoding")
     }
 }
 
@@ -162,17 +161,13 @@ impl RespHello {
             other @ (HandshakeMessage::InitHello(_) | HandshakeMessage::Finish(_)) => return Err(other.out_of_order("RespHello")),
         };
         version(message.version)?;
-        length("KEM key", &message.kem_public_key, KEM_KEY_LEN)?;
-        length("KEM ciphertext", &message.kem_ciphertext, KEM_CIPHERTEXT_LEN)?;
-        length("identity key", &message.identity_key, IDENTITY_KEY_LEN)?;
-        length("signature", &message.signature, SIGNATURE_LEN)?;
+        lengths(&[
+            ("KEM key", &message.kem_public_key, KEM_KEY_LEN),
+            ("KEM ciphertext", &message.kem_ciphertext, KEM_CIPHERTEXT_LEN),
+            ("identity key", &message.identity_key, IDENTITY_KEY_LEN),
+            ("signature", &message.signature, SIGNATURE_LEN),
+        ])?;
         Ok(message)
-    }
-
-    /// As fed to the transcript.
-    #[must_use]
-    pub fn transcript_bytes(&self) -> Vec<u8> {
-        wincode::serialize(self).expect("a message of bytes and integers always has an encoding")
     }
 }
 
@@ -187,22 +182,24 @@ impl Finish {
             HandshakeMessage::Finish(message) => message,
             other @ (HandshakeMessage::InitHello(_) | HandshakeMessage::RespHello(_)) => return Err(other.out_of_order("Finish")),
         };
-        length("KEM ciphertext", &message.kem_ciphertext, KEM_CIPHERTEXT_LEN)?;
-        length("signature", &message.signature, SIGNATURE_LEN)?;
+        lengths(&[("KEM ciphertext", &message.kem_ciphertext, KEM_CIPHERTEXT_LEN), ("signature", &message.signature, SIGNATURE_LEN)])?;
         Ok(message)
     }
+}
 
-    /// As fed to the transcript.
-    #[must_use]
-    pub fn transcript_bytes(&self) -> Vec<u8> {
-        wincode::serialize(self).expect("a message of bytes and integers always has an encoding")
-    }
+/// A message's struct as it is fed to the transcript: without the enum tag, fixed-width.
+#[must_use]
+pub fn transcript_bytes<T: SchemaWrite<DefaultConfig, Src = T>>(message: &T) -> Vec<u8> {
+    wincode::serialize(message).expect("a message of bytes and integers always has an encoding")
 }
 
 fn version(version: u8) -> Result<(), MessageFault> {
     if version == VERSION { Ok(()) } else { Err(MessageFault::Version(version)) }
 }
 
-fn length(field: &'static str, bytes: &[u8], expected: usize) -> Result<(), MessageFault> {
-    if bytes.len() == expected { Ok(()) } else { Err(MessageFault::Length { field, got: bytes.len() }) }
+fn lengths(fields: &[(&'static str, &Vec<u8>, usize)]) -> Result<(), MessageFault> {
+    match fields.iter().find(|(_, bytes, expected)| bytes.len() != *expected) {
+        Some((field, bytes, _)) => Err(MessageFault::Length { field, got: bytes.len() }),
+        None => Ok(()),
+    }
 }
