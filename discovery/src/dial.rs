@@ -40,9 +40,11 @@ impl InFlight {
         self.by_id.values().any(|addr| Host::of(*addr) == host)
     }
 
-    /// How many more dials may start: enough to fill the outbound slots; as many as can be while we are all but alone, since most may be black holes.
+    /// How many more dials may start: enough to fill the outbound slots; as many as can be while a slot is free and we are all but alone, since most may be black holes.
     pub(crate) fn room(&self, peers: usize, outbound: usize, target: usize) -> usize {
-        if peers < LONELY {
+        if outbound >= target {
+            0
+        } else if peers < LONELY {
             DIALS_IN_FLIGHT_LONELY.saturating_sub(self.len())
         } else {
             let slots = target.saturating_sub(outbound).saturating_sub(self.len());
@@ -61,6 +63,7 @@ mod tests {
         assert_eq!(dials.room(0, 0, 8), 32);
         assert_eq!(dials.room(2, 0, 8), 8);
         assert_eq!(dials.room(9, 8, 8), 0);
+        assert_eq!(dials.room(1, 1, 1), 0, "alone, with all the slots that there are");
         for port in 0..5 {
             dials.start(SocketAddr::from(([198, 18, 0, 1], port)));
         }

@@ -13,13 +13,13 @@ use crate::{
     dial::InFlight,
     event::{DialError, Event},
     limits::{
-        ADDRS_PER_ANSWER, ADDRS_RELAYED, DIALS_PER_ANSWER, LASTING_SESSION, OUTAGE_PROBE, OWN_ADDRESS_QUIET, OWN_ADDRESSES, PERSIST_DELAY, PERSIST_INTERVAL,
-        RELAY_DIAL_DELAY, RELAY_DIAL_INTERVAL, RELAY_FANOUT, SCORE_CLOSE, SCORE_LONG_LIST, SCORE_UNDECODABLE, SEED_ADDRESSES,
+        ADDRS_PER_ANSWER, ADDRS_RELAYED, DIALS_PER_ANSWER, LASTING_SESSION, NETWORK_SEEN, OUTAGE_PROBE, OWN_ADDRESS_QUIET, OWN_ADDRESSES, PERSIST_DELAY,
+        PERSIST_INTERVAL, REDIAL_DELAY, RELAY_DIAL_DELAY, RELAY_DIAL_INTERVAL, RELAY_FANOUT, SCORE_CLOSE, SCORE_LONG_LIST, SCORE_UNDECODABLE, SEED_ADDRESSES,
     },
     message::{DecodeError, Message},
     policy::{self, Host, Refusal},
     seeds::{Seed, SeedState},
-    sessions::Sessions,
+    sessions::{Peer, Sessions},
     snapshot,
     status::Status,
     timer::{Timer, Timers},
@@ -39,8 +39,8 @@ pub struct Engine {
     timers: Timers,
     /// Addresses that turned out to be ours, and until when they are left alone.
     own: BTreeMap<SocketAddr, Mono>,
-    /// Nothing is dialled before: our own network was down a moment ago.
-    quiet_until: Mono,
+    /// When anybody last answered a dial, if only with a refusal: we have a network.
+    answered: Option<Mono>,
     /// The earliest moment for the next dial that only news causes.
     next_news_dial: Mono,
     /// How many dials this event may cause.
@@ -75,7 +75,7 @@ impl Engine {
             outbox: Outbox::new(now.mono),
             timers: Timers::default(),
             own: BTreeMap::new(),
-            quiet_until: now.mono,
+            answered: None,
             next_news_dial: now.mono,
             may_dial: 0,
             saturated: false,
@@ -156,10 +156,14 @@ impl Engine {
         let for_seed = dial.is_some_and(|dial| self.seed_dial_ended(dial, Some(peer), now));
         if let Some(addr) = dialled {
             self.counters.dials.succeeded += 1;
-            let _ = self.note(addr, Change::Succeeded, now);
+            self.answered = Some(now.mono);
+            let _ = self.note(addr, Change::Succeeded { peer }, now);
             self.redial();
         }
         if dialled.is_some() && is_new && !for_seed && self.sessions.outbound() > self.config.target_outbound {
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.surplus = true;
+            }
             out.push(Action::Close { session: id, reason: CloseReason::Surplus });
         } else if self.config.exchange == Exchange::On {
             out.push(Action::Send { session: id, message: Message::Hello { listen_port: self.config.listen.port() } });
@@ -174,10 +178,9 @@ impl Engine {
         let peer = ended.session.peer;
         // While it has another session, nothing has ended but a duplicate.
         let Some(gone) = ended.gone else { return };
-        self.book.owner_left(peer, gone.addrs, now.mono);
-        if let Some(addr) = ended.session.dialled {
-            let lasted = now.mono.since(ended.session.opened) >= LASTING_SESSION;
-            let _ = self.note(addr, if lasted { Change::Lasted } else { Change::TurnedAway }, now);
+        self.book.owner_left(peer, gone.addrs(), now.mono);
+        if !ended.session.surplus {
+            self.note_end(&gone, now);
         }
         let satisfied = self.sessions.outbound() >= self.config.target_outbound;
         for seed in &mut self.seeds {
@@ -188,6 +191,16 @@ impl Engine {
             }
         }
         self.redial();
+    }
+
+    /// What the end of a peer's last session says about the addresses that we reached it at.
+    fn note_end(&mut self, gone: &Peer, now: Now) {
+        let lasted = now.mono.since(gone.opened) >= LASTING_SESSION;
+        for addr in &gone.proven {
+            let (shortest, longest) = REDIAL_DELAY;
+            let not_before = now.mono.after(self.rng.random_range(shortest..longest));
+            let _ = self.note(*addr, if lasted { Change::Lasted { not_before } } else { Change::TurnedAway }, now);
+        }
     }
 
     fn message(&mut self, id: SessionId, message: Result<Message, DecodeError>, now: Now, out: &mut Vec<Action>) {
@@ -218,8 +231,14 @@ impl Engine {
             self.refuse(refusal);
             return;
         }
+        let proven = self.book.is_proven(addr, peer);
         if let Some(peer) = self.sessions.peer_mut(peer) {
-            peer.own(addr);
+            // What it proved once it need not prove again; anything else is only its word.
+            if proven {
+                peer.proven.insert(addr);
+            } else {
+                peer.claim(addr);
+            }
         }
         if self.note(addr, Change::Announced { by: peer }, now) == Ok(Noted::New) {
             self.tell(News { addr, from: peer }, now);
@@ -237,7 +256,7 @@ impl Engine {
             out.push(Action::KeepAlive { session: id });
             return;
         }
-        let own = self.sessions.peer(asker).map(|peer| peer.addrs.clone()).unwrap_or_default();
+        let own = self.sessions.peer(asker).map(Peer::addrs).unwrap_or_default();
         let eligible = self.book.records().filter(|record| record.is_vouched_for() && !own.contains(&record.addr) && policy::scope(record.addr.ip()) >= reach);
         let addrs = eligible.map(|record| record.addr).sample(&mut self.rng, limit.min(ADDRS_PER_ANSWER));
         out.push(Action::Send { session: id, message: Message::Addrs { addrs } });
@@ -311,25 +330,34 @@ impl Engine {
             DialError::Unreachable => &mut dials.unreachable,
             DialError::Handshake => &mut dials.handshake,
             DialError::LocalNetwork => &mut dials.local_network,
+            DialError::NoSlot => &mut dials.no_slot,
             DialError::Itself => &mut dials.itself,
             DialError::Duplicate(_) => &mut dials.duplicate,
         };
         *counter += 1;
+        if !matches!(error, DialError::Unreachable | DialError::LocalNetwork) {
+            self.answered = Some(now.mono);
+        }
         let mut found = None;
-        match error {
-            DialError::Refused | DialError::Unreachable | DialError::Handshake => {
-                if self.book.contains(addr) {
-                    let _ = self.note(addr, Change::Failed, now);
-                }
+        let change = match error {
+            DialError::Refused | DialError::Unreachable | DialError::Handshake => Some(Change::Failed),
+            DialError::LocalNetwork if self.has_network(now.mono) => Some(Change::Failed),
+            DialError::LocalNetwork => Some(Change::Unjudged { not_before: now.mono.after(OUTAGE_PROBE) }),
+            DialError::NoSlot => Some(Change::TurnedAway),
+            DialError::Itself => {
+                self.own_address(addr, now.mono);
+                None
             }
-            DialError::LocalNetwork => self.quiet_until = now.mono.after(OUTAGE_PROBE),
-            DialError::Itself => self.own_address(addr, now.mono),
             DialError::Duplicate(peer) => {
-                if let Some(living) = self.sessions.peer_mut(peer) {
-                    living.own(addr);
-                    found = Some(peer);
-                }
+                found = self.sessions.peer_mut(peer).map(|living| {
+                    living.proven.insert(addr);
+                    peer
+                });
+                None
             }
+        };
+        if let Some(change) = change.filter(|_| self.book.contains(addr)) {
+            let _ = self.note(addr, change, now);
         }
         self.seed_dial_ended(dial, found, now);
         self.redial();
@@ -350,21 +378,10 @@ impl Engine {
             if let Some(peer) = found {
                 seed.state = SeedState::Connected { peer, since: now.mono };
             } else if out.is_empty() {
-                self.seed_unanswered(index, now.mono);
+                self.seeds[index].failed(now.mono, &mut self.rng);
             }
         }
         any
-    }
-
-    /// None of a seed's addresses led to a peer. One that is only ourselves is left alone as long as our own addresses are.
-    fn seed_unanswered(&mut self, index: usize, now: Mono) {
-        let addrs = &self.seeds[index].addrs;
-        if !addrs.is_empty() && addrs.iter().all(|addr| self.is_own(*addr, now)) {
-            let until = addrs.iter().filter_map(|addr| self.own.get(addr)).min().copied();
-            self.seeds[index].state = SeedState::Waiting(until.unwrap_or(now.after(OWN_ADDRESS_QUIET)));
-        } else {
-            self.seeds[index].failed(now, &mut self.rng);
-        }
     }
 
     fn resolved(&mut self, seed: SeedIndex, addrs: &[SocketAddr], now: Now, out: &mut Vec<Action>) {
@@ -384,7 +401,8 @@ impl Engine {
         addrs.retain(|addr| !self.is_own(*addr, now.mono));
         let dials = addrs.into_iter().map(|addr| self.in_flight.to(addr).unwrap_or_else(|| self.dial(addr, out))).collect::<std::collections::BTreeSet<_>>();
         if dials.is_empty() {
-            self.seed_unanswered(index, now.mono);
+            // Unknown, or only ourselves: the name may say something else next time.
+            self.seeds[index].failed(now.mono, &mut self.rng);
         } else {
             self.seeds[index].state = SeedState::Dialling(dials);
         }
@@ -433,7 +451,7 @@ impl Engine {
             let Some(reach) = self.sessions.get_mut(session).map(|session| policy::scope(session.remote.ip())) else {
                 continue;
             };
-            let theirs = |addr: &SocketAddr| self.sessions.peer(id).is_some_and(|peer| peer.addrs.contains(addr));
+            let theirs = |addr: &SocketAddr| self.sessions.peer(id).is_some_and(|peer| peer.has(*addr));
             let addrs: Vec<SocketAddr> =
                 batch.iter().filter(|news| news.from != id).map(|news| news.addr).filter(|addr| policy::scope(addr.ip()) >= reach && !theirs(addr)).collect();
             if !addrs.is_empty() {
@@ -457,10 +475,6 @@ impl Engine {
         }
         let room = self.in_flight.room(self.sessions.len(), self.sessions.outbound(), self.config.target_outbound);
         if room == 0 {
-            return;
-        }
-        if now.mono < self.quiet_until {
-            self.timers.advance(Timer::Dial, self.quiet_until);
             return;
         }
         let (mut ready, next) = self.candidates(now.mono);
@@ -489,8 +503,7 @@ impl Engine {
         let mut next: Option<Mono> = None;
         for record in self.book.records() {
             let addr = record.addr;
-            let reserved = self.is_own(addr, now) || self.sessions.owner(addr).is_some() || self.seeds.iter().any(|seed| seed.addrs.contains(&addr));
-            if reserved || self.in_flight.touches(Host::of(addr)) {
+            if self.is_own(addr, now) || self.is_taken(addr) || self.in_flight.touches(Host::of(addr)) {
                 continue;
             }
             match self.book.ready_at(addr) {
@@ -500,6 +513,18 @@ impl Engine {
             }
         }
         (ready, next)
+    }
+
+    /// Whether an address is somebody's with whom we have a session, or is left to a seed's schedule. Where we once shook hands with somebody, a claim by `Hello` is not enough:
+    /// anybody behind the same IP can make one.
+    fn is_taken(&self, addr: SocketAddr) -> bool {
+        let scheduled = |seed: &Seed| !matches!(seed.state, SeedState::Connected { .. }) && seed.addrs.contains(&addr);
+        self.sessions.owner(addr).is_some() || (self.sessions.is_claimed(addr) && !self.book.is_reached(addr)) || self.seeds.iter().any(scheduled)
+    }
+
+    /// Whether anything says that the network is up, so that an address out of reach is to blame itself.
+    fn has_network(&self, now: Mono) -> bool {
+        self.sessions.len() > 0 || self.answered.is_some_and(|at| now.since(at) < NETWORK_SEEN)
     }
 
     fn dial(&mut self, addr: SocketAddr, out: &mut Vec<Action>) -> DialId {

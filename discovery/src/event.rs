@@ -67,8 +67,10 @@ pub enum DialError {
     Unreachable,
     /// Somebody answered who does not speak our protocol, or not correctly.
     Handshake,
-    /// Our own network is down: says nothing about the address.
+    /// The dial did not leave this host: no route, no descriptor.
     LocalNetwork,
+    /// They are there, and we have no slot for them.
+    NoSlot,
     /// It was ourselves, by identity key.
     Itself,
     /// A session with that peer exists already; neither a failure nor a success.

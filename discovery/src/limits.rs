@@ -62,6 +62,9 @@ pub const SCORE_UNDECODABLE: u32 = 20;
 /// Records in the flat book. At about 150 bytes each this is 600 KiB; a hundred times what [`ADDRS_PER_ANSWER`] brings.
 pub const BOOK_CAPACITY: usize = 4_096;
 
+/// An address that failed so often since we last reached it is not passed on any more, and makes room for others when the book is full. Three failures are 30 s, 1 and 2 min.
+pub const FAILURES_DOUBTED: u32 = 3;
+
 /// Ports kept per host: nodes behind one NAT, not a port scan by proxy.
 pub const PORTS_PER_HOST: usize = 4;
 
@@ -95,11 +98,17 @@ pub const OWN_ADDRESS_QUIET: Duration = Duration::from_secs(60 * 60);
 /// Own addresses remembered; a host has a handful.
 pub const OWN_ADDRESSES: usize = 64;
 
-/// After a local network error nothing is dialled for so long: the network is down, not the peers.
+/// A dial that did not leave this host is tried again after so long while nothing says that we have a network: it is down, not the peers.
 pub const OUTAGE_PROBE: Duration = Duration::from_secs(2);
 
-/// Addresses held for one live peer (dialled, announced): several per host are normal, dozens are not.
-pub const ADDRESSES_PER_PEER: usize = 4;
+/// An answer of anybody this recent says that we have a network, and that an address out of reach is to blame itself.
+pub const NETWORK_SEEN: Duration = Duration::from_secs(10);
+
+/// Two nodes lose a session in the same moment: each waits so long, jittered, before it dials the other again.
+pub const REDIAL_DELAY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(300));
+
+/// Addresses that one living peer may claim by `Hello`, over all its sessions. Those that we reached it at are not counted: each cost us a dial.
+pub const CLAIMS_PER_PEER: usize = 4;
 
 /// An address that nobody vouched for in this time is forgotten.
 pub const HORIZON: Duration = Duration::from_secs(30 * 24 * 60 * 60);

@@ -70,7 +70,7 @@ pub fn scope(ip: IpAddr) -> Option<Scope> {
 
 fn scope_v4(ip: Ipv4Addr) -> Option<Scope> {
     let [a, b, ..] = ip.octets();
-    if a == 0 || a >= 224 || ip.is_documentation() {
+    if a == 0 || a >= 224 || ip.is_documentation() || ip.octets() == [127, 255, 255, 255] {
         None
     } else if ip.is_loopback() {
         Some(Scope::Loopback)
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_scope_table() {
-        let rows: [(&str, Option<Scope>); 30] = [
+        let rows: [(&str, Option<Scope>); 31] = [
             ("0.0.0.0", None),
             ("0.1.2.3", None),
             ("10.0.0.1", Some(Scope::Private)),
@@ -149,6 +149,7 @@ mod tests {
             ("100.128.0.0", Some(Scope::Global)),
             ("127.0.0.1", Some(Scope::Loopback)),
             ("127.255.255.254", Some(Scope::Loopback)),
+            ("127.255.255.255", None),
             ("169.254.1.1", Some(Scope::Link)),
             ("172.15.255.255", Some(Scope::Global)),
             ("172.16.0.1", Some(Scope::Private)),

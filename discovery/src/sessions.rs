@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    limits::{ADDRESSES_PER_PEER, ADDRS_PER_ANSWER, ANSWER_WINDOW, SERVE_INTERVAL, TOKENS_MAX, TOKENS_PER_SECOND},
+    limits::{ADDRS_PER_ANSWER, ANSWER_WINDOW, CLAIMS_PER_PEER, SERVE_INTERVAL, TOKENS_MAX, TOKENS_PER_SECOND},
     types::{Direction, Mono, PeerId, SessionId},
 };
 
@@ -15,9 +15,8 @@ use crate::{
 pub(crate) struct Session {
     pub(crate) peer: PeerId,
     pub(crate) remote: SocketAddr,
-    /// The address that we dialled.
-    pub(crate) dialled: Option<SocketAddr>,
-    pub(crate) opened: Mono,
+    /// We end it for want of a slot, which is not the peer's fault.
+    pub(crate) surplus: bool,
     pub(crate) said_hello: bool,
     pub(crate) score: u32,
     answer_due: Option<Mono>,
@@ -32,8 +31,12 @@ pub(crate) struct Peer {
     pub(crate) sessions: BTreeSet<SessionId>,
     /// The slot that it holds for as long as any of its sessions lives: outbound if we dialled any of them, so that a replaced session keeps its slot.
     pub(crate) slot: Direction,
-    /// Addresses that are its own: not dialled while it lives.
-    pub(crate) addrs: BTreeSet<SocketAddr>,
+    /// When its first living session was opened.
+    pub(crate) opened: Mono,
+    /// Addresses at which it proved its identity: not dialled while it lives.
+    pub(crate) proven: BTreeSet<SocketAddr>,
+    /// Addresses that it says are its own. Anybody behind the same IP could say so.
+    claimed: BTreeSet<SocketAddr>,
 }
 
 /// All of them.
@@ -90,13 +93,19 @@ impl Session {
 
 impl Sessions {
     pub(crate) fn open(&mut self, id: SessionId, peer: PeerId, remote: SocketAddr, dialled: Option<SocketAddr>, now: Mono) {
-        let session = Session { peer, remote, dialled, opened: now, said_hello: false, score: 0, answer_due: None, served: None, tokens: 0.0, refilled: now };
+        let session = Session { peer, remote, surplus: false, said_hello: false, score: 0, answer_due: None, served: None, tokens: 0.0, refilled: now };
         self.by_id.insert(id, session);
-        let entry = self.peers.entry(peer).or_insert_with(|| Peer { sessions: BTreeSet::new(), slot: Direction::Inbound, addrs: BTreeSet::new() });
+        let entry = self.peers.entry(peer).or_insert_with(|| Peer {
+            sessions: BTreeSet::new(),
+            slot: Direction::Inbound,
+            opened: now,
+            proven: BTreeSet::new(),
+            claimed: BTreeSet::new(),
+        });
         entry.sessions.insert(id);
         if let Some(addr) = dialled {
             entry.slot = Direction::Outbound;
-            entry.own(addr);
+            entry.proven.insert(addr);
         }
     }
 
@@ -135,18 +144,33 @@ impl Sessions {
         self.peers.values().filter(|peer| peer.slot == Direction::Outbound).count()
     }
 
-    /// The living peer that an address belongs to.
+    /// The living peer that proved its identity at an address.
     pub(crate) fn owner(&self, addr: SocketAddr) -> Option<PeerId> {
-        self.peers.iter().find(|(_, peer)| peer.addrs.contains(&addr)).map(|(id, _)| *id)
+        self.peers.iter().find(|(_, peer)| peer.proven.contains(&addr)).map(|(id, _)| *id)
+    }
+
+    /// Whether a living peer says that an address is its own.
+    pub(crate) fn is_claimed(&self, addr: SocketAddr) -> bool {
+        self.peers.values().any(|peer| peer.claimed.contains(&addr))
     }
 }
 
 impl Peer {
-    /// Notes an address as this peer's own, within bounds.
-    pub(crate) fn own(&mut self, addr: SocketAddr) {
-        if self.addrs.len() < ADDRESSES_PER_PEER {
-            self.addrs.insert(addr);
+    /// Notes what it says of itself, within bounds.
+    pub(crate) fn claim(&mut self, addr: SocketAddr) {
+        if self.claimed.len() < CLAIMS_PER_PEER {
+            self.claimed.insert(addr);
         }
+    }
+
+    /// Whether an address is its own, proven or said.
+    pub(crate) fn has(&self, addr: SocketAddr) -> bool {
+        self.proven.contains(&addr) || self.claimed.contains(&addr)
+    }
+
+    /// All its addresses.
+    pub(crate) fn addrs(&self) -> BTreeSet<SocketAddr> {
+        self.proven.union(&self.claimed).copied().collect()
     }
 
     /// The session to talk over: the youngest, which is the one that survives a restart of the other side.

@@ -11,7 +11,7 @@ use crate::{
     book::{Book, Record},
     limits::BOOK_CAPACITY,
     policy::canonical,
-    types::{Mono, Now},
+    types::{Mono, Now, PeerId},
 };
 
 const MAGIC: &[u8; 8] = b"HEGPEERS";
@@ -54,6 +54,7 @@ struct Stored {
     last_seen: u64,
     last_success: Option<u64>,
     failures: u32,
+    proven: Option<[u8; 32]>,
 }
 
 #[derive(SchemaRead)]
@@ -82,6 +83,7 @@ pub fn encode(book: &Book, now: Now) -> Vec<u8> {
             last_seen: to_wall(record.last_seen, now),
             last_success: record.last_success.map(|moment| to_wall(moment, now)),
             failures: record.failures,
+            proven: record.proven.map(|peer| peer.0),
         })
         .collect();
     let mut bytes = MAGIC.to_vec();
@@ -118,7 +120,12 @@ fn decode_current(bytes: &[u8], rest: &[u8], now: Now) -> Result<Vec<Record>, Sn
     }
     let config = Configuration::default().with_preallocation_size_limit::<ALLOCATION>();
     let stored: Vec<Stored> = wincode::config::deserialize_exact(body, config).map_err(|_| SnapshotError::Unrecognised)?;
-    Ok(stored.into_iter().map(|stored| restored(stored.addr, stored.last_seen, stored.last_success, stored.failures, now)).collect())
+    let one = |stored: Stored| Record {
+        failures: stored.failures,
+        proven: stored.proven.map(PeerId),
+        ..restored(stored.addr, stored.last_seen, stored.last_success, now)
+    };
+    Ok(stored.into_iter().map(one).collect())
 }
 
 fn decode_legacy(bytes: &[u8], now: Now) -> Result<Vec<Record>, SnapshotError> {
@@ -126,17 +133,18 @@ fn decode_legacy(bytes: &[u8], now: Now) -> Result<Vec<Record>, SnapshotError> {
     let stored: Vec<LegacyStored> = wincode::config::deserialize_exact(bytes, config).map_err(|_| SnapshotError::Unrecognised)?;
     let one = |stored: LegacyStored| {
         let connected = stored.last_connected.map(|stamp| stamp.secs);
-        restored(stored.addr, stored.last_updated.secs, connected, 0, now)
+        restored(stored.addr, stored.last_updated.secs, connected, now)
     };
     Ok(stored.into_iter().map(one).collect())
 }
 
-fn restored(addr: SocketAddr, last_seen: u64, last_success: Option<u64>, failures: u32, now: Now) -> Record {
+fn restored(addr: SocketAddr, last_seen: u64, last_success: Option<u64>, now: Now) -> Record {
     Record {
         addr: canonical(addr),
         last_seen: from_wall(last_seen, now),
         last_success: last_success.map(|stamp| from_wall(stamp, now)),
-        failures,
+        failures: 0,
+        proven: None,
         announced_by: None,
         not_before: now.mono,
     }

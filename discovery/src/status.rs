@@ -52,8 +52,10 @@ pub struct Dials {
     pub unreachable: u64,
     /// Somebody who does not speak our protocol.
     pub handshake: u64,
-    /// Our own network was down.
+    /// Did not leave this host.
     pub local_network: u64,
+    /// We had no slot.
+    pub no_slot: u64,
     /// Ourselves.
     pub itself: u64,
     /// A peer that we had already.

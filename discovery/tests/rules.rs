@@ -220,12 +220,119 @@ fn our_own_address_is_dialled_once_and_then_refused_for_an_hour() {
 fn a_local_outage_blames_nobody() {
     let mut bench = Bench::new(0);
     bench.inbound(1, "198.18.0.2:50000");
-    for (dial, _) in dials(&bench.say(1, addrs(1, 4))) {
+    let out = dials(&bench.say(1, addrs(1, 4)));
+    bench.tell(Event::Closed { session: SessionId(1) });
+    for (dial, _) in out {
         let next = bench.tell(Event::DialFailed { dial, error: DialError::LocalNetwork });
-        assert_eq!(dials(&next), [], "nothing is dialled into an outage");
+        assert_eq!(dials(&next), [], "not at once again into an outage");
     }
     assert_eq!(bench.engine.status(clock(bench.now)).failing, 0);
     assert_eq!(dials(&bench.wait(Duration::from_secs(2))).len(), 4, "all again as soon as it may be over");
+}
+
+#[test]
+fn an_address_out_of_reach_is_to_blame_while_others_answer() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    bench.inbound(2, "198.18.0.3:50000");
+    let out = dials(&bench.say(1, addrs(1, 4)));
+    bench.tell(Event::DialFailed { dial: out[0].0, error: DialError::LocalNetwork });
+    assert_eq!(bench.engine.status(clock(bench.now)).failing, 1, "we have two peers: the network is up");
+    assert_eq!(dials(&bench.wait(Duration::from_secs(3))), [], "and it waits like any other that failed");
+}
+
+#[test]
+fn a_peer_of_many_addresses_is_dialled_at_each_of_them_once() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    bench.inbound(2, "198.18.0.3:50000");
+    let mut out = dials(&bench.say(1, addrs(1, 10)));
+    let mut tried = 0;
+    while let Some((dial, _)) = out.pop() {
+        tried += 1;
+        assert!(tried <= 10, "dialled again although it belongs to a living peer");
+        out.extend(dials(&bench.tell(Event::DialFailed { dial, error: DialError::Duplicate(PeerId([1; 32])) })));
+    }
+    assert_eq!(tried, 10);
+    bench.tell(Event::Closed { session: SessionId(1) });
+    assert_eq!(dials(&bench.wait(Duration::from_secs(3))).len(), 10, "free again with its last session, after a moment");
+}
+
+#[test]
+fn a_claim_keeps_nobody_from_an_address_that_somebody_else_proved() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    let (dial, reached) = dials(&bench.say(1, addrs(1, 1)))[0];
+    bench.tell(Event::Opened { session: SessionId(9), peer: PeerId([9; 32]), remote: reached, dial: Some(dial) });
+    bench.now += 60_000;
+    bench.tell(Event::Closed { session: SessionId(9) });
+    // Somebody else behind the same IP says that it listens there.
+    bench.inbound(5, "198.18.1.1:50000");
+    let mut out = bench.say(5, Message::Hello { listen_port: reached.port() });
+    out.extend(bench.wait(Duration::from_millis(300)));
+    assert_eq!(dials(&out).iter().map(|(_, addr)| *addr).collect::<Vec<_>>(), [reached]);
+}
+
+#[test]
+fn a_lost_peer_is_dialled_again_after_a_jittered_moment() {
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    let (dial, reached) = dials(&bench.say(1, addrs(1, 1)))[0];
+    bench.tell(Event::Opened { session: SessionId(9), peer: PeerId([9; 32]), remote: reached, dial: Some(dial) });
+    bench.now += 60_000;
+    let lost = bench.tell(Event::Closed { session: SessionId(9) });
+    assert_eq!(dials(&lost), [], "the other side lost it in the same moment");
+    assert_eq!(dials(&bench.wait(Duration::from_millis(90))), []);
+    assert_eq!(dials(&bench.wait(Duration::from_millis(210))).len(), 1);
+}
+
+#[test]
+fn all_slots_taken_is_enough_even_alone() {
+    let config = Config { min_peers: 1, target_outbound: 1, ..Config::new(at("0.0.0.0:30333"), 0) };
+    let mut bench = Bench { engine: Engine::new(config, [7; 32], [], clock(0)), now: 0 };
+    bench.inbound(1, "198.18.0.2:50000");
+    let (dial, reached) = dials(&bench.say(1, addrs(1, 5)))[0];
+    bench.tell(Event::Closed { session: SessionId(1) });
+    let opened = bench.tell(Event::Opened { session: SessionId(9), peer: PeerId([9; 32]), remote: reached, dial: Some(dial) });
+    assert_eq!(dials(&opened), []);
+}
+
+#[test]
+fn the_other_addresses_of_a_connected_seed_are_candidates_like_any() {
+    let mut bench = Bench::new(1);
+    let seed = [at("198.18.0.10:30333"), at("198.18.0.11:30333")];
+    let out = dials(&bench.tell(Event::Resolved { seed: SeedIndex(0), addrs: seed.to_vec() }));
+    assert_eq!(out.iter().map(|(_, addr)| *addr).collect::<Vec<_>>(), seed);
+    bench.tell(Event::Opened { session: SessionId(9), peer: PeerId([9; 32]), remote: seed[0], dial: Some(out[0].0) });
+    bench.tell(Event::DialFailed { dial: out[1].0, error: DialError::Refused });
+    let told = bench.say(9, Message::Addrs { addrs: vec![seed[1]] });
+    assert_eq!(dials(&told).iter().map(|(_, addr)| *addr).collect::<Vec<_>>(), [seed[1]]);
+}
+
+#[test]
+fn a_full_book_makes_room_for_what_is_vouched_for_and_keeps_what_is_good() {
+    use hegemon_discovery::{
+        book::{Book, Change},
+        limits::BOOK_CAPACITY,
+    };
+    let mut book = Book::default();
+    let nth = |n: usize| SocketAddr::from(([198, 18, u8::try_from(n / 250).unwrap(), u8::try_from(n % 250).unwrap()], 30_333));
+    let peer = PeerId([1; 32]);
+    for n in 0..BOOK_CAPACITY {
+        book.note(nth(n), if n == 0 { Change::Succeeded { peer } } else { Change::Heard }, Mono(0)).unwrap();
+    }
+    assert_eq!(book.note(nth(5_000), Change::Heard, Mono(1)), Err(Refusal::BookFull), "hearsay does not push out hearsay that nobody tried");
+    assert_eq!(book.note(nth(5_000), Change::HeardAsNews { not_before: Mono(1) }, Mono(1)), Err(Refusal::BookFull), "nor does news");
+    book.note(nth(5_000), Change::Announced { by: peer }, Mono(1)).unwrap();
+    book.note(nth(7), Change::Failed, Mono(1)).unwrap_or_else(|_| panic!("known"));
+    book.note(nth(5_001), Change::Heard, Mono(2)).unwrap();
+    assert!(!book.contains(nth(7)) && book.contains(nth(0)) && book.contains(nth(5_000)));
+    assert_eq!(book.len(), BOOK_CAPACITY);
+    for _ in 0..3 {
+        book.note(nth(0), Change::Failed, Mono(3)).unwrap();
+    }
+    book.note(nth(5_002), Change::Heard, Mono(4)).unwrap();
+    assert!(!book.contains(nth(0)), "reached once, but dead by now");
 }
 
 #[test]

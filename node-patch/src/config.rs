@@ -10,8 +10,10 @@ use std::{
     time::Duration,
 };
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use hegemon_discovery::{Exchange, Loopback};
+
+use crate::{net::table::Limits, rpc::MethodPolicy};
 
 pub use environment::{ENVIRONMENT_HELP, EnvError, Environment};
 
@@ -44,8 +46,8 @@ pub struct Flags {
     #[arg(long)]
     pub rpc_external: bool,
     /// Which RPC methods are served; auto is unsafe on loopback and safe when external
-    #[arg(long, value_enum, value_name = "WHICH", default_value_t = RpcMethods::Auto)]
-    pub rpc_methods: RpcMethods,
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = MethodPolicy::Auto)]
+    pub rpc_methods: MethodPolicy,
     /// P2P listen address [default: 0.0.0.0 and the port]
     #[arg(long, value_name = "IP:PORT")]
     pub listen_addr: Option<SocketAddr>,
@@ -56,17 +58,6 @@ pub struct Flags {
 
 /// What `--version` says; the harness knows our nodes by the name in brackets.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (hegemon-testbed)");
-
-/// Which RPC methods are served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RpcMethods {
-    /// Only those that change nothing and tell nothing private.
-    Safe,
-    /// All.
-    Unsafe,
-    /// All on loopback, safe ones when external.
-    Auto,
-}
 
 /// One entry of `HEGEMON_SEEDS`. Its name is resolved at every attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,13 +127,12 @@ impl Config {
         }
     }
 
-    /// Session limits: what the outbound slots and one feeler leave is for others. Seeds are dialled beside the slots.
+    /// Session limits, `HEGEMON_MAX_PEERS` together: outbound slots, one for a feeler and one for each seed, which is dialled beside them; the rest is for others, at least one.
     #[must_use]
-    pub fn limits(&self) -> crate::net::table::Limits {
+    pub fn limits(&self) -> Limits {
         let environment = &self.environment;
-        crate::net::table::Limits {
-            inbound: environment.max_peers.saturating_sub(environment.target_outbound + 1).max(1),
-            outbound: environment.max_peers.max(environment.target_outbound + environment.seeds.len()),
-        }
+        let reserved = environment.target_outbound + 1 + environment.seeds.len();
+        let inbound = environment.max_peers.saturating_sub(reserved).max(1);
+        Limits { inbound, outbound: environment.max_peers - inbound }
     }
 }

@@ -7,8 +7,8 @@ use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use crate::{clock::Clock, config::Seed, net::hub::HubEvent, peer_store::PeerStore};
 
-/// A lookup that takes longer has failed: an unknown name costs ten seconds with a resolver's own settings.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
+/// A lookup that takes longer has failed. A resolver whose first name server is dead asks the second after five seconds; nobody but this seed waits for it.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The engine with what it is not allowed to have itself.
 #[derive(Debug)]

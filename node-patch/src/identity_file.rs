@@ -46,7 +46,8 @@ pub fn load(source: &IdentitySource, base_path: &Path) -> Result<Identity, Ident
         IdentitySource::File(path) => read(path)?,
         IdentitySource::BasePath => {
             let path = base_path.join("pq-identity.seed");
-            if path.exists() { read(&path)? } else { create(&path)? }
+            // A link to nowhere is a secret that is not mounted, not a new node.
+            if path.symlink_metadata().is_ok() { read(&path)? } else { create(&path)? }
         }
     };
     Ok(Identity::from_identity_seed(&secret))

@@ -1,6 +1,7 @@
 //! `hegemon-node`: reads its configuration, runs the node, turns the outcome into an exit code.
 
 use std::{
+    env::VarError,
     io::{self, IsTerminal},
     process::ExitCode,
 };
@@ -46,7 +47,8 @@ fn start_log(flag: Option<&str>) -> anyhow::Result<()> {
     let filter = match (flag, std::env::var("RUST_LOG")) {
         (Some(filter), _) => filter.parse().with_context(|| format!("--log {filter:?} is not a filter, such as info or info,hegemon_node=debug"))?,
         (None, Ok(filter)) => filter.parse().with_context(|| format!("RUST_LOG={filter:?} is not a filter, such as info or info,hegemon_node=debug"))?,
-        (None, Err(_)) => Targets::new().with_default(tracing::Level::INFO),
+        (None, Err(VarError::NotUnicode(raw))) => anyhow::bail!("RUST_LOG={raw:?} is not valid UTF-8"),
+        (None, Err(VarError::NotPresent)) => Targets::new().with_default(tracing::Level::INFO),
     };
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     tracing_subscriber::registry().with(filter).with(lines).init();

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     chain::{Chain, ChainParams},
     clock::Clock,
-    config::{Config, RpcMethods},
+    config::Config,
     discovery_driver::DiscoveryDriver,
     identity_file,
     miner::{Miner, Pace},
@@ -20,13 +20,15 @@ use crate::{
     },
     node_status::Status,
     peer_store::PeerStore,
-    rpc::{self, MethodPolicy, NodeInfo, RpcConfig, RpcContext},
-    shutdown,
+    rpc::{self, NodeInfo, RpcConfig, RpcContext},
+    shutdown::Signals,
     sync::SyncDriver,
 };
 
 /// Network events that may wait for the chain. An import takes some milliseconds; what exceeds this waits in the hub, and then is dropped.
 const CHAIN_QUEUE: usize = 256;
+/// Requests that are running when the node stops.
+const RPC_SHUTDOWN_TIME: Duration = Duration::from_secs(1);
 /// Taking the node apart; what is not done by then is cut off, which loses nothing that is on disk.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(4);
 
@@ -36,6 +38,7 @@ const SHUTDOWN_TIME: Duration = Duration::from_secs(4);
 ///
 /// Whatever keeps it from starting or going on, with what to do about it.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    let mut signals = Signals::catch().context("cannot listen for signals")?;
     let base = BasePath::prepare(&config)?;
     let identity = Arc::new(identity_file::load(&config.environment.identity, base.path())?);
     let peer_id = identity.peer_id();
@@ -60,7 +63,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace));
     let status = Arc::new(Status::new(view, clock, peer_id, listen));
     let context = RpcContext { chain: chain.clone(), miner: miner.clone(), node: status, sync: sync.status, info: info(&config, &chain) };
-    let server = rpc::start(rpc_config(&config), context).await?;
+    let server = rpc::start(RpcConfig { addr: config.rpc, methods: config.flags.rpc_methods }, context).await?;
 
     let stop = CancellationToken::new();
     let mut hub = tokio::spawn(hub.run(listener, stop.clone()));
@@ -71,19 +74,26 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
 
     let end = tokio::select! {
-        signal = shutdown::signalled() => signal.map(|name| tracing::info!(signal = name, "stopping")).context("cannot listen for signals"),
+        name = signals.first() => {
+            tracing::info!(signal = name, "stopping");
+            Ok(())
+        }
         ended = &mut sync => ended.context("the chain's task ended")?.context("the chain cannot go on"),
         ended = &mut hub => ended.context("the network's task ended").and_then(|()| Err(anyhow::anyhow!("the network's task ended"))),
     };
+    // First what others depend on: sessions closed, peers stored. A client that holds its request open holds up nobody.
+    stop.cancel();
     let orderly = async {
-        miner.stop();
-        server.stop().await;
-        stop.cancel();
+        let mining = tokio::task::spawn_blocking(move || miner.stop());
         if !hub.is_finished() {
             let _ = (&mut hub).await;
         }
+        let _ = mining.await;
         if !sync.is_finished() {
             let _ = (&mut sync).await;
+        }
+        if timeout(RPC_SHUTDOWN_TIME, server.stop()).await.is_err() {
+            tracing::debug!("an RPC client holds its request open; going without it");
         }
     };
     if timeout(SHUTDOWN_TIME, orderly).await.is_err() {
@@ -103,15 +113,6 @@ fn info(config: &Config, chain: &Chain) -> NodeInfo {
         starting_block: chain.best().number,
         mining_threads: config.environment.mine_threads,
     }
-}
-
-fn rpc_config(config: &Config) -> RpcConfig {
-    let methods = match config.flags.rpc_methods {
-        RpcMethods::Safe => MethodPolicy::Safe,
-        RpcMethods::Unsafe => MethodPolicy::Unsafe,
-        RpcMethods::Auto => MethodPolicy::Auto,
-    };
-    RpcConfig { addr: config.rpc, methods }
 }
 
 fn announce(config: &Config, peer_id: hegemon_discovery::PeerId, listen: SocketAddr, rpc: SocketAddr) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     clock::Clock,
     net::view::{SessionView, SharedView},
-    rpc::{Direction, NodeStatus, PeerInfo},
+    rpc::{NodeStatus, PeerInfo},
 };
 
 /// See the module.
@@ -31,10 +31,7 @@ impl Status {
         PeerInfo {
             peer_id: session.peer,
             address: session.remote,
-            direction: match session.direction {
-                hegemon_discovery::Direction::Inbound => Direction::Inbound,
-                hegemon_discovery::Direction::Outbound => Direction::Outbound,
-            },
+            direction: session.direction,
             age_seconds: self.clock.now().mono.since(session.opened).as_secs(),
             bytes_in: session.outlet.traffic.received.load(Relaxed),
             bytes_out: session.outlet.traffic.sent.load(Relaxed),
@@ -73,6 +70,7 @@ impl NodeStatus for Status {
                 "unreachable": status.dials.unreachable,
                 "handshake": status.dials.handshake,
                 "local_network": status.dials.local_network,
+                "no_slot": status.dials.no_slot,
                 "itself": status.dials.itself,
                 "duplicate": status.dials.duplicate,
             },

@@ -87,7 +87,7 @@ mod tests {
     use std::time::Duration;
 
     use hegemon_discovery::{
-        Mono,
+        Mono, PeerId,
         book::{Book, Change},
     };
 
@@ -98,7 +98,7 @@ mod tests {
     fn snapshot_of(addrs: &[&str]) -> Vec<u8> {
         let mut book = Book::default();
         for addr in addrs {
-            book.note(addr.parse().unwrap(), Change::Succeeded, NOW.mono).unwrap();
+            book.note(addr.parse().unwrap(), Change::Succeeded { peer: PeerId([1; 32]) }, NOW.mono).unwrap();
         }
         snapshot::encode(&book, NOW)
     }

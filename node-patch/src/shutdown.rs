@@ -5,7 +5,7 @@ use std::{
     panic, process,
 };
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The exit code of a panic, as Rust's own.
 const PANIC_EXIT_CODE: i32 = 101;
@@ -22,16 +22,28 @@ pub fn exit_on_panic() {
     }));
 }
 
-/// Completes with the first SIGTERM or SIGINT.
-///
-/// # Errors
-///
-/// If the operating system refuses a handler.
-pub async fn signalled() -> io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
+/// SIGTERM and SIGINT, from the moment that this was made.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes both over. To be made before anything that has to be taken apart again.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system refuses a handler.
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Completes with the first of them, also one that came before this was called.
+    pub async fn first(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
     }
 }

@@ -34,6 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Node {
     child: Child,
     listen: SocketAddr,
+    rpc_addr: SocketAddr,
     rpc: HttpClient,
 }
 
@@ -47,11 +48,11 @@ impl Node {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
-        let (listen, rpc) = addresses(&mut log);
+        let (listen, rpc_addr) = addresses(&mut log);
         // Whoever writes to a full pipe stands still.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        let rpc = HttpClientBuilder::default().build(format!("http://{rpc}")).unwrap();
-        Self { child, listen, rpc }
+        let rpc = HttpClientBuilder::default().build(format!("http://{rpc_addr}")).unwrap();
+        Self { child, listen, rpc_addr, rpc }
     }
 
     async fn call(&self, method: &str) -> Value {
@@ -168,6 +169,41 @@ async fn a_signal_ends_it_in_order() {
         left.sort();
         assert_eq!(left, ["chain.redb", "pq-identity.seed"]);
     }
+}
+
+#[test]
+fn a_signal_at_any_moment_of_its_start_ends_it_in_order_too() {
+    let directory = tempfile::tempdir().unwrap();
+    for millis in [0, 2, 5, 10, 20, 40, 80] {
+        let temporary = directory.path().join(millis.to_string());
+        std::fs::create_dir(&temporary).unwrap();
+        let mut child = command(&[("TMPDIR", temporary.to_str().unwrap())])
+            .args(["--dev", "--tmp", "--rpc-port", "0", "--listen-addr", "127.0.0.1:0"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // The state directory is the first thing that would have to be removed.
+        while std::fs::read_dir(&temporary).unwrap().next().is_none() {
+            assert!(child.try_wait().unwrap().is_none(), "the node ended by itself");
+        }
+        std::thread::sleep(Duration::from_millis(millis));
+        Command::new("kill").arg(child.id().to_string()).status().unwrap();
+        assert_eq!(wait(&mut child).code(), Some(0), "SIGTERM {millis} ms after its directory was made");
+        assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "its directory is gone");
+    }
+}
+
+#[tokio::test]
+async fn half_a_request_does_not_hold_up_the_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut node = Node::start(directory.path(), "127.0.0.1:0", &[]);
+    let mut client = TcpStream::connect(node.rpc_addr).await.unwrap();
+    client.write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{").await.unwrap();
+    node.call("system_health").await;
+    let begin = Instant::now();
+    node.signal("TERM");
+    assert_eq!(node.wait().code(), Some(0));
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -4,11 +4,12 @@
 
 use std::{collections::BTreeMap, fmt::Write, net::SocketAddr, sync::Arc};
 
+use hegemon_discovery::Direction;
 use hegemon_node::{
     chain::{Chain, ChainParams, Hash, Template},
     miner::{Miner, Pace},
     net::handle::PeerId,
-    rpc::{Direction, MethodPolicy, NodeInfo, NodeStatus, PeerInfo, RpcConfig, RpcContext, RpcServer, start},
+    rpc::{MethodPolicy, NodeInfo, NodeStatus, PeerInfo, RpcConfig, RpcContext, RpcServer, start},
     sync::{Claim, SyncStatus},
 };
 use jsonrpsee_core::{

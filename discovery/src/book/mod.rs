@@ -7,7 +7,7 @@ pub mod record;
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use crate::{
-    limits::{BOOK_CAPACITY, HORIZON, HOST_BACKOFF, PORTS_PER_HOST, TURNED_AWAY_BACKOFF},
+    limits::{BOOK_CAPACITY, FAILURES_DOUBTED, HORIZON, HOST_BACKOFF, PORTS_PER_HOST, TURNED_AWAY_BACKOFF},
     policy::{Host, Refusal},
     types::{Mono, PeerId},
 };
@@ -69,7 +69,7 @@ impl Book {
     pub fn note(&mut self, addr: SocketAddr, change: Change, now: Mono) -> Result<Noted, Refusal> {
         let noted = if self.contains(addr) { Noted::Known } else { Noted::New };
         if noted == Noted::New {
-            self.make_room(addr, change)?;
+            self.make_room(addr, change, now)?;
             self.hosts.entry(Host::of(addr)).or_default().ports += 1;
         }
         let record = Record::next(self.records.get(&addr), addr, change, now);
@@ -81,7 +81,7 @@ impl Book {
     /// Takes over a record from a snapshot, within the book's bounds.
     pub fn restore(&mut self, record: Record, now: Mono) {
         let forgotten = now.since(record.last_seen) > HORIZON;
-        if forgotten || self.contains(record.addr) || self.make_room(record.addr, Change::Heard).is_err() {
+        if forgotten || self.contains(record.addr) || self.make_room(record.addr, Change::Heard, now).is_err() {
             return;
         }
         self.hosts.entry(Host::of(record.addr)).or_default().ports += 1;
@@ -113,6 +113,18 @@ impl Book {
         }
     }
 
+    /// Whether we shook hands with this very peer there.
+    #[must_use]
+    pub fn is_proven(&self, addr: SocketAddr, peer: PeerId) -> bool {
+        self.records.get(&addr).is_some_and(|record| record.proven == Some(peer))
+    }
+
+    /// Whether we ever shook hands with anybody there.
+    #[must_use]
+    pub fn is_reached(&self, addr: SocketAddr) -> bool {
+        self.records.get(&addr).is_some_and(|record| record.last_success.is_some())
+    }
+
     /// When an address may be dialled; `None` if it is not in the book.
     #[must_use]
     pub fn ready_at(&self, addr: SocketAddr) -> Option<Mono> {
@@ -121,23 +133,23 @@ impl Book {
         Some(record.not_before.max(host.unwrap_or(Mono(i64::MIN))))
     }
 
-    /// Room for a new record, by evicting one that nobody was ever connected to and that failed. Vouching for an address by its owner or by a connection counts more than
-    /// hearsay, so that only these evict mere hearsay.
-    fn make_room(&mut self, addr: SocketAddr, change: Change) -> Result<(), Refusal> {
+    /// Room for a new record, by evicting one that is doubted, or that we never reached and that failed. Only an address that its owner or a connection vouches for also evicts
+    /// hearsay that nobody has tried.
+    fn make_room(&mut self, addr: SocketAddr, change: Change, now: Mono) -> Result<(), Refusal> {
         if self.hosts.get(&Host::of(addr)).is_some_and(|state| state.ports >= PORTS_PER_HOST) {
             return Err(Refusal::PortsPerHost);
         }
         if self.records.len() < BOOK_CAPACITY {
             return Ok(());
         }
-        let vouched = change != Change::Heard;
-        let worst = self
-            .records
-            .values()
-            .filter(|record| record.last_success.is_none() && record.announced_by.is_none())
-            .filter(|record| vouched || record.failures > 0)
-            .max_by_key(|record| (record.failures, std::cmp::Reverse(record.last_seen)))
-            .map(|record| record.addr);
+        let vouched = matches!(change, Change::Announced { .. } | Change::Succeeded { .. });
+        let evictable = |record: &&Record| {
+            let untried = record.last_success.is_none() && (vouched || record.failures > 0);
+            let doubted = record.failures >= FAILURES_DOUBTED || now.since(record.last_seen) > HORIZON;
+            record.announced_by.is_none() && (untried || doubted)
+        };
+        let worst =
+            self.records.values().filter(evictable).max_by_key(|record| (record.failures, std::cmp::Reverse(record.last_seen))).map(|record| record.addr);
         self.forget(worst.ok_or(Refusal::BookFull)?);
         Ok(())
     }
@@ -146,11 +158,11 @@ impl Book {
         let state = self.hosts.entry(host).or_default();
         match change {
             // Who lets us in only to turn us away has not earned a new start.
-            Change::Succeeded => state.retry_at = None,
-            Change::Lasted => *state = HostState { ports: state.ports, ..HostState::default() },
+            Change::Succeeded { .. } => state.retry_at = None,
+            Change::Lasted { .. } => *state = HostState { ports: state.ports, ..HostState::default() },
             Change::Failed => state.back_off(HOST_BACKOFF.0, now),
             Change::TurnedAway => state.back_off(TURNED_AWAY_BACKOFF, now),
-            Change::Heard | Change::HeardAsNews { .. } | Change::Announced { .. } | Change::OwnerLeft => {}
+            Change::Heard | Change::HeardAsNews { .. } | Change::Unjudged { .. } | Change::Announced { .. } | Change::OwnerLeft => {}
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use crate::types::{Mono, PeerId};
+use crate::{
+    limits::FAILURES_DOUBTED,
+    types::{Mono, PeerId},
+};
 
 /// What we know of one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub struct Record {
     pub last_success: Option<Mono>,
     /// Dials that failed since then.
     pub failures: u32,
+    /// Who shook hands with us there.
+    pub proven: Option<PeerId>,
     /// The living peer that announced it as its own.
     pub announced_by: Option<PeerId>,
     /// Not dialled before.
@@ -39,12 +44,23 @@ pub enum Change {
     /// The last session of the peer that announced it ended.
     OwnerLeft,
     /// We dialled it and shook hands.
-    Succeeded,
+    Succeeded {
+        /// With whom.
+        peer: PeerId,
+    },
     /// We dialled it in vain.
     Failed,
-    /// A session that we dialled lasted.
-    Lasted,
-    /// We dialled it and were turned away soon after.
+    /// A dial did not leave this host, which says nothing about the address as long as nothing else says that we have a network.
+    Unjudged {
+        /// When to try again.
+        not_before: Mono,
+    },
+    /// The last session with the peer that it belongs to ended, after a good while.
+    Lasted {
+        /// Not dialled before: the other side lost it in the same moment.
+        not_before: Mono,
+    },
+    /// The last session with the peer that it belongs to ended soon after it began.
     TurnedAway,
 }
 
@@ -52,10 +68,15 @@ impl Record {
     /// The record after `change`: change + previous + now → next.
     #[must_use]
     pub fn next(previous: Option<&Self>, addr: SocketAddr, change: Change, now: Mono) -> Self {
-        let mut next = previous.copied().unwrap_or(Self { addr, last_seen: now, last_success: None, failures: 0, announced_by: None, not_before: now });
+        let mut next =
+            previous.copied().unwrap_or(Self { addr, last_seen: now, last_success: None, failures: 0, proven: None, announced_by: None, not_before: now });
         match change {
             Change::Heard | Change::TurnedAway => {}
-            Change::Lasted => next.last_seen = now,
+            Change::Lasted { not_before } => {
+                next.last_seen = now;
+                next.not_before = not_before;
+            }
+            Change::Unjudged { not_before } => next.not_before = not_before,
             Change::HeardAsNews { not_before } if previous.is_none() => next.not_before = not_before,
             Change::HeardAsNews { .. } => {}
             Change::Announced { by } => {
@@ -63,8 +84,9 @@ impl Record {
                 next.announced_by = Some(by);
             }
             Change::OwnerLeft => next.announced_by = None,
-            Change::Succeeded => {
+            Change::Succeeded { peer } => {
                 next.last_seen = now;
+                next.proven = Some(peer);
                 next.last_success = Some(now);
                 next.failures = 0;
             }
@@ -73,9 +95,9 @@ impl Record {
         next
     }
 
-    /// Whether we may pass it on: we connected to it ourselves, or its owner's session lives.
+    /// Whether we may pass it on: we connected to it ourselves and have not failed again and again since, or its owner's session lives.
     #[must_use]
     pub fn is_vouched_for(&self) -> bool {
-        self.last_success.is_some() || self.announced_by.is_some()
+        self.announced_by.is_some() || (self.last_success.is_some() && self.failures < FAILURES_DOUBTED)
     }
 }

@@ -25,6 +25,11 @@ Environment:
 /// Seeds that one node may have; each is a lookup and a dial for ever.
 const SEEDS_MAX: usize = 64;
 
+/// Outbound sessions below which it is urgent, unless given.
+const DEFAULT_MIN: usize = 4;
+/// Outbound sessions to fill up to, unless given.
+const DEFAULT_TARGET: usize = 8;
+
 /// What the environment says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
@@ -101,7 +106,7 @@ impl Environment {
             max_peers: reader.number("HEGEMON_MAX_PEERS", 50, 2, 1_000),
             identity: reader.identity(),
             discovery: reader.choice("HEGEMON_PQ_DISCOVERY", &[("on", true), ("off", false)], true),
-            min_peers: reader.number("HEGEMON_PQ_DISCOVERY_MIN_PEERS", 4, 1, 100),
+            min_peers: reader.number("HEGEMON_PQ_DISCOVERY_MIN_PEERS", 0, 1, 100),
             target_outbound: reader.number("HEGEMON_PQ_DISCOVERY_TARGET_OUTBOUND", 0, 1, 100),
             tick_secs: reader.number("HEGEMON_PQ_DISCOVERY_TICK_SECS", 30, 5, 86_400),
             allow_loopback: reader.flag("HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK"),
@@ -111,19 +116,24 @@ impl Environment {
         if reader.errors.is_empty() { Ok(environment) } else { Err(reader.errors) }
     }
 
-    /// The default target follows the other two; one that was given must agree with them.
+    /// Defaults that were not given follow the ones that were; all three must agree in the end.
     fn fit_targets(&mut self, errors: &mut Vec<EnvError>) {
+        const MIN: &str = "HEGEMON_PQ_DISCOVERY_MIN_PEERS";
         const TARGET: &str = "HEGEMON_PQ_DISCOVERY_TARGET_OUTBOUND";
-        if self.target_outbound == 0 {
-            self.target_outbound = self.min_peers.max(8.min(self.max_peers / 2));
-            return;
+        let (given_min, given_target) = (self.min_peers, self.target_outbound);
+        if given_target == 0 {
+            self.target_outbound = given_min.max(DEFAULT_TARGET.min((self.max_peers / 2).max(1)));
         }
-        let error = |accepted| EnvError { variable: TARGET, value: self.target_outbound.to_string(), accepted };
+        if given_min == 0 {
+            self.min_peers = DEFAULT_MIN.min(self.target_outbound);
+        }
+        let error = |variable, value: usize, accepted| EnvError { variable, value: value.to_string(), accepted };
         if self.target_outbound < self.min_peers {
-            errors.push(error(format!("must not be below HEGEMON_PQ_DISCOVERY_MIN_PEERS, which is {}", self.min_peers)));
+            errors.push(error(TARGET, self.target_outbound, format!("must not be below {MIN}, which is {}", self.min_peers)));
         }
         if self.target_outbound >= self.max_peers {
-            errors.push(error(format!("must be below HEGEMON_MAX_PEERS, which is {}", self.max_peers)));
+            let (variable, value) = if given_target == 0 { (MIN, given_min) } else { (TARGET, given_target) };
+            errors.push(error(variable, value, format!("must be below HEGEMON_MAX_PEERS, which is {}", self.max_peers)));
         }
     }
 }
@@ -134,15 +144,13 @@ struct Reader<F> {
 }
 
 impl<F: Fn(&str) -> Option<OsString>> Reader<F> {
-    /// A variable's text, if it is set.
+    /// A variable's text, if it is set. What is no text is not repeated: it may be a secret.
     fn text(&mut self, variable: &'static str) -> Option<String> {
-        match (self.lookup)(variable)?.into_string() {
-            Ok(text) => Some(text),
-            Err(raw) => {
-                self.reject(variable, &raw.to_string_lossy(), "must be valid UTF-8");
-                None
-            }
+        let text = (self.lookup)(variable)?.into_string().ok();
+        if text.is_none() {
+            self.reject(variable, "…", "must be valid UTF-8");
         }
+        text
     }
 
     fn reject(&mut self, variable: &'static str, value: &str, accepted: impl Into<String>) {
@@ -273,6 +281,17 @@ mod tests {
     }
 
     #[test]
+    fn few_peers_mean_few_targets_and_contradictions_are_named() {
+        let targets = |variables: &[(&str, &str)]| read(variables).map(|environment| (environment.min_peers, environment.target_outbound));
+        assert_eq!(targets(&[("HEGEMON_MAX_PEERS", "2")]), Ok((1, 1)));
+        assert_eq!(targets(&[("HEGEMON_MAX_PEERS", "10")]), Ok((4, 5)));
+        assert_eq!(targets(&[("HEGEMON_PQ_DISCOVERY_TARGET_OUTBOUND", "2")]), Ok((2, 2)));
+        assert_eq!(targets(&[("HEGEMON_PQ_DISCOVERY_MIN_PEERS", "12")]), Ok((12, 12)));
+        assert!(targets(&[("HEGEMON_PQ_DISCOVERY_MIN_PEERS", "100")]).unwrap_err().starts_with("HEGEMON_PQ_DISCOVERY_MIN_PEERS=\"100\""));
+        assert!(targets(&[("HEGEMON_MAX_PEERS", "4"), ("HEGEMON_PQ_DISCOVERY_TARGET_OUTBOUND", "4")]).is_err());
+    }
+
+    #[test]
     fn seeds_in_every_form() {
         assert_eq!(seeds("").unwrap(), Vec::<String>::new());
         assert_eq!(seeds("seed").unwrap(), ["seed:30333"]);
@@ -291,6 +310,7 @@ mod tests {
             ("HEGEMON_MAX_PEERS", ""),
             ("HEGEMON_PQ_DISCOVERY", "OFF"),
             ("HEGEMON_PQ_DISCOVERY_TICK_SECS", "4"),
+            ("HEGEMON_PQ_DISCOVERY_MIN_PEERS", "4"),
             ("HEGEMON_PQ_DISCOVERY_TARGET_OUTBOUND", "3"),
             ("HEGEMON_BLOCK_TIME_MS", "2s"),
             ("HEGEMON_PQ_IDENTITY_SEED", "secret"),

@@ -24,7 +24,7 @@ use crate::{
         registry::{Outlet, Registry},
         session::{self, Inbound},
         socket::{self, Connection},
-        table::{Admission, Command, Limits, Table},
+        table::{Admission, CloseReason, Command, Limits, Table},
         view::{NetworkView, SessionView, SharedView},
     },
     transport::{envelope::Protocol, frame::MAX_SESSION_FRAME, identity::Identity},
@@ -34,8 +34,8 @@ use crate::{
 pub const HUB_QUEUE: usize = 1_024;
 /// Handshakes of strangers at once. Each costs a millisecond of a core and 20 KiB for up to ten seconds.
 pub const PENDING_INBOUND: usize = 64;
-/// Of these, from one IP. Half: behind one IP there may be a whole NAT, or Docker's gateway.
-pub const PENDING_INBOUND_PER_IP: usize = 32;
+/// Of these, from one IP: behind it there may be a NAT, or Docker's gateway.
+pub const PENDING_INBOUND_PER_IP: usize = 16;
 /// Chain frames dropped while the chain is this many events behind; openings and closings wait instead.
 const CHAIN_BACKLOG: usize = 1_024;
 /// Bytes of chain frames between their readers and the chain: two of the longest.
@@ -105,6 +105,8 @@ struct Session {
     direction: Direction,
     opened: Mono,
     listen: Option<SocketAddr>,
+    /// A `GetAddrs` of ours is unanswered.
+    asked: bool,
     outlet: Arc<Outlet>,
 }
 
@@ -217,6 +219,8 @@ impl Hub {
         let direction = if dial.is_some() { Direction::Outbound } else { Direction::Inbound };
         let dialled = dial.and_then(|dial| self.dialling.remove(&dial));
         if peer == self.identity.peer_id() {
+            // As a listener we answer ourselves; as a dialler the handshake has said so already.
+            dial.into_iter().for_each(|dial| self.discover(Event::DialFailed { dial, error: DialError::Itself }));
             return;
         }
         let session = SessionId(self.next_session);
@@ -226,7 +230,8 @@ impl Hub {
         if let Admission::Refused(reason) = admission {
             tracing::debug!(?peer, %remote, ?direction, ?reason, "session refused");
             if let Some(dial) = dial {
-                self.discover(Event::DialFailed { dial, error: DialError::Duplicate(peer) });
+                let error = if reason == CloseReason::Full { DialError::NoSlot } else { DialError::Duplicate(peer) };
+                self.discover(Event::DialFailed { dial, error });
             }
             self.carry_out(commands);
             return;
@@ -235,7 +240,7 @@ impl Hub {
         let (outlet, queue) = Outlet::new();
         self.changed = true;
         self.registry.insert(session, outlet.clone());
-        self.sessions.insert(session, Session { peer, remote, direction, opened: now, listen: dialled, outlet: outlet.clone() });
+        self.sessions.insert(session, Session { peer, remote, direction, opened: now, listen: dialled, asked: false, outlet: outlet.clone() });
         session::spawn(session, direction, connection, (outlet, queue), self.events.0.clone(), self.chain_bytes.clone());
         self.tell_chain(ChainEvent::Opened { session, peer });
         self.discover(Event::Opened { session, peer, remote, dial });
@@ -259,14 +264,13 @@ impl Hub {
 
     /// What the table and the view want to know of a discovery message.
     fn note(&mut self, session: SessionId, message: &Result<Message, hegemon_discovery::DecodeError>) {
+        let Some(known) = self.sessions.get_mut(&session) else { return };
         match message {
-            Ok(Message::Addrs { .. }) => self.table.answered(session),
-            Ok(Message::Hello { listen_port }) => {
-                if let Some(known) = self.sessions.get_mut(&session) {
-                    known.listen.get_or_insert(SocketAddr::new(known.remote.ip(), *listen_port));
-                }
+            Ok(Message::Addrs { .. }) if std::mem::take(&mut known.asked) => self.table.answered(session),
+            Ok(Message::Hello { listen_port }) if *listen_port != 0 => {
+                known.listen.get_or_insert(SocketAddr::new(known.remote.ip(), *listen_port));
             }
-            Ok(Message::GetAddrs { .. }) | Err(_) => {}
+            Ok(Message::Addrs { .. } | Message::Hello { .. } | Message::GetAddrs { .. }) | Err(_) => {}
         }
     }
 
@@ -274,13 +278,20 @@ impl Hub {
     fn discover(&mut self, event: Event) {
         for action in self.driver.handle(event) {
             match action {
-                Action::Send { session, message } => self.registry.send(session, Protocol::Discovery, &message.encode()),
+                Action::Send { session, message } => self.say(session, &message),
                 Action::KeepAlive { session } => self.registry.keep_alive(session),
                 Action::Dial { dial, addr } => self.dial(dial, addr),
                 Action::Close { session, reason } => self.close_for_engine(session, reason),
                 Action::Resolve { .. } | Action::Persist { .. } => unreachable!("the driver keeps these"),
             }
         }
+    }
+
+    fn say(&mut self, session: SessionId, message: &Message) {
+        if let (Message::GetAddrs { .. }, Some(known)) = (message, self.sessions.get_mut(&session)) {
+            known.asked = true;
+        }
+        self.registry.send(session, Protocol::Discovery, &message.encode());
     }
 
     fn close_for_engine(&mut self, session: SessionId, reason: EngineReason) {
@@ -338,8 +349,21 @@ impl Hub {
         match rejected {
             Some(frame @ ChainEvent::Frame { .. }) if self.unheard.len() < CHAIN_BACKLOG => self.unheard.push_back(frame),
             Some(ChainEvent::Frame { session, .. }) => tracing::debug!(?session, "the chain is behind: a frame is dropped"),
-            Some(event @ (ChainEvent::Opened { .. } | ChainEvent::Closed { .. })) => self.unheard.push_back(event),
+            Some(ChainEvent::Closed { session }) => self.unhear(session),
+            Some(opened @ ChainEvent::Opened { .. }) => self.unheard.push_back(opened),
             None => {}
+        }
+    }
+
+    /// A session that ended before the chain heard that it opened is not told at all: what waits is bounded by the living sessions, however often peers come and go.
+    fn unhear(&mut self, ended: SessionId) {
+        let of = |event: &ChainEvent| match event {
+            ChainEvent::Opened { session, .. } | ChainEvent::Closed { session } | ChainEvent::Frame { session, .. } => *session,
+        };
+        let untold = self.unheard.iter().any(|event| matches!(event, ChainEvent::Opened { session, .. } if *session == ended));
+        self.unheard.retain(|event| of(event) != ended);
+        if !untold {
+            self.unheard.push_back(ChainEvent::Closed { session: ended });
         }
     }
 

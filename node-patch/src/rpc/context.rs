@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use hegemon_discovery::Direction;
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
@@ -55,16 +56,6 @@ pub trait NodeStatus: Send + Sync + 'static {
     fn listen_addresses(&self) -> Vec<SocketAddr>;
 }
 
-/// Who dialled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// The peer.
-    Inbound,
-    /// We.
-    Outbound,
-}
-
 /// A session, as `hegemon_peerList` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PeerInfo {
@@ -74,6 +65,7 @@ pub struct PeerInfo {
     /// The remote end of its socket.
     pub address: SocketAddr,
     /// Who dialled.
+    #[serde(serialize_with = "direction_name")]
     pub direction: Direction,
     /// Seconds since the handshake.
     pub age_seconds: u64,
@@ -83,6 +75,13 @@ pub struct PeerInfo {
     pub bytes_out: u64,
     /// Where it says that it listens.
     pub listen_address: Option<SocketAddr>,
+}
+
+fn direction_name<S: Serializer>(direction: &Direction, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match direction {
+        Direction::Inbound => "inbound",
+        Direction::Outbound => "outbound",
+    })
 }
 
 fn hex_digits<S: Serializer>(peer: &PeerId, serializer: S) -> Result<S::Ok, S::Error> {

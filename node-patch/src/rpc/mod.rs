@@ -14,5 +14,5 @@ mod methods;
 mod params;
 mod server;
 
-pub use context::{Direction, NodeInfo, NodeStatus, PeerInfo, RpcContext};
+pub use context::{NodeInfo, NodeStatus, PeerInfo, RpcContext};
 pub use server::{MethodPolicy, RpcConfig, RpcError, RpcServer, start};
