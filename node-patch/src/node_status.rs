@@ -53,11 +53,13 @@ impl NodeStatus for Status {
     }
 
     fn discovery(&self) -> Value {
-        let status = self.view.read().discovery;
+        let view = self.view.read();
+        let status = view.discovery;
         let refused: serde_json::Map<String, Value> = status.refused.iter().map(|(reason, count)| (reason_name(*reason).to_owned(), (*count).into())).collect();
         json!({
             "book": { "known": status.known, "verified": status.verified, "announced": status.announced, "failing": status.failing },
             "peers": status.peers,
+            "rivalries": view.rivalries,
             "outbound": status.outbound,
             "min_peers": status.min_peers,
             "target_outbound": status.target_outbound,

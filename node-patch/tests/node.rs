@@ -269,24 +269,75 @@ fn addrs(message: Message) -> Option<Vec<SocketAddr>> {
     if let Message::Addrs { addrs } = message { Some(addrs) } else { None }
 }
 
+/// A connection as its dialler, all but the last message.
+async fn greeted(node: SocketAddr, identity: u8) -> (Framed<TcpStream, FrameCodec>, Established, Vec<u8>) {
+    let mut framed = Framed::new(TcpStream::connect(node).await.unwrap(), FrameCodec::handshake());
+    let (state, init) = handshake::start(Arc::new(Identity::from_identity_seed(&[identity; 32]))).unwrap();
+    framed.send(init).await.unwrap();
+    let (session, finish) = state.receive(&framed.next().await.unwrap().unwrap()).unwrap();
+    (framed, session, finish)
+}
+
+async fn dialled(node: SocketAddr, identity: u8) -> Peer {
+    let (mut framed, session, finish) = greeted(node, identity).await;
+    framed.send(finish).await.unwrap();
+    *framed.codec_mut() = FrameCodec::session(None);
+    Peer { framed, session }
+}
+
+#[tokio::test]
+async fn a_flood_of_frames_ends_its_own_session_and_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(directory.path(), "127.0.0.1:0", &[]);
+    let (mut good, mut bad) = (dialled(node.listen, 1).await, dialled(node.listen, 2).await);
+    good.send(Vec::new()).await;
+    eventually("both count", async || node.peers().await == 2).await;
+    for _ in 0..3_000 {
+        let mut frame = Vec::new();
+        bad.session.sealer.seal(&mut frame).unwrap();
+        if bad.framed.send(frame).await.is_err() {
+            break;
+        }
+    }
+    eventually("the flood is closed", async || node.peers().await == 1).await;
+    good.send(discovery(&Message::GetAddrs { limit: 64 })).await;
+    good.message(addrs).await;
+}
+
+#[tokio::test]
+async fn long_frames_share_one_pool() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(directory.path(), "127.0.0.1:0", &[]);
+    let mut peers = Vec::new();
+    for identity in 1..=3 {
+        let mut peer = dialled(node.listen, identity).await;
+        peer.send(Vec::new()).await;
+        peers.push(peer);
+    }
+    eventually("all count", async || node.peers().await == 3).await;
+    for (declared, left) in [(16 * 1024 * 1024_u32, 3), (16 * 1024 * 1024, 3), (1024 * 1024, 2)] {
+        let mut peer = peers.remove(0);
+        peer.framed.get_mut().write_all(&declared.to_be_bytes()).await.unwrap();
+        peer.framed.get_mut().write_all(&[0; 1024]).await.unwrap();
+        peers.push(peer);
+        eventually("two of the longest fit, and then no more", async || node.peers().await == left).await;
+    }
+}
+
 #[tokio::test]
 async fn finish_and_the_first_frames_in_one_write_are_kept() {
     let directory = tempfile::tempdir().unwrap();
     let node = Node::start(directory.path(), "127.0.0.1:0", &[]);
-    let stream = TcpStream::connect(node.listen).await.unwrap();
-    let mut framed = Framed::new(stream, FrameCodec::handshake());
-    let (state, init) = handshake::start(Arc::new(Identity::from_identity_seed(&[9; 32]))).unwrap();
-    framed.send(init).await.unwrap();
-    let (mut session, finish) = state.receive(&framed.next().await.unwrap().unwrap()).unwrap();
+    let (mut framed, mut session, finish) = greeted(node.listen, 9).await;
     let mut together = bytes::BytesMut::new();
     framed.codec_mut().encode(finish, &mut together).unwrap();
     for message in [Message::Hello { listen_port: 40_000 }, Message::GetAddrs { limit: 64 }] {
         let mut frame = discovery(&message);
         session.sealer.seal(&mut frame).unwrap();
-        FrameCodec::session().encode(frame, &mut together).unwrap();
+        FrameCodec::session(None).encode(frame, &mut together).unwrap();
     }
     framed.get_mut().write_all(&together).await.unwrap();
-    *framed.codec_mut() = FrameCodec::session();
+    *framed.codec_mut() = FrameCodec::session(None);
     let mut peer = Peer { framed, session };
     assert_eq!(peer.message(addrs).await, [], "an answer: both frames arrived, and our own address is not told to us");
     eventually("it counts", async || node.peers().await == 1).await;
@@ -299,7 +350,7 @@ async fn accepted(listener: &TcpListener) -> Peer {
     let (state, resp) = state.receive(&framed.next().await.unwrap().unwrap()).unwrap();
     framed.send(resp).await.unwrap();
     let session = state.receive(&framed.next().await.unwrap().unwrap()).unwrap();
-    *framed.codec_mut() = FrameCodec::session();
+    *framed.codec_mut() = FrameCodec::session(None);
     Peer { framed, session }
 }
 

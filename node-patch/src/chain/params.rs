@@ -15,9 +15,6 @@ use super::{
 /// a release build, and a two-second block is still found by some 80,000 real hashes.
 pub const DEV_HASHES_PER_SECOND: u32 = 20_000;
 
-/// Mining threads that a dev network is assumed to start with, so that blocks come at about the right pace from the first one. Difficulty follows the real number within a few dozen blocks.
-const DEV_EXPECTED_THREADS: u128 = 2;
-
 /// Block time of a dev chain unless configured, in milliseconds.
 pub const DEV_BLOCK_TIME_MS: u32 = 2_000;
 
@@ -46,7 +43,7 @@ pub struct BadBlockTime(pub u64);
 const MIN_BLOCK_TIME_MS: u32 = 50;
 
 impl ChainParams {
-    /// The development chain: its difficulty starts at what two paced threads do in one block time.
+    /// The development chain: its difficulty starts at what one paced thread does in one block time.
     ///
     /// # Errors
     /// If the block time is out of range.
@@ -58,7 +55,8 @@ impl ChainParams {
             name: "Hegemon Development".into(),
             rules: RULES,
             block_time_ms,
-            initial_difficulty: hashes * DEV_EXPECTED_THREADS,
+            // One thread keeps the pace from the first block; more are ahead of it for some twenty blocks.
+            initial_difficulty: hashes,
             // A tenth of one thread: with fewer hashes the granularity of pacing would show.
             min_difficulty: hashes / 10,
         })

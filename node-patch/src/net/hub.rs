@@ -10,7 +10,7 @@ use std::{
 
 use hegemon_discovery::{Action, CloseReason as EngineReason, DialError, DialId, Direction, Event, Message, Mono, PeerId, SeedIndex, SessionId};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{Semaphore, mpsc},
     time::sleep_until,
 };
@@ -27,7 +27,11 @@ use crate::{
         table::{Admission, CloseReason, Command, Limits, Table},
         view::{NetworkView, SessionView, SharedView},
     },
-    transport::{envelope::Protocol, frame::MAX_SESSION_FRAME, identity::Identity},
+    transport::{
+        envelope::Protocol,
+        frame::{FramePool, MAX_SESSION_FRAME},
+        identity::Identity,
+    },
 };
 
 /// Events that may wait for the hub. Its work per event is microseconds; what fills this is a flood, and then the readers wait.
@@ -101,6 +105,7 @@ pub struct HubParts {
 
 struct Session {
     peer: PeerId,
+    transcript: [u8; 32],
     remote: SocketAddr,
     direction: Direction,
     opened: Mono,
@@ -121,6 +126,8 @@ pub struct Hub {
     events: (mpsc::Sender<HubEvent>, mpsc::Receiver<HubEvent>),
     /// What chain frames on their way may hold of memory, over all sessions.
     chain_bytes: Arc<Semaphore>,
+    /// What long frames on their way in may hold of memory.
+    pool: FramePool,
     table: Table,
     sessions: BTreeMap<SessionId, Session>,
     next_session: u64,
@@ -148,6 +155,7 @@ impl Hub {
             chain: parts.chain,
             events: parts.events,
             chain_bytes: Arc::new(Semaphore::new(CHAIN_BYTES)),
+            pool: FramePool::default(),
             table,
             sessions: BTreeMap::new(),
             next_session: 0,
@@ -161,7 +169,7 @@ impl Hub {
 
     /// Accepts, dials and keeps sessions until `stop`; then ends them all and writes the peer store.
     pub async fn run(mut self, listener: TcpListener, stop: CancellationToken) {
-        let accepting = tokio::spawn(accept(listener, self.identity.clone(), self.events.0.clone()));
+        let accepting = tokio::spawn(accept(listener, self.identity.clone(), self.pool.clone(), self.events.0.clone()));
         self.discover(Event::Wakeup);
         loop {
             self.publish();
@@ -240,7 +248,19 @@ impl Hub {
         let (outlet, queue) = Outlet::new();
         self.changed = true;
         self.registry.insert(session, outlet.clone());
-        self.sessions.insert(session, Session { peer, remote, direction, opened: now, listen: dialled, asked: false, outlet: outlet.clone() });
+        self.sessions.insert(
+            session,
+            Session {
+                peer,
+                transcript: connection.established.transcript,
+                remote,
+                direction,
+                opened: now,
+                listen: dialled,
+                asked: false,
+                outlet: outlet.clone(),
+            },
+        );
         session::spawn(session, direction, connection, (outlet, queue), self.events.0.clone(), self.chain_bytes.clone());
         self.tell_chain(ChainEvent::Opened { session, peer });
         self.discover(Event::Opened { session, peer, remote, dial });
@@ -307,9 +327,9 @@ impl Hub {
 
     fn dial(&mut self, dial: DialId, addr: SocketAddr) {
         self.dialling.insert(dial, addr);
-        let (identity, events) = (self.identity.clone(), self.events.0.clone());
+        let (identity, pool, events) = (self.identity.clone(), self.pool.clone(), self.events.0.clone());
         tokio::spawn(async move {
-            let result = socket::dial(addr, identity).await.map(Box::new).map_err(|error| {
+            let result = socket::dial(addr, identity, pool).await.map(Box::new).map_err(|error| {
                 tracing::debug!(%addr, %error, "dial failed");
                 error.blame()
             });
@@ -387,6 +407,7 @@ impl Hub {
         let session = |(id, session): (&SessionId, &Session)| SessionView {
             session: *id,
             peer: session.peer,
+            transcript: session.transcript,
             remote: session.remote,
             direction: session.direction,
             opened: session.opened,
@@ -394,12 +415,17 @@ impl Hub {
             settled: self.table.is_settled(*id, now),
             outlet: session.outlet.clone(),
         };
-        self.view.publish(NetworkView { settled_peers, sessions: self.sessions.iter().map(session).collect(), discovery: self.driver.status() });
+        self.view.publish(NetworkView {
+            settled_peers,
+            rivalries: self.table.rivalries(),
+            sessions: self.sessions.iter().map(session).collect(),
+            discovery: self.driver.status(),
+        });
     }
 }
 
 /// Accepts strangers for as long as it is not aborted; each has its own task, its own deadline, and a bounded number of companions.
-async fn accept(listener: TcpListener, identity: Arc<Identity>, events: mpsc::Sender<HubEvent>) {
+async fn accept(listener: TcpListener, identity: Arc<Identity>, pool: FramePool, events: mpsc::Sender<HubEvent>) {
     let pending = Pending::default();
     loop {
         let (stream, remote) = match listener.accept().await {
@@ -411,17 +437,15 @@ async fn accept(listener: TcpListener, identity: Arc<Identity>, events: mpsc::Se
             }
         };
         let Some(ticket) = pending.take(remote.ip()) else { continue };
-        let (identity, events) = (identity.clone(), events.clone());
-        tokio::spawn(shake_hands(stream, remote, identity, events, ticket));
+        let (identity, pool, events) = (identity.clone(), pool.clone(), events.clone());
+        tokio::spawn(async move {
+            match socket::accept(stream, remote, identity, pool).await {
+                Ok(connection) => drop(events.send(HubEvent::Accepted(Box::new(connection))).await),
+                Err(error) => tracing::debug!(%remote, %error, "inbound handshake failed"),
+            }
+            drop(ticket);
+        });
     }
-}
-
-async fn shake_hands(stream: TcpStream, remote: SocketAddr, identity: Arc<Identity>, events: mpsc::Sender<HubEvent>, ticket: Ticket) {
-    match socket::accept(stream, remote, identity).await {
-        Ok(connection) => drop(events.send(HubEvent::Accepted(Box::new(connection))).await),
-        Err(error) => tracing::debug!(%remote, %error, "inbound handshake failed"),
-    }
-    drop(ticket);
 }
 
 /// Handshakes of strangers under way, in total and per IP.

@@ -34,6 +34,11 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// A frame that does not leave for so long ends the session.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Frames that a peer may send in one second, and saved up. Ours sends some ten a second at the most, and a few hundred at once while one side catches up.
+pub const FRAMES_PER_SECOND: f64 = 200.0;
+/// See [`FRAMES_PER_SECOND`].
+pub const FRAMES_SAVED: f64 = 2_000.0;
+
 /// A frame, as far as the hub needs to know.
 #[derive(Debug)]
 pub enum Inbound {
@@ -57,7 +62,16 @@ pub fn spawn(
     let (sink, stream) = connection.framed.split();
     let heard = Arc::new(Notify::new());
     let writer = Writer { sink, sealer: connection.established.sealer, queue, outlet: outlet.clone() };
-    let reader = Reader { session, stream, opener: connection.established.opener, outlet: outlet.clone(), heard: heard.clone(), hub, chain_bytes };
+    let reader = Reader {
+        session,
+        stream,
+        opener: connection.established.opener,
+        outlet: outlet.clone(),
+        heard: heard.clone(),
+        hub,
+        chain_bytes,
+        allowance: Allowance::new(),
+    };
     tokio::spawn(async move {
         tokio::select! {
             () = outlet.cancel.cancelled() => {}
@@ -77,6 +91,7 @@ struct Reader {
     heard: Arc<Notify>,
     hub: mpsc::Sender<HubEvent>,
     chain_bytes: Arc<Semaphore>,
+    allowance: Allowance,
 }
 
 impl Reader {
@@ -104,6 +119,9 @@ impl Reader {
                 Err(error) => return error.to_string(),
             }
             self.heard.notify_one();
+            if !self.allowance.take() {
+                return format!("more than {FRAMES_PER_SECOND} frames a second");
+            }
             let event = HubEvent::Frame { session: self.session, inbound: self.sort(frame) };
             if self.hub.send(event).await.is_err() {
                 return "the node stops".to_owned();
@@ -128,6 +146,26 @@ impl Reader {
             return Inbound::Other;
         };
         Inbound::Chain(protocol, Bytes::from_owner(Accounted { plaintext, _share: share }).slice(range))
+    }
+}
+
+/// A token bucket: what is over it ends the session, since reading never stops and dropping would only hide the flood.
+struct Allowance {
+    frames: f64,
+    refilled: Instant,
+}
+
+impl Allowance {
+    fn new() -> Self {
+        Self { frames: FRAMES_SAVED, refilled: Instant::now() }
+    }
+
+    fn take(&mut self) -> bool {
+        let now = Instant::now();
+        let gained = now.duration_since(self.refilled).as_secs_f64() * FRAMES_PER_SECOND;
+        self.frames = (self.frames + gained).min(FRAMES_SAVED) - 1.0;
+        self.refilled = now;
+        self.frames >= 0.0
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_util::codec::Framed;
 
 use crate::transport::{
-    frame::{FrameCodec, FrameError},
+    frame::{FrameCodec, FrameError, FramePool},
     handshake::{self, Established, ExpectInitHello, HandshakeError},
     identity::Identity,
 };
@@ -84,12 +84,12 @@ fn is_local(error: &io::Error) -> bool {
 /// # Errors
 ///
 /// [`ConnectError`].
-pub async fn dial(addr: SocketAddr, identity: Arc<Identity>) -> Result<Connection, ConnectError> {
+pub async fn dial(addr: SocketAddr, identity: Arc<Identity>, pool: FramePool) -> Result<Connection, ConnectError> {
     let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(addr)).await.map_err(|_| ConnectError::Timeout)?.map_err(ConnectError::Connect)?;
     tune(&stream);
     let mut framed = Framed::new(stream, FrameCodec::handshake());
     let established = timeout(HANDSHAKE_TIMEOUT, shake_as_dialer(&mut framed, identity)).await.map_err(|_| ConnectError::Timeout)??;
-    Ok(connection(framed, established, addr))
+    Ok(connection(framed, established, addr, pool))
 }
 
 /// Shakes hands as the listener.
@@ -97,11 +97,11 @@ pub async fn dial(addr: SocketAddr, identity: Arc<Identity>) -> Result<Connectio
 /// # Errors
 ///
 /// [`ConnectError`].
-pub async fn accept(stream: TcpStream, remote: SocketAddr, identity: Arc<Identity>) -> Result<Connection, ConnectError> {
+pub async fn accept(stream: TcpStream, remote: SocketAddr, identity: Arc<Identity>, pool: FramePool) -> Result<Connection, ConnectError> {
     tune(&stream);
     let mut framed = Framed::new(stream, FrameCodec::handshake());
     let established = timeout(HANDSHAKE_TIMEOUT, shake_as_listener(&mut framed, identity)).await.map_err(|_| ConnectError::Timeout)??;
-    Ok(connection(framed, established, remote))
+    Ok(connection(framed, established, remote, pool))
 }
 
 async fn shake_as_dialer(framed: &mut Framed<TcpStream, FrameCodec>, identity: Arc<Identity>) -> Result<Established, ConnectError> {
@@ -123,8 +123,8 @@ async fn next_frame(framed: &mut Framed<TcpStream, FrameCodec>) -> Result<BytesM
     Ok(framed.next().await.ok_or(ConnectError::HungUp)??)
 }
 
-fn connection(mut framed: Framed<TcpStream, FrameCodec>, established: Established, remote: SocketAddr) -> Connection {
-    *framed.codec_mut() = FrameCodec::session();
+fn connection(mut framed: Framed<TcpStream, FrameCodec>, established: Established, remote: SocketAddr, pool: FramePool) -> Connection {
+    *framed.codec_mut() = FrameCodec::session(Some(pool));
     Connection { framed, established, remote }
 }
 

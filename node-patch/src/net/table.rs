@@ -77,6 +77,7 @@ pub struct Table {
     limits: Limits,
     sessions: BTreeMap<SessionId, Entry>,
     peers: BTreeMap<PeerId, Peer>,
+    rivalries: u64,
 }
 
 #[derive(Debug)]
@@ -121,7 +122,7 @@ impl Table {
     /// An empty table of the node `own`.
     #[must_use]
     pub fn new(own: PeerId, limits: Limits) -> Self {
-        Self { own, limits, sessions: BTreeMap::new(), peers: BTreeMap::new() }
+        Self { own, limits, sessions: BTreeMap::new(), peers: BTreeMap::new(), rivalries: 0 }
     }
 
     /// A session was established.
@@ -143,6 +144,7 @@ impl Table {
         self.sessions.insert(session, entry);
         self.peers.entry(peer).or_default().sessions.insert(session);
         if let Some(rival) = rivals.first() {
+            self.rivalries += 1;
             self.contend(peer, *rival, session, now, out);
         }
         Admission::Admitted
@@ -224,6 +226,12 @@ impl Table {
     #[must_use]
     pub fn settled_peers(&self, now: Mono) -> usize {
         self.peers.values().filter(|peer| peer.sessions.iter().any(|id| self.sessions[id].is_settled(now))).count()
+    }
+
+    /// How often two sessions with one peer stood against each other.
+    #[must_use]
+    pub fn rivalries(&self) -> u64 {
+        self.rivalries
     }
 
     /// Whether a session counts.

@@ -16,6 +16,8 @@ pub struct SessionView {
     pub session: SessionId,
     /// Who is at the other end.
     pub peer: PeerId,
+    /// The handshake's transcript: names the session, the same at both ends.
+    pub transcript: [u8; 32],
     /// The other end of the socket.
     pub remote: SocketAddr,
     /// Who dialled.
@@ -35,6 +37,8 @@ pub struct SessionView {
 pub struct NetworkView {
     /// Distinct peers with a settled session.
     pub settled_peers: usize,
+    /// How often two sessions with one peer stood against each other.
+    pub rivalries: u64,
     /// Every session, by number.
     pub sessions: Vec<SessionView>,
     /// The discovery engine in numbers.

@@ -1,0 +1,131 @@
+//! A thousand pairs of nodes that dial each other at the same moment, over real sockets: each pair ends with one session, the same at both ends, and it works.
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use hegemon_discovery::{Config, Exchange, Loopback};
+use hegemon_node::{
+    clock::Clock,
+    config::Seed,
+    discovery_driver::DiscoveryDriver,
+    net::{
+        handle::{ChainEvent, SessionId},
+        hub::{HUB_QUEUE, Hub, HubParts},
+        registry::Registry,
+        table::Limits,
+        view::{SessionView, SharedView},
+    },
+    peer_store::PeerStore,
+    transport::{envelope::Protocol, identity::Identity},
+};
+use tokio::{
+    net::TcpListener,
+    sync::{Barrier, mpsc},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+const PAIRS: usize = 1_000;
+/// At once: the handshakes of one batch take a second or two of this machine.
+const BATCH: usize = 250;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Side {
+    view: SharedView,
+    registry: Registry,
+    chain: mpsc::Receiver<ChainEvent>,
+    stop: CancellationToken,
+}
+
+/// A hub that has the other side as its seed, and starts at the barrier.
+async fn side(listener: TcpListener, other: SocketAddr, number: usize, start: Arc<Barrier>) -> Side {
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&number.to_le_bytes());
+    let identity = Arc::new(Identity::from_identity_seed(&seed));
+    let (clock, events, (chain_sender, chain)) = (Clock::start(), mpsc::channel(HUB_QUEUE), mpsc::channel(64));
+    let config = Config { exchange: Exchange::On, loopback: Loopback::Allowed, ..Config::new(listener.local_addr().unwrap(), 1) };
+    let seeds = vec![Seed { host: other.ip().to_string(), port: other.port() }];
+    // No store: nothing is written before the first ten seconds, and the directory does not exist.
+    let store = PeerStore::under(std::path::Path::new("/nonexistent"));
+    let driver = DiscoveryDriver::new(config, seeds.into(), store, clock, events.0.clone()).unwrap();
+    let (registry, view, stop) = (Registry::default(), SharedView::default(), CancellationToken::new());
+    let limits = Limits { inbound: 10, outbound: 10 };
+    let hub = Hub::new(HubParts { identity, limits, driver, clock, registry: registry.clone(), view: view.clone(), chain: chain_sender, events });
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        start.wait().await;
+        hub.run(listener, stopped).await;
+    });
+    Side { view, registry, chain, stop }
+}
+
+async fn pair(number: usize, start: Arc<Barrier>) -> (Side, Side) {
+    let (one, two) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (one_addr, two_addr) = (one.local_addr().unwrap(), two.local_addr().unwrap());
+    (side(one, two_addr, 2 * number, start.clone()).await, side(two, one_addr, 2 * number + 1, start).await)
+}
+
+/// The session that both ends have, if each has exactly one and it is the same.
+fn agreed(one: &Side, two: &Side) -> Option<(SessionView, SessionView)> {
+    let (one, two) = (one.view.read().sessions, two.view.read().sessions);
+    match (one.as_slice(), two.as_slice()) {
+        ([one], [two]) if one.transcript == two.transcript && one.settled && two.settled => Some((one.clone(), two.clone())),
+        _ => None,
+    }
+}
+
+async fn receives(side: &mut Side, session: SessionId, expected: &[u8]) -> bool {
+    let wanted = async {
+        while let Some(event) = side.chain.recv().await {
+            if let ChainEvent::Frame { session: over, data, .. } = event
+                && over == session
+                && data == expected
+            {
+                return true;
+            }
+        }
+        false
+    };
+    timeout(PATIENCE, wanted).await.unwrap_or(false)
+}
+
+/// Settles, waits until every trial is over, and speaks both ways. Whether two sessions really stood against each other.
+async fn settle((mut one, mut two): (Side, Side)) -> bool {
+    let begin = Instant::now();
+    while agreed(&one, &two).is_none() {
+        assert!(begin.elapsed() < PATIENCE, "no single session: {:?} and {:?}", one.view.read().sessions, two.view.read().sessions);
+        sleep(Duration::from_millis(50)).await;
+    }
+    // What a survivor has to show takes five seconds; it must be the same session after that.
+    sleep(Duration::from_secs(6)).await;
+    let (first, second) = agreed(&one, &two).expect("one session, the same at both ends, also after the survivor was tried");
+    one.registry.send(first.session, Protocol::Sync, b"there");
+    two.registry.send(second.session, Protocol::Sync, b"and back");
+    assert!(receives(&mut two, second.session, b"there").await && receives(&mut one, first.session, b"and back").await);
+    let rivals = one.view.read().rivalries > 0 || two.view.read().rivalries > 0;
+    one.stop.cancel();
+    two.stop.cancel();
+    rivals
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_simultaneous_opens_end_in_a_thousand_sessions() {
+    let mut rivalries = 0;
+    for batch in 0..PAIRS / BATCH {
+        let start = Arc::new(Barrier::new(2 * BATCH));
+        let mut tasks = Vec::new();
+        for number in batch * BATCH..(batch + 1) * BATCH {
+            let pair = pair(number, start.clone()).await;
+            tasks.push(tokio::spawn(settle(pair)));
+        }
+        for task in tasks {
+            rivalries += usize::from(task.await.unwrap());
+        }
+    }
+    println!("{rivalries} of {PAIRS} pairs held two sessions at once");
+    assert!(rivalries >= PAIRS * 9 / 10, "only {rivalries} pairs met at all: this proves nothing");
+}
