@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::watch;
 
 use super::testbed::Testbed;
@@ -106,21 +107,22 @@ impl<'a> Phases<'a> {
             return;
         }
         let started = checks.iter().map(|(id, _)| self.bed.controller.emit(What::CheckStarted { check: *id }));
-        let mut pending: Vec<Pending<'_>> = checks.iter().zip(started).map(|((id, plan), start)| Pending { id: *id, plan, start }).collect();
-        let (want, wanted) = watch::channel(None);
+        let mut pending: Vec<Pending<'_>> =
+            checks.iter().zip(started).map(|((id, plan), start)| Pending { id: *id, plan, start, want: watch::Sender::new(None) }).collect();
+        // Each check has its own rounds, at its own height and of its own nodes: one that waits for a node that hangs does not hold up the others.
+        let fetchers: Vec<_> = pending.iter().map(|check| self.fetch_hashes(&check.plan.nodes, check.want.subscribe())).collect();
         tokio::select! {
-            () = self.judge_all(&mut pending, &want) => {}
-            () = self.fetch_hashes(wanted) => {}
+            () = self.judge_all(&mut pending) => {}
+            _ = join_all(fetchers) => {}
         }
     }
 
-    async fn judge_all(&self, pending: &mut Vec<Pending<'_>>, want: &watch::Sender<Option<u64>>) {
+    async fn judge_all(&self, pending: &mut Vec<Pending<'_>>) {
         let mut changes = self.bed.controller.changes();
         loop {
-            let mut wanted = None;
             pending.retain(|check| match self.judge(check) {
                 Judgement::Pending { wants_hash_at, .. } => {
-                    wanted = wanted.max(wants_hash_at);
+                    check.want.send_if_modified(|current| std::mem::replace(current, wants_hash_at) != wants_hash_at);
                     true
                 }
                 Judgement::Settled(finding) => {
@@ -131,7 +133,6 @@ impl<'a> Phases<'a> {
             if pending.is_empty() {
                 return;
             }
-            want.send_if_modified(|current| std::mem::replace(current, wanted) != wanted);
             tokio::time::sleep(LOOK).await;
             let now = self.bed.controller.now();
             let deadline = pending.iter().map(Pending::deadline).min().unwrap_or(now);
@@ -161,17 +162,17 @@ impl<'a> Phases<'a> {
         })
     }
 
-    /// Asks for block hashes as long as a check wants them.
-    async fn fetch_hashes(&self, mut wanted: watch::Receiver<Option<u64>>) {
+    /// Asks a check's nodes for block hashes as long as it wants them.
+    async fn fetch_hashes(&self, nodes: &[String], mut wanted: watch::Receiver<Option<u64>>) {
         loop {
             let height = match wanted.wait_for(Option::is_some).await {
                 Ok(height) => *height,
-                // The judge is gone; the caller's `select` ends this too.
+                // The check is decided; the caller's `select` ends this too.
                 Err(_) => return std::future::pending().await,
             };
             let pause = tokio::time::sleep(INTERVAL);
             if let Some(height) = height {
-                self.bed.hashes(height).await;
+                self.bed.hashes(height, nodes).await;
             }
             pause.await;
         }
@@ -183,6 +184,8 @@ struct Pending<'a> {
     id: CheckId,
     plan: &'a CheckPlan,
     start: Moment,
+    /// The height at which it needs its nodes' block hashes.
+    want: watch::Sender<Option<u64>>,
 }
 
 impl Pending<'_> {

@@ -144,11 +144,11 @@ impl Testbed {
         self.nodes.get(name).map(|node| node.link.subscribe())
     }
 
-    /// Asks every node at once for its block hash at a height.
-    pub(crate) async fn hashes(&self, height: u64) {
+    /// Asks these nodes at once for their block hash at a height.
+    pub(crate) async fn hashes(&self, height: u64, names: &[String]) {
         let sent = self.controller.now();
-        let answers = self.nodes.iter().filter_map(|(name, node)| {
-            let link = node.link.borrow().clone()?;
+        let answers = names.iter().filter_map(|name| {
+            let link = self.nodes.get(name)?.link.borrow().clone()?;
             Some(async move { (name.clone(), link.rpc.block_hash(height).await) })
         });
         let hashes = join_all(answers).await.into_iter().collect();
