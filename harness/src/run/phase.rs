@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use super::testbed::Testbed;
+use super::{logs::Logs, testbed::Testbed};
 use crate::{
     check::{FaultSpan, Judgement, View},
     event::{CheckId, FaultId, Moment, What},
@@ -24,6 +24,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Runs phases; remembers the last fault from one to the next.
 pub(crate) struct Phases<'a> {
     bed: &'a Testbed,
+    logs: &'a Logs,
     timeout_factor: f64,
     fault: Option<FaultSpan>,
 }
@@ -38,8 +39,8 @@ pub(crate) enum PhaseEnd {
 }
 
 impl<'a> Phases<'a> {
-    pub(crate) fn new(bed: &'a Testbed, timeout_factor: f64) -> Self {
-        Self { bed, timeout_factor, fault: None }
+    pub(crate) fn new(bed: &'a Testbed, logs: &'a Logs, timeout_factor: f64) -> Self {
+        Self { bed, logs, timeout_factor, fault: None }
     }
 
     /// Runs one phase.
@@ -68,11 +69,11 @@ impl<'a> Phases<'a> {
     async fn fault(&mut self, id: FaultId, plan: &FaultPlan, during: &[(CheckId, &CheckPlan)]) -> Result<PhaseEnd, ProviderError> {
         let bed = self.bed;
         let FaultKind::Restart = plan.fault;
-        let restart = Restart { bed, nodes: &plan.nodes, timeout_factor: self.timeout_factor };
+        let restart = Restart { bed, nodes: &plan.nodes, prove_back: plan.prove_back, timeout_factor: self.timeout_factor };
         bed.controller.emit(What::FaultStarted { fault: id });
         let down = match restart.take_effect().await {
             Ok(down) => down,
-            Err(error) => return self.unproven(id, error),
+            Err(error) => return self.unproven(id, error).await,
         };
         bed.controller.emit(What::FaultEffective { fault: id, nodes: plan.nodes.clone(), since: down.since, proof: down.proof });
         self.fault = Some(FaultSpan { nodes: plan.nodes.clone(), effective: down.since, healed: None, proven: None });
@@ -82,7 +83,7 @@ impl<'a> Phases<'a> {
 
         let back = match restart.heal(down.since).await {
             Ok(back) => back,
-            Err(error) => return self.unproven(id, error),
+            Err(error) => return self.unproven(id, error).await,
         };
         let proven = bed.controller.emit(What::FaultHealed { fault: id, since: back.since, proof: back.proof });
         if let Some(fault) = &mut self.fault {
@@ -92,11 +93,18 @@ impl<'a> Phases<'a> {
         Ok(PhaseEnd::Settled)
     }
 
-    fn unproven(&self, id: FaultId, error: FaultError) -> Result<PhaseEnd, ProviderError> {
+    async fn unproven(&self, id: FaultId, error: FaultError) -> Result<PhaseEnd, ProviderError> {
         match error {
             FaultError::Environment(error) => return Err(error),
             FaultError::Unproven(reason) => self.bed.controller.emit(What::FaultUnproven { fault: id, reason }),
-            FaultError::Broken { node, reason } => self.bed.controller.emit(What::NodeBroken { node, reason, last_lines: Vec::new() }),
+            FaultError::Ended { node, code, signal } => {
+                let last_lines = self.logs.last_lines(&node).await;
+                self.bed.controller.emit(What::NodeExited { node, code, signal, last_lines })
+            }
+            FaultError::Broken { node, reason } => {
+                let last_lines = self.logs.last_lines(&node).await;
+                self.bed.controller.emit(What::NodeBroken { node, reason, last_lines })
+            }
         };
         Ok(PhaseEnd::CutShort)
     }

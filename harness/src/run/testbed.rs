@@ -30,6 +30,7 @@ pub(crate) struct Testbed {
 
 struct Node {
     launch: NodeLaunch,
+    profile: NodeProfile,
     link: watch::Sender<Option<Link>>,
     starts: AtomicU32,
     expected: Mutex<Expected>,
@@ -61,6 +62,7 @@ impl Testbed {
                 let slot = slots.iter().find(|slot| slot.name == node.name)?;
                 let node = Node {
                     launch: launch(node, slot, &seeds),
+                    profile: slot.profile,
                     link: watch::Sender::new(None),
                     starts: AtomicU32::new(0),
                     expected: Mutex::new(Expected { running: false, epoch: 0 }),
@@ -122,6 +124,11 @@ impl Testbed {
         let down = self.nodes.values().filter(|node| node.starts.load(Ordering::Relaxed) > 0 && !node.expected().running);
         // One that does not come back is no reason to leave the others down, and the run is decided already.
         join_all(down.map(|node| self.start_again(&node.launch.name))).await;
+    }
+
+    /// What a node may be given, and what may be asked of it.
+    pub(crate) fn profile(&self, name: &str) -> Option<NodeProfile> {
+        self.nodes.get(name).map(|node| node.profile)
     }
 
     /// Whether a node should be running.

@@ -114,6 +114,11 @@ impl GroupFile {
 }
 
 impl PhaseFile {
+    /// The longest `within` of some of its checks.
+    pub(super) fn longest(&self, of: impl Fn(&CheckFile) -> bool) -> Duration {
+        self.checks.iter().filter(|check| of(check)).filter_map(|check| check.within.as_ref()).map(|within| within.value).max().unwrap_or_default()
+    }
+
     fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
         table.only(&["name", "faults", "checks"], problems);
         table.require("name", problems);

@@ -20,6 +20,9 @@ use crate::{check::CheckKind, provider::NodeSource};
 /// How long a condition must hold if `for` is not written.
 pub(super) const DEFAULT_HOLD: Duration = Duration::from_secs(2);
 
+/// For a node that was started again to answer.
+pub(super) const LEAST_PROVE_BACK: Duration = Duration::from_secs(30);
+
 /// A scenario file is a page of text; more is a mistake (a database, a device).
 const LARGEST_FILE: u64 = 1024 * 1024;
 
@@ -103,6 +106,9 @@ pub struct FaultPlan {
     /// At least this long.
     #[serde(with = "seconds")]
     pub downtime: Duration,
+    /// How long the nodes may take to answer again: as long as the phase's most patient check, and 30 s at least.
+    #[serde(with = "seconds")]
+    pub prove_back: Duration,
 }
 
 /// What can be done to nodes.
@@ -227,16 +233,17 @@ fn node_plans(group: GroupFile, folder: &Path, overrides: &Overrides) -> Vec<Nod
 }
 
 fn phase_plan(phase: PhaseFile, selectors: &Selectors, fault_before: bool, overrides: &Overrides) -> PhasePlan {
+    let prove_back = phase.longest(|_| true).max(LEAST_PROVE_BACK).mul_f64(overrides.timeout_factor);
     PhasePlan {
         name: phase.name,
-        faults: phase.faults.into_iter().map(|fault| fault_plan(fault, selectors)).collect(),
+        faults: phase.faults.into_iter().map(|fault| fault_plan(fault, selectors, prove_back)).collect(),
         checks: phase.checks.into_iter().map(|check| check_plan(check, selectors, fault_before, overrides)).collect(),
     }
 }
 
-fn fault_plan(fault: FaultFile, selectors: &Selectors) -> FaultPlan {
+fn fault_plan(fault: FaultFile, selectors: &Selectors, prove_back: Duration) -> FaultPlan {
     let selector = fault.nodes.expect(CHECKED).value;
-    FaultPlan { fault: FaultKind::Restart, nodes: selectors[&selector].clone(), selector, downtime: fault.downtime }
+    FaultPlan { fault: FaultKind::Restart, nodes: selectors[&selector].clone(), selector, downtime: fault.downtime, prove_back }
 }
 
 fn check_plan(check: CheckFile, selectors: &Selectors, fault_before: bool, overrides: &Overrides) -> CheckPlan {

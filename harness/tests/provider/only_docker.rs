@@ -98,7 +98,7 @@ async fn a_foreign_image_keeps_its_entrypoint_and_user_and_can_write_its_state()
     assert_eq!(slot.profile, NodeProfile::Core);
     bed.provider.start(&launch(&slot, &[])).await.unwrap();
     assert_eq!(bed.ask("solo", "/").await, "starts=1 uid=1234");
-    bed.provider.kill("solo").await.unwrap();
+    bed.kill("solo").await;
     bed.provider.start_again("solo").await.unwrap();
     assert_eq!(bed.ask("solo", "/").await, "starts=2 uid=1234");
     let volume = docker_cli(&["inspect", "-f", "{{(index .Mounts 0).Name}}", &format!("hegemon-{}-solo", bed.run)]).trim().to_owned();

@@ -13,7 +13,7 @@ use std::{
 };
 
 use harness::provider::{
-    LogLine, NodeLaunch, NodeRequest, NodeSource, Provider, ProviderError, ProviderOptions, Slot,
+    LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot,
     docker::{DockerProvider, Reach},
     process::ProcessProvider,
 };
@@ -140,6 +140,25 @@ impl Bed {
             match tokio::task::spawn_blocking(move || get(address, &request)).await.expect("no panic") {
                 Ok(body) => return body,
                 Err(error) => assert!(Instant::now() < deadline, "{name} does not answer at {address}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Kills a node from outside, as anybody could, and waits until the provider has seen it.
+    pub(crate) async fn kill(&self, name: &str) -> NodeState {
+        let NodeState::Running(incarnation) = self.provider.state(name).await.expect("a state") else { panic!("{name} does not run") };
+        if self.kind == Kind::Process {
+            let status = Command::new("kill").args(["-9", "--", &format!("-{}", incarnation.pid)]).status().expect("kill runs");
+            assert!(status.success(), "{name} cannot be killed");
+        } else {
+            docker_cli(&["kill", &format!("hegemon-{}-{name}", self.run)]);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.provider.state(name).await.expect("a state") {
+                NodeState::Running(_) => assert!(Instant::now() < deadline, "{name} outlives SIGKILL"),
+                ended @ NodeState::Exited { .. } => return ended,
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

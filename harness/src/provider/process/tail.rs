@@ -1,10 +1,14 @@
 //! Log files to lines: one thread reads what nodes append, and waits for its reader alone. A node writes to its file and never waits.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::Duration,
 };
@@ -20,8 +24,11 @@ const BLOCK: usize = 256 * 1024;
 
 enum Order {
     Follow { node: String, path: PathBuf },
-    Finish(oneshot::Sender<()>),
+    Finish(oneshot::Sender<()>, Unfinished),
 }
+
+/// Nodes whose logs are not read to their end.
+type Unfinished = Arc<Mutex<BTreeSet<String>>>;
 
 /// The thread that follows logs.
 #[derive(Debug)]
@@ -45,12 +52,17 @@ impl Tail {
         let _ = self.orders.send(Order::Follow { node: node.to_owned(), path: path.to_owned() });
     }
 
-    /// Passes on everything that is in the files now, and ends. The channel then closes.
-    pub(super) async fn finish(&self, limit: Duration) {
+    /// Passes on everything that is in the files now, and ends. The channel then closes. Returns the nodes whose logs could not be passed on in time.
+    pub(super) async fn finish(&self, limit: Duration) -> Vec<String> {
         let (done, finished) = oneshot::channel();
-        if self.orders.send(Order::Finish(done)).is_ok() {
-            let _ = tokio::time::timeout(limit, finished).await;
+        let unfinished = Unfinished::default();
+        if self.orders.send(Order::Finish(done, Arc::clone(&unfinished))).is_err() {
+            // It was finished before, or nobody reads.
+            return Vec::new();
         }
+        let in_time = tokio::time::timeout(limit, finished).await.is_ok();
+        let left: Vec<String> = unfinished.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        if left.is_empty() && !in_time { vec!["every node".to_owned()] } else { left }
     }
 }
 
@@ -70,10 +82,15 @@ fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>) -> Result
     loop {
         match orders.recv_timeout(pause) {
             Ok(Order::Follow { node, path }) => logs.push(Log { node, path, file: None, assembler: LineAssembler::default() }),
-            Ok(Order::Finish(done)) => {
+            Ok(Order::Finish(done, unfinished)) => {
+                let left = || unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+                left().extend(logs.iter().map(|log| log.node.clone()));
                 // The nodes have ended, so the files do.
-                while read_each(&mut logs, &mut block, to)? > 0 {}
-                logs.iter_mut().try_for_each(|log| log.flush(to))?;
+                for log in &mut logs {
+                    while log.read(&mut block, to)? > 0 {}
+                    log.flush(to)?;
+                    left().remove(&log.node);
+                }
                 let _ = done.send(());
                 return Ok(());
             }
