@@ -9,8 +9,7 @@ use harness::{
     run::{clock::RunClock, interrupt::Interrupt},
 };
 use support::{
-    Done,
-    When,
+    Done, When,
     fake::{Fake, Faults},
     run, run_with,
 };

@@ -10,11 +10,13 @@ pub mod docker;
 mod lines;
 mod options;
 pub mod process;
+mod subnet;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::SystemTime};
 
 use futures_util::future::BoxFuture;
 pub use options::ProviderOptions;
+pub use subnet::{Ipv4Subnet, SubnetError};
 use tokio::sync::mpsc;
 
 use crate::binary::BinaryError;

@@ -193,6 +193,7 @@ fn read(path: &Path) -> Result<String, String> {
 fn resolve(file: ScenarioFile, selectors: &Selectors, path: &Path, text: String, overrides: &Overrides) -> Plan {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut fault_before = false;
+    let timeout = file.timeout.unwrap_or_else(|| default_timeout(&file.phases)).mul_f64(overrides.timeout_factor);
     let phases = file
         .phases
         .into_iter()
@@ -206,11 +207,23 @@ fn resolve(file: ScenarioFile, selectors: &Selectors, path: &Path, text: String,
         description: file.description,
         path: path.to_owned(),
         text,
-        timeout: file.timeout.mul_f64(overrides.timeout_factor),
+        timeout,
         subnet: file.subnet.map(|subnet| subnet.value),
         nodes: file.groups.into_iter().flat_map(|group| node_plans(group, folder, overrides)).collect(),
         phases,
     }
+}
+
+/// Time for everything that the phases may take: their most patient checks, during faults and after them, the faults' downtimes, and what they take to be done and proven.
+fn default_timeout(phases: &[PhaseFile]) -> Duration {
+    const LEAST: Duration = Duration::from_secs(5 * 60);
+    const MARGIN: Duration = Duration::from_secs(60);
+    let is_during = |check: &CheckFile| check.during.is_some();
+    let of = |phase: &PhaseFile| {
+        let faults: Duration = phase.faults.iter().map(|fault| fault.downtime + phase.longest(|_| true).max(LEAST_PROVE_BACK)).sum();
+        phase.longest(is_during) + phase.longest(|check| !is_during(check)) + faults
+    };
+    LEAST.max(phases.iter().map(of).sum::<Duration>() + MARGIN)
 }
 
 /// Asked only of a file without errors, in which every required key was read.

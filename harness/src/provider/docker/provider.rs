@@ -26,12 +26,11 @@ use super::{
     logs::{End, Pump},
     network::{self, Reach, Wish},
     state::{Nodes, Rpc},
-    subnet::Ipv4Subnet,
     sweep,
 };
 use crate::{
     binary::{self, Progress, Staging},
-    provider::{Incarnation, LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot, options},
+    provider::{Incarnation, Ipv4Subnet, LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot, options},
 };
 
 /// Time that teardown gives calls under way.

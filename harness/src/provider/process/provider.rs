@@ -21,10 +21,7 @@ use super::{
 };
 use crate::{
     binary::{self, Artefact, Progress, Staging},
-    provider::{
-        Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot,
-        options,
-    },
+    provider::{Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot, options},
 };
 
 /// Time that a node has to end after SIGTERM.

@@ -86,10 +86,15 @@ fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>) -> Result
                 let left = || unfinished.lock().unwrap_or_else(PoisonError::into_inner);
                 left().extend(logs.iter().map(|log| log.node.clone()));
                 // The nodes have ended, so the files do.
-                for log in &mut logs {
+                let passed_on: Result<(), Closed> = logs.iter_mut().try_for_each(|log| {
                     while log.read(&mut block, to)? > 0 {}
                     log.flush(to)?;
                     left().remove(&log.node);
+                    Ok(())
+                });
+                if passed_on.is_err() {
+                    // Nobody reads, so nothing is missing.
+                    left().clear();
                 }
                 let _ = done.send(());
                 return Ok(());
@@ -137,5 +142,38 @@ impl Log {
             to.blocking_send(LogLine { node: self.node.clone(), text }).map_err(|_| Closed)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_that_its_reader_does_not_take_in_time_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (to, mut reader) = lines::channel(1);
+        let tail = Tail::new(to).unwrap();
+        for (node, text) in [("long", "a\n".repeat(100)), ("short", String::new())] {
+            std::fs::write(dir.path().join(node), text).unwrap();
+            tail.follow(node, &dir.path().join(node));
+        }
+        assert!(tail.finish(Duration::from_millis(200)).await.contains(&"long".to_owned()));
+        let mut read = 0;
+        while reader.recv().await.is_some() {
+            read += 1;
+        }
+        assert_eq!(read, 100, "and it goes on");
+    }
+
+    #[tokio::test]
+    async fn a_log_that_was_read_to_its_end_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let (to, mut reader) = lines::channel(500);
+        let tail = Tail::new(to).unwrap();
+        std::fs::write(dir.path().join("node"), "a\nb").unwrap();
+        tail.follow("node", &dir.path().join("node"));
+        assert_eq!(tail.finish(Duration::from_secs(5)).await, Vec::<String>::new());
+        assert_eq!((reader.recv().await.unwrap().text, reader.recv().await.unwrap().text), ("a".to_owned(), "b".to_owned()));
     }
 }
