@@ -93,7 +93,7 @@ pub(crate) fn rpc(name: &str, bed: &Testbed, from: Moment, timeout_factor: f64) 
     bed.controller.with_history(|history| {
         let samples = history.samples(name, from, Moment(u64::MAX));
         let of_start = || samples.iter().filter(|sample| sample.start == link.start);
-        let Some(last) = of_start().last() else { return Rpc::NotYet };
+        let Some(last) = of_start().next_back() else { return Rpc::NotYet };
         let (what, miss) = match (&last.peers, &last.height) {
             _ if !of_start().any(|sample| sample.peers.value().is_some()) => ("peers", &last.peers),
             _ if !of_start().any(|sample| sample.height.value().is_some()) => ("height", &last.height),

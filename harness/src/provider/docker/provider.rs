@@ -242,7 +242,9 @@ impl DockerProvider {
             ));
         }
         self.clean.store(true, Ordering::Relaxed);
-        let cut: Vec<String> = self.cut.lock().expect("no code panics with this lock").iter().map(|node| format!("log of {node} incomplete")).collect();
+        // Said once: a second teardown has nothing left to say.
+        let cut = std::mem::take(&mut *self.cut.lock().expect("no code panics with this lock"));
+        let cut: Vec<String> = cut.iter().map(|node| format!("log of {node} incomplete")).collect();
         if cut.is_empty() { Ok(()) } else { Err(ProviderError::failed("reading logs to their end", cut.join(", "))) }
     }
 

@@ -24,7 +24,7 @@ const BLOCK: usize = 256 * 1024;
 
 enum Order {
     Follow { node: String, path: PathBuf },
-    Finish(oneshot::Sender<()>, Unfinished),
+    Finish(oneshot::Sender<()>),
 }
 
 /// Nodes whose logs are not read to their end.
@@ -34,35 +34,39 @@ type Unfinished = Arc<Mutex<BTreeSet<String>>>;
 #[derive(Debug)]
 pub(super) struct Tail {
     orders: mpsc::Sender<Order>,
+    unfinished: Unfinished,
 }
 
 impl Tail {
     /// Starts the thread; lines go to `to` until [`Tail::finish`] or until nobody reads.
     pub(super) fn new(to: lines::Sender<LogLine>) -> io::Result<Self> {
         let (orders, queue) = mpsc::channel();
+        let unfinished = Unfinished::default();
+        let reading = Arc::clone(&unfinished);
         thread::Builder::new().name("read logs".to_owned()).spawn(move || {
             // An error means that the reader is gone: nothing is left to do.
-            let _ = follow(&queue, &to);
+            let _ = follow(&queue, &to, &reading);
         })?;
-        Ok(Self { orders })
+        Ok(Self { orders, unfinished })
     }
 
     /// Follows a node's log from its beginning.
     pub(super) fn follow(&self, node: &str, path: &Path) {
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).insert(node.to_owned());
         let _ = self.orders.send(Order::Follow { node: node.to_owned(), path: path.to_owned() });
     }
 
     /// Passes on everything that is in the files now, and ends. The channel then closes. Returns the nodes whose logs could not be passed on in time.
     pub(super) async fn finish(&self, limit: Duration) -> Vec<String> {
         let (done, finished) = oneshot::channel();
-        let unfinished = Unfinished::default();
-        if self.orders.send(Order::Finish(done, Arc::clone(&unfinished))).is_err() {
+        if self.orders.send(Order::Finish(done)).is_err() {
             // It was finished before, or nobody reads.
             return Vec::new();
         }
-        let in_time = tokio::time::timeout(limit, finished).await.is_ok();
-        let left: Vec<String> = unfinished.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
-        if left.is_empty() && !in_time { vec!["every node".to_owned()] } else { left }
+        match tokio::time::timeout(limit, finished).await {
+            Ok(_) => Vec::new(),
+            Err(_) => self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect(),
+        }
     }
 }
 
@@ -75,26 +79,20 @@ struct Log {
 
 struct Closed;
 
-fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>) -> Result<(), Closed> {
+fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>, unfinished: &Unfinished) -> Result<(), Closed> {
     let mut logs: Vec<Log> = Vec::new();
     let mut block = vec![0; BLOCK];
     let mut pause = LOOK_EVERY;
     loop {
         match orders.recv_timeout(pause) {
             Ok(Order::Follow { node, path }) => logs.push(Log { node, path, file: None, assembler: LineAssembler::default() }),
-            Ok(Order::Finish(done, unfinished)) => {
+            Ok(Order::Finish(done)) => {
                 let left = || unfinished.lock().unwrap_or_else(PoisonError::into_inner);
-                left().extend(logs.iter().map(|log| log.node.clone()));
                 // The nodes have ended, so the files do.
-                let passed_on: Result<(), Closed> = logs.iter_mut().try_for_each(|log| {
+                for log in &mut logs {
                     while log.read(&mut block, to)? > 0 {}
                     log.flush(to)?;
                     left().remove(&log.node);
-                    Ok(())
-                });
-                if passed_on.is_err() {
-                    // Nobody reads, so nothing is missing.
-                    left().clear();
                 }
                 let _ = done.send(());
                 return Ok(());
