@@ -232,6 +232,11 @@ pub enum What {
 }
 
 impl What {
+    /// The machine slept for so long.
+    pub fn clock_jumped(slept: Duration) -> Self {
+        Self::ClockJumped { ms: u64::try_from(slept.as_millis()).unwrap_or(u64::MAX) }
+    }
+
     /// A signal that asked us to stop.
     pub fn interrupted(signal: Signal) -> Self {
         Self::Interrupted { signal: signal.name().to_owned(), number: signal.number() }
@@ -338,6 +343,22 @@ pub enum Miss {
 }
 
 impl Miss {
+    /// The node says that it has no such method.
+    pub fn is_unknown_method(&self) -> bool {
+        const METHOD_NOT_FOUND: i32 = -32601;
+        matches!(self, Self::Refused { code: METHOD_NOT_FOUND, .. })
+    }
+
+    /// The same, with the method that was asked: for an answer that is shown where another one is expected.
+    #[must_use]
+    pub fn of(self, method: &str) -> Self {
+        match self {
+            Self::Null => Self::Nonsense(format!("{method}: null")),
+            Self::Refused { code, message } => Self::Refused { code, message: format!("{method}: {message}") },
+            other @ (Self::Unreachable(_) | Self::Timeout | Self::Nonsense(_)) => other,
+        }
+    }
+
     /// Nothing came back. Everything else is an answer, and a wrong one.
     pub fn is_silence(&self) -> bool {
         match self {

@@ -71,9 +71,9 @@ impl History {
         between(states, |state| state.at >= from, |state| state.at <= to)
     }
 
-    /// Rounds of block hashes that were sent since `from` and answered by `to`, in order.
-    pub fn hash_rounds(&self, from: Moment, to: Moment) -> &[HashRound] {
-        between(&self.hashes, |round| round.sent >= from, |round| round.answered <= to)
+    /// Rounds of block hashes that were sent since `from` and answered by `to`, in the order of their answers: several are under way at a time.
+    pub fn hash_rounds(&self, from: Moment, to: Moment) -> impl Iterator<Item = &HashRound> {
+        self.hashes.iter().filter(move |round| round.sent >= from && round.answered <= to)
     }
 
     /// The highest height that any node had given by `before`.

@@ -79,6 +79,15 @@ impl RunDir {
         Ok(path)
     }
 
+    /// Removes [`Self::scratch`]; says what could not be removed.
+    pub fn remove_scratch(&self) -> Option<String> {
+        let path = self.path.join("scratch");
+        match fs::remove_dir_all(&path) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => Some(format!("{} ({why})", path.display())),
+            Ok(()) | Err(_) => None,
+        }
+    }
+
     /// For the events.
     pub fn events(&self) -> PathBuf {
         self.path.join("events.jsonl")
@@ -98,10 +107,13 @@ impl RunDir {
     }
 
     fn write(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
-        let mut file = BufWriter::new(File::create_new(self.path.join(name))?);
+        // Whole or not at all: half a verdict is none.
+        let incoming = self.path.join(format!("{name}.incoming"));
+        let mut file = BufWriter::new(File::create_new(&incoming)?);
         serde_json::to_writer_pretty(&mut file, value)?;
         file.write_all(b"\n")?;
-        file.flush()
+        file.flush()?;
+        fs::rename(incoming, self.path.join(name))
     }
 }
 

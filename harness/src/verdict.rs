@@ -255,7 +255,7 @@ impl Ledger {
             }
             What::TeardownStarted => self.times.teardown = Some(at),
             What::TornDown { left: Some(left) } => {
-                self.environment.get_or_insert((format!("not everything could be removed: {left}"), ExitCode::Environment));
+                self.environment.get_or_insert((format!("the clean-up is not complete: {left}"), ExitCode::Environment));
             }
             What::TornDown { left: None }
             | What::RunStarted { .. }

@@ -199,5 +199,78 @@ fn nodes_is_refused_where_it_is_ambiguous() {
 #[test]
 fn help_says_what_there_is() {
     insta::assert_snapshot!("help", words(&harness(Path::new("."), &["--help"])));
+    insta::assert_snapshot!("help_list", words(&harness(Path::new("."), &["list", "--help"])));
+    insta::assert_snapshot!("help_validate", words(&harness(Path::new("."), &["validate", "--help"])));
     insta::assert_snapshot!("help_scenario", words(&harness(Path::new("."), &["scenario", "--help"])));
+}
+
+/// A scenario with one seed, one other node, and these checks and faults.
+fn small(nodes: &str, phase: &str) -> String {
+    format!("[scenario]\n[[nodes]]\nname = \"seed\"\nseed = true\n[[nodes]]\nname = \"node\"\n{nodes}\n[[phases]]\nname = \"p\"\n{phase}\n")
+}
+
+fn validated(text: &str) -> (i32, String) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.toml"), text).unwrap();
+    let output = harness(folder.path(), &["validate", "a.toml"]);
+    (code(&output), errors(&output))
+}
+
+#[test]
+fn a_list_says_what_each_is_about() {
+    let output = words(&harness(Path::new("."), &["list"]));
+    assert!(output.contains("three-node  Two nodes find each other through a seed"), "{output}");
+}
+
+#[test]
+fn the_only_node_of_a_group_may_be_called_the_first() {
+    let check = |nodes: &str| format!("checks = [{{ check = \"peers\", nodes = \"{nodes}\", at_least = 1, within = \"9s\" }}]");
+    for count in ["", "count = 1"] {
+        for name in ["node", "node-1"] {
+            assert_eq!(validated(&small(count, &check(name))), (0, String::new()), "{count} {name}");
+        }
+    }
+    let clash = small("[[nodes]]\nname = \"node-1\"", &check("node"));
+    let (code, errors) = validated(&clash);
+    assert!(code == 64 && errors.contains("`node-1` is taken"), "{errors}");
+}
+
+#[test]
+fn the_chain_of_one_node_is_compared_with_nothing() {
+    let check = |nodes: &str| format!("checks = [{{ check = \"same-chain\", nodes = \"{nodes}\", within = \"9s\" }}]");
+    assert_eq!(validated(&small("", &check("*"))).0, 0);
+    let (refused, said) = validated(&small("", &check("node")));
+    assert!(refused == 64 && said.contains("`same-chain` of one node says nothing"), "{said}");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.toml"), small("count = 2", &check("node"))).unwrap();
+    assert_eq!(code(&harness(folder.path(), &["validate", "a.toml"])), 0);
+    let output = harness(folder.path(), &["scenario", "./a.toml", "--nodes", "1", "--provider", "process"]);
+    assert!(code(&output) == 64 && errors(&output).contains("`same-chain` of one node says nothing"), "{}", errors(&output));
+}
+
+#[test]
+fn a_patient_check_is_a_warning_beside_a_timeout_and_nothing_without_one() {
+    let phase = "checks = [{ check = \"peers\", nodes = \"*\", at_least = 1, within = \"20m\" }]";
+    assert_eq!(validated(&small("", phase)), (0, String::new()));
+    let (code, errors) = validated(&small("", phase).replace("[scenario]", "[scenario]\ntimeout = \"1m\""));
+    assert!(code == 0 && errors.contains("which ends the check first"), "{errors}");
+}
+
+#[test]
+fn a_name_that_nobody_knows_hides_no_other_error() {
+    let phase = "[[phases.faults]]\nfault = \"restrat\"\nnodes = \"nobody\"\ndowntme = \"5\"\n[[phases.faults]]\nfault = \"explode\"\nnodes = \"no\"\ndowntime = \"1\"\n\
+                 [[phases.checks]]\ncheck = \"peer\"\nnodes = \"seed\"\nat_least = \"x\"\nwithin = \"20s\"\nduing = \"fault\"\n\
+                 [[phases.checks]]\ncheck = \"magic\"\nnodes = \"seed\"\nwand = 1\nwihtin = \"20s\"";
+    let (code, errors) = validated(&small("", phase));
+    assert_eq!(code, 64);
+    insta::assert_snapshot!("validate_unknown_names", errors);
+}
+
+#[test]
+fn a_subnet_that_a_run_would_refuse_is_refused_here() {
+    let phase = "checks = [{ check = \"peers\", nodes = \"*\", at_least = 1, within = \"9s\" }]";
+    for (subnet, refused) in [("198.18.7.0/24", 0), ("198.18.0.0/15", 64), ("198.18.7.1/24", 64), ("198.18.07.0/24", 64), ("198.18.7.0/30", 64)] {
+        let (code, errors) = validated(&format!("network.subnet = \"{subnet}\"\n{}", small("", phase)));
+        assert_eq!(code, refused, "{subnet}: {errors}");
+    }
 }

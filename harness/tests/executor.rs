@@ -6,12 +6,12 @@ use std::{fs, sync::atomic::Ordering, time::Duration};
 
 use harness::{
     exit::{ExitCode, Signal},
-    run::interrupt::Interrupt,
+    run::{clock::RunClock, interrupt::Interrupt},
 };
 use support::{
-    Done,
+    Done, When,
     fake::{Fake, Faults},
-    run,
+    run, run_with,
 };
 
 const NODES: &str = r#"
@@ -246,4 +246,134 @@ async fn a_scenario_that_takes_too_long_fails_with_what_was_undecided() {
     let json = done.json();
     let check = &json["phases"][1]["checks"][1];
     assert_eq!((&check["verdict"], &check["reason"]), (&"fail".into(), &"the scenario's timeout of 3.0 s passed".into()), "{json:#}");
+}
+
+/// What the node says is not asked for here: only how it ended.
+const STOP: &str = r#"
+[[phases]]
+name = "restart"
+[[phases.faults]]
+fault = "restart"
+nodes = "seed"
+downtime = "500ms"
+[[phases.checks]]
+check = "peers"
+nodes = "*"
+more_than = 1
+within = "5s"
+for = "300ms"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_does_not_hide_that_the_node_was_dead_already() {
+    let fake = Fake::new(Faults::default());
+    let dying = fake.clone();
+    let dies = When("fault-started", move || dying.dies("seed", 0));
+    let done = run_with(&format!("{NODES}{STOP}"), fake, Interrupt::default(), vec![Box::new(dies)]).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    assert_eq!(done.verdict.reason.as_deref(), Some("seed exited unplanned (code 0)"));
+    let exited = done.events().into_iter().find(|event| event["event"] == "node-exited").unwrap();
+    assert_eq!(exited["last_lines"], serde_json::json!(["seed starts"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_crashes_while_it_stops_has_failed() {
+    for (ends_with, said) in [((Some(134), None), "code 134"), ((Some(101), None), "code 101"), ((None, Some(6)), "signal 6"), ((None, Some(9)), "SIGKILL")] {
+        let (done, _) = done(&[STOP], Faults { ends_with: Some(ends_with), ..Faults::default() }).await;
+        assert_eq!(done.verdict.exit, ExitCode::Fail, "{ends_with:?} {:#}", done.json());
+        assert!(done.verdict.reason.as_deref().unwrap().contains(said), "{:?}", done.verdict.reason);
+        let broken = done.events().into_iter().find(|event| event["event"] == "node-broken").unwrap();
+        assert_eq!(broken["last_lines"], serde_json::json!(["seed starts"]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_sigterm_ends_and_a_foreign_one_that_needs_sigkill_are_said_and_no_failure() {
+    for (ends_with, foreign, said) in [
+        ((None, Some(15)), false, "ended with signal 15"),
+        ((Some(143), None), false, "ended with code 143"),
+        ((None, Some(9)), true, "did not end by SIGTERM, needed SIGKILL"),
+        ((Some(137), None), true, "did not end by SIGTERM, needed SIGKILL"),
+    ] {
+        let (done, _) = done(&[STOP], Faults { ends_with: Some(ends_with), foreign, ..Faults::default() }).await;
+        assert_eq!(done.verdict.exit, ExitCode::Pass, "{ends_with:?} {:#}", done.json());
+        let proof = done.json()["phases"][0]["faults"][0]["proof"].as_str().unwrap().to_owned();
+        assert!(proof.contains(said), "{proof}");
+    }
+    let (crashed, _) = done(&[STOP], Faults { ends_with: Some((Some(134), None)), foreign: true, ..Faults::default() }).await;
+    assert_eq!(crashed.verdict.exit, ExitCode::Fail, "a crash is one, whosever it is");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cross_check_of_peers_does_not_switch_itself_off() {
+    let (failing, _) = done(&[DISCOVER], Faults { methods_error: Some(-32603), ..Faults::default() }).await;
+    assert_eq!(failing.verdict.exit, ExitCode::Fail, "{:#}", failing.json());
+    let (withdrawn, _) = done(&[DISCOVER], Faults { withdraws: true, ..Faults::default() }).await;
+    let late = DISCOVER.replace("for = \"300ms\"", "for = \"1s\"");
+    let (withdrawn_later, _) = done(&[&late], Faults { withdraws: true, ..Faults::default() }).await;
+    assert_eq!(withdrawn_later.verdict.exit, ExitCode::Fail, "{:#}", withdrawn_later.json());
+    assert!(!withdrawn.json()["phases"][0]["checks"][0]["reason"].as_str().unwrap().contains("own count"), "{:#}", withdrawn.json());
+    let (without, _) = done(&[DISCOVER], Faults { methods_error: Some(-32601), ..Faults::default() }).await;
+    assert_eq!(without.verdict.exit, ExitCode::Pass, "no rpc_methods, no offer: {:#}", without.json());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_no_check_names_must_answer_all_the_same() {
+    let only_one = DISCOVER.replace("nodes = \"*\"", "nodes = \"node-1\"").replace("nodes = \"node\"", "nodes = \"node-1\"");
+    let (done, _) = done(&[&only_one], Faults { nulls: Some("seed"), ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    let reason = done.verdict.reason.unwrap();
+    assert!(reason.starts_with("seed never gave its peers in ") && reason.contains("answered nonsense"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_during_the_clean_up_is_in_the_file_too() {
+    let interrupt = Interrupt::default();
+    let raise = interrupt.clone();
+    let late = When("teardown-started", move || assert!(raise.raise(Signal::Interrupt)));
+    let done = run_with(&format!("{NODES}{DISCOVER}"), Fake::new(Faults::default()), interrupt, vec![Box::new(late)]).await;
+    assert_eq!((done.verdict.exit.code(), done.json()["exit_code"].as_u64()), (130, Some(130)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scratch_directory_that_cannot_be_removed_is_in_the_file_too() {
+    let fake = Fake::new(Faults::default());
+    // A file where the directory should be cannot be removed as one.
+    let folder = tempfile::tempdir().unwrap();
+    let done = support::run_in(folder, &format!("{NODES}{DISCOVER}"), fake, |dir| fs::write(dir.path().join("scratch"), "in the way").unwrap()).await;
+    assert_eq!((done.verdict.exit, done.json()["exit_code"].as_u64()), (ExitCode::Environment, Some(3)), "{:#}", done.json());
+    assert!(done.verdict.reason.unwrap().contains("scratch"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_check_of_the_chain_judges_its_own_heights() {
+    let both = r#"
+[[phases]]
+name = "chain"
+[[phases.checks]]
+check = "same-chain"
+nodes = "*"
+depth = 0
+within = "3s"
+for = "300ms"
+[[phases.checks]]
+check = "same-chain"
+nodes = "*"
+depth = 1000
+within = "3s"
+for = "300ms"
+"#;
+    let (done, _) = done(&[both], Faults::default()).await;
+    assert_eq!(verdicts(&done), ["same-chain pass", "same-chain fail"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_slept_just_before_the_verdict_makes_it_inconclusive() {
+    let slept = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(100));
+    let (read, jump) = (slept.clone(), slept);
+    let clock = RunClock::sleeping(move || Duration::from_secs(read.load(Ordering::Relaxed)));
+    let jumps = When("torn-down", move || jump.store(103, Ordering::Relaxed));
+    let done = support::run_by(clock, &format!("{NODES}{DISCOVER}"), Fake::new(Faults::default()), vec![Box::new(jumps)]).await;
+    assert_eq!((done.verdict.exit, done.json()["exit_code"].as_u64()), (ExitCode::Inconclusive, Some(2)), "{:#}", done.json());
+    assert!(done.verdict.reason.unwrap().contains("slept"));
 }

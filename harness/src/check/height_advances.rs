@@ -5,9 +5,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Judgement, View, decide,
+    Judgement, View, decide_or_blame,
     hold::{Mark, Says, held},
-    per_node,
+    per_node, wrong_answer,
 };
 use crate::event::{Moment, Reading, Sample};
 
@@ -28,8 +28,14 @@ impl HeightAdvances {
     pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
         let marks: Vec<Vec<Mark>> = view.nodes.iter().map(|node| marks(view, node, view.start, self.by)).collect();
         let observed = per_node(view.nodes, |node| describe(view, node, view.start));
-        decide(view, held(&marks, view.hold, view.now), observed, |_| format!("rose, and stayed for {}", super::short(view.hold)))
+        let passed = |_| format!("rose, and stayed for {}", super::short(view.hold));
+        decide_or_blame(view, held(&marks, view.hold, view.now), observed, passed, wrong)
     }
+}
+
+/// What is wrong with a sample, other than that its height is too low.
+pub(super) fn wrong(sample: &Sample) -> Option<String> {
+    wrong_answer(&sample.node, &sample.height, "height")
 }
 
 /// The height that an advance is measured from: the node's first after `from`.

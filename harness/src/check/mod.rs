@@ -26,5 +26,5 @@ pub(crate) mod testing;
 
 pub use kind::CheckKind;
 pub(crate) use rule::short;
-use rule::{decide, fail, per_node};
+use rule::{decide, decide_or_blame, fail, per_node, wrong_answer};
 pub use view::{FRESH, FaultSpan, Judgement, View};

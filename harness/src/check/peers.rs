@@ -5,9 +5,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Judgement, View, decide, fail,
+    Judgement, View, decide_or_blame, fail,
     hold::{Mark, Says, held},
-    per_node,
+    per_node, wrong_answer,
 };
 use crate::event::{Moment, Reading, Sample};
 
@@ -42,8 +42,8 @@ impl PeersNeeded {
 impl fmt::Display for Peers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.needed {
-            PeersNeeded::MoreThan(n) => write!(f, "more than {n} peers each"),
-            PeersNeeded::AtLeast(n) => write!(f, "at least {n} peers each"),
+            PeersNeeded::MoreThan(n) => write!(f, "more than {} each", peers(n)),
+            PeersNeeded::AtLeast(n) => write!(f, "at least {} each", peers(n)),
         }
     }
 }
@@ -51,27 +51,46 @@ impl fmt::Display for Peers {
 impl Peers {
     pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
         let least = self.needed.least();
-        let most = view.network.len().saturating_sub(1) as u64;
-        if least > most {
-            let reason = format!("impossible: {} nodes have at most {most} peers each", view.network.len());
-            return Judgement::Settled(fail(reason, describe_all(view)));
+        if let Some(why) = impossible(least, view.network.len()) {
+            return Judgement::Settled(fail(format!("impossible: {why}"), describe_all(view)));
         }
         let marks: Vec<Vec<Mark>> = view.nodes.iter().map(|node| marks(view, node, view.start, least)).collect();
-        decide(view, held(&marks, view.hold, view.now), describe_all(view), |_| format!("held for {}{}", super::short(view.hold), own_count(view)))
+        let passed = |_| format!("held for {}{}", super::short(view.hold), own_count(view));
+        decide_or_blame(view, held(&marks, view.hold, view.now), describe_all(view), passed, |sample| wrong(view, sample))
     }
 }
 
-/// What each sample says about "at least so many peers, and not more than there can be".
-pub(super) fn marks(view: &View<'_>, node: &str, from: Moment, least: u64) -> Vec<Mark> {
-    let most = view.network.len().saturating_sub(1) as u64;
-    view.samples(node, from).iter().map(|sample| Mark { sent: sample.sent, answered: sample.answered, says: says(sample, least, most) }).collect()
+/// The one rule of what cannot be: a node has every other one as its peer, and nobody else.
+pub(crate) fn impossible(count: u64, nodes: usize) -> Option<String> {
+    let most = nodes.checked_sub(1)? as u64;
+    (count > most).then(|| format!("{nodes} {} at most {} each", if nodes == 1 { "node has" } else { "nodes have" }, peers(most)))
 }
 
-fn says(sample: &Sample, least: u64, most: u64) -> Says {
-    let enough = |count: &u64| (least..=most).contains(count);
-    let own = Says::of(&sample.peers, enough);
+/// What is wrong with a sample, other than that it counts too few.
+pub(super) fn wrong(view: &View<'_>, sample: &Sample) -> Option<String> {
+    let node = &sample.node;
+    if let Some(why) = sample.peers.value().and_then(|count| impossible(*count, view.network.len())) {
+        return Some(format!("{node} counts {} peers, and {why}", sample.peers.value().copied().unwrap_or_default()));
+    }
+    wrong_answer(node, &sample.peers, "peers").or_else(|| wrong_answer(node, sample.distinct.as_ref()?, "peers' IDs"))
+}
+
+/// `1 peer`, `2 peers`.
+pub(super) fn peers(count: u64) -> String {
+    format!("{count} peer{}", if count == 1 { "" } else { "s" })
+}
+
+/// What each sample says about "at least so many peers, not more than there can be, and both counts agree".
+pub(super) fn marks(view: &View<'_>, node: &str, from: Moment, least: u64) -> Vec<Mark> {
+    let nodes = view.network.len();
+    view.samples(node, from).iter().map(|sample| Mark { sent: sample.sent, answered: sample.answered, says: says(sample, least, nodes) }).collect()
+}
+
+fn says(sample: &Sample, least: u64, nodes: usize) -> Says {
+    let own = Says::of(&sample.peers, |count| *count >= least && impossible(*count, nodes).is_none());
     match &sample.distinct {
-        Some(distinct) => own.and(Says::of(distinct, enough)),
+        // What is enough of one is enough of the other, if they are the same.
+        Some(distinct) => own.and(Says::of(distinct, |distinct| sample.peers.value().is_none_or(|own| own == distinct))),
         None => own,
     }
 }
@@ -159,6 +178,25 @@ mod tests {
     fn a_count_that_the_peer_ids_contradict_is_no_pass() {
         let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| sample.distinct = Some(Reading::Value(1)));
         assert_eq!(verdict(&seen, &["node-1"]).0, CheckVerdict::Fail);
+    }
+
+    #[test]
+    fn two_counts_that_differ_do_not_agree_even_if_both_are_enough() {
+        let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| sample.distinct = Some(Reading::Value(1)));
+        let check = CheckKind::Peers(Peers { needed: PeersNeeded::AtLeast(1) });
+        let finding = seen.verdict(&check, &["node-1"], 0);
+        assert_eq!((finding.verdict, finding.observed.as_str()), (CheckVerdict::Fail, "node-1: 2 by its own count, 1 distinct"));
+    }
+
+    #[test]
+    fn a_window_that_ends_with_an_impossible_count_or_null_says_so() {
+        let reason = |peers: Reading<u64>| {
+            let seen = Seen::default().poll("node-1", 0, 10_000, move |_, sample| sample.peers = peers.clone());
+            verdict(&seen, &["node-1"]).1
+        };
+        assert_eq!(reason(Reading::Value(99)), "node-1 counts 99 peers, and 3 nodes have at most 2 peers each");
+        assert_eq!(reason(Reading::Missing(Miss::Null)), "node-1 answered null when it was asked for its peers");
+        assert_eq!(reason(Reading::Value(1)), "did not hold for 2.0 s by the deadline");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Judgement, View, decide, fail, height_advances,
+    Judgement, View, decide_or_blame, fail, height_advances,
     hold::{Mark, held, starved},
     peers, per_node, short,
 };
@@ -26,7 +26,7 @@ pub struct Recovers {
 
 impl fmt::Display for Recovers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let peers = self.peers_at_least.map(|n| format!("at least {n} peers each"));
+        let peers = self.peers_at_least.map(|n| format!("at least {} each", peers::peers(n)));
         let height = self.height_by.map(|n| format!("height +{n} each"));
         let conditions: Vec<String> = peers.into_iter().chain(height).collect();
         write!(f, "fell, and came back: {}", conditions.join(" and "))
@@ -40,10 +40,8 @@ impl Recovers {
             let reason = "no fault has healed before it".to_owned();
             return Judgement::Settled(Finding { verdict: CheckVerdict::Inconclusive, reason, observed: String::new(), held_since: None });
         };
-        let most = view.network.len().saturating_sub(1) as u64;
-        if self.peers_at_least.is_some_and(|least| least > most) {
-            let reason = format!("impossible: {} nodes have at most {most} peers each", view.network.len());
-            return Judgement::Settled(fail(reason, self.describe_all(view, healed)));
+        if let Some(why) = self.peers_at_least.and_then(|least| peers::impossible(least, view.network.len())) {
+            return Judgement::Settled(fail(format!("impossible: {why}"), self.describe_all(view, healed)));
         }
         let falls: Vec<Option<Moment>> = view.nodes.iter().map(|node| self.fall(view, node, &fault.nodes, fault.effective)).collect();
         let marks: Vec<Vec<Mark>> = view.nodes.iter().zip(&falls).flat_map(|(node, fall)| self.marks(view, node, healed, *fall)).collect();
@@ -54,7 +52,10 @@ impl Recovers {
             let reason = format!("{} was never seen to fall, so it cannot be seen to recover", never.join(", "));
             return Judgement::Settled(Finding { verdict: CheckVerdict::Inconclusive, reason, observed, held_since: None });
         }
-        decide(view, held, observed, |since| format!("back {} after it healed; the fall was seen", short(since.since(healed))))
+        let passed = |since: Moment| format!("back {} after it healed; the fall was seen", short(since.since(healed)));
+        decide_or_blame(view, held, observed, passed, |sample| {
+            self.peers_at_least.and_then(|_| peers::wrong(view, sample)).or_else(|| self.height_by.and_then(|_| height_advances::wrong(sample)))
+        })
     }
 
     /// When a node was first seen to fall.
@@ -222,6 +223,16 @@ mod tests {
     fn without_a_healed_fault_there_is_nothing_to_recover_from() {
         let seen = Seen::default().poll("seed", 0, 15_000, |_, _| {});
         assert_eq!(seen.verdict(&PEERS, &["seed"], 5000).verdict, CheckVerdict::Inconclusive);
+    }
+
+    #[test]
+    fn counts_that_differ_after_the_heal_are_no_recovery() {
+        let check = CheckKind::Recovers(Recovers { peers_at_least: Some(1), height_by: None });
+        let seen = restarted().poll("seed", 0, 15_000, |at, sample| {
+            sample.distinct = Some(Reading::Value(1));
+            down_until(4250)(at, sample);
+        });
+        assert_eq!(seen.verdict(&check, &["seed"], 5000).verdict, CheckVerdict::Fail);
     }
 
     #[test]

@@ -6,10 +6,21 @@ use super::{
     hold,
     view::{Judgement, View},
 };
-use crate::event::{CheckVerdict, Finding, Moment};
+use crate::event::{CheckVerdict, Finding, Moment, Reading, Sample};
 
 /// Decides by the common rule: held → pass; deadline passed → fail, or inconclusive if we did not look; else pending.
 pub(super) fn decide(view: &View<'_>, held: Option<Moment>, observed: String, passed: impl FnOnce(Moment) -> String) -> Judgement {
+    decide_or_blame(view, held, observed, passed, |_| None)
+}
+
+/// The same for a check that can tell a condition that did not hold from a node that answered wrongly: `blame` says what is wrong with a node's last sample.
+pub(super) fn decide_or_blame(
+    view: &View<'_>,
+    held: Option<Moment>,
+    observed: String,
+    passed: impl FnOnce(Moment) -> String,
+    blame: impl Fn(&Sample) -> Option<String>,
+) -> Judgement {
     if let Some(since) = held {
         let reason = passed(since);
         return Judgement::Settled(Finding { verdict: CheckVerdict::Pass, reason, observed, held_since: Some(since) });
@@ -20,7 +31,16 @@ pub(super) fn decide(view: &View<'_>, held: Option<Moment>, observed: String, pa
     if let Some(reason) = hold::starved(view) {
         return Judgement::Settled(Finding { verdict: CheckVerdict::Inconclusive, reason, observed, held_since: None });
     }
-    Judgement::Settled(fail(format!("did not hold for {} by the deadline", short(view.hold)), observed))
+    let wrong = view.nodes.iter().find_map(|node| blame(view.samples(node, view.start).last()?));
+    Judgement::Settled(fail(wrong.unwrap_or_else(|| format!("did not hold for {} by the deadline", short(view.hold))), observed))
+}
+
+/// What is wrong with an answer that is none: silence is not, it may only be a lost packet.
+pub(super) fn wrong_answer<T>(node: &str, reading: &Reading<T>, asked_for: &str) -> Option<String> {
+    match reading {
+        Reading::Missing(miss) if !miss.is_silence() => Some(format!("{node} {miss} when it was asked for its {asked_for}")),
+        Reading::Missing(_) | Reading::Value(_) => None,
+    }
 }
 
 pub(super) fn fail(reason: String, observed: String) -> Finding {

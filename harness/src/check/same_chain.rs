@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt};
 use serde::Serialize;
 
 use super::{
-    FRESH, Judgement, View, decide,
+    FRESH, Judgement, View, decide, fail,
     hold::{Mark, Says, held},
     per_node,
 };
@@ -43,13 +43,12 @@ impl fmt::Display for SameChain {
 
 impl SameChain {
     pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+        if view.nodes.len() < 2 {
+            return Judgement::Settled(fail("impossible: one node has nobody to agree with".to_owned(), String::new()));
+        }
         let floor = self.floor(view);
-        let rounds: Vec<&HashRound> = view
-            .history
-            .hash_rounds(view.start, view.now)
-            .iter()
-            .filter(|round| round.height > floor && view.nodes.iter().all(|node| round.hashes.contains_key(node)))
-            .collect();
+        let rounds: Vec<&HashRound> =
+            view.history.hash_rounds(view.start, view.now).filter(|round| round.height > floor && self.is_deep(view, round) && is_ours(view, round)).collect();
         let marks: Vec<Mark> = rounds.iter().map(|round| Mark { sent: round.sent, answered: round.answered, says: agree(round, view.nodes) }).collect();
         let wanted = self.wanted(view, floor);
         let observed = match rounds.last() {
@@ -71,17 +70,28 @@ impl SameChain {
         view.history.highest_before(before).unwrap_or(0)
     }
 
+    /// Whether the round's height was `depth` below every named node's tip when it was asked for: rounds of other checks are in the same history.
+    fn is_deep(&self, view: &View<'_>, round: &HashRound) -> bool {
+        let deep = |tip: u64| round.height.checked_add(self.depth).is_some_and(|needed| needed <= tip);
+        view.nodes.iter().all(|node| tip(view, node, round.sent - FRESH, round.answered).is_some_and(deep))
+    }
+
     /// The height at which hashes can be compared now.
     fn wanted(&self, view: &View<'_>, floor: u64) -> Option<u64> {
-        let lowest_tip = view.nodes.iter().map(|node| tip(view, node)).collect::<Option<Vec<u64>>>()?.into_iter().min()?;
+        let lowest_tip = view.nodes.iter().map(|node| tip(view, node, view.now - FRESH, view.now)).collect::<Option<Vec<u64>>>()?.into_iter().min()?;
         lowest_tip.checked_sub(self.depth).filter(|height| *height > floor)
     }
 }
 
-/// A node's height, if it was seen lately.
-fn tip(view: &View<'_>, node: &str) -> Option<u64> {
-    let fresh: Moment = view.now - FRESH;
-    view.samples(node, view.start).iter().rev().take_while(|sample| sample.answered >= fresh).find_map(|sample| sample.height.value().copied())
+/// A node's last height between two moments.
+fn tip(view: &View<'_>, node: &str, from: Moment, to: Moment) -> Option<u64> {
+    let samples = view.history.samples(node, view.start, to.min(view.now));
+    samples.iter().rev().take_while(|sample| sample.answered >= from).find_map(|sample| sample.height.value().copied())
+}
+
+/// The round asked the named nodes and nobody else: one that also waited for a node that hangs says nothing about these in time.
+fn is_ours(view: &View<'_>, round: &HashRound) -> bool {
+    round.hashes.len() == view.nodes.len() && view.nodes.iter().all(|node| round.hashes.contains_key(node))
 }
 
 fn agree(round: &HashRound, nodes: &[String]) -> Says {
@@ -111,7 +121,7 @@ fn describe(round: &HashRound, nodes: &[String]) -> String {
 }
 
 fn heights(view: &View<'_>) -> String {
-    per_node(view.nodes, |node| tip(view, node).map_or_else(|| "no fresh height".to_owned(), |height| height.to_string()))
+    per_node(view.nodes, |node| tip(view, node, view.now - FRESH, view.now).map_or_else(|| "no fresh height".to_owned(), |height| height.to_string()))
 }
 
 #[cfg(test)]
@@ -196,6 +206,31 @@ mod tests {
     fn a_round_without_one_of_the_nodes_says_nothing() {
         let seen = (5000..15_000).step_by(250).fold(growing(), |seen, at| seen.hashes(at, at / 1000 - 2, &[("node-1", "0xa")]));
         assert_eq!(seen.verdict(&check(Above::Start), &NODES, 5000).verdict, CheckVerdict::Fail);
+    }
+
+    #[test]
+    fn a_height_that_another_check_asked_for_is_not_deep_enough_for_this_one() {
+        // Every round is at the very tip, as a check with `depth = 0` wants it.
+        let at_the_tip = (5000..15_000).step_by(250).fold(growing(), |seen, at| seen.hashes(at, at / 1000, &[("node-1", "0xa"), ("node-2", "0xa")]));
+        let finding = at_the_tip.verdict(&check(Above::Start), &NODES, 5000);
+        assert_eq!(finding.verdict, CheckVerdict::Fail, "{finding:?}");
+    }
+
+    #[test]
+    fn one_node_always_agrees_with_itself() {
+        let seen = (5000..15_000).step_by(250).fold(growing(), |seen, at| seen.hashes(at, (at / 1000).saturating_sub(2), &[("node-1", "0xa")]));
+        let finding = seen.verdict(&check(Above::Start), &["node-1"], 5000);
+        assert_eq!((finding.verdict, finding.reason.as_str()), (CheckVerdict::Fail, "impossible: one node has nobody to agree with"));
+    }
+
+    #[test]
+    fn a_round_that_others_were_asked_in_too_is_theirs() {
+        // The seed hangs, so the rounds of a check that names it take longer than an answer is fresh.
+        let mut seen = rounds(growing(), 5000, ["0xa", "0xa"]);
+        for at in (5100..15_000).step_by(2100) {
+            seen = seen.slow_hashes(at, 2100, (at / 1000).saturating_sub(2), &[("node-1", "0xa"), ("node-2", "0xa"), ("seed", "0xa")]);
+        }
+        assert_eq!(seen.verdict(&check(Above::Start), &NODES, 5000).verdict, CheckVerdict::Pass);
     }
 
     #[test]

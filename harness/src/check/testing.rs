@@ -60,7 +60,11 @@ impl Seen {
         self
     }
 
-    pub(crate) fn hashes(mut self, at: u64, height: u64, hashes: &[(&str, &str)]) -> Self {
+    pub(crate) fn hashes(self, at: u64, height: u64, hashes: &[(&str, &str)]) -> Self {
+        self.slow_hashes(at, 5, height, hashes)
+    }
+
+    pub(crate) fn slow_hashes(mut self, at: u64, took: u64, height: u64, hashes: &[(&str, &str)]) -> Self {
         let hashes = hashes
             .iter()
             .map(|(node, hash)| {
@@ -68,7 +72,7 @@ impl Seen {
                 ((*node).to_owned(), reading)
             })
             .collect();
-        self.record(Moment(at + 5), What::Hashes(HashRound { height, sent: Moment(at), answered: Moment(at + 5), hashes }));
+        self.record(Moment(at + took), What::Hashes(HashRound { height, sent: Moment(at), answered: Moment(at + took), hashes }));
         self
     }
 

@@ -18,6 +18,16 @@ Exit codes:
   130, 143  interrupted, after clean-up
 Over several scenarios the first of 1, 3, 2, 4, 0 that occurred.";
 
+const LIST_CODES: &str = "\
+Exit codes:
+  0   listed
+  64  the folder cannot be read";
+
+const VALIDATE_CODES: &str = "\
+Exit codes:
+  0   every file is good (warnings are shown)
+  64  at least one is refused, or is not there";
+
 /// Starts a network of hegemon nodes, breaks it, and says with evidence whether it held.
 #[derive(Debug, Parser)]
 #[command(name = "harness", version, after_help = EXIT_CODES, max_term_width = 100)]
@@ -31,9 +41,11 @@ pub(super) enum Verb {
     /// Run scenarios, one after another, and say whether they held
     #[command(after_help = EXIT_CODES)]
     Scenario(ScenarioArgs),
-    /// List the shipped scenarios
+    /// List the shipped scenarios: name and description
+    #[command(after_help = LIST_CODES)]
     List(ListArgs),
     /// Check scenario files strictly: all errors at once, nothing is started
+    #[command(after_help = VALIDATE_CODES)]
     Validate(ValidateArgs),
 }
 

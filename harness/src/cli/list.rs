@@ -18,7 +18,10 @@ pub(super) fn run(args: &ListArgs) -> ExitCode {
     let width = names.iter().map(String::len).max().unwrap_or(0);
     for name in &names {
         let (plan, _) = load(&library.file(name), &Overrides::default());
-        let about = plan.map_or_else(|| format!("broken: see `harness validate {name}`"), |plan| plan.description);
+        let about = plan.map_or_else(
+            || format!("broken: see `harness validate {name}`"),
+            |plan| if plan.description.is_empty() { "(no description)".to_owned() } else { plan.description },
+        );
         output::result(&format!("{name:width$}  {about}"));
     }
     if names.is_empty() {

@@ -1,6 +1,6 @@
 //! `scenario`: checks all of them before the first is started, then runs one after another.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use super::{
     args::{ProviderChoice, ScenarioArgs},
@@ -32,7 +32,8 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
     };
     let mut codes = Vec::new();
     let several = plans.len() > 1;
-    for plan in plans {
+    let mut plans = plans.into_iter().peekable();
+    while let Some(plan) = plans.next() {
         let name = plan.scenario.clone();
         let code = match run_one(args, plan, interrupt.clone()).await {
             Ok(code) => code,
@@ -42,8 +43,8 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
             }
         };
         codes.push((name, code));
-        // Also one that came when a run was already over: the rest does not run, so the whole is no pass.
-        if let Some(signal) = interrupt.signal() {
+        // A run that was over when it came keeps the verdict that its file has; what is left does not run, so the whole is no pass.
+        if let (Some(signal), Some(_)) = (interrupt.signal(), plans.peek()) {
             codes.push(("interrupted".to_owned(), ExitCode::Interrupted(signal)));
             break;
         }
@@ -120,26 +121,23 @@ async fn run_one(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt) -> anyho
             };
             run.execute().await
         }
-        Err(error) => no_provider(error, &controller, &dir),
+        Err(error) => no_provider(error, &controller, &dir, &interrupt),
     };
     controller.close();
     let _ = reporter.join();
 
     output::result(&Text { verdict: &verdict, evidence: dir.path(), colour: output::colour() }.to_string());
-    match (args.keep, &chosen) {
-        (true, Ok(chosen)) => say_kept(chosen, &nodes).await,
-        (true | false, Ok(_) | Err(_)) => {
-            drop(chosen);
-            fs::remove_dir_all(dir.scratch()?).with_context(|| format!("{} cannot be removed", dir.path().display()))?;
-        }
+    if let (true, Ok(chosen)) = (args.keep, &chosen) {
+        say_kept(chosen, &nodes).await;
     }
     Ok(verdict.exit)
 }
 
-fn no_provider(error: &ProviderError, controller: &Controller, dir: &RunDir) -> Verdict {
+fn no_provider(error: &ProviderError, controller: &Controller, dir: &RunDir, interrupt: &Interrupt) -> Verdict {
     let unsupported = matches!(error, ProviderError::Unsupported(_));
     controller.emit(What::EnvironmentFailed { reason: error.to_string(), unsupported });
-    executor::conclude(controller, dir)
+    controller.emit(What::TornDown { left: dir.remove_scratch() });
+    executor::conclude(controller, dir, interrupt)
 }
 
 async fn say_kept(chosen: &Chosen, nodes: &[String]) {

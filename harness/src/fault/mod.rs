@@ -22,6 +22,8 @@ pub(crate) enum FaultError {
     Unproven(String),
     /// The provider failed.
     Environment(ProviderError),
+    /// The node had ended by itself before anything was done to it.
+    Ended { node: String, code: Option<i64>, signal: Option<i64> },
     /// The node did not do what it must after a fault; that is its failure, not ours.
     Broken { node: String, reason: String },
 }

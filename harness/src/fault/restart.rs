@@ -11,16 +11,16 @@ use super::{FaultError, Proven};
 use crate::{
     check::short,
     event::{Moment, Sample},
-    provider::{Incarnation, NodeState},
-    run::testbed::Testbed,
+    provider::{Incarnation, NodeProfile, NodeState},
+    run::{
+        testbed::Testbed,
+        watch::{self, Seen},
+    },
     verdict::ending,
 };
 
 /// For the proof that nodes are down: two questions of up to 1 s each, and some.
 const PROVE_DOWN: Duration = Duration::from_secs(6);
-
-/// For a node to serve RPC again. A node that replays a long chain may need a while; a silent one fails.
-const PROVE_BACK: Duration = Duration::from_secs(30);
 
 /// Between two looks at the proof.
 const LOOK: Duration = Duration::from_millis(50);
@@ -32,6 +32,8 @@ const UNANSWERED: usize = 2;
 pub(crate) struct Restart<'a> {
     pub(crate) bed: &'a Testbed,
     pub(crate) nodes: &'a [String],
+    /// For a node to serve RPC again. A node that replays a long chain may need a while; a silent one fails.
+    pub(crate) prove_back: Duration,
     /// Stretches the time for the proof.
     pub(crate) timeout_factor: f64,
 }
@@ -50,8 +52,13 @@ impl Restart<'_> {
     }
 
     async fn take_down(&self, node: &str) -> Result<Proven, FaultError> {
+        // A stop must not make an end look planned that came before it.
+        if let Seen::Ended { code, signal } = watch::look(node, self.bed).await? {
+            return Err(FaultError::Ended { node: node.to_owned(), code, signal });
+        }
         let asked = self.bed.controller.now();
-        self.bed.stop(node).await?;
+        let stopped = self.bed.stop(node).await?;
+        let remark = self.judge_end(node, &stopped)?;
         let since = self.bed.controller.now();
         let deadline = since + PROVE_DOWN.mul_f64(self.timeout_factor);
         loop {
@@ -59,7 +66,7 @@ impl Restart<'_> {
             let unanswered = self.samples(node, since, |samples| samples.iter().rev().take_while(|sample| is_silent(sample)).count());
             if let (NodeState::Exited { code, signal }, true) = (&state, unanswered >= UNANSWERED) {
                 let took = short(since.since(asked));
-                let proof = format!("{node} down: ended with {} after {took}, {unanswered} questions in a row unanswered", ending(*code, *signal));
+                let proof = format!("{node} down: ended with {} after {took}{remark}, {unanswered} questions in a row unanswered", ending(*code, *signal));
                 return Ok(Proven { since, proof });
             }
             if self.bed.controller.now() >= deadline {
@@ -74,6 +81,25 @@ impl Restart<'_> {
                 )));
             }
             tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// A node that is asked to end ends with code 0, or by the very signal; what is remarkable about another end, if it is no failure.
+    fn judge_end(&self, node: &str, state: &NodeState) -> Result<&'static str, FaultError> {
+        const SIGTERM: i64 = 15;
+        const SIGKILL: i64 = 9;
+        let (code, signal) = match *state {
+            // Whether it still runs is seen by the proof.
+            NodeState::Running(_) => return Ok(""),
+            NodeState::Exited { code, signal } => (code, signal),
+        };
+        let broken = |reason: String| FaultError::Broken { node: node.to_owned(), reason };
+        // A shell that waits for the node says 128 + the signal.
+        match (code, signal.or(code.and_then(|code| code.checked_sub(128)))) {
+            (Some(0), _) | (_, Some(SIGTERM)) => Ok(""),
+            (_, Some(SIGKILL)) if self.bed.profile(node) == Some(NodeProfile::Core) => Ok(" (did not end by SIGTERM, needed SIGKILL)"),
+            (_, Some(SIGKILL)) => Err(broken("was asked to stop and did not end in time (SIGTERM), so it needed SIGKILL".to_owned())),
+            _ => Err(broken(format!("crashed when it was asked to stop ({})", ending(code, signal)))),
         }
     }
 
@@ -97,7 +123,7 @@ impl Restart<'_> {
             return Err(FaultError::Unproven(format!("{node} was started again, but it is the same process {} as before", now.pid)));
         }
         let start = self.bed.starts(node).saturating_sub(1);
-        let deadline = since + PROVE_BACK.mul_f64(self.timeout_factor);
+        let deadline = since + self.prove_back;
         loop {
             let answered = self.samples(node, Moment(0), |samples| {
                 samples.iter().rev().take_while(|sample| sample.start == start).filter(|sample| !is_silent(sample)).last().map(|sample| sample.answered)
@@ -109,7 +135,7 @@ impl Restart<'_> {
                 return Ok(Proven { since, proof });
             }
             if self.bed.controller.now() >= deadline {
-                let reason = format!("was started again (process {}), but its RPC was silent for {}", now.pid, short(PROVE_BACK));
+                let reason = format!("was started again (process {}), but its RPC was silent for {}", now.pid, short(self.prove_back));
                 return Err(FaultError::Broken { node: node.to_owned(), reason });
             }
             tokio::time::sleep(LOOK).await;

@@ -38,7 +38,7 @@ impl Poller {
     /// Asks until it is dropped.
     pub(crate) async fn run(self) {
         let mut links = self.link.clone();
-        let mut methods = Methods { start: None, system_peers: false };
+        let mut methods = Methods::default();
         loop {
             let Ok(link) = links.wait_for(Option::is_some).await.map(|link| link.clone()) else {
                 return;
@@ -70,8 +70,9 @@ impl Poller {
 
     async fn ask(&self, link: &Link, methods: &mut Methods) -> Sample {
         let sent = self.controller.now();
-        if methods.start != Some(link.start)
-            && let Err(miss) = self.probe(link, methods).await
+        let probed = if methods.start == Some(link.start) { Ok(()) } else { self.probe(link, methods).await };
+        if let Err(miss) = &probed
+            && miss.is_silence()
         {
             return Sample {
                 node: self.node.clone(),
@@ -80,10 +81,17 @@ impl Poller {
                 answered: self.controller.now(),
                 peers: Reading::Missing(miss.clone()),
                 distinct: None,
-                height: Reading::Missing(miss),
+                height: Reading::Missing(miss.clone()),
             };
         }
-        let distinct = async { if methods.system_peers { Some(link.rpc.distinct_peers().await) } else { None } };
+        let distinct = async {
+            match probed {
+                // It does not say what it offers, so its count cannot be cross-checked, which is another thing than having nothing to check it with.
+                Err(miss) => Some(Reading::Missing(miss.of("rpc_methods"))),
+                Ok(()) if methods.system_peers => Some(link.rpc.distinct_peers().await),
+                Ok(()) => None,
+            }
+        };
         let (peers, height, distinct) = tokio::join!(link.rpc.peers(), link.rpc.height(), distinct);
         let distinct = distinct.filter(|reading| !self.is_withheld(reading, link, methods));
         Sample { node: self.node.clone(), start: link.start, sent, answered: self.controller.now(), peers, distinct, height }
@@ -93,19 +101,19 @@ impl Poller {
     async fn probe(&self, link: &Link, methods: &mut Methods) -> Result<(), Miss> {
         let system_peers = match link.rpc.methods().await {
             Reading::Value(names) => names.iter().any(|name| name == "system_peers"),
-            Reading::Missing(miss) if miss.is_silence() => return Err(miss),
-            // It answers, but cannot say: only what is core is used then.
-            Reading::Missing(_) => false,
+            // It has no such method: only what is core is used then.
+            Reading::Missing(miss) if miss.is_unknown_method() => false,
+            Reading::Missing(miss) => return Err(miss),
         };
-        *methods = Methods { start: Some(link.start), system_peers };
+        *methods = Methods { start: Some(link.start), system_peers, answered: false };
         self.controller.emit(What::Methods { node: self.node.clone(), start: link.start, system_peers });
         Ok(())
     }
 
-    /// Substrate lists unsafe methods and then denies them as not found: that is not offering.
+    /// Substrate lists unsafe methods and then denies them as not found: that is not offering. What was answered once in this start is offered, whatever is said later.
     fn is_withheld(&self, reading: &Reading<u64>, link: &Link, methods: &mut Methods) -> bool {
-        const METHOD_NOT_FOUND: i32 = -32601;
-        let withheld = matches!(reading, Reading::Missing(Miss::Refused { code: METHOD_NOT_FOUND, .. }));
+        methods.answered |= reading.value().is_some();
+        let withheld = !methods.answered && matches!(reading, Reading::Missing(miss) if miss.is_unknown_method());
         if withheld {
             methods.system_peers = false;
             self.controller.emit(What::Methods { node: self.node.clone(), start: link.start, system_peers: false });
@@ -115,7 +123,9 @@ impl Poller {
 }
 
 /// What a start of a node was found to offer.
+#[derive(Default)]
 struct Methods {
     start: Option<u32>,
     system_peers: bool,
+    answered: bool,
 }

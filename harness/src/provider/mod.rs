@@ -10,11 +10,13 @@ pub mod docker;
 mod lines;
 mod options;
 pub mod process;
+mod subnet;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::SystemTime};
 
 use futures_util::future::BoxFuture;
 pub use options::ProviderOptions;
+pub use subnet::{Ipv4Subnet, SubnetError};
 use tokio::sync::mpsc;
 
 use crate::binary::BinaryError;
@@ -124,24 +126,10 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// What a provider can do beyond start, stop and clean up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capabilities {
-    /// Suspend and resume a node.
-    pub pause: bool,
-    /// Cut a node off its network.
-    pub isolate: bool,
-    /// Part groups of nodes.
-    pub partition: bool,
-}
-
 /// See the module's documentation for the order of calls.
 pub trait Provider: Send + Sync {
     /// `docker` or `process`.
     fn name(&self) -> &'static str;
-
-    /// What it can do; a scenario that needs more is refused before it starts.
-    fn capabilities(&self) -> Capabilities;
 
     /// Facts for the evidence: engine version, image digests, network, host.
     fn facts(&self) -> serde_json::Value;
@@ -161,9 +149,6 @@ pub trait Provider: Send + Sync {
     /// Ends a node: SIGTERM, SIGKILL after 10 s. Returns its end. Its state, name and address stay reserved.
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
 
-    /// Ends a node at once (SIGKILL).
-    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
-
     /// Executes a stopped node again: the same container or directory, arguments and environment.
     fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
 
@@ -177,7 +162,8 @@ pub trait Provider: Send + Sync {
     /// does not fit waits in the provider's own log (file or engine). Closes at teardown, which gives a reader 5 s to take what is left.
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>>;
 
-    /// Removes everything of this run: containers, networks, volumes, directories, processes. In parallel, bounded in time.
+    /// Removes everything of this run: containers, networks, volumes, directories, processes. In parallel, bounded in time. A log that could not be read to its end is an
+    /// error as well: evidence with holes is none.
     fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>>;
 }
 

@@ -169,7 +169,7 @@ impl Writer {
             }
             What::HarnessBroken { reason } => vec![format!("a bug of the harness: {reason}")],
             What::TornDown { left: Some(left) } => {
-                vec![format!("not everything could be removed: {left}")]
+                vec![format!("the clean-up is not complete: {left}")]
             }
             What::Sample(sample) if self.detail == Detail::Verbose => {
                 vec![format!("{} peers {} height {}", sample.node, number(&sample.peers), number(&sample.height))]

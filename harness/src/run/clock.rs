@@ -5,17 +5,23 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::event::Moment;
 
 /// Starts at zero and never steps.
-#[derive(Debug)]
 pub struct RunClock {
     began: Instant,
     began_wall: SystemTime,
+    slept: Box<dyn Fn() -> Duration + Send + Sync>,
     slept_before: Duration,
 }
 
 impl RunClock {
     /// Zero is now.
     pub fn start() -> Self {
-        Self { began: Instant::now(), began_wall: SystemTime::now(), slept_before: slept() }
+        Self::sleeping(slept)
+    }
+
+    /// The same with another way to learn how long the machine has slept since some moment.
+    pub fn sleeping(slept: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        let slept_before = slept();
+        Self { began: Instant::now(), began_wall: SystemTime::now(), slept: Box::new(slept), slept_before }
     }
 
     /// Now.
@@ -28,9 +34,10 @@ impl RunClock {
         self.began_wall
     }
 
-    /// How long the machine has slept since the beginning.
-    pub fn slept(&self) -> Duration {
-        slept().saturating_sub(self.slept_before)
+    /// How long the machine has slept since the beginning, if that is more than a hiccup.
+    pub fn slept(&self) -> Option<Duration> {
+        const HICCUP: Duration = Duration::from_secs(2);
+        Some((self.slept)().saturating_sub(self.slept_before)).filter(|slept| *slept >= HICCUP)
     }
 }
 

@@ -46,7 +46,11 @@ struct State {
 impl Controller {
     /// The run begins now, with its first event.
     pub fn begin(dir: &RunDir, plan: &Plan, sinks: Vec<Box<dyn Sink>>) -> Self {
-        let clock = RunClock::start();
+        Self::begin_at(RunClock::start(), dir, plan, sinks)
+    }
+
+    /// The same by a clock that the caller has started.
+    pub fn begin_at(clock: RunClock, dir: &RunDir, plan: &Plan, sinks: Vec<Box<dyn Sink>>) -> Self {
         let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone(), clock.began_wall());
         let state = State { next: 0, history: History::default(), ledger, sinks, broken: None };
         let this = Self { clock, state: Mutex::new(state), changed: watch::Sender::new(0) };

@@ -20,12 +20,12 @@ use super::{
     watch,
 };
 use crate::{
-    event::What,
-    poll::Poller,
+    event::{Moment, What},
+    poll::{INTERVAL, Poller},
     provider::{NodeRequest, Provider, ProviderError},
     record::RunDir,
     scenario::Plan,
-    verdict::Verdict,
+    verdict::{RunVerdict, Verdict},
 };
 
 /// A provider promises a teardown that is bounded in time; this is for one that breaks its promise.
@@ -58,19 +58,31 @@ pub struct Run {
     pub interrupt: Interrupt,
 }
 
-/// The verdict, on disk. Evidence that could not be written spoils a pass, here at the latest.
-pub fn conclude(controller: &Controller, dir: &RunDir) -> Verdict {
+/// The verdict, on disk, and nothing after it changes what it says: a signal that came, a machine that slept and evidence that could not be written are looked at here for the
+/// last time. A signal that comes later finds a run that is decided.
+pub fn conclude(controller: &Controller, dir: &RunDir, interrupt: &Interrupt) -> Verdict {
     let lost = |why: String| {
         let reason = format!("the evidence cannot be written to {}: {why}", dir.path().display());
         controller.emit(What::EnvironmentFailed { reason, unsupported: false });
     };
+    if let (Some(signal), false) = (interrupt.signal(), controller.verdict().verdict == RunVerdict::Interrupted) {
+        controller.emit(What::interrupted(signal));
+    }
+    if let (Some(slept), RunVerdict::Pass) = (controller.clock().slept(), controller.verdict().verdict) {
+        controller.emit(What::clock_jumped(slept));
+    }
     if let Some(why) = controller.broken() {
         lost(why);
     }
-    if let Err(why) = dir.write_verdict(&controller.verdict()) {
-        lost(why.to_string());
+    let verdict = controller.verdict();
+    match dir.write_verdict(&verdict) {
+        Ok(()) => verdict,
+        // Then there is no file that could say anything else.
+        Err(why) => {
+            lost(why.to_string());
+            controller.verdict()
+        }
     }
-    controller.verdict()
 }
 
 /// How the way through ended, when nothing cut it short.
@@ -94,7 +106,7 @@ impl Run {
         let bed = bed.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.clean_up(bed.as_deref()).await;
         self.finish_logs(&logs, reader).await;
-        conclude(&self.controller, &self.dir)
+        conclude(&self.controller, &self.dir, &self.interrupt)
     }
 
     /// From nothing to the last check, or to what cut it short. Emits why.
@@ -142,7 +154,7 @@ impl Run {
         if let Err(error) = testbed.start_all().await {
             return Way::ProviderFailed(error);
         }
-        match tokio::time::timeout(self.plan.timeout, self.phases(&testbed)).await {
+        match tokio::time::timeout(self.plan.timeout, self.phases(&testbed, logs)).await {
             Ok(Ok(())) => self.last_look(&testbed, logs).await,
             Ok(Err(error)) => Way::ProviderFailed(error),
             Err(_) => {
@@ -165,10 +177,18 @@ impl Run {
     }
 
     /// A phase builds on the ones before: after one that did not pass there is nothing to be learnt, and much to be waited for.
-    async fn phases(&self, bed: &Testbed) -> Result<(), ProviderError> {
-        let mut phases = Phases::new(bed, self.timeout_factor);
+    async fn phases(&self, bed: &Testbed, logs: &Logs) -> Result<(), ProviderError> {
+        let mut phases = Phases::new(bed, logs, self.timeout_factor);
         for (index, phase) in self.plan.phases.iter().enumerate() {
+            let began = self.controller.now();
             let end = phases.run(index, phase).await?;
+            if self.controller.is_good_so_far() {
+                for name in &bed.names {
+                    if let watch::Rpc::Silent(reason) = watch::rpc(name, bed, began, self.timeout_factor) {
+                        self.silent(name, reason, logs).await;
+                    }
+                }
+            }
             if end == PhaseEnd::CutShort || !self.controller.is_good_so_far() {
                 break;
             }
@@ -176,8 +196,27 @@ impl Run {
         Ok(())
     }
 
+    async fn silent(&self, name: &str, reason: String, logs: &Logs) {
+        let last_lines = logs.last_lines(name).await;
+        self.controller.emit(What::NodeBroken { node: name.to_owned(), reason, last_lines });
+    }
+
+    /// A node that no check names must answer all the same, before the run can pass.
+    async fn all_answer(&self, bed: &Testbed, logs: &Logs) {
+        for name in &bed.names {
+            while self.controller.is_good_so_far() {
+                match watch::rpc(name, bed, Moment(0), self.timeout_factor) {
+                    watch::Rpc::Answers => break,
+                    watch::Rpc::NotYet => tokio::time::sleep(INTERVAL).await,
+                    watch::Rpc::Silent(reason) => self.silent(name, reason, logs).await,
+                }
+            }
+        }
+    }
+
     /// A node may have ended since it was last looked at; that is no pass.
     async fn last_look(&self, bed: &Testbed, logs: &Logs) -> Way {
+        self.all_answer(bed, logs).await;
         for name in &bed.names {
             match watch::look(name, bed).await {
                 Ok(watch::Seen::Fine) => {}
@@ -205,6 +244,7 @@ impl Run {
             Ok(Err(panic)) => Some(panic_text(panic.as_ref())),
             Err(_) => Some(format!("the provider did not finish within {} s", TEARDOWN.as_secs())),
         };
+        let left = left.or_else(|| if self.at_end == AtEnd::Remove { self.dir.remove_scratch() } else { None });
         self.controller.emit(What::TornDown { left });
     }
 

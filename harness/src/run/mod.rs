@@ -11,4 +11,4 @@ pub mod interrupt;
 mod logs;
 mod phase;
 pub(crate) mod testbed;
-mod watch;
+pub(crate) mod watch;

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use super::testbed::Testbed;
+use super::{logs::Logs, testbed::Testbed};
 use crate::{
     check::{FaultSpan, Judgement, View},
     event::{CheckId, FaultId, Moment, What},
@@ -23,6 +24,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Runs phases; remembers the last fault from one to the next.
 pub(crate) struct Phases<'a> {
     bed: &'a Testbed,
+    logs: &'a Logs,
     timeout_factor: f64,
     fault: Option<FaultSpan>,
 }
@@ -37,8 +39,8 @@ pub(crate) enum PhaseEnd {
 }
 
 impl<'a> Phases<'a> {
-    pub(crate) fn new(bed: &'a Testbed, timeout_factor: f64) -> Self {
-        Self { bed, timeout_factor, fault: None }
+    pub(crate) fn new(bed: &'a Testbed, logs: &'a Logs, timeout_factor: f64) -> Self {
+        Self { bed, logs, timeout_factor, fault: None }
     }
 
     /// Runs one phase.
@@ -67,11 +69,11 @@ impl<'a> Phases<'a> {
     async fn fault(&mut self, id: FaultId, plan: &FaultPlan, during: &[(CheckId, &CheckPlan)]) -> Result<PhaseEnd, ProviderError> {
         let bed = self.bed;
         let FaultKind::Restart = plan.fault;
-        let restart = Restart { bed, nodes: &plan.nodes, timeout_factor: self.timeout_factor };
+        let restart = Restart { bed, nodes: &plan.nodes, prove_back: plan.prove_back, timeout_factor: self.timeout_factor };
         bed.controller.emit(What::FaultStarted { fault: id });
         let down = match restart.take_effect().await {
             Ok(down) => down,
-            Err(error) => return self.unproven(id, error),
+            Err(error) => return self.unproven(id, error).await,
         };
         bed.controller.emit(What::FaultEffective { fault: id, nodes: plan.nodes.clone(), since: down.since, proof: down.proof });
         self.fault = Some(FaultSpan { nodes: plan.nodes.clone(), effective: down.since, healed: None, proven: None });
@@ -81,7 +83,7 @@ impl<'a> Phases<'a> {
 
         let back = match restart.heal(down.since).await {
             Ok(back) => back,
-            Err(error) => return self.unproven(id, error),
+            Err(error) => return self.unproven(id, error).await,
         };
         let proven = bed.controller.emit(What::FaultHealed { fault: id, since: back.since, proof: back.proof });
         if let Some(fault) = &mut self.fault {
@@ -91,11 +93,18 @@ impl<'a> Phases<'a> {
         Ok(PhaseEnd::Settled)
     }
 
-    fn unproven(&self, id: FaultId, error: FaultError) -> Result<PhaseEnd, ProviderError> {
+    async fn unproven(&self, id: FaultId, error: FaultError) -> Result<PhaseEnd, ProviderError> {
         match error {
             FaultError::Environment(error) => return Err(error),
             FaultError::Unproven(reason) => self.bed.controller.emit(What::FaultUnproven { fault: id, reason }),
-            FaultError::Broken { node, reason } => self.bed.controller.emit(What::NodeBroken { node, reason, last_lines: Vec::new() }),
+            FaultError::Ended { node, code, signal } => {
+                let last_lines = self.logs.last_lines(&node).await;
+                self.bed.controller.emit(What::NodeExited { node, code, signal, last_lines })
+            }
+            FaultError::Broken { node, reason } => {
+                let last_lines = self.logs.last_lines(&node).await;
+                self.bed.controller.emit(What::NodeBroken { node, reason, last_lines })
+            }
         };
         Ok(PhaseEnd::CutShort)
     }
@@ -106,21 +115,22 @@ impl<'a> Phases<'a> {
             return;
         }
         let started = checks.iter().map(|(id, _)| self.bed.controller.emit(What::CheckStarted { check: *id }));
-        let mut pending: Vec<Pending<'_>> = checks.iter().zip(started).map(|((id, plan), start)| Pending { id: *id, plan, start }).collect();
-        let (want, wanted) = watch::channel(None);
+        let mut pending: Vec<Pending<'_>> =
+            checks.iter().zip(started).map(|((id, plan), start)| Pending { id: *id, plan, start, want: watch::Sender::new(None) }).collect();
+        // Each check has its own rounds, at its own height and of its own nodes: one that waits for a node that hangs does not hold up the others.
+        let fetchers: Vec<_> = pending.iter().map(|check| self.fetch_hashes(&check.plan.nodes, check.want.subscribe())).collect();
         tokio::select! {
-            () = self.judge_all(&mut pending, &want) => {}
-            () = self.fetch_hashes(wanted) => {}
+            () = self.judge_all(&mut pending) => {}
+            _ = join_all(fetchers) => {}
         }
     }
 
-    async fn judge_all(&self, pending: &mut Vec<Pending<'_>>, want: &watch::Sender<Option<u64>>) {
+    async fn judge_all(&self, pending: &mut Vec<Pending<'_>>) {
         let mut changes = self.bed.controller.changes();
         loop {
-            let mut wanted = None;
             pending.retain(|check| match self.judge(check) {
                 Judgement::Pending { wants_hash_at, .. } => {
-                    wanted = wanted.max(wants_hash_at);
+                    check.want.send_if_modified(|current| std::mem::replace(current, wants_hash_at) != wants_hash_at);
                     true
                 }
                 Judgement::Settled(finding) => {
@@ -131,7 +141,6 @@ impl<'a> Phases<'a> {
             if pending.is_empty() {
                 return;
             }
-            want.send_if_modified(|current| std::mem::replace(current, wanted) != wanted);
             tokio::time::sleep(LOOK).await;
             let now = self.bed.controller.now();
             let deadline = pending.iter().map(Pending::deadline).min().unwrap_or(now);
@@ -161,17 +170,17 @@ impl<'a> Phases<'a> {
         })
     }
 
-    /// Asks for block hashes as long as a check wants them.
-    async fn fetch_hashes(&self, mut wanted: watch::Receiver<Option<u64>>) {
+    /// Asks a check's nodes for block hashes as long as it wants them.
+    async fn fetch_hashes(&self, nodes: &[String], mut wanted: watch::Receiver<Option<u64>>) {
         loop {
             let height = match wanted.wait_for(Option::is_some).await {
                 Ok(height) => *height,
-                // The judge is gone; the caller's `select` ends this too.
+                // The check is decided; the caller's `select` ends this too.
                 Err(_) => return std::future::pending().await,
             };
             let pause = tokio::time::sleep(INTERVAL);
             if let Some(height) = height {
-                self.bed.hashes(height).await;
+                self.bed.hashes(height, nodes).await;
             }
             pause.await;
         }
@@ -183,6 +192,8 @@ struct Pending<'a> {
     id: CheckId,
     plan: &'a CheckPlan,
     start: Moment,
+    /// The height at which it needs its nodes' block hashes.
+    want: watch::Sender<Option<u64>>,
 }
 
 impl Pending<'_> {

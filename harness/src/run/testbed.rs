@@ -30,6 +30,7 @@ pub(crate) struct Testbed {
 
 struct Node {
     launch: NodeLaunch,
+    profile: NodeProfile,
     link: watch::Sender<Option<Link>>,
     starts: AtomicU32,
     expected: Mutex<Expected>,
@@ -61,6 +62,7 @@ impl Testbed {
                 let slot = slots.iter().find(|slot| slot.name == node.name)?;
                 let node = Node {
                     launch: launch(node, slot, &seeds),
+                    profile: slot.profile,
                     link: watch::Sender::new(None),
                     starts: AtomicU32::new(0),
                     expected: Mutex::new(Expected { running: false, epoch: 0 }),
@@ -124,6 +126,11 @@ impl Testbed {
         join_all(down.map(|node| self.start_again(&node.launch.name))).await;
     }
 
+    /// What a node may be given, and what may be asked of it.
+    pub(crate) fn profile(&self, name: &str) -> Option<NodeProfile> {
+        self.nodes.get(name).map(|node| node.profile)
+    }
+
     /// Whether a node should be running.
     pub(crate) fn expected(&self, name: &str) -> Option<Expected> {
         self.nodes.get(name).map(Node::expected)
@@ -144,11 +151,11 @@ impl Testbed {
         self.nodes.get(name).map(|node| node.link.subscribe())
     }
 
-    /// Asks every node at once for its block hash at a height.
-    pub(crate) async fn hashes(&self, height: u64) {
+    /// Asks these nodes at once for their block hash at a height.
+    pub(crate) async fn hashes(&self, height: u64, names: &[String]) {
         let sent = self.controller.now();
-        let answers = self.nodes.iter().filter_map(|(name, node)| {
-            let link = node.link.borrow().clone()?;
+        let answers = names.iter().filter_map(|name| {
+            let link = self.nodes.get(name)?.link.borrow().clone()?;
             Some(async move { (name.clone(), link.rpc.block_hash(height).await) })
         });
         let hashes = join_all(answers).await.into_iter().collect();

@@ -4,15 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use super::{background::Background, logs::Logs, testbed::Testbed};
 use crate::{
-    event::What,
+    check::short,
+    event::{Moment, Reading, What},
     provider::{NodeState, ProviderError},
 };
 
 /// An unplanned exit is seen within this, and reported within 2 s with the time that its last log lines take.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Sleep shorter than this is a hiccup.
-const SLEPT: Duration = Duration::from_secs(2);
+/// A node that has not answered properly for so long was silent for a whole window; a slower machine stretches it.
+const SILENT: Duration = Duration::from_secs(5);
 
 /// The engine may fail to answer so many times in a row.
 const ENGINE_FAILURES: u32 = 5;
@@ -72,12 +73,45 @@ pub(crate) async fn look(name: &str, bed: &Testbed) -> Result<Seen, ProviderErro
     }
 }
 
+/// A node's RPC as nobody may have looked at it: no check names the node.
+pub(crate) enum Rpc {
+    /// Since `from` and its last start it has given its peers and its height.
+    Answers,
+    /// Not yet, and it is too early to say.
+    NotYet,
+    /// Not for a whole window: why it has failed.
+    Silent(String),
+}
+
+/// What the samples of one node since `from` say.
+pub(crate) fn rpc(name: &str, bed: &Testbed, from: Moment, timeout_factor: f64) -> Rpc {
+    let Some(link) = bed.link(name).and_then(|link| link.borrow().clone()) else {
+        return Rpc::NotYet;
+    };
+    let from = from.max(link.since);
+    let window = bed.controller.now().since(from);
+    bed.controller.with_history(|history| {
+        let samples = history.samples(name, from, Moment(u64::MAX));
+        let of_start = || samples.iter().filter(|sample| sample.start == link.start);
+        let Some(last) = of_start().next_back() else { return Rpc::NotYet };
+        let (what, miss) = match (&last.peers, &last.height) {
+            _ if !of_start().any(|sample| sample.peers.value().is_some()) => ("peers", &last.peers),
+            _ if !of_start().any(|sample| sample.height.value().is_some()) => ("height", &last.height),
+            _ => return Rpc::Answers,
+        };
+        if window < SILENT.mul_f64(timeout_factor) {
+            return Rpc::NotYet;
+        }
+        let why = if let Reading::Missing(miss) = miss { miss.to_string() } else { String::new() };
+        Rpc::Silent(format!("never gave its {what} in {} ({why})", short(window)))
+    })
+}
+
 /// Ends the run if the machine sleeps or the evidence cannot be written.
 pub(crate) async fn machine(bed: Arc<Testbed>, background: Background) {
     loop {
-        let slept = bed.controller.clock().slept();
-        if slept >= SLEPT {
-            background.finish(What::ClockJumped { ms: u64::try_from(slept.as_millis()).unwrap_or(u64::MAX) });
+        if let Some(slept) = bed.controller.clock().slept() {
+            background.finish(What::clock_jumped(slept));
             return;
         }
         if let Some(why) = bed.controller.broken() {

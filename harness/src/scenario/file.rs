@@ -10,9 +10,6 @@ use super::{
     table::{At, Table},
 };
 
-/// Longest scenario if nothing is written, from the last node's start.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5 * 60);
-
 /// Where the text is no TOML, and why.
 pub(super) type SyntaxErrors = Vec<(Range<usize>, String)>;
 
@@ -20,7 +17,8 @@ pub(super) type SyntaxErrors = Vec<(Range<usize>, String)>;
 #[derive(Debug, Clone)]
 pub(super) struct ScenarioFile {
     pub(super) description: String,
-    pub(super) timeout: Duration,
+    /// Not written: as long as its phases may take.
+    pub(super) timeout: Option<Duration>,
     pub(super) subnet: Option<At<String>>,
     pub(super) groups: Vec<GroupFile>,
     pub(super) phases: Vec<PhaseFile>,
@@ -69,16 +67,16 @@ impl ScenarioFile {
     }
 }
 
-fn read_scenario(root: &Table<'_, '_>, problems: &mut Problems) -> (String, Duration) {
+fn read_scenario(root: &Table<'_, '_>, problems: &mut Problems) -> (String, Option<Duration>) {
     if !root.has("scenario") {
         problems.error_file(format!("{MISSING}table `[scenario]`"));
     }
     let Some(table) = root.table("scenario", problems) else {
-        return (String::new(), DEFAULT_TIMEOUT);
+        return (String::new(), None);
     };
     table.only(&["description", "timeout"], problems);
     let description = table.text("description", problems).map_or(String::new(), |text| text.value);
-    let timeout = table.positive_duration("timeout", problems).map_or(DEFAULT_TIMEOUT, |timeout| timeout.value);
+    let timeout = table.positive_duration("timeout", problems).map(|timeout| timeout.value);
     (description, timeout)
 }
 
@@ -114,13 +112,18 @@ impl GroupFile {
 }
 
 impl PhaseFile {
+    /// The longest `within` of some of its checks.
+    pub(super) fn longest(&self, of: impl Fn(&CheckFile) -> bool) -> Duration {
+        self.checks.iter().filter(|check| of(check)).filter_map(|check| check.within.as_ref()).map(|within| within.value).max().unwrap_or_default()
+    }
+
     fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
         table.only(&["name", "faults", "checks"], problems);
         table.require("name", problems);
         Self {
             name: table.text("name", problems).map_or(String::new(), |name| name.value),
             has_faults: table.has("faults"),
-            faults: table.tables("faults", "a fault", problems).iter().filter_map(|table| FaultFile::read(table, problems)).collect(),
+            faults: table.tables("faults", "a fault", problems).iter().map(|table| FaultFile::read(table, problems)).collect(),
             checks: table.tables("checks", "a check", problems).iter().map(|table| CheckFile::read(table, problems)).collect(),
         }
     }

@@ -20,6 +20,9 @@ use crate::{check::CheckKind, provider::NodeSource};
 /// How long a condition must hold if `for` is not written.
 pub(super) const DEFAULT_HOLD: Duration = Duration::from_secs(2);
 
+/// For a node that was started again to answer.
+pub(super) const LEAST_PROVE_BACK: Duration = Duration::from_secs(30);
+
 /// A scenario file is a page of text; more is a mistake (a database, a device).
 const LARGEST_FILE: u64 = 1024 * 1024;
 
@@ -103,6 +106,9 @@ pub struct FaultPlan {
     /// At least this long.
     #[serde(with = "seconds")]
     pub downtime: Duration,
+    /// How long the nodes may take to answer again: as long as the phase's most patient check, and 30 s at least.
+    #[serde(with = "seconds")]
+    pub prove_back: Duration,
 }
 
 /// What can be done to nodes.
@@ -187,6 +193,7 @@ fn read(path: &Path) -> Result<String, String> {
 fn resolve(file: ScenarioFile, selectors: &Selectors, path: &Path, text: String, overrides: &Overrides) -> Plan {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut fault_before = false;
+    let timeout = file.timeout.unwrap_or_else(|| default_timeout(&file.phases)).mul_f64(overrides.timeout_factor);
     let phases = file
         .phases
         .into_iter()
@@ -200,11 +207,23 @@ fn resolve(file: ScenarioFile, selectors: &Selectors, path: &Path, text: String,
         description: file.description,
         path: path.to_owned(),
         text,
-        timeout: file.timeout.mul_f64(overrides.timeout_factor),
+        timeout,
         subnet: file.subnet.map(|subnet| subnet.value),
         nodes: file.groups.into_iter().flat_map(|group| node_plans(group, folder, overrides)).collect(),
         phases,
     }
+}
+
+/// Time for everything that the phases may take: their most patient checks, during faults and after them, the faults' downtimes, and what they take to be done and proven.
+fn default_timeout(phases: &[PhaseFile]) -> Duration {
+    const LEAST: Duration = Duration::from_secs(5 * 60);
+    const MARGIN: Duration = Duration::from_secs(60);
+    let is_during = |check: &CheckFile| check.during.is_some();
+    let of = |phase: &PhaseFile| {
+        let faults: Duration = phase.faults.iter().map(|fault| fault.downtime + phase.longest(|_| true).max(LEAST_PROVE_BACK)).sum();
+        phase.longest(is_during) + phase.longest(|check| !is_during(check)) + faults
+    };
+    LEAST.max(phases.iter().map(of).sum::<Duration>() + MARGIN)
 }
 
 /// Asked only of a file without errors, in which every required key was read.
@@ -227,16 +246,17 @@ fn node_plans(group: GroupFile, folder: &Path, overrides: &Overrides) -> Vec<Nod
 }
 
 fn phase_plan(phase: PhaseFile, selectors: &Selectors, fault_before: bool, overrides: &Overrides) -> PhasePlan {
+    let prove_back = phase.longest(|_| true).max(LEAST_PROVE_BACK).mul_f64(overrides.timeout_factor);
     PhasePlan {
         name: phase.name,
-        faults: phase.faults.into_iter().map(|fault| fault_plan(fault, selectors)).collect(),
+        faults: phase.faults.into_iter().map(|fault| fault_plan(fault, selectors, prove_back)).collect(),
         checks: phase.checks.into_iter().map(|check| check_plan(check, selectors, fault_before, overrides)).collect(),
     }
 }
 
-fn fault_plan(fault: FaultFile, selectors: &Selectors) -> FaultPlan {
+fn fault_plan(fault: FaultFile, selectors: &Selectors, prove_back: Duration) -> FaultPlan {
     let selector = fault.nodes.expect(CHECKED).value;
-    FaultPlan { fault: FaultKind::Restart, nodes: selectors[&selector].clone(), selector, downtime: fault.downtime }
+    FaultPlan { fault: FaultKind::Restart, nodes: selectors[&selector].clone(), selector, downtime: fault.downtime, prove_back }
 }
 
 fn check_plan(check: CheckFile, selectors: &Selectors, fault_before: bool, overrides: &Overrides) -> CheckPlan {

@@ -74,25 +74,24 @@ impl KindFile {
 }
 
 impl FaultFile {
-    pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Self> {
+    /// A fault that nobody knows is an error, and so is whatever else is wrong with its table.
+    pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
+        const KEYS: [&str; 3] = ["fault", "nodes", "downtime"];
         table.require("fault", problems);
-        let fault = table.text("fault", problems)?;
-        if !known(&fault, "fault", &FAULTS, &FAULTS_LATER, problems) {
-            return None;
+        match table.text("fault", problems).and_then(|fault| known(&fault, "fault", &FAULTS, &FAULTS_LATER, problems)) {
+            Some(fault) if FAULTS.contains(&fault) => table.only(&KEYS, problems),
+            Some(_) | None => table.misspelt(&KEYS, problems),
         }
-        table.only(&["fault", "nodes", "downtime"], problems);
         table.require("nodes", problems);
-        Some(Self { nodes: table.text("nodes", problems), downtime: table.duration("downtime", problems).map_or(Duration::ZERO, |downtime| downtime.value) })
+        Self { nodes: table.text("nodes", problems), downtime: table.duration("downtime", problems).map_or(Duration::ZERO, |downtime| downtime.value) }
     }
 }
 
 impl CheckFile {
     pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
         table.require("check", problems);
-        let kind = table
-            .text("check", problems)
-            .filter(|check| known(check, "check", &CHECKS, &CHECKS_LATER, problems))
-            .and_then(|check| read_kind(&check.value, table, problems));
+        let kind = table.text("check", problems).and_then(|check| known(&check, "check", &CHECKS, &CHECKS_LATER, problems));
+        let kind = read_kind(kind.unwrap_or_default(), table, problems);
         table.require("nodes", problems);
         table.require("within", problems);
         let during = table.text("during", problems).and_then(|during| {
@@ -142,8 +141,11 @@ fn read_kind(check: &str, table: &Table<'_, '_>, problems: &mut Problems) -> Opt
             only(table, &[], problems);
             Some(KindFile::Alive)
         }
-        // `known` let nothing else through.
-        _ => None,
+        // What is meant is not known, so neither are its own keys.
+        _ => {
+            table.misspelt(&COMMON, problems);
+            None
+        }
     }
 }
 
@@ -182,11 +184,12 @@ fn only(table: &Table<'_, '_>, own: &[&str], problems: &mut Problems) {
     table.only(&keys, problems);
 }
 
-/// Whether this version has it; if not, says whether nobody does, or a later version will.
-fn known(name: &At<String>, what: &str, have: &[&str], later: &[&str], problems: &mut Problems) -> bool {
+/// What is meant: the name itself, or the nearest one, so that the rest of the table can be looked at. If this version does not have it, says whether nobody does, or a later
+/// version will.
+fn known(name: &At<String>, what: &str, have: &[&'static str], later: &[&'static str], problems: &mut Problems) -> Option<&'static str> {
     let word = name.value.as_str();
-    if have.contains(&word) {
-        return true;
+    if let Some(known) = have.iter().find(|known| **known == word) {
+        return Some(known);
     }
     if later.contains(&word) {
         problems.error_hint(
@@ -194,12 +197,13 @@ fn known(name: &At<String>, what: &str, have: &[&str], later: &[&str], problems:
             format!("{what} `{word}` is specified, but this version does not have it yet"),
             format!("it has {}", listed(have.iter().copied())),
         );
-        return false;
+        return later.iter().find(|known| **known == word).copied();
     }
-    let hint = match nearest(word, have.iter().chain(later).copied()) {
+    let near = nearest(word, have.iter().chain(later).copied());
+    let hint = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => suggest(word, have.iter().copied()),
     };
     problems.error_hint(name.span.clone(), format!("unknown {what} `{word}`"), hint);
-    false
+    have.iter().chain(later).find(|known| near == Some(**known)).copied()
 }

@@ -9,7 +9,7 @@ use toml::{
 };
 
 use super::{
-    names::suggest,
+    names::{nearest, suggest},
     problem::{MISSING, Problems},
 };
 
@@ -53,6 +53,16 @@ impl<'t, 'i> Table<'t, 'i> {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
                 problems.error_hint(key.span(), format!("unknown key `{name}` in {}", self.what), suggest(name, known.iter().copied()));
+            }
+        }
+    }
+
+    /// Only keys that are nearly one of `known` are errors: for a table of which not every key is known.
+    pub(super) fn misspelt(&self, known: &[&str], problems: &mut Problems) {
+        for key in self.entries.keys() {
+            let name: &str = key.get_ref();
+            if let Some(near) = nearest(name, known.iter().copied()).filter(|near| *near != name) {
+                problems.error_hint(key.span(), format!("unknown key `{name}` in {}", self.what), format!("did you mean `{near}`?"));
             }
         }
     }

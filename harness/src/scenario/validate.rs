@@ -10,13 +10,13 @@ use super::{
     step::{CheckFile, KindFile},
     table::At,
 };
-use crate::check::same_chain::Above;
+use crate::{
+    check::{peers::impossible, same_chain::Above},
+    provider::Ipv4Subnet,
+};
 
-/// Addresses of a network that nodes cannot have: network, broadcast, the engine's gateway.
-const RESERVED_ADDRESSES: u64 = 3;
-
-/// The largest default network is a /24.
-const MOST_NODES: u64 = 256 - RESERVED_ADDRESSES;
+/// The largest default network is a /24, of which the network, the broadcast address and the engine's gateway have one each.
+const MOST_NODES: u64 = 256 - 3;
 
 /// Every name that a check or fault may use, and the nodes behind it.
 pub(super) type Selectors = BTreeMap<String, Vec<String>>;
@@ -65,12 +65,15 @@ fn names(groups: &[GroupFile], problems: &mut Problems) -> Selectors {
             continue;
         }
         let nodes = node_names(&name.value, count);
-        if let Some(taken) = nodes.iter().chain([&name.value]).find(|name| selectors.contains_key(*name)) {
+        // The only node of a group may be called as if it were counted.
+        let first = format!("{}-1", name.value);
+        if let Some(taken) = nodes.iter().chain([&name.value, &first]).find(|name| selectors.contains_key(*name)) {
             problems.error(name.span.clone(), format!("the name `{taken}` is taken by an earlier group"));
         }
         for node in &nodes {
             selectors.insert(node.clone(), vec![node.clone()]);
         }
+        selectors.insert(first, nodes.iter().take(1).cloned().collect());
         selectors.insert(name.value.clone(), nodes.clone());
         all.extend(nodes);
     }
@@ -98,25 +101,13 @@ fn subnet(file: &ScenarioFile, nodes: u64, problems: &mut Problems) {
         }
         return;
     };
-    match subnet_capacity(&subnet.value) {
-        Err(why) => problems.error_hint(subnet.span.clone(), format!("`subnet` {why}"), "write it like \"198.18.7.0/24\""),
-        Ok(room) if room < nodes => {
-            problems.error(subnet.span.clone(), format!("{nodes} nodes, but {} holds at most {room}", subnet.value));
+    match subnet.value.parse::<Ipv4Subnet>() {
+        Err(why) => problems.error_hint(subnet.span.clone(), format!("`subnet`: {why}"), "write it like \"198.18.7.0/24\""),
+        Ok(parsed) if (parsed.capacity() as u64) < nodes => {
+            problems.error(subnet.span.clone(), format!("{nodes} nodes, but {parsed} holds at most {}", parsed.capacity()));
         }
         Ok(_) => {}
     }
-}
-
-/// How many nodes fit an IPv4 network.
-fn subnet_capacity(text: &str) -> Result<u64, String> {
-    let (address, prefix) = text.split_once('/').ok_or("has no prefix length")?;
-    let address: std::net::Ipv4Addr = address.parse().map_err(|_| "has no IPv4 address")?;
-    let prefix = prefix.parse::<u32>().ok().filter(|prefix| (8..=29).contains(prefix)).ok_or("needs a prefix length from 8 to 29")?;
-    let size = 1u64 << (32 - prefix);
-    if u64::from(address.to_bits()) % size != 0 {
-        return Err(format!("{text} is not the first address of its network"));
-    }
-    Ok(size - RESERVED_ADDRESSES)
 }
 
 fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
@@ -150,13 +141,13 @@ fn selector(nodes: Option<&At<String>>, selectors: &Selectors, what: &str, probl
 
 fn times(check: &CheckFile, file: &ScenarioFile, problems: &mut Problems) {
     let Some(within) = &check.within else { return };
-    if within.value > file.timeout {
-        problems.error(
+    if let Some(timeout) = file.timeout.filter(|timeout| within.value > *timeout) {
+        problems.warning(
             within.span.clone(),
             format!(
-                "`within` ({}) is longer than the scenario's timeout ({})",
+                "`within` ({}) is longer than the scenario's timeout ({}), which ends the check first",
                 humantime::format_duration(within.value),
-                humantime::format_duration(file.timeout)
+                humantime::format_duration(timeout)
             ),
         );
     }
@@ -200,16 +191,21 @@ fn order(check: &CheckFile, phase: &PhaseFile, fault_before: bool, problems: &mu
     }
 }
 
-/// A number of peers that no network of this size has.
+/// A number of peers that no network of this size has, and a comparison of one.
 fn possible(check: &CheckFile, selectors: &Selectors, problems: &mut Problems) {
-    let nodes = selectors.get("*").map_or(0, Vec::len) as u64;
+    if let (Some(KindFile::SameChain { .. }), Some(selector)) = (&check.kind, &check.nodes)
+        && selectors.get(&selector.value).is_some_and(|nodes| nodes.len() == 1)
+    {
+        problems.error_hint(selector.span.clone(), "`same-chain` of one node says nothing: it always agrees with itself", "name two nodes or more");
+    }
+    let nodes = selectors.get("*").map_or(0, Vec::len);
     let (span, least) = match &check.kind {
         Some(KindFile::Peers(needed)) => (&needed.span, needed.value.least()),
         Some(KindFile::Recovers { peers_at_least: Some(least), .. }) => (&least.span, least.value),
         Some(KindFile::Recovers { .. } | KindFile::HeightAdvances { .. } | KindFile::SameChain { .. } | KindFile::Alive) | None => return,
     };
-    if nodes > 0 && least > nodes - 1 {
-        problems.warning(span.clone(), format!("cannot pass: {nodes} node(s) have at most {} peers each", nodes - 1));
+    if let Some(why) = impossible(least, nodes) {
+        problems.warning(span.clone(), format!("cannot pass: {why}"));
     }
 }
 
@@ -232,15 +228,6 @@ pub(super) fn override_count(file: &mut ScenarioFile, count: u32, problems: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn subnets_hold_what_they_hold() {
-        assert_eq!(subnet_capacity("198.18.7.0/24"), Ok(253));
-        assert_eq!(subnet_capacity("198.18.7.8/29"), Ok(5));
-        for bad in ["198.18.7.0", "198.18.7.1/24", "198.18.7.0/30", "198.18.7.0/33", "198.18.7/24", "::/64", "x/24", "1.2.3.4/-8", ""] {
-            assert!(subnet_capacity(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn a_group_without_a_count_is_one_node_of_its_name() {

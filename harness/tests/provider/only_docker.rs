@@ -10,10 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::provider::{
-    NodeProfile, NodeSource, ProviderError, ProviderOptions,
-    docker::{DockerProvider, Ipv4Subnet},
-};
+use harness::provider::{Ipv4Subnet, NodeProfile, NodeSource, ProviderError, ProviderOptions, docker::DockerProvider};
 use testcontainers::bollard::{API_DEFAULT_VERSION, Docker};
 
 use crate::support::{Bed, Fake, Kind, docker_cli, engine_objects, fake, launch, script, source, unique_run};
@@ -98,7 +95,7 @@ async fn a_foreign_image_keeps_its_entrypoint_and_user_and_can_write_its_state()
     assert_eq!(slot.profile, NodeProfile::Core);
     bed.provider.start(&launch(&slot, &[])).await.unwrap();
     assert_eq!(bed.ask("solo", "/").await, "starts=1 uid=1234");
-    bed.provider.kill("solo").await.unwrap();
+    bed.kill("solo").await;
     bed.provider.start_again("solo").await.unwrap();
     assert_eq!(bed.ask("solo", "/").await, "starts=2 uid=1234");
     let volume = docker_cli(&["inspect", "-f", "{{(index .Mounts 0).Name}}", &format!("hegemon-{}-solo", bed.run)]).trim().to_owned();
@@ -219,6 +216,8 @@ async fn a_container_that_somebody_removed_is_named() {
     docker_cli(&["rm", "-f", &format!("hegemon-{}-solo", bed.run)]);
     let error = bed.provider.state("solo").await.unwrap_err();
     assert!(error.to_string().contains("somebody removed its container"), "{error}");
+    let error = bed.provider.teardown().await.unwrap_err().to_string();
+    assert!(error.contains("log of solo incomplete"), "its log went with it: {error}");
     bed.finish().await;
 }
 

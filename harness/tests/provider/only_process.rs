@@ -45,7 +45,7 @@ async fn a_wrapper_scripts_node_ends_with_it() {
     let slot = bed.reserve(&["solo"], wrapper).await.unwrap().remove(0);
     bed.provider.start(&launch(&slot, &[])).await.unwrap();
     bed.ask("solo", "/").await;
-    bed.provider.kill("solo").await.unwrap();
+    bed.kill("solo").await;
     let deadline = Instant::now() + PATIENCE;
     while !processes_in(bed.scratch.path()).is_empty() {
         assert!(Instant::now() < deadline, "the wrapper's child outlives it");

@@ -13,7 +13,7 @@ use std::{
 };
 
 use harness::provider::{
-    LogLine, NodeLaunch, NodeRequest, NodeSource, Provider, ProviderError, ProviderOptions, Slot,
+    LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot,
     docker::{DockerProvider, Reach},
     process::ProcessProvider,
 };
@@ -39,32 +39,50 @@ pub(crate) enum Fake {
     StaticForeign,
 }
 
-/// A fake node's binary, compiled once per variant.
+/// A fake node's binary: compiled once for its source, flags and version, whoever asks for it.
 pub(crate) fn fake(which: Fake) -> PathBuf {
     static BUILT: [OnceLock<PathBuf>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
-    let (slot, name, flags, version): (usize, &str, &[&str], &str) = match which {
-        Fake::StaticOurs => (0, "fake-static-ours", &["-Ctarget-feature=+crt-static"], "hegemon-node 9.9.9 (hegemon-testbed)"),
-        Fake::DynamicOurs => (1, "fake-dynamic-ours", &["-Cprefer-dynamic=no"], "hegemon-node 9.9.9 (hegemon-testbed)"),
-        Fake::StaticForeign => (2, "fake-static-foreign", &["-Ctarget-feature=+crt-static"], "hegemon-node 0.10.0"),
+    let (slot, name, flag, version) = match which {
+        Fake::StaticOurs => (0, "fake-static-ours", "-Ctarget-feature=+crt-static", "hegemon-node 9.9.9 (hegemon-testbed)"),
+        Fake::DynamicOurs => (1, "fake-dynamic-ours", "-Cprefer-dynamic=no", "hegemon-node 9.9.9 (hegemon-testbed)"),
+        Fake::StaticForeign => (2, "fake-static-foreign", "-Ctarget-feature=+crt-static", "hegemon-node 0.10.0"),
     };
-    let build = || {
-        let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        // Another test process may be at the same: each makes its own file, and the last one's stays.
-        let fresh = output.with_extension(std::process::id().to_string());
-        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let status = Command::new(rustc)
-            .args(["--edition=2024", "-Copt-level=1", "-o"])
-            .arg(&fresh)
-            .args(flags)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/provider/fake_node.rs"))
-            .env("FAKE_VERSION", version)
-            .status()
-            .expect("rustc runs");
-        assert!(status.success(), "the fake node compiles");
-        fs::rename(&fresh, &output).expect("a file can be renamed in its directory");
-        output
-    };
-    BUILT[slot].get_or_init(build).clone()
+    BUILT[slot].get_or_init(|| compile(name, flag, version)).clone()
+}
+
+/// One compiler at a time, over all test processes of this target directory; a binary that is there under its name is complete, because it was renamed into place.
+fn compile(name: &str, flag: &str, version: &str) -> PathBuf {
+    let source = include_str!("fake_node.rs");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let lock = fs::File::create(folder.join("fakes.lock")).expect("a lock file");
+    lock.lock().expect("the lock is free sooner or later");
+    let output = folder.join(format!("{name}-{:016x}", fingerprint(&[source, flag, version])));
+    if output.exists() {
+        return output;
+    }
+    // rustc and the linker name what they leave on the way after their output: nobody else's is in this folder.
+    let own = tempfile::tempdir_in(folder).expect("a temporary directory");
+    let fresh = own.path().join(name);
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let run = Command::new(rustc)
+        .args(["--edition=2024", "-Copt-level=1", flag, "-o"])
+        .arg(&fresh)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/provider/fake_node.rs"))
+        .env("FAKE_VERSION", version)
+        .env("TMPDIR", own.path())
+        .output()
+        .expect("rustc runs");
+    assert!(run.status.success(), "{name} does not compile ({}):\n{}", run.status, String::from_utf8_lossy(&run.stderr));
+    fs::rename(&fresh, &output).expect("a file can be renamed in its directory");
+    output
+}
+
+/// The same for the same parts, in every process.
+fn fingerprint(parts: &[&str]) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A provider with its run's directory. Asserts at the end that nothing is left; a test that panics is cleaned up by the provider's own `Drop`.
@@ -122,6 +140,25 @@ impl Bed {
             match tokio::task::spawn_blocking(move || get(address, &request)).await.expect("no panic") {
                 Ok(body) => return body,
                 Err(error) => assert!(Instant::now() < deadline, "{name} does not answer at {address}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Kills a node from outside, as anybody could, and waits until the provider has seen it.
+    pub(crate) async fn kill(&self, name: &str) -> NodeState {
+        let NodeState::Running(incarnation) = self.provider.state(name).await.expect("a state") else { panic!("{name} does not run") };
+        if self.kind == Kind::Process {
+            let status = Command::new("kill").args(["-9", "--", &format!("-{}", incarnation.pid)]).status().expect("kill runs");
+            assert!(status.success(), "{name} cannot be killed");
+        } else {
+            docker_cli(&["kill", &format!("hegemon-{}-{name}", self.run)]);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.provider.state(name).await.expect("a state") {
+                NodeState::Running(_) => assert!(Instant::now() < deadline, "{name} outlives SIGKILL"),
+                ended @ NodeState::Exited { .. } => return ended,
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt};
-use harness::provider::{Capabilities, Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeState, Provider, ProviderError, Slot};
+use harness::provider::{Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeState, Provider, ProviderError, Slot};
 use jsonrpsee::{
     RpcModule,
     server::{Server, ServerHandle},
@@ -50,6 +50,16 @@ pub(crate) struct Faults {
     pub(crate) ghost: bool,
     /// Teardown fails.
     pub(crate) leaks: bool,
+    /// How a node ends that is asked to: code and signal, else code 0.
+    pub(crate) ends_with: Option<(Option<i64>, Option<i64>)>,
+    /// Nodes are foreign ones.
+    pub(crate) foreign: bool,
+    /// `rpc_methods` is answered with this error.
+    pub(crate) methods_error: Option<i32>,
+    /// `system_peers` is answered for half a second, then denied.
+    pub(crate) withdraws: bool,
+    /// This node's `system_health.peers` is `null`.
+    pub(crate) nulls: Option<&'static str>,
 }
 
 /// The fake.
@@ -143,19 +153,26 @@ impl Fake {
         incarnation
     }
 
+    /// A node ends by itself.
+    pub(crate) fn dies(&self, name: &str, code: i64) {
+        self.lock().get_mut(name).unwrap().state = NodeState::Exited { code: Some(code), signal: None };
+    }
+
     async fn end(&self, name: &str) -> NodeState {
+        let (code, signal) = self.faults.ends_with.unwrap_or((Some(0), None));
+        let ended = NodeState::Exited { code, signal };
         self.world.running.lock().unwrap().insert(name.to_owned(), false);
         let server = {
             let mut nodes = self.lock();
             let node = nodes.get_mut(name).unwrap();
-            node.state = NodeState::Exited { code: Some(0), signal: None };
+            node.state = ended.clone();
             if self.faults.ghost { None } else { node.server.take() }
         };
         if let Some(server) = server {
             let _ = server.stop();
             server.stopped().await;
         }
-        NodeState::Exited { code: Some(0), signal: None }
+        ended
     }
 }
 
@@ -165,13 +182,24 @@ fn module(name: &str, world: &Arc<World>) -> RpcModule<(String, Arc<World>)> {
     if !world.faults.core_only {
         methods.push("system_peers");
         module
-            .register_method("system_peers", |_, (name, world), _| -> Value { world.peers(name).into_iter().map(|peer| json!({ "peerId": peer })).collect() })
+            .register_method("system_peers", |_, (name, world), _| -> Result<Value, ErrorObjectOwned> {
+                if world.faults.withdraws && world.began.elapsed() > Duration::from_millis(500) {
+                    return Err(ErrorObjectOwned::owned(-32601, "Method not found", None::<()>));
+                }
+                Ok(world.peers(name).into_iter().map(|peer| json!({ "peerId": peer })).collect())
+            })
             .unwrap();
     }
-    module.register_method("rpc_methods", move |_, _, _| json!({ "methods": methods })).unwrap();
+    module
+        .register_method("rpc_methods", move |_, (_, world), _| match world.faults.methods_error {
+            Some(code) => Err(ErrorObjectOwned::owned(code, "no", None::<()>)),
+            None => Ok(json!({ "methods": methods })),
+        })
+        .unwrap();
     module
         .register_method("system_health", |_, (name, world), _| {
-            let peers = world.faults.peers.clone().unwrap_or_else(|| json!(world.peers(name).len()));
+            let nulls = world.faults.nulls.filter(|node| node == name).map(|_| Value::Null);
+            let peers = world.faults.peers.clone().or(nulls).unwrap_or_else(|| json!(world.peers(name).len()));
             json!({ "peers": peers, "isSyncing": false, "shouldHavePeers": true })
         })
         .unwrap();
@@ -189,10 +217,6 @@ fn module(name: &str, world: &Arc<World>) -> RpcModule<(String, Arc<World>)> {
 impl Provider for Fake {
     fn name(&self) -> &'static str {
         "fake"
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { pause: false, isolate: false, partition: false }
     }
 
     fn facts(&self) -> Value {
@@ -215,7 +239,7 @@ impl Provider for Fake {
                 rpc_port: 9000 + number,
                 rpc_external: false,
                 base_path: format!("/nowhere/{}", node.name).into(),
-                profile: NodeProfile::Ours,
+                profile: if self.faults.foreign { NodeProfile::Core } else { NodeProfile::Ours },
                 loopback: true,
             }
         });
@@ -236,10 +260,6 @@ impl Provider for Fake {
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         async move { if self.faults.noop_restart { self.state(name).await } else { Ok(self.end(name).await) } }.boxed()
-    }
-
-    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        self.stop(name)
     }
 
     fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {

@@ -9,11 +9,13 @@ pub(crate) mod noop;
 use std::{fs, path::Path, sync::Arc};
 
 use harness::{
+    event::Event,
     provider::Provider,
     record::RunDir,
     report::jsonl::Jsonl,
     run::{
-        controller::Controller,
+        clock::RunClock,
+        controller::{Controller, Sink},
         executor::{AtEnd, Run},
         interrupt::Interrupt,
     },
@@ -56,13 +58,54 @@ pub(crate) fn plan(folder: &Path, text: &str) -> Plan {
     plan.unwrap_or_else(|| panic!("{problems}"))
 }
 
+/// Does something when an event of a kind is recorded, on the spot.
+pub(crate) struct When<F>(pub(crate) &'static str, pub(crate) F);
+
+impl<F: FnMut() + Send> Sink for When<F> {
+    fn take(&mut self, event: &Event) -> std::io::Result<()> {
+        if serde_json::to_value(event)?["event"] == self.0 {
+            (self.1)();
+        }
+        Ok(())
+    }
+}
+
 /// From a scenario's text to the end of its run.
 pub(crate) async fn run(text: &str, provider: Arc<dyn Provider>, interrupt: Interrupt) -> Done {
-    let folder = tempfile::tempdir().unwrap();
+    run_with(text, provider, interrupt, Vec::new()).await
+}
+
+/// The same, with something that listens to its events.
+pub(crate) async fn run_with(text: &str, provider: Arc<dyn Provider>, interrupt: Interrupt, listeners: Vec<Box<dyn Sink>>) -> Done {
+    start(RunClock::start(), tempfile::tempdir().unwrap(), text, provider, interrupt, listeners, |_| ()).await
+}
+
+/// The same in a run directory that somebody has touched before.
+pub(crate) async fn run_in(folder: tempfile::TempDir, text: &str, provider: Arc<dyn Provider>, touch: impl FnOnce(&RunDir)) -> Done {
+    start(RunClock::start(), folder, text, provider, Interrupt::default(), Vec::new(), touch).await
+}
+
+/// The same by a clock of the test's own.
+pub(crate) async fn run_by(clock: RunClock, text: &str, provider: Arc<dyn Provider>, listeners: Vec<Box<dyn Sink>>) -> Done {
+    start(clock, tempfile::tempdir().unwrap(), text, provider, Interrupt::default(), listeners, |_| ()).await
+}
+
+async fn start(
+    clock: RunClock,
+    folder: tempfile::TempDir,
+    text: &str,
+    provider: Arc<dyn Provider>,
+    interrupt: Interrupt,
+    listeners: Vec<Box<dyn Sink>>,
+    touch: impl FnOnce(&RunDir),
+) -> Done {
     let plan = plan(folder.path(), text);
     let dir = RunDir::create(&folder.path().join("runs"), &plan.scenario).unwrap();
+    touch(&dir);
     let jsonl = Jsonl::create(&dir.events()).unwrap();
-    let controller = Arc::new(Controller::begin(&dir, &plan, vec![Box::new(jsonl)]));
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(jsonl)];
+    sinks.extend(listeners);
+    let controller = Arc::new(Controller::begin_at(clock, &dir, &plan, sinks));
     let run = Run { plan, provider, controller, dir: dir.clone(), timeout_factor: 1.0, at_end: AtEnd::Remove, interrupt };
     let verdict = run.execute().await;
     Done { verdict, dir, folder }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use futures_util::future::{BoxFuture, FutureExt};
-use harness::provider::{Capabilities, Incarnation, LogLine, NodeLaunch, NodeRequest, NodeState, Provider, ProviderError, Slot};
+use harness::provider::{Incarnation, LogLine, NodeLaunch, NodeRequest, NodeState, Provider, ProviderError, Slot};
 use tokio::sync::mpsc;
 
 /// Everything is the inner provider's, but nobody is ever stopped.
@@ -12,10 +12,6 @@ pub(crate) struct NoRestart(pub(crate) Arc<dyn Provider>);
 impl Provider for NoRestart {
     fn name(&self) -> &'static str {
         self.0.name()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
     }
 
     fn facts(&self) -> serde_json::Value {
@@ -36,10 +32,6 @@ impl Provider for NoRestart {
     }
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        self.0.state(name)
-    }
-
-    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         self.0.state(name)
     }
 

@@ -14,8 +14,7 @@ use testcontainers::bollard::{
         RestartPolicy, RestartPolicyNameEnum,
     },
     query_parameters::{
-        CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
-        UploadToContainerOptionsBuilder,
+        CreateContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions, StopContainerOptionsBuilder, UploadToContainerOptionsBuilder,
     },
 };
 
@@ -85,15 +84,6 @@ pub(super) async fn stop(docker: &Docker, id: &str, name: &str) -> Result<NodeSt
     let options = StopContainerOptionsBuilder::new().t(STOP_SECONDS).build();
     docker.stop_container(id, Some(options)).await.map_err(failed(format!("stopping {name}")))?;
     ended(docker, id, name).await
-}
-
-/// SIGKILL. A container that has ended already is no error.
-pub(super) async fn kill(docker: &Docker, id: &str, name: &str) -> Result<NodeState, ProviderError> {
-    let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
-    match docker.kill_container(id, Some(options)).await {
-        Ok(()) | Err(EngineError::DockerResponseServerError { status_code: 409, .. }) => ended(docker, id, name).await,
-        Err(error) => Err(failed(format!("killing {name}"))(error)),
-    }
 }
 
 /// What the engine says now.

@@ -98,6 +98,9 @@ fn image_facts(inspect: &ImageInspect) -> serde_json::Value {
         "size_bytes": inspect.size,
         "architecture": inspect.architecture,
         "entrypoint": config.entrypoint,
+        "cmd": config.cmd,
+        "env": config.env,
+        "working_dir": config.working_dir,
         "user": config.user,
     })
 }
@@ -113,6 +116,17 @@ fn profile_name(profile: NodeProfile) -> &'static str {
 mod tests {
     use super::*;
     use crate::binary::NODE_PATH;
+
+    #[test]
+    fn the_evidence_has_what_an_image_brings_along() {
+        let inspect: ImageInspect = serde_json::from_value(serde_json::json!({
+            "Config": { "Entrypoint": ["/node"], "Cmd": ["--x"], "Env": ["RUST_LOG=debug"], "WorkingDir": "/srv", "User": "1:1" }
+        }))
+        .unwrap();
+        let facts = image_facts(&inspect);
+        let expected = serde_json::json!([["/node"], ["--x"], ["RUST_LOG=debug"], "/srv", "1:1"]);
+        assert_eq!(serde_json::json!([facts["entrypoint"], facts["cmd"], facts["env"], facts["working_dir"], facts["user"]]), expected);
+    }
 
     #[test]
     fn the_recipe_starts_the_binary_as_nobody_special() {

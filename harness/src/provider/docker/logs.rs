@@ -45,31 +45,43 @@ struct Cursor {
     assembler: LineAssembler,
 }
 
+/// How the reading ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Everything that the reader wanted was passed on.
+    Whole,
+    /// The engine did not give the rest.
+    Cut,
+}
+
 /// How a pass ended.
 enum Pass {
     /// The stream is at its end; whether it brought anything.
     End { news: bool },
     /// The engine broke off.
     Broken,
-    /// The container or the reader is gone.
-    Over,
+    /// The container is gone, and what is left of its log with it.
+    Gone,
+    /// Nobody reads.
+    Unread,
 }
 
 impl Pump {
     /// Runs until the run closes, the container is removed, or nobody reads.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self) -> End {
         let mut cursors = BTreeMap::from([(Stream::Out, Cursor::default()), (Stream::Err, Cursor::default())]);
         loop {
             self.starts.borrow_and_update();
             match self.pass(&mut cursors).await {
-                Pass::Over => return,
+                Pass::Gone => return End::Cut,
+                Pass::Unread => return End::Whole,
                 Pass::End { news: true } => {}
                 Pass::End { news: false } => {
                     if !self.flush(&mut cursors).await || !self.another_start().await {
-                        return;
+                        return End::Whole;
                     }
                 }
-                Pass::Broken if self.closing.is_cancelled() => return,
+                Pass::Broken if self.closing.is_cancelled() => return End::Cut,
                 Pass::Broken => tokio::time::sleep(RETRY_EVERY).await,
             }
         }
@@ -93,7 +105,7 @@ impl Pump {
                 Ok(LogOutput::StdErr { message }) => (Stream::Err, message),
                 Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => (Stream::Out, message),
                 Ok(LogOutput::StdIn { .. }) => continue,
-                Err(error) if is_absent(&error) => return Pass::Over,
+                Err(error) if is_absent(&error) => return Pass::Gone,
                 Err(_) => return Pass::Broken,
             };
             let (cursor, seen) = (cursors.entry(stream).or_default(), seen.entry(stream).or_default());
@@ -105,7 +117,7 @@ impl Pump {
                 let mut lines = Vec::new();
                 cursor.assembler.push(&message[known..], &mut lines);
                 if !self.send(lines).await {
-                    return Pass::Over;
+                    return Pass::Unread;
                 }
             }
         }

@@ -5,7 +5,7 @@
 //! Every object carries two labels from its creation on, and is removed by them. Whatever changes the engine runs in a task of its own, which ends even if its caller is
 //! dropped (an interrupt in the middle of a start); teardown waits for such tasks before it asks the engine what there is.
 //!
-//! `engine` finds and judges the engine, `subnet` and `network` choose addresses, `image` makes images, `container` is one node, `logs` reads, `sweep` removes, `labels` is
+//! `engine` finds and judges the engine, `network` chooses addresses, `image` makes images, `container` is one node, `logs` reads, `sweep` removes, `labels` is
 //! what is ours, `gate` lets changes through, `state` is memory, `provider` is made of them all.
 
 mod container;
@@ -17,14 +17,12 @@ mod logs;
 mod network;
 mod provider;
 mod state;
-mod subnet;
 mod sweep;
 
 pub use self::{
     labels::{PROFILE_LABEL, RUN_LABEL, TESTBED_LABEL},
     network::Reach,
     provider::DockerProvider,
-    subnet::{Ipv4Subnet, SubnetError},
 };
 
 /// The node contract's default ports: every container has its own.

@@ -12,9 +12,11 @@ use testcontainers::bollard::{
 use super::{
     engine::{Engine, failed, whole},
     labels::labels,
+};
+use crate::provider::{
+    ProviderError,
     subnet::{self, Ipv4Subnet, Taken},
 };
-use crate::provider::ProviderError;
 
 /// Subnets that are tried before giving up: each failure means that somebody took it in the milliseconds since we looked.
 const TRIES: usize = 32;

@@ -1,6 +1,7 @@
 //! The Docker provider: the [`Provider`] that the neighbouring modules make together.
 
 use std::{
+    collections::BTreeSet,
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -22,15 +23,14 @@ use super::{
     gate::Gate,
     image::{self, Image},
     labels::{RUN_LABEL, TESTBED_LABEL},
-    logs::Pump,
+    logs::{End, Pump},
     network::{self, Reach, Wish},
     state::{Nodes, Rpc},
-    subnet::Ipv4Subnet,
     sweep,
 };
 use crate::{
     binary::{self, Progress, Staging},
-    provider::{Capabilities, Incarnation, LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot, options},
+    provider::{Incarnation, Ipv4Subnet, LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot, options},
 };
 
 /// Time that teardown gives calls under way.
@@ -55,6 +55,8 @@ pub struct DockerProvider {
     to_lines: Mutex<Option<mpsc::Sender<LogLine>>>,
     lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
     clean: AtomicBool,
+    /// Nodes whose logs could not be read to their end.
+    cut: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl DockerProvider {
@@ -86,6 +88,7 @@ impl DockerProvider {
             to_lines: Mutex::new(Some(sender)),
             lines: Mutex::new(Some(lines)),
             clean: AtomicBool::new(true),
+            cut: Arc::default(),
         })
     }
 
@@ -170,6 +173,7 @@ impl DockerProvider {
         let recipe = self.nodes.recipe(&self.options.run_id, launch)?;
         let (docker, name) = (self.engine.docker.clone(), launch.name.clone());
         let (nodes, pumps, closing) = (Arc::clone(&self.nodes), self.pumps.clone(), self.closing.clone());
+        let cut = Arc::clone(&self.cut);
         let to = self.to_lines.lock().expect("no code panics with this lock").clone();
         // A kept container's log has no end to wait for.
         let grace = if self.options.keep { Duration::ZERO } else { LOG_LIMIT };
@@ -177,11 +181,14 @@ impl DockerProvider {
             let (id, incarnation) = container::launch(&docker, recipe).await?;
             let starts = nodes.created(&name, &id)?;
             if let Some(to) = to {
-                let pump = Pump { docker, container: id, node: name, to, starts, closing: closing.clone() };
+                let pump = Pump { docker, container: id, node: name.clone(), to, starts, closing: closing.clone() };
                 pumps.spawn(async move {
-                    tokio::select! {
-                        () = pump.run() => {}
-                        () = async { closing.cancelled().await; tokio::time::sleep(grace).await } => {}
+                    let end = tokio::select! {
+                        end = pump.run() => end,
+                        () = async { closing.cancelled().await; tokio::time::sleep(grace).await } => End::Cut,
+                    };
+                    if end == End::Cut {
+                        cut.lock().expect("no code panics with this lock").insert(name);
                     }
                 });
             }
@@ -231,11 +238,14 @@ impl DockerProvider {
         if !quiet {
             return Err(ProviderError::failed(
                 format!("cleaning up the run {run}"),
-                "a call to the engine has not come back; `harness gc` removes what it may still make",
+                format!("a call to the engine has not come back; what it may still make is removed with: {}", self.keep_hint()),
             ));
         }
         self.clean.store(true, Ordering::Relaxed);
-        Ok(())
+        // Said once: a second teardown has nothing left to say.
+        let cut = std::mem::take(&mut *self.cut.lock().expect("no code panics with this lock"));
+        let cut: Vec<String> = cut.iter().map(|node| format!("log of {node} incomplete")).collect();
+        if cut.is_empty() { Ok(()) } else { Err(ProviderError::failed("reading logs to their end", cut.join(", "))) }
     }
 
     /// Readers pass on what there is and end; the channel closes when the last one has.
@@ -274,10 +284,6 @@ impl Provider for DockerProvider {
         "docker"
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { pause: false, isolate: false, partition: false }
-    }
-
     fn facts(&self) -> serde_json::Value {
         let (network, sources) = self.nodes.facts();
         serde_json::json!({ "provider": self.name(), "engine": self.engine.facts, "network": network, "sources": sources })
@@ -295,14 +301,6 @@ impl Provider for DockerProvider {
         async move {
             let (docker, id, name) = (self.engine.docker.clone(), self.nodes.container(name)?, name.to_owned());
             self.change(async move { container::stop(&docker, &id, &name).await }).await
-        }
-        .boxed()
-    }
-
-    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        async move {
-            let (docker, id, name) = (self.engine.docker.clone(), self.nodes.container(name)?, name.to_owned());
-            self.change(async move { container::kill(&docker, &id, &name).await }).await
         }
         .boxed()
     }

@@ -21,10 +21,7 @@ use super::{
 };
 use crate::{
     binary::{self, Artefact, Progress, Staging},
-    provider::{
-        Capabilities, Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot,
-        options,
-    },
+    provider::{Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot, options},
 };
 
 /// Time that a node has to end after SIGTERM.
@@ -156,9 +153,9 @@ impl ProcessProvider {
         self.execute(name, program).await
     }
 
-    async fn end(&self, name: &str, signal: Signal, patience: Duration) -> Result<NodeState, ProviderError> {
-        let mut group = self.nodes.signal(name, signal)?;
-        if let Some(state) = group.ends_within(patience).await {
+    async fn end(&self, name: &str) -> Result<NodeState, ProviderError> {
+        let mut group = self.nodes.signal(name, Signal::TERM)?;
+        if let Some(state) = group.ends_within(STOP_LIMIT).await {
             return Ok(state);
         }
         self.nodes.signal(name, Signal::KILL)?;
@@ -184,24 +181,26 @@ impl ProcessProvider {
             let ends = groups.into_iter().map(|mut group| async move {
                 group.signal(Signal::KILL);
                 let ended = group.ends_within(KILL_LIMIT).await;
-                ended.is_none().then(|| format!("process {}", group.pid()))
+                ended.is_none().then(|| format!("process {} left", group.pid()))
             });
             left.extend(join_all(ends).await.into_iter().flatten());
         }
         // An untaken receiver would make the reader wait for nobody.
         drop(self.lines.lock().expect("no code panics with this lock").take());
-        self.tail.finish(LOG_LIMIT).await;
+        let cut = self.tail.finish(LOG_LIMIT).await;
         if !self.options.keep {
+            // Kept nodes go on writing: their logs have no end to be read to.
+            left.extend(cut.iter().map(|node| format!("log of {node} incomplete")));
             left.extend(self.remove_directories());
         }
-        if left.is_empty() { Ok(()) } else { Err(ProviderError::failed("cleaning up", format!("left behind: {}", left.join(", ")))) }
+        if left.is_empty() { Ok(()) } else { Err(ProviderError::failed("cleaning up", left.join(", "))) }
     }
 
     fn remove_directories(&self) -> Vec<String> {
         let remove = |dir: PathBuf| match fs::remove_dir_all(&dir) {
             Ok(()) => None,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => Some(format!("{} ({error})", dir.display())),
+            Err(error) => Some(format!("{} left ({error})", dir.display())),
         };
         [self.node_root(), self.binary_dir()].into_iter().filter_map(remove).collect()
     }
@@ -210,10 +209,6 @@ impl ProcessProvider {
 impl Provider for ProcessProvider {
     fn name(&self) -> &'static str {
         "process"
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { pause: false, isolate: false, partition: false }
     }
 
     fn facts(&self) -> serde_json::Value {
@@ -240,11 +235,7 @@ impl Provider for ProcessProvider {
     }
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        self.end(name, Signal::TERM, STOP_LIMIT).boxed()
-    }
-
-    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        self.end(name, Signal::KILL, KILL_LIMIT).boxed()
+        self.end(name).boxed()
     }
 
     fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {

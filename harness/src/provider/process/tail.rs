@@ -1,10 +1,14 @@
 //! Log files to lines: one thread reads what nodes append, and waits for its reader alone. A node writes to its file and never waits.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::Duration,
 };
@@ -23,33 +27,45 @@ enum Order {
     Finish(oneshot::Sender<()>),
 }
 
+/// Nodes whose logs are not read to their end.
+type Unfinished = Arc<Mutex<BTreeSet<String>>>;
+
 /// The thread that follows logs.
 #[derive(Debug)]
 pub(super) struct Tail {
     orders: mpsc::Sender<Order>,
+    unfinished: Unfinished,
 }
 
 impl Tail {
     /// Starts the thread; lines go to `to` until [`Tail::finish`] or until nobody reads.
     pub(super) fn new(to: lines::Sender<LogLine>) -> io::Result<Self> {
         let (orders, queue) = mpsc::channel();
+        let unfinished = Unfinished::default();
+        let reading = Arc::clone(&unfinished);
         thread::Builder::new().name("read logs".to_owned()).spawn(move || {
             // An error means that the reader is gone: nothing is left to do.
-            let _ = follow(&queue, &to);
+            let _ = follow(&queue, &to, &reading);
         })?;
-        Ok(Self { orders })
+        Ok(Self { orders, unfinished })
     }
 
     /// Follows a node's log from its beginning.
     pub(super) fn follow(&self, node: &str, path: &Path) {
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).insert(node.to_owned());
         let _ = self.orders.send(Order::Follow { node: node.to_owned(), path: path.to_owned() });
     }
 
-    /// Passes on everything that is in the files now, and ends. The channel then closes.
-    pub(super) async fn finish(&self, limit: Duration) {
+    /// Passes on everything that is in the files now, and ends. The channel then closes. Returns the nodes whose logs could not be passed on in time.
+    pub(super) async fn finish(&self, limit: Duration) -> Vec<String> {
         let (done, finished) = oneshot::channel();
-        if self.orders.send(Order::Finish(done)).is_ok() {
-            let _ = tokio::time::timeout(limit, finished).await;
+        if self.orders.send(Order::Finish(done)).is_err() {
+            // It was finished before, or nobody reads.
+            return Vec::new();
+        }
+        match tokio::time::timeout(limit, finished).await {
+            Ok(_) => Vec::new(),
+            Err(_) => self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect(),
         }
     }
 }
@@ -63,7 +79,7 @@ struct Log {
 
 struct Closed;
 
-fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>) -> Result<(), Closed> {
+fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>, unfinished: &Unfinished) -> Result<(), Closed> {
     let mut logs: Vec<Log> = Vec::new();
     let mut block = vec![0; BLOCK];
     let mut pause = LOOK_EVERY;
@@ -71,9 +87,13 @@ fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>) -> Result
         match orders.recv_timeout(pause) {
             Ok(Order::Follow { node, path }) => logs.push(Log { node, path, file: None, assembler: LineAssembler::default() }),
             Ok(Order::Finish(done)) => {
+                let left = || unfinished.lock().unwrap_or_else(PoisonError::into_inner);
                 // The nodes have ended, so the files do.
-                while read_each(&mut logs, &mut block, to)? > 0 {}
-                logs.iter_mut().try_for_each(|log| log.flush(to))?;
+                for log in &mut logs {
+                    while log.read(&mut block, to)? > 0 {}
+                    log.flush(to)?;
+                    left().remove(&log.node);
+                }
                 let _ = done.send(());
                 return Ok(());
             }
@@ -120,5 +140,38 @@ impl Log {
             to.blocking_send(LogLine { node: self.node.clone(), text }).map_err(|_| Closed)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_that_its_reader_does_not_take_in_time_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (to, mut reader) = lines::channel(1);
+        let tail = Tail::new(to).unwrap();
+        for (node, text) in [("long", "a\n".repeat(100)), ("short", String::new())] {
+            std::fs::write(dir.path().join(node), text).unwrap();
+            tail.follow(node, &dir.path().join(node));
+        }
+        assert!(tail.finish(Duration::from_millis(200)).await.contains(&"long".to_owned()));
+        let mut read = 0;
+        while reader.recv().await.is_some() {
+            read += 1;
+        }
+        assert_eq!(read, 100, "and it goes on");
+    }
+
+    #[tokio::test]
+    async fn a_log_that_was_read_to_its_end_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let (to, mut reader) = lines::channel(500);
+        let tail = Tail::new(to).unwrap();
+        std::fs::write(dir.path().join("node"), "a\nb").unwrap();
+        tail.follow("node", &dir.path().join("node"));
+        assert_eq!(tail.finish(Duration::from_secs(5)).await, Vec::<String>::new());
+        assert_eq!((reader.recv().await.unwrap().text, reader.recv().await.unwrap().text), ("a".to_owned(), "b".to_owned()));
     }
 }

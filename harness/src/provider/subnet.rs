@@ -45,6 +45,11 @@ impl Ipv4Subnet {
         (host < self.size() - 1).then(|| self.address(host))
     }
 
+    /// How many nodes can have addresses: not the network's own, the bridge's and the broadcast one.
+    pub fn capacity(self) -> usize {
+        self.size() as usize - 3
+    }
+
     /// Whether so many nodes can have addresses.
     pub fn has_room_for(self, nodes: usize) -> bool {
         nodes == 0 || self.node(nodes - 1).is_some()
