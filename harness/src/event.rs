@@ -191,6 +191,11 @@ pub enum What {
         /// The end of its log.
         last_lines: Vec<String>,
     },
+    /// A node that no check names was not asked often enough to say that it answers: this machine was too busy.
+    NodeUnseen {
+        /// Which.
+        node: String,
+    },
     /// The machine slept, or its clocks jumped apart.
     ClockJumped {
         /// By how much.

@@ -48,6 +48,7 @@ impl History {
             | What::CheckSettled { .. }
             | What::NodeExited { .. }
             | What::NodeBroken { .. }
+            | What::NodeUnseen { .. }
             | What::ClockJumped { .. }
             | What::TimedOut { .. }
             | What::EnvironmentFailed { .. }

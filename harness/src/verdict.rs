@@ -237,6 +237,9 @@ impl Ledger {
                 self.broke(node, format!("{node} exited unplanned ({})", ending(*code, *signal)), last_lines);
             }
             What::NodeBroken { node, reason, last_lines } => self.broke(node, format!("{node} {reason}"), last_lines),
+            What::NodeUnseen { node } => {
+                self.inconclusive.get_or_insert(unseen(node));
+            }
             What::ClockJumped { ms } => {
                 let reason = format!("the machine slept or its clock jumped by {}", short(Duration::from_millis(*ms)));
                 self.inconclusive.get_or_insert(reason);
@@ -416,6 +419,11 @@ impl Ledger {
     fn check(&mut self, id: CheckId) -> &mut CheckResult {
         &mut self.phases[id.phase].checks[id.check]
     }
+}
+
+/// What a node that was not seen means for the verdict.
+pub(crate) fn unseen(node: &str) -> String {
+    format!("{node} was not asked often enough to say that it answers: this machine was too busy")
 }
 
 /// How a process ended, in words.

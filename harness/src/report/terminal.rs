@@ -18,7 +18,7 @@ use crate::{
     event::{CheckVerdict, Event, Moment, Reading, Sample, What},
     run::controller::Sink,
     scenario::Plan,
-    verdict::ending,
+    verdict::{ending, unseen},
 };
 
 /// Events that may wait for a slow terminal.
@@ -161,6 +161,7 @@ impl Writer {
             }
             What::NodeExited { node, code, signal, last_lines } => broken(&format!("{node} exited unplanned ({})", ending(*code, *signal)), last_lines),
             What::NodeBroken { node, reason, last_lines } => broken(&format!("{node} {reason}"), last_lines),
+            What::NodeUnseen { node } => vec![unseen(node)],
             What::ClockJumped { ms } => vec![format!("the machine slept or its clock jumped by {}", short(Duration::from_millis(*ms)))],
             What::TimedOut { ms } => vec![format!("the scenario's timeout of {} passed", short(Duration::from_millis(*ms)))],
             What::EnvironmentFailed { reason, .. } => reason.lines().map(str::to_owned).collect(),

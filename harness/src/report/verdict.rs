@@ -276,6 +276,7 @@ mod tests {
         assert_eq!(code(&[vec![unproven], vec![environment]]), 3);
         assert_eq!(code(&[failed(), vec![interrupted]]), 143);
         assert_eq!(code(&[vec![(0, What::ClockJumped { ms: 60_000 })]]), 2);
+        assert_eq!(code(&[vec![(0, What::NodeUnseen { node: "seed".into() })]]), 2);
         assert_eq!(code(&[vec![(0, What::HarnessBroken { reason: "x".to_owned() })]]), 70);
         assert_eq!(code(&[vec![(0, What::EnvironmentFailed { reason: "released node".to_owned(), unsupported: true })]]), 4);
         assert_eq!(code(&[]), 2, "nothing judged is no pass");

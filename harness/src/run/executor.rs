@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
     background::{Background, panic_text},
@@ -30,6 +30,9 @@ use crate::{
 
 /// A provider promises a teardown that is bounded in time; this is for one that breaks its promise.
 const TEARDOWN: Duration = Duration::from_secs(90);
+
+/// At the end a node that no check names has so long to answer, if it was not asked before; more than an answer and a silence take together.
+const UNSEEN: Duration = Duration::from_secs(30);
 
 /// What becomes of the nodes at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,11 +206,16 @@ impl Run {
 
     /// A node that no check names must answer all the same, before the run can pass.
     async fn all_answer(&self, bed: &Testbed, logs: &Logs) {
+        let deadline = Instant::now() + UNSEEN.mul_f64(self.timeout_factor);
         for name in &bed.names {
             while self.controller.is_good_so_far() {
                 match watch::rpc(name, bed, Moment(0), self.timeout_factor) {
                     watch::Rpc::Answers => break,
-                    watch::Rpc::NotYet => tokio::time::sleep(INTERVAL).await,
+                    watch::Rpc::NotYet if Instant::now() < deadline => tokio::time::sleep(INTERVAL).await,
+                    watch::Rpc::NotYet => {
+                        self.controller.emit(What::NodeUnseen { node: name.clone() });
+                        break;
+                    }
                     watch::Rpc::Silent(reason) => self.silent(name, reason, logs).await,
                 }
             }
