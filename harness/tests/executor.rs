@@ -294,6 +294,7 @@ async fn a_node_that_sigterm_ends_and_a_foreign_one_that_needs_sigkill_are_said_
         ((Some(143), None), false, "ended with code 143"),
         ((None, Some(9)), true, "did not end by SIGTERM, needed SIGKILL"),
         ((Some(137), None), true, "did not end by SIGTERM, needed SIGKILL"),
+        ((Some(1), None), true, "code 1"),
     ] {
         let (done, _) = done(&[STOP], Faults { ends_with: Some(ends_with), foreign, ..Faults::default() }).await;
         assert_eq!(done.verdict.exit, ExitCode::Pass, "{ends_with:?} {:#}", done.json());

@@ -84,21 +84,27 @@ impl Restart<'_> {
         }
     }
 
-    /// A node that is asked to end ends with code 0, or by the very signal; what is remarkable about another end, if it is no failure.
+    /// A node that is asked to end ends with code 0, or by the very signal; what is remarkable about another end, if it is no failure. A foreign node promises less: only a crash is one.
     fn judge_end(&self, node: &str, state: &NodeState) -> Result<&'static str, FaultError> {
         const SIGTERM: i64 = 15;
         const SIGKILL: i64 = 9;
+        /// SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV.
+        const CRASHES: [i64; 5] = [4, 6, 7, 8, 11];
+        /// A Rust program's that panicked.
+        const PANIC: i64 = 101;
         let (code, signal) = match *state {
             // Whether it still runs is seen by the proof.
             NodeState::Running(_) => return Ok(""),
             NodeState::Exited { code, signal } => (code, signal),
         };
         let broken = |reason: String| FaultError::Broken { node: node.to_owned(), reason };
+        let foreign = self.bed.profile(node) == Some(NodeProfile::Core);
         // A shell that waits for the node says 128 + the signal.
         match (code, signal.or(code.and_then(|code| code.checked_sub(128)))) {
             (Some(0), _) | (_, Some(SIGTERM)) => Ok(""),
-            (_, Some(SIGKILL)) if self.bed.profile(node) == Some(NodeProfile::Core) => Ok(" (did not end by SIGTERM, needed SIGKILL)"),
+            (_, Some(SIGKILL)) if foreign => Ok(" (did not end by SIGTERM, needed SIGKILL)"),
             (_, Some(SIGKILL)) => Err(broken("was asked to stop and did not end in time (SIGTERM), so it needed SIGKILL".to_owned())),
+            (code, signal) if foreign && code != Some(PANIC) && !signal.is_some_and(|signal| CRASHES.contains(&signal)) => Ok(" (not 0)"),
             _ => Err(broken(format!("crashed when it was asked to stop ({})", ending(code, signal)))),
         }
     }
