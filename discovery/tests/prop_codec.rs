@@ -1,4 +1,5 @@
 //! The two decoders that read what others wrote: no bytes make them panic, and what was written is read.
+
 use std::{net::SocketAddr, time::Duration};
 
 use hegemon_discovery::{
