@@ -41,11 +41,27 @@ pub enum Action {
         /// Why.
         reason: CloseReason,
     },
+    /// Tell the operator.
+    Alarm {
+        /// Of what.
+        alarm: Alarm,
+        /// `true` when it begins, `false` when it is over.
+        raised: bool,
+    },
     /// Write this snapshot durably; a cache, so an error is worth a warning and nothing more.
     Persist {
         /// What [`crate::snapshot::encode`] made.
         snapshot: Vec<u8>,
     },
+}
+
+/// What an operator should know of: something that discovery cannot mend by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alarm {
+    /// No session with anybody for a while.
+    Isolated,
+    /// Every outbound peer was learned from one network group although others are known, or the chain stands still while unreached groups are known.
+    Eclipse,
 }
 
 /// Why the engine ends a session.
@@ -55,4 +71,10 @@ pub enum CloseReason {
     Misbehaviour,
     /// More dials succeeded than there are outbound slots.
     Surplus,
+    /// It was only opened to see whether somebody is there.
+    Feeler,
+    /// An inbound session made room for another one.
+    Evicted,
+    /// Its IP misbehaved a short while ago.
+    Discouraged,
 }

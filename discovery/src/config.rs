@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use crate::book::Layout;
+
 /// Whether addresses are exchanged at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exchange {
@@ -20,6 +22,15 @@ pub enum Loopback {
     Allowed,
 }
 
+/// Whether network groups (/16 of IPv4, /32 of IPv6) matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Groups {
+    /// Outbound peers of distinct groups are preferred, and a group's share of the book is bounded.
+    Weighed,
+    /// As if every address were a group of its own: for networks that live in one subnet.
+    Ignored,
+}
+
 /// The engine's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -35,6 +46,12 @@ pub struct Config {
     pub min_peers: usize,
     /// Outbound peers that are filled up to; at least `min_peers`.
     pub target_outbound: usize,
+    /// Inbound peers that may stay: a full node makes room for a newcomer now and then. The session table has the hard limit.
+    pub max_inbound: usize,
+    /// Whether network groups matter.
+    pub groups: Groups,
+    /// How the address book is laid out; [`Layout::TABLES`] but in comparisons.
+    pub layout: Layout,
     /// The safety net's interval.
     pub tick: Duration,
 }
@@ -43,6 +60,17 @@ impl Config {
     /// The defaults for a node that listens on `listen` and has `seeds` seeds. Eight outbound peers as in Bitcoin; four are what a node needs to be hard to isolate.
     #[must_use]
     pub fn new(listen: SocketAddr, seeds: usize) -> Self {
-        Self { exchange: Exchange::On, loopback: Loopback::Refused, listen, seeds, min_peers: 4, target_outbound: 8, tick: Duration::from_secs(30) }
+        Self {
+            exchange: Exchange::On,
+            loopback: Loopback::Refused,
+            listen,
+            seeds,
+            min_peers: 4,
+            target_outbound: 8,
+            max_inbound: 41,
+            groups: Groups::Weighed,
+            layout: Layout::TABLES,
+            tick: Duration::from_secs(30),
+        }
     }
 }

@@ -35,6 +35,8 @@ pub enum Event {
         /// From [`Message::decode`].
         message: Result<Message, DecodeError>,
     },
+    /// A frame of any protocol came over some session: the network is up. Reported at most once a second, and before a [`Event::DialFailed`] if one came since the last report.
+    Heard,
     /// The session table wants a sign of life: ask this peer something that it answers.
     Probe {
         /// The session to ask over.
@@ -54,8 +56,19 @@ pub enum Event {
         /// All its addresses.
         addrs: Vec<SocketAddr>,
     },
+    /// What the chain says about the network.
+    Chain(ChainState),
     /// The node is about to exit: hand out what is not yet persisted.
     Shutdown,
+}
+
+/// Whether blocks come in. A tip that stands still while nobody new was reached is a sign of an eclipse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChainState {
+    /// As often as the chain's block time lets one expect.
+    Advancing,
+    /// None for much longer than that.
+    Stalled,
 }
 
 /// Why a dial led to no session, by culprit.

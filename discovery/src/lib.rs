@@ -38,16 +38,22 @@ pub mod snapshot;
 pub mod status;
 pub mod types;
 
+mod admission;
 mod announce;
 mod dial;
+mod eviction;
+mod mentioned;
+mod outage;
+mod sample;
 mod seeds;
+mod select;
 mod sessions;
 mod timer;
 
-pub use action::{Action, CloseReason};
-pub use config::{Config, Exchange, Loopback};
+pub use action::{Action, Alarm, CloseReason};
+pub use config::{Config, Exchange, Groups, Loopback};
 pub use engine::Engine;
-pub use event::{DialError, Event};
+pub use event::{ChainState, DialError, Event};
 pub use message::{DecodeError, Message};
 pub use status::Status;
 pub use types::{DialId, Direction, Mono, Now, PeerId, SeedIndex, SessionId};

@@ -1,8 +1,14 @@
 //! Which addresses may be admitted to the book and dialled. Pure functions of addresses.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    ops::RangeInclusive,
+};
 
-use crate::{config::Loopback, limits::FIRST_LEARNED_PORT};
+use crate::{
+    config::{Groups, Loopback},
+    limits::FIRST_LEARNED_PORT,
+};
 
 /// How far an address reaches. Ordered: what a peer tells us must reach at least as far as the peer itself, or private addresses would leak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,8 +38,12 @@ pub enum Refusal {
     PortsPerHost,
     /// The session has used up what it may tell us.
     RateLimit,
-    /// The book is full of better ones.
+    /// The book has no place for it: the bucket that its source reaches is full of better ones.
     BookFull,
+    /// Its network group has its share of the book.
+    GroupShare,
+    /// A peer at this IP misbehaved a short while ago.
+    Discouraged,
 }
 
 /// Who shares a backoff and a share of the book: an IP, or with loopback allowed one loopback address and port.
@@ -50,6 +60,61 @@ impl Host {
     #[must_use]
     pub fn of(addr: SocketAddr) -> Self {
         if addr.ip().is_loopback() { Self::LoopbackPort(addr) } else { Self::Ip(addr.ip()) }
+    }
+}
+
+/// Who is likely to belong to one operator, and therefore gets one share of the book: a network of the size that is handed out as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// A /16 of IPv4.
+    V4([u8; 2]),
+    /// A /32 of IPv6.
+    V6([u8; 4]),
+    /// One address that is a group of its own: a node on this machine, or any where groups are ignored.
+    Single(SocketAddr),
+}
+
+impl Group {
+    /// The group that an address belongs to.
+    #[must_use]
+    pub fn of(addr: SocketAddr) -> Self {
+        match addr.ip() {
+            ip if ip.is_loopback() => Self::Single(addr),
+            IpAddr::V4(ip) => {
+                let [a, b, ..] = ip.octets();
+                Self::V4([a, b])
+            }
+            IpAddr::V6(ip) => {
+                let [a, b, c, d, ..] = ip.octets();
+                Self::V6([a, b, c, d])
+            }
+        }
+    }
+
+    /// The group that an address counts for where groups matter as much as `groups` says.
+    #[must_use]
+    pub fn counted(addr: SocketAddr, groups: Groups) -> Self {
+        match groups {
+            Groups::Weighed => Self::of(addr),
+            Groups::Ignored => Self::Single(addr),
+        }
+    }
+
+    /// The canonical addresses that belong to it, from the first to the last.
+    #[must_use]
+    pub(crate) fn range(self) -> RangeInclusive<SocketAddr> {
+        match self {
+            Self::V4([a, b]) => SocketAddr::from(([a, b, 0, 0], 0))..=SocketAddr::from(([a, b, 255, 255], u16::MAX)),
+            Self::V6(prefix) => {
+                let ip = |rest: u8| {
+                    let mut octets = [rest; 16];
+                    octets[..4].copy_from_slice(&prefix);
+                    octets
+                };
+                SocketAddr::from((ip(0), 0))..=SocketAddr::from((ip(0xff), u16::MAX))
+            }
+            Self::Single(addr) => addr..=addr,
+        }
     }
 }
 
@@ -175,6 +240,23 @@ mod tests {
         for (ip, expected) in rows {
             assert_eq!(scope(ip.parse().unwrap()), expected, "{ip}");
         }
+    }
+
+    #[test]
+    fn groups_are_networks_of_the_size_that_is_handed_out() {
+        let group = |addr| Group::of(at(addr));
+        assert_eq!(group("198.18.0.1:1"), group("198.18.255.9:2"));
+        assert_ne!(group("198.18.0.1:1"), group("198.19.0.1:1"));
+        assert_eq!(group("[2606:4700::1]:1"), group("[2606:4700:ffff::2]:2"));
+        assert_ne!(group("[2606:4700::1]:1"), group("[2606:4701::1]:1"));
+        assert_ne!(group("127.0.0.1:30333"), group("127.0.0.1:30334"), "nodes of one machine in a testbed");
+        assert_ne!(Group::counted(at("198.18.0.1:1"), Groups::Ignored), Group::counted(at("198.18.0.2:1"), Groups::Ignored));
+        for addr in ["198.18.0.0:0", "198.18.255.255:65535", "[2606:4700::]:0", "[2606:4700:ffff:ffff:ffff:ffff:ffff:ffff]:65535", "127.0.0.1:1"] {
+            assert!(group(addr).range().contains(&at(addr)), "{addr}");
+        }
+        assert!(!group("198.18.0.1:1").range().contains(&at("198.19.0.0:0")));
+        assert!(!group("198.18.0.1:1").range().contains(&at("198.17.255.255:65535")));
+        assert!(!group("[2606:4700::1]:1").range().contains(&at("[2606:4701::]:0")));
     }
 
     #[test]

@@ -55,6 +55,18 @@ impl Seed {
         self.failed(now, rng);
     }
 
+    /// If it waits for longer, it is tried at `at`.
+    pub(crate) fn hurry(&mut self, at: Mono) {
+        if let SeedState::Waiting(due) = &mut self.state {
+            *due = at.min(*due);
+        }
+    }
+
+    /// What kept it from answering was not its fault: quick attempts again.
+    pub(crate) fn forgive(&mut self) {
+        self.attempts = 0;
+    }
+
     fn backoff(&self, rng: &mut impl Rng) -> Duration {
         let attempts = self.attempts as usize;
         if let Some(quick) = SEED_QUICK.get(attempts) {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    admission::Bucket,
     limits::{ADDRS_PER_ANSWER, ANSWER_WINDOW, CLAIMS_PER_PEER, SERVE_INTERVAL, TOKENS_MAX, TOKENS_PER_SECOND},
     types::{Direction, Mono, PeerId, SessionId},
 };
@@ -15,14 +16,14 @@ use crate::{
 pub(crate) struct Session {
     pub(crate) peer: PeerId,
     pub(crate) remote: SocketAddr,
-    /// We end it for want of a slot, which is not the peer's fault.
-    pub(crate) surplus: bool,
+    /// We end it ourselves, which is not the peer's fault.
+    pub(crate) unwanted: bool,
     pub(crate) said_hello: bool,
     pub(crate) score: u32,
     answer_due: Option<Mono>,
     served: Option<Mono>,
-    tokens: f64,
-    refilled: Mono,
+    /// Addresses that it may still tell us: none at first, a list for each question of ours.
+    tokens: Bucket,
 }
 
 /// One peer with its living sessions.
@@ -37,6 +38,8 @@ pub(crate) struct Peer {
     pub(crate) proven: BTreeSet<SocketAddr>,
     /// Addresses that it says are its own. Anybody behind the same IP could say so.
     claimed: BTreeSet<SocketAddr>,
+    /// When it last told us an address that we did not know.
+    pub(crate) useful: Option<Mono>,
 }
 
 /// All of them.
@@ -44,6 +47,10 @@ pub(crate) struct Peer {
 pub(crate) struct Sessions {
     by_id: BTreeMap<SessionId, Session>,
     peers: BTreeMap<PeerId, Peer>,
+    /// Whose each proven address is.
+    owners: BTreeMap<SocketAddr, PeerId>,
+    /// How many living peers claim an address.
+    claims: BTreeMap<SocketAddr, usize>,
 }
 
 /// What a session's end leaves behind.
@@ -56,8 +63,7 @@ pub(crate) struct Ended {
 impl Session {
     /// We ask: one answer is expected, and may fill a whole list.
     pub(crate) fn asked(&mut self, now: Mono) {
-        self.refill(now);
-        self.tokens = (self.tokens + ADDRS_PER_ANSWER as f64).min(TOKENS_MAX);
+        self.tokens.add(ADDRS_PER_ANSWER as f64, now);
         self.answer_due = Some(now.after(ANSWER_WINDOW));
     }
 
@@ -68,12 +74,7 @@ impl Session {
 
     /// Whether one more address may be taken from this session.
     pub(crate) fn take_token(&mut self, now: Mono) -> bool {
-        self.refill(now);
-        let taken = self.tokens >= 1.0;
-        if taken {
-            self.tokens -= 1.0;
-        }
-        taken
+        self.tokens.take(now)
     }
 
     /// Whether `GetAddrs` may be answered now; if so, it counts as answered.
@@ -84,16 +85,12 @@ impl Session {
         }
         may
     }
-
-    fn refill(&mut self, now: Mono) {
-        self.tokens = (self.tokens + now.since(self.refilled).as_secs_f64() * TOKENS_PER_SECOND).min(TOKENS_MAX);
-        self.refilled = now;
-    }
 }
 
 impl Sessions {
     pub(crate) fn open(&mut self, id: SessionId, peer: PeerId, remote: SocketAddr, dialled: Option<SocketAddr>, now: Mono) {
-        let session = Session { peer, remote, surplus: false, said_hello: false, score: 0, answer_due: None, served: None, tokens: 0.0, refilled: now };
+        let tokens = Bucket::new(0.0, TOKENS_MAX, TOKENS_PER_SECOND, now);
+        let session = Session { peer, remote, unwanted: false, said_hello: false, score: 0, answer_due: None, served: None, tokens };
         self.by_id.insert(id, session);
         let entry = self.peers.entry(peer).or_insert_with(|| Peer {
             sessions: BTreeSet::new(),
@@ -101,11 +98,12 @@ impl Sessions {
             opened: now,
             proven: BTreeSet::new(),
             claimed: BTreeSet::new(),
+            useful: None,
         });
         entry.sessions.insert(id);
         if let Some(addr) = dialled {
             entry.slot = Direction::Outbound;
-            entry.proven.insert(addr);
+            self.prove(peer, addr);
         }
     }
 
@@ -115,7 +113,14 @@ impl Sessions {
         peer.sessions.remove(&id);
         let last = peer.sessions.is_empty();
         let gone = if last { self.peers.remove(&session.peer) } else { None };
+        if let Some(gone) = &gone {
+            self.forget(session.peer, gone);
+        }
         Some(Ended { session, gone })
+    }
+
+    pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
+        self.by_id.get(&id)
     }
 
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
@@ -144,25 +149,52 @@ impl Sessions {
         self.peers.values().filter(|peer| peer.slot == Direction::Outbound).count()
     }
 
+    /// A peer proved its identity at an address.
+    pub(crate) fn prove(&mut self, peer: PeerId, addr: SocketAddr) {
+        if let Some(known) = self.peers.get_mut(&peer) {
+            known.proven.insert(addr);
+            self.owners.insert(addr, peer);
+        }
+    }
+
+    /// A peer says that an address is its own; noted within bounds.
+    pub(crate) fn claim(&mut self, peer: PeerId, addr: SocketAddr) {
+        if let Some(known) = self.peers.get_mut(&peer)
+            && known.claimed.len() < CLAIMS_PER_PEER
+            && known.claimed.insert(addr)
+        {
+            *self.claims.entry(addr).or_default() += 1;
+        }
+    }
+
     /// The living peer that proved its identity at an address.
     pub(crate) fn owner(&self, addr: SocketAddr) -> Option<PeerId> {
-        self.peers.iter().find(|(_, peer)| peer.proven.contains(&addr)).map(|(id, _)| *id)
+        self.owners.get(&addr).copied()
     }
 
     /// Whether a living peer says that an address is its own.
     pub(crate) fn is_claimed(&self, addr: SocketAddr) -> bool {
-        self.peers.values().any(|peer| peer.claimed.contains(&addr))
+        self.claims.contains_key(&addr)
+    }
+
+    fn forget(&mut self, id: PeerId, gone: &Peer) {
+        for addr in &gone.proven {
+            if self.owners.get(addr) == Some(&id) {
+                self.owners.remove(addr);
+            }
+        }
+        for addr in &gone.claimed {
+            if let Some(count) = self.claims.get_mut(addr) {
+                *count -= 1;
+                if *count == 0 {
+                    self.claims.remove(addr);
+                }
+            }
+        }
     }
 }
 
 impl Peer {
-    /// Notes what it says of itself, within bounds.
-    pub(crate) fn claim(&mut self, addr: SocketAddr) {
-        if self.claimed.len() < CLAIMS_PER_PEER {
-            self.claimed.insert(addr);
-        }
-    }
-
     /// Whether an address is its own, proven or said.
     pub(crate) fn has(&self, addr: SocketAddr) -> bool {
         self.proven.contains(&addr) || self.claimed.contains(&addr)

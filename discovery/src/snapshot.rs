@@ -1,31 +1,58 @@
-//! The persisted form of the book: versioned, checksummed, wall-clock stamps; and the form that older nodes wrote.
+//! The persisted form of the book: versioned, checksummed, wall-clock stamps; and the forms that older nodes wrote.
 //!
-//! `HEGPEERS` · version u16 · records (fixed-width bincode) · CRC-32 of everything before it, all little-endian. The checksum finds torn and rotten files, not forgeries:
-//! who can write the file can also write the checksum.
+//! `HEGPEERS` · version u16 · body (fixed-width bincode) · CRC-32 of everything before it, all little-endian. The checksum finds torn and rotten files, not forgeries: who can write
+//! the file can also write the checksum.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
-use wincode::{SchemaRead, SchemaWrite, config::Configuration};
+use wincode::{SchemaRead, SchemaReadOwned, SchemaWrite, config::Configuration};
 
 use crate::{
-    book::{Book, Record},
-    limits::BOOK_CAPACITY,
+    book::{Book, Record, Table},
+    limits::{ANCHORS, BOOK_CAPACITY},
     policy::canonical,
     types::{Mono, Now, PeerId},
 };
 
 const MAGIC: &[u8; 8] = b"HEGPEERS";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const CHECKSUM: usize = 4;
 
 /// A file longer than this is not a peer store, whoever wrote it.
-pub const MAX_BYTES: usize = 1 << 20;
+pub const MAX_BYTES: usize = 2 << 20;
+
+/// The longest record: two IPv6 addresses, one with a port, two stamps, a count, an identity, two tags and a flag.
+const RECORD_BYTES: usize = 22 + 20 + 8 + 9 + 4 + 33 + 1;
+
+/// Everything else in a file: magic, version, key, the anchors, two lengths, checksum.
+const FRAME_BYTES: usize = 8 + 2 + 16 + ANCHORS * 22 + 2 * 8 + CHECKSUM;
+
+const _: () = assert!(BOOK_CAPACITY * RECORD_BYTES + FRAME_BYTES <= MAX_BYTES);
+
+/// What a store held.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stored {
+    /// The key of the book's placement; older forms have none.
+    pub key: Option<[u8; 16]>,
+    /// The records, and the table that each was in.
+    pub records: Vec<(Record, Table)>,
+    /// The last good outbound peers, the most recent first.
+    pub anchors: Vec<SocketAddr>,
+    /// Who wrote it.
+    pub format: Format,
+}
 
 /// Which node wrote a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// This version.
+    #[default]
     Current,
+    /// A node with an earlier version of this form.
+    Earlier,
     /// A node before address exchange had a checksum.
     Legacy,
 }
@@ -47,10 +74,30 @@ pub enum SnapshotError {
     Unrecognised,
 }
 
+/// Version 2: what this node writes.
 #[derive(SchemaWrite, SchemaRead)]
-struct Stored {
+struct Body {
+    key: [u8; 16],
+    anchors: Vec<SocketAddr>,
+    records: Vec<StoredRecord>,
+}
+
+#[derive(SchemaWrite, SchemaRead)]
+struct StoredRecord {
     addr: SocketAddr,
+    source: IpAddr,
     /// Seconds since the Unix epoch.
+    last_seen: u64,
+    last_success: Option<u64>,
+    failures: u32,
+    proven: Option<[u8; 32]>,
+    tried: bool,
+}
+
+/// Version 1: a flat book.
+#[derive(SchemaRead)]
+struct FlatRecord {
+    addr: SocketAddr,
     last_seen: u64,
     last_success: Option<u64>,
     failures: u32,
@@ -64,85 +111,118 @@ struct LegacyStamp {
 }
 
 #[derive(SchemaRead)]
-struct LegacyStored {
+struct LegacyRecord {
     addr: SocketAddr,
     last_updated: LegacyStamp,
     last_connected: Option<LegacyStamp>,
 }
 
-/// What decoding may allocate: a full book in the larger of the two forms.
-const ALLOCATION: usize = BOOK_CAPACITY * size_of::<LegacyStored>();
+/// What decoding may allocate for one list: a full book in the largest of the three forms.
+const ALLOCATION: usize = BOOK_CAPACITY * size_of::<StoredRecord>();
 
-/// The whole book as bytes.
+type Bounded = Configuration<true, ALLOCATION>;
+
+const BOUNDED: Bounded = Configuration::default().with_preallocation_size_limit();
+
+const _: () = assert!(size_of::<FlatRecord>() <= size_of::<StoredRecord>() && size_of::<LegacyRecord>() <= size_of::<StoredRecord>());
+
+/// The whole book as bytes, and the first [`ANCHORS`] of `anchors`.
 #[must_use]
-pub fn encode(book: &Book, now: Now) -> Vec<u8> {
-    let stored: Vec<Stored> = book
-        .records()
-        .map(|record| Stored {
-            addr: record.addr,
-            last_seen: to_wall(record.last_seen, now),
-            last_success: record.last_success.map(|moment| to_wall(moment, now)),
-            failures: record.failures,
-            proven: record.proven.map(|peer| peer.0),
-        })
-        .collect();
+pub fn encode(book: &Book, anchors: &[SocketAddr], now: Now) -> Vec<u8> {
+    let stored = |record: &Record| StoredRecord {
+        addr: record.addr,
+        source: record.source,
+        last_seen: to_wall(record.last_seen, now),
+        last_success: record.last_success.map(|moment| to_wall(moment, now)),
+        failures: record.failures,
+        proven: record.proven.map(|peer| peer.0),
+        tried: book.is_tried(record.addr),
+    };
+    let body = Body { key: book.key(), anchors: anchors.iter().copied().take(ANCHORS).collect(), records: book.records().map(stored).collect() };
     let mut bytes = MAGIC.to_vec();
     bytes.extend(VERSION.to_le_bytes());
-    bytes.extend(wincode::serialize(&stored).expect("a list of integers and addresses always has an encoding, and the book is bounded"));
+    bytes.extend(wincode::serialize(&body).expect("integers and addresses always have an encoding, and the book is bounded"));
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
     bytes
 }
 
-/// The records of a store, and who wrote it.
+/// What a store held.
 ///
 /// # Errors
 ///
 /// [`SnapshotError`]; nothing was allocated beyond a full book.
-pub fn decode(bytes: &[u8], now: Now) -> Result<(Vec<Record>, Format), SnapshotError> {
+pub fn decode(bytes: &[u8], now: Now) -> Result<Stored, SnapshotError> {
     if bytes.len() > MAX_BYTES {
         return Err(SnapshotError::TooLarge);
     }
-    match bytes.strip_prefix(MAGIC) {
-        Some(rest) => Ok((decode_current(bytes, rest, now)?, Format::Current)),
-        None => Ok((decode_legacy(bytes, now)?, Format::Legacy)),
+    if !bytes.starts_with(MAGIC) {
+        return legacy(bytes, now);
     }
-}
-
-fn decode_current(bytes: &[u8], rest: &[u8], now: Now) -> Result<Vec<Record>, SnapshotError> {
     let (content, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or(SnapshotError::Checksum)?;
     if crc32fast::hash(content) != u32::from_le_bytes(*checksum) {
         return Err(SnapshotError::Checksum);
     }
-    let (version, body) = rest[..rest.len().saturating_sub(CHECKSUM)].split_first_chunk().ok_or(SnapshotError::Unrecognised)?;
-    let version = u16::from_le_bytes(*version);
-    if version != VERSION {
-        return Err(SnapshotError::Version(version));
+    let (version, body) = content.get(MAGIC.len()..).and_then(<[u8]>::split_first_chunk).ok_or(SnapshotError::Unrecognised)?;
+    match u16::from_le_bytes(*version) {
+        VERSION => current(body, now),
+        1 => flat(body, now),
+        later => Err(SnapshotError::Version(later)),
     }
-    let config = Configuration::default().with_preallocation_size_limit::<ALLOCATION>();
-    let stored: Vec<Stored> = wincode::config::deserialize_exact(body, config).map_err(|_| SnapshotError::Unrecognised)?;
-    let one = |stored: Stored| Record {
+}
+
+fn current(body: &[u8], now: Now) -> Result<Stored, SnapshotError> {
+    let body: Body = read(body)?;
+    let one = |stored: StoredRecord| {
+        let record = Record {
+            source: stored.source.to_canonical(),
+            failures: stored.failures,
+            proven: stored.proven.map(PeerId),
+            ..restored(stored.addr, stored.last_seen, stored.last_success, now)
+        };
+        (record, if stored.tried && stored.last_success.is_some() { Table::Tried } else { Table::New })
+    };
+    let anchors = body.anchors.into_iter().take(ANCHORS).map(canonical).collect();
+    Ok(Stored { key: Some(body.key), records: body.records.into_iter().map(one).collect(), anchors, format: Format::Current })
+}
+
+fn flat(body: &[u8], now: Now) -> Result<Stored, SnapshotError> {
+    let stored: Vec<FlatRecord> = read(body)?;
+    let one = |stored: FlatRecord| Record {
         failures: stored.failures,
         proven: stored.proven.map(PeerId),
         ..restored(stored.addr, stored.last_seen, stored.last_success, now)
     };
-    Ok(stored.into_iter().map(one).collect())
+    Ok(without_tables(stored.into_iter().map(one), Format::Earlier))
 }
 
-fn decode_legacy(bytes: &[u8], now: Now) -> Result<Vec<Record>, SnapshotError> {
-    let config = Configuration::default().with_preallocation_size_limit::<ALLOCATION>();
-    let stored: Vec<LegacyStored> = wincode::config::deserialize_exact(bytes, config).map_err(|_| SnapshotError::Unrecognised)?;
-    let one = |stored: LegacyStored| {
+fn legacy(bytes: &[u8], now: Now) -> Result<Stored, SnapshotError> {
+    let stored: Vec<LegacyRecord> = read(bytes)?;
+    let one = |stored: LegacyRecord| {
         let connected = stored.last_connected.map(|stamp| stamp.secs);
         restored(stored.addr, stored.last_updated.secs, connected, now)
     };
-    Ok(stored.into_iter().map(one).collect())
+    Ok(without_tables(stored.into_iter().map(one), Format::Legacy))
 }
 
+/// Records of a node that had no tables: what it reached is tried.
+fn without_tables(records: impl Iterator<Item = Record>, format: Format) -> Stored {
+    let table = |record: &Record| if record.last_success.is_some() { Table::Tried } else { Table::New };
+    Stored { records: records.map(|record| (record, table(&record))).collect(), format, ..Stored::default() }
+}
+
+fn read<T: SchemaReadOwned<Bounded, Dst = T>>(bytes: &[u8]) -> Result<T, SnapshotError> {
+    wincode::config::deserialize_exact(bytes, BOUNDED).map_err(|_| SnapshotError::Unrecognised)
+}
+
+/// A record of which nobody says who told it counts as told by its owner.
 fn restored(addr: SocketAddr, last_seen: u64, last_success: Option<u64>, now: Now) -> Record {
+    let addr = canonical(addr);
     Record {
-        addr: canonical(addr),
+        addr,
+        source: addr.ip(),
         last_seen: from_wall(last_seen, now),
         last_success: last_success.map(|stamp| from_wall(stamp, now)),
+        last_tried: None,
         failures: 0,
         proven: None,
         announced_by: None,

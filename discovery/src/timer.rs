@@ -13,10 +13,12 @@ pub(crate) enum Timer {
     Persist,
     /// A candidate's wait is over.
     Dial,
+    /// See whether somebody is at an address that need not be dialled.
+    Feeler,
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 4] = [Self::Tick, Self::Announce, Self::Persist, Self::Dial];
+    pub(crate) const ALL: [Self; 5] = [Self::Tick, Self::Announce, Self::Persist, Self::Dial, Self::Feeler];
 }
 
 #[derive(Debug, Default)]

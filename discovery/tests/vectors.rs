@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use hegemon_discovery::{
-    Config, DecodeError, Engine, Loopback, Message, Mono, Now,
+    Config, DecodeError, Engine, Loopback, Message, Mono, Now, PeerId,
+    book::Table,
     snapshot::{self, Format},
 };
 use serde_json::Value;
@@ -58,17 +59,36 @@ fn a_long_list_is_told_from_garbage_and_from_a_list_that_fits() {
 
 #[test]
 fn the_recorded_peer_store_is_imported() {
-    let bytes = include_bytes!("../vectors/legacy-pq-peers.bin");
-    let (records, format) = snapshot::decode(bytes, NOW).unwrap();
-    assert_eq!(format, Format::Legacy);
-    let addrs: Vec<String> = records.iter().map(|record| record.addr.to_string()).collect();
+    let stored = snapshot::decode(include_bytes!("../vectors/legacy-pq-peers.bin"), NOW).unwrap();
+    assert_eq!((stored.format, stored.key, stored.anchors.len()), (Format::Legacy, None, 0));
+    let addrs: Vec<String> = stored.records.iter().map(|(record, _)| record.addr.to_string()).collect();
     assert_eq!(addrs, ["127.0.0.1:31001", "127.0.0.1:31002", "203.0.113.5:30333"]);
-    assert_eq!(records.iter().filter(|record| record.last_success.is_some()).count(), 1);
+    let tried: Vec<bool> = stored.records.iter().map(|(_, table)| *table == Table::Tried).collect();
+    assert_eq!(tried.iter().filter(|tried| **tried).count(), 1);
+    assert_eq!(stored.records.iter().map(|(record, _)| record.last_success.is_some()).collect::<Vec<_>>(), tried);
 
     let known = |loopback| {
         let config = Config { loopback, ..Config::new("0.0.0.0:30333".parse().unwrap(), 0) };
-        Engine::new(config, [0; 32], records.clone(), NOW).status(NOW).known
+        Engine::new(config, [0; 32], stored.clone(), NOW).status(NOW).known
     };
     assert_eq!(known(Loopback::Refused), 0, "two loopback, one documentation range");
     assert_eq!(known(Loopback::Allowed), 2);
+}
+
+/// Written by the node of 23 November 2026, before the book had tables: one address reached an hour before, one that failed once, one announced by its owner.
+#[test]
+fn a_store_of_version_1_is_read() {
+    let stored = snapshot::decode(include_bytes!("../vectors/peers-v1.bin"), NOW).unwrap();
+    assert_eq!((stored.format, stored.key, stored.anchors.len()), (Format::Earlier, None, 0));
+    let seen: Vec<_> =
+        stored.records.iter().map(|(record, table)| (record.addr.to_string(), record.last_success, record.failures, record.proven, *table)).collect();
+    assert_eq!(
+        seen,
+        [
+            ("198.18.0.2:30333".to_owned(), Some(Mono(-3_600_000)), 0, Some(PeerId([7; 32])), Table::Tried),
+            ("198.18.0.3:30334".to_owned(), None, 1, None, Table::New),
+            ("[2606:4700::7]:30335".to_owned(), None, 0, None, Table::New),
+        ]
+    );
+    assert!(stored.records.iter().all(|(record, _)| record.source == record.addr.ip()));
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use hegemon_discovery::{Action, Config, DialError, DialId, Engine, Event, Exchange, Mono, Now, PeerId, SeedIndex, SessionId, snapshot};
+use hegemon_discovery::{Action, Config, DialError, DialId, Engine, Event, Exchange, Mono, Now, PeerId, SeedIndex, SessionId, snapshot, snapshot::Stored};
 
 /// One way, in milliseconds.
 const LATENCY: i64 = 20;
@@ -69,7 +69,7 @@ impl Network {
     pub(crate) fn start(&mut self, index: NodeIndex) {
         let now = self.clock();
         let node = &mut self.nodes[index];
-        let known = if node.stored.is_empty() { Vec::new() } else { snapshot::decode(&node.stored, now).unwrap().0 };
+        let known = if node.stored.is_empty() { Stored::default() } else { snapshot::decode(&node.stored, now).unwrap() };
         node.life += 1;
         let mut entropy = [self.entropy; 32];
         entropy[0] = u8::try_from(index).unwrap();
@@ -137,7 +137,7 @@ impl Network {
                     self.post(LATENCY, Packet::Deliver { to, session, message });
                 }
             }
-            Action::KeepAlive { .. } => {}
+            Action::KeepAlive { .. } | Action::Alarm { .. } => {}
             Action::Dial { dial, addr } => {
                 self.nodes[index].dials.push((Mono(self.now), addr));
                 self.post(LATENCY, Packet::Connect { from: index, dial, addr });

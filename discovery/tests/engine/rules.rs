@@ -1,80 +1,12 @@
 //! The engine's rules one by one: what it serves, learns, passes on, refuses and closes.
-#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use hegemon_discovery::{
-    Action, CloseReason, Config, DecodeError, DialError, DialId, Engine, Event, Message, Mono, Now, PeerId, SeedIndex, SessionId, policy::Refusal, snapshot,
+    Action, CloseReason, Config, DecodeError, DialError, Engine, Event, Message, PeerId, SeedIndex, SessionId, policy::Refusal, snapshot, snapshot::Stored,
 };
 
-struct Bench {
-    engine: Engine,
-    now: i64,
-}
-
-impl Bench {
-    fn new(seeds: usize) -> Self {
-        let mut bench = Self { engine: Engine::new(Config::new(at("0.0.0.0:30333"), seeds), [7; 32], [], clock(0)), now: 0 };
-        bench.tell(Event::Wakeup);
-        bench
-    }
-
-    fn tell(&mut self, event: Event) -> Vec<Action> {
-        self.engine.handle(event, clock(self.now))
-    }
-
-    fn wait(&mut self, time: Duration) -> Vec<Action> {
-        self.now += i64::try_from(time.as_millis()).unwrap();
-        self.tell(Event::Wakeup)
-    }
-
-    fn inbound(&mut self, number: u8, remote: &str) -> Vec<Action> {
-        self.tell(Event::Opened { session: SessionId(number.into()), peer: PeerId([number; 32]), remote: at(remote), dial: None })
-    }
-
-    fn say(&mut self, number: u8, message: Message) -> Vec<Action> {
-        self.tell(Event::Message { session: SessionId(number.into()), message: Ok(message) })
-    }
-
-    fn served(&mut self, number: u8) -> Option<Vec<SocketAddr>> {
-        let actions = self.say(number, Message::GetAddrs { limit: 64 });
-        sends(&actions).into_iter().find_map(|(_, message)| if let Message::Addrs { addrs } = message { Some(addrs) } else { None })
-    }
-
-    fn refused(&self, reason: Refusal) -> u64 {
-        self.engine.status(clock(self.now)).refused.get(&reason).copied().unwrap_or(0)
-    }
-
-    fn known(&self) -> usize {
-        self.engine.status(clock(self.now)).known
-    }
-}
-
-fn clock(mono: i64) -> Now {
-    Now { mono: Mono(mono), wall: Duration::from_secs(1_795_000_000) + Duration::from_millis(u64::try_from(mono).unwrap()) }
-}
-
-fn at(text: &str) -> SocketAddr {
-    text.parse().unwrap()
-}
-
-fn addr(network: u8, host: u8) -> SocketAddr {
-    SocketAddr::from(([198, 18, network, host], 30_333))
-}
-
-fn addrs(network: u8, count: u8) -> Message {
-    Message::Addrs { addrs: (1..=count).map(|host| addr(network, host)).collect() }
-}
-
-fn dials(actions: &[Action]) -> Vec<(DialId, SocketAddr)> {
-    let dial = |action: &Action| if let Action::Dial { dial, addr } = action { Some((*dial, *addr)) } else { None };
-    actions.iter().filter_map(dial).collect()
-}
-
-fn sends(actions: &[Action]) -> Vec<(u64, Message)> {
-    let send = |action: &Action| if let Action::Send { session, message } = action { Some((session.0, message.clone())) } else { None };
-    actions.iter().filter_map(send).collect()
-}
+use crate::bench::{Bench, addrs, at, clock, dials, sends};
 
 #[test]
 fn every_session_begins_with_hello_and_a_question() {
@@ -227,7 +159,20 @@ fn a_local_outage_blames_nobody() {
         assert_eq!(dials(&next), [], "not at once again into an outage");
     }
     assert_eq!(bench.engine.status(clock(bench.now)).failing, 0);
-    assert_eq!(dials(&bench.wait(Duration::from_secs(2))).len(), 4, "all again as soon as it may be over");
+    let mut probed = Vec::new();
+    for _ in 0..10 {
+        for (dial, addr) in dials(&bench.wait(Duration::from_secs(2))) {
+            probed.push(addr);
+            bench.tell(Event::DialFailed { dial, error: DialError::Unreachable });
+        }
+    }
+    assert!((8..=10).contains(&probed.len()), "one in two seconds, and no more: {probed:?}");
+    assert_eq!(probed.iter().collect::<BTreeSet<_>>().len(), 4, "everybody's turn comes");
+    assert_eq!(bench.engine.status(clock(bench.now)).failing, 0);
+    assert!(bench.engine.status(clock(bench.now)).cut_off.is_some());
+    let mut back = bench.inbound(2, "198.18.0.3:50000");
+    back.extend(bench.wait(Duration::from_secs(2)));
+    assert_eq!(dials(&back).len(), 4, "all again as soon as it is over");
 }
 
 #[test]
@@ -237,7 +182,10 @@ fn an_address_out_of_reach_is_to_blame_while_others_answer() {
     bench.inbound(2, "198.18.0.3:50000");
     let out = dials(&bench.say(1, addrs(1, 4)));
     bench.tell(Event::DialFailed { dial: out[0].0, error: DialError::LocalNetwork });
-    assert_eq!(bench.engine.status(clock(bench.now)).failing, 1, "we have two peers: the network is up");
+    assert_eq!(bench.engine.status(clock(bench.now)).failing, 0, "not before somebody has said that the network is up");
+    bench.now += 1_000;
+    bench.tell(Event::Heard);
+    assert_eq!(bench.engine.status(clock(bench.now)).failing, 1, "now it is the address");
     assert_eq!(dials(&bench.wait(Duration::from_secs(3))), [], "and it waits like any other that failed");
 }
 
@@ -289,7 +237,7 @@ fn a_lost_peer_is_dialled_again_after_a_jittered_moment() {
 #[test]
 fn all_slots_taken_is_enough_even_alone() {
     let config = Config { min_peers: 1, target_outbound: 1, ..Config::new(at("0.0.0.0:30333"), 0) };
-    let mut bench = Bench { engine: Engine::new(config, [7; 32], [], clock(0)), now: 0 };
+    let mut bench = Bench::with(config, Stored::default());
     bench.inbound(1, "198.18.0.2:50000");
     let (dial, reached) = dials(&bench.say(1, addrs(1, 5)))[0];
     bench.tell(Event::Closed { session: SessionId(1) });
@@ -307,32 +255,6 @@ fn the_other_addresses_of_a_connected_seed_are_candidates_like_any() {
     bench.tell(Event::DialFailed { dial: out[1].0, error: DialError::Refused });
     let told = bench.say(9, Message::Addrs { addrs: vec![seed[1]] });
     assert_eq!(dials(&told).iter().map(|(_, addr)| *addr).collect::<Vec<_>>(), [seed[1]]);
-}
-
-#[test]
-fn a_full_book_makes_room_for_what_is_vouched_for_and_keeps_what_is_good() {
-    use hegemon_discovery::{
-        book::{Book, Change},
-        limits::BOOK_CAPACITY,
-    };
-    let mut book = Book::default();
-    let nth = |n: usize| SocketAddr::from(([198, 18, u8::try_from(n / 250).unwrap(), u8::try_from(n % 250).unwrap()], 30_333));
-    let peer = PeerId([1; 32]);
-    for n in 0..BOOK_CAPACITY {
-        book.note(nth(n), if n == 0 { Change::Succeeded { peer } } else { Change::Heard }, Mono(0)).unwrap();
-    }
-    assert_eq!(book.note(nth(5_000), Change::Heard, Mono(1)), Err(Refusal::BookFull), "hearsay does not push out hearsay that nobody tried");
-    assert_eq!(book.note(nth(5_000), Change::HeardAsNews { not_before: Mono(1) }, Mono(1)), Err(Refusal::BookFull), "nor does news");
-    book.note(nth(5_000), Change::Announced { by: peer }, Mono(1)).unwrap();
-    book.note(nth(7), Change::Failed, Mono(1)).unwrap_or_else(|_| panic!("known"));
-    book.note(nth(5_001), Change::Heard, Mono(2)).unwrap();
-    assert!(!book.contains(nth(7)) && book.contains(nth(0)) && book.contains(nth(5_000)));
-    assert_eq!(book.len(), BOOK_CAPACITY);
-    for _ in 0..3 {
-        book.note(nth(0), Change::Failed, Mono(3)).unwrap();
-    }
-    book.note(nth(5_002), Change::Heard, Mono(4)).unwrap();
-    assert!(!book.contains(nth(0)), "reached once, but dead by now");
 }
 
 #[test]
@@ -365,12 +287,12 @@ fn what_is_persisted_is_what_comes_back() {
     bench.say(1, addrs(1, 3));
     let persisted = |actions: Vec<Action>| actions.into_iter().find_map(|action| if let Action::Persist { snapshot } = action { Some(snapshot) } else { None });
     let stored = persisted(bench.wait(Duration::from_secs(1))).expect("a second after the first change");
-    let (records, _) = snapshot::decode(&stored, clock(bench.now)).unwrap();
-    assert_eq!(records.len(), 4);
+    let stored = snapshot::decode(&stored, clock(bench.now)).unwrap();
+    assert_eq!(stored.records.len(), 4);
     assert_eq!(persisted(bench.tell(Event::Shutdown)), None, "nothing changed since");
     bench.say(1, addrs(2, 1));
     assert!(persisted(bench.wait(Duration::from_secs(8))).is_none(), "at most one write in ten seconds");
     assert!(persisted(bench.tell(Event::Shutdown)).is_some(), "and one at exit");
-    let restarted = Engine::new(Config::new(at("0.0.0.0:30333"), 0), [1; 32], records, clock(0));
+    let restarted = Engine::new(Config::new(at("0.0.0.0:30333"), 0), [1; 32], stored, clock(0));
     assert_eq!(restarted.status(clock(0)).known, 4);
 }

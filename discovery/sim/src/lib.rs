@@ -1,0 +1,45 @@
+//! A network in a box: many nodes, each the real discovery engine and the real session table, in virtual time. No socket, no clock, no packet: addresses exist in engines only.
+//!
+//! | module | is about |
+//! | --- | --- |
+//! | [`world`] | hosts, connections, faults, and the loop that takes one thing after another out of the queue |
+//! | [`node`] | an honest node: engine and table joined as the node's hub joins them |
+//! | [`hostile`] | a peer that follows a script |
+//! | [`addresses`] | who has which address, and in which network group |
+//! | [`frame`], [`store`] | what travels over a session; what a node finds when it starts |
+//! | [`town`] | networks to begin a scenario with |
+//! | [`scenarios`] | the table: what discovery has to show, one scenario a file |
+//! | [`run`] | one network, one run, its figures |
+//! | [`bench`](mod@bench), [`figures`], [`meter`] | many runs on all cores, percentiles, bytes |
+//! | [`cli`] | the command `hegemon-sim` |
+//!
+//! # What is the same and what is not
+//!
+//! **Real**: every decision of discovery and every one about sessions: which of two with one peer stays, overflow slots, probes. The wire's codec for sizes and for hostile bytes.
+//! **Modelled**: TCP and the handshake by their round trips, latency once for each pair of hosts, keepalives by arithmetic instead of an event for each, names of seeds by a list.
+//! **Left out**: bandwidth, loss, jitter, limits on pending handshakes, descriptors, the chain.
+//!
+//! # One seed
+//!
+//! Everything that is drawn follows from [`Setting::seed`](world::Setting): a pair's latency, an engine's entropy, an outage's kind. Two runs of one setting are identical, whichever
+//! thread they run on; [`World::digest`] tells whether two were.
+
+pub mod addresses;
+pub mod bench;
+pub mod cli;
+pub mod figures;
+pub mod frame;
+pub mod hostile;
+pub mod meter;
+pub mod node;
+pub mod run;
+pub mod scenarios;
+pub mod store;
+pub mod town;
+pub mod world;
+
+mod chance;
+mod queue;
+
+pub use hostile::{Pool, Script};
+pub use world::{Exit, Host, HostIndex, Outage, Reach, Setting, Tally, World};

@@ -1,0 +1,179 @@
+//! What others may make us take in: token buckets per source, and IPs that are left alone for a while.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use crate::{
+    limits::{DISCOURAGED, DISCOURAGED_MAX, GROUP_TOKENS_PER_SECOND, SOURCES_REMEMBERED, TOKENS_PER_GROUP, TOKENS_PER_SECOND, TOKENS_PER_SOURCE},
+    policy::Group,
+    types::Mono,
+};
+
+/// A token bucket. Fractions count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bucket {
+    tokens: f64,
+    most: f64,
+    per_second: f64,
+    refilled: Mono,
+}
+
+impl Bucket {
+    pub(crate) fn new(tokens: f64, most: f64, per_second: f64, now: Mono) -> Self {
+        Self { tokens, most, per_second, refilled: now }
+    }
+
+    pub(crate) fn add(&mut self, tokens: f64, now: Mono) {
+        self.refill(now);
+        self.tokens = (self.tokens + tokens).min(self.most);
+    }
+
+    /// Whether there is a token now.
+    pub(crate) fn has(&mut self, now: Mono) -> bool {
+        self.refill(now);
+        self.tokens >= 1.0
+    }
+
+    /// Takes a token if there is one.
+    pub(crate) fn take(&mut self, now: Mono) -> bool {
+        let has = self.has(now);
+        if has {
+            self.tokens -= 1.0;
+        }
+        has
+    }
+
+    fn refill(&mut self, now: Mono) {
+        self.tokens = (self.tokens + now.since(self.refilled).as_secs_f64() * self.per_second).min(self.most);
+        self.refilled = now;
+    }
+}
+
+/// Buckets that outlive sessions, so that reconnecting refills nothing. Bounded.
+#[derive(Debug)]
+struct Buckets<K> {
+    by_key: BTreeMap<K, Bucket>,
+    most: f64,
+    per_second: f64,
+}
+
+impl<K: Ord + Copy> Buckets<K> {
+    fn new(most: f64, per_second: f64) -> Self {
+        Self { by_key: BTreeMap::new(), most, per_second }
+    }
+
+    fn bucket(&mut self, key: K, now: Mono) -> &mut Bucket {
+        if !self.by_key.contains_key(&key) && self.by_key.len() >= SOURCES_REMEMBERED {
+            self.forget_fullest(now);
+        }
+        let (most, per_second) = (self.most, self.per_second);
+        self.by_key.entry(key).or_insert_with(|| Bucket::new(most, most, per_second, now))
+    }
+
+    fn forget_fullest(&mut self, now: Mono) {
+        self.by_key.values_mut().for_each(|bucket| bucket.refill(now));
+        let mut full: Vec<K> = self.by_key.iter().filter(|(_, bucket)| bucket.tokens >= bucket.most).map(|(key, _)| *key).collect();
+        if full.is_empty() {
+            let fullest = self.by_key.iter().max_by(|(_, one), (_, other)| one.tokens.total_cmp(&other.tokens)).map(|(key, _)| *key);
+            full.extend(fullest);
+        }
+        for key in full {
+            self.by_key.remove(&key);
+        }
+    }
+}
+
+/// What each source of addresses has left.
+#[derive(Debug)]
+pub(crate) struct Allowances {
+    ips: Buckets<IpAddr>,
+    groups: Buckets<Group>,
+}
+
+impl Allowances {
+    pub(crate) fn new() -> Self {
+        Self { ips: Buckets::new(TOKENS_PER_SOURCE, TOKENS_PER_SECOND), groups: Buckets::new(TOKENS_PER_GROUP, GROUP_TOKENS_PER_SECOND) }
+    }
+
+    /// Takes a token of the IP and, if groups matter, one of its group; neither unless both have one.
+    pub(crate) fn take(&mut self, ip: IpAddr, group: Option<Group>, now: Mono) -> bool {
+        let group = group.map(|group| self.groups.bucket(group, now));
+        let ip = self.ips.bucket(ip, now);
+        match group {
+            Some(group) => group.has(now) && ip.take(now) && group.take(now),
+            None => ip.take(now),
+        }
+    }
+}
+
+/// IPs of peers that misbehaved, for a while.
+#[derive(Debug, Default)]
+pub(crate) struct Discouraged(BTreeMap<IpAddr, Mono>);
+
+impl Discouraged {
+    /// From now on, for [`DISCOURAGED`].
+    pub(crate) fn add(&mut self, ip: IpAddr, now: Mono) {
+        self.0.retain(|_, until| *until > now);
+        if self.0.len() >= DISCOURAGED_MAX {
+            let first = self.0.iter().min_by_key(|(_, until)| **until).map(|(ip, _)| *ip);
+            if let Some(first) = first {
+                self.0.remove(&first);
+            }
+        }
+        self.0.insert(ip, now.after(DISCOURAGED));
+    }
+
+    pub(crate) fn has(&self, ip: IpAddr, now: Mono) -> bool {
+        self.0.get(&ip).is_some_and(|until| *until > now)
+    }
+
+    pub(crate) fn len(&self, now: Mono) -> usize {
+        self.0.values().filter(|until| **until > now).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(number: u32) -> IpAddr {
+        IpAddr::from(number.to_be_bytes())
+    }
+
+    #[test]
+    fn a_source_has_its_share_and_reconnecting_refills_nothing() {
+        let mut allowances = Allowances::new();
+        let taken = (0..5_000).filter(|_| allowances.take(ip(1), None, Mono(0))).count();
+        assert_eq!(taken, 1_000);
+        let later = (0..5_000).filter(|_| allowances.take(ip(1), None, Mono(60_000))).count();
+        assert_eq!(later, 6, "a tenth per second");
+    }
+
+    #[test]
+    fn a_group_has_its_share_however_many_sources_it_has() {
+        let mut allowances = Allowances::new();
+        let group = Group::V4([198, 18]);
+        let taken = (0..200).flat_map(|source| (0..100).map(move |_| source)).filter(|source| allowances.take(ip(*source), Some(group), Mono(0))).count();
+        assert_eq!(taken, 4_096);
+        assert!(allowances.take(ip(1), Some(Group::V4([198, 19])), Mono(0)), "what the group refused cost the source nothing");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_forgetting_favours_who_took_nothing() {
+        let mut allowances = Allowances::new();
+        assert!((0..1_000).all(|_| allowances.take(ip(0), None, Mono(0))));
+        for number in 1..=u32::try_from(SOURCES_REMEMBERED).unwrap() {
+            allowances.take(ip(number), None, Mono(0));
+        }
+        assert!(allowances.ips.by_key.len() <= SOURCES_REMEMBERED);
+        assert!(!allowances.take(ip(0), None, Mono(0)), "who used up his share is not the one that is forgotten");
+    }
+
+    #[test]
+    fn discouraging_ends_and_is_bounded() {
+        let mut discouraged = Discouraged::default();
+        (0..2_000).for_each(|number| discouraged.add(ip(number), Mono(i64::from(number))));
+        assert_eq!(discouraged.len(Mono(2_000)), DISCOURAGED_MAX);
+        assert!(discouraged.has(ip(1_999), Mono(2_000)) && !discouraged.has(ip(0), Mono(2_000)));
+        assert!(!discouraged.has(ip(1_999), Mono(1_999).after(DISCOURAGED)));
+    }
+}

@@ -1,0 +1,84 @@
+//! When a host may be dialled again: a backoff that all its ports share. Only hosts that failed are remembered here, and only for as long as the book has an address of theirs.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::record::Change;
+use crate::{
+    limits::{HOST_BACKOFF, TURNED_AWAY_BACKOFF},
+    policy::Host,
+    types::Mono,
+};
+
+#[derive(Debug, Default)]
+pub(crate) struct Hosts(BTreeMap<Host, Backoff>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Backoff {
+    /// In a row, but for successes that did not last.
+    failures: u32,
+    retry_at: Option<Mono>,
+    /// When the present row of dials in vain began; `None` while the last thing that we know is an answer.
+    silent_since: Option<Mono>,
+}
+
+impl Hosts {
+    pub(crate) fn note(&mut self, host: Host, change: Change, now: Mono) {
+        match change {
+            // Who lets us in only to turn us away has not earned a new start.
+            Change::Succeeded { .. } => {
+                if let Some(backoff) = self.0.get_mut(&host) {
+                    *backoff = Backoff { failures: backoff.failures, ..Backoff::default() };
+                }
+            }
+            Change::Lasted { .. } => self.forget(host),
+            Change::Failed => {
+                let backoff = self.0.entry(host).or_default();
+                backoff.lengthen(HOST_BACKOFF.0, now);
+                backoff.silent_since.get_or_insert(now);
+            }
+            Change::TurnedAway => {
+                let backoff = self.0.entry(host).or_default();
+                backoff.lengthen(TURNED_AWAY_BACKOFF, now);
+                backoff.silent_since = None;
+            }
+            Change::Heard { .. } | Change::HeardAsNews { .. } | Change::Dialled | Change::Unjudged { .. } | Change::Announced { .. } | Change::OwnerLeft => {}
+        }
+    }
+
+    pub(crate) fn forget(&mut self, host: Host) {
+        self.0.remove(&host);
+    }
+
+    pub(crate) fn retry_at(&self, host: Host) -> Option<Mono> {
+        self.0.get(&host)?.retry_at
+    }
+
+    pub(crate) fn failing_since(&self, host: Host) -> Option<Mono> {
+        self.0.get(&host)?.silent_since
+    }
+
+    /// Lets a silent host be dialled at `at` already. Its row of failures goes on.
+    pub(crate) fn hasten(&mut self, host: Host, at: Mono) {
+        if let Some(backoff) = self.0.get_mut(&host).filter(|backoff| backoff.silent_since.is_some()) {
+            backoff.retry_at = backoff.retry_at.map(|retry| retry.min(at));
+        }
+    }
+
+    pub(crate) fn thaw(&mut self, since: Mono, now: Mono) {
+        let fell_silent = |backoff: &Backoff| backoff.silent_since.is_some_and(|first| first >= since) && backoff.retry_at.is_some_and(|at| at > now);
+        self.0.retain(|_, backoff| !fell_silent(backoff));
+    }
+}
+
+impl Backoff {
+    fn lengthen(&mut self, first: Duration, now: Mono) {
+        let wait = doubled(first, self.failures, HOST_BACKOFF.1);
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(now.after(wait));
+    }
+}
+
+/// `first × 2^times`, at most `longest`.
+pub(crate) fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    first.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX)).min(longest)
+}

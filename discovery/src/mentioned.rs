@@ -1,0 +1,47 @@
+//! Known addresses that answers mentioned of late. Hearsay renews no record; but of old acquaintances it tells whom to try first.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    net::SocketAddr,
+};
+
+use crate::limits::MENTIONED;
+
+/// The last [`MENTIONED`] of them.
+#[derive(Debug, Default)]
+pub(crate) struct Mentioned {
+    order: VecDeque<SocketAddr>,
+    all: BTreeSet<SocketAddr>,
+}
+
+impl Mentioned {
+    pub(crate) fn note(&mut self, addr: SocketAddr) {
+        if !self.all.insert(addr) {
+            return;
+        }
+        self.order.push_back(addr);
+        if self.order.len() > MENTIONED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.all.remove(&oldest);
+        }
+    }
+
+    pub(crate) fn has(&self, addr: SocketAddr) -> bool {
+        self.all.contains(&addr)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_are_forgotten() {
+        let mut mentioned = Mentioned::default();
+        let nth = |n: usize| SocketAddr::from(([50, 1, 1, 1], u16::try_from(n).unwrap()));
+        (0..=MENTIONED).for_each(|n| mentioned.note(nth(n)));
+        assert!(!mentioned.has(nth(0)) && mentioned.has(nth(1)) && mentioned.has(nth(MENTIONED)));
+        assert_eq!((mentioned.order.len(), mentioned.all.len()), (MENTIONED, MENTIONED));
+    }
+}
