@@ -11,7 +11,7 @@ use std::{
 };
 
 use clap::Parser;
-use hegemon_discovery::{Exchange, Loopback};
+use hegemon_discovery::{Exchange, Groups, Loopback, book::Layout};
 
 use crate::{net::table::Limits, rpc::MethodPolicy};
 
@@ -123,6 +123,9 @@ impl Config {
             seeds: environment.seeds.len(),
             min_peers: environment.min_peers,
             target_outbound: environment.target_outbound,
+            max_inbound: self.limits().inbound,
+            groups: if environment.groups { Groups::Weighed } else { Groups::Ignored },
+            layout: Layout::TABLES,
             tick: Duration::from_secs(environment.tick_secs),
         }
     }

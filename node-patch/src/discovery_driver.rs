@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use hegemon_discovery::{Action, Config, Engine, Event, Mono, SeedIndex, Status};
+use hegemon_discovery::{Action, Config, Engine, Event, Mono, SeedIndex, Status, snapshot::Stored};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use crate::{clock::Clock, config::Seed, net::hub::HubEvent, peer_store::PeerStore};
@@ -32,11 +32,11 @@ impl DiscoveryDriver {
         let mut entropy = [0; 32];
         aws_lc_rs::rand::fill(&mut entropy).map_err(|_| anyhow::anyhow!("the operating system gave no randomness"))?;
         let now = clock.now();
-        let known = match config.exchange {
+        let stored = match config.exchange {
             hegemon_discovery::Exchange::On => store.load(now),
-            hegemon_discovery::Exchange::Off => Vec::new(),
+            hegemon_discovery::Exchange::Off => Stored::default(),
         };
-        Ok(Self { engine: Engine::new(config, entropy, known, now), clock, seeds, store, hub, saving: None })
+        Ok(Self { engine: Engine::new(config, entropy, stored, now), clock, seeds, store, hub, saving: None })
     }
 
     /// Tells the engine; returns what the hub has to do.
@@ -46,6 +46,8 @@ impl DiscoveryDriver {
             match action {
                 Action::Resolve { seed } => self.resolve(seed),
                 Action::Persist { snapshot } => self.persist(snapshot),
+                Action::Alarm { alarm, raised: true } => tracing::warn!(?alarm, "discovery alarm"),
+                Action::Alarm { alarm, raised: false } => tracing::info!(?alarm, "discovery alarm is over"),
                 Action::Send { .. } | Action::KeepAlive { .. } | Action::Dial { .. } | Action::Close { .. } => rest.push(action),
             }
         }

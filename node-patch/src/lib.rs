@@ -6,6 +6,7 @@
 //! | [`net`] | sessions: table, tasks, limits |
 //! | [`discovery_driver`], [`peer_store`] | the engine of `hegemon-discovery` joined to network and disk |
 //! | [`chain`], [`sync`], [`miner`] | blocks: valid, stored, asked for, made |
+//! | [`tip_watch`] | tells discovery when they no longer come |
 //! | [`rpc`], [`node_status`] | what others may ask of the node |
 //! | [`node`] | all of it joined |
 //! | [`config`], [`identity_file`], [`clock`], [`shutdown`] | the edge: flags, environment, files, time, signals |
@@ -23,4 +24,5 @@ pub mod peer_store;
 pub mod rpc;
 pub mod shutdown;
 pub mod sync;
+pub mod tip_watch;
 pub mod transport;

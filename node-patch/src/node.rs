@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     miner::{Miner, Pace},
     net::{
         hub::{HUB_QUEUE, Hub, HubParts},
+        listener::{self, PendingLimits},
         registry::Registry,
         view::SharedView,
     },
@@ -23,6 +24,7 @@ use crate::{
     rpc::{self, NodeInfo, RpcConfig, RpcContext},
     shutdown::Signals,
     sync::SyncDriver,
+    tip_watch,
 };
 
 /// Network events that may wait for the chain. An import takes some milliseconds; what exceeds this waits in the hub, and then is dropped.
@@ -44,9 +46,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let peer_id = identity.peer_id();
     let params = if config.flags.dev { ChainParams::dev(config.environment.block_time_ms)? } else { ChainParams::testbed() };
     let chain = Arc::new(Chain::open(&base.path().join("chain.redb"), params)?);
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}; choose another --port, or stop what listens there", config.listen))?;
+    let listener =
+        listener::listen(config.listen).with_context(|| format!("cannot listen on {}; choose another --port, or stop what listens there", config.listen))?;
     let listen = listener.local_addr()?;
 
     let clock = Clock::start();
@@ -56,9 +57,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let store = PeerStore::under(base.path());
     let driver = DiscoveryDriver::new(config.discovery(listen), config.environment.seeds.clone().into(), store, clock, events.0.clone())?;
     let limits = config.limits();
+    let hub_events = events.0.clone();
     let hub = Hub::new(HubParts { identity, limits, driver, clock, registry: registry.clone(), view: view.clone(), chain: chain_sender, events });
+    let hub = hub.with_pending(PendingLimits::per_ip(config.environment.pending_per_ip));
 
     let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events);
+    let block_time = Duration::from_millis(chain.params().block_time_ms().into());
+    tokio::spawn(tip_watch::watch(sync.best, tip_watch::patience(block_time), hub_events));
     let pace = if config.flags.dev { Pace::Dev } else { Pace::Unlimited };
     let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace));
     let status = Arc::new(Status::new(view, clock, peer_id, listen));

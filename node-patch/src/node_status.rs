@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::atomic::Ordering::Relaxed};
 
-use hegemon_discovery::{PeerId, policy::Refusal};
+use hegemon_discovery::{Alarm, PeerId, policy::Refusal};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use crate::{
     clock::Clock,
@@ -55,30 +56,48 @@ impl NodeStatus for Status {
     fn discovery(&self) -> Value {
         let view = self.view.read();
         let status = view.discovery;
-        let refused: serde_json::Map<String, Value> = status.refused.iter().map(|(reason, count)| (reason_name(*reason).to_owned(), (*count).into())).collect();
+        let counters = &status.counters;
+        let refused: serde_json::Map<String, Value> =
+            counters.refused.iter().map(|(reason, count)| (reason_name(*reason).to_owned(), (*count).into())).collect();
         json!({
-            "book": { "known": status.known, "verified": status.verified, "announced": status.announced, "failing": status.failing },
+            "book": {
+                "known": status.known,
+                "tried": status.tried,
+                "verified": status.verified,
+                "announced": status.announced,
+                "failing": status.failing,
+                "groups": status.groups,
+            },
             "peers": status.peers,
+            "live_tasks": Handle::try_current().map(|runtime| runtime.metrics().num_alive_tasks()).ok(),
             "rivalries": view.rivalries,
             "outbound": status.outbound,
+            "outbound_groups": status.outbound_groups,
+            "inbound": status.inbound,
             "min_peers": status.min_peers,
             "target_outbound": status.target_outbound,
+            "max_inbound": status.max_inbound,
             "dialling": status.dialling,
+            "feelers": status.feelers,
             "saturated": status.saturated,
             "seeds_connected": status.seeds_connected,
             "dials": {
-                "succeeded": status.dials.succeeded,
-                "refused": status.dials.refused,
-                "unreachable": status.dials.unreachable,
-                "handshake": status.dials.handshake,
-                "local_network": status.dials.local_network,
-                "no_slot": status.dials.no_slot,
-                "itself": status.dials.itself,
-                "duplicate": status.dials.duplicate,
+                "succeeded": counters.dials.succeeded,
+                "refused": counters.dials.refused,
+                "unreachable": counters.dials.unreachable,
+                "handshake": counters.dials.handshake,
+                "local_network": counters.dials.local_network,
+                "no_slot": counters.dials.no_slot,
+                "itself": counters.dials.itself,
+                "duplicate": counters.dials.duplicate,
             },
             "refused": refused,
-            "misbehaved": status.misbehaved,
-            "rate_limited": status.rate_limited,
+            "misbehaved": counters.misbehaved,
+            "discouraged": status.discouraged,
+            "evicted": counters.evicted,
+            "rate_limited": counters.rate_limited,
+            "cut_off_seconds": status.cut_off.map(|time| time.as_secs()),
+            "alarms": status.alarms.iter().map(|alarm| alarm_name(*alarm)).collect::<Vec<_>>(),
             "last_refresh_seconds": status.last_refresh.map(|age| age.as_secs()),
         })
     }
@@ -101,5 +120,14 @@ fn reason_name(reason: Refusal) -> &'static str {
         Refusal::PortsPerHost => "ports_per_host",
         Refusal::RateLimit => "rate_limit",
         Refusal::BookFull => "book_full",
+        Refusal::GroupShare => "group_share",
+        Refusal::Discouraged => "discouraged",
+    }
+}
+
+fn alarm_name(alarm: Alarm) -> &'static str {
+    match alarm {
+        Alarm::Isolated => "isolated",
+        Alarm::Eclipse => "eclipse",
     }
 }

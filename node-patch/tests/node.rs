@@ -1,10 +1,11 @@
 //! The real binary, on loopback: what it does with sockets, signals, files and bad input.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+mod process;
+
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::Read,
     net::SocketAddr,
-    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::Arc,
     time::{Duration, Instant},
@@ -18,9 +19,7 @@ use hegemon_node::transport::{
     handshake::{self, Established, ExpectInitHello},
     identity::Identity,
 };
-use jsonrpsee_core::{client::ClientT, rpc_params};
-use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
-use serde_json::Value;
+use process::{Node, PATIENCE, command, eventually};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -28,46 +27,7 @@ use tokio::{
 };
 use tokio_util::codec::{Encoder, Framed};
 
-/// Generous: these wait for conditions, and a loaded machine is slow.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-struct Node {
-    child: Child,
-    listen: SocketAddr,
-    rpc_addr: SocketAddr,
-    rpc: HttpClient,
-}
-
 impl Node {
-    fn start(base_path: &Path, listen: &str, environment: &[(&str, &str)]) -> Self {
-        let mut child = command(environment)
-            .args(["--dev", "--rpc-port", "0", "--listen-addr", listen])
-            .arg("--base-path")
-            .arg(base_path)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let (listen, rpc_addr) = addresses(&mut log);
-        // Whoever writes to a full pipe stands still.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        let rpc = HttpClientBuilder::default().build(format!("http://{rpc_addr}")).unwrap();
-        Self { child, listen, rpc_addr, rpc }
-    }
-
-    async fn call(&self, method: &str) -> Value {
-        self.rpc.request(method, rpc_params![]).await.unwrap()
-    }
-
-    async fn peers(&self) -> u64 {
-        self.call("system_health").await["peers"].as_u64().unwrap()
-    }
-
-    async fn height(&self) -> u64 {
-        let header = self.call("chain_getHeader").await;
-        u64::from_str_radix(header["number"].as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
-    }
-
     fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
@@ -78,19 +38,6 @@ impl Node {
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn command(environment: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hegemon-node"));
-    command.env_clear().env("HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK", "1").envs(environment.iter().copied());
-    command
-}
-
 fn wait(child: &mut Child) -> ExitStatus {
     let begin = Instant::now();
     loop {
@@ -99,28 +46,6 @@ fn wait(child: &mut Child) -> ExitStatus {
         }
         assert!(begin.elapsed() < PATIENCE, "the node does not end");
         std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// From the node's first log line.
-fn addresses(log: &mut impl BufRead) -> (SocketAddr, SocketAddr) {
-    let mut seen = String::new();
-    loop {
-        let mut line = String::new();
-        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the node ended at its start: {seen}");
-        let field = |name: &str| line.split_whitespace().find_map(|word| word.strip_prefix(name)).and_then(|value| value.parse().ok());
-        if let (Some(listen), Some(rpc)) = (field("listen="), field("rpc=")) {
-            return (listen, rpc);
-        }
-        seen.push_str(&line);
-    }
-}
-
-async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
-    let begin = Instant::now();
-    while !condition().await {
-        assert!(begin.elapsed() < PATIENCE, "never: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -296,7 +296,7 @@ fn every_fault_has_its_own_name() {
     let good = init(&kem_key, &signature);
     let named = |fault| HandshakeError::Message(fault);
     assert_eq!(listen(&[]), named(MessageFault::Malformed));
-    assert_eq!(listen(&[good.as_slice(), &[0]].concat()), named(MessageFault::Malformed));
+    assert_eq!(listen(&[good.as_slice(), &[0]].concat()), named(MessageFault::Trailing));
     assert_eq!(listen(&init(&kem_key[1..], &signature)), named(MessageFault::Length { field: "KEM key", got: KEM - 1 }));
     assert_eq!(listen(&init(&kem_key, &signature[1..])), named(MessageFault::Length { field: "signature", got: SIGNATURE - 1 }));
     let mut version = good.clone();

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
-use hegemon_node::net::table::{Admission, CloseReason, Command, Limits, Table};
+use hegemon_node::net::table::{Admission, CloseReason, Command, Limits, OVERFLOW_SLOTS, Table};
 use rand_chacha::{
     ChaCha12Rng,
     rand_core::{Rng, SeedableRng},
@@ -434,9 +434,10 @@ fn limits_are_apart_and_a_full_node_still_serves_a_newcomer_for_a_moment() {
     assert!(opened(1, Direction::Inbound) && opened(2, Direction::Inbound));
     assert!(opened(3, Direction::Outbound), "inbound sessions leave the outbound slot free");
     assert!(!opened(4, Direction::Outbound));
-    assert!((5..9).all(|session| opened(session, Direction::Inbound)), "four more, for a moment");
-    assert!(!opened(9, Direction::Inbound));
-    let ended: Vec<Command> = (5..9).map(|session| Command::Close(SessionId(session), CloseReason::Full)).collect();
+    let crowd = 5..5 + u64::try_from(OVERFLOW_SLOTS).unwrap();
+    assert!(crowd.clone().all(|session| opened(session, Direction::Inbound)), "some more, for a moment");
+    assert!(!opened(crowd.end, Direction::Inbound));
+    let ended: Vec<Command> = crowd.map(|session| Command::Close(SessionId(session), CloseReason::Full)).collect();
     assert_eq!(bench.wait(10), ended);
     assert_eq!(bench.table.sessions().count(), 3);
 }

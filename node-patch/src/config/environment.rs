@@ -5,6 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use zeroize::Zeroizing;
 
 use super::{DEFAULT_PORT, Seed};
+use crate::net::listener::PENDING_PER_IP;
 
 /// What `--help` says about the environment.
 pub const ENVIRONMENT_HELP: &str = "\
@@ -13,12 +14,15 @@ Environment:
   HEGEMON_MINE                             1 mines [default: 0]
   HEGEMON_MINE_THREADS                     mining threads, 1 to 64 [default: 1]
   HEGEMON_MAX_PEERS                        session limit, 2 to 1000 [default: 50]
+  HEGEMON_PENDING_PER_IP                   handshakes of strangers at once from one IP, 1 to 1024; in total four times that, at least 64 [default: 16]
   HEGEMON_PQ_IDENTITY_SEED                 32-byte secret in hex; or
   HEGEMON_PQ_IDENTITY_SEED_PATH            the file that holds it [default: <base-path>/pq-identity.seed, made if missing]
   HEGEMON_PQ_DISCOVERY                     on or off: exchange addresses with peers [default: on]
   HEGEMON_PQ_DISCOVERY_MIN_PEERS           outbound sessions below which it is urgent, 1 to 100 [default: 4]
   HEGEMON_PQ_DISCOVERY_TARGET_OUTBOUND     outbound sessions to fill up to, MIN_PEERS to 100 [default: 8]
   HEGEMON_PQ_DISCOVERY_TICK_SECS           refresh interval in seconds, 5 to 86400 [default: 30]
+  HEGEMON_PQ_DISCOVERY_GROUPS              on or off: prefer peers of distinct /16 (IPv6: /32), bound a group's share
+                                           of the address book; off for a network in one subnet [default: on]
   HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK      1 shares and dials loopback addresses: several nodes on one host [default: 0]
   HEGEMON_BLOCK_TIME_MS                    block time that dev difficulty aims at, 100 to 600000 [default: 2000]";
 
@@ -41,6 +45,8 @@ pub struct Environment {
     pub mine_threads: usize,
     /// `HEGEMON_MAX_PEERS`.
     pub max_peers: usize,
+    /// `HEGEMON_PENDING_PER_IP`.
+    pub pending_per_ip: usize,
     /// `HEGEMON_PQ_IDENTITY_SEED` or `…_PATH`.
     pub identity: IdentitySource,
     /// `HEGEMON_PQ_DISCOVERY`.
@@ -51,6 +57,8 @@ pub struct Environment {
     pub target_outbound: usize,
     /// `HEGEMON_PQ_DISCOVERY_TICK_SECS`.
     pub tick_secs: u64,
+    /// `HEGEMON_PQ_DISCOVERY_GROUPS`.
+    pub groups: bool,
     /// `HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK`.
     pub allow_loopback: bool,
     /// `HEGEMON_BLOCK_TIME_MS`.
@@ -104,11 +112,13 @@ impl Environment {
             mine: reader.flag("HEGEMON_MINE"),
             mine_threads: reader.number("HEGEMON_MINE_THREADS", 1, 1, 64),
             max_peers: reader.number("HEGEMON_MAX_PEERS", 50, 2, 1_000),
+            pending_per_ip: reader.number("HEGEMON_PENDING_PER_IP", PENDING_PER_IP, 1, 1_024),
             identity: reader.identity(),
             discovery: reader.choice("HEGEMON_PQ_DISCOVERY", &[("on", true), ("off", false)], true),
             min_peers: reader.number("HEGEMON_PQ_DISCOVERY_MIN_PEERS", 0, 1, 100),
             target_outbound: reader.number("HEGEMON_PQ_DISCOVERY_TARGET_OUTBOUND", 0, 1, 100),
             tick_secs: reader.number("HEGEMON_PQ_DISCOVERY_TICK_SECS", 30, 5, 86_400),
+            groups: reader.choice("HEGEMON_PQ_DISCOVERY_GROUPS", &[("on", true), ("off", false)], true),
             allow_loopback: reader.flag("HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK"),
             block_time_ms: reader.number("HEGEMON_BLOCK_TIME_MS", 2_000, 100, 600_000),
         };
@@ -274,6 +284,7 @@ mod tests {
     fn nothing_set_is_the_contract_s_defaults() {
         let environment = read(&[]).unwrap();
         assert_eq!((environment.mine, environment.mine_threads, environment.max_peers), (false, 1, 50));
+        assert_eq!(environment.pending_per_ip, 16);
         assert_eq!((environment.min_peers, environment.target_outbound, environment.tick_secs), (4, 8, 30));
         assert_eq!((environment.discovery, environment.allow_loopback, environment.block_time_ms), (true, false, 2_000));
         assert_eq!(environment.identity, IdentitySource::BasePath);
@@ -308,6 +319,7 @@ mod tests {
             ("HEGEMON_MINE", "yes"),
             ("HEGEMON_MINE_THREADS", "0"),
             ("HEGEMON_MAX_PEERS", ""),
+            ("HEGEMON_PENDING_PER_IP", "1025"),
             ("HEGEMON_PQ_DISCOVERY", "OFF"),
             ("HEGEMON_PQ_DISCOVERY_TICK_SECS", "4"),
             ("HEGEMON_PQ_DISCOVERY_MIN_PEERS", "4"),

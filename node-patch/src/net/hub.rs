@@ -3,12 +3,12 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    net::SocketAddr,
+    sync::Arc,
     time::Duration,
 };
 
-use hegemon_discovery::{Action, CloseReason as EngineReason, DialError, DialId, Direction, Event, Message, Mono, PeerId, SeedIndex, SessionId};
+use hegemon_discovery::{Action, ChainState, CloseReason as EngineReason, DialError, DialId, Direction, Event, Message, Mono, PeerId, SeedIndex, SessionId};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, mpsc},
@@ -21,33 +21,26 @@ use crate::{
     discovery_driver::DiscoveryDriver,
     net::{
         handle::ChainEvent,
+        listener::{self, PendingLimits},
         registry::{Outlet, Registry},
-        session::{self, Inbound},
+        session::{self, Inbound, SessionEnd, Shared},
         socket::{self, Connection},
         table::{Admission, CloseReason, Command, Limits, Table},
         view::{NetworkView, SessionView, SharedView},
     },
-    transport::{
-        envelope::Protocol,
-        frame::{FramePool, MAX_SESSION_FRAME},
-        identity::Identity,
-    },
+    transport::{envelope::Protocol, identity::Identity, pool::FramePool},
 };
 
-/// Events that may wait for the hub. Its work per event is microseconds; what fills this is a flood, and then the readers wait.
-pub const HUB_QUEUE: usize = 1_024;
-/// Handshakes of strangers at once. Each costs a millisecond of a core and 20 KiB for up to ten seconds.
-pub const PENDING_INBOUND: usize = 64;
-/// Of these, from one IP: behind it there may be a NAT, or Docker's gateway.
-pub const PENDING_INBOUND_PER_IP: usize = 16;
+/// Events that may wait for the hub. Its work per event is microseconds; what fills this is a flood, and then the readers wait. The largest, a full list of addresses, has 32 KiB.
+pub const HUB_QUEUE: usize = 256;
 /// Chain frames dropped while the chain is this many events behind; openings and closings wait instead.
 const CHAIN_BACKLOG: usize = 1_024;
-/// Bytes of chain frames between their readers and the chain: two of the longest.
-const CHAIN_BYTES: usize = 2 * MAX_SESSION_FRAME;
+/// Bytes of chain frames between their readers and the chain, long ones not counted: those keep their share of the pool.
+const CHAIN_BYTES: usize = 2 * 1024 * 1024;
 /// The view's numbers that change by themselves are renewed this often.
 const VIEW_INTERVAL: Duration = Duration::from_secs(1);
-/// Out of descriptors: try again so much later.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The engine is told of a sign of life at most once in this time.
+const HEARD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Something that happened on the network.
 pub enum HubEvent {
@@ -72,8 +65,10 @@ pub enum HubEvent {
         /// Which.
         session: SessionId,
         /// For the log.
-        why: String,
+        why: SessionEnd,
     },
+    /// What the chain says about the network.
+    Chain(ChainState),
     /// A seed's name was looked up.
     Resolved {
         /// Which.
@@ -124,10 +119,10 @@ pub struct Hub {
     view: SharedView,
     chain: mpsc::Sender<ChainEvent>,
     events: (mpsc::Sender<HubEvent>, mpsc::Receiver<HubEvent>),
-    /// What chain frames on their way may hold of memory, over all sessions.
-    chain_bytes: Arc<Semaphore>,
-    /// What long frames on their way in may hold of memory.
+    /// What frames on their way may hold of memory, over all sessions.
     pool: FramePool,
+    chain_bytes: Arc<Semaphore>,
+    pending: PendingLimits,
     table: Table,
     sessions: BTreeMap<SessionId, Session>,
     next_session: u64,
@@ -135,6 +130,9 @@ pub struct Hub {
     unheard: VecDeque<ChainEvent>,
     /// Where each dial under way goes.
     dialling: BTreeMap<DialId, SocketAddr>,
+    /// When the last frame came, and when the engine was last told that one did.
+    heard: Mono,
+    told_heard: Mono,
     /// A session came or went since the view was renewed.
     changed: bool,
     shown_settled: usize,
@@ -154,22 +152,31 @@ impl Hub {
             view: parts.view,
             chain: parts.chain,
             events: parts.events,
-            chain_bytes: Arc::new(Semaphore::new(CHAIN_BYTES)),
             pool: FramePool::default(),
+            chain_bytes: Arc::new(Semaphore::new(CHAIN_BYTES)),
+            pending: PendingLimits::default(),
             table,
             sessions: BTreeMap::new(),
             next_session: 0,
             unheard: VecDeque::new(),
             dialling: BTreeMap::new(),
+            heard: Mono(i64::MIN),
+            told_heard: Mono(i64::MIN),
             changed: true,
             shown_settled: 0,
             view_due: Mono(0),
         }
     }
 
+    /// The same with other limits for the handshakes of strangers.
+    #[must_use]
+    pub fn with_pending(self, pending: PendingLimits) -> Self {
+        Self { pending, ..self }
+    }
+
     /// Accepts, dials and keeps sessions until `stop`; then ends them all and writes the peer store.
     pub async fn run(mut self, listener: TcpListener, stop: CancellationToken) {
-        let accepting = tokio::spawn(accept(listener, self.identity.clone(), self.pool.clone(), self.events.0.clone()));
+        let accepting = tokio::spawn(listener::accept(listener, self.identity.clone(), self.pending, self.events.0.clone()));
         self.discover(Event::Wakeup);
         loop {
             self.publish();
@@ -199,16 +206,19 @@ impl Hub {
             HubEvent::Dialled { dial, result: Ok(connection) } => self.opened(*connection, Some(dial)),
             HubEvent::Dialled { dial, result: Err(error) } => {
                 self.dialling.remove(&dial);
+                // Whether anybody was heard while it failed decides whose fault it is.
+                self.tell_heard(Duration::ZERO);
                 self.discover(Event::DialFailed { dial, error });
             }
             HubEvent::Accepted(connection) => self.opened(*connection, None),
             HubEvent::Frame { session, inbound } => self.frame(session, inbound),
             HubEvent::Ended { session, why } => {
                 if self.sessions.contains_key(&session) {
-                    self.end(session, &why);
+                    self.end(session, &why.to_string());
                     self.command(|table, now, _| table.closed(session, now));
                 }
             }
+            HubEvent::Chain(state) => self.discover(Event::Chain(state)),
             HubEvent::Resolved { seed, addrs } => self.discover(Event::Resolved { seed, addrs }),
         }
     }
@@ -245,9 +255,8 @@ impl Hub {
             return;
         }
         tracing::info!(?session, ?peer, %remote, ?direction, "session established");
-        let (outlet, queue) = Outlet::new();
+        let (outlet, queue) = self.registry.open(session);
         self.changed = true;
-        self.registry.insert(session, outlet.clone());
         self.sessions.insert(
             session,
             Session {
@@ -261,7 +270,8 @@ impl Hub {
                 outlet: outlet.clone(),
             },
         );
-        session::spawn(session, direction, connection, (outlet, queue), self.events.0.clone(), self.chain_bytes.clone());
+        let shared = Shared { hub: self.events.0.clone(), pool: self.pool.clone(), chain_bytes: self.chain_bytes.clone() };
+        session::spawn(session, direction, connection, (outlet, queue), shared);
         self.tell_chain(ChainEvent::Opened { session, peer });
         self.discover(Event::Opened { session, peer, remote, dial });
         self.carry_out(commands);
@@ -272,6 +282,8 @@ impl Hub {
             return;
         }
         self.command(|table, now, out| table.frame(session, now, out));
+        self.heard = self.clock.now().mono;
+        self.tell_heard(HEARD_INTERVAL);
         match inbound {
             Inbound::Discovery(message) => {
                 self.note(session, &message);
@@ -279,6 +291,14 @@ impl Hub {
             }
             Inbound::Chain(protocol, data) => self.tell_chain(ChainEvent::Frame { session, protocol, data }),
             Inbound::Other => {}
+        }
+    }
+
+    /// Tells the engine that a frame came, if it does not know of one this young.
+    fn tell_heard(&mut self, interval: Duration) {
+        if self.heard.since(self.told_heard) > interval {
+            self.told_heard = self.heard;
+            self.discover(Event::Heard);
         }
     }
 
@@ -302,7 +322,7 @@ impl Hub {
                 Action::KeepAlive { session } => self.registry.keep_alive(session),
                 Action::Dial { dial, addr } => self.dial(dial, addr),
                 Action::Close { session, reason } => self.close_for_engine(session, reason),
-                Action::Resolve { .. } | Action::Persist { .. } => unreachable!("the driver keeps these"),
+                Action::Resolve { .. } | Action::Persist { .. } | Action::Alarm { .. } => unreachable!("the driver keeps these"),
             }
         }
     }
@@ -318,6 +338,9 @@ impl Hub {
         let why = match reason {
             EngineReason::Misbehaviour => "misbehaviour",
             EngineReason::Surplus => "more outbound sessions than slots",
+            EngineReason::Feeler => "it was only a feeler",
+            EngineReason::Evicted => "room for a newcomer",
+            EngineReason::Discouraged => "its IP misbehaved",
         };
         if self.sessions.contains_key(&session) {
             self.end(session, why);
@@ -327,9 +350,9 @@ impl Hub {
 
     fn dial(&mut self, dial: DialId, addr: SocketAddr) {
         self.dialling.insert(dial, addr);
-        let (identity, pool, events) = (self.identity.clone(), self.pool.clone(), self.events.0.clone());
+        let (identity, events) = (self.identity.clone(), self.events.0.clone());
         tokio::spawn(async move {
-            let result = socket::dial(addr, identity, pool).await.map(Box::new).map_err(|error| {
+            let result = socket::dial(addr, identity).await.map(Box::new).map_err(|error| {
                 tracing::debug!(%addr, %error, "dial failed");
                 error.blame()
             });
@@ -421,63 +444,5 @@ impl Hub {
             sessions: self.sessions.iter().map(session).collect(),
             discovery: self.driver.status(),
         });
-    }
-}
-
-/// Accepts strangers for as long as it is not aborted; each has its own task, its own deadline, and a bounded number of companions.
-async fn accept(listener: TcpListener, identity: Arc<Identity>, pool: FramePool, events: mpsc::Sender<HubEvent>) {
-    let pending = Pending::default();
-    loop {
-        let (stream, remote) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let Some(ticket) = pending.take(remote.ip()) else { continue };
-        let (identity, pool, events) = (identity.clone(), pool.clone(), events.clone());
-        tokio::spawn(async move {
-            match socket::accept(stream, remote, identity, pool).await {
-                Ok(connection) => drop(events.send(HubEvent::Accepted(Box::new(connection))).await),
-                Err(error) => tracing::debug!(%remote, %error, "inbound handshake failed"),
-            }
-            drop(ticket);
-        });
-    }
-}
-
-/// Handshakes of strangers under way, in total and per IP.
-#[derive(Debug, Clone, Default)]
-struct Pending(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
-
-/// One of them; ends with its task.
-#[derive(Debug)]
-struct Ticket {
-    pending: Pending,
-    ip: IpAddr,
-}
-
-impl Pending {
-    fn take(&self, ip: IpAddr) -> Option<Ticket> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.values().sum::<usize>() >= PENDING_INBOUND || counts.get(&ip).is_some_and(|count| *count >= PENDING_INBOUND_PER_IP) {
-            return None;
-        }
-        *counts.entry(ip).or_default() += 1;
-        Some(Ticket { pending: self.clone(), ip })
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        let mut counts = self.pending.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.ip) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.ip);
-            }
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
@@ -17,23 +17,44 @@ use crate::{
     transport::envelope::{self, Protocol},
 };
 
-/// Bytes that may wait for one peer's socket. Half a session's longest frame, so that a served block list fits several times; a single longer frame may pass if nothing waits.
-pub const QUEUE_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes that may wait for one peer's socket: an honest peer asks for one answer of a kind at a time, and ours have 1 MiB at the most. A single longer frame may pass if nothing
+/// waits.
+pub const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 /// Frames that may wait for one peer's socket: bounds what many empty ones cost.
-pub const QUEUE_FRAMES: usize = 4_096;
+pub const QUEUE_FRAMES: usize = 1_024;
+/// Bytes that may wait for all peers' sockets together. Beyond it the session with the longest queue ends: many peers that ask and never read must not add up.
+pub const QUEUES_BYTES: usize = 2 * QUEUE_BYTES;
 /// Misbehaviour points on the chain protocols at which a session is closed.
 pub const SCORE_CLOSE: u32 = 100;
 
 /// The writing end of a session.
 #[derive(Debug)]
 pub struct Outlet {
-    frames: mpsc::Sender<Vec<u8>>,
-    waiting: AtomicUsize,
+    frames: mpsc::Sender<Queued>,
+    waiting: Arc<AtomicUsize>,
     score: AtomicU32,
     /// Counts for RPC.
     pub traffic: Traffic,
     /// Ends both tasks of the session.
     pub cancel: CancellationToken,
+}
+
+/// A plaintext that waits for its peer's socket, and counts until it is dropped.
+#[derive(Debug)]
+pub struct Queued {
+    /// What to seal and send.
+    pub plaintext: Vec<u8>,
+    /// Counts that it is part of, and for how many bytes.
+    counted: ([Arc<AtomicUsize>; 2], usize),
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        let (counts, len) = &self.counted;
+        for count in counts {
+            count.fetch_sub(*len, Relaxed);
+        }
+    }
 }
 
 /// Frame bytes in either direction, length prefixes not counted.
@@ -46,38 +67,43 @@ pub struct Traffic {
 }
 
 impl Outlet {
-    /// A session's outlet, and what its writer reads from.
-    #[must_use]
-    pub fn new() -> (Arc<Self>, mpsc::Receiver<Vec<u8>>) {
+    fn new() -> (Arc<Self>, mpsc::Receiver<Queued>) {
         let (frames, queue) = mpsc::channel(QUEUE_FRAMES);
-        let outlet = Self { frames, waiting: AtomicUsize::new(0), score: AtomicU32::new(0), traffic: Traffic::default(), cancel: CancellationToken::new() };
+        let outlet = Self { frames, waiting: Arc::default(), score: AtomicU32::new(0), traffic: Traffic::default(), cancel: CancellationToken::new() };
         (Arc::new(outlet), queue)
     }
 
     /// Queues a plaintext, or ends the session.
-    pub fn send(&self, plaintext: Vec<u8>) {
+    fn send(&self, plaintext: Vec<u8>, all: &Arc<AtomicUsize>) {
+        if self.cancel.is_cancelled() {
+            return;
+        }
         let len = plaintext.len();
         let waiting = self.waiting.fetch_add(len, Relaxed);
+        all.fetch_add(len, Relaxed);
+        let queued = Queued { plaintext, counted: ([self.waiting.clone(), all.clone()], len) };
         let full = waiting > 0 && waiting + len > QUEUE_BYTES;
-        if full || self.frames.try_send(plaintext).is_err() {
+        if full || self.frames.try_send(queued).is_err() {
             self.cancel.cancel();
         }
-    }
-
-    /// The writer took a plaintext of this length.
-    pub fn taken(&self, len: usize) {
-        self.waiting.fetch_sub(len, Relaxed);
     }
 }
 
 /// All outlets, by session.
 #[derive(Debug, Clone, Default)]
-pub struct Registry(Arc<Mutex<BTreeMap<SessionId, Arc<Outlet>>>>);
+pub struct Registry {
+    outlets: Arc<Mutex<BTreeMap<SessionId, Arc<Outlet>>>>,
+    /// Bytes that wait for all sockets.
+    waiting: Arc<AtomicUsize>,
+}
 
 impl Registry {
-    /// Adds a session.
-    pub fn insert(&self, session: SessionId, outlet: Arc<Outlet>) {
-        self.lock().insert(session, outlet);
+    /// Adds a session; the second value is what its writer reads from.
+    #[must_use]
+    pub fn open(&self, session: SessionId) -> (Arc<Outlet>, mpsc::Receiver<Queued>) {
+        let (outlet, queue) = Outlet::new();
+        self.lock().insert(session, outlet.clone());
+        (outlet, queue)
     }
 
     /// Takes a session out and ends it.
@@ -104,13 +130,30 @@ impl Registry {
     }
 
     fn send_raw(&self, session: SessionId, plaintext: Vec<u8>) {
-        if let Some(outlet) = self.outlet(session) {
-            outlet.send(plaintext);
+        let Some(outlet) = self.outlet(session) else { return };
+        outlet.send(plaintext, &self.waiting);
+        if self.waiting.load(Relaxed) > QUEUES_BYTES {
+            self.relieve();
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SessionId, Arc<Outlet>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Ends the sessions with the longest queues until the rest fits. What ended ones still hold goes with their tasks.
+    fn relieve(&self) {
+        let outlets = self.lock();
+        let mut living: Vec<(usize, &Arc<Outlet>)> =
+            outlets.values().filter(|outlet| !outlet.cancel.is_cancelled()).map(|outlet| (outlet.waiting.load(Relaxed), outlet)).collect();
+        living.sort_by_key(|(waiting, _)| *waiting);
+        let mut together: usize = living.iter().map(|(waiting, _)| waiting).sum();
+        while together > QUEUES_BYTES
+            && let Some((waiting, longest)) = living.pop()
+        {
+            longest.cancel.cancel();
+            together -= waiting;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Arc<Outlet>>> {
+        self.outlets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,5 +174,56 @@ impl ChainNetwork for Registry {
             tracing::info!(?session, reason, "closing a session for misbehaviour");
             outlet.cancel.cancel();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: usize = 512 * 1024;
+
+    fn fill(registry: &Registry, session: SessionId, bytes: usize) {
+        for _ in 0..bytes / FRAME {
+            registry.send_raw(session, vec![0; FRAME]);
+        }
+    }
+
+    #[test]
+    fn a_full_queue_ends_its_own_session_and_no_other() {
+        let registry = Registry::default();
+        let ((full, queue), (other, _other_queue)) = (registry.open(SessionId(0)), registry.open(SessionId(1)));
+        fill(&registry, SessionId(0), QUEUE_BYTES);
+        assert!(!full.cancel.is_cancelled());
+        registry.keep_alive(SessionId(1));
+        registry.send_raw(SessionId(0), vec![0; FRAME]);
+        assert!(full.cancel.is_cancelled() && !other.cancel.is_cancelled());
+        registry.send_raw(SessionId(0), vec![0; FRAME]);
+        assert_eq!(registry.waiting.load(Relaxed), QUEUE_BYTES, "one that has ended takes nothing more");
+        drop(queue);
+        assert_eq!(registry.waiting.load(Relaxed), 0, "what waited goes with its writer");
+    }
+
+    #[test]
+    fn a_frame_longer_than_a_queue_passes_if_nothing_waits() {
+        let registry = Registry::default();
+        let (outlet, mut queue) = registry.open(SessionId(0));
+        registry.send_raw(SessionId(0), vec![0; QUEUE_BYTES + 1]);
+        assert!(!outlet.cancel.is_cancelled());
+        drop(queue.try_recv().unwrap());
+        assert_eq!(registry.waiting.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn queues_that_add_up_end_the_longest() {
+        let registry = Registry::default();
+        let sessions: Vec<_> = (0..5).map(|number| registry.open(SessionId(number))).collect();
+        let longest = 3;
+        for number in 0..5 {
+            fill(&registry, SessionId(number), QUEUES_BYTES / 5 + if number == longest { 2 * FRAME } else { 0 });
+        }
+        fill(&registry, SessionId(0), 2 * FRAME);
+        let ended: Vec<bool> = sessions.iter().map(|(outlet, _)| outlet.cancel.is_cancelled()).collect();
+        assert_eq!(ended, [false, false, false, true, false]);
     }
 }

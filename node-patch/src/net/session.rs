@@ -5,25 +5,28 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{
-    SinkExt, StreamExt,
-    stream::{SplitSink, SplitStream},
-};
+use bytes::{Buf, Bytes, BytesMut};
 use hegemon_discovery::{Direction, Message, SessionId};
 use tokio::{
-    net::TcpStream,
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc},
-    time::{Instant, sleep_until, timeout},
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
-use tokio_util::codec::Framed;
+use tokio_util::codec::Decoder;
 
 use crate::{
-    net::{handle::ChainProtocol, hub::HubEvent, registry::Outlet, socket::Connection},
+    net::{
+        handle::ChainProtocol,
+        hub::HubEvent,
+        registry::{Outlet, Queued},
+        socket::Connection,
+    },
     transport::{
         envelope::{self, Protocol},
-        frame::FrameCodec,
-        record::{Opener, Sealer},
+        frame::{self, Frame, FrameCodec, FrameError, MAX_SESSION_FRAME},
+        pool::FramePool,
+        record::{Opener, RecordError, Sealer},
     },
 };
 
@@ -31,8 +34,10 @@ use crate::{
 pub const FIRST_FRAME_WAIT: Duration = Duration::from_secs(1);
 /// An empty frame goes out after so long without another.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// A frame that does not leave for so long ends the session.
-pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A frame that takes longer to leave, or to arrive once it has begun, ends the session: nobody keeps a share of the pool or of a queue by being slow.
+pub const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
+/// What the socket is read into. Frames gather elsewhere, so it never grows.
+const READ_BUFFER: usize = 4 * 1024;
 
 /// Frames that a peer may send in one second, and saved up. Ours sends some ten a second at the most, and a few hundred at once while one side catches up.
 pub const FRAMES_PER_SECOND: f64 = 200.0;
@@ -50,32 +55,64 @@ pub enum Inbound {
     Other,
 }
 
+/// Why a session's reader ended.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionEnd {
+    /// Somebody here cancelled it.
+    #[error("closed by us")]
+    ByUs,
+    /// The peer hung up.
+    #[error("closed by the peer")]
+    ByPeer,
+    /// A frame that may not be.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A frame that does not decrypt.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A frame that began and did not end.
+    #[error("a frame did not arrive in {} s", FRAME_TIMEOUT.as_secs())]
+    Stalled,
+    /// More frames than a peer has any use for.
+    #[error("more than {FRAMES_PER_SECOND} frames a second")]
+    Flood,
+    /// There is no hub any more.
+    #[error("the node stops")]
+    Stopping,
+}
+
+/// What the readers of all sessions share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// Where everything goes.
+    pub hub: mpsc::Sender<HubEvent>,
+    /// What long frames may hold of memory.
+    pub pool: FramePool,
+    /// What short chain frames may hold of it on their way to the chain.
+    pub chain_bytes: Arc<Semaphore>,
+}
+
 /// Starts both tasks. The reader reports every frame and, as the last thing of the session, its end.
-pub fn spawn(
-    session: SessionId,
-    direction: Direction,
-    connection: Connection,
-    (outlet, queue): (Arc<Outlet>, mpsc::Receiver<Vec<u8>>),
-    hub: mpsc::Sender<HubEvent>,
-    chain_bytes: Arc<Semaphore>,
-) {
-    let (sink, stream) = connection.framed.split();
+pub fn spawn(session: SessionId, direction: Direction, connection: Connection, (outlet, queue): (Arc<Outlet>, mpsc::Receiver<Queued>), shared: Shared) {
+    let parts = connection.framed.into_parts();
+    let (reading, writing) = parts.io.into_split();
     let heard = Arc::new(Notify::new());
-    let writer = Writer { sink, sealer: connection.established.sealer, queue, outlet: outlet.clone() };
+    let writer = Writer { socket: writing, sealer: connection.established.sealer, queue, outlet: outlet.clone() };
     let reader = Reader {
         session,
-        stream,
+        socket: reading,
+        buffer: parts.read_buf,
+        codec: FrameCodec::session(Some(shared.pool.of(outlet.cancel.clone()))),
         opener: connection.established.opener,
         outlet: outlet.clone(),
         heard: heard.clone(),
-        hub,
-        chain_bytes,
+        shared,
         allowance: Allowance::new(),
     };
     tokio::spawn(async move {
         tokio::select! {
             () = outlet.cancel.cancelled() => {}
-            why = writer.run(direction, &heard) => tracing::debug!(?session, why, "writing ended"),
+            why = writer.run(direction, &heard) => tracing::debug!(?session, %why, "writing ended"),
         }
         // Whoever ends first takes the other along.
         outlet.cancel.cancel();
@@ -85,53 +122,78 @@ pub fn spawn(
 
 struct Reader {
     session: SessionId,
-    stream: SplitStream<Framed<TcpStream, FrameCodec>>,
+    socket: OwnedReadHalf,
+    /// What was read and is not yet part of a frame; at first what came with `Finish`.
+    buffer: BytesMut,
+    codec: FrameCodec,
     opener: Opener,
     outlet: Arc<Outlet>,
     heard: Arc<Notify>,
-    hub: mpsc::Sender<HubEvent>,
-    chain_bytes: Arc<Semaphore>,
+    shared: Shared,
     allowance: Allowance,
 }
 
 impl Reader {
     async fn run(mut self) {
-        let cancel = self.outlet.cancel.clone();
+        let (cancel, hub, session) = (self.outlet.cancel.clone(), self.shared.hub.clone(), self.session);
         let why = tokio::select! {
-            () = cancel.cancelled() => "closed by us".to_owned(),
+            () = cancel.cancelled() => SessionEnd::ByUs,
             why = self.read() => why,
         };
         cancel.cancel();
-        let _ = self.hub.send(HubEvent::Ended { session: self.session, why }).await;
+        // Its buffers go before it waits for the hub.
+        drop(self);
+        let _ = hub.send(HubEvent::Ended { session, why }).await;
     }
 
     /// Reads until the session ends; says why.
-    async fn read(&mut self) -> String {
+    async fn read(&mut self) -> SessionEnd {
         loop {
-            let mut frame = match self.stream.next().await {
-                Some(Ok(frame)) => frame,
-                Some(Err(error)) => return error.to_string(),
-                None => return "closed by the peer".to_owned(),
+            let mut frame = match self.frame().await {
+                Ok(frame) => frame,
+                Err(end) => return end,
             };
             self.outlet.traffic.received.fetch_add(frame.len() as u64, Relaxed);
             match self.opener.open(&mut frame) {
                 Ok(len) => frame.truncate(len),
-                Err(error) => return error.to_string(),
+                Err(error) => return error.into(),
             }
             self.heard.notify_one();
             if !self.allowance.take() {
-                return format!("more than {FRAMES_PER_SECOND} frames a second");
+                return SessionEnd::Flood;
             }
             let event = HubEvent::Frame { session: self.session, inbound: self.sort(frame) };
-            if self.hub.send(event).await.is_err() {
-                return "the node stops".to_owned();
+            if self.shared.hub.send(event).await.is_err() {
+                return SessionEnd::Stopping;
+            }
+        }
+    }
+
+    /// The next frame, once all of it is here.
+    async fn frame(&mut self) -> Result<Frame, SessionEnd> {
+        let mut begun = None;
+        loop {
+            if let Some(frame) = self.codec.decode(&mut self.buffer)? {
+                return Ok(frame);
+            }
+            if self.codec.is_gathering() || !self.buffer.is_empty() {
+                begun.get_or_insert_with(Instant::now);
+            }
+            self.buffer.reserve(READ_BUFFER);
+            let read = self.socket.read_buf(&mut self.buffer);
+            let read = match begun {
+                Some(begun) => timeout_at(begun + FRAME_TIMEOUT, read).await.map_err(|_| SessionEnd::Stalled)?,
+                None => read.await,
+            };
+            if read.map_err(FrameError::from)? == 0 {
+                return Err(SessionEnd::ByPeer);
             }
         }
     }
 
     /// Discovery messages are decoded here, where a long one delays its sender and nobody else. Chain frames are passed on undecoded, as slices without a copy; when the chain is
     /// so far behind that its share of memory is used up they are dropped, as a network may: reading never stops.
-    fn sort(&self, plaintext: BytesMut) -> Inbound {
+    fn sort(&self, plaintext: Frame) -> Inbound {
         let Some((protocol, data)) = envelope::decode(&plaintext) else { return Inbound::Other };
         let start = data.as_ptr().addr() - plaintext.as_ptr().addr();
         let range = start..start + data.len();
@@ -140,12 +202,19 @@ impl Reader {
             Protocol::BlockAnnounces => ChainProtocol::BlockAnnounces,
             Protocol::Sync => ChainProtocol::Sync,
         };
-        let share = u32::try_from(plaintext.len()).ok().and_then(|len| self.chain_bytes.clone().try_acquire_many_owned(len).ok());
-        let Some(share) = share else {
-            tracing::debug!(session = ?self.session, "the chain is behind: a frame is dropped");
-            return Inbound::Other;
-        };
-        Inbound::Chain(protocol, Bytes::from_owner(Accounted { plaintext, _share: share }).slice(range))
+        let share = if plaintext.is_pooled() { Ok(None) } else { self.chain_share(plaintext.len()).map(Some) };
+        match share {
+            Ok(share) => Inbound::Chain(protocol, Bytes::from_owner(Accounted { plaintext, _share: share }).slice(range)),
+            Err(_) => {
+                tracing::debug!(session = ?self.session, "the chain is behind: a frame is dropped");
+                Inbound::Other
+            }
+        }
+    }
+
+    fn chain_share(&self, len: usize) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        let len = u32::try_from(len).expect("a frame without a share of the pool is short");
+        self.shared.chain_bytes.clone().try_acquire_many_owned(len)
     }
 }
 
@@ -169,10 +238,10 @@ impl Allowance {
     }
 }
 
-/// A chain frame that gives its share of the memory back when the chain has dealt with it.
+/// A chain frame that gives its share of the memory back when the chain has dealt with it. A long one has that share in itself.
 struct Accounted {
-    plaintext: BytesMut,
-    _share: OwnedSemaphorePermit,
+    plaintext: Frame,
+    _share: Option<OwnedSemaphorePermit>,
 }
 
 impl AsRef<[u8]> for Accounted {
@@ -182,35 +251,54 @@ impl AsRef<[u8]> for Accounted {
 }
 
 struct Writer {
-    sink: SplitSink<Framed<TcpStream, FrameCodec>, Vec<u8>>,
+    socket: OwnedWriteHalf,
     sealer: Sealer,
-    queue: mpsc::Receiver<Vec<u8>>,
+    queue: mpsc::Receiver<Queued>,
     outlet: Arc<Outlet>,
+}
+
+/// Why a session's writer ended.
+#[derive(Debug, thiserror::Error)]
+enum WriteEnd {
+    #[error("the session was dropped")]
+    Dropped,
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("a frame did not leave for {} s", FRAME_TIMEOUT.as_secs())]
+    Stalled,
 }
 
 impl Writer {
     /// Writes until the session ends; says why.
-    async fn run(mut self, direction: Direction, heard: &Notify) -> String {
+    async fn run(mut self, direction: Direction, heard: &Notify) -> WriteEnd {
         if direction == Direction::Outbound {
             let _ = timeout(FIRST_FRAME_WAIT, heard.notified()).await;
         }
         loop {
             let keep_alive = Instant::now() + KEEP_ALIVE;
-            let plaintext = tokio::select! {
-                plaintext = self.queue.recv() => plaintext,
-                () = sleep_until(keep_alive) => Some(Vec::new()),
+            let written = tokio::select! {
+                queued = self.queue.recv() => match queued {
+                    // It counts until it has left.
+                    Some(mut queued) => self.write(&mut queued.plaintext).await,
+                    None => return WriteEnd::Dropped,
+                },
+                () = sleep_until(keep_alive) => self.write(&mut Vec::new()).await,
             };
-            let Some(mut frame) = plaintext else { return "the session was dropped".to_owned() };
-            let len = frame.len();
-            if let Err(error) = self.sealer.seal(&mut frame) {
-                return error.to_string();
-            }
-            self.outlet.traffic.sent.fetch_add(frame.len() as u64, Relaxed);
-            match timeout(WRITE_TIMEOUT, self.sink.send(frame)).await {
-                Ok(Ok(())) => self.outlet.taken(len),
-                Ok(Err(error)) => return error.to_string(),
-                Err(_) => return format!("a frame did not leave for {} s", WRITE_TIMEOUT.as_secs()),
+            if let Err(end) = written {
+                return end;
             }
         }
+    }
+
+    /// Seals in place and writes prefix and frame as they lie, without a buffer in between that would stay as large as the longest frame.
+    async fn write(&mut self, frame: &mut Vec<u8>) -> Result<(), WriteEnd> {
+        self.sealer.seal(frame)?;
+        let prefix = frame::prefix(frame.len(), MAX_SESSION_FRAME)?;
+        self.outlet.traffic.sent.fetch_add(frame.len() as u64, Relaxed);
+        let mut bytes = Buf::chain(prefix.as_slice(), frame.as_slice());
+        let written = timeout(FRAME_TIMEOUT, self.socket.write_all_buf(&mut bytes)).await.map_err(|_| WriteEnd::Stalled)?;
+        Ok(written.map_err(FrameError::from)?)
     }
 }

@@ -7,14 +7,13 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
 use hegemon_discovery::DialError;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_util::codec::Framed;
 
 use crate::transport::{
-    frame::{FrameCodec, FrameError, FramePool},
+    frame::{Frame, FrameCodec, FrameError},
     handshake::{self, Established, ExpectInitHello, HandshakeError},
     identity::Identity,
 };
@@ -28,7 +27,7 @@ pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An authenticated connection.
 pub struct Connection {
-    /// The framed socket; bytes that were read past `Finish` are still in it.
+    /// The socket, still with the handshake's codec; bytes that were read past `Finish` are in its buffer.
     pub framed: Framed<TcpStream, FrameCodec>,
     /// Keys, and who is at the other end.
     pub established: Established,
@@ -84,12 +83,12 @@ fn is_local(error: &io::Error) -> bool {
 /// # Errors
 ///
 /// [`ConnectError`].
-pub async fn dial(addr: SocketAddr, identity: Arc<Identity>, pool: FramePool) -> Result<Connection, ConnectError> {
+pub async fn dial(addr: SocketAddr, identity: Arc<Identity>) -> Result<Connection, ConnectError> {
     let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(addr)).await.map_err(|_| ConnectError::Timeout)?.map_err(ConnectError::Connect)?;
     tune(&stream);
     let mut framed = Framed::new(stream, FrameCodec::handshake());
     let established = timeout(HANDSHAKE_TIMEOUT, shake_as_dialer(&mut framed, identity)).await.map_err(|_| ConnectError::Timeout)??;
-    Ok(connection(framed, established, addr, pool))
+    Ok(Connection { framed, established, remote: addr })
 }
 
 /// Shakes hands as the listener.
@@ -97,11 +96,11 @@ pub async fn dial(addr: SocketAddr, identity: Arc<Identity>, pool: FramePool) ->
 /// # Errors
 ///
 /// [`ConnectError`].
-pub async fn accept(stream: TcpStream, remote: SocketAddr, identity: Arc<Identity>, pool: FramePool) -> Result<Connection, ConnectError> {
+pub async fn accept(stream: TcpStream, remote: SocketAddr, identity: Arc<Identity>) -> Result<Connection, ConnectError> {
     tune(&stream);
     let mut framed = Framed::new(stream, FrameCodec::handshake());
     let established = timeout(HANDSHAKE_TIMEOUT, shake_as_listener(&mut framed, identity)).await.map_err(|_| ConnectError::Timeout)??;
-    Ok(connection(framed, established, remote, pool))
+    Ok(Connection { framed, established, remote })
 }
 
 async fn shake_as_dialer(framed: &mut Framed<TcpStream, FrameCodec>, identity: Arc<Identity>) -> Result<Established, ConnectError> {
@@ -119,13 +118,8 @@ async fn shake_as_listener(framed: &mut Framed<TcpStream, FrameCodec>, identity:
     Ok(state.receive(&next_frame(framed).await?)?)
 }
 
-async fn next_frame(framed: &mut Framed<TcpStream, FrameCodec>) -> Result<BytesMut, ConnectError> {
+async fn next_frame(framed: &mut Framed<TcpStream, FrameCodec>) -> Result<Frame, ConnectError> {
     Ok(framed.next().await.ok_or(ConnectError::HungUp)??)
-}
-
-fn connection(mut framed: Framed<TcpStream, FrameCodec>, established: Established, remote: SocketAddr, pool: FramePool) -> Connection {
-    *framed.codec_mut() = FrameCodec::session(Some(pool));
-    Connection { framed, established, remote }
 }
 
 /// Best effort: a socket without these options still works, only later in noticing that nobody is there.

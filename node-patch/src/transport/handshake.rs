@@ -193,3 +193,99 @@ fn nonce() -> Result<u64, HandshakeError> {
     rand::fill(&mut bytes).map_err(|_| HandshakeError::Entropy)?;
     Ok(u64::from_le_bytes(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(seed: u8) -> Arc<Identity> {
+        Arc::new(Identity::from_identity_seed(&[seed; 32]))
+    }
+
+    /// What a handshake says to its messages after `InitHello`, `RespHello` and `Finish` went through the hands of somebody else.
+    fn outcome(change: [&dyn Fn(Vec<u8>) -> Vec<u8>; 3]) -> Result<(), HandshakeError> {
+        let (dialer, init) = start(identity(1))?;
+        let (listener, resp) = ExpectInitHello::new(identity(2)).receive(&change[0](init))?;
+        let (_, finish) = dialer.receive(&change[1](resp))?;
+        listener.receive(&change[2](finish)).map(drop)
+    }
+
+    /// The same with only the message `which` changed.
+    fn with(which: usize, change: &dyn Fn(Vec<u8>) -> Vec<u8>) -> HandshakeError {
+        let same = |bytes: Vec<u8>| bytes;
+        let mut changes: [&dyn Fn(Vec<u8>) -> Vec<u8>; 3] = [&same; 3];
+        changes[which] = change;
+        outcome(changes).unwrap_err()
+    }
+
+    /// Each field of a message in its struct's order, and its name if its length is checked.
+    fn fields(message: &mut HandshakeMessage) -> Vec<(&'static str, &mut Vec<u8>)> {
+        match message {
+            HandshakeMessage::InitHello(hello) => {
+                vec![("KEM key", &mut hello.kem_public_key), ("identity key", &mut hello.identity_key), ("signature", &mut hello.signature)]
+            }
+            HandshakeMessage::RespHello(hello) => vec![
+                ("KEM key", &mut hello.kem_public_key),
+                ("KEM ciphertext", &mut hello.kem_ciphertext),
+                ("identity key", &mut hello.identity_key),
+                ("signature", &mut hello.signature),
+            ],
+            HandshakeMessage::Finish(finish) => vec![("KEM ciphertext", &mut finish.kem_ciphertext), ("signature", &mut finish.signature)],
+        }
+    }
+
+    const NAMES: [&str; 3] = ["InitHello", "RespHello", "Finish"];
+
+    #[test]
+    fn in_every_state_every_fault_of_the_peer_has_its_own_name() {
+        let same = |bytes: Vec<u8>| bytes;
+        assert_eq!(outcome([&same; 3]), Ok(()));
+        for (which, name) in NAMES.into_iter().enumerate() {
+            assert_eq!(with(which, &|bytes| [bytes.as_slice(), &[0]].concat()), MessageFault::Trailing.into(), "a byte after {name}");
+            assert_eq!(with(which, &|bytes| bytes[..bytes.len() - 1].to_vec()), MessageFault::Malformed.into(), "a byte less than {name}");
+            for (number, (field, bytes)) in fields(&mut message(which)).into_iter().enumerate() {
+                let longer = with(which, &|bytes| edited(&bytes, |message| fields(message)[number].1.push(0)));
+                assert_eq!(longer, MessageFault::Length { field, got: bytes.len() + 1 }.into(), "{field} of {name}");
+                let changed = with(which, &|bytes| edited(&bytes, |message| fields(message)[number].1[7] ^= 1));
+                assert_eq!(changed, HandshakeError::Signature(name), "{field} of {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn in_every_state_the_messages_that_are_not_due_are_named() {
+        for (which, expected) in NAMES.into_iter().enumerate() {
+            for (other, got) in NAMES.into_iter().enumerate().filter(|(other, _)| *other != which) {
+                assert_eq!(with(which, &|_| message(other).encode()), MessageFault::OutOfOrder { expected, got }.into());
+            }
+        }
+    }
+
+    #[test]
+    fn another_version_is_named_before_anything_else_is_looked_at() {
+        let older = |message: &mut HandshakeMessage| match message {
+            HandshakeMessage::InitHello(InitHello { version, signature, .. }) | HandshakeMessage::RespHello(RespHello { version, signature, .. }) => {
+                *version = 0;
+                signature.clear();
+            }
+            HandshakeMessage::Finish(_) => unreachable!("it has no version"),
+        };
+        for which in [0, 1] {
+            assert_eq!(with(which, &|bytes| edited(&bytes, older)), MessageFault::Version(0).into());
+        }
+    }
+
+    /// A good message of another handshake.
+    fn message(which: usize) -> HandshakeMessage {
+        let (dialer, init) = start(identity(1)).unwrap();
+        let (_, resp) = ExpectInitHello::new(identity(2)).receive(&init).unwrap();
+        let (_, finish) = dialer.receive(&resp).unwrap();
+        HandshakeMessage::decode(&[init, resp, finish][which]).unwrap()
+    }
+
+    fn edited(bytes: &[u8], edit: impl Fn(&mut HandshakeMessage)) -> Vec<u8> {
+        let mut message = HandshakeMessage::decode(bytes).unwrap();
+        edit(&mut message);
+        message.encode()
+    }
+}

@@ -1,7 +1,7 @@
 //! The three handshake messages. On the wire: the enum, bincode's varint form, nothing after it. In the transcript: the struct, fixed-width form.
 
 use wincode::{
-    SchemaRead, SchemaWrite,
+    ReadError, SchemaRead, SchemaWrite,
     config::{Configuration, DefaultConfig},
 };
 
@@ -71,9 +71,12 @@ pub struct Finish {
 /// Why a frame is not the message that the state expects. All are the peer's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MessageFault {
-    /// Not a handshake message, or bytes after it.
+    /// Not a handshake message.
     #[error("is not a handshake message")]
     Malformed,
+    /// Bytes after a handshake message.
+    #[error("has bytes after its end")]
+    Trailing,
     /// A handshake message out of order.
     #[error("is a {got}, where a {expected} is due")]
     OutOfOrder {
@@ -109,10 +112,11 @@ impl HandshakeMessage {
     ///
     /// # Errors
     ///
-    /// [`MessageFault::Malformed`], also for bytes after the message.
+    /// [`MessageFault::Malformed`] or [`MessageFault::Trailing`].
     pub fn decode(bytes: &[u8]) -> Result<Self, MessageFault> {
         let config = Configuration::default().with_varint_encoding().with_preallocation_size_limit::<ALLOCATION>();
-        wincode::config::deserialize_exact(bytes, config).map_err(|_| MessageFault::Malformed)
+        wincode::config::deserialize_exact(bytes, config)
+            .map_err(|error| if matches!(error, ReadError::TrailingBytes) { MessageFault::Trailing } else { MessageFault::Malformed })
     }
 
     fn name(&self) -> &'static str {

@@ -8,6 +8,7 @@
 //! | [`keys`] | transcript, signed digests, session keys |
 //! | [`record`] | AES-256-GCM over frames, one counter per direction |
 //! | [`frame`] | length prefixes, refused before anything is allocated |
+//! | [`pool`] | what long frames may hold of memory, over all sessions |
 //! | [`envelope`] | what a session's plaintext looks like |
 //!
 //! No sockets here: [`crate::net`] has them.
@@ -18,4 +19,5 @@ pub mod handshake;
 pub mod identity;
 pub mod keys;
 pub mod message;
+pub mod pool;
 pub mod record;

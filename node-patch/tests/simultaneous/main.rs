@@ -1,5 +1,8 @@
-//! A thousand pairs of nodes that dial each other at the same moment, over real sockets: each pair ends with one session, the same at both ends, and it works.
+//! A thousand pairs of nodes that dial each other at the same moment, over real sockets: each pair ends with one session, the same at both ends, and it works. Once with
+//! two nodes of ours, once with a peer on the other side that behaves as older nodes do.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+mod legacy;
 
 use std::{
     net::SocketAddr,
@@ -29,6 +32,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use legacy::Legacy;
+
 const PAIRS: usize = 1_000;
 /// At once: the handshakes of one batch take a second or two of this machine.
 const BATCH: usize = 250;
@@ -42,10 +47,7 @@ struct Side {
 }
 
 /// A hub that has the other side as its seed, and starts at the barrier.
-async fn side(listener: TcpListener, other: SocketAddr, number: usize, start: Arc<Barrier>) -> Side {
-    let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&number.to_le_bytes());
-    let identity = Arc::new(Identity::from_identity_seed(&seed));
+async fn side(listener: TcpListener, other: SocketAddr, identity: Arc<Identity>, start: Arc<Barrier>) -> Side {
     let (clock, events, (chain_sender, chain)) = (Clock::start(), mpsc::channel(HUB_QUEUE), mpsc::channel(64));
     let config = Config { exchange: Exchange::On, loopback: Loopback::Allowed, ..Config::new(listener.local_addr().unwrap(), 1) };
     let seeds = vec![Seed { host: other.ip().to_string(), port: other.port() }];
@@ -63,10 +65,16 @@ async fn side(listener: TcpListener, other: SocketAddr, number: usize, start: Ar
     Side { view, registry, chain, stop }
 }
 
+fn identity(number: usize) -> Arc<Identity> {
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&number.to_le_bytes());
+    Arc::new(Identity::from_identity_seed(&seed))
+}
+
 async fn pair(number: usize, start: Arc<Barrier>) -> (Side, Side) {
     let (one, two) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let (one_addr, two_addr) = (one.local_addr().unwrap(), two.local_addr().unwrap());
-    (side(one, two_addr, 2 * number, start.clone()).await, side(two, one_addr, 2 * number + 1, start).await)
+    (side(one, two_addr, identity(2 * number), start.clone()).await, side(two, one_addr, identity(2 * number + 1), start).await)
 }
 
 /// The session that both ends have, if each has exactly one and it is the same.
@@ -122,6 +130,69 @@ async fn a_thousand_simultaneous_opens_end_in_a_thousand_sessions() {
             let pair = pair(number, start.clone()).await;
             tasks.push(tokio::spawn(settle(pair)));
         }
+        for task in tasks {
+            rivalries += usize::from(task.await.unwrap());
+        }
+    }
+    println!("{rivalries} of {PAIRS} pairs held two sessions at once");
+    assert!(rivalries >= PAIRS * 9 / 10, "only {rivalries} pairs met at all: this proves nothing");
+}
+
+/// One of ours and one that is older; every other time ours has the lower ID.
+async fn mixed_pair(number: usize, start: Arc<Barrier>) -> bool {
+    let (one, two) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (one_addr, two_addr) = (one.local_addr().unwrap(), two.local_addr().unwrap());
+    let mut identities = [identity(2 * number), identity(2 * number + 1)];
+    identities.sort_by_key(|identity| identity.peer_id());
+    if number % 2 == 1 {
+        identities.reverse();
+    }
+    let [ours, theirs] = identities;
+    let (old, mut heard) = Legacy::start(two, one_addr, theirs, start.clone());
+    let mut new = side(one, two_addr, ours, start).await;
+    let (session, transcript) = lasting(&new, &old).await;
+    new.registry.send(session, Protocol::Sync, b"there");
+    old.send(Protocol::Sync, b"and back").await;
+    assert!(receives(&mut new, session, b"and back").await, "the older node's word is lost");
+    let there = async { while heard.recv().await.expect("the older node runs") != b"there" {} };
+    timeout(PATIENCE, there).await.expect("our word is lost");
+    assert_eq!(old.current(), Some(transcript), "and over this session");
+    new.stop.cancel();
+    old.stop();
+    old.rivalries() > 0 || new.view.read().rivalries > 0
+}
+
+/// The one session that both ends know, once it has been so for longer than a survivor's trial. An older node may forget a session that it had when another one ends: then
+/// ours has to notice, and dial again.
+async fn lasting(new: &Side, old: &Legacy) -> (SessionId, [u8; 32]) {
+    let begin = Instant::now();
+    let mut since: Option<(Instant, [u8; 32])> = None;
+    loop {
+        let sessions = new.view.read().sessions;
+        let agreed = match sessions.as_slice() {
+            [session] if session.settled && old.current() == Some(session.transcript) => Some((session.session, session.transcript)),
+            _ => None,
+        };
+        match (agreed, since) {
+            (Some(agreed), Some((moment, transcript))) if transcript == agreed.1 => {
+                if moment.elapsed() > Duration::from_secs(6) {
+                    return agreed;
+                }
+            }
+            (Some((_, transcript)), _) => since = Some((Instant::now(), transcript)),
+            (None, _) => since = None,
+        }
+        assert!(begin.elapsed() < PATIENCE, "no session that lasts: {sessions:?} here, {:?} there", old.current());
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_simultaneous_opens_with_older_nodes_end_in_a_thousand_sessions() {
+    let mut rivalries = 0;
+    for batch in 0..PAIRS / BATCH {
+        let start = Arc::new(Barrier::new(2 * BATCH));
+        let tasks: Vec<_> = (batch * BATCH..(batch + 1) * BATCH).map(|number| tokio::spawn(mixed_pair(number, start.clone()))).collect();
         for task in tasks {
             rivalries += usize::from(task.await.unwrap());
         }
