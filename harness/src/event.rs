@@ -12,7 +12,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{exit::Signal, provider::Incarnation};
+use crate::{
+    exit::Signal,
+    provider::{Incarnation, NodeState, Resources},
+};
 
 /// Version of the event and verdict formats. Grows when a reader of the old one would misunderstand the new one.
 pub const FORMAT_VERSION: u32 = 1;
@@ -71,6 +74,8 @@ pub enum What {
         run: String,
         /// The scenario's name.
         scenario: String,
+        /// What everything random in the run follows from.
+        seed: u64,
     },
     /// A step of the set-up that takes time.
     Preparing {
@@ -105,17 +110,24 @@ pub enum What {
         start: u32,
         /// `system_peers` is among them.
         system_peers: bool,
+        /// Its own peer ID (`system_localPeerId`), where that is offered and was answered.
+        #[serde(default)]
+        peer_id: Option<String>,
     },
     /// A node was asked.
     Sample(Sample),
+    /// A node was asked for its sessions: only where a check needs them.
+    Sessions(SessionList),
+    /// The engine or operating system was asked what a node uses: only where a check needs it.
+    Resources(ResourceSample),
     /// Several nodes were asked for the block hash at one height.
     Hashes(HashRound),
     /// The engine or operating system was asked whether a node runs.
     State {
         /// The node.
         node: String,
-        /// It was running.
-        running: bool,
+        /// What they said.
+        state: NodeState,
     },
     /// A phase began.
     PhaseStarted {
@@ -283,6 +295,60 @@ pub struct Sample {
     pub distinct: Option<Reading<u64>>,
     /// `number` of `chain_getHeader`.
     pub height: Reading<u64>,
+}
+
+/// The sessions that a node says it has (`hegemon_peerList`). Recorded when they change, and once a second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionList {
+    /// The node.
+    pub node: String,
+    /// Which start of it was asked.
+    pub start: u32,
+    /// When the question was sent.
+    pub sent: Moment,
+    /// When the answer was there, or was given up.
+    pub answered: Moment,
+    /// In the node's order, at most [`Self::MOST`]: more is nonsense.
+    pub sessions: Reading<Vec<Session>>,
+}
+
+impl SessionList {
+    /// A run's largest network has 253 nodes.
+    pub const MOST: usize = 256;
+}
+
+/// One session of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The remote node's peer ID.
+    pub peer: String,
+    /// Who dialled.
+    pub direction: Direction,
+}
+
+/// Who dialled a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// The remote node.
+    Inbound,
+    /// The node that was asked.
+    Outbound,
+}
+
+/// What a node uses, as the engine or operating system says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceSample {
+    /// The node.
+    pub node: String,
+    /// Which start of it.
+    pub start: u32,
+    /// When the question was sent.
+    pub sent: Moment,
+    /// When the answer was there.
+    pub answered: Moment,
+    /// `None`: the node is not running, or nobody could say.
+    pub used: Option<Resources>,
 }
 
 /// The hash that each node has at one height.

@@ -112,7 +112,14 @@ mod tests {
         ];
         for (code, number) in codes {
             assert_eq!(code.code(), number, "{code:?}");
+            // The standard library's type has no other way to be looked at.
+            assert_eq!(format!("{:?}", std::process::ExitCode::from(code)), format!("{:?}", std::process::ExitCode::from(number)));
         }
+    }
+
+    #[test]
+    fn signals_are_called_as_people_write_them() {
+        assert_eq!([Signal::Hangup, Signal::Interrupt, Signal::Terminate].map(Signal::name), ["SIGHUP", "SIGINT", "SIGTERM"]);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Event, HashRound, Moment, Sample, What};
+use crate::{
+    event::{Event, HashRound, Moment, ResourceSample, Sample, SessionList, What},
+    provider::{Incarnation, NodeState},
+};
 
 /// Everything observed so far. Grows with the run, which its timeout bounds: about 150 bytes for each sample.
 #[derive(Debug, Default)]
@@ -10,17 +13,32 @@ pub struct History {
     samples: BTreeMap<String, Vec<Sample>>,
     states: BTreeMap<String, Vec<StateSeen>>,
     hashes: Vec<HashRound>,
+    sessions: BTreeMap<String, Vec<SessionList>>,
+    resources: BTreeMap<String, Vec<ResourceSample>>,
+    starts: BTreeMap<String, BTreeMap<u32, Start>>,
+    /// Node by its own peer ID.
+    identities: BTreeMap<String, String>,
+    all_started: Option<Moment>,
     /// The highest height seen at each moment at which it grew.
     peaks: Vec<(Moment, u64)>,
 }
 
 /// The engine's word on a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateSeen {
     /// When it was asked.
     pub at: Moment,
     /// What it said.
-    pub running: bool,
+    pub state: NodeState,
+}
+
+/// One start of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// When it was recorded: just after it was executed.
+    pub at: Moment,
+    /// Proof of it from outside.
+    pub incarnation: Incarnation,
 }
 
 impl History {
@@ -29,15 +47,19 @@ impl History {
         match &event.what {
             What::Sample(sample) => self.record_sample(sample),
             What::Hashes(round) => self.hashes.push(round.clone()),
-            What::State { node, running } => {
-                self.states.entry(node.clone()).or_default().push(StateSeen { at: event.at_ms, running: *running });
+            What::State { node, state } => {
+                self.states.entry(node.clone()).or_default().push(StateSeen { at: event.at_ms, state: state.clone() });
             }
+            What::Sessions(list) => self.sessions.entry(list.node.clone()).or_default().push(list.clone()),
+            What::Resources(sample) => self.resources.entry(sample.node.clone()).or_default().push(sample.clone()),
+            What::NodeStarted { node, start, incarnation, .. } => {
+                self.starts.entry(node.clone()).or_default().insert(*start, Start { at: event.at_ms, incarnation: incarnation.clone() });
+            }
+            What::AllStarted => self.all_started = Some(event.at_ms),
+            What::Methods { node, peer_id, .. } => self.identities.extend(peer_id.clone().map(|id| (id, node.clone()))),
             What::RunStarted { .. }
             | What::Preparing { .. }
             | What::Prepared { .. }
-            | What::NodeStarted { .. }
-            | What::AllStarted
-            | What::Methods { .. }
             | What::PhaseStarted { .. }
             | What::PhaseEnded { .. }
             | What::FaultStarted { .. }
@@ -83,6 +105,56 @@ impl History {
         seen.checked_sub(1).map(|last| self.peaks[last].1)
     }
 
+    /// A node's lists of sessions that were answered by `to`, in order.
+    pub fn sessions(&self, node: &str, to: Moment) -> &[SessionList] {
+        let lists = self.sessions.get(node).map_or(&[][..], Vec::as_slice);
+        between(lists, |_| true, |list| list.answered <= to)
+    }
+
+    /// What a node was seen to use from `from` to `to`, in order.
+    pub fn resources(&self, node: &str, from: Moment, to: Moment) -> &[ResourceSample] {
+        let samples = self.resources.get(node).map_or(&[][..], Vec::as_slice);
+        between(samples, |sample| sample.sent >= from, |sample| sample.answered <= to)
+    }
+
+    /// This start of a node.
+    pub fn start(&self, node: &str, start: u32) -> Option<&Start> {
+        self.starts.get(node)?.get(&start)
+    }
+
+    /// A node's last start, and its number.
+    pub fn last_start(&self, node: &str) -> Option<(u32, &Start)> {
+        self.starts.get(node)?.last_key_value().map(|(number, start)| (*number, start))
+    }
+
+    /// "Last start": when the last node was executed.
+    pub fn all_started(&self) -> Option<Moment> {
+        self.all_started
+    }
+
+    /// Whose peer ID this is, by that node's own word.
+    pub fn node_of(&self, peer_id: &str) -> Option<&str> {
+        self.identities.get(peer_id).map(String::as_str)
+    }
+
+    /// A node has said its peer ID.
+    pub fn knows_identity(&self, node: &str) -> bool {
+        self.identities.values().any(|known| known == node)
+    }
+
+    /// Times in milliseconds that the network took for each of its new heights by `before`. One that was skipped between two samples took an equal part of the time.
+    /// What was there at the first look is no interval.
+    pub fn block_intervals(&self, before: Moment) -> Vec<u64> {
+        let peaks = &self.peaks[..self.peaks.partition_point(|(at, _)| *at <= before)];
+        let mut intervals = Vec::new();
+        for pair in peaks.windows(2) {
+            let (blocks, took) = (pair[1].1 - pair[0].1, pair[1].0.0 - pair[0].0.0);
+            // A node that lies about its height must not cost us our memory.
+            intervals.extend((0..blocks.min(64)).map(|_| took / blocks));
+        }
+        intervals
+    }
+
     fn record_sample(&mut self, sample: &Sample) {
         if let Some(height) = sample.height.value()
             && self.peaks.last().is_none_or(|(_, peak)| height > peak)
@@ -100,4 +172,27 @@ fn between<T>(list: &[T], began: impl Fn(&T) -> bool, ended: impl Fn(&T) -> bool
     let first = list.partition_point(|entry| !began(entry));
     let rest = &list[first..];
     &rest[..rest.partition_point(ended)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::testing::Seen;
+
+    #[test]
+    fn what_lies_outside_of_the_span_is_not_looked_at() {
+        let mut seen = Seen::default();
+        for at in [1_000, 2_000, 3_000] {
+            seen.state("node-1", at, true);
+            // Answered 5 ms later.
+            seen = seen.hashes(at, at / 1_000, &[("node-1", "0xa")]);
+        }
+        let states = |from, to| seen.history.states("node-1", Moment(from), Moment(to)).iter().map(|state| state.at.0).collect::<Vec<_>>();
+        assert_eq!(states(2_000, 2_999), [2_000]);
+        assert_eq!(states(1_001, 3_000), [2_000, 3_000]);
+        let rounds = |from, to| seen.history.hash_rounds(Moment(from), Moment(to)).map(|round| round.height).collect::<Vec<_>>();
+        assert_eq!(rounds(2_000, 3_004), [2]);
+        assert_eq!(rounds(1_001, 3_005), [2, 3]);
+        assert_eq!(rounds(0, 1_005), [1]);
+    }
 }

@@ -1,33 +1,96 @@
 //! Where the evidence of a run is: one new directory for each run, never an older one's.
 //!
-//! `events.jsonl` (every event), `plan.json` (scenario, nodes with their whole environment, facts of the provider), `logs/<node>.log` (raw), `verdict.json`.
+//! `events.jsonl` (every event, chained), `plan.json` (scenario, nodes with their whole environment, facts of provider and host), `logs/<node>.log` (raw), `junit.xml`,
+//! `verdict.json`, and `manifest.json` with the hash of each. `EVIDENCE.md` describes the formats.
 
 use std::{
     fs::{self, File},
     hash::{BuildHasher, Hasher, RandomState},
-    io::{self, BufWriter, Write},
+    io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{event::FORMAT_VERSION, run::testbed::LaunchRecord, scenario::Plan, verdict::Verdict};
+use crate::{
+    bundle::{self, Entry, Link, Manifest, Sha256Hex},
+    event::FORMAT_VERSION,
+    report::junit,
+    run::testbed::LaunchRecord,
+    scenario::Plan,
+    verdict::Verdict,
+};
 
 /// The directory of one run.
 #[derive(Debug, Clone)]
 pub struct RunDir {
     path: PathBuf,
     run_id: String,
+    asked: Asked,
 }
 
-#[derive(Serialize)]
-struct PlanRecord<'a> {
-    version: u32,
-    run: &'a str,
-    plan: &'a Plan,
-    launches: &'a [LaunchRecord<'a>],
-    facts: &'a serde_json::Value,
+/// `plan.json`: what was asked for, what it came to mean, and where it ran.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PlanRecord {
+    /// [`FORMAT_VERSION`].
+    pub version: u32,
+    /// The harness's own version.
+    pub harness: String,
+    /// The run's ID.
+    pub run: String,
+    /// What the command line said beside the scenario.
+    pub asked: Asked,
+    /// The machine that ran the harness.
+    pub host: Host,
+    /// What was run.
+    pub plan: Plan,
+    /// What every node was started with; empty if it did not come to that.
+    pub launches: Vec<serde_json::Value>,
+    /// The provider's facts: engine, images, binaries; `null` if it did not come to that.
+    pub facts: serde_json::Value,
+}
+
+/// What a run was asked for beside its scenario.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// `--provider`; none for a provider that is none of ours.
+    pub provider: Option<String>,
+    /// `--node-profile`.
+    pub profile: Option<String>,
+    /// `--keep`.
+    pub keep: bool,
+}
+
+/// The machine that runs the harness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Operating system.
+    pub os: String,
+    /// Its release.
+    pub kernel: String,
+    /// Of the processor.
+    pub architecture: String,
+    /// Cores that we may use.
+    pub cores: usize,
+    /// Installed memory, where it can be learnt.
+    pub memory_bytes: Option<u64>,
+}
+
+impl Host {
+    /// This one.
+    pub fn this() -> Self {
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
+        let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let kib = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        Self {
+            os: std::env::consts::OS.to_owned(),
+            kernel,
+            architecture: std::env::consts::ARCH.to_owned(),
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            memory_bytes: kib.map(|kib| kib.saturating_mul(1024)),
+        }
+    }
 }
 
 impl RunDir {
@@ -45,7 +108,7 @@ impl RunDir {
             match fs::create_dir(&path) {
                 Ok(()) => {
                     fs::create_dir(path.join("logs"))?;
-                    return Ok(Self { path: path.canonicalize()?, run_id });
+                    return Ok(Self { path: path.canonicalize()?, run_id, asked: Asked::default() });
                 }
                 Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(why) => return Err(why),
@@ -93,28 +156,92 @@ impl RunDir {
         self.path.join("events.jsonl")
     }
 
-    /// Writes `verdict.json`.
+    /// The same directory, with what the run was asked for.
+    #[must_use]
+    pub fn asked(self, asked: Asked) -> Self {
+        Self { asked, ..self }
+    }
+
+    /// Writes what follows from a run that is over: reports, `verdict.json`, and the manifest over everything, last.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
-    pub fn write_verdict(&self, verdict: &Verdict) -> io::Result<()> {
-        self.write("verdict.json", verdict)
+    /// If something cannot be written. A verdict that was written then is removed again: one without a manifest proves nothing.
+    pub fn conclude(&self, verdict: &Verdict) -> io::Result<()> {
+        let write = || {
+            self.write("junit.xml", &junit::xml(verdict)?)?;
+            self.write("verdict.json", &verdict.to_bytes()?)?;
+            self.write(bundle::MANIFEST, &self.manifest(verdict)?.to_bytes()?)
+        };
+        write().inspect_err(|_| {
+            // If even this fails, it stays without a manifest.
+            let _ = fs::remove_file(self.path.join("verdict.json"));
+        })
     }
 
+    /// The bundle's digest, once the manifest is written.
+    pub fn digest(&self) -> Option<Sha256Hex> {
+        bundle::digest(&self.path).ok()
+    }
+
+    /// Writes `plan.json`, also over an earlier one: what nodes are started with is known later than what is run.
     pub(crate) fn write_plan(&self, plan: &Plan, launches: &[LaunchRecord<'_>], facts: &serde_json::Value) -> io::Result<()> {
-        self.write("plan.json", &PlanRecord { version: FORMAT_VERSION, run: &self.run_id, plan, launches, facts })
+        let record = PlanRecord {
+            version: FORMAT_VERSION,
+            harness: env!("CARGO_PKG_VERSION").to_owned(),
+            run: self.run_id.clone(),
+            asked: self.asked.clone(),
+            host: Host::this(),
+            plan: plan.clone(),
+            launches: launches.iter().map(serde_json::to_value).collect::<Result<_, _>>()?,
+            facts: facts.clone(),
+        };
+        let mut bytes = serde_json::to_vec_pretty(&record)?;
+        bytes.push(b'\n');
+        self.write("plan.json", &bytes)
     }
 
-    fn write(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
+    fn manifest(&self, verdict: &Verdict) -> io::Result<Manifest> {
+        let found = bundle::files(&self.path)?;
+        if let Some(strange) = found.strange.first() {
+            return Err(io::Error::other(format!("{strange} is no file of ours")));
+        }
+        let entry = |path: String| {
+            let (bytes, sha256) = bundle::hash_file(File::open(self.path.join(&path))?)?;
+            Ok(Entry { path, bytes, sha256 })
+        };
+        let files = found.files.into_iter().map(entry).collect::<io::Result<_>>()?;
+        let (events, chain) = self.end_of_events()?;
+        let (run, scenario) = (verdict.run.clone(), verdict.scenario.clone());
+        Ok(Manifest { version: FORMAT_VERSION, run, scenario, verdict: verdict.verdict, exit_code: verdict.exit_code, events, chain, files })
+    }
+
+    /// How many events there are on disk, and the last one's value.
+    fn end_of_events(&self) -> io::Result<(u64, Sha256Hex)> {
+        let mut reader = BufReader::new(File::open(self.events())?);
+        let (mut events, mut line, mut last) = (0, Vec::new(), Vec::new());
+        while reader.read_until(b'\n', &mut line)? > 0 {
+            events += 1;
+            std::mem::swap(&mut line, &mut last);
+            line.clear();
+        }
+        let link = last.strip_suffix(b"\n").and_then(Link::read);
+        link.map(|link| (events, link.chain)).ok_or_else(|| io::Error::other("events.jsonl does not end with an event"))
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         // Whole or not at all: half a verdict is none.
         let incoming = self.path.join(format!("{name}.incoming"));
-        let mut file = BufWriter::new(File::create_new(&incoming)?);
-        serde_json::to_writer_pretty(&mut file, value)?;
-        file.write_all(b"\n")?;
-        file.flush()?;
-        fs::rename(incoming, self.path.join(name))
+        let written = File::create_new(&incoming).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+        written.and_then(|()| fs::rename(&incoming, self.path.join(name))).inspect_err(|_| {
+            let _ = fs::remove_file(&incoming);
+        })
     }
+}
+
+/// A seed for a run that was given none: 48 random bits, which every reader of JSON can hold.
+pub fn draw_seed() -> u64 {
+    RandomState::new().build_hasher().finish() & 0xffff_ffff_ffff
 }
 
 /// 40 random bits. The standard library's hash keys come from the operating system and differ for each process.

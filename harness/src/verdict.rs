@@ -1,8 +1,8 @@
 //! The verdict: what follows from the events of a run, in the shape of `verdict.json`. Consumes events and nothing else, so a recorded stream gives the same verdict again.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     check::{CheckKind, short},
@@ -40,7 +40,7 @@ pub struct Verdict {
 }
 
 /// The decision about a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunVerdict {
     /// Every check passed.
@@ -53,6 +53,19 @@ pub enum RunVerdict {
     Environment,
     /// A signal ended it.
     Interrupted,
+}
+
+impl RunVerdict {
+    /// In capitals, as a last line has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Environment => "ENVIRONMENT",
+            Self::Interrupted => "INTERRUPTED",
+        }
+    }
 }
 
 /// One phase of it.
@@ -135,7 +148,7 @@ pub struct Figures {
 pub struct Ledger {
     run: String,
     plan: Plan,
-    started: SystemTime,
+    started: String,
     phases: Vec<PhaseVerdict>,
     current: usize,
     times: Times,
@@ -160,9 +173,22 @@ struct Times {
 const NEVER_STARTED: &str = "the run ended before it could start";
 const NEVER_DECIDED: &str = "the run ended before it was decided";
 
+impl Verdict {
+    /// As `verdict.json` has it. There is one way to write a verdict, so that one that was derived again can be compared byte by byte.
+    ///
+    /// # Errors
+    ///
+    /// None that a verdict can cause.
+    pub fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec_pretty(self)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
 impl Ledger {
     /// Everything is still to be judged.
-    pub fn new(run: String, plan: Plan, started: SystemTime) -> Self {
+    pub fn new(run: String, plan: Plan) -> Self {
         let phases = plan
             .phases
             .iter()
@@ -199,7 +225,7 @@ impl Ledger {
         Self {
             run,
             plan,
-            started,
+            started: String::new(),
             phases,
             current: 0,
             times: Times::default(),
@@ -216,6 +242,7 @@ impl Ledger {
         let at = event.at_ms;
         self.times.now = at;
         match &event.what {
+            What::RunStarted { .. } => self.started.clone_from(&event.wall),
             What::Prepared { .. } => self.times.prepared = Some(at),
             What::AllStarted => self.times.all_started = Some(at),
             What::PhaseStarted { phase } => self.current = *phase,
@@ -261,11 +288,12 @@ impl Ledger {
                 self.environment.get_or_insert((format!("the clean-up is not complete: {left}"), ExitCode::Environment));
             }
             What::TornDown { left: None }
-            | What::RunStarted { .. }
             | What::Preparing { .. }
             | What::NodeStarted { .. }
             | What::Methods { .. }
             | What::Sample(_)
+            | What::Sessions(_)
+            | What::Resources(_)
             | What::Hashes(_)
             | What::State { .. }
             | What::FaultStarted { .. }
@@ -284,7 +312,7 @@ impl Ledger {
             exit_code: exit.code(),
             exit,
             reason,
-            started: humantime::format_rfc3339_millis(self.started).to_string(),
+            started: self.started.clone(),
             seconds: seconds(self.times.now, Moment(0)),
             phases: self.phases.clone(),
             figures: self.figures(),

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Judgement, View, decide,
@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The condition has no parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alive;
 
 impl fmt::Display for Alive {
@@ -28,11 +28,14 @@ impl Alive {
             .iter()
             .map(|node| {
                 let states = view.history.states(node, view.start, view.now);
-                states.iter().map(|state| Mark { sent: state.at, answered: state.at, says: if state.running { Says::Yes } else { Says::No } }).collect()
+                states
+                    .iter()
+                    .map(|state| Mark { sent: state.at, answered: state.at, says: if state.state.is_running() { Says::Yes } else { Says::No } })
+                    .collect()
             })
             .collect();
         let observed = per_node(view.nodes, |node| match view.history.states(node, view.start, view.now).last() {
-            Some(state) if state.running => "running".to_owned(),
+            Some(state) if state.state.is_running() => "running".to_owned(),
             Some(_) => "not running".to_owned(),
             None => "not seen yet".to_owned(),
         });

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Judgement, View, decide_or_blame,
@@ -12,7 +12,7 @@ use super::{
 use crate::event::{Moment, Reading, Sample};
 
 /// The condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeightAdvances {
     /// Blocks.
     pub by: u64,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Judgement, View, decide_or_blame, fail,
@@ -12,7 +12,7 @@ use super::{
 use crate::event::{Moment, Reading, Sample};
 
 /// The condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peers {
     /// How many peers each needs.
     #[serde(flatten)]
@@ -20,7 +20,7 @@ pub struct Peers {
 }
 
 /// How many, as the scenario says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PeersNeeded {
     /// More than this.
@@ -95,7 +95,8 @@ fn says(sample: &Sample, least: u64, nodes: usize) -> Says {
     }
 }
 
-fn describe_all(view: &View<'_>) -> String {
+/// All named nodes' last samples in words.
+pub(super) fn describe_all(view: &View<'_>) -> String {
     per_node(view.nodes, |node| view.samples(node, view.start).last().map_or_else(|| "not asked yet".to_owned(), describe))
 }
 
@@ -117,7 +118,7 @@ pub(super) fn describe(sample: &Sample) -> String {
 }
 
 /// Says whose word it is where nobody else's was to be had.
-fn own_count(view: &View<'_>) -> String {
+pub(super) fn own_count(view: &View<'_>) -> String {
     let own: Vec<&str> =
         view.nodes.iter().filter(|node| view.samples(node, view.start).last().is_some_and(|sample| sample.distinct.is_none())).map(String::as_str).collect();
     match own.len() {

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Judgement, View, decide_or_blame, fail, height_advances,
@@ -16,7 +16,7 @@ use super::{
 use crate::event::{CheckVerdict, Finding, Moment, Reading, Sample};
 
 /// The conditions; at least one is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovers {
     /// Peers of each node.
     pub peers_at_least: Option<u64>,

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     FRESH, Judgement, View, decide, fail,
@@ -13,7 +13,7 @@ use super::{
 use crate::event::{HashRound, Moment, Reading};
 
 /// The condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SameChain {
     /// Blocks below every tip: the last ones may still change.
     pub depth: u64,
@@ -22,7 +22,7 @@ pub struct SameChain {
 }
 
 /// Which heights count as old.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Above {
     /// All that any node had before the last fault was proven healed.

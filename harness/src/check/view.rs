@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::{
-    event::{Finding, Moment, Sample},
+    event::{CheckVerdict, Finding, Moment, Sample},
     history::History,
 };
 
-/// A sample older than this says nothing about now. The larger of two poll intervals and 2 s; our poll intervals are at most 250 ms, so it is always the latter.
+/// A sample older than this says nothing about now. The larger of two poll intervals and 2 s; our poll intervals are at most 500 ms, so it is always the latter.
 pub const FRESH: Duration = Duration::from_secs(2);
 
 /// A fault as a check may look back at it.
@@ -54,6 +54,11 @@ impl<'a> View<'a> {
     pub fn is_over(&self) -> bool {
         self.now >= self.deadline
     }
+}
+
+/// Nothing can be said.
+pub(super) fn inconclusive(reason: String, observed: String) -> Judgement {
+    Judgement::Settled(Finding { verdict: CheckVerdict::Inconclusive, reason, observed, held_since: None })
 }
 
 /// A check's answer to one view.

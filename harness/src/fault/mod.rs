@@ -3,7 +3,12 @@
 //! A fault has two steps, `take effect` and `heal`, each with its proof. Between them lies the time that the scenario wants. A run that ends in between heals nothing by
 //! itself: its nodes are removed, or, if they are kept, `Testbed::heal` starts what is down.
 
+mod controls;
+pub(crate) mod evidence;
 pub(crate) mod restart;
+
+pub use controls::FAULTS;
+pub(crate) use controls::registration;
 
 use crate::{event::Moment, provider::ProviderError};
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::{FaultError, Proven};
+use super::{FaultError, Proven, evidence};
 use crate::{
     check::short,
-    event::{Moment, Sample},
-    provider::{Incarnation, NodeProfile, NodeState},
+    event::Moment,
+    history::History,
+    provider::{NodeProfile, NodeState},
     run::{
         testbed::Testbed,
         watch::{self, Seen},
@@ -24,9 +25,6 @@ const PROVE_DOWN: Duration = Duration::from_secs(6);
 
 /// Between two looks at the proof.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// Questions in a row without an answer.
-const UNANSWERED: usize = 2;
 
 /// A restart of one or more nodes at once.
 pub(crate) struct Restart<'a> {
@@ -62,23 +60,18 @@ impl Restart<'_> {
         let since = self.bed.controller.now();
         let deadline = since + PROVE_DOWN.mul_f64(self.timeout_factor);
         loop {
-            let state = self.bed.provider.state(node).await?;
-            let unanswered = self.samples(node, since, |samples| samples.iter().rev().take_while(|sample| is_silent(sample)).count());
-            if let (NodeState::Exited { code, signal }, true) = (&state, unanswered >= UNANSWERED) {
+            watch::see(node, self.bed).await?;
+            let (proven, unanswered, missing) = self.bed.controller.with_history(|history| {
+                let down = evidence::down(history, node, since, Moment(u64::MAX));
+                (down.proven(), down.unanswered, down.missing())
+            });
+            if let Some((code, signal)) = proven {
                 let took = short(since.since(asked));
-                let proof = format!("{node} down: ended with {} after {took}{remark}, {unanswered} questions in a row unanswered", ending(*code, *signal));
+                let proof = format!("{node} down: ended with {} after {took}{remark}, {unanswered} questions in a row unanswered", ending(code, signal));
                 return Ok(Proven { since, proof });
             }
             if self.bed.controller.now() >= deadline {
-                let state = match state {
-                    NodeState::Running(incarnation) => {
-                        format!("still runs as process {}", incarnation.pid)
-                    }
-                    NodeState::Exited { .. } => "has ended".to_owned(),
-                };
-                return Err(FaultError::Unproven(format!(
-                    "{node} was stopped, but it {state} and {unanswered} questions in a row are unanswered ({UNANSWERED} are needed)"
-                )));
+                return Err(FaultError::Unproven(format!("{node} was stopped, but {missing}")));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -111,13 +104,11 @@ impl Restart<'_> {
 
     /// Whatever was checked while the node was down is worth nothing if it was not.
     async fn was_down_throughout(&self, node: &str, since: Moment) -> Result<(), FaultError> {
-        let answered = self.samples(node, since, |samples| samples.iter().any(|sample| !is_silent(sample)));
-        let running = matches!(self.bed.provider.state(node).await?, NodeState::Running(_));
-        if answered || running {
-            let what = if running { "runs" } else { "answered" };
-            return Err(FaultError::Unproven(format!("{node} {what} although it should have been down all the time")));
+        watch::see(node, self.bed).await?;
+        match self.bed.controller.with_history(|history| evidence::sign_of_life(history, node, since, Moment(u64::MAX))) {
+            Some(what) => Err(FaultError::Unproven(format!("{node} {what} although it should have been down all the time"))),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn bring_back(&self, node: &str, down_since: Moment) -> Result<Proven, FaultError> {
@@ -125,17 +116,15 @@ impl Restart<'_> {
         let before = self.bed.incarnation(node);
         let now = self.bed.start_again(node).await?;
         let since = self.bed.controller.now();
-        if before.as_ref().is_none_or(|before| same_process(before, &now)) {
+        if before.as_ref().is_none_or(|before| evidence::same_process(before, &now)) {
             return Err(FaultError::Unproven(format!("{node} was started again, but it is the same process {} as before", now.pid)));
         }
         let start = self.bed.starts(node).saturating_sub(1);
         let deadline = since + self.prove_back;
         loop {
-            let answered = self.samples(node, Moment(0), |samples| {
-                samples.iter().rev().take_while(|sample| sample.start == start).filter(|sample| !is_silent(sample)).last().map(|sample| sample.answered)
-            });
-            let running = matches!(self.bed.provider.state(node).await?, NodeState::Running(seen) if seen == now);
-            if let (Some(answered), true) = (answered, running) {
+            watch::see(node, self.bed).await?;
+            let back = |history: &History| evidence::back(history, node, start, Moment(u64::MAX)).proven();
+            if let Some(answered) = self.bed.controller.with_history(back) {
                 let was = before.map_or(0, |before| before.pid);
                 let proof = format!("{node} back: process {was} → {}, answered after {}", now.pid, short(answered.since(since)));
                 return Ok(Proven { since, proof });
@@ -147,19 +136,6 @@ impl Restart<'_> {
             tokio::time::sleep(LOOK).await;
         }
     }
-
-    fn samples<T>(&self, node: &str, from: Moment, look: impl FnOnce(&[Sample]) -> T) -> T {
-        self.bed.controller.with_history(|history| look(history.samples(node, from, Moment(u64::MAX))))
-    }
-}
-
-/// Neither the ID nor the time of its start has changed.
-fn same_process(before: &Incarnation, after: &Incarnation) -> bool {
-    before.pid == after.pid && before.started == after.started
-}
-
-fn is_silent(sample: &Sample) -> bool {
-    sample.peers.is_silent() && sample.height.is_silent()
 }
 
 /// In effect from when the last one is.

@@ -4,17 +4,23 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use super::rpc::Rpc;
+use super::rpc::{Also, Answers, Batching, Rpc};
 use crate::{
-    event::{Miss, Moment, Reading, Sample, What},
+    event::{Miss, Moment, Reading, Sample, Session, SessionList, What},
     run::controller::Controller,
 };
 
-/// Between two rounds of questions to one node.
+/// Between two rounds of questions to one node, in a network of up to 31 nodes.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
 
 /// For so long after a start it is asked more often: that is when things happen, and figures of 0.1 s are of interest.
 const EAGER: Duration = Duration::from_secs(5);
+
+/// A larger network shares about 125 rounds a second; no node is asked less often than this: two intervals must be well within what counts as fresh.
+const LONGEST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A list of sessions that has not changed is recorded again after this.
+const REPEAT: Duration = Duration::from_secs(1);
 
 /// How to reach one start of a node.
 #[derive(Debug, Clone)]
@@ -32,13 +38,15 @@ pub(crate) struct Poller {
     pub(crate) controller: Arc<Controller>,
     /// Nodes in the network: together they must not be asked more than this machine can answer.
     pub(crate) nodes: usize,
+    /// A check needs this node's sessions.
+    pub(crate) sessions: bool,
 }
 
 impl Poller {
     /// Asks until it is dropped.
     pub(crate) async fn run(self) {
         let mut links = self.link.clone();
-        let mut methods = Methods::default();
+        let (mut methods, mut listed) = (Methods::default(), None);
         loop {
             let Ok(link) = links.wait_for(Option::is_some).await.map(|link| link.clone()) else {
                 return;
@@ -47,7 +55,11 @@ impl Poller {
             links.mark_unchanged();
             let began = self.controller.now();
             let round = async {
-                let sample = self.ask(&link, &mut methods).await;
+                let (sample, sessions) = self.ask(&link, &mut methods).await;
+                if let Some(list) = sessions.map(|sessions| self.list(&sample, sessions)).filter(|list| is_news(list, listed.as_ref())) {
+                    self.controller.emit(What::Sessions(list.clone()));
+                    listed = Some(list);
+                }
                 self.controller.emit(What::Sample(sample));
                 tokio::time::sleep(self.interval(&link).saturating_sub(self.controller.now().since(began))).await;
             };
@@ -60,53 +72,52 @@ impl Poller {
     }
 
     fn interval(&self, link: &Link) -> Duration {
+        let nodes = u32::try_from(self.nodes).unwrap_or(u32::MAX);
+        let usual = Duration::from_millis(8).saturating_mul(nodes).clamp(INTERVAL, LONGEST_INTERVAL);
         if self.controller.now().since(link.since) > EAGER {
-            return INTERVAL;
+            return usual;
         }
         // 20 Hz for the usual three nodes; a large network shares about 60 rounds a second.
-        let share = Duration::from_millis(15).saturating_mul(u32::try_from(self.nodes).unwrap_or(u32::MAX));
-        share.clamp(Duration::from_millis(50), INTERVAL)
+        Duration::from_millis(15).saturating_mul(nodes).clamp(Duration::from_millis(50), usual)
     }
 
-    async fn ask(&self, link: &Link, methods: &mut Methods) -> Sample {
+    fn list(&self, sample: &Sample, sessions: Reading<Vec<Session>>) -> SessionList {
+        SessionList { node: self.node.clone(), start: sample.start, sent: sample.sent, answered: sample.answered, sessions }
+    }
+
+    async fn ask(&self, link: &Link, methods: &mut Methods) -> (Sample, Option<Reading<Vec<Session>>>) {
         let sent = self.controller.now();
         let probed = if methods.start == Some(link.start) { Ok(()) } else { self.probe(link, methods).await };
-        if let Err(miss) = &probed
-            && miss.is_silence()
-        {
-            return Sample {
-                node: self.node.clone(),
-                start: link.start,
-                sent,
-                answered: self.controller.now(),
-                peers: Reading::Missing(miss.clone()),
-                distinct: None,
-                height: Reading::Missing(miss.clone()),
-            };
-        }
-        let distinct = async {
-            match probed {
-                // It does not say what it offers, so its count cannot be cross-checked, which is another thing than having nothing to check it with.
-                Err(miss) => Some(Reading::Missing(miss.of("rpc_methods"))),
-                Ok(()) if methods.system_peers => Some(link.rpc.distinct_peers().await),
-                Ok(()) => None,
-            }
+        let also = Also { system_peers: probed.is_ok() && methods.system_peers, sessions: self.sessions };
+        let mut answers = match &probed {
+            Err(miss) if miss.is_silence() => Answers::none(also, miss),
+            Ok(()) | Err(_) => link.rpc.round(also, &mut methods.batching).await,
         };
-        let (peers, height, distinct) = tokio::join!(link.rpc.peers(), link.rpc.height(), distinct);
-        let distinct = distinct.filter(|reading| !self.is_withheld(reading, link, methods));
-        Sample { node: self.node.clone(), start: link.start, sent, answered: self.controller.now(), peers, distinct, height }
+        if let Err(miss) = probed
+            && !miss.is_silence()
+        {
+            // It does not say what it offers, so its count cannot be cross-checked, which is another thing than having nothing to check it with.
+            answers.distinct = Some(Reading::Missing(miss.of("rpc_methods")));
+        }
+        let distinct = answers.distinct.filter(|reading| !self.is_withheld(reading, link, methods));
+        let (peers, height) = (answers.peers, answers.height);
+        (Sample { node: self.node.clone(), start: link.start, sent, answered: self.controller.now(), peers, distinct, height }, answers.sessions)
     }
 
     /// Asks once for each start what the node offers. Until it answers, nothing else is asked: a count of peers that could be cross-checked must not pass unchecked.
     async fn probe(&self, link: &Link, methods: &mut Methods) -> Result<(), Miss> {
-        let system_peers = match link.rpc.methods().await {
-            Reading::Value(names) => names.iter().any(|name| name == "system_peers"),
+        let names = match link.rpc.methods().await {
+            Reading::Value(names) => names,
             // It has no such method: only what is core is used then.
-            Reading::Missing(miss) if miss.is_unknown_method() => false,
+            Reading::Missing(miss) if miss.is_unknown_method() => Vec::new(),
             Reading::Missing(miss) => return Err(miss),
         };
-        *methods = Methods { start: Some(link.start), system_peers, answered: false };
-        self.controller.emit(What::Methods { node: self.node.clone(), start: link.start, system_peers });
+        let offers = |method: &str| names.iter().any(|name| name == method);
+        // Evidence of who is who; that a node does not say it is no fault.
+        let peer_id = if offers("system_localPeerId") { link.rpc.peer_id().await.value().cloned() } else { None };
+        let system_peers = offers("system_peers");
+        *methods = Methods { start: Some(link.start), system_peers, ..Methods::default() };
+        self.controller.emit(What::Methods { node: self.node.clone(), start: link.start, system_peers, peer_id });
         Ok(())
     }
 
@@ -116,7 +127,7 @@ impl Poller {
         let withheld = !methods.answered && matches!(reading, Reading::Missing(miss) if miss.is_unknown_method());
         if withheld {
             methods.system_peers = false;
-            self.controller.emit(What::Methods { node: self.node.clone(), start: link.start, system_peers: false });
+            self.controller.emit(What::Methods { node: self.node.clone(), start: link.start, system_peers: false, peer_id: None });
         }
         withheld
     }
@@ -128,4 +139,10 @@ struct Methods {
     start: Option<u32>,
     system_peers: bool,
     answered: bool,
+    batching: Batching,
+}
+
+/// Another list than the last one, or the same a while later.
+fn is_news(list: &SessionList, last: Option<&SessionList>) -> bool {
+    last.is_none_or(|last| (last.start, &last.sessions) != (list.start, &list.sessions) || list.sent.since(last.sent) >= REPEAT)
 }

@@ -4,13 +4,13 @@ use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use jsonrpsee_core::{
     client::{ClientT, Error},
-    params::ArrayParams,
+    params::{ArrayParams, BatchRequestBuilder},
     rpc_params,
 };
 use jsonrpsee_http_client::{HttpClient, transport};
 use serde_json::Value;
 
-use crate::event::{Miss, Reading};
+use crate::event::{Direction, Miss, Reading, Session, SessionList};
 
 /// How long a node may take to answer: what takes longer is no longer fresh.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -52,24 +52,49 @@ impl Rpc {
         Self { client, address, timeout }
     }
 
-    /// `system_health.peers`.
-    pub(crate) async fn peers(&self) -> Reading<u64> {
-        self.ask("system_health", rpc_params![], |value| value.get("peers")?.as_u64()).await
+    /// One round of questions: one request for all of them, or one for each where a node refuses that.
+    pub(crate) async fn round(&self, also: Also, batching: &mut Batching) -> Answers {
+        if *batching == Batching::Whole {
+            match self.batch(also).await {
+                Ok(answers) => return answers,
+                Err(miss) if miss.is_silence() => return Answers::none(also, &miss),
+                // It answers something, only not to this: what it is worth shows when it is asked one by one.
+                Err(_) => *batching = Batching::Single,
+            }
+        }
+        let system_peers = async { if also.system_peers { Some(self.ask(SYSTEM_PEERS, rpc_params![], distinct).await) } else { None } };
+        let sessions = async { if also.sessions { Some(self.ask(PEER_LIST, rpc_params![], sessions).await) } else { None } };
+        let (peers, height) = (self.ask(HEALTH, rpc_params![], peers), self.ask(HEADER, rpc_params![], height));
+        let (peers, height, distinct, sessions) = tokio::join!(peers, height, system_peers, sessions);
+        Answers { peers, height, distinct, sessions }
     }
 
-    /// Distinct peer IDs of `system_peers`.
-    pub(crate) async fn distinct_peers(&self) -> Reading<u64> {
-        self.ask("system_peers", rpc_params![], |value| {
-            let ids: Option<BTreeSet<&str>> = value.as_array()?.iter().map(|peer| peer.get("peerId")?.as_str()).collect();
-            Some(ids?.len() as u64)
+    async fn batch(&self, also: Also) -> Result<Answers, Miss> {
+        let methods: Vec<&str> =
+            [HEALTH, HEADER].into_iter().chain(also.system_peers.then_some(SYSTEM_PEERS)).chain(also.sessions.then_some(PEER_LIST)).collect();
+        let mut batch = BatchRequestBuilder::new();
+        for method in &methods {
+            batch.insert(method, rpc_params![]).map_err(|why| Miss::Nonsense(why.to_string()))?;
+        }
+        let call = tokio::time::timeout(self.timeout, self.client.batch_request::<Value>(batch));
+        let answers = call.await.map_err(|_| Miss::Timeout)?.map_err(miss)?;
+        // An answer that is left out is nobody's default.
+        if answers.len() != methods.len() {
+            return Err(Miss::Nonsense(format!("{} answers to {} questions", answers.len(), methods.len())));
+        }
+        let mut answers = answers.into_iter().map(|answer| answer.map_err(|object| Miss::Refused { code: object.code(), message: quote(object.message()) }));
+        let mut next = || answers.next().unwrap_or(Err(Miss::Null));
+        Ok(Answers {
+            peers: reading(HEALTH, next(), peers),
+            height: reading(HEADER, next(), height),
+            distinct: also.system_peers.then(|| reading(SYSTEM_PEERS, next(), distinct)),
+            sessions: also.sessions.then(|| reading(PEER_LIST, next(), sessions)),
         })
-        .await
     }
 
-    /// `number` of the best header.
-    pub(crate) async fn height(&self) -> Reading<u64> {
-        self.ask("chain_getHeader", rpc_params![], |value| u64::from_str_radix(value.get("number")?.as_str()?.strip_prefix("0x").filter(is_hex)?, 16).ok())
-            .await
+    /// Its own peer ID.
+    pub(crate) async fn peer_id(&self) -> Reading<String> {
+        self.ask("system_localPeerId", rpc_params![], peer_id).await
     }
 
     /// The hash of the best chain's block at a height.
@@ -89,13 +114,101 @@ impl Rpc {
     async fn ask<T>(&self, method: &str, params: ArrayParams, read: impl Fn(&Value) -> Option<T>) -> Reading<T> {
         // The client's own timeout covers the answer; this one covers whatever else could hang.
         let call = tokio::time::timeout(self.timeout, self.client.request::<Value, _>(method, params));
-        match call.await {
-            Err(_) => Reading::Missing(Miss::Timeout),
-            Ok(Err(error)) => Reading::Missing(miss(error)),
-            Ok(Ok(Value::Null)) => Reading::Missing(Miss::Null),
-            Ok(Ok(value)) => read(&value).map_or_else(|| Reading::Missing(Miss::Nonsense(format!("{method}: {}", quote(&value.to_string())))), Reading::Value),
+        let answer = match call.await {
+            Err(_) => Err(Miss::Timeout),
+            Ok(answer) => answer.map_err(miss),
+        };
+        reading(method, answer, read)
+    }
+}
+
+/// What is asked in a round beside peers and height.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Also {
+    /// `system_peers`.
+    pub(crate) system_peers: bool,
+    /// `hegemon_peerList`.
+    pub(crate) sessions: bool,
+}
+
+/// How a round is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Batching {
+    /// As one request.
+    #[default]
+    Whole,
+    /// As a request for each question: the node did not answer a batch as one.
+    Single,
+}
+
+/// What came back in a round.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    /// `system_health.peers`.
+    pub(crate) peers: Reading<u64>,
+    /// `number` of the best header.
+    pub(crate) height: Reading<u64>,
+    /// Distinct peer IDs of `system_peers`, if it was asked.
+    pub(crate) distinct: Option<Reading<u64>>,
+    /// `hegemon_peerList`, if it was asked.
+    pub(crate) sessions: Option<Reading<Vec<Session>>>,
+}
+
+impl Answers {
+    /// Nothing came back.
+    pub(crate) fn none(also: Also, miss: &Miss) -> Self {
+        Self {
+            peers: Reading::Missing(miss.clone()),
+            height: Reading::Missing(miss.clone()),
+            distinct: also.system_peers.then(|| Reading::Missing(miss.clone())),
+            sessions: also.sessions.then(|| Reading::Missing(miss.clone())),
         }
     }
+}
+
+const HEALTH: &str = "system_health";
+const HEADER: &str = "chain_getHeader";
+const SYSTEM_PEERS: &str = "system_peers";
+const PEER_LIST: &str = "hegemon_peerList";
+
+fn reading<T>(method: &str, answer: Result<Value, Miss>, read: impl Fn(&Value) -> Option<T>) -> Reading<T> {
+    match answer {
+        Err(miss) => Reading::Missing(miss),
+        Ok(Value::Null) => Reading::Missing(Miss::Null),
+        Ok(value) => read(&value).map_or_else(|| Reading::Missing(Miss::Nonsense(format!("{method}: {}", quote(&value.to_string())))), Reading::Value),
+    }
+}
+
+fn peers(value: &Value) -> Option<u64> {
+    value.get("peers")?.as_u64()
+}
+
+fn distinct(value: &Value) -> Option<u64> {
+    let ids: Option<BTreeSet<&str>> = value.as_array()?.iter().map(|peer| peer.get("peerId")?.as_str()).collect();
+    Some(ids?.len() as u64)
+}
+
+fn height(value: &Value) -> Option<u64> {
+    u64::from_str_radix(value.get("number")?.as_str()?.strip_prefix("0x").filter(is_hex)?, 16).ok()
+}
+
+fn peer_id(value: &Value) -> Option<String> {
+    /// Ours have 64 digits.
+    const LONGEST: usize = 128;
+    value.as_str().filter(|id| (1..=LONGEST).contains(&id.len())).map(crate::report::printable)
+}
+
+fn sessions(value: &Value) -> Option<Vec<Session>> {
+    let session = |entry: &Value| {
+        let direction = match entry.get("direction")?.as_str()? {
+            "inbound" => Direction::Inbound,
+            "outbound" => Direction::Outbound,
+            _ => return None,
+        };
+        Some(Session { peer: peer_id(entry.get("peer_id")?)?, direction })
+    };
+    let entries = value.as_array().filter(|entries| entries.len() <= SessionList::MOST)?;
+    entries.iter().map(session).collect()
 }
 
 fn miss(error: Error) -> Miss {

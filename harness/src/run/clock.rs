@@ -1,13 +1,12 @@
 //! The run's clock: milliseconds since its beginning, and whether the machine slept in between. The only clock that a run reads.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::event::Moment;
 
 /// Starts at zero and never steps.
 pub struct RunClock {
     began: Instant,
-    began_wall: SystemTime,
     slept: Box<dyn Fn() -> Duration + Send + Sync>,
     slept_before: Duration,
 }
@@ -21,17 +20,12 @@ impl RunClock {
     /// The same with another way to learn how long the machine has slept since some moment.
     pub fn sleeping(slept: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         let slept_before = slept();
-        Self { began: Instant::now(), began_wall: SystemTime::now(), slept: Box::new(slept), slept_before }
+        Self { began: Instant::now(), slept: Box::new(slept), slept_before }
     }
 
     /// Now.
     pub fn now(&self) -> Moment {
         Moment(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
-    }
-
-    /// The wall clock's beginning of the run.
-    pub fn began_wall(&self) -> SystemTime {
-        self.began_wall
     }
 
     /// How long the machine has slept since the beginning, if that is more than a hiccup.

@@ -4,6 +4,7 @@
 
 use std::{
     io,
+    ops::ControlFlow,
     sync::{Mutex, MutexGuard},
 };
 
@@ -26,6 +27,15 @@ pub trait Sink: Send {
     ///
     /// If it could not be kept. The run ends then: evidence with holes is none.
     fn take(&mut self, event: &Event) -> io::Result<()>;
+
+    /// There are no more.
+    ///
+    /// # Errors
+    ///
+    /// If what was taken could not be kept after all: a full disk may say so only at the end.
+    fn close(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The one place where events are ordered.
@@ -51,16 +61,29 @@ impl Controller {
 
     /// The same by a clock that the caller has started.
     pub fn begin_at(clock: RunClock, dir: &RunDir, plan: &Plan, sinks: Vec<Box<dyn Sink>>) -> Self {
-        let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone(), clock.began_wall());
+        let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone());
         let state = State { next: 0, history: History::default(), ledger, sinks, broken: None };
         let this = Self { clock, state: Mutex::new(state), changed: watch::Sender::new(0) };
-        this.emit(What::RunStarted { version: FORMAT_VERSION, run: dir.run_id().to_owned(), scenario: plan.scenario.clone() });
+        this.emit(What::RunStarted { version: FORMAT_VERSION, run: dir.run_id().to_owned(), scenario: plan.scenario.clone(), seed: plan.seed });
         this
     }
 
-    /// No more events: sinks end what they write.
-    pub fn close(&self) {
-        self.lock().sinks.clear();
+    /// No more events: sinks end what they write. The verdict follows from exactly the events that they were given; what happens later changes neither.
+    ///
+    /// # Errors
+    ///
+    /// If a sink could not keep what it was given, now or before.
+    pub fn close(&self) -> Result<Verdict, String> {
+        let mut state = self.lock();
+        for mut sink in std::mem::take(&mut state.sinks) {
+            if let Err(why) = sink.close() {
+                state.broken.get_or_insert(why.to_string());
+            }
+        }
+        match &state.broken {
+            Some(why) => Err(why.clone()),
+            None => Ok(state.ledger.verdict()),
+        }
     }
 
     /// Gives an event its place; returns its moment.
@@ -68,24 +91,22 @@ impl Controller {
         let mut state = self.lock();
         // Read under the lock, so that moments rise with numbers.
         let at_ms = self.clock.now();
-        let wall = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
-        let event = Event { seq: state.next, at_ms, wall, what };
-        state.next += 1;
-        state.history.record(&event);
-        state.ledger.record(&event);
-        let mut failure = None;
-        for sink in &mut state.sinks {
-            if let Err(why) = sink.take(&event) {
-                failure.get_or_insert(why.to_string());
+        self.record(&mut state, at_ms, what);
+        at_ms
+    }
+
+    /// Looks at what was observed until now and, if that decides something, records what breaks off the look. Nothing comes between the two: the event's moment is the one
+    /// of the look, and the history before the event is what was looked at, so that the recorded events give the same decision again.
+    pub fn decide<T>(&self, look: impl FnOnce(&History, Moment) -> ControlFlow<What, T>) -> Option<T> {
+        let mut state = self.lock();
+        let at_ms = self.clock.now();
+        match look(&state.history, at_ms) {
+            ControlFlow::Continue(open) => Some(open),
+            ControlFlow::Break(what) => {
+                self.record(&mut state, at_ms, what);
+                None
             }
         }
-        if state.broken.is_none() {
-            state.broken = failure;
-        }
-        let next = state.next;
-        drop(state);
-        self.changed.send_replace(next);
-        at_ms
     }
 
     /// Now, on the run's clock.
@@ -121,6 +142,24 @@ impl Controller {
     /// Why evidence could not be written, if it could not.
     pub fn broken(&self) -> Option<String> {
         self.lock().broken.clone()
+    }
+
+    fn record(&self, state: &mut State, at_ms: Moment, what: What) {
+        let wall = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
+        let event = Event { seq: state.next, at_ms, wall, what };
+        state.next += 1;
+        state.history.record(&event);
+        state.ledger.record(&event);
+        let mut failure = None;
+        for sink in &mut state.sinks {
+            if let Err(why) = sink.take(&event) {
+                failure.get_or_insert(why.to_string());
+            }
+        }
+        if state.broken.is_none() {
+            state.broken = failure;
+        }
+        self.changed.send_replace(state.next);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

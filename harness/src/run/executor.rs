@@ -15,13 +15,14 @@ use super::{
     controller::Controller,
     interrupt::Interrupt,
     logs::Logs,
+    needs,
     phase::{PhaseEnd, Phases},
     testbed::Testbed,
     watch,
 };
 use crate::{
     event::{Moment, What},
-    poll::{INTERVAL, Poller},
+    poll::{INTERVAL, Poller, resources},
     provider::{NodeRequest, Provider, ProviderError},
     record::RunDir,
     scenario::Plan,
@@ -77,8 +78,12 @@ pub fn conclude(controller: &Controller, dir: &RunDir, interrupt: &Interrupt) ->
     if let Some(why) = controller.broken() {
         lost(why);
     }
-    let verdict = controller.verdict();
-    match dir.write_verdict(&verdict) {
+    // A disk may say only here that it is full: what was not kept is no evidence, so the verdict waits for it.
+    let verdict = controller.close().unwrap_or_else(|why| {
+        lost(why);
+        controller.verdict()
+    });
+    match dir.conclude(&verdict) {
         Ok(()) => verdict,
         // Then there is no file that could say anything else.
         Err(why) => {
@@ -102,6 +107,8 @@ impl Run {
         let logs = Logs::new(self.dir.logs());
         let reader = self.provider.logs().map(|lines| tokio::spawn(logs.clone().read(lines, background.clone())));
         let bed = Mutex::new(None);
+        // From the very beginning: a build takes minutes, and a disk that is full is full.
+        background.spawn(watch::machine(Arc::clone(&self.controller), background.clone()));
 
         self.go(&background, &logs, &bed).await;
 
@@ -139,6 +146,10 @@ impl Run {
     }
 
     async fn way(&self, background: &Background, logs: &Logs, bed: &Mutex<Option<Arc<Testbed>>>) -> Way {
+        // At once, so that a run that never gets further leaves evidence from which its verdict follows as well.
+        if let Err(why) = self.dir.write_plan(&self.plan, &[], &serde_json::Value::Null) {
+            return Way::EvidenceFailed(why);
+        }
         let requests: Vec<NodeRequest> = self.plan.nodes.iter().map(|node| NodeRequest { name: node.name.clone(), source: node.source.clone() }).collect();
         let progress = |step: String| {
             self.controller.emit(What::Preparing { step });
@@ -147,6 +158,9 @@ impl Run {
             Ok(slots) => slots,
             Err(error) => return Way::ProviderFailed(error),
         };
+        for step in needs::warnings(&self.plan, &slots) {
+            self.controller.emit(What::Preparing { step });
+        }
         self.controller.emit(What::Prepared { provider: self.provider.name().to_owned(), facts: self.provider.facts() });
         let testbed = Arc::new(Testbed::new(&self.plan, &slots, Arc::clone(&self.provider), Arc::clone(&self.controller)));
         bed.lock().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(&testbed));
@@ -167,14 +181,17 @@ impl Run {
         }
     }
 
-    /// Everything that watches, before anything starts.
+    /// Everything that watches nodes, before any of them starts.
     fn observe(&self, bed: &Arc<Testbed>, logs: &Logs, background: &Background) {
-        background.spawn(watch::machine(Arc::clone(bed), background.clone()));
         for name in &bed.names {
-            background.spawn(watch::node(name.clone(), Arc::clone(bed), logs.clone(), background.clone()));
+            background.spawn(watch::node(name.clone(), Arc::clone(bed), logs.clone(), self.timeout_factor, background.clone()));
             if let Some(link) = bed.link(name) {
-                let poller = Poller { node: name.clone(), link, controller: Arc::clone(&self.controller), nodes: bed.names.len() };
+                let sessions = needs::sessions(&self.plan, name);
+                let poller = Poller { node: name.clone(), link, controller: Arc::clone(&self.controller), nodes: bed.names.len(), sessions };
                 background.spawn(poller.run());
+            }
+            if needs::resources(&self.plan, name) {
+                background.spawn(resources::measure(name.clone(), Arc::clone(bed)));
             }
         }
     }

@@ -58,12 +58,15 @@ impl Logs {
 
     /// Reads until the provider has no more.
     pub(crate) async fn read(self, mut lines: mpsc::Receiver<LogLine>, background: Background) {
-        let mut files = BTreeMap::new();
+        let mut files: BTreeMap<String, LogFile> = BTreeMap::new();
         let mut panicked = BTreeSet::new();
         while let Some(line) = self.next(&mut lines).await {
-            if let Err(why) = self.keep(&line, &mut files) {
-                let reason = format!("the log of {} cannot be written to {}: {why}", line.node, self.folder.display());
-                background.finish(What::EnvironmentFailed { reason, unsupported: false });
+            let mut kept = self.keep(&line, &mut files);
+            if lines.is_empty() {
+                kept = kept.and_then(|()| files.values_mut().try_for_each(|log| log.file.flush()));
+            }
+            if let Err(why) = kept {
+                self.lost(&why, &background);
                 return;
             }
             let text = plain(&line.text);
@@ -72,10 +75,16 @@ impl Logs {
                 let reason = format!("panicked: {}", printable(text.trim()));
                 background.finish(What::NodeBroken { node: line.node.clone(), reason, last_lines: self.tail(&line.node) });
             }
-            if lines.is_empty() {
-                files.values_mut().for_each(|log: &mut LogFile| drop(log.file.flush()));
-            }
         }
+        if let Err(why) = files.values_mut().try_for_each(|log| log.file.flush()) {
+            self.lost(&why, &background);
+        }
+    }
+
+    /// Evidence with holes is none.
+    fn lost(&self, why: &io::Error, background: &Background) {
+        let reason = format!("the nodes' logs cannot be written to {}: {why}", self.folder.display());
+        background.finish(What::EnvironmentFailed { reason, unsupported: false });
     }
 
     /// The end of a node's log, once it stopped growing for a moment; at most a second.

@@ -9,6 +9,7 @@ pub mod controller;
 pub mod executor;
 pub mod interrupt;
 mod logs;
+mod needs;
 mod phase;
 pub(crate) mod testbed;
 pub(crate) mod watch;

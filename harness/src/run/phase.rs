@@ -3,7 +3,7 @@
 //! A check starts when the phase's last fault has healed and that was proven, or, with `during = "fault"`, when the phase's last fault took effect. A fault lasts at least its
 //! `downtime`, and until the checks that run during it are decided. Checks that run at the same time do not wait for each other.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::sync::watch;
@@ -128,15 +128,12 @@ impl<'a> Phases<'a> {
     async fn judge_all(&self, pending: &mut Vec<Pending<'_>>) {
         let mut changes = self.bed.controller.changes();
         loop {
-            pending.retain(|check| match self.judge(check) {
-                Judgement::Pending { wants_hash_at, .. } => {
+            pending.retain(|check| {
+                let open = self.judge(check);
+                if let Some(wants_hash_at) = open {
                     check.want.send_if_modified(|current| std::mem::replace(current, wants_hash_at) != wants_hash_at);
-                    true
                 }
-                Judgement::Settled(finding) => {
-                    self.bed.controller.emit(What::CheckSettled { check: check.id, finding });
-                    false
-                }
+                open.is_some()
             });
             if pending.is_empty() {
                 return;
@@ -152,9 +149,9 @@ impl<'a> Phases<'a> {
         }
     }
 
-    fn judge(&self, check: &Pending<'_>) -> Judgement {
-        let controller = &self.bed.controller;
-        controller.with_history(|history| {
+    /// The height that it wants hashes at, as long as it is not decided. A decision is recorded with the moment of the look, so that it can be made again from the events.
+    fn judge(&self, check: &Pending<'_>) -> Option<Option<u64>> {
+        self.bed.controller.decide(|history, now| {
             let deadline = check.deadline();
             let view = View {
                 history,
@@ -163,10 +160,13 @@ impl<'a> Phases<'a> {
                 start: check.start,
                 deadline,
                 hold: check.plan.hold,
-                now: controller.now().min(deadline),
+                now: now.min(deadline),
                 fault: self.fault.as_ref(),
             };
-            check.plan.kind.judge(&view)
+            match check.plan.kind.judge(&view) {
+                Judgement::Pending { wants_hash_at, .. } => ControlFlow::Continue(wants_hash_at),
+                Judgement::Settled(finding) => ControlFlow::Break(What::CheckSettled { check: check.id, finding }),
+            }
         })
     }
 

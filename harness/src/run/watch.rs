@@ -1,8 +1,11 @@
 //! Looks for what must not happen in any run: nodes that end unplanned, and a machine that sleeps.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use super::{background::Background, logs::Logs, testbed::Testbed};
+use super::{background::Background, controller::Controller, logs::Logs, testbed::Testbed};
 use crate::{
     check::short,
     event::{Moment, Reading, What},
@@ -15,27 +18,33 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A node that has not answered properly for so long was silent for a whole window; a slower machine stretches it.
 const SILENT: Duration = Duration::from_secs(5);
 
-/// The engine may fail to answer so many times in a row.
-const ENGINE_FAILURES: u32 = 5;
+/// The engine may fail to answer for so long: a restart of it would end the nodes as well.
+const ENGINE_FAILS: Duration = Duration::from_secs(3);
+
+/// An engine that takes a question and does not answer it for so long has gone as well; a slower machine stretches it.
+const ENGINE_SILENT: Duration = Duration::from_secs(6);
 
 /// Asks the engine about a node until the run ends.
-pub(crate) async fn node(name: String, bed: Arc<Testbed>, logs: Logs, background: Background) {
-    let mut failures = 0;
+pub(crate) async fn node(name: String, bed: Arc<Testbed>, logs: Logs, timeout_factor: f64, background: Background) {
+    let silent = ENGINE_SILENT.mul_f64(timeout_factor.max(1.0));
+    let mut answered = Instant::now();
     loop {
-        match look(&name, &bed).await {
-            Ok(Seen::Fine) => failures = 0,
-            Ok(Seen::Ended { code, signal }) => {
+        let why = match tokio::time::timeout(silent, look(&name, &bed)).await {
+            Ok(Ok(Seen::Fine)) => {
+                answered = Instant::now();
+                None
+            }
+            Ok(Ok(Seen::Ended { code, signal })) => {
                 let last_lines = logs.last_lines(&name).await;
                 background.finish(What::NodeExited { node: name, code, signal, last_lines });
                 return;
             }
-            Err(why) => {
-                failures += 1;
-                if failures == ENGINE_FAILURES {
-                    background.finish(What::EnvironmentFailed { reason: format!("the state of {name} is unknown: {why}"), unsupported: false });
-                    return;
-                }
-            }
+            Ok(Err(why)) => (answered.elapsed() >= ENGINE_FAILS).then(|| why.to_string()),
+            Err(_) => Some(format!("no answer in {}", short(silent))),
+        };
+        if let Some(why) = why {
+            background.finish(What::EnvironmentFailed { reason: format!("the state of {name} is unknown: {why}"), unsupported: false });
+            return;
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -62,7 +71,7 @@ pub(crate) async fn look(name: &str, bed: &Testbed) -> Result<Seen, ProviderErro
     if bed.expected(name) != Some(before) {
         return Ok(Seen::Fine);
     }
-    bed.controller.emit(What::State { node: name.to_owned(), running: matches!(state, NodeState::Running(_)) });
+    bed.controller.emit(What::State { node: name.to_owned(), state: state.clone() });
     match state {
         NodeState::Exited { code, signal } if before.running => Ok(Seen::Ended { code, signal }),
         NodeState::Running(now) if before.running && bed.incarnation(name).is_some_and(|then| then != now) => {
@@ -71,6 +80,13 @@ pub(crate) async fn look(name: &str, bed: &Testbed) -> Result<Seen, ProviderErro
         }
         NodeState::Exited { .. } | NodeState::Running(_) => Ok(Seen::Fine),
     }
+}
+
+/// The engine's word on a node that a fault has just changed: part of its proof.
+pub(crate) async fn see(name: &str, bed: &Testbed) -> Result<NodeState, ProviderError> {
+    let state = bed.provider.state(name).await?;
+    bed.controller.emit(What::State { node: name.to_owned(), state: state.clone() });
+    Ok(state)
 }
 
 /// A node's RPC as nobody may have looked at it: no check names the node.
@@ -108,13 +124,13 @@ pub(crate) fn rpc(name: &str, bed: &Testbed, from: Moment, timeout_factor: f64) 
 }
 
 /// Ends the run if the machine sleeps or the evidence cannot be written.
-pub(crate) async fn machine(bed: Arc<Testbed>, background: Background) {
+pub(crate) async fn machine(controller: Arc<Controller>, background: Background) {
     loop {
-        if let Some(slept) = bed.controller.clock().slept() {
+        if let Some(slept) = controller.clock().slept() {
             background.finish(What::clock_jumped(slept));
             return;
         }
-        if let Some(why) = bed.controller.broken() {
+        if let Some(why) = controller.broken() {
             background.finish(What::EnvironmentFailed { reason: format!("the evidence cannot be written: {why}"), unsupported: false });
             return;
         }

@@ -12,6 +12,7 @@ mod step;
 mod table;
 mod validate;
 
+pub(crate) use plan::load_again;
 pub use plan::{CheckPlan, FaultKind, FaultPlan, NodePlan, Overrides, PhasePlan, Plan, When, load};
 pub use problem::{Problem, Problems, Severity};
 pub use shipped::{Library, NotFound};

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     file::{GroupFile, PhaseFile, ScenarioFile},
@@ -27,24 +27,27 @@ pub(super) const LEAST_PROVE_BACK: Duration = Duration::from_secs(30);
 const LARGEST_FILE: u64 = 1024 * 1024;
 
 /// What the command line changes in a scenario.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Overrides {
     /// `--nodes`.
     pub nodes: Option<u32>,
     /// What nodes run whose group names nothing else.
+    #[serde(with = "source")]
     pub source: NodeSource,
     /// `--timeout-factor`: stretches every `within` and the scenario's timeout.
     pub timeout_factor: f64,
+    /// `--seed`, or what was drawn instead.
+    pub seed: u64,
 }
 
 impl Default for Overrides {
     fn default() -> Self {
-        Self { nodes: None, source: NodeSource::Workspace, timeout_factor: 1.0 }
+        Self { nodes: None, source: NodeSource::Workspace, timeout_factor: 1.0, seed: 0 }
     }
 }
 
 /// A scenario, ready to be run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
     /// The folder's or file's name.
     pub scenario: String,
@@ -54,6 +57,10 @@ pub struct Plan {
     pub path: PathBuf,
     /// The file's text, for the evidence.
     pub text: String,
+    /// What was changed in it.
+    pub overrides: Overrides,
+    /// Everything that a run draws at random follows from it.
+    pub seed: u64,
     /// From the last node's start to the last check.
     #[serde(with = "seconds")]
     pub timeout: Duration,
@@ -66,7 +73,7 @@ pub struct Plan {
 }
 
 /// One node.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NodePlan {
     /// `seed`, `node-1`.
     pub name: String,
@@ -79,12 +86,12 @@ pub struct NodePlan {
     /// Appended.
     pub args: Vec<String>,
     /// What is run.
-    #[serde(serialize_with = "source_text")]
+    #[serde(with = "source")]
     pub source: NodeSource,
 }
 
 /// One phase.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PhasePlan {
     /// As written.
     pub name: String,
@@ -95,7 +102,7 @@ pub struct PhasePlan {
 }
 
 /// One fault.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FaultPlan {
     /// What is done.
     pub fault: FaultKind,
@@ -112,7 +119,7 @@ pub struct FaultPlan {
 }
 
 /// What can be done to nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// Stop, keep down, start again.
@@ -122,14 +129,12 @@ pub enum FaultKind {
 impl FaultKind {
     /// As scenarios write it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Restart => "restart",
-        }
+        crate::fault::registration(self).name
     }
 }
 
 /// When a check starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum When {
     /// When the phase's last fault has healed (at once if there is none).
@@ -139,7 +144,7 @@ pub enum When {
 }
 
 /// One check.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckPlan {
     /// What it looks for.
     #[serde(flatten)]
@@ -160,14 +165,24 @@ pub struct CheckPlan {
 
 /// Reads a scenario. The problems hold warnings if there is a plan, and at least one error if there is none.
 pub fn load(path: &Path, overrides: &Overrides) -> (Option<Plan>, Problems) {
-    let text = match read(path) {
-        Ok(text) => text,
+    match read(path) {
+        Ok(text) => load_text(path, text, overrides),
         Err(why) => {
             let mut problems = Problems::new(path.to_owned(), String::new());
             problems.error_file(format!("cannot be read: {why}"));
-            return (None, problems);
+            (None, problems)
         }
-    };
+    }
+}
+
+/// The plan that the recorded text of another one gives with these overrides: the file itself may have changed since, or be gone.
+pub(crate) fn load_again(recorded: &Plan, overrides: &Overrides) -> (Option<Plan>, Problems) {
+    let (plan, problems) = load_text(&recorded.path, recorded.text.clone(), overrides);
+    // A name follows from where the file is, and that may be another machine.
+    (plan.map(|plan| Plan { scenario: recorded.scenario.clone(), ..plan }), problems)
+}
+
+fn load_text(path: &Path, text: String, overrides: &Overrides) -> (Option<Plan>, Problems) {
     let mut problems = Problems::new(path.to_owned(), text.clone());
     let (mut file, syntax) = ScenarioFile::read(&text, &mut problems);
     if let Some(count) = overrides.nodes {
@@ -193,13 +208,14 @@ fn read(path: &Path) -> Result<String, String> {
 fn resolve(file: ScenarioFile, selectors: &Selectors, path: &Path, text: String, overrides: &Overrides) -> Plan {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut fault_before = false;
+    let seeds: Vec<String> = seeds(&file.groups).collect();
     let timeout = file.timeout.unwrap_or_else(|| default_timeout(&file.phases)).mul_f64(overrides.timeout_factor);
     let phases = file
         .phases
         .into_iter()
         .map(|phase| {
             fault_before |= !phase.faults.is_empty();
-            phase_plan(phase, selectors, fault_before, overrides)
+            phase_plan(phase, Context { selectors, seeds: &seeds, fault_before }, overrides)
         })
         .collect();
     Plan {
@@ -207,6 +223,8 @@ fn resolve(file: ScenarioFile, selectors: &Selectors, path: &Path, text: String,
         description: file.description,
         path: path.to_owned(),
         text,
+        overrides: overrides.clone(),
+        seed: overrides.seed,
         timeout,
         subnet: file.subnet.map(|subnet| subnet.value),
         nodes: file.groups.into_iter().flat_map(|group| node_plans(group, folder, overrides)).collect(),
@@ -245,12 +263,26 @@ fn node_plans(group: GroupFile, folder: &Path, overrides: &Overrides) -> Vec<Nod
         .collect()
 }
 
-fn phase_plan(phase: PhaseFile, selectors: &Selectors, fault_before: bool, overrides: &Overrides) -> PhasePlan {
+/// What the meaning of a phase depends on.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    selectors: &'a Selectors,
+    seeds: &'a [String],
+    /// A fault is in this phase or an earlier one.
+    fault_before: bool,
+}
+
+fn seeds(groups: &[GroupFile]) -> impl Iterator<Item = String> {
+    let seeds = groups.iter().filter(|group| group.seed);
+    seeds.filter_map(|group| Some(node_names(&group.name.as_ref()?.value, group.count.as_ref().map(|count| count.value)))).flatten()
+}
+
+fn phase_plan(phase: PhaseFile, context: Context<'_>, overrides: &Overrides) -> PhasePlan {
     let prove_back = phase.longest(|_| true).max(LEAST_PROVE_BACK).mul_f64(overrides.timeout_factor);
     PhasePlan {
         name: phase.name,
-        faults: phase.faults.into_iter().map(|fault| fault_plan(fault, selectors, prove_back)).collect(),
-        checks: phase.checks.into_iter().map(|check| check_plan(check, selectors, fault_before, overrides)).collect(),
+        faults: phase.faults.into_iter().map(|fault| fault_plan(fault, context.selectors, prove_back)).collect(),
+        checks: phase.checks.into_iter().map(|check| check_plan(check, context, overrides)).collect(),
     }
 }
 
@@ -259,26 +291,45 @@ fn fault_plan(fault: FaultFile, selectors: &Selectors, prove_back: Duration) -> 
     FaultPlan { fault: FaultKind::Restart, nodes: selectors[&selector].clone(), selector, downtime: fault.downtime, prove_back }
 }
 
-fn check_plan(check: CheckFile, selectors: &Selectors, fault_before: bool, overrides: &Overrides) -> CheckPlan {
+fn check_plan(check: CheckFile, context: Context<'_>, overrides: &Overrides) -> CheckPlan {
     let selector = check.nodes.expect(CHECKED).value;
     let when = check.during.map_or(When::AfterFaults, |during| during.value);
     // While a fault lasts nothing has healed: heights are measured from the check's own start.
-    let healed = fault_before && when == When::AfterFaults;
+    let healed = context.fault_before && when == When::AfterFaults;
+    let kind = check.kind.expect(CHECKED).resolve(healed, context.seeds);
+    let within = check.within.expect(CHECKED).value.mul_f64(overrides.timeout_factor);
     CheckPlan {
-        kind: check.kind.expect(CHECKED).resolve(healed),
-        nodes: selectors[&selector].clone(),
+        hold: if kind.needs_whole_window() { within } else { check.hold.map_or(DEFAULT_HOLD, |hold| hold.value) },
+        kind,
+        nodes: context.selectors[&selector].clone(),
         selector,
-        within: check.within.expect(CHECKED).value.mul_f64(overrides.timeout_factor),
-        hold: check.hold.map_or(DEFAULT_HOLD, |hold| hold.value),
+        within,
         when,
     }
 }
 
-fn source_text<S: serde::Serializer>(source: &NodeSource, serializer: S) -> Result<S::Ok, S::Error> {
-    match source {
-        NodeSource::Workspace => serializer.serialize_str("workspace"),
-        NodeSource::Binary(path) => serializer.collect_str(&format_args!("bin {}", path.display())),
-        NodeSource::Image(image) => serializer.collect_str(&format_args!("image {image}")),
+/// What is run, in the evidence.
+mod source {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::provider::NodeSource;
+
+    pub(super) fn serialize<S: Serializer>(source: &NodeSource, serializer: S) -> Result<S::Ok, S::Error> {
+        match source {
+            NodeSource::Workspace => serializer.serialize_str("workspace"),
+            NodeSource::Binary(path) => serializer.collect_str(&format_args!("bin {}", path.display())),
+            NodeSource::Image(image) => serializer.collect_str(&format_args!("image {image}")),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeSource, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.split_once(' ') {
+            None if text == "workspace" => Ok(NodeSource::Workspace),
+            Some(("bin", path)) => Ok(NodeSource::Binary(path.into())),
+            Some(("image", image)) => Ok(NodeSource::Image(image.to_owned())),
+            None | Some(_) => Err(D::Error::custom(format_args!("`{text}` is no source of a node"))),
+        }
     }
 }
 
@@ -286,7 +337,98 @@ fn source_text<S: serde::Serializer>(source: &NodeSource, serializer: S) -> Resu
 mod seconds {
     use std::time::Duration;
 
-    pub(super) fn serialize<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64(duration.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ALL: &str = r#"
+[scenario]
+timeout = "90s"
+[[nodes]]
+name = "seed"
+seed = true
+image = "node:1"
+[[nodes]]
+name = "node"
+count = 2
+mine = true
+bin = "bin/node"
+env = { A = "b" }
+args = ["--x"]
+[[phases]]
+name = "one"
+checks = [
+    { check = "peers", nodes = "*", more_than = 1, within = "7s" },
+    { check = "peers", nodes = "node", at_least = 1, within = "7s", for = "333ms" },
+    { check = "height-advances", nodes = "seed", by = 2, within = "60s" },
+    { check = "alive", nodes = "*", within = "10s" },
+]
+[[phases]]
+name = "two"
+faults = [{ fault = "restart", nodes = "seed", downtime = "1500ms" }]
+checks = [
+    { check = "height-advances", nodes = "node", by = 2, within = "60s", during = "fault" },
+    { check = "same-chain", nodes = "*", within = "60s" },
+    { check = "same-chain", nodes = "*", above = "start", depth = 0, within = "60s" },
+    { check = "recovers", nodes = "*", peers_at_least = 2, within = "60s" },
+    { check = "recovers", nodes = "*", height_by = 2, within = "60s" },
+]
+"#;
+
+    fn plan(overrides: &Overrides) -> Plan {
+        let (plan, problems) = load_text(Path::new("/some/where.toml"), ALL.to_owned(), overrides);
+        plan.unwrap_or_else(|| panic!("{problems}"))
+    }
+
+    fn json(plan: &Plan) -> String {
+        serde_json::to_string_pretty(plan).unwrap()
+    }
+
+    #[test]
+    fn a_plan_with_everything_survives_the_evidence() {
+        let overrides = Overrides { nodes: Some(4), source: NodeSource::Binary("/x y".into()), timeout_factor: 1.3, seed: u64::MAX };
+        let plan = plan(&overrides);
+        let read: Plan = serde_json::from_str(&json(&plan)).unwrap();
+        assert_eq!(json(&read), json(&plan));
+        assert_eq!(format!("{read:?}"), format!("{plan:?}"), "and nothing of it is only in memory");
+        let (again, _) = load_again(&read, &read.overrides);
+        assert_eq!(json(&again.unwrap()), json(&plan));
+    }
+
+    #[test]
+    fn a_plan_that_means_nothing_is_refused() {
+        let good = json(&plan(&Overrides::default()));
+        for (from, to) in [
+            ("\"within\": 7.0", "\"within\": -7.0"),
+            ("\"within\": 7.0", "\"within\": 1e30"),
+            ("\"check\": \"alive\"", "\"check\": \"magic\""),
+            ("image node:1", "mage node:1"),
+        ] {
+            assert!(good.contains(from), "{from}");
+            assert!(serde_json::from_str::<Plan>(&good.replacen(from, to, 1)).is_err(), "{to}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn durations_survive_to_the_nanosecond(milliseconds in 0_u64..40 * 24 * 3600 * 1000, factor in 1_u32..100_000) {
+            let duration = Duration::from_millis(milliseconds).mul_f64(f64::from(factor) / 1e5);
+            let text = serde_json::to_string(&duration.as_secs_f64()).unwrap();
+            let read = seconds::deserialize(&mut serde_json::Deserializer::from_str(&text)).unwrap();
+            prop_assert_eq!(read, duration);
+        }
     }
 }

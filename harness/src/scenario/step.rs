@@ -8,23 +8,35 @@ use super::{
     problem::Problems,
     table::{At, Table},
 };
-use crate::check::{
-    CheckKind,
-    alive::Alive,
-    height_advances::HeightAdvances,
-    peers::{Peers, PeersNeeded},
-    recovers::Recovers,
-    same_chain::{Above, SameChain},
+use crate::{
+    check::{
+        CHECKS, CheckKind,
+        alive::Alive,
+        converged::Converged,
+        distinct_peers::DistinctPeers,
+        height_advances::HeightAdvances,
+        no_stall::NoStall,
+        peers::{Peers, PeersNeeded},
+        recovers::Recovers,
+        resources::ResourceLimits,
+        same_chain::{Above, SameChain},
+        store_survives::StoreSurvives,
+    },
+    control::Registration,
+    fault::FAULTS,
 };
 
-/// Checks that this version has; what the specification has beyond them is in [`CHECKS_LATER`].
-const CHECKS: [&str; 5] = ["peers", "height-advances", "same-chain", "recovers", "alive"];
-const CHECKS_LATER: [&str; 5] = ["no-stall", "converged", "distinct-peers", "store-survives", "resources"];
-const FAULTS: [&str; 1] = ["restart"];
+/// Faults of the specification that this version does not have yet.
 const FAULTS_LATER: [&str; 13] = ["stop", "start", "kill", "pause", "resume", "isolate", "rejoin", "partition", "heal", "wipe", "delay", "join", "hostile"];
 
 /// Keys that every check takes.
 const COMMON: [&str; 5] = ["check", "nodes", "within", "for", "during"];
+
+/// Keys of a check about its window as a whole: it has nothing to hold `for`.
+const COMMON_WHOLE: [&str; 4] = ["check", "nodes", "within", "during"];
+
+/// Peers that `converged` asks for if nothing is written: as many outbound ones as our node wants.
+const DEFAULT_TARGET: u32 = 8;
 
 /// A fault as written.
 #[derive(Debug, Clone)]
@@ -52,12 +64,22 @@ pub(super) enum KindFile {
     HeightAdvances { by: u64 },
     SameChain { depth: u64, above: Option<At<Above>> },
     Recovers { peers_at_least: Option<At<u64>>, height_by: Option<u64> },
+    NoStall { longest: Option<At<Duration>> },
+    Converged { target: At<u64> },
+    DistinctPeers(At<u64>),
+    StoreSurvives,
+    Resources { memory: Option<u64>, cpu: Option<u32> },
     Alive,
 }
 
 impl KindFile {
+    /// The condition holds for the window as a whole, not `for` a part of it.
+    pub(super) fn needs_whole_window(&self) -> bool {
+        matches!(self, Self::NoStall { .. } | Self::Resources { .. })
+    }
+
     /// `fault_before` says whether a fault was healed before this check starts: what `above` is measured from if nothing is written.
-    pub(super) fn resolve(self, fault_before: bool) -> CheckKind {
+    pub(super) fn resolve(self, fault_before: bool, seeds: &[String]) -> CheckKind {
         match self {
             Self::Peers(needed) => CheckKind::Peers(Peers { needed: needed.value }),
             Self::HeightAdvances { by } => CheckKind::HeightAdvances(HeightAdvances { by }),
@@ -68,6 +90,14 @@ impl KindFile {
             Self::Recovers { peers_at_least, height_by } => {
                 CheckKind::Recovers(Recovers { peers_at_least: peers_at_least.map(|least| least.value), height_by })
             }
+            Self::NoStall { longest } => {
+                let ms = |longest: At<Duration>| u64::try_from(longest.value.as_millis()).unwrap_or(u64::MAX);
+                CheckKind::NoStall(NoStall { longest_ms: longest.map(ms) })
+            }
+            Self::Converged { target } => CheckKind::Converged(Converged { target: target.value }),
+            Self::DistinctPeers(at_least) => CheckKind::DistinctPeers(DistinctPeers { at_least: at_least.value }),
+            Self::StoreSurvives => CheckKind::StoreSurvives(StoreSurvives { seeds: seeds.to_vec() }),
+            Self::Resources { memory, cpu } => CheckKind::Resources(ResourceLimits { memory_bytes: memory, cpu_permille: cpu }),
             Self::Alive => CheckKind::Alive(Alive),
         }
     }
@@ -78,8 +108,8 @@ impl FaultFile {
     pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
         const KEYS: [&str; 3] = ["fault", "nodes", "downtime"];
         table.require("fault", problems);
-        match table.text("fault", problems).and_then(|fault| known(&fault, "fault", &FAULTS, &FAULTS_LATER, problems)) {
-            Some(fault) if FAULTS.contains(&fault) => table.only(&KEYS, problems),
+        match table.text("fault", problems).and_then(|fault| known(&fault, "fault", &names(&FAULTS), &FAULTS_LATER, problems)) {
+            Some(fault) if names(&FAULTS).contains(&fault) => table.only(&KEYS, problems),
             Some(_) | None => table.misspelt(&KEYS, problems),
         }
         table.require("nodes", problems);
@@ -90,7 +120,7 @@ impl FaultFile {
 impl CheckFile {
     pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
         table.require("check", problems);
-        let kind = table.text("check", problems).and_then(|check| known(&check, "check", &CHECKS, &CHECKS_LATER, problems));
+        let kind = table.text("check", problems).and_then(|check| known(&check, "check", &names(&CHECKS), &[], problems));
         let kind = read_kind(kind.unwrap_or_default(), table, problems);
         table.require("nodes", problems);
         table.require("within", problems);
@@ -137,6 +167,33 @@ fn read_kind(check: &str, table: &Table<'_, '_>, problems: &mut Problems) -> Opt
             }
             Some(KindFile::Recovers { peers_at_least: peers_at_least.map(|peers| peers.map(u64::from)), height_by: height_by.map(|by| by.value.into()) })
         }
+        "no-stall" => {
+            only_whole(table, &["longest"], problems);
+            Some(KindFile::NoStall { longest: table.positive_duration("longest", problems) })
+        }
+        "converged" => {
+            only(table, &["target"], problems);
+            let default = At { value: DEFAULT_TARGET, span: table.span.clone() };
+            let target = if table.has("target") { table.number("target", 1, problems)? } else { default };
+            Some(KindFile::Converged { target: target.map(u64::from) })
+        }
+        "distinct-peers" => {
+            only(table, &["at_least"], problems);
+            table.require("at_least", problems);
+            Some(KindFile::DistinctPeers(table.number("at_least", 1, problems)?.map(u64::from)))
+        }
+        "store-survives" => {
+            only(table, &[], problems);
+            Some(KindFile::StoreSurvives)
+        }
+        "resources" => {
+            only_whole(table, &["memory", "cpu"], problems);
+            if !table.has("memory") && !table.has("cpu") {
+                problems.error(table.span.clone(), "missing key `memory` or `cpu` (or both) in a `resources` check");
+            }
+            let (memory, cpu) = (table.size("memory", problems), table.share("cpu", problems));
+            Some(KindFile::Resources { memory: memory.map(|memory| memory.value), cpu: cpu.map(|cpu| cpu.value) })
+        }
         "alive" => {
             only(table, &[], problems);
             Some(KindFile::Alive)
@@ -179,8 +236,21 @@ fn read_above(table: &Table<'_, '_>, problems: &mut Problems) -> Option<At<Above
     Some(At { value, span: above.span })
 }
 
+/// What is registered, with its controls, is what there is.
+fn names(registrations: &[&'static Registration]) -> Vec<&'static str> {
+    registrations.iter().map(|registration| registration.name).collect()
+}
+
 fn only(table: &Table<'_, '_>, own: &[&str], problems: &mut Problems) {
     let keys: Vec<&str> = COMMON.iter().chain(own).copied().collect();
+    table.only(&keys, problems);
+}
+
+fn only_whole(table: &Table<'_, '_>, own: &[&str], problems: &mut Problems) {
+    if table.has("for") {
+        problems.error_hint(table.key_span("for"), "`for` in a check of its whole window", "`within` is how long it is watched");
+    }
+    let keys: Vec<&str> = COMMON_WHOLE.iter().chain(&["for"]).chain(own).copied().collect();
     table.only(&keys, problems);
 }
 

@@ -148,6 +148,36 @@ impl<'t, 'i> Table<'t, 'i> {
         Some(duration)
     }
 
+    /// An amount of memory with its unit, in bytes.
+    pub(super) fn size(&self, key: &str, problems: &mut Problems) -> Option<At<u64>> {
+        self.measure(
+            key,
+            "a size with its unit in quotes, like \"48 MiB\"",
+            "write a number and a unit: \"512 KiB\", \"48 MiB\", \"1 GiB\"",
+            parse_size,
+            problems,
+        )
+    }
+
+    /// A share in percent, in thousandths.
+    pub(super) fn share(&self, key: &str, problems: &mut Problems) -> Option<At<u32>> {
+        self.measure(key, "a share with its unit in quotes, like \"25%\"", "write percent of one core: \"25%\", \"0.5%\"", parse_share, problems)
+    }
+
+    fn measure<T>(&self, key: &str, wanted: &str, hint: &str, parse: fn(&str) -> Result<T, String>, problems: &mut Problems) -> Option<At<T>> {
+        let value = self.entries.get(key)?;
+        let Some(text) = value.get_ref().as_str() else {
+            return wrong_type(key, wanted, value, problems);
+        };
+        match parse(text) {
+            Ok(parsed) => Some(At { value: parsed, span: value.span() }),
+            Err(why) => {
+                problems.error_hint(value.span(), format!("`{key}`: {why}"), hint);
+                None
+            }
+        }
+    }
+
     pub(super) fn texts(&self, key: &str, problems: &mut Problems) -> Option<At<Vec<String>>> {
         let value = self.entries.get(key)?;
         let Some(array) = value.get_ref().as_array() else {
@@ -221,9 +251,55 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// `48 MiB`: powers of 1024 and of 1000, each by its own name.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit: u64 = match unit.trim() {
+        "B" => 1,
+        "kB" => 1000,
+        "KiB" => 1 << 10,
+        "MB" => 1_000_000,
+        "MiB" => 1 << 20,
+        "GB" => 1_000_000_000,
+        "GiB" => 1 << 30,
+        "" => return Err("its unit is missing".to_owned()),
+        unit => return Err(format!("`{unit}` is no unit of memory")),
+    };
+    let number: u64 = number.parse().map_err(|_| "it is no whole number".to_owned())?;
+    number.checked_mul(unit).filter(|bytes| *bytes > 0).ok_or_else(|| "no machine has that much, or nothing".to_owned())
+}
+
+/// `12.5%`, to a tenth of a percent.
+fn parse_share(text: &str) -> Result<u32, String> {
+    /// A machine of 1024 cores.
+    const MOST: u32 = 1_024_000;
+    let number = text.trim().strip_suffix('%').ok_or_else(|| "its unit is missing (percent of one core)".to_owned())?.trim_end();
+    let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(tenths) || tenths.len() > 1 {
+        return Err("it is no number of percent, with one digit after the point at most".to_owned());
+    }
+    let permille = whole.parse::<u32>().ok().and_then(|whole| whole.checked_mul(10)?.checked_add(tenths.parse().ok()?));
+    permille.filter(|permille| (1..=MOST).contains(permille)).ok_or_else(|| "no node uses nothing, or so much".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_and_shares_carry_units() {
+        assert_eq!(parse_size("48 MiB"), Ok(48 << 20));
+        assert_eq!(parse_size("48MB"), Ok(48_000_000));
+        assert_eq!((parse_share("25%"), parse_share("0.5 %"), parse_share("200%")), (Ok(250), Ok(5), Ok(2000)));
+        for bad in ["", "48", "MiB", "4.5 MiB", "-1 MiB", "48 mib", "48 M", "0 MiB", "99999999999 GiB"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "0.25", "25", "%", "-1%", "0%", "0.05%", "1e2%", "+1%", "9999999%", ".5%", "5.%"] {
+            assert!(parse_share(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn durations_carry_units() {

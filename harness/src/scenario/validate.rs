@@ -1,6 +1,6 @@
 //! What a scenario file says, checked across its tables: names, references, counts, times. Collects; decides nothing about what a good file means.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     file::{GroupFile, PhaseFile, ScenarioFile},
@@ -124,6 +124,8 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
             selector(check.nodes.as_ref(), selectors, "check", problems);
             times(check, file, problems);
             order(check, phase, fault_before || fault_here, problems);
+            whole_window(check, problems);
+            remembers(check, phase, selectors, problems);
             possible(check, selectors, problems);
         }
         fault_before |= fault_here;
@@ -150,6 +152,9 @@ fn times(check: &CheckFile, file: &ScenarioFile, problems: &mut Problems) {
                 humantime::format_duration(timeout)
             ),
         );
+    }
+    if check.kind.as_ref().is_some_and(KindFile::needs_whole_window) {
+        return;
     }
     let hold = check.hold.as_ref().map_or(DEFAULT_HOLD, |hold| hold.value);
     if hold >= within.value {
@@ -187,7 +192,59 @@ fn order(check: &CheckFile, phase: &PhaseFile, fault_before: bool, problems: &mu
                 problems.error(above.span.clone(), "`above = \"fault\"` without a fault in this phase or an earlier one");
             }
         }
-        Some(KindFile::SameChain { .. } | KindFile::Peers(_) | KindFile::HeightAdvances { .. } | KindFile::Alive) | None => {}
+        Some(KindFile::StoreSurvives) => {
+            if let Some(during) = during {
+                problems.error(during.span.clone(), "`store-survives` is about the time after the restart, so it cannot run during it");
+            } else if !fault_before {
+                problems.error(check.span.clone(), "`store-survives` without a restart in this phase or an earlier one");
+            }
+        }
+        Some(
+            KindFile::SameChain { .. }
+            | KindFile::Peers(_)
+            | KindFile::HeightAdvances { .. }
+            | KindFile::NoStall { .. }
+            | KindFile::Converged { .. }
+            | KindFile::DistinctPeers(_)
+            | KindFile::Resources { .. }
+            | KindFile::Alive,
+        )
+        | None => {}
+    }
+}
+
+/// A gap or a share that the window cannot show.
+fn whole_window(check: &CheckFile, problems: &mut Problems) {
+    /// Between two samples of a node, and their answers.
+    const SAMPLING: Duration = Duration::from_secs(1);
+    /// Three measurements, a second or two apart.
+    const MEASURING: Duration = Duration::from_secs(5);
+    let Some(within) = &check.within else { return };
+    match &check.kind {
+        Some(KindFile::NoStall { longest: Some(longest) }) if longest.value >= within.value => problems.error_hint(
+            longest.span.clone(),
+            format!("`longest` is not shorter than `within` ({}), so no stall could be seen", humantime::format_duration(within.value)),
+            "`within` is how long heights are watched",
+        ),
+        Some(KindFile::NoStall { longest: Some(longest) }) if longest.value < SAMPLING => {
+            problems
+                .warning(longest.span.clone(), "shorter than sampling can tell: heights are looked at every 250 ms, and the time between is counted as a gap");
+        }
+        Some(KindFile::Resources { .. }) if within.value < MEASURING => {
+            problems.warning(within.span.clone(), "too short to measure: resources are looked at every second, three times at least");
+        }
+        _ => {}
+    }
+}
+
+/// `store-survives` is about nodes that the last fault of its phase restarts.
+fn remembers(check: &CheckFile, phase: &PhaseFile, selectors: &Selectors, problems: &mut Problems) {
+    let (Some(KindFile::StoreSurvives), Some(nodes), Some(fault)) = (&check.kind, &check.nodes, phase.faults.last()) else { return };
+    let of = |selector: &At<String>| selectors.get(&selector.value);
+    if let (Some(named), Some(hit)) = (of(nodes), fault.nodes.as_ref().and_then(of))
+        && let Some(other) = named.iter().find(|node| !hit.contains(node))
+    {
+        problems.error(nodes.span.clone(), format!("`store-survives` of `{other}`, which the fault of this phase does not restart"));
     }
 }
 
@@ -199,10 +256,25 @@ fn possible(check: &CheckFile, selectors: &Selectors, problems: &mut Problems) {
         problems.error_hint(selector.span.clone(), "`same-chain` of one node says nothing: it always agrees with itself", "name two nodes or more");
     }
     let nodes = selectors.get("*").map_or(0, Vec::len);
+    if let (Some(KindFile::Converged { .. }), 1) = (&check.kind, nodes) {
+        problems.error(check.span.clone(), "`converged` in a network of one node says nothing: there is nobody to find");
+    }
     let (span, least) = match &check.kind {
         Some(KindFile::Peers(needed)) => (&needed.span, needed.value.least()),
         Some(KindFile::Recovers { peers_at_least: Some(least), .. }) => (&least.span, least.value),
-        Some(KindFile::Recovers { .. } | KindFile::HeightAdvances { .. } | KindFile::SameChain { .. } | KindFile::Alive) | None => return,
+        Some(KindFile::DistinctPeers(at_least)) => (&at_least.span, at_least.value),
+        // All others are enough of the target.
+        Some(
+            KindFile::Converged { .. }
+            | KindFile::Recovers { .. }
+            | KindFile::HeightAdvances { .. }
+            | KindFile::NoStall { .. }
+            | KindFile::SameChain { .. }
+            | KindFile::StoreSurvives
+            | KindFile::Resources { .. }
+            | KindFile::Alive,
+        )
+        | None => return,
     };
     if let Some(why) = impossible(least, nodes) {
         problems.warning(span.clone(), format!("cannot pass: {why}"));

@@ -1,0 +1,166 @@
+//! A provider that does something else than it is told: the disturbance of a control, around the one that runs the real nodes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use tokio::sync::mpsc;
+
+use super::liar::Liars;
+use crate::{
+    control::Disturbance,
+    provider::{Incarnation, LogLine, NodeLaunch, NodeRequest, NodeState, Provider, ProviderError, Resources, Slot},
+};
+
+/// After this a node that is to end by itself does: it has answered by then, so its end is one in the middle of a run.
+const ENDS_AFTER: Duration = Duration::from_secs(2);
+
+/// Everything is the inner provider's but for the disturbance.
+pub(super) struct Disturbed {
+    inner: Arc<dyn Provider>,
+    disturbance: Disturbance,
+    liars: Liars,
+    state_dirs: PathBuf,
+    /// Every node's first execution.
+    first: Mutex<BTreeMap<String, Incarnation>>,
+    /// Nodes that were started a second time.
+    again: Mutex<BTreeSet<String>>,
+}
+
+impl Disturbed {
+    /// `scratch` is the inner provider's: below it are the nodes' state directories, if they are on this host.
+    pub(super) fn new(inner: Arc<dyn Provider>, disturbance: Disturbance, scratch: PathBuf) -> Self {
+        let lies = if let Disturbance::Lies(lies) = disturbance { lies } else { &[] };
+        Self { inner, disturbance, liars: Liars::new(lies), state_dirs: scratch, first: Mutex::default(), again: Mutex::default() }
+    }
+
+    async fn start_once(&self, node: &NodeLaunch) -> Result<Incarnation, ProviderError> {
+        let incarnation = self.inner.start(node).await?;
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).insert(node.name.clone(), incarnation.clone());
+        if matches!(self.disturbance, Disturbance::Ends(name) if name == node.name) {
+            let (inner, name) = (Arc::clone(&self.inner), node.name.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(ENDS_AFTER).await;
+                // A run that is over by then has no such node any more.
+                let _ = inner.stop(&name).await;
+            });
+        }
+        Ok(incarnation)
+    }
+
+    async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
+        let state = self.inner.state(name).await?;
+        match (self.disturbance, state) {
+            (Disturbance::StopDoesNothing, NodeState::Running(incarnation)) => return Ok(incarnation),
+            (Disturbance::StartDoesNothing, NodeState::Exited { .. }) => {
+                if let Some(first) = self.first.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+                    return Ok(first.clone());
+                }
+            }
+            (Disturbance::StoreIsLost, _) => self.lose_stores(name)?,
+            _ => {}
+        }
+        self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        self.inner.start_again(name).await
+    }
+
+    /// Removes every peer store of the node, the generation before included.
+    fn lose_stores(&self, name: &str) -> Result<(), ProviderError> {
+        let mut folders = vec![self.state_dirs.clone()];
+        let mut lost = 0;
+        while let Some(folder) = folders.pop() {
+            let what = || format!("losing the peer store of {name} in {}", folder.display());
+            for entry in std::fs::read_dir(&folder).map_err(|why| ProviderError::failed(what(), why))?.flatten() {
+                let path = entry.path();
+                let is_store = entry.file_name().to_string_lossy().starts_with("pq-peers");
+                if path.is_dir() {
+                    folders.push(path);
+                } else if is_store && path.iter().any(|part| part == name) {
+                    std::fs::remove_file(&path).map_err(|why| ProviderError::failed(what(), why))?;
+                    lost += 1;
+                }
+            }
+        }
+        if lost == 0 {
+            Err(ProviderError::Unsupported(format!("the peer store of {name} is not on this host: run this control with --provider process")))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Provider for Disturbed {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn facts(&self) -> serde_json::Value {
+        self.inner.facts()
+    }
+
+    fn reserve<'a>(
+        &'a self,
+        nodes: &'a [NodeRequest],
+        subnet: Option<&'a str>,
+        progress: &'a (dyn Fn(String) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
+        self.inner.reserve(nodes, subnet, progress)
+    }
+
+    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+        self.start_once(node).boxed()
+    }
+
+    fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        if self.disturbance == Disturbance::StopDoesNothing { self.inner.state(name) } else { self.inner.stop(name) }
+    }
+
+    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+        self.restart(name).boxed()
+    }
+
+    fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        self.inner.state(name)
+    }
+
+    fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
+        async move {
+            let upstream = self.inner.rpc(name).await?;
+            let again = self.again.lock().unwrap_or_else(PoisonError::into_inner).contains(name);
+            self.liars.address(name, upstream, again).await.map_err(|why| ProviderError::failed("opening a port for a liar", why))
+        }
+        .boxed()
+    }
+
+    fn resources<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
+        self.inner.resources(name)
+    }
+
+    fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
+        let mut lines = self.inner.logs()?;
+        let Disturbance::Logs(node, text) = self.disturbance else { return Some(lines) };
+        // As deep as the inner one's, which waits for us as it would for the reader.
+        let (to, disturbed) = mpsc::channel(1024);
+        tokio::spawn(async move {
+            let mut unsaid = Some(LogLine { node: node.to_owned(), text: text.to_owned() });
+            while let Some(line) = lines.recv().await {
+                let more = if line.node == node { unsaid.take() } else { None };
+                for line in std::iter::once(line).chain(more) {
+                    if to.send(line).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        Some(disturbed)
+    }
+
+    fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
+        self.inner.teardown()
+    }
+}

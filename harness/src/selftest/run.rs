@@ -1,0 +1,169 @@
+//! From a list of controls to a list of outcomes: each is a run of its own, with its own network and evidence; some at once.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, stream};
+
+use super::{disturbed::Disturbed, judge, list::Case};
+use crate::{
+    exit::{ExitCode, Signal},
+    lease::Guard,
+    provider::{Provider, ProviderError, ProviderOptions},
+    record::RunDir,
+    report::jsonl::Jsonl,
+    run::{
+        controller::Controller,
+        executor::{AtEnd, Run},
+        interrupt::Interrupt,
+    },
+    scenario::{Overrides, Plan, load},
+    verdict::RunVerdict,
+    verify::verify,
+};
+
+/// What all controls have in common.
+pub struct Bench<'a, F, G> {
+    /// Makes the provider of one run.
+    pub provider: F,
+    /// What holds one run, by its scenario's name.
+    pub guard: G,
+    /// What nodes run, and how patient runs are.
+    pub overrides: &'a Overrides,
+    /// Where run directories go.
+    pub out: &'a Path,
+    /// Controls at once.
+    pub jobs: usize,
+    /// Raised by a signal.
+    pub interrupt: &'a Interrupt,
+}
+
+/// What came of one control.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The control.
+    pub case: Case,
+    /// What was seen.
+    pub result: Seen,
+    /// How long it took.
+    pub took: Duration,
+    /// Its evidence.
+    pub evidence: PathBuf,
+}
+
+/// What was seen of a control.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Red for its own reason (or, where nothing is broken, green): what it said.
+    AsWanted(String),
+    /// Something else.
+    Otherwise(String),
+    /// It could not run.
+    Environment(String),
+    /// A signal ended it.
+    Interrupted(Signal),
+}
+
+impl Seen {
+    /// What it means for the whole.
+    pub fn exit(&self) -> ExitCode {
+        match self {
+            Self::AsWanted(_) => ExitCode::Pass,
+            Self::Otherwise(_) => ExitCode::Fail,
+            Self::Environment(_) => ExitCode::Environment,
+            Self::Interrupted(signal) => ExitCode::Interrupted(*signal),
+        }
+    }
+}
+
+impl<F, G> Bench<'_, F, G>
+where
+    F: AsyncFn(ProviderOptions) -> Result<Arc<dyn Provider>, ProviderError>,
+    G: Fn(&RunDir, &str) -> io::Result<Guard>,
+{
+    /// Runs them; `report` hears of each as it ends. In the order of the list.
+    ///
+    /// # Errors
+    ///
+    /// If no evidence can be written.
+    pub async fn run(&self, cases: &[Case], report: impl Fn(&Outcome)) -> io::Result<Vec<Outcome>> {
+        let outcomes = stream::iter(cases.iter().enumerate())
+            .map(|(number, case)| async move { (number, self.one(case).await) })
+            .buffer_unordered(self.jobs.max(1))
+            .inspect(|(_, outcome)| outcome.iter().for_each(&report))
+            .collect::<Vec<_>>()
+            .await;
+        let mut outcomes = outcomes;
+        outcomes.sort_by_key(|(number, _)| *number);
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+
+    async fn one(&self, case: &Case) -> io::Result<Outcome> {
+        let began = Instant::now();
+        let dir = RunDir::create(self.out, &format!("selftest-{}", slug(&case.name())))?;
+        let result = match self.interrupt.signal() {
+            Some(signal) => Seen::Interrupted(signal),
+            None => self.look(case, &dir).await?,
+        };
+        Ok(Outcome { case: *case, result, took: began.elapsed(), evidence: dir.path().to_owned() })
+    }
+
+    async fn look(&self, case: &Case, dir: &RunDir) -> io::Result<Seen> {
+        let file = dir.path().join("scenario.toml");
+        fs::write(&file, case.control.scenario.concat())?;
+        let (plan, problems) = load(&file, self.overrides);
+        let Some(plan) = plan else {
+            return Ok(Seen::Otherwise(format!("its scenario is refused: {problems}")));
+        };
+        let guard = (self.guard)(dir, &plan.scenario)?;
+        let seen = self.run_guarded(case, plan, dir, &guard).await;
+        guard.end();
+        seen
+    }
+
+    async fn run_guarded(&self, case: &Case, plan: Plan, dir: &RunDir, guard: &Guard) -> io::Result<Seen> {
+        let scratch = dir.scratch()?;
+        let options = ProviderOptions { run_id: dir.run_id().to_owned(), scratch: scratch.clone(), profile: None, keep: false };
+        let provider = match (self.provider)(options).await {
+            Ok(provider) => Arc::new(Disturbed::new(provider, case.control.disturbance, scratch)),
+            Err(error) => return Ok(Seen::Environment(error.to_string())),
+        };
+        guard.provider(provider.name())?;
+        let controller = Arc::new(Controller::begin(dir, &plan, vec![Box::new(Jsonl::create(&dir.events())?), guard.sink()]));
+        let run = Run {
+            plan,
+            provider,
+            controller,
+            dir: dir.clone(),
+            timeout_factor: self.overrides.timeout_factor,
+            at_end: AtEnd::Remove,
+            interrupt: self.interrupt.clone(),
+        };
+        let verdict = run.execute().await;
+        Ok(match (verdict.verdict, verdict.exit) {
+            (RunVerdict::Interrupted, ExitCode::Interrupted(signal)) => Seen::Interrupted(signal),
+            (RunVerdict::Environment, _) => Seen::Environment(verdict.reason.unwrap_or_default()),
+            _ => judge::judge(case, &verdict).and_then(|seen| verifies(dir).map(|()| seen)).map_or_else(Seen::Otherwise, Seen::AsWanted),
+        })
+    }
+}
+
+/// The evidence of a control is a bundle like any other: what it says must follow from it.
+fn verifies(dir: &RunDir) -> Result<(), String> {
+    let verified = verify(dir.path(), None).map_err(|why| format!("its bundle cannot be read: {why}"))?;
+    match verified.problems.first() {
+        None if verified.is_whole() => Ok(()),
+        None => Err("its bundle is not whole".to_owned()),
+        Some(problem) => Err(format!("its bundle does not verify: {}: {}", problem.file, problem.what)),
+    }
+}
+
+/// A name fit for a directory.
+fn slug(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_lowercase().chars().take(60).collect()
+}
