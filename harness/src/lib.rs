@@ -8,23 +8,32 @@
 //! | `fault`, `poll` | what is done to nodes, what they are asked |
 //! | [`event`] | the stream that all of them write and everything below reads |
 //! | [`history`], [`check`] | observations, and pure decisions about them |
+//! | [`control`], [`selftest`] | what makes each check and fault fail for its own reason, and whether it did |
 //! | [`verdict`], [`report`], [`record`] | what follows, how it is shown, where it is kept |
+//! | [`bundle`], [`verify`] | what makes the evidence show a change, and the verdict from it alone |
+//! | [`lease`] | what tells a living run from a dead one, and removes what that left |
 //! | [`cli`], [`exit`] | the command line |
 //!
-//! Arrows point one way: `cli → run → {provider, fault, poll} → event`, and `event → history → check → verdict → report`. A pass needs observations; whatever is missing is
+//! Arrows point one way: `cli → lease → run → {provider, fault, poll} → event`, and `event → history → check → verdict → report`. A pass needs observations; whatever is missing is
 //! never one.
 
 pub mod binary;
+pub mod bundle;
 pub mod check;
+#[cfg(feature = "docker")]
 pub mod cli;
+pub mod control;
 pub mod event;
 pub mod exit;
-mod fault;
+pub mod fault;
 pub mod history;
+pub mod lease;
 mod poll;
 pub mod provider;
 pub mod record;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod selftest;
 pub mod verdict;
+pub mod verify;

@@ -74,6 +74,28 @@ during = "fault"
 check = "converged"
 nodes = "*"
 within = 60
+target = 0
+
+[[phases.checks]]
+check = "no-stall"
+nodes = "*"
+within = "20s"
+longest = "20s"
+for = "2s"
+
+[[phases.checks]]
+check = "resources"
+nodes = "*"
+within = "20s"
+memory = 48
+cpu = "0.5"
+
+[[phases.checks]]
+check = "store-survives"
+nodes = "*"
+within = "20s"
+during = "fault"
+at_least = 1
 
 [[phases.checks]]
 check = "recovers"
@@ -201,6 +223,11 @@ fn help_says_what_there_is() {
     insta::assert_snapshot!("help", words(&harness(Path::new("."), &["--help"])));
     insta::assert_snapshot!("help_list", words(&harness(Path::new("."), &["list", "--help"])));
     insta::assert_snapshot!("help_validate", words(&harness(Path::new("."), &["validate", "--help"])));
+    insta::assert_snapshot!("help_selftest", words(&harness(Path::new("."), &["selftest", "--help"])));
+    insta::assert_snapshot!("help_verify", words(&harness(Path::new("."), &["verify", "--help"])));
+    insta::assert_snapshot!("help_replay", words(&harness(Path::new("."), &["replay", "--help"])));
+    insta::assert_snapshot!("help_ps", words(&harness(Path::new("."), &["ps", "--help"])));
+    insta::assert_snapshot!("help_gc", words(&harness(Path::new("."), &["gc", "--help"])));
     insta::assert_snapshot!("help_scenario", words(&harness(Path::new("."), &["scenario", "--help"])));
 }
 

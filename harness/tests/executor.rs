@@ -5,8 +5,9 @@ mod support;
 use std::{fs, sync::atomic::Ordering, time::Duration};
 
 use harness::{
+    event::{Event, What},
     exit::{ExitCode, Signal},
-    run::{clock::RunClock, interrupt::Interrupt},
+    run::{clock::RunClock, controller::Sink, interrupt::Interrupt},
 };
 use support::{
     Done, When,
@@ -377,4 +378,27 @@ async fn a_machine_that_slept_just_before_the_verdict_makes_it_inconclusive() {
     let done = support::run_by(clock, &format!("{NODES}{DISCOVER}"), Fake::new(Faults::default()), vec![Box::new(jumps)]).await;
     assert_eq!((done.verdict.exit, done.json()["exit_code"].as_u64()), (ExitCode::Inconclusive, Some(2)), "{:#}", done.json());
     assert!(done.verdict.reason.unwrap().contains("slept"));
+}
+
+/// A disk that is full once the nodes run.
+struct Full(bool);
+
+impl Sink for Full {
+    fn take(&mut self, event: &Event) -> std::io::Result<()> {
+        self.0 |= matches!(event.what, What::AllStarted);
+        if self.0 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full_ends_the_run_at_once() {
+    // Nothing else would end it before its time.
+    let phase = DISCOVER.replace("within = \"3s\"", "within = \"25s\"");
+    let fake = Fake::new(Faults { no_mining: true, ..Faults::default() });
+    let began = std::time::Instant::now();
+    let done = run_with(&format!("{NODES}{phase}"), fake.clone(), Interrupt::default(), vec![Box::new(Full(false))]).await;
+    assert_eq!(done.verdict.exit, ExitCode::Environment);
+    assert!(done.json()["reason"].as_str().unwrap().contains("the evidence cannot be written: no storage space"), "{:#}", done.json());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(fake.torn_down.load(Ordering::Relaxed));
 }

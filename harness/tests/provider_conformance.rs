@@ -28,6 +28,7 @@ conformance!(
     a_restart_keeps_address_and_data_and_proves_itself,
     a_killed_node_says_nothing_and_starts_again,
     a_node_that_exits_is_reported_with_its_code,
+    a_running_node_uses_memory_and_a_stopped_one_nothing,
     a_stubborn_node_is_killed_after_its_time,
     no_log_line_is_lost_or_doubled,
     a_slow_reader_slows_nobody,
@@ -75,6 +76,20 @@ async fn a_restart_keeps_address_and_data_and_proves_itself(kind: Kind) {
     for line in ["start 1", "SIGTERM", "bye 1", "start 2"] {
         assert_eq!(log.iter().filter(|text| *text == line).count(), 1, "{line} in {log:?}");
     }
+}
+
+async fn a_running_node_uses_memory_and_a_stopped_one_nothing(kind: Kind) {
+    let bed = Bed::new(kind).await;
+    assert!(bed.provider.resources("solo").await.is_err(), "nobody reserved it");
+    bed.one(&[]).await;
+    assert!(bed.ask("solo", "/").await.starts_with("starts=1 "));
+    let first = bed.provider.resources("solo").await.unwrap().unwrap();
+    assert!((1 << 14..1 << 28).contains(&first.memory_bytes), "{first:?}");
+    let second = bed.provider.resources("solo").await.unwrap().unwrap();
+    assert!(second.cpu_ms >= first.cpu_ms, "{first:?} {second:?}");
+    bed.provider.stop("solo").await.unwrap();
+    assert_eq!(bed.provider.resources("solo").await.unwrap(), None);
+    bed.finish().await;
 }
 
 async fn a_killed_node_says_nothing_and_starts_again(kind: Kind) {

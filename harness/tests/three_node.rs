@@ -1,26 +1,17 @@
-//! The shipped scenario on real nodes, as processes: it passes, and every part of it can fail for its own reason.
+//! Real nodes, as processes: the shipped scenario passes, and every check and fault can fail for its own reason.
 //!
 //! These tests build this workspace's node in release mode. One that cannot run fails; none is skipped.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod support;
 
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::Arc,
 };
 
-use harness::{
-    exit::ExitCode,
-    provider::{ProviderOptions, process::ProcessProvider},
-    run::interrupt::Interrupt,
-};
 use serde_json::Value;
-use support::{noop::NoRestart, run};
 use tokio::sync::Mutex;
 
 /// Three mining nodes at a time are enough for a small machine.
@@ -75,13 +66,6 @@ impl Ran {
         events.find(|event| event["event"] == name).unwrap()["at_ms"].as_u64().unwrap()
     }
 
-    /// Names of the checks that failed.
-    fn failed(&self) -> Vec<String> {
-        let verdict = self.verdict();
-        let checks = verdict["phases"].as_array().unwrap().iter().flat_map(|phase| phase["checks"].as_array().unwrap());
-        checks.filter(|check| check["verdict"] == "fail").map(|check| check["check"].as_str().unwrap().to_owned()).collect()
-    }
-
     fn nothing_is_left(&self) {
         assert!(!self.run_dir().join("scratch").exists(), "states of nodes are left");
         let dir = self.run_dir().display().to_string();
@@ -101,37 +85,14 @@ async fn three_nodes_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_discovery_it_fails_and_names_the_peers_check() {
+async fn every_check_and_fault_fails_for_its_own_reason() {
     let _one = ONE_NETWORK.lock().await;
-    let scenario = impatient().replace("mine = true", "mine = true\nenv = { HEGEMON_PQ_DISCOVERY = \"off\" }");
-    let ran = Ran::new(&scenario, &[]);
-    assert_eq!(ran.code(), 1, "{}", ran.words());
-    assert_eq!(ran.failed()[0], "peers", "of the nodes; the seed knows both");
-    assert!(ran.words().contains("FAIL test: peers"), "{}", ran.words());
-    ran.nothing_is_left();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_miner_it_fails_and_names_the_height_check() {
-    let _one = ONE_NETWORK.lock().await;
-    let ran = Ran::new(&impatient().replace("mine = true", "mine = false"), &[]);
-    assert_eq!(ran.code(), 1, "{}", ran.words());
-    assert_eq!(ran.failed(), ["height-advances"]);
-    assert!(ran.words().contains("FAIL test: height-advances"), "{}", ran.words());
-    ran.nothing_is_left();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn with_a_restart_that_does_nothing_it_is_inconclusive() {
-    let _one = ONE_NETWORK.lock().await;
-    let scratch = tempfile::tempdir().unwrap();
-    let options = ProviderOptions { run_id: "noop".to_owned(), scratch: scratch.path().to_owned(), profile: None, keep: false };
-    let provider = Arc::new(NoRestart(Arc::new(ProcessProvider::create(options).unwrap())));
-    // Patient where blocks are waited for: only the restart is broken here.
-    let scenario = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml")).unwrap();
-    let done = run(&scenario, provider, Interrupt::default()).await;
-    assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{:#}", done.json());
-    assert_eq!(done.json()["phases"][1]["faults"][0]["proof"], Value::Null);
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_harness")).args(["selftest", "--jobs", "3"]).current_dir(folder.path()).output().unwrap();
+    let words = format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+    assert_eq!(output.status.code(), Some(0), "{words}");
+    let controls = harness::selftest::list::all().len();
+    assert!(words.contains(&format!("{controls} of {controls} controls said what they must")), "{words}");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Flags and verbs, as `--help` shows them.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::{provider::NodeProfile, scenario::Library};
+use crate::{bundle::Sha256Hex, provider::NodeProfile, record::Asked, scenario::Library};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -28,6 +28,45 @@ Exit codes:
   0   every file is good (warnings are shown)
   64  at least one is refused, or is not there";
 
+const SELFTEST_CODES: &str = "\
+Exit codes:
+  0   every control said what it must
+  1   at least one did not: do not believe this harness here
+  3   environment: no engine, a binary that does not start, a full disk
+  64  no control has such a name
+  130, 143  interrupted, after clean-up";
+
+const VERIFY_CODES: &str = "\
+Exit codes (the bundle's own verdict is printed, and is no exit code here):
+  0   the bundle is whole, and its verdict follows from its events
+  1   it was changed or is incomplete, or its verdict does not follow
+  64  usage: flag, or no bundle there";
+
+const REPLAY_CODES: &str = "\
+Exit codes: those of `scenario`, for the new run. Nothing runs and the code is
+  64  if there is no bundle there, if it does not verify (unless --unverified),
+      or if what was overridden does not fit its scenario";
+
+const PS_CODES: &str = "\
+States:
+  running    its harness lives; nothing of it is ever removed
+  kept       its nodes were left running with --keep
+  dead       its harness is gone: `harness gc` removes what is left
+  elsewhere  made on another host, or in another container
+  unknown    nothing says who made it (an older harness)
+
+Exit codes:
+  0   listed
+  3   the engine does not list what it has";
+
+const GC_CODES: &str = "\
+Only what carries the labels, the marker or the directory of a run is removed, and nothing of a run that is running.
+
+Exit codes:
+  0   removed, or nothing to remove
+  3   something could not be removed, or a run that was named is running
+  64  a run that was named is not there";
+
 /// Starts a network of hegemon nodes, breaks it, and says with evidence whether it held.
 #[derive(Debug, Parser)]
 #[command(name = "harness", version, after_help = EXIT_CODES, max_term_width = 100)]
@@ -47,6 +86,24 @@ pub(super) enum Verb {
     /// Check scenario files strictly: all errors at once, nothing is started
     #[command(after_help = VALIDATE_CODES)]
     Validate(ValidateArgs),
+    /// Make every check and every fault fail for its own reason, on real nodes, and say whether each did
+    #[command(after_help = SELFTEST_CODES)]
+    Selftest(SelftestArgs),
+    /// Derive a run's verdict again from its evidence alone, and say what does not fit
+    #[command(after_help = VERIFY_CODES)]
+    Verify(VerifyArgs),
+    /// Run a recorded plan again: the same scenario text, seed, node, provider and timeouts
+    #[command(after_help = REPLAY_CODES)]
+    Replay(ReplayArgs),
+    /// List the runs on this host: running, kept, and what dead ones have left
+    #[command(after_help = PS_CODES)]
+    Ps(PsArgs),
+    /// Remove what dead runs have left on this host
+    #[command(after_help = GC_CODES)]
+    Gc(GcArgs),
+    /// Wait for the harness's end and remove what it left
+    #[command(hide = true)]
+    Watchdog(WatchdogArgs),
 }
 
 #[derive(Debug, Args)]
@@ -85,7 +142,7 @@ pub(super) struct ScenarioArgs {
 
     /// What a node may be given: everything (ours) or core flags and variables only (core) [default: what the node says that it is]
     #[arg(long, value_enum)]
-    node_profile: Option<ProfileChoice>,
+    pub(super) node_profile: Option<ProfileChoice>,
 
     /// Number of non-seed nodes, if the scenario has one group of them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -102,6 +159,10 @@ pub(super) struct ScenarioArgs {
     /// Multiply every `within` and the scenarios' timeouts, for slow machines
     #[arg(long, value_name = "F", default_value = "1", value_parser = parse_factor)]
     pub(super) timeout_factor: f64,
+
+    /// Everything that a run draws at random follows from this; so far no scenario draws anything [default: drawn once, and recorded]
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
 
     /// No line that moves, even on a terminal
     #[arg(long)]
@@ -123,6 +184,12 @@ impl ScenarioArgs {
             ProfileChoice::Core => NodeProfile::Core,
         })
     }
+
+    /// For the evidence.
+    pub(super) fn asked(&self) -> Asked {
+        let name = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| value().map(|value| value.get_name().to_owned());
+        Asked { provider: name(&|| self.provider.to_possible_value()), profile: name(&|| self.node_profile?.to_possible_value()), keep: self.keep }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -141,6 +208,164 @@ pub(super) struct ValidateArgs {
     pub(super) library: LibraryArgs,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct SelftestArgs {
+    /// Only controls whose name has one of these words in it [default: all]
+    #[arg(value_name = "WORD")]
+    pub(super) names: Vec<String>,
+
+    /// Show the controls' names and start nothing
+    #[arg(long)]
+    pub(super) list: bool,
+
+    /// Where nodes run
+    #[arg(long, value_enum, default_value_t = ProviderChoice::Process)]
+    pub(super) provider: ProviderChoice,
+
+    /// Controls at once, each a network of three mining nodes
+    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(super) jobs: u8,
+
+    /// Folder in which each control makes a new directory for its evidence
+    #[arg(long, value_name = "DIR", default_value = "runs/selftest")]
+    pub(super) out: PathBuf,
+
+    /// Multiply every `within`, for slow machines
+    #[arg(long, value_name = "F", default_value = "1", value_parser = parse_factor)]
+    pub(super) timeout_factor: f64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// A run's directory
+    #[arg(value_name = "BUNDLE")]
+    pub(super) bundle: PathBuf,
+
+    /// The digest that the run printed, known from elsewhere: whoever can rewrite every file can make another bundle that fits together
+    #[arg(long, value_name = "HEX", value_parser = parse_digest)]
+    pub(super) expect_digest: Option<Sha256Hex>,
+
+    /// Text for people, or one JSON object a line: problems first, then what the bundle says
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PsArgs {
+    /// How to list them
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// A run's directory
+    #[arg(value_name = "BUNDLE")]
+    pub(super) bundle: PathBuf,
+
+    /// Replay it even if it does not verify
+    #[arg(long)]
+    pub(super) unverified: bool,
+
+    /// Where nodes run [default: where they ran]
+    #[arg(long, value_enum)]
+    pub(super) provider: Option<ProviderChoice>,
+
+    /// Run this image instead of what was run
+    #[arg(long, value_name = "REF", conflicts_with = "node_bin")]
+    pub(super) node_image: Option<String>,
+
+    /// Run this binary instead of what was run
+    #[arg(long, value_name = "PATH")]
+    pub(super) node_bin: Option<PathBuf>,
+
+    /// Multiply every `within` and the timeout [default: as it was]
+    #[arg(long, value_name = "F", value_parser = parse_factor)]
+    pub(super) timeout_factor: Option<f64>,
+
+    /// Folder in which the run makes a new directory for its evidence
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub(super) out: PathBuf,
+
+    /// Leave the nodes running at the end, and say how to reach and remove them
+    #[arg(long)]
+    pub(super) keep: bool,
+
+    /// No line that moves, even on a terminal
+    #[arg(long)]
+    pub(super) no_progress: bool,
+
+    /// Only the verdict
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+
+    /// Every sample of every node, too
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    pub(super) verbose: bool,
+}
+
+impl ReplayArgs {
+    /// The flags of `scenario` that make the recorded run again.
+    pub(super) fn as_scenario(&self, asked: &Asked, ran_on: Option<&str>, timeout_factor: f64, seed: u64) -> ScenarioArgs {
+        let choice = |name: &str| ProviderChoice::from_str(name, false).ok();
+        // Docker may have been what `auto` took, so where nodes ran is more than what was asked for.
+        let recorded = ran_on.and_then(choice).or_else(|| asked.provider.as_deref().and_then(choice));
+        ScenarioArgs {
+            scenarios: Vec::new(),
+            library: LibraryArgs { folder: None },
+            provider: self.provider.or(recorded).unwrap_or(ProviderChoice::Auto),
+            node_image: self.node_image.clone(),
+            node_bin: self.node_bin.clone(),
+            node_profile: asked.profile.as_deref().and_then(|name| ProfileChoice::from_str(name, false).ok()),
+            nodes: None,
+            out: self.out.clone(),
+            keep: self.keep,
+            timeout_factor,
+            seed: Some(seed),
+            no_progress: self.no_progress,
+            quiet: self.quiet,
+            verbose: self.verbose,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GcArgs {
+    /// Remove these runs, whatever their age and whether kept, dead, elsewhere or unknown [default: every dead run]
+    #[arg(value_name = "RUN")]
+    pub(super) runs: Vec<String>,
+
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Leave runs that began less than this ago
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration, conflicts_with = "runs")]
+    pub(super) older_than: Duration,
+
+    /// Remove kept runs, too
+    #[arg(long, conflicts_with = "runs")]
+    pub(super) kept: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WatchdogArgs {
+    #[arg(long)]
+    pub(super) run: String,
+    #[arg(long)]
+    pub(super) dir: PathBuf,
+    #[arg(long)]
+    pub(super) entry: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Human,
+    /// One JSON object a line
+    Jsonl,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ProviderChoice {
     Auto,
@@ -149,9 +374,14 @@ pub(super) enum ProviderChoice {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ProfileChoice {
+pub(super) enum ProfileChoice {
     Ours,
     Core,
+}
+
+/// As a run prints it.
+fn parse_digest(text: &str) -> Result<Sha256Hex, String> {
+    Sha256Hex::parse(text.as_bytes()).ok_or_else(|| "64 small hexadecimal digits, as a run and `verify` print them".to_owned())
 }
 
 /// A factor that keeps durations sane: above zero, and not more than a thousand.

@@ -1,21 +1,27 @@
 //! The command line: what the user asked for, turned into calls. Reads arguments and environment once; the rest of the harness reads neither.
 
 mod args;
+mod gc;
 mod list;
 mod output;
 mod provider;
+mod ps;
+mod replay;
 mod scenario;
+mod selftest;
 mod signals;
 mod validate;
+mod verify;
+mod watchdog;
 
-use std::{ffi::OsString, panic, time::Duration};
+use std::{ffi::OsString, panic, path::PathBuf, time::Duration};
 
 use clap::Parser;
 
 pub use args::Cli;
 use args::Verb;
 
-use crate::{exit::ExitCode, run::interrupt::Interrupt};
+use crate::{exit::ExitCode, lease::Registry, run::interrupt::Interrupt};
 
 /// The whole program, from arguments to exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -33,19 +39,36 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(cli: &Cli) -> ExitCode {
     match &cli.verb {
-        Verb::Scenario(args) => in_runtime(async {
-            let interrupt = Interrupt::default();
-            match signals::listen(interrupt.clone()) {
-                Ok(()) => scenario::run(args, interrupt).await,
-                Err(why) => {
-                    output::error(&format!("signals cannot be caught, so nothing could be cleaned up after one: {why}"));
-                    ExitCode::Environment
-                }
-            }
-        }),
+        Verb::Scenario(args) => interruptible(async |interrupt| scenario::run(args, interrupt).await),
+        Verb::Selftest(args) => interruptible(async |interrupt| selftest::run(args, interrupt).await),
+        Verb::Replay(args) => interruptible(async |interrupt| replay::run(args, interrupt).await),
+        Verb::Verify(args) => verify::run(args),
         Verb::List(args) => list::run(args),
         Verb::Validate(args) => validate::run(args),
+        Verb::Ps(args) => in_runtime(ps::run(args)),
+        Verb::Gc(args) => in_runtime(gc::run(args)),
+        Verb::Watchdog(args) => in_runtime(watchdog::run(args)),
     }
+}
+
+/// Work that starts nodes: a signal ends it after clean-up.
+fn interruptible(work: impl AsyncFnOnce(Interrupt) -> ExitCode) -> ExitCode {
+    in_runtime(async {
+        let interrupt = Interrupt::default();
+        match signals::listen(interrupt.clone()) {
+            Ok(()) => work(interrupt).await,
+            Err(why) => {
+                output::error(&format!("signals cannot be caught, so nothing could be cleaned up after one: {why}"));
+                ExitCode::Environment
+            }
+        }
+    })
+}
+
+/// Where this user's runs are written down.
+fn registry() -> Registry {
+    let path = |name| std::env::var_os(name).map(PathBuf::from);
+    Registry::of_user(path("XDG_STATE_HOME"), path("HOME"))
 }
 
 fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {

@@ -34,6 +34,15 @@ impl Chosen {
 
 /// Takes what was asked for, or, for `auto`, Docker when an engine answers and processes otherwise; `say` gets which and why.
 pub(super) async fn choose(choice: ProviderChoice, plan: &Plan, options: ProviderOptions, say: impl Fn(String)) -> Result<Chosen, ProviderError> {
+    take(choice, needs_engine(plan), options, say).await
+}
+
+/// The same for a network of this workspace's nodes, which runs anywhere.
+pub(super) async fn choose_node(choice: ProviderChoice, options: ProviderOptions) -> Result<Chosen, ProviderError> {
+    take(choice, false, options, |_| ()).await
+}
+
+async fn take(choice: ProviderChoice, needs_engine: bool, options: ProviderOptions, say: impl Fn(String)) -> Result<Chosen, ProviderError> {
     let docker = async |options| DockerProvider::connect(options).await.map(|provider| Chosen::Docker(Arc::new(provider)));
     let process = |options| ProcessProvider::create(options).map(|provider| Chosen::Process(Arc::new(provider)));
     match choice {
@@ -45,7 +54,7 @@ pub(super) async fn choose(choice: ProviderChoice, plan: &Plan, options: Provide
                 Ok(chosen)
             }
             // Images need an engine: running something else instead would be another test.
-            Err(error) if needs_engine(plan) => Err(error),
+            Err(error) if needs_engine => Err(error),
             Err(ProviderError::Unavailable { what, .. }) => {
                 let why = what.lines().next().unwrap_or_default().to_owned();
                 let chosen = process(options)?;

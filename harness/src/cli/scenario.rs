@@ -6,19 +6,21 @@ use super::{
     args::{ProviderChoice, ScenarioArgs},
     output,
     provider::{Chosen, choose},
+    registry,
 };
 use crate::{
     event::What,
     exit::ExitCode,
+    lease::Guard,
     provider::{NodeSource, ProviderError, ProviderOptions},
-    record::RunDir,
+    record::{self, RunDir},
     report::{
         jsonl::Jsonl,
         terminal::{Detail, Progress, Terminal},
         verdict::Text,
     },
     run::{
-        controller::Controller,
+        controller::{Controller, Sink},
         executor::{self, AtEnd, Run},
         interrupt::Interrupt,
     },
@@ -35,7 +37,7 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
     let mut plans = plans.into_iter().peekable();
     while let Some(plan) = plans.next() {
         let name = plan.scenario.clone();
-        let code = match run_one(args, plan, interrupt.clone()).await {
+        let code = match run_one(args, plan, interrupt.clone(), Vec::new()).await {
             Ok(code) => code,
             Err(why) => {
                 output::error(&format!("{name}: {why:#}"));
@@ -67,7 +69,7 @@ fn plans(args: &ScenarioArgs) -> Option<Vec<Plan>> {
         (None, Some(path)) => NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
         (None, None) => NodeSource::Workspace,
     };
-    let overrides = Overrides { nodes: args.nodes, source, timeout_factor: args.timeout_factor };
+    let overrides = Overrides { nodes: args.nodes, source, timeout_factor: args.timeout_factor, seed: args.seed.unwrap_or_else(record::draw_seed) };
     let library = args.library.library();
     let plans: Vec<Option<Plan>> = args
         .scenarios
@@ -94,13 +96,20 @@ fn plan(path: &Path, overrides: &Overrides) -> Option<Plan> {
     plan
 }
 
-async fn run_one(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt) -> anyhow::Result<ExitCode> {
+/// One run; `listeners` get its events too.
+pub(super) async fn run_one(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt, listeners: Vec<Box<dyn Sink>>) -> anyhow::Result<ExitCode> {
     use anyhow::Context;
 
-    let dir = RunDir::create(&args.out, &plan.scenario).with_context(|| format!("no directory for the evidence can be made in {}", args.out.display()))?;
+    let dir = RunDir::create(&args.out, &plan.scenario)
+        .with_context(|| format!("no directory for the evidence can be made in {}", args.out.display()))?
+        .asked(args.asked());
+    let guard = Guard::take(&registry(), &dir, &plan.scenario, args.keep)
+        .context("the run cannot be written down and watched, so nothing could be cleaned up after it")?;
     let jsonl = Jsonl::create(&dir.events()).with_context(|| format!("{} cannot be made", dir.events().display()))?;
     let (terminal, reporter) = Terminal::spawn(&plan, detail(args), if args.no_progress { Progress::Lines } else { output::progress() });
-    let controller = Arc::new(Controller::begin(&dir, &plan, vec![Box::new(jsonl), Box::new(terminal)]));
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(jsonl), Box::new(terminal), guard.sink()];
+    sinks.extend(listeners);
+    let controller = Arc::new(Controller::begin(&dir, &plan, sinks));
 
     let options = ProviderOptions { run_id: dir.run_id().to_owned(), scratch: dir.scratch()?, profile: args.profile(), keep: args.keep };
     let nodes: Vec<String> = plan.nodes.iter().map(|node| node.name.clone()).collect();
@@ -110,8 +119,9 @@ async fn run_one(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt) -> anyho
     let chosen = choose(args.provider, &plan, options, say).await;
     let verdict = match &chosen {
         Ok(chosen) => {
+            guard.provider(chosen.provider().name())?;
             let run = Run {
-                plan,
+                plan: plan.clone(),
                 provider: chosen.provider(),
                 controller: Arc::clone(&controller),
                 dir: dir.clone(),
@@ -121,26 +131,31 @@ async fn run_one(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt) -> anyho
             };
             run.execute().await
         }
-        Err(error) => no_provider(error, &controller, &dir, &interrupt),
+        Err(error) => no_provider(error, &plan, &controller, &dir, &interrupt),
     };
-    controller.close();
     let _ = reporter.join();
 
-    output::result(&Text { verdict: &verdict, evidence: dir.path(), colour: output::colour() }.to_string());
+    output::result(&Text { verdict: &verdict, evidence: dir.path(), digest: dir.digest(), colour: output::colour() }.to_string());
     if let (true, Ok(chosen)) = (args.keep, &chosen) {
-        say_kept(chosen, &nodes).await;
+        say_kept(chosen, &nodes, dir.run_id()).await;
     }
+    // A provider that is dropped may still have something to remove.
+    drop(chosen);
+    guard.end();
     Ok(verdict.exit)
 }
 
-fn no_provider(error: &ProviderError, controller: &Controller, dir: &RunDir, interrupt: &Interrupt) -> Verdict {
+fn no_provider(error: &ProviderError, plan: &Plan, controller: &Controller, dir: &RunDir, interrupt: &Interrupt) -> Verdict {
     let unsupported = matches!(error, ProviderError::Unsupported(_));
     controller.emit(What::EnvironmentFailed { reason: error.to_string(), unsupported });
+    if let Err(why) = dir.write_plan(plan, &[], &serde_json::Value::Null) {
+        controller.emit(What::EnvironmentFailed { reason: format!("the plan cannot be written to {}: {why}", dir.path().display()), unsupported: false });
+    }
     controller.emit(What::TornDown { left: dir.remove_scratch() });
     executor::conclude(controller, dir, interrupt)
 }
 
-async fn say_kept(chosen: &Chosen, nodes: &[String]) {
+async fn say_kept(chosen: &Chosen, nodes: &[String], run: &str) {
     let provider = chosen.provider();
     let mut lines = vec!["\nkept: these nodes still run".to_owned()];
     for node in nodes {
@@ -149,7 +164,7 @@ async fn say_kept(chosen: &Chosen, nodes: &[String]) {
             Err(_) => lines.push(format!("  {node}  is not running")),
         }
     }
-    lines.push(format!("remove them with\n  {}", chosen.keep_hint()));
+    lines.push(format!("remove them with\n  harness gc {run}\nor, without the harness, with\n  {}", chosen.keep_hint()));
     output::result(&lines.join("\n"));
 }
 

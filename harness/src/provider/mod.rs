@@ -6,9 +6,11 @@
 //! The order of calls: `reserve` once, then `start` for every node (in parallel), then any of the others, at last `teardown`, which is also safe after a failure of
 //! anything before it, and idempotent.
 
+#[cfg(feature = "docker")]
 pub mod docker;
 mod lines;
 mod options;
+mod owner;
 pub mod process;
 mod subnet;
 
@@ -16,6 +18,8 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Syst
 
 use futures_util::future::BoxFuture;
 pub use options::ProviderOptions;
+pub use owner::{NoOwner, Owner};
+pub(crate) use process::procfs::stat as process_stat;
 pub use subnet::{Ipv4Subnet, SubnetError};
 use tokio::sync::mpsc;
 
@@ -104,7 +108,8 @@ pub struct Incarnation {
 }
 
 /// What the operating system or engine says about a node now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum NodeState {
     /// Executed and not ended.
     Running(Incarnation),
@@ -115,6 +120,23 @@ pub enum NodeState {
         /// Signal number, if any.
         signal: Option<i64>,
     },
+}
+
+/// What a node uses now. The two providers count memory differently, so a limit is for one of them: an operating system's resident memory holds the pages of the binary that
+/// are in use (7 MiB of our node), an engine's accounting does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Resources {
+    /// Resident memory in bytes: without file contents that the kernel only keeps because there is room.
+    pub memory_bytes: u64,
+    /// Processor time since its execution began, of all its threads, in milliseconds.
+    pub cpu_ms: u64,
+}
+
+impl NodeState {
+    /// It was executed and has not ended.
+    pub fn is_running(&self) -> bool {
+        matches!(self, Self::Running(_))
+    }
 }
 
 /// One line of a node's log, ANSI escapes and all.
@@ -154,6 +176,12 @@ pub trait Provider: Send + Sync {
 
     /// What the operating system or engine says.
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
+
+    /// What a node uses, by the operating system's or engine's word; `None` if it is not running. A provider that cannot say leaves it at that: nothing passes then.
+    fn resources<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
+        let _ = name;
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Where the harness reaches a started node's JSON-RPC (HTTP). Looked up anew: an engine may change it at every start.
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>>;

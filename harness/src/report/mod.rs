@@ -1,6 +1,8 @@
 //! Reports: consume events or the verdict that follows from them, and decide nothing.
 
 pub mod jsonl;
+pub mod junit;
+#[cfg(feature = "docker")]
 pub mod terminal;
 pub mod verdict;
 

@@ -178,6 +178,8 @@ impl Writer {
             What::Sample(_)
             | What::Prepared { .. }
             | What::Methods { .. }
+            | What::Sessions(_)
+            | What::Resources(_)
             | What::Hashes(_)
             | What::State { .. }
             | What::PhaseEnded { .. }

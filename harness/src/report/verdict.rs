@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use super::printable;
 use crate::{
+    bundle::Sha256Hex,
     event::CheckVerdict,
     verdict::{CheckResult, Figures, RunVerdict, Verdict},
 };
@@ -24,6 +25,8 @@ pub struct Text<'a> {
     pub verdict: &'a Verdict,
     /// Where its evidence is.
     pub evidence: &'a std::path::Path,
+    /// Of its evidence, if that is whole.
+    pub digest: Option<Sha256Hex>,
     /// Colours or not.
     pub colour: Colour,
 }
@@ -61,6 +64,9 @@ impl fmt::Display for Text<'_> {
         writeln!(f)?;
         self.times(&verdict.figures, f)?;
         writeln!(f, "  evidence: {}", self.evidence.display())?;
+        if let Some(digest) = self.digest {
+            writeln!(f, "  digest: {digest}")?;
+        }
         self.last_line(f)
     }
 }
@@ -122,13 +128,12 @@ impl Text<'_> {
     }
 
     fn last_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, colour) = match self.verdict.verdict {
-            RunVerdict::Pass => ("PASS", GREEN),
-            RunVerdict::Fail => ("FAIL", RED),
-            RunVerdict::Inconclusive => ("INCONCLUSIVE", YELLOW),
-            RunVerdict::Environment => ("ENVIRONMENT", YELLOW),
-            RunVerdict::Interrupted => ("INTERRUPTED", YELLOW),
+        let colour = match self.verdict.verdict {
+            RunVerdict::Pass => GREEN,
+            RunVerdict::Fail => RED,
+            RunVerdict::Inconclusive | RunVerdict::Environment | RunVerdict::Interrupted => YELLOW,
         };
+        let word = self.verdict.verdict.word();
         write!(f, "{} {}", self.paint(word, colour), self.verdict.scenario)?;
         match &self.verdict.reason {
             // A reason may have several lines: what happened, and what to do.
@@ -147,7 +152,7 @@ impl Text<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path, time::SystemTime};
+    use std::{fs, path::Path};
 
     use super::*;
     use crate::{
@@ -162,15 +167,17 @@ mod tests {
         assert!(fs::exists(&file).unwrap());
         let (plan, problems) = load(&file, &Overrides::default());
         let plan = plan.unwrap_or_else(|| panic!("{problems}"));
-        let mut ledger = Ledger::new("0123456789".to_owned(), plan, SystemTime::UNIX_EPOCH);
-        for (seq, (at, what)) in (0..).zip(events) {
+        let mut ledger = Ledger::new("0123456789".to_owned(), plan);
+        let began = What::RunStarted { version: 1, run: "0123456789".to_owned(), scenario: "three-node".to_owned(), seed: 0 };
+        ledger.record(&Event { seq: 0, at_ms: Moment(0), wall: "1970-01-01T00:00:00.000Z".to_owned(), what: began });
+        for (seq, (at, what)) in (1..).zip(events) {
             ledger.record(&Event { seq, at_ms: Moment(at), wall: String::new(), what });
         }
         ledger.verdict()
     }
 
     fn show(verdict: &Verdict) -> String {
-        Text { verdict, evidence: Path::new("/runs/one"), colour: Colour::Off }.to_string()
+        Text { verdict, evidence: Path::new("/runs/one"), digest: None, colour: Colour::Off }.to_string()
     }
 
     fn settled(phase: usize, check: usize, verdict: CheckVerdict, reason: &str, observed: &str, held: Option<u64>) -> [What; 2] {

@@ -13,7 +13,7 @@ use std::{
 use harness::provider::{Ipv4Subnet, NodeProfile, NodeSource, ProviderError, ProviderOptions, docker::DockerProvider};
 use testcontainers::bollard::{API_DEFAULT_VERSION, Docker};
 
-use crate::support::{Bed, Fake, Kind, docker_cli, engine_objects, fake, launch, script, source, unique_run};
+use crate::support::{Bed, Fake, Kind, PATIENCE, docker_cli, engine_objects, fake, launch, script, source, unique_run};
 
 /// An image or network of somebody else, removed at the end of its test.
 struct Foreign {
@@ -84,6 +84,30 @@ async fn a_dynamic_binary_is_packed_with_what_it_needs() {
     assert_eq!(bed.provider.facts()["sources"][0]["linkage"], "dynamic");
     bed.provider.start(&launch(&slot, &[])).await.unwrap();
     assert_eq!(bed.ask("solo", "/").await, "starts=1 uid=65532", "and runs as nobody special");
+    bed.finish().await;
+}
+
+/// The moment at which a kill of what there is comes too early: the containers exist and do not run yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_come_up_during_teardown_end_and_are_read_to_their_end() {
+    let bed = Bed::new(Kind::Docker).await;
+    let names = ["a", "b", "c", "d"];
+    let slots = bed.reserve(&names, source()).await.unwrap();
+    let filter = format!("label=org.hegemon.testbed.run={}", bed.run);
+    let launches: Vec<_> = slots.iter().map(|slot| launch(slot, &[])).collect();
+    let starts = futures_util::future::join_all(launches.iter().map(|launch| bed.provider.start(launch)));
+    let first_is_there = tokio::task::spawn_blocking(move || {
+        let deadline = Instant::now() + PATIENCE;
+        while docker_cli(&["ps", "-aq", "--filter", &filter]).is_empty() {
+            assert!(Instant::now() < deadline, "no container was made");
+        }
+    });
+    // The caller goes away; the calls to the engine do not.
+    tokio::select! {
+        biased;
+        seen = first_is_there => seen.unwrap(),
+        results = starts => assert!(results.iter().all(Result::is_ok), "{results:?}"),
+    }
     bed.finish().await;
 }
 

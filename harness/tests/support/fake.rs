@@ -12,10 +12,10 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt};
-use harness::provider::{Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeState, Provider, ProviderError, Slot};
+use harness::provider::{Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeState, Provider, ProviderError, Resources, Slot};
 use jsonrpsee::{
     RpcModule,
-    server::{Server, ServerHandle},
+    server::{BatchRequestConfig, Server, ServerConfig, ServerHandle},
     types::ErrorObjectOwned,
 };
 use serde_json::{Value, json};
@@ -58,8 +58,25 @@ pub(crate) struct Faults {
     pub(crate) methods_error: Option<i32>,
     /// `system_peers` is answered for half a second, then denied.
     pub(crate) withdraws: bool,
+    /// A request with several calls is refused.
+    pub(crate) no_batches: bool,
+    /// How much memory each node is said to use; not written: nobody can say.
+    pub(crate) memory: Option<u64>,
+    /// `hegemon_peerList` and `system_localPeerId` are offered; a node that was started again lists nobody if it has forgotten.
+    pub(crate) lists_sessions: Option<Memory>,
     /// This node's `system_health.peers` is `null`.
     pub(crate) nulls: Option<&'static str>,
+}
+
+/// What a node that is started again knows of its peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// All but the seed, and it dials them.
+    Keeps,
+    /// Nobody, and nobody tells it.
+    Loses,
+    /// Nobody, and the seed tells it.
+    IsTold,
 }
 
 /// The fake.
@@ -78,6 +95,7 @@ struct World {
     faults: Faults,
     began: Instant,
     running: Mutex<BTreeMap<String, bool>>,
+    starts: Mutex<BTreeMap<String, u32>>,
 }
 
 struct Node {
@@ -101,10 +119,23 @@ impl World {
     }
 }
 
+impl World {
+    /// Whom the node has a session with, all of them dialled.
+    fn sessions(&self, node: &str, memory: Memory) -> Vec<String> {
+        let again = self.starts.lock().unwrap().get(node).is_some_and(|starts| *starts > 1);
+        let peers = self.peers(node);
+        match memory {
+            Memory::Keeps if again => peers.into_iter().filter(|peer| peer != "seed").collect(),
+            Memory::Loses if again => Vec::new(),
+            Memory::Keeps | Memory::Loses | Memory::IsTold => peers,
+        }
+    }
+}
+
 impl Fake {
     pub(crate) fn new(faults: Faults) -> Arc<Self> {
         let (lines, receiver) = mpsc::channel(64);
-        let world = Arc::new(World { faults: faults.clone(), began: Instant::now(), running: Mutex::default() });
+        let world = Arc::new(World { faults: faults.clone(), began: Instant::now(), running: Mutex::default(), starts: Mutex::default() });
         Arc::new(Self {
             faults,
             world,
@@ -144,8 +175,11 @@ impl Fake {
             });
         }
         // A new port at every start, as an engine may do it.
-        let server = Server::builder().build("127.0.0.1:0").await.unwrap();
+        let batches = if self.faults.no_batches { BatchRequestConfig::Disabled } else { BatchRequestConfig::Unlimited };
+        let config = ServerConfig::builder().set_batch_request_config(batches).build();
+        let server = Server::builder().set_config(config).build("127.0.0.1:0").await.unwrap();
         let rpc = server.local_addr().unwrap();
+        *self.world.starts.lock().unwrap().entry(name.to_owned()).or_default() += 1;
         let handle = server.start(module(name, &self.world));
         let node = Node { first: Some(incarnation.clone()), state: NodeState::Running(incarnation.clone()), rpc: Some(rpc), server: Some(handle) };
         self.lock().insert(name.to_owned(), node);
@@ -187,6 +221,15 @@ fn module(name: &str, world: &Arc<World>) -> RpcModule<(String, Arc<World>)> {
                     return Err(ErrorObjectOwned::owned(-32601, "Method not found", None::<()>));
                 }
                 Ok(world.peers(name).into_iter().map(|peer| json!({ "peerId": peer })).collect())
+            })
+            .unwrap();
+    }
+    if let Some(memory) = world.faults.lists_sessions {
+        methods.extend(["hegemon_peerList", "system_localPeerId"]);
+        module.register_method("system_localPeerId", |_, (name, _), _| name.clone()).unwrap();
+        module
+            .register_method("hegemon_peerList", move |_, (name, world), _| -> Value {
+                world.sessions(name, memory).into_iter().map(|peer| json!({ "peer_id": peer, "direction": "outbound" })).collect()
             })
             .unwrap();
     }
@@ -278,6 +321,12 @@ impl Provider for Fake {
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         let state = self.lock().get(name).map(|node| node.state.clone());
         async move { state.ok_or_else(|| ProviderError::Failed { what: "looking".to_owned(), why: "never started".to_owned() }) }.boxed()
+    }
+
+    fn resources<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
+        let runs = self.world.running.lock().unwrap().get(name).copied().unwrap_or_default();
+        let used = self.faults.memory.filter(|_| runs).map(|memory_bytes| Resources { memory_bytes, cpu_ms: 10 });
+        async move { Ok(used) }.boxed()
     }
 
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {

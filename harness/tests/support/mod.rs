@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 pub(crate) mod fake;
-pub(crate) mod noop;
 
 use std::{fs, path::Path, sync::Arc};
 

@@ -6,27 +6,29 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use futures_util::StreamExt;
 use testcontainers::bollard::{
     Docker, body_full,
     errors::Error as EngineError,
     models::{
-        ContainerCreateBody, ContainerState, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig, NetworkingConfig, PortBinding, PortMap,
-        RestartPolicy, RestartPolicyNameEnum,
+        ContainerCreateBody, ContainerState, ContainerStatsResponse, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig, NetworkingConfig,
+        PortBinding, PortMap, RestartPolicy, RestartPolicyNameEnum,
     },
     query_parameters::{
-        CreateContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions, StopContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+        CreateContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions, StatsOptionsBuilder, StopContainerOptionsBuilder,
+        UploadToContainerOptionsBuilder,
     },
 };
 
 use super::{
     RPC_PORT,
     engine::{failed, is_absent},
-    labels::{NODE_LABEL, labels},
+    labels::NODE_LABEL,
     network::{Network, Reach},
 };
 use crate::{
     binary,
-    provider::{Incarnation, NodeLaunch, NodeState, ProviderError},
+    provider::{Incarnation, NodeLaunch, NodeState, ProviderError, Resources},
 };
 
 /// The state directory in every container: a name that no image has, so it starts empty.
@@ -45,6 +47,8 @@ const PROCESSES: i64 = 4096;
 pub(super) struct Recipe {
     /// The run.
     pub(super) run: String,
+    /// What says that the container is the run's.
+    pub(super) labels: HashMap<String, String>,
     /// Image ID.
     pub(super) image: String,
     /// The run's network.
@@ -90,6 +94,25 @@ pub(super) async fn stop(docker: &Docker, id: &str, name: &str) -> Result<NodeSt
 pub(super) async fn state(docker: &Docker, id: &str, name: &str) -> Result<NodeState, ProviderError> {
     let state = inspect(docker, id, name).await?;
     if state.running == Some(true) { Ok(NodeState::Running(incarnation(id, &state)?)) } else { Ok(exit_of(&state)) }
+}
+
+/// What the engine's accounting says; `None` of a container that does not run.
+pub(super) async fn resources(docker: &Docker, id: &str, name: &str) -> Result<Option<Resources>, ProviderError> {
+    // One reading and no second one a second later to compare it with: that is ours to do.
+    let options = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
+    let answer = std::pin::pin!(docker.stats(id, Some(options))).next().await;
+    let stats = answer.transpose().map_err(failed(format!("measuring {name}")))?;
+    Ok(stats.and_then(|stats| used(&stats)))
+}
+
+/// As `docker stats` counts memory: without the file contents that the kernel keeps only because there is room (cgroup v2 and v1 name them differently).
+fn used(stats: &ContainerStatsResponse) -> Option<Resources> {
+    const NANOSECONDS_IN_MS: u64 = 1_000_000;
+    let memory = stats.memory_stats.as_ref()?;
+    let idle = memory.stats.as_ref().and_then(|stats| stats.get("total_inactive_file").or_else(|| stats.get("inactive_file"))).copied().unwrap_or(0);
+    let (usage, nanoseconds) = (memory.usage?, stats.cpu_stats.as_ref()?.cpu_usage.as_ref()?.total_usage?);
+    // A container that does not run has zeros.
+    (usage > 0 && nanoseconds > 0).then(|| Resources { memory_bytes: usage.saturating_sub(idle), cpu_ms: nanoseconds / NANOSECONDS_IN_MS })
 }
 
 /// The host's port that the engine gave to RPC at the last start.
@@ -151,7 +174,7 @@ fn start_failure(name: &str, error: EngineError) -> ProviderError {
 }
 
 fn body(recipe: &Recipe) -> ContainerCreateBody {
-    let mut labels = labels(&recipe.run);
+    let mut labels = recipe.labels.clone();
     labels.insert(NODE_LABEL.to_owned(), recipe.launch.name.clone());
     let endpoint = EndpointSettings {
         ipam_config: Some(EndpointIpamConfig { ipv4_address: Some(recipe.address.to_string()), ..EndpointIpamConfig::default() }),

@@ -1,6 +1,10 @@
 //! The way to the engine: found as testcontainers finds it (`DOCKER_HOST`, the usual sockets), asked what it is, and refused with a reason when it will not do.
 
-use std::{error::Error, io, time::Duration};
+use std::{
+    error::Error,
+    io,
+    time::{Duration, Instant},
+};
 
 use testcontainers::{
     bollard::{
@@ -15,6 +19,9 @@ use crate::provider::ProviderError;
 
 /// An engine that does not answer in this time is not there: `--provider auto` waits for it.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+/// An engine that was there and does not say so for this long has gone.
+const GONE: Duration = Duration::from_secs(4);
+const ASK_EVERY: Duration = Duration::from_millis(200);
 /// Engine 20.10, of 2020.
 const OLDEST_API: (u32, u32) = (1, 41);
 
@@ -55,6 +62,25 @@ pub(super) async fn probe(docker: Docker) -> Result<Engine, ProviderError> {
         Ok(Ok((docker, version, info))) => accept(docker, &version, &info),
         Ok(Err(error)) => Err(unavailable(&error)),
         Err(_) => Err(refusal(format!("the Docker engine does not answer within {} s", ANSWER_LIMIT.as_secs()), "restart it, or use --provider process")),
+    }
+}
+
+/// Waits until the engine says that it is there.
+///
+/// # Errors
+/// It does not for seconds: why.
+pub(super) async fn answers(docker: &Docker) -> Result<(), String> {
+    let deadline = Instant::now() + GONE;
+    loop {
+        let why = match tokio::time::timeout_at(deadline.into(), docker.ping()).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => whole(&error),
+            Err(_) => "it does not answer".to_owned(),
+        };
+        if Instant::now() + ASK_EVERY >= deadline {
+            return Err(why);
+        }
+        tokio::time::sleep(ASK_EVERY).await;
     }
 }
 

@@ -3,12 +3,14 @@
 //! An image is *imported*, not built: one archive and the instructions of `docker/harness.Dockerfile`. It appears whole or not at all, needs no builder and leaves no build
 //! cache behind, on any engine. Its tag and labels are the run's own, so removing it takes nothing from a run beside.
 
+use std::collections::HashMap;
+
 use futures_util::TryStreamExt;
 use testcontainers::bollard::{body_full, models::ImageInspect, query_parameters::CreateImageOptionsBuilder};
 
 use super::{
     engine::{Engine, failed, is_absent},
-    labels::{PROFILE_LABEL, PROFILE_OURS, labels},
+    labels::{PROFILE_LABEL, PROFILE_OURS, RUN_LABEL},
 };
 use crate::{
     binary::{self, Artefact, Executable, LIBRARY_DIR},
@@ -28,6 +30,8 @@ pub(super) struct Image {
     pub(super) profile: NodeProfile,
     /// For the evidence.
     pub(super) facts: serde_json::Value,
+    /// Its name if the run has made it, and so removes it.
+    pub(super) made: Option<String>,
 }
 
 /// Looks up an image that the engine has.
@@ -42,21 +46,22 @@ pub(super) async fn find(engine: &Engine, reference: &str, profile: Option<NodeP
     let found = if label.is_some_and(|value| value == PROFILE_OURS) { NodeProfile::Ours } else { NodeProfile::Core };
     let profile = profile.unwrap_or(found);
     let facts = serde_json::json!({ "source": format!("image {reference}"), "profile": profile_name(profile), "image": image_facts(&inspect) });
-    Ok(Image { id: image_id(&inspect, reference)?, profile, facts })
+    Ok(Image { id: image_id(&inspect, reference)?, profile, facts, made: None })
 }
 
-/// Makes an image that holds one binary. `source` says in the evidence where that is from.
+/// Makes an image that holds one binary. `source` says in the evidence where that is from, `labels` whose it is.
 ///
 /// # Errors
 /// A script, a binary for another machine than the engine's, or the engine's refusal.
-pub(super) async fn import(engine: &Engine, artefact: &Artefact, source: &str, run: &str) -> Result<Image, ProviderError> {
+pub(super) async fn import(engine: &Engine, artefact: &Artefact, source: &str, labels: &HashMap<String, String>) -> Result<Image, ProviderError> {
     if engine.architecture != std::env::consts::ARCH {
         let what = format!("the engine is {}, the binary {}; give an image that it can run (--node-image)", engine.architecture, std::env::consts::ARCH);
         return Err(ProviderError::Binary(what));
     }
     let root = binary::rootfs(&artefact.path, &artefact.executable).await?;
+    let run = labels.get(RUN_LABEL).map_or("", String::as_str);
     let tag = format!("{run}-{}", &artefact.sha256[..8]);
-    let options = CreateImageOptionsBuilder::new().from_src("-").repo(REPOSITORY).tag(&tag).changes(changes(artefact, run)).build();
+    let options = CreateImageOptionsBuilder::new().from_src("-").repo(REPOSITORY).tag(&tag).changes(changes(artefact, labels)).build();
     let reference = format!("{REPOSITORY}:{tag}");
     let what = format!("importing the image {reference}");
     let import = engine.docker.create_image(Some(options), Some(body_full(root.into())), None);
@@ -64,11 +69,11 @@ pub(super) async fn import(engine: &Engine, artefact: &Artefact, source: &str, r
     let inspect = engine.docker.inspect_image(&reference).await.map_err(failed(what))?;
     let mut facts = artefact.facts(source);
     facts["image"] = image_facts(&inspect);
-    Ok(Image { id: image_id(&inspect, &reference)?, profile: artefact.profile, facts })
+    Ok(Image { id: image_id(&inspect, &reference)?, profile: artefact.profile, facts, made: Some(reference) })
 }
 
 /// The recipe's instructions for what the archive cannot say, and the run's labels.
-fn changes(artefact: &Artefact, run: &str) -> Vec<String> {
+fn changes(artefact: &Artefact, labels: &HashMap<String, String>) -> Vec<String> {
     let mut changes: Vec<String> = recipe_changes().map(str::to_owned).collect();
     if let Executable::Dynamic { .. } = artefact.executable {
         changes.push(format!("ENV LD_LIBRARY_PATH={LIBRARY_DIR}"));
@@ -76,7 +81,7 @@ fn changes(artefact: &Artefact, run: &str) -> Vec<String> {
     if artefact.profile == NodeProfile::Ours {
         changes.push(format!("LABEL {PROFILE_LABEL}={PROFILE_OURS}"));
     }
-    changes.extend(labels(run).into_iter().map(|(name, value)| format!("LABEL {name}={value}")));
+    changes.extend(labels.iter().map(|(name, value)| format!("LABEL {name}={value}")));
     changes
 }
 

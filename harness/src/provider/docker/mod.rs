@@ -5,14 +5,15 @@
 //! Every object carries two labels from its creation on, and is removed by them. Whatever changes the engine runs in a task of its own, which ends even if its caller is
 //! dropped (an interrupt in the middle of a start); teardown waits for such tasks before it asks the engine what there is.
 //!
-//! `engine` finds and judges the engine, `network` chooses addresses, `image` makes images, `container` is one node, `logs` reads, `sweep` removes, `labels` is
-//! what is ours, `gate` lets changes through, `state` is memory, `provider` is made of them all.
+//! `engine` finds and judges the engine, `network` chooses addresses, `image` makes images, `container` is one node, `logs` reads, `sweep` removes, `leftovers` is what
+//! other runs have left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is made of them all.
 
 mod container;
 mod engine;
 mod gate;
 mod image;
 mod labels;
+mod leftovers;
 mod logs;
 mod network;
 mod provider;
@@ -20,7 +21,8 @@ mod state;
 mod sweep;
 
 pub use self::{
-    labels::{PROFILE_LABEL, RUN_LABEL, TESTBED_LABEL},
+    labels::{KEPT_LABEL, OWNER_LABEL, Origin, PROFILE_LABEL, RUN_LABEL, SCRATCH_LABEL, TESTBED_LABEL},
+    leftovers::{Leftover, Leftovers},
     network::Reach,
     provider::DockerProvider,
 };

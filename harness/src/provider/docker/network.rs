@@ -1,6 +1,9 @@
 //! The run's own network: internal, so that nothing gets out, with addresses that nobody else has.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+};
 
 use testcontainers::bollard::{
     Docker,
@@ -9,10 +12,7 @@ use testcontainers::bollard::{
     query_parameters::ListNetworksOptions,
 };
 
-use super::{
-    engine::{Engine, failed, whole},
-    labels::labels,
-};
+use super::engine::{Engine, failed, whole};
 use crate::provider::{
     ProviderError,
     subnet::{self, Ipv4Subnet, Taken},
@@ -46,12 +46,19 @@ pub(super) struct Network {
 pub(super) struct Wish<'a> {
     /// The run.
     pub(super) run: &'a str,
+    /// What says that the network is the run's.
+    pub(super) labels: &'a HashMap<String, String>,
     /// How many nodes it is for.
     pub(super) nodes: usize,
     /// The scenario's own subnet, if it has one.
     pub(super) subnet: Option<Ipv4Subnet>,
     /// `None`: found out.
     pub(super) reach: Option<Reach>,
+}
+
+/// The network's name: the run's.
+pub(super) fn name(run: &str) -> String {
+    format!("hegemon-{run}")
 }
 
 /// Creates the network.
@@ -93,8 +100,8 @@ async fn create_with(engine: &Engine, wish: Wish<'_>, reach: Reach) -> Result<Ne
                 )?
             }
         };
-        let network = Network { name: format!("hegemon-{}", wish.run), subnet, reach };
-        match engine.docker.create_network(request(&network, wish.run)).await {
+        let network = Network { name: name(wish.run), subnet, reach };
+        match engine.docker.create_network(request(&network, wish.labels.clone())).await {
             Ok(_) => return Ok(network),
             // Another run was quicker: look again.
             Err(error) if is_overlap(&error) => last_refusal = whole(&error),
@@ -106,7 +113,7 @@ async fn create_with(engine: &Engine, wish: Wish<'_>, reach: Reach) -> Result<Ne
     Err(ProviderError::Subnet(format!("no subnet after {TRIES} tries: {last_refusal}")))
 }
 
-fn request(network: &Network, run: &str) -> NetworkCreateRequest {
+fn request(network: &Network, labels: HashMap<String, String>) -> NetworkCreateRequest {
     let addresses = IpamConfig { subnet: Some(network.subnet.to_string()), gateway: Some(network.subnet.gateway().to_string()), ..IpamConfig::default() };
     NetworkCreateRequest {
         name: network.name.clone(),
@@ -114,7 +121,7 @@ fn request(network: &Network, run: &str) -> NetworkCreateRequest {
         internal: Some(network.reach == Reach::Container),
         ipam: Some(Ipam { config: Some(vec![addresses]), ..Ipam::default() }),
         enable_ipv6: Some(false),
-        labels: Some(labels(run)),
+        labels: Some(labels),
         ..NetworkCreateRequest::default()
     }
 }

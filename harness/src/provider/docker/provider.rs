@@ -22,15 +22,17 @@ use super::{
     engine::{self, Engine},
     gate::Gate,
     image::{self, Image},
-    labels::{RUN_LABEL, TESTBED_LABEL},
+    labels::{RUN_LABEL, TESTBED_LABEL, labels, plain_labels},
     logs::{End, Pump},
     network::{self, Reach, Wish},
     state::{Nodes, Rpc},
-    sweep,
+    sweep::{self, Unfinished},
 };
 use crate::{
     binary::{self, Progress, Staging},
-    provider::{Incarnation, Ipv4Subnet, LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot, options},
+    provider::{
+        Incarnation, Ipv4Subnet, LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Resources, Slot, options,
+    },
 };
 
 /// Time that teardown gives calls under way.
@@ -54,7 +56,8 @@ pub struct DockerProvider {
     closing: CancellationToken,
     to_lines: Mutex<Option<mpsc::Sender<LogLine>>>,
     lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
-    clean: AtomicBool,
+    /// Nothing is there to be removed, or nobody to be asked.
+    done: AtomicBool,
     /// Nodes whose logs could not be read to their end.
     cut: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -87,7 +90,7 @@ impl DockerProvider {
             closing: CancellationToken::new(),
             to_lines: Mutex::new(Some(sender)),
             lines: Mutex::new(Some(lines)),
-            clean: AtomicBool::new(true),
+            done: AtomicBool::new(true),
             cut: Arc::default(),
         })
     }
@@ -122,11 +125,10 @@ impl DockerProvider {
         for request in requests {
             options::check_node_name(&request.name)?;
         }
-        self.clean.store(false, Ordering::Relaxed);
+        self.done.store(false, Ordering::Relaxed);
         let images = self.images(requests, progress).await?;
-        self.nodes.has_sources(images.iter().map(|(_, image)| image.facts.clone()).collect());
-        let (engine, run, reach, count) = (self.engine.clone(), self.options.run_id.clone(), self.reach, requests.len());
-        let wish = async move { network::create(&engine, Wish { run: &run, nodes: count, subnet: wished, reach }).await };
+        let (engine, options, reach, count) = (self.engine.clone(), self.options.clone(), self.reach, requests.len());
+        let wish = async move { network::create(&engine, Wish { run: &options.run_id, labels: &labels(&options), nodes: count, subnet: wished, reach }).await };
         let network = self.change(wish).await?;
         if network.reach == Reach::Published {
             progress("this host has no route to containers: RPC goes through published loopback ports, and the nodes' network has a way out".to_owned());
@@ -148,7 +150,9 @@ impl DockerProvider {
         let mut images: Vec<(NodeSource, Image)> = Vec::new();
         for source in requests.iter().map(|request| &request.source) {
             if !images.iter().any(|(known, _)| known == source) {
-                images.push((source.clone(), self.image(source, &dir, progress).await?));
+                let image = self.image(source, &dir, progress).await?;
+                self.nodes.has_image(&image);
+                images.push((source.clone(), image));
             }
         }
         // What is packed is not needed any more.
@@ -165,12 +169,12 @@ impl DockerProvider {
             NodeSource::Binary(path) => Some(path),
         };
         let artefact = binary::prepare(binary, Staging { dir, profile: self.options.profile }, progress).await?;
-        let (engine, source, run) = (self.engine.clone(), source.to_string(), self.options.run_id.clone());
-        self.change(async move { image::import(&engine, &artefact, &source, &run).await }).await
+        let (engine, source, labels) = (self.engine.clone(), source.to_string(), plain_labels(&self.options));
+        self.change(async move { image::import(&engine, &artefact, &source, &labels).await }).await
     }
 
     async fn start_first(&self, launch: &NodeLaunch) -> Result<Incarnation, ProviderError> {
-        let recipe = self.nodes.recipe(&self.options.run_id, launch)?;
+        let recipe = self.nodes.recipe(&self.options, launch)?;
         let (docker, name) = (self.engine.docker.clone(), launch.name.clone());
         let (nodes, pumps, closing) = (Arc::clone(&self.nodes), self.pumps.clone(), self.closing.clone());
         let cut = Arc::clone(&self.cut);
@@ -226,14 +230,21 @@ impl DockerProvider {
             return Ok(());
         }
         let (docker, run) = (&self.engine.docker, self.options.run_id.as_str());
-        if !self.pumps.is_empty() {
-            // At once: a stop that is under way need not wait for its node any more.
-            let _ = tokio::time::timeout(CALLS_LIMIT, sweep::kill_all(docker, run)).await;
+        if let Err(why) = engine::answers(docker).await {
+            self.stop_reading();
+            return Err(self.abandon(&why));
         }
+        // At once: a stop that is under way need not wait for its node any more.
+        let _ = tokio::time::timeout(CALLS_LIMIT, sweep::kill_all(docker, run)).await;
         let quiet = self.calls.ended(CALLS_LIMIT).await;
+        // And again: a start that was under way may have brought its node up after that, and a living node's log has no end to read to.
+        let _ = tokio::time::timeout(CALLS_LIMIT, sweep::kill_all(docker, run)).await;
         self.stop_reading();
         self.pumps.wait().await;
-        sweep::remove_all(docker, run).await?;
+        sweep::remove_all(docker, run).await.map_err(|unfinished| match unfinished {
+            Unfinished::Refused(objects) => ProviderError::failed(format!("cleaning up the run {run}"), format!("left behind: {}", objects.join(", "))),
+            Unfinished::NoEngine(why) => self.abandon(&why),
+        })?;
         self.remove_directory()?;
         if !quiet {
             return Err(ProviderError::failed(
@@ -241,11 +252,23 @@ impl DockerProvider {
                 format!("a call to the engine has not come back; what it may still make is removed with: {}", self.keep_hint()),
             ));
         }
-        self.clean.store(true, Ordering::Relaxed);
+        self.done.store(true, Ordering::Relaxed);
         // Said once: a second teardown has nothing left to say.
         let cut = std::mem::take(&mut *self.cut.lock().expect("no code panics with this lock"));
         let cut: Vec<String> = cut.iter().map(|node| format!("log of {node} incomplete")).collect();
         if cut.is_empty() { Ok(()) } else { Err(ProviderError::failed("reading logs to their end", cut.join(", "))) }
+    }
+
+    /// The engine has gone: nothing more can be done, now or when this is dropped, and only memory says what there is.
+    fn abandon(&self, why: &str) -> ProviderError {
+        self.done.store(true, Ordering::Relaxed);
+        let run = &self.options.run_id;
+        let left = self.nodes.remembered(run).join(", ");
+        let directory = self.remove_directory().err().map(|error| format!("; {error}")).unwrap_or_default();
+        ProviderError::failed(
+            format!("cleaning up the run {run}"),
+            format!("the engine is gone ({why}); left behind: {left}{directory}. When it is back, `harness gc` removes them"),
+        )
     }
 
     /// Readers pass on what there is and end; the channel closes when the last one has.
@@ -313,6 +336,10 @@ impl Provider for DockerProvider {
         async move { container::state(&self.engine.docker, &self.nodes.container(name)?, name).await }.boxed()
     }
 
+    fn resources<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
+        async move { container::resources(&self.engine.docker, &self.nodes.container(name)?, name).await }.boxed()
+    }
+
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
         self.rpc_address(name).boxed()
     }
@@ -330,7 +357,7 @@ impl Drop for DockerProvider {
     /// The way out of a panic. A runtime of its own, because the caller's may be on its way out or is this very thread.
     fn drop(&mut self) {
         self.closing.cancel();
-        if self.options.keep || self.clean.load(Ordering::Relaxed) {
+        if self.options.keep || self.done.load(Ordering::Relaxed) {
             return;
         }
         let (docker, run) = (self.engine.docker.clone(), self.options.run_id.clone());

@@ -10,11 +10,12 @@ use tokio::sync::watch;
 
 use super::{
     RPC_PORT,
-    container::Recipe,
+    container::{self, Recipe},
     image::Image,
+    labels::labels,
     network::{Network, Reach},
 };
-use crate::provider::{NodeLaunch, ProviderError};
+use crate::provider::{NodeLaunch, ProviderError, ProviderOptions};
 
 /// One reserved node.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ struct Inner {
     network: Option<Network>,
     nodes: BTreeMap<String, Node>,
     sources: Vec<serde_json::Value>,
+    /// Those that the run has made.
+    images: Vec<String>,
 }
 
 /// All nodes of a run.
@@ -59,8 +62,10 @@ impl Nodes {
         self.lock().network = Some(network);
     }
 
-    pub(super) fn has_sources(&self, sources: Vec<serde_json::Value>) {
-        self.lock().sources = sources;
+    pub(super) fn has_image(&self, image: &Image) {
+        let mut inner = self.lock();
+        inner.sources.push(image.facts.clone());
+        inner.images.extend(image.made.clone());
     }
 
     pub(super) fn add(&self, name: &str, image: Image, address: Ipv4Addr) -> Result<(), ProviderError> {
@@ -72,14 +77,21 @@ impl Nodes {
     }
 
     /// Everything for a first start, which happens once.
-    pub(super) fn recipe(&self, run: &str, launch: &NodeLaunch) -> Result<Recipe, ProviderError> {
+    pub(super) fn recipe(&self, options: &ProviderOptions, launch: &NodeLaunch) -> Result<Recipe, ProviderError> {
         let mut inner = self.lock();
         let network = inner.network.clone();
         let (node, network) = inner.nodes.get_mut(&launch.name).zip(network).ok_or_else(|| unknown(&launch.name))?;
         if std::mem::replace(&mut node.launched, true) {
             return Err(ProviderError::failed(format!("starting {}", launch.name), "it was started before; start it again instead"));
         }
-        Ok(Recipe { run: run.to_owned(), image: node.image.id.clone(), network, address: node.address, launch: launch.clone() })
+        Ok(Recipe {
+            run: options.run_id.clone(),
+            labels: labels(options),
+            image: node.image.id.clone(),
+            network,
+            address: node.address,
+            launch: launch.clone(),
+        })
     }
 
     /// A node has its container now. Returns what tells of its later starts.
@@ -111,6 +123,16 @@ impl Nodes {
                 Ok(Rpc::At(SocketAddr::from((address, RPC_PORT))))
             }
         }
+    }
+
+    /// What the run has made as far as memory goes, for when the engine cannot be asked.
+    pub(super) fn remembered(&self, run: &str) -> Vec<String> {
+        let inner = self.lock();
+        let launched = inner.nodes.iter().filter(|(_, node)| node.launched);
+        let mut objects: Vec<String> = launched.map(|(name, _)| format!("container {}", container::name(run, name))).collect();
+        objects.extend(inner.network.as_ref().map(|network| format!("network {}", network.name)));
+        objects.extend(inner.images.iter().map(|image| format!("image {image}")));
+        objects
     }
 
     pub(super) fn facts(&self) -> (serde_json::Value, Vec<serde_json::Value>) {

@@ -2,7 +2,7 @@
 //! lost, leaves objects that nobody remembers.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
@@ -17,10 +17,9 @@ use testcontainers::bollard::{
 };
 
 use super::{
-    engine::{is_absent, whole},
-    labels::filter,
+    engine::{answers, is_absent, whole},
+    labels::{Origin, filter},
 };
-use crate::provider::ProviderError;
 
 /// Time for everything. Dozens of containers take seconds.
 pub(super) const SWEEP_LIMIT: Duration = Duration::from_secs(60);
@@ -28,7 +27,7 @@ const RETRY_EVERY: Duration = Duration::from_millis(200);
 
 /// An object of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Object {
+pub(super) enum Object {
     Container { id: String, name: String },
     Network { id: String, name: String },
     Volume(String),
@@ -36,7 +35,7 @@ enum Object {
 }
 
 impl Object {
-    fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match self {
             Self::Container { name, .. } => format!("container {name}"),
             Self::Network { name, .. } => format!("network {name}"),
@@ -46,13 +45,31 @@ impl Object {
     }
 }
 
+/// An object that carries our labels.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) object: Object,
+    pub(super) origin: Origin,
+    /// Seconds since 1970, where the engine says so.
+    pub(super) created: Option<i64>,
+}
+
+/// What could not be removed.
+#[derive(Debug)]
+pub(super) enum Unfinished {
+    /// These were refused until the time was over, each with the engine's last word about it.
+    Refused(Vec<String>),
+    /// The engine does not answer, and why: nobody knows what is left.
+    NoEngine(String),
+}
+
 /// Ends every container of the run at once, so that its log is complete before it is removed.
 pub(super) async fn kill_all(docker: &Docker, run: &str) {
-    let Ok(containers) = containers(docker, run).await else {
+    let Ok(containers) = containers(docker, &filter(run)).await else {
         return;
     };
-    let kill = |object: Object| async move {
-        if let Object::Container { id, .. } = object {
+    let kill = |found: Found| async move {
+        if let Object::Container { id, .. } = found.object {
             let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
             // One that is not running cannot be killed; what can go wrong otherwise, the removal will say.
             let _ = docker.kill_container(&id, Some(options)).await;
@@ -61,50 +78,74 @@ pub(super) async fn kill_all(docker: &Docker, run: &str) {
     join_all(containers.into_iter().map(kill)).await;
 }
 
-/// Removes everything of the run and looks again until nothing is left.
+/// Removes everything of the run and looks again until nothing is left. Says what was removed.
 ///
 /// # Errors
-/// What is left when the time is over, each with the engine's last word about it.
-pub(super) async fn remove_all(docker: &Docker, run: &str) -> Result<(), ProviderError> {
+/// What is left when the time is over, or that the engine went away; that takes seconds and not the whole time.
+pub(super) async fn remove_all(docker: &Docker, run: &str) -> Result<Vec<String>, Unfinished> {
     let deadline = Instant::now() + SWEEP_LIMIT;
-    let mut refusals: BTreeMap<Object, String> = BTreeMap::new();
+    let mut sweep = Sweep { docker, run, seen: BTreeSet::new(), refusals: BTreeMap::new() };
     loop {
-        let left = match tokio::time::timeout_at(deadline.into(), round(docker, run, &mut refusals)).await {
-            Ok(Ok(left)) if left.is_empty() => return Ok(()),
-            Ok(Ok(left)) => left.iter().map(|object| describe(object, &refusals)).collect::<Vec<_>>().join(", "),
-            Ok(Err(error)) => format!("unknown, the engine does not list it ({})", whole(&error)),
-            Err(_) => "unknown, the engine does not answer".to_owned(),
+        let why = match tokio::time::timeout_at(deadline.into(), sweep.round()).await {
+            Ok(Ok(left)) if left.is_empty() => return Ok(sweep.seen.iter().map(Object::describe).collect()),
+            Ok(Ok(left)) if Instant::now() >= deadline => return Err(Unfinished::Refused(left.iter().map(|object| sweep.describe(object)).collect())),
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(whole(&error)),
+            Err(_) => Some("it does not answer".to_owned()),
         };
-        if Instant::now() >= deadline {
-            return Err(ProviderError::failed(format!("cleaning up the run {run}"), format!("left behind: {left}")));
+        if let Some(why) = why {
+            // One failed call says little. An engine that does not even say that it is there has gone.
+            answers(docker).await.map_err(Unfinished::NoEngine)?;
+            if Instant::now() >= deadline {
+                return Err(Unfinished::NoEngine(why));
+            }
         }
         tokio::time::sleep(RETRY_EVERY).await;
     }
 }
 
-fn describe(object: &Object, refusals: &BTreeMap<Object, String>) -> String {
-    refusals.get(object).map_or_else(|| object.describe(), |why| format!("{} ({why})", object.describe()))
+/// Everything on the engine that matches, containers first.
+pub(super) async fn list(docker: &Docker, filter: &HashMap<String, Vec<String>>) -> Result<Vec<Found>, EngineError> {
+    let mut found = containers(docker, filter).await?;
+    found.extend(others(docker, filter).await?);
+    Ok(found)
 }
 
-/// One attempt at everything, containers first: the rest is in use as long as they are there. Returns what is still listed.
-async fn round(docker: &Docker, run: &str, refusals: &mut BTreeMap<Object, String>) -> Result<Vec<Object>, EngineError> {
-    remove_each(docker, containers(docker, run).await?, refusals).await;
-    remove_each(docker, others(docker, run).await?, refusals).await;
-    let mut left = containers(docker, run).await?;
-    left.extend(others(docker, run).await?);
-    Ok(left)
+struct Sweep<'a> {
+    docker: &'a Docker,
+    run: &'a str,
+    seen: BTreeSet<Object>,
+    refusals: BTreeMap<Object, String>,
 }
 
-async fn remove_each(docker: &Docker, objects: Vec<Object>, refusals: &mut BTreeMap<Object, String>) {
-    let removals = objects.into_iter().map(|object| async move {
-        let outcome = remove(docker, &object).await;
-        (object, outcome)
-    });
-    for (object, outcome) in join_all(removals).await {
-        match outcome {
-            Err(error) if !is_absent(&error) => refusals.insert(object, whole(&error)),
-            Ok(()) | Err(_) => refusals.remove(&object),
-        };
+impl Sweep<'_> {
+    /// One attempt at everything, containers first: the rest is in use as long as they are there. Returns what is still listed.
+    async fn round(&mut self) -> Result<Vec<Object>, EngineError> {
+        let filter = filter(self.run);
+        let first = containers(self.docker, &filter).await?;
+        self.remove_each(first).await;
+        let rest = others(self.docker, &filter).await?;
+        self.remove_each(rest).await;
+        Ok(list(self.docker, &filter).await?.into_iter().map(|found| found.object).collect())
+    }
+
+    async fn remove_each(&mut self, found: Vec<Found>) {
+        let docker = self.docker;
+        let removals = found.into_iter().map(|found| async move {
+            let outcome = remove(docker, &found.object).await;
+            (found.object, outcome)
+        });
+        for (object, outcome) in join_all(removals).await {
+            self.seen.insert(object.clone());
+            match outcome {
+                Err(error) if !is_absent(&error) => self.refusals.insert(object, whole(&error)),
+                Ok(()) | Err(_) => self.refusals.remove(&object),
+            };
+        }
+    }
+
+    fn describe(&self, object: &Object) -> String {
+        self.refusals.get(object).map_or_else(|| object.describe(), |why| format!("{} ({why})", object.describe()))
     }
 }
 
@@ -124,28 +165,39 @@ fn remove<'a>(docker: &'a Docker, object: &'a Object) -> BoxFuture<'a, Result<()
     .boxed()
 }
 
-async fn containers(docker: &Docker, run: &str) -> Result<Vec<Object>, EngineError> {
-    let options = ListContainersOptionsBuilder::new().all(true).filters(&filter(run)).build();
+async fn containers(docker: &Docker, filter: &HashMap<String, Vec<String>>) -> Result<Vec<Found>, EngineError> {
+    let options = ListContainersOptionsBuilder::new().all(true).filters(filter).build();
     let containers = docker.list_containers(Some(options)).await?;
     Ok(containers
         .into_iter()
         .filter_map(|container| {
             let id = container.id?;
             let name = container.names.and_then(|names| names.into_iter().next()).unwrap_or_else(|| id.clone());
-            Some(Object::Container { name: name.trim_start_matches('/').to_owned(), id })
+            let object = Object::Container { name: name.trim_start_matches('/').to_owned(), id };
+            found(object, container.labels.as_ref(), container.created)
         })
         .collect())
 }
 
-async fn others(docker: &Docker, run: &str) -> Result<Vec<Object>, EngineError> {
-    let filter = filter(run);
+async fn others(docker: &Docker, filter: &HashMap<String, Vec<String>>) -> Result<Vec<Found>, EngineError> {
     let (networks, volumes, images) = tokio::try_join!(
-        docker.list_networks(Some(ListNetworksOptionsBuilder::new().filters(&filter).build())),
-        docker.list_volumes(Some(ListVolumesOptionsBuilder::new().filters(&filter).build())),
-        docker.list_images(Some(ListImagesOptionsBuilder::new().all(true).filters(&filter).build())),
+        docker.list_networks(Some(ListNetworksOptionsBuilder::new().filters(filter).build())),
+        docker.list_volumes(Some(ListVolumesOptionsBuilder::new().filters(filter).build())),
+        docker.list_images(Some(ListImagesOptionsBuilder::new().all(true).filters(filter).build())),
     )?;
-    let networks = networks.into_iter().filter_map(|network| Some(Object::Network { id: network.id?, name: network.name.unwrap_or_default() }));
-    let volumes = volumes.volumes.unwrap_or_default().into_iter().map(|volume| Object::Volume(volume.name));
-    let images = images.into_iter().map(|image| Object::Image { name: image.repo_tags.first().cloned().unwrap_or_else(|| image.id.clone()), id: image.id });
+    let networks = networks.into_iter().filter_map(|network| {
+        let object = Object::Network { id: network.id?, name: network.name.unwrap_or_default() };
+        found(object, network.labels.as_ref(), None)
+    });
+    let volumes = volumes.volumes.unwrap_or_default().into_iter().filter_map(|volume| found(Object::Volume(volume.name), Some(&volume.labels), None));
+    let images = images.into_iter().filter_map(|image| {
+        let object = Object::Image { name: image.repo_tags.first().cloned().unwrap_or_else(|| image.id.clone()), id: image.id };
+        found(object, Some(&image.labels), Some(image.created))
+    });
     Ok(networks.chain(volumes).chain(images).collect())
+}
+
+/// The engine has filtered by labels; they are looked at again, because a removal has no way back.
+fn found(object: Object, labels: Option<&HashMap<String, String>>, created: Option<i64>) -> Option<Found> {
+    Some(Found { object, origin: Origin::of(labels?)?, created })
 }

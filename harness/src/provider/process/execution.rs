@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use super::procfs;
 use crate::{
     binary::{kill_group, wait_unreaped},
-    provider::{Incarnation, NodeState},
+    provider::{Incarnation, NodeState, Resources},
 };
 
 /// How the operating system is asked to look after a node when nobody holds it any more.
@@ -108,6 +108,13 @@ impl Execution {
     /// The process group that it is.
     pub(super) fn group(&self) -> &Group {
         &self.group
+    }
+
+    /// What it uses; `None` if it has ended.
+    pub(super) fn usage(&self) -> Option<Resources> {
+        let used = procfs::usage(self.group.pid)?;
+        // Read before the look, so that it was this execution's and not that of a process with the same number.
+        self.is_running().then_some(used)
     }
 
     /// Whether the kernel still runs exactly this execution.

@@ -7,7 +7,7 @@
 
 mod execution;
 mod ports;
-mod procfs;
+pub(super) mod procfs;
 mod provider;
 mod spawner;
 mod state;

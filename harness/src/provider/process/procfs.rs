@@ -7,27 +7,66 @@ use std::{
 
 use rustix::process::Pid;
 
+use crate::provider::Resources;
+
 /// One process as the kernel describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stat {
+pub(crate) struct Stat {
+    /// Its process group.
+    pub(crate) group: i32,
     /// Start time in clock ticks since boot: with the process ID, unique while the machine is up.
-    pub(super) start_ticks: u64,
+    pub(crate) start_ticks: u64,
     /// It has ended and only its parent's wait is missing.
-    pub(super) zombie: bool,
+    pub(crate) zombie: bool,
+    /// Processor time of all its threads, in user mode and in the kernel, in clock ticks.
+    pub(crate) cpu_ticks: u64,
 }
 
 /// Reads `/proc/<pid>/stat`; `None` if there is no such process.
-pub(super) fn stat(pid: Pid) -> Option<Stat> {
+pub(crate) fn stat(pid: Pid) -> Option<Stat> {
     parse_stat(&fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?)
 }
 
-/// Fields are counted after the command's name, which may hold blanks and parentheses itself (proc(5): state is field 3, starttime field 22).
+/// Fields are counted after the command's name, which may hold blanks and parentheses itself (proc(5): state is field 3, pgrp 5, utime and stime
+/// 14 and 15, starttime 22).
 fn parse_stat(text: &str) -> Option<Stat> {
     let (_, after_name) = text.rsplit_once(") ")?;
     let mut fields = after_name.split_ascii_whitespace();
     let state = fields.next()?;
-    let start_ticks = fields.nth(18)?.parse().ok()?;
-    Some(Stat { start_ticks, zombie: matches!(state, "Z" | "X") })
+    let group = fields.nth(1)?.parse().ok()?;
+    let user: u64 = fields.nth(8)?.parse().ok()?;
+    let kernel: u64 = fields.next()?.parse().ok()?;
+    let start_ticks = fields.nth(6)?.parse().ok()?;
+    Some(Stat { group, start_ticks, zombie: matches!(state, "Z" | "X"), cpu_ticks: user.checked_add(kernel)? })
+}
+
+/// Resident memory and processor time of a process and its living descendants: a wrapper script's node is what counts. `None` if the process is gone.
+pub(super) fn usage(pid: Pid) -> Option<Resources> {
+    let mut total = of_one(pid)?;
+    for child in children(pid) {
+        // One that has ended meanwhile uses nothing.
+        if let Some(used) = usage(child) {
+            total.memory_bytes = total.memory_bytes.saturating_add(used.memory_bytes);
+            total.cpu_ms = total.cpu_ms.saturating_add(used.cpu_ms);
+        }
+    }
+    Some(total)
+}
+
+fn of_one(pid: Pid) -> Option<Resources> {
+    let stat = stat(pid).filter(|stat| !stat.zombie)?;
+    let statm = fs::read_to_string(format!("/proc/{}/statm", pid.as_raw_nonzero())).ok()?;
+    // proc(5): the second field is what is resident, in pages.
+    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    let memory_bytes = pages.checked_mul(rustix::param::page_size() as u64)?;
+    Some(Resources { memory_bytes, cpu_ms: u64::try_from(ticks(stat.cpu_ticks).as_millis()).ok()? })
+}
+
+/// Children of any of its threads.
+fn children(pid: Pid) -> Vec<Pid> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).into_iter().flatten().flatten();
+    let texts = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    texts.flat_map(|text| text.split_ascii_whitespace().filter_map(|word| Pid::from_raw(word.parse().ok()?)).collect::<Vec<_>>()).collect()
 }
 
 /// Wall-clock time at which the machine was booted. The kernel derives it anew from both clocks at every read, so it is read once per provider.
@@ -48,8 +87,35 @@ mod tests {
 
     #[test]
     fn a_name_cannot_shift_the_fields() {
-        let text = "42 (evil) Z 1 (x) S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1000 1 18446744073709551615";
-        assert_eq!(parse_stat(text), Some(Stat { start_ticks: 987_654, zombie: false }));
+        let text = "42 (evil) Z 1 (x) S 1 42 42 0 -1 4194560 1 0 0 0 3 4 0 0 20 0 1 0 987654 1000 1 18446744073709551615";
+        assert_eq!(parse_stat(text), Some(Stat { group: 42, start_ticks: 987_654, zombie: false, cpu_ticks: 7 }));
+    }
+
+    #[test]
+    fn this_process_uses_memory_and_time_and_so_does_a_child() {
+        let own = rustix::process::getpid();
+        let before = of_one(own).unwrap();
+        assert!(before.memory_bytes > 1 << 20, "{before:?}");
+        let held = std::hint::black_box(vec![1u8; 64 << 20]);
+        let began = std::time::Instant::now();
+        // Until the kernel's own clock has counted it: a tick is 10 ms.
+        while of_one(own).unwrap().cpu_ms < before.cpu_ms + 30 {
+            assert!(began.elapsed() < Duration::from_secs(60), "the kernel counts no time of ours");
+        }
+        assert!(of_one(own).unwrap().memory_bytes > before.memory_bytes + (32 << 20));
+        drop(held);
+        let mut child = std::process::Command::new("sh").args(["-c", "sleep 60 & wait"]).spawn().unwrap();
+        let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
+        while children(pid).is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(60), "the kernel lists no children");
+        }
+        assert!(usage(pid).unwrap().memory_bytes > of_one(pid).unwrap().memory_bytes);
+        for pid in children(pid) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(usage(pid), None);
     }
 
     #[test]

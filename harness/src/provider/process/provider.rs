@@ -21,7 +21,9 @@ use super::{
 };
 use crate::{
     binary::{self, Artefact, Progress, Staging},
-    provider::{Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot, options},
+    provider::{
+        Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Resources, Slot, options,
+    },
 };
 
 /// Time that a node has to end after SIGTERM.
@@ -244,6 +246,10 @@ impl Provider for ProcessProvider {
 
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         self.current_state(name).boxed()
+    }
+
+    fn resources<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
+        async move { self.nodes.usage(name) }.boxed()
     }
 
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     binary::Artefact,
-    provider::{Incarnation, NodeLaunch, NodeSource, ProviderError, Slot},
+    provider::{Incarnation, NodeLaunch, NodeSource, ProviderError, Resources, Slot},
 };
 
 /// One reserved node.
@@ -141,6 +141,11 @@ impl Nodes {
             let execution = node.execution.as_ref().ok_or_else(|| ProviderError::failed(format!("looking at {name}"), "it was never started"))?;
             Ok(if execution.is_running() { Ok(execution.incarnation().clone()) } else { Err(execution.group().clone()) })
         })
+    }
+
+    /// What a node uses; `None` if it does not run.
+    pub(super) fn usage(&self, name: &str) -> Result<Option<Resources>, ProviderError> {
+        self.with(name, |node| Ok(node.execution.as_ref().and_then(Execution::usage)))
     }
 
     pub(super) fn rpc(&self, name: &str) -> Result<SocketAddr, ProviderError> {

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Fuzzes every decoder of a stranger's bytes: node-patch/fuzz, seeds from the recorded vectors.
+#
+#   ci/fuzz.sh [MINUTES [TARGET ...]]     minutes for each target (default 10), two targets at once; without TARGET all of them
+#
+# Exit code: 0 nothing was found, 1 a target ended early (its log's end is shown; what did it is under node-patch/fuzz/artifacts), 64 usage.
+# Needs cargo-fuzz (`cargo install cargo-fuzz --locked`; installed if it is missing) and a C++ compiler.
+set -euo pipefail
+
+minutes=${1:-10}
+if ! [[ $minutes =~ ^[1-9][0-9]{0,3}$ ]]; then
+    echo "minutes: a whole number from 1 to 9999, not \`$minutes\`" >&2
+    exit 64
+fi
+shift || true
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../node-patch/fuzz"
+mapfile -t known < <(sed -n 's/^name = "\(.*\)"$/\1/p' Cargo.toml | grep -vx hegemon-fuzz)
+targets=("${@:-${known[@]}}")
+for target in "${targets[@]}"; do
+    if ! printf '%s\n' "${known[@]}" | grep -qxF -- "$target"; then
+        echo "no target \`$target\`; there are: ${known[*]}" >&2
+        exit 64
+    fi
+done
+
+command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
+
+python3 - <<'PYTHON'
+import json, pathlib, struct
+
+vectors = json.loads(pathlib.Path("../vectors/pq-handshake.json").read_text())
+handshake = {name: bytes.fromhex(vectors[name]) for name in ("init_hello", "resp_hello", "finish")}
+plaintexts = {f"discovery-{i}": bytes.fromhex(item["framed"]) for i, item in enumerate(vectors["discovery"])}
+plaintexts |= {f"responder-{i}": bytes.fromhex(item["plaintext"]) for i, item in enumerate(vectors["responder_frames"])}
+framed = lambda data: struct.pack(">I", len(data)) + data
+
+def envelope(protocol, data):
+    name = protocol.encode()
+    return struct.pack("<Q", len(name)) + name + struct.pack("<Q", len(data)) + data
+
+# A header of zeros with a pre-runtime digest item of `pow_`, in an announcement, a request and a response.
+header = bytes(32) + bytes([4]) + bytes(64) + bytes([4, 6]) + b"pow_" + bytes([0])
+scale = {
+    "header": header,
+    "announce": bytes([len(header) * 4 & 255 | 1, len(header) >> 6]) + header + bytes([0]) + struct.pack("<Q", 1) + bytes(32) + bytes([0]),
+    "get_blocks": bytes([0, 3]) + struct.pack("<QI", 1, 128),
+    "blocks": bytes([1, 3]) + struct.pack("<Q", 1) + bytes([4]) + struct.pack("<Q", 1) + bytes(32)
+    + bytes([len(header) * 4 & 255 | 1, len(header) >> 6]) + header + bytes([0]),
+}
+plaintexts |= {"announce": envelope("/hegemon/block-announces/pq/1", scale["announce"]), "sync": envelope("/hegemon/sync/pq/1", scale["blocks"])}
+seeds = {
+    "frame": {name: bytes([choice]) + framed(data) for choice, (name, data) in enumerate((handshake | plaintexts).items())},
+    "handshake_message": handshake,
+    "listener": handshake,
+    "session_plaintext": plaintexts,
+    "discovery_message": {f"{i}": bytes.fromhex(item["encoded"]) for i, item in enumerate(vectors["discovery"])},
+    "scale": scale,
+    "peer_store": {path.stem: path.read_bytes() for path in pathlib.Path("../../discovery/vectors").glob("*.bin")},
+}
+# The target adds a checksum that fits to what it is given.
+seeds["peer_store"]["unsummed"] = seeds["peer_store"]["peers-v1"][:-4]
+for target, files in seeds.items():
+    folder = pathlib.Path("corpus", target)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (folder / f"seed-{name}").write_bytes(data)
+PYTHON
+
+# Sanitizer flags are unstable ones: this toolchain takes them when it is told to.
+export RUSTC_BOOTSTRAP=1
+cargo fuzz build --fuzz-dir .
+
+run() {
+    local log=artifacts/$1.log
+    mkdir -p artifacts
+    if cargo fuzz run --fuzz-dir . "$1" -- -max_total_time=$((minutes * 60)) -max_len=70000 -timeout=10 -rss_limit_mb=512 -malloc_limit_mb=17 -print_final_stats=1 >"$log" 2>&1; then
+        printf '%-20s %s\n' "$1" "nothing found: $(sed -n 's/^Done \(.*\) in .*/\1/p' "$log"), $(sed -n 's/^stat::peak_rss_mb: *//p' "$log") MiB at most"
+    else
+        printf '%-20s %s\n' "$1" "FOUND SOMETHING, or did not run: node-patch/fuzz/$log"
+        tail -n 25 "$log"
+        return 1
+    fi
+}
+export -f run
+export minutes
+printf '%s\n' "${targets[@]}" | xargs -P 2 -I{} bash -c 'run {}' || exit 1

@@ -1,0 +1,118 @@
+//! `replay`: the recorded plan again, in a new run. The same decision is no promise: what is random in nodes and networks is not ours.
+
+use std::{collections::BTreeMap, io};
+
+use serde_json::Value;
+
+use super::{args::ReplayArgs, output, scenario};
+use crate::{
+    event::{Event, What},
+    exit::ExitCode,
+    provider::NodeSource,
+    record::PlanRecord,
+    run::{controller::Sink, interrupt::Interrupt},
+    scenario::{Overrides, Plan, load_again},
+    verify::verify,
+};
+
+pub(super) async fn run(args: &ReplayArgs, interrupt: Interrupt) -> ExitCode {
+    let Some(record) = record(args) else { return ExitCode::Usage };
+    let Some(plan) = plan(args, &record.plan) else { return ExitCode::Usage };
+    let ran_on = record.facts.get("provider").and_then(Value::as_str);
+    let flags = args.as_scenario(&record.asked, ran_on, plan.overrides.timeout_factor, plan.seed);
+    output::note(&format!("replaying run {} of {}, seed {}", record.run, plan.scenario, plan.seed));
+    let compare = SameSources { recorded: digests(&record.facts) };
+    let name = plan.scenario.clone();
+    match scenario::run_one(&flags, plan, interrupt, vec![Box::new(compare)]).await {
+        Ok(code) => code,
+        Err(why) => {
+            output::error(&format!("{name}: {why:#}"));
+            ExitCode::Environment
+        }
+    }
+}
+
+/// What was recorded, if it may be believed.
+fn record(args: &ReplayArgs) -> Option<PlanRecord> {
+    let verified = match verify(&args.bundle, None) {
+        Ok(verified) => verified,
+        Err(why) => {
+            output::error(&format!("no bundle at `{}`: {why}", args.bundle.display()));
+            return None;
+        }
+    };
+    let whole = verified.is_whole();
+    for problem in &verified.problems {
+        output::note(&format!("  ✗ {problem}"));
+    }
+    if !whole && !args.unverified {
+        output::error("this bundle does not verify; --unverified replays its plan all the same");
+        return None;
+    }
+    if verified.plan.is_none() {
+        output::error("there is no plan in it that could be replayed");
+    }
+    verified.plan
+}
+
+fn plan(args: &ReplayArgs, recorded: &Plan) -> Option<Plan> {
+    let source = match (&args.node_image, &args.node_bin) {
+        (Some(image), _) => NodeSource::Image(image.clone()),
+        (None, Some(path)) => NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        (None, None) => recorded.overrides.source.clone(),
+    };
+    let timeout_factor = args.timeout_factor.unwrap_or(recorded.overrides.timeout_factor);
+    let overrides = Overrides { nodes: recorded.overrides.nodes, source, timeout_factor, seed: recorded.seed };
+    let (plan, problems) = load_again(recorded, &overrides);
+    if plan.is_none() {
+        output::note(&problems.to_string());
+        output::error("the recorded scenario is refused by this harness; nothing was started");
+    }
+    plan
+}
+
+/// Says, when everything is prepared and nothing has started, which nodes are not the recorded ones.
+struct SameSources {
+    recorded: BTreeMap<String, String>,
+}
+
+impl Sink for SameSources {
+    fn take(&mut self, event: &Event) -> io::Result<()> {
+        let What::Prepared { facts, .. } = &event.what else { return Ok(()) };
+        let now = digests(facts);
+        let changed = self.recorded.iter().filter(|(source, digest)| now.get(*source) != Some(*digest));
+        for (source, digest) in changed {
+            let now = now.get(source).map_or("something else", String::as_str);
+            output::note(&format!("not the same node any more: {source} was {digest}, now it is {now}"));
+        }
+        Ok(())
+    }
+}
+
+/// What was run, by what was asked for: a binary's hash, or an image's ID.
+fn digests(facts: &Value) -> BTreeMap<String, String> {
+    let digest = |source: &Value| {
+        let digest = source.get("sha256").or_else(|| source.get("image")?.get("id"))?.as_str()?;
+        Some((source.get("source")?.as_str()?.to_owned(), digest.to_owned()))
+    };
+    facts.get("sources").and_then(Value::as_array).into_iter().flatten().filter_map(digest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_node_is_known_by_its_binary_else_by_its_image() {
+        let facts = json!({ "sources": [
+            { "source": "workspace", "sha256": "aa", "image": { "id": "sha256:1" } },
+            { "source": "image node:1", "image": { "id": "sha256:2" } },
+            { "source": "odd" },
+        ] });
+        let expected = [("workspace", "aa"), ("image node:1", "sha256:2")].map(|(source, digest)| (source.to_owned(), digest.to_owned()));
+        assert_eq!(digests(&facts), BTreeMap::from(expected));
+        assert!(digests(&Value::Null).is_empty());
+    }
+}

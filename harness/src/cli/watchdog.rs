@@ -1,0 +1,15 @@
+//! The hidden verb: the process that cleans up after a harness that was killed.
+
+use super::args::WatchdogArgs;
+use crate::{
+    exit::ExitCode,
+    lease::watchdog::{Orders, watch},
+};
+
+pub(super) async fn run(args: &WatchdogArgs) -> ExitCode {
+    let orders = Orders { run: args.run.clone(), dir: args.dir.clone(), entry: args.entry.clone() };
+    match watch(orders).await {
+        Ok(()) => ExitCode::Pass,
+        Err(_) => ExitCode::Bug,
+    }
+}

@@ -1,0 +1,54 @@
+//! What every run of the command line is held by: its lease, and the watchdog unless its nodes are to stay.
+
+use std::{io, path::PathBuf};
+
+use super::{Lease, Registry, watchdog::Watchdog};
+use crate::{record::RunDir, run::controller::Sink};
+
+/// One run's.
+#[derive(Debug)]
+pub struct Guard {
+    lease: Lease,
+    watchdog: Option<Watchdog>,
+}
+
+impl Guard {
+    /// Before the run makes anything. `kept`: its nodes stay, and so does its entry.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written down or watched: nothing could be cleaned up after it.
+    pub fn take(registry: &Registry, dir: &RunDir, scenario: &str, kept: bool) -> io::Result<Self> {
+        let lease = Lease::take(registry, dir, scenario, kept)?;
+        let watchdog = if kept { None } else { Some(Watchdog::start(&own_program()?, &lease, dir)?) };
+        Ok(Self { lease, watchdog })
+    }
+
+    /// Where its nodes run.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be written down.
+    pub fn provider(&self, name: &str) -> io::Result<()> {
+        self.lease.provider(name)
+    }
+
+    /// What listens to the run.
+    pub fn sink(&self) -> Box<dyn Sink> {
+        self.lease.sink()
+    }
+
+    /// The run is over, and its provider with it: one that is dropped may still have something to remove.
+    pub fn end(self) {
+        self.lease.end();
+        if let Some(watchdog) = self.watchdog {
+            watchdog.dismiss();
+        }
+    }
+}
+
+/// The program that runs, even if its file was replaced meanwhile.
+fn own_program() -> io::Result<PathBuf> {
+    let own = PathBuf::from("/proc/self/exe");
+    if own.exists() { Ok(own) } else { std::env::current_exe() }
+}

@@ -1,0 +1,145 @@
+//! The file that says "this directory is a testbed run's own", and the lock on it that says "and the run lives". It is in the scratch directory, so it goes when that goes.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+/// The marker's name in a scratch directory.
+pub const MARKER: &str = "run.lock";
+
+/// Longer than any marker.
+const LONGEST: u64 = 200;
+
+/// A living run's hold on its scratch directory. The lock is the kernel's and the descriptor closes on `execve`: nobody inherits it, and it ends with the process, however that ends.
+#[derive(Debug)]
+pub struct Marker {
+    _file: File,
+}
+
+/// What a directory's marker says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkerState {
+    /// There is no directory.
+    NoDirectory,
+    /// The run's, and somebody holds it.
+    Held,
+    /// The run's, and nobody holds it.
+    Free,
+    /// There is a directory that is not known to be this run's.
+    Foreign,
+}
+
+impl Marker {
+    /// Marks a new run's scratch directory and holds it.
+    ///
+    /// # Errors
+    ///
+    /// If it is marked already, or cannot be.
+    pub fn hold(scratch: &Path, run: &str) -> io::Result<Self> {
+        let mut file = File::create_new(scratch.join(MARKER))?;
+        file.lock()?;
+        file.write_all(content(run).as_bytes())?;
+        Ok(Self { _file: file })
+    }
+
+    /// What the marker of this scratch directory says of this run. A link is never followed.
+    pub fn look(scratch: &Path, run: &str) -> MarkerState {
+        match fs::symlink_metadata(scratch) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return MarkerState::NoDirectory,
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) | Err(_) => return MarkerState::Foreign,
+        }
+        let path = scratch.join(MARKER);
+        if !fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+            return MarkerState::Foreign;
+        }
+        let Ok(file) = File::open(&path) else { return MarkerState::Foreign };
+        let mut text = String::new();
+        if (&file).take(LONGEST).read_to_string(&mut text).is_err() || text != content(run) {
+            return MarkerState::Foreign;
+        }
+        match file.try_lock() {
+            Ok(()) => MarkerState::Free,
+            Err(TryLockError::WouldBlock) => MarkerState::Held,
+            // A file system without locks: nobody can say that it is free.
+            Err(TryLockError::Error(_)) => MarkerState::Held,
+        }
+    }
+
+    /// Removes the scratch directory of a dead run, the marker last: what is left half-way still says whose it is.
+    ///
+    /// # Errors
+    ///
+    /// If its marker does not say that it is this dead run's, or something in it cannot be removed.
+    pub fn remove(scratch: &Path, run: &str) -> io::Result<()> {
+        match Self::look(scratch, run) {
+            MarkerState::Free => {}
+            MarkerState::NoDirectory => return Ok(()),
+            MarkerState::Held => return Err(io::Error::other("somebody holds its lock")),
+            MarkerState::Foreign => return Err(io::Error::other("it has no marker of this run; if it is to go, remove it by hand")),
+        }
+        let is_marker = |path: &PathBuf| path.file_name().is_some_and(|name| name == MARKER);
+        for path in fs::read_dir(scratch)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()? {
+            match fs::symlink_metadata(&path) {
+                _ if is_marker(&path) => {}
+                Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&path)?,
+                Ok(_) => fs::remove_file(&path)?,
+                Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+                Err(why) => return Err(why),
+            }
+        }
+        fs::remove_file(scratch.join(MARKER))?;
+        fs::remove_dir(scratch)
+    }
+}
+
+fn content(run: &str) -> String {
+    format!("hegemon-testbed run {run}\nMade by the harness for as long as the run lasts. `harness gc` removes this directory when the run is dead.\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_held_as_long_as_its_run_lives() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Marker::hold(dir.path(), "r1").unwrap();
+        assert_eq!(Marker::look(dir.path(), "r1"), MarkerState::Held);
+        assert!(Marker::remove(dir.path(), "r1").is_err());
+        assert_eq!(Marker::look(dir.path(), "r2"), MarkerState::Foreign, "another run's");
+        assert!(Marker::hold(dir.path(), "r1").is_err(), "and nobody else's");
+        drop(held);
+        assert_eq!(Marker::look(dir.path(), "r1"), MarkerState::Free);
+    }
+
+    #[test]
+    fn a_directory_without_the_marker_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("precious"), "x").unwrap();
+        for marker in ["", "hegemon-testbed run r2\n", "\u{0}"] {
+            fs::write(dir.path().join(MARKER), marker).unwrap();
+            assert_eq!(Marker::look(dir.path(), "r1"), MarkerState::Foreign, "{marker:?}");
+            assert!(Marker::remove(dir.path(), "r1").is_err());
+        }
+        assert!(dir.path().join("precious").exists());
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real"), dir.path().join("scratch"));
+        fs::create_dir(&real).unwrap();
+        drop(Marker::hold(&real, "r1").unwrap());
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        assert!(Marker::remove(&link, "r1").is_err());
+        let outside = dir.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("precious"), "x").unwrap();
+        std::os::unix::fs::symlink(&outside, real.join("way out")).unwrap();
+        Marker::remove(&real, "r1").unwrap();
+        assert!(!real.exists() && outside.join("precious").exists());
+    }
+}

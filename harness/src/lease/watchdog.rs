@@ -1,0 +1,164 @@
+//! A process beside the run that outlives it: when the harness is gone without a word, it removes what that left.
+//!
+//! The harness holds the write end of a pipe, which closes on `execve` and so is inherited by nobody; the kernel closes it when the harness ends, however it ends. No process
+//! number is involved that somebody else could get. A session of its own keeps Ctrl-C, a hang-up and signals to the harness's group away from it.
+
+use std::{
+    collections::BTreeSet,
+    fs::{File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    time::{Duration, Instant, SystemTime},
+};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{
+    clear::{Cleared, Means, clear},
+    holder::{Lease, forget},
+    registry,
+};
+use crate::{provider::docker::Leftovers, record::RunDir};
+
+/// What the harness says when nothing is left, or when it has said itself what is.
+const CLEAN: &[u8] = b"clean\n";
+/// Time for everything after the harness's death.
+const LIMIT: Duration = Duration::from_secs(90);
+/// Between two looks: a call to the engine that was under way may still make something.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// So many looks in a row must find nothing.
+const QUIET_LOOKS: u32 = 2;
+/// Time that a dismissed watchdog has to end.
+const DISMISSAL: Duration = Duration::from_secs(2);
+
+/// The harness's side.
+#[derive(Debug)]
+pub struct Watchdog {
+    child: Child,
+    pipe: ChildStdin,
+}
+
+impl Watchdog {
+    /// Starts `program` with the hidden verb `watchdog`. Its streams are nobody's: who waits for the harness's output does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be started.
+    pub fn start(program: &Path, lease: &Lease, dir: &RunDir) -> io::Result<Self> {
+        let mut command = Command::new(program);
+        command.arg0("harness-watchdog").args(["watchdog", "--run", &lease.run(), "--dir"]).arg(dir.path()).arg("--entry").arg(lease.path());
+        command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        lead_a_session(&mut command);
+        let mut child = command.spawn()?;
+        let pipe = child.stdin.take().ok_or_else(|| io::Error::other("a child without the pipe that it was given"))?;
+        Ok(Self { child, pipe })
+    }
+
+    /// It is not needed any more.
+    pub fn dismiss(mut self) {
+        // If it is gone, somebody killed it: nothing is left to tell it.
+        let _ = self.pipe.write_all(CLEAN);
+        drop(self.pipe);
+        let deadline = Instant::now() + DISMISSAL;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+fn lead_a_session(command: &mut Command) {
+    let arrange = || rustix::process::setsid().map(drop).map_err(io::Error::from);
+    #[expect(unsafe_code, reason = "runs between fork and exec; it makes one system call and allocates nothing, which is all that is allowed there")]
+    // SAFETY: `setsid` is async-signal-safe, and the closure neither allocates nor takes a lock.
+    unsafe {
+        command.pre_exec(arrange);
+    }
+}
+
+/// What the watchdog is told at its start.
+#[derive(Debug, Clone)]
+pub struct Orders {
+    /// The run's ID.
+    pub run: String,
+    /// Its directory, absolute.
+    pub dir: PathBuf,
+    /// Its entry's file.
+    pub entry: PathBuf,
+}
+
+/// The watchdog's whole life.
+///
+/// # Errors
+///
+/// If it cannot wait. Nobody hears that, but the exit code says it.
+pub async fn watch(orders: Orders) -> io::Result<()> {
+    // Listening is what keeps these from ending it; there is nothing to do about them.
+    let _deaf = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let said = tokio::task::spawn_blocking(|| {
+        let mut said = Vec::new();
+        io::stdin().lock().read_to_end(&mut said).map(|_| said)
+    });
+    if said.await.map_err(io::Error::other)?? == CLEAN {
+        return Ok(());
+    }
+    // A log that cannot be written is no reason not to clean up.
+    let mut log = Log(OpenOptions::new().create(true).append(true).open(orders.dir.join("watchdog.log")).ok());
+    log.line(&format!("the harness of the run {} is gone; removing what it left", orders.run));
+    clean_up(&orders, &mut log).await;
+    Ok(())
+}
+
+async fn clean_up(orders: &Orders, log: &mut Log) {
+    let deadline = Instant::now() + LIMIT;
+    let mut quiet = 0;
+    let mut last = Cleared::default();
+    // The pipe of a harness that panics is closed a moment before it ends, and its own clean-up comes first.
+    while registry::read(&orders.entry).is_ok_and(|entry| entry.owner.lives()) && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    while quiet < QUIET_LOOKS && Instant::now() < deadline {
+        let Ok(cleared) = tokio::time::timeout_at(deadline.into(), look(orders)).await else { break };
+        cleared.removed.iter().for_each(|what| log.line(&format!("removed {what}")));
+        if cleared.left != last.left {
+            cleared.left.iter().for_each(|what| log.line(&format!("still there: {what}")));
+        }
+        quiet = if cleared == Cleared::default() { quiet + 1 } else { 0 };
+        last = cleared;
+        if quiet < QUIET_LOOKS {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+    if quiet == QUIET_LOOKS {
+        forget(&orders.entry);
+        log.line("nothing is left");
+    } else {
+        log.line(&format!("given up after {} s; `harness gc` goes on", LIMIT.as_secs()));
+    }
+}
+
+async fn look(orders: &Orders) -> Cleared {
+    let entry = registry::read(&orders.entry).ok().filter(|entry| entry.run == orders.run);
+    let is_process = entry.as_ref().is_some_and(|entry| entry.provider.as_deref() == Some("process"));
+    let groups = entry.iter().filter(|_| is_process).flat_map(|entry| entry.nodes.values()).map(|node| node.pid).collect::<BTreeSet<_>>();
+    // Nothing was made before a provider was chosen, and what one process left is no engine's.
+    let needs_engine = !is_process && entry.is_none_or(|entry| entry.provider.is_some());
+    let (engine, missing) = match needs_engine.then(Leftovers::connect) {
+        None => (None, None),
+        Some(connect) => connect.await.map_or_else(|why| (None, Some(why.to_string())), |engine| (Some(engine), None)),
+    };
+    let mut cleared = clear(&Means { run: orders.run.clone(), scratch: Some(orders.dir.join("scratch")), groups, engine }).await;
+    cleared.left.extend(missing);
+    cleared
+}
+
+struct Log(Option<File>);
+
+impl Log {
+    fn line(&mut self, text: &str) {
+        if let Some(file) = &mut self.0 {
+            let _ = writeln!(file, "{} {text}", humantime::format_rfc3339_millis(SystemTime::now()));
+        }
+    }
+}

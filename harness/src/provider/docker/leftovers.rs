@@ -1,0 +1,71 @@
+//! What runs have left on an engine, for `ps`, `gc` and the watchdog: everything with our labels, by run.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use testcontainers::bollard::Docker;
+
+use super::{
+    engine::{self, failed},
+    labels::{Origin, any_run},
+    sweep::{self, Object, Unfinished},
+};
+use crate::provider::ProviderError;
+
+/// An engine, to look for leftovers on and to remove them from.
+#[derive(Debug, Clone)]
+pub struct Leftovers(Docker);
+
+/// One object.
+#[derive(Debug, Clone)]
+pub struct Leftover {
+    /// `container hegemon-…-seed`.
+    pub what: String,
+    /// What its labels say.
+    pub origin: Origin,
+    /// When it was made, where the engine says so.
+    pub created: Option<SystemTime>,
+    /// The container's ID, for people.
+    pub container: Option<String>,
+}
+
+impl Leftovers {
+    /// Finds the engine as a run would. Takes 2 s at most.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`] with the reason and the remedy.
+    pub async fn connect() -> Result<Self, ProviderError> {
+        Ok(Self(engine::probe(engine::find().await?).await?.docker))
+    }
+
+    /// Everything of any run, by the run's ID.
+    ///
+    /// # Errors
+    /// The engine does not list it.
+    pub async fn by_run(&self) -> Result<BTreeMap<String, Vec<Leftover>>, ProviderError> {
+        let mut runs: BTreeMap<String, Vec<Leftover>> = BTreeMap::new();
+        for found in sweep::list(&self.0, &any_run()).await.map_err(failed("listing what runs have left"))? {
+            let container = if let Object::Container { id, .. } = &found.object { Some(id.get(..12).unwrap_or(id).to_owned()) } else { None };
+            let created = found.created.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?)));
+            let left = Leftover { what: found.object.describe(), origin: found.origin, created, container };
+            runs.entry(left.origin.run.clone()).or_default().push(left);
+        }
+        Ok(runs)
+    }
+
+    /// Removes everything of one run; says what that was. Bounded in time.
+    ///
+    /// # Errors
+    /// What is left, or that the engine went away.
+    pub async fn remove(&self, run: &str) -> Result<Vec<String>, ProviderError> {
+        sweep::remove_all(&self.0, run).await.map_err(|unfinished| {
+            let why = match unfinished {
+                Unfinished::Refused(objects) => format!("left behind: {}", objects.join(", ")),
+                Unfinished::NoEngine(why) => format!("the engine is gone ({why}); what is left is unknown"),
+            };
+            ProviderError::failed(format!("cleaning up the run {run}"), why)
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! The way to the engine, to be cut in the middle of a run; and what other people have on it.
+
+use std::{
+    io,
+    net::Shutdown,
+    os::unix::net::{UnixListener, UnixStream},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use crate::provider::{docker_cli, unique_run};
+
+/// Passes bytes between whoever connects to its socket and the real engine.
+pub(crate) struct Proxy {
+    path: PathBuf,
+    open: Arc<Mutex<Vec<UnixStream>>>,
+}
+
+impl Proxy {
+    pub(crate) fn new(dir: &Path) -> Self {
+        let path = dir.join("engine.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let open: Arc<Mutex<Vec<UnixStream>>> = Arc::default();
+        let streams = Arc::clone(&open);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, engine) = (client.unwrap(), UnixStream::connect(real()).unwrap());
+                streams.lock().unwrap().extend([client.try_clone().unwrap(), engine.try_clone().unwrap()]);
+                for (mut from, mut to) in [(client.try_clone().unwrap(), engine.try_clone().unwrap()), (engine, client)] {
+                    thread::spawn(move || {
+                        let _ = io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Write);
+                    });
+                }
+            }
+        });
+        Self { path, open }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("unix://{}", self.path.display())
+    }
+
+    /// The engine goes away: connections end, and there are no new ones.
+    pub(crate) fn cut(&self) {
+        std::fs::remove_file(&self.path).unwrap();
+        for stream in self.open.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn real() -> PathBuf {
+    let host = std::env::var("DOCKER_HOST").ok().and_then(|host| host.strip_prefix("unix://").map(PathBuf::from));
+    host.unwrap_or_else(|| "/var/run/docker.sock".into())
+}
+
+/// A network and a container of somebody else, removed at the end of their test.
+pub(crate) struct Foreign {
+    pub(crate) network: String,
+    pub(crate) container: String,
+}
+
+impl Foreign {
+    /// With these labels. `image` is any that the engine has; the container is never started.
+    pub(crate) fn new(image: &str, labels: &[String]) -> Self {
+        let name = format!("foreign-{}", unique_run());
+        let flags: Vec<&str> = labels.iter().flat_map(|label| ["--label", label.as_str()]).collect();
+        // The engine's own choice of addresses may be used up; these are for documentation.
+        let made = (0..16).any(|part| {
+            let subnet = format!("203.0.113.{}/28", part * 16);
+            !docker_cli(&[&["network", "create", "--internal", "--subnet", subnet.as_str()], &flags[..], &[&name]].concat()).is_empty()
+        });
+        assert!(made, "no network of somebody else");
+        let container = docker_cli(&[&["create", "--name", &name], &flags[..], &[image]].concat());
+        assert!(!container.is_empty(), "no container of somebody else from {image}");
+        Self { network: name.clone(), container: name }
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        let there = |kind: &str, name: &str| !docker_cli(&[kind, "inspect", name]).trim_matches(['[', ']', '\n']).is_empty();
+        there("network", &self.network) && there("container", &self.container)
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        docker_cli(&["rm", "-f", &self.container]);
+        docker_cli(&["network", "rm", &self.network]);
+    }
+}
+
+/// An empty image of a test, without any label.
+pub(crate) struct Image(pub(crate) String);
+
+impl Image {
+    pub(crate) fn new() -> Self {
+        use std::process::{Command, Stdio};
+        let name = format!("foreign/{}", unique_run());
+        let mut tar = Command::new("tar").args(["-c", "--files-from=/dev/null"]).stdout(Stdio::piped()).spawn().unwrap();
+        let import = Command::new("docker").args(["import", "-c", "CMD [\"/none\"]", "-", &name]).stdin(tar.stdout.take().unwrap()).output().unwrap();
+        assert!(import.status.success() && tar.wait().unwrap().success(), "{import:?}");
+        Self(name)
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        docker_cli(&["rmi", "-f", &self.0]);
+    }
+}
