@@ -27,6 +27,7 @@ pub mod event;
 pub mod exit;
 pub mod fault;
 pub mod history;
+#[cfg(feature = "docker")]
 pub mod lease;
 mod poll;
 pub mod provider;

@@ -72,7 +72,8 @@ fn registry() -> Registry {
 }
 
 fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // One thread: everything here waits for others, and what does not has threads of its own. Several would wake each other at every answer, for half as much again of a core.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => {
             output::error(&format!("no threads or timers to be had: {why}"));

@@ -47,6 +47,8 @@ pub enum Progress {
 /// The queue's end that the controller feeds.
 pub struct Terminal {
     queue: SyncSender<Event>,
+    /// Every sample is shown, in the line that moves or as a line: by the dozen a second, so that nobody is woken for them in vain.
+    samples: bool,
 }
 
 impl Terminal {
@@ -54,13 +56,17 @@ impl Terminal {
     pub fn spawn(plan: &Plan, detail: Detail, progress: Progress) -> (Self, JoinHandle<()>) {
         let (queue, events) = sync_channel(QUEUE);
         let mut writer = Writer::new(plan.clone(), detail, progress);
+        let samples = detail == Detail::Verbose || !writer.bar.is_hidden();
         let thread = std::thread::spawn(move || writer.run(&events));
-        (Self { queue }, thread)
+        (Self { queue, samples }, thread)
     }
 }
 
 impl Sink for Terminal {
     fn take(&mut self, event: &Event) -> io::Result<()> {
+        if matches!(event.what, What::State { .. } | What::Sessions(_) | What::Resources(_)) || (!self.samples && matches!(event.what, What::Sample(_))) {
+            return Ok(());
+        }
         match self.queue.try_send(event.clone()) {
             // The terminal is for people; the evidence is elsewhere.
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Ok(()),

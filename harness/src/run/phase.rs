@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Judging at every event would judge the same thing many times.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs phases; remembers the last fault from one to the next.
 pub(crate) struct Phases<'a> {

@@ -13,4 +13,5 @@ mod disturbed;
 mod judge;
 mod liar;
 pub mod list;
+#[cfg(feature = "docker")]
 pub mod run;

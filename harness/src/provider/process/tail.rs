@@ -18,7 +18,7 @@ use tokio::sync::{mpsc as lines, oneshot};
 use crate::provider::{LogLine, lines::LineAssembler};
 
 /// How often files are looked at: the delay of a line, and no more.
-const LOOK_EVERY: Duration = Duration::from_millis(40);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Bytes of one file that are read before the others have their turn.
 const BLOCK: usize = 256 * 1024;
 
