@@ -134,6 +134,15 @@ fn an_unplanned_exit_of_a_process_is_reported_within_two_seconds() {
 
 #[test]
 fn an_engine_that_goes_away_is_said_with_what_it_keeps_and_gc_removes_that_later() {
+    lost_engine(Proxy::cut);
+}
+
+#[test]
+fn an_engine_that_hangs_is_no_other_than_one_that_went_away() {
+    lost_engine(Proxy::hang);
+}
+
+fn lost_engine(lose: fn(&Proxy)) {
     let image = Image::new();
     let foreign = Foreign::new(&image.0, &[]);
     let dir = tempfile::tempdir().unwrap();
@@ -143,13 +152,14 @@ fn an_engine_that_goes_away_is_said_with_what_it_keeps_and_gc_removes_that_later
     });
     trial.wait("its nodes are started", || trial.event("all-started").is_some());
     let (run, gone) = (trial.run(), SystemTime::now());
-    proxy.cut();
+    lose(&proxy);
     let (code, words) = trial.end();
     let ended = gone.elapsed().unwrap();
     assert_eq!(code, Some(3), "{words}");
     let reported = humantime::parse_rfc3339(trial.event("environment-failed").unwrap()["wall"].as_str().unwrap()).unwrap();
     let reported = reported.duration_since(gone).unwrap();
 
+    println!("reported after {reported:?}, ended after {ended:?}");
     assert!(reported < Duration::from_secs(10) && ended < Duration::from_secs(20), "reported after {reported:?}, ended after {ended:?}");
     for left in [format!("container hegemon-{run}-seed"), format!("container hegemon-{run}-node"), format!("network hegemon-{run}"), "image ".to_owned()] {
         assert!(words.contains(&left), "{left} in {words}");

@@ -12,6 +12,7 @@ mod lines;
 mod options;
 mod owner;
 pub mod process;
+#[cfg_attr(not(any(test, feature = "docker")), expect(dead_code, reason = "most of it finds a subnet for the engine's networks"))]
 mod subnet;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::SystemTime};

@@ -167,3 +167,71 @@ impl Controller {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        path::Path,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+    };
+
+    use super::*;
+    use crate::{check::testing::sample, scenario::load};
+
+    /// Samples that were written before each decision; a decision says how many it had looked at.
+    struct Counter {
+        samples: usize,
+        decisions: Arc<Mutex<Vec<(String, usize)>>>,
+    }
+
+    impl Sink for Counter {
+        fn take(&mut self, event: &Event) -> io::Result<()> {
+            match &event.what {
+                What::Sample(_) => self.samples += 1,
+                What::Preparing { step } => self.decisions.lock().unwrap().push((step.clone(), self.samples)),
+                _ => {}
+            }
+            Ok(())
+        }
+    }
+
+    /// What the evidence is replayed by: a decision is a function of exactly the events before it.
+    #[test]
+    fn nothing_comes_between_a_look_and_the_decision_that_follows_from_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
+        let plan = load(&shipped, &crate::scenario::Overrides::default()).0.unwrap();
+        let decisions = Arc::default();
+        let sink = Counter { samples: 0, decisions: Arc::clone(&decisions) };
+        let controller = Controller::begin(&RunDir::create(dir.path(), "three-node").unwrap(), &plan, vec![Box::new(sink)]);
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    controller.emit(What::Sample(sample("node-1", 1)));
+                }
+            });
+            // Both have had the lock in turn so often.
+            let (mut turns, mut last) = (0, 0);
+            while turns < 50 {
+                let mut seen = 0;
+                controller.decide::<()>(|history, _| {
+                    seen = history.samples("node-1", Moment(0), Moment(u64::MAX)).len();
+                    // The other thread waits for the lock by now.
+                    std::thread::yield_now();
+                    ControlFlow::Break(What::Preparing { step: seen.to_string() })
+                });
+                turns += usize::from(seen != last);
+                last = seen;
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        let decisions = decisions.lock().unwrap();
+        for (seen, written) in decisions.iter() {
+            assert_eq!(*seen, written.to_string(), "samples looked at, and samples that were written before the decision");
+        }
+    }
+}

@@ -1,11 +1,14 @@
-//! The way to the engine, to be cut in the middle of a run; and what other people have on it.
+//! The way to the engine, to be cut or blocked in the middle of a run; and what other people have on it.
 
 use std::{
-    io,
+    io::{Read, Write},
     net::Shutdown,
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -15,27 +18,26 @@ use crate::provider::{docker_cli, unique_run};
 pub(crate) struct Proxy {
     path: PathBuf,
     open: Arc<Mutex<Vec<UnixStream>>>,
+    hung: Arc<AtomicBool>,
 }
 
 impl Proxy {
     pub(crate) fn new(dir: &Path) -> Self {
         let path = dir.join("engine.sock");
         let listener = UnixListener::bind(&path).unwrap();
-        let open: Arc<Mutex<Vec<UnixStream>>> = Arc::default();
-        let streams = Arc::clone(&open);
+        let (open, hung): (Arc<Mutex<Vec<UnixStream>>>, Arc<AtomicBool>) = Default::default();
+        let (streams, swallow) = (Arc::clone(&open), Arc::clone(&hung));
         thread::spawn(move || {
             for client in listener.incoming() {
                 let (client, engine) = (client.unwrap(), UnixStream::connect(real()).unwrap());
                 streams.lock().unwrap().extend([client.try_clone().unwrap(), engine.try_clone().unwrap()]);
-                for (mut from, mut to) in [(client.try_clone().unwrap(), engine.try_clone().unwrap()), (engine, client)] {
-                    thread::spawn(move || {
-                        let _ = io::copy(&mut from, &mut to);
-                        let _ = to.shutdown(Shutdown::Write);
-                    });
+                for (from, to) in [(client.try_clone().unwrap(), engine.try_clone().unwrap()), (engine, client)] {
+                    let swallow = Arc::clone(&swallow);
+                    thread::spawn(move || pass(from, to, &swallow));
                 }
             }
         });
-        Self { path, open }
+        Self { path, open, hung }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -48,6 +50,23 @@ impl Proxy {
         for stream in self.open.lock().unwrap().drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    /// The engine hangs: it takes connections and questions, and nothing comes back.
+    pub(crate) fn hang(&self) {
+        self.hung.store(true, Ordering::SeqCst);
+    }
+}
+
+fn pass(mut from: UnixStream, mut to: UnixStream, swallow: &AtomicBool) {
+    let mut block = [0; 4096];
+    while let Ok(length @ 1..) = from.read(&mut block) {
+        if !swallow.load(Ordering::SeqCst) && to.write_all(&block[..length]).is_err() {
+            break;
+        }
+    }
+    if !swallow.load(Ordering::SeqCst) {
+        let _ = to.shutdown(Shutdown::Write);
     }
 }
 
