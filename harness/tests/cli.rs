@@ -154,6 +154,12 @@ fn a_check_that_cannot_pass_is_a_warning() {
     let output = harness(folder.path(), &["validate", "."]);
     assert_eq!(code(&output), 0);
     insta::assert_snapshot!("validate_warnings", errors(&output));
+    // Four stay up while the seed is down: each may keep two of the three others.
+    let text = fs::read_to_string(shipped()).unwrap().replacen("count = 2", "count = 4", 1);
+    fs::write(folder.path().join("scenario.toml"), text).unwrap();
+    let output = harness(folder.path(), &["validate", "."]);
+    assert_eq!(code(&output), 0);
+    insta::assert_snapshot!("validate_warns_of_no_fall", errors(&output));
 }
 
 #[test]

@@ -114,11 +114,12 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
     if file.phases.iter().all(|phase| phase.checks.is_empty()) {
         problems.error_file("zero checks: a scenario that checks nothing proves nothing");
     }
-    let mut fault_before = false;
+    let (mut fault_before, mut last_hit) = (false, None);
     for phase in &file.phases {
         let fault_here = phase.has_faults;
         for fault in &phase.faults {
             selector(fault.nodes.as_ref(), selectors, "fault", problems);
+            last_hit = fault.nodes.as_ref().and_then(|nodes| selectors.get(&nodes.value));
         }
         for check in &phase.checks {
             selector(check.nodes.as_ref(), selectors, "check", problems);
@@ -127,6 +128,9 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
             whole_window(check, problems);
             remembers(check, phase, selectors, problems);
             possible(check, selectors, problems);
+            if let Some(hit) = last_hit {
+                falls(check, hit, selectors, problems);
+            }
         }
         fault_before |= fault_here;
     }
@@ -245,6 +249,23 @@ fn remembers(check: &CheckFile, phase: &PhaseFile, selectors: &Selectors, proble
         && let Some(other) = named.iter().find(|node| !hit.contains(node))
     {
         problems.error(nodes.span.clone(), format!("`store-survives` of `{other}`, which the fault of this phase does not restart"));
+    }
+}
+
+/// `recovers` needs to see a fall. Where the nodes that stay up are enough of peers for each other, there may be none.
+fn falls(check: &CheckFile, hit: &[String], selectors: &Selectors, problems: &mut Problems) {
+    let (Some(KindFile::Recovers { peers_at_least: Some(least), .. }), Some(nodes)) = (&check.kind, &check.nodes) else { return };
+    let up = selectors.get("*").map_or(0, |all| all.iter().filter(|node| !hit.contains(node)).count());
+    let named = selectors.get(&nodes.value).into_iter().flatten();
+    let others = up.saturating_sub(1);
+    if let Some(node) = named.into_iter().find(|node| !hit.contains(node))
+        && others as u64 >= least.value
+    {
+        let why = format!(
+            "`{node}` may never be seen to fall, and then the run is inconclusive: {others} other nodes stay up during the fault, and it is to fall below {}",
+            least.value
+        );
+        problems.warning(least.span.clone(), why);
     }
 }
 
