@@ -177,7 +177,10 @@ fn between<T>(list: &[T], began: impl Fn(&T) -> bool, ended: impl Fn(&T) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::testing::Seen;
+    use crate::{
+        check::testing::{Seen, incarnation, sample},
+        event::Reading,
+    };
 
     #[test]
     fn what_lies_outside_of_the_span_is_not_looked_at() {
@@ -194,5 +197,28 @@ mod tests {
         assert_eq!(rounds(2_000, 3_004), [2]);
         assert_eq!(rounds(1_001, 3_005), [2, 3]);
         assert_eq!(rounds(0, 1_005), [1]);
+    }
+
+    #[test]
+    fn a_height_that_was_skipped_took_an_equal_part_of_the_time() {
+        let mut seen = Seen::default();
+        for (at, height) in [(1_000, 5), (2_000, 5), (3_995, 8), (4_500, 7), (5_995, 9), (8_000, 90)] {
+            seen.add(Sample { height: Reading::Value(height), ..sample("node-1", at) });
+        }
+        // Answers come 5 ms later.
+        assert_eq!(seen.history.block_intervals(Moment(6_000)), [998, 998, 998, 2_000]);
+        assert_eq!(seen.history.block_intervals(Moment(8_005)).len(), 4 + 64, "a leap costs no more memory than that");
+    }
+
+    #[test]
+    fn the_last_start_is_the_one_with_the_highest_number() {
+        let mut seen = Seen::default();
+        assert!(seen.history.last_start("node-1").is_none());
+        for start in 0..3 {
+            seen.started("node-1", 1_000 * u64::from(start), start, incarnation(i64::from(start) + 7));
+        }
+        let (number, start) = seen.history.last_start("node-1").unwrap();
+        assert_eq!((number, start.at, start.incarnation.pid), (2, Moment(2_000), 9));
+        assert!(seen.history.last_start("node-2").is_none());
     }
 }

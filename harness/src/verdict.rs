@@ -471,3 +471,6 @@ fn seconds(to: Moment, from: Moment) -> f64 {
 fn round(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
+
+#[cfg(test)]
+mod tests;
