@@ -62,8 +62,12 @@ mod tests {
     #[test]
     fn running_for_long_enough_passes_and_nothing_else_does() {
         let check = CheckKind::Alive(Alive);
-        assert_eq!(seen(|_| true).verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Pass);
-        assert_eq!(seen(|_| false).verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Fail);
+        let said = |seen: Seen| {
+            let finding = seen.verdict(&check, &["node-1"], 0);
+            (finding.verdict, finding.observed)
+        };
+        assert_eq!(said(seen(|_| true)), (CheckVerdict::Pass, "node-1: running".to_owned()));
+        assert_eq!(said(seen(|_| false)), (CheckVerdict::Fail, "node-1: not running".to_owned()));
         assert_eq!(seen(|at| at % 2000 != 0).verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Fail);
         let unseen = Seen::default().poll("node-1", 0, 10_000, |_, _| {});
         assert_eq!(unseen.verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Fail);

@@ -42,11 +42,7 @@ impl DistinctPeers {
 
     fn marks(&self, view: &View<'_>, node: &str) -> Vec<Mark> {
         let enough = |count: &u64| *count >= self.at_least && peers::impossible(*count, view.network.len()).is_none();
-        let says = |sample: &Sample| match &sample.distinct {
-            Some(distinct) => Says::of(distinct, enough),
-            None if lacks(sample) => Says::No,
-            None => Says::Nothing,
-        };
+        let says = |sample: &Sample| sample.distinct.as_ref().map_or(Says::Nothing, |distinct| Says::of(distinct, enough));
         view.samples(node, view.start).iter().map(|sample| Mark { sent: sample.sent, answered: sample.answered, says: says(sample) }).collect()
     }
 }
@@ -81,14 +77,18 @@ mod tests {
             CheckKind,
             testing::{Seen, unreachable},
         },
-        event::{CheckVerdict, Miss},
+        event::{CheckVerdict, Finding, Miss},
     };
 
     const TWO: CheckKind = CheckKind::DistinctPeers(DistinctPeers { at_least: 2 });
 
-    fn verdict(distinct: Option<Reading<u64>>) -> (CheckVerdict, String) {
+    fn finding(distinct: Option<Reading<u64>>) -> Finding {
         let seen = Seen::default().poll("node-1", 0, 10_000, move |_, sample| sample.distinct = distinct.clone());
-        let finding = seen.verdict(&TWO, &["node-1"], 0);
+        seen.verdict(&TWO, &["node-1"], 0)
+    }
+
+    fn verdict(distinct: Option<Reading<u64>>) -> (CheckVerdict, String) {
+        let finding = finding(distinct);
         (finding.verdict, finding.reason)
     }
 
@@ -115,6 +115,32 @@ mod tests {
         assert_eq!(dead.verdict(&TWO, &["node-1"], 0).verdict, CheckVerdict::Fail);
         assert_eq!(Seen::default().verdict(&TWO, &["node-1"], 0).verdict, CheckVerdict::Inconclusive);
         assert_ne!(dead.verdict(&TWO, &[], 0).verdict, CheckVerdict::Pass);
+    }
+
+    #[test]
+    fn what_was_seen_is_said() {
+        assert_eq!(finding(Some(Reading::Value(1))).observed, "node-1: 1 distinct");
+        assert_eq!(finding(Some(Reading::Missing(Miss::Null))).observed, "node-1: system_peers answered null");
+        assert_eq!(finding(None).observed, "node-1: system_peers not offered");
+        let dead = Seen::default().poll("node-1", 0, 10_000, |_, sample| (sample.peers, sample.distinct) = (unreachable(), None));
+        assert_eq!(dead.verdict(&TWO, &["node-1"], 0).observed, "node-1: not reached");
+    }
+
+    #[test]
+    fn an_answer_that_was_lost_is_not_one_without_ids() {
+        let with_a_gap = |change: fn(&mut Sample)| {
+            let seen = Seen::default().poll("node-1", 0, 10_000, |at, sample| {
+                if at < 7_000 {
+                    sample.distinct = Some(Reading::Value(1));
+                } else if at == 8_500 {
+                    change(sample);
+                }
+            });
+            seen.verdict(&TWO, &["node-1"], 0).verdict
+        };
+        // There is no time for another two seconds after the gap.
+        assert_eq!(with_a_gap(|sample| (sample.peers, sample.distinct) = (unreachable(), None)), CheckVerdict::Pass);
+        assert_eq!(with_a_gap(|sample| sample.distinct = Some(Reading::Missing(Miss::Null))), CheckVerdict::Fail);
     }
 
     #[test]

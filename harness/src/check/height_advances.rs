@@ -130,6 +130,15 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_ends_with_a_wrong_answer_fails_for_that() {
+        let seen = Seen::default().poll("node-1", 0, 11_000, |at, sample| {
+            sample.height = if at < 9_000 { Reading::Value(10) } else { Reading::Missing(Miss::Null) };
+        });
+        let finding = seen.verdict(&BY_FIVE, &["node-1"], 1000);
+        assert_eq!((finding.verdict, finding.reason.as_str()), (CheckVerdict::Fail, "node-1 answered null when it was asked for its height"));
+    }
+
+    #[test]
     fn the_largest_height_does_not_overflow() {
         let seen = Seen::default().poll("node-1", 0, 11_000, height(|_| u64::MAX));
         let check = CheckKind::HeightAdvances(HeightAdvances { by: 1 });

@@ -139,21 +139,7 @@ mod tests {
 
     #[test]
     fn every_check_can_be_read_back() {
-        let kinds = [
-            CheckKind::Peers(peers::Peers { needed: peers::PeersNeeded::MoreThan(1) }),
-            CheckKind::Peers(peers::Peers { needed: peers::PeersNeeded::AtLeast(2) }),
-            CheckKind::HeightAdvances(height_advances::HeightAdvances { by: 5 }),
-            CheckKind::SameChain(same_chain::SameChain { depth: 2, above: same_chain::Above::Fault }),
-            CheckKind::Recovers(recovers::Recovers { peers_at_least: Some(2), height_by: None }),
-            CheckKind::NoStall(no_stall::NoStall { longest_ms: Some(1500) }),
-            CheckKind::NoStall(no_stall::NoStall { longest_ms: None }),
-            CheckKind::Converged(converged::Converged { target: 8 }),
-            CheckKind::DistinctPeers(distinct_peers::DistinctPeers { at_least: 2 }),
-            CheckKind::StoreSurvives(store_survives::StoreSurvives { seeds: vec!["seed".to_owned()] }),
-            CheckKind::Resources(resources::ResourceLimits { memory_bytes: Some(1 << 20), cpu_permille: Some(250) }),
-            CheckKind::Alive(alive::Alive),
-        ];
-        for kind in kinds {
+        for kind in kinds() {
             let alone = serde_json::to_string(&kind).unwrap();
             assert_eq!(serde_json::from_str::<CheckKind>(&alone).unwrap(), kind, "{alone}");
             assert!(alone.contains(&format!("\"check\":\"{}\"", kind.name())), "{alone}");
@@ -161,5 +147,43 @@ mod tests {
             let text = serde_json::to_string(&beside).unwrap();
             assert_eq!(serde_json::from_str::<Beside>(&text).unwrap(), beside, "{text}");
         }
+    }
+
+    #[test]
+    fn every_check_says_what_it_expects() {
+        let said: Vec<String> = kinds().iter().map(|kind| format!("{}: {kind}", kind.name())).collect();
+        insta::assert_snapshot!(said.join("\n"), @"
+        peers: more than 1 peer each
+        peers: at least 2 peers each
+        height-advances: height +5 each
+        same-chain: one hash at a height from after the fault healed, 2 below every tip
+        recovers: fell, and came back: at least 2 peers each
+        recovers: fell, and came back: at least 2 peers each and height +3 each
+        no-stall: a new height at least every 1.5 s
+        no-stall: a new height at least every 20 median block times (10.0 s at least)
+        converged: 8 peers each, or all other nodes
+        distinct-peers: at least 2 peers each, by distinct peer IDs
+        store-survives: dials the peers known before the restart, before anybody could tell it of them
+        resources: at most 1.0 MiB and at most 25.0 % of a core each
+        alive: running, without a panic
+        ");
+    }
+
+    fn kinds() -> [CheckKind; 13] {
+        [
+            CheckKind::Peers(peers::Peers { needed: peers::PeersNeeded::MoreThan(1) }),
+            CheckKind::Peers(peers::Peers { needed: peers::PeersNeeded::AtLeast(2) }),
+            CheckKind::HeightAdvances(height_advances::HeightAdvances { by: 5 }),
+            CheckKind::SameChain(same_chain::SameChain { depth: 2, above: same_chain::Above::Fault }),
+            CheckKind::Recovers(recovers::Recovers { peers_at_least: Some(2), height_by: None }),
+            CheckKind::Recovers(recovers::Recovers { peers_at_least: Some(2), height_by: Some(3) }),
+            CheckKind::NoStall(no_stall::NoStall { longest_ms: Some(1500) }),
+            CheckKind::NoStall(no_stall::NoStall { longest_ms: None }),
+            CheckKind::Converged(converged::Converged { target: 8 }),
+            CheckKind::DistinctPeers(distinct_peers::DistinctPeers { at_least: 2 }),
+            CheckKind::StoreSurvives(store_survives::StoreSurvives { seeds: vec!["seed".to_owned()] }),
+            CheckKind::Resources(resources::ResourceLimits { memory_bytes: Some(1 << 20), cpu_permille: Some(250) }),
+            CheckKind::Alive(alive::Alive),
+        ]
     }
 }
