@@ -93,6 +93,25 @@ impl Host {
     }
 }
 
+/// In a scratch directory, the file that says whose it is.
+pub const MARKER: &str = "run.lock";
+
+/// Removes a scratch directory, its marker last: what is left half-way still says whose it is. Links are removed, never followed.
+pub(crate) fn remove_marked(scratch: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(scratch)? {
+        let path = entry?.path();
+        let removed = match fs::symlink_metadata(&path) {
+            _ if path.file_name().is_some_and(|name| name == MARKER) => continue,
+            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&path),
+            Ok(_) => fs::remove_file(&path),
+            Err(why) => Err(why),
+        };
+        // Somebody else may be removing the same.
+        removed.or_else(|why| if why.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(why) })?;
+    }
+    fs::remove_dir_all(scratch)
+}
+
 impl RunDir {
     /// Makes a new directory `<time>-<scenario>-<run ID>` in `parent`.
     ///
@@ -145,7 +164,7 @@ impl RunDir {
     /// Removes [`Self::scratch`]; says what could not be removed.
     pub fn remove_scratch(&self) -> Option<String> {
         let path = self.path.join("scratch");
-        match fs::remove_dir_all(&path) {
+        match remove_marked(&path) {
             Err(why) if why.kind() != io::ErrorKind::NotFound => Some(format!("{} ({why})", path.display())),
             Ok(()) | Err(_) => None,
         }

@@ -121,6 +121,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{
+        check::testing::{Seen, sample},
+        event::Sample,
+    };
 
     const HOLD: Duration = Duration::from_secs(2);
 
@@ -182,6 +186,43 @@ mod tests {
         let old = every(250, 0, 5000, Says::Yes);
         assert!(held(std::slice::from_ref(&old), HOLD, Moment(7000)).is_some());
         assert_eq!(held(&[old], HOLD, Moment(7100)), None);
+    }
+
+    #[test]
+    fn two_seconds_are_fresh_and_a_millisecond_more_is_not() {
+        let spaced = |pause: u64, took: u64| {
+            let marks = (0..3).map(|n| Mark { sent: Moment(n * (pause + took)), answered: Moment(n * (pause + took) + took), says: Says::Yes });
+            held(&[marks.collect()], HOLD, Moment(2 * (pause + took) + took)).is_some()
+        };
+        assert!(spaced(2000, 10) && !spaced(2001, 10), "between an answer and the next question");
+        assert!(spaced(10, 2000) && !spaced(10, 2001), "between a question and its answer");
+    }
+
+    #[test]
+    fn a_node_is_starved_by_pauses_of_more_than_three_seconds_that_make_more_than_half_of_its_window() {
+        // Asked at these moments of a window from 0 to 20 s, answered at once.
+        let starved = |asked: &[u64]| {
+            let mut seen = Seen::default();
+            for &at in asked {
+                seen.add(Sample { answered: Moment(at), ..sample("node-1", at) });
+            }
+            let nodes = ["node-1".to_owned()];
+            let view = View {
+                history: &seen.history,
+                nodes: &nodes,
+                network: &nodes,
+                start: Moment(0),
+                deadline: Moment(20_000),
+                hold: HOLD,
+                now: Moment(20_000),
+                fault: None,
+            };
+            super::starved(&view).is_some()
+        };
+        assert!(!starved(&[5000, 10_000, 13_000, 16_000, 19_000]), "half of it");
+        assert!(starved(&[5000, 10_001, 13_000, 16_000, 19_000]), "more than half");
+        assert!(!starved(&[3000, 6000, 9000, 12_000, 15_000, 17_000]), "pauses that are none");
+        assert!(starved(&[3000, 6000, 9000, 12_000, 15_000, 16_999]), "not asked at the end");
     }
 
     #[test]

@@ -169,6 +169,18 @@ mod tests {
         ");
     }
 
+    /// What is polled, warned about and waited for follows from these.
+    #[test]
+    fn every_check_says_what_it_needs() {
+        let those = |needs: fn(&CheckKind) -> bool| kinds().iter().filter(|kind| needs(kind)).map(CheckKind::name).collect::<Vec<_>>();
+        assert_eq!(those(CheckKind::needs_whole_window), ["no-stall", "no-stall", "resources"]);
+        assert_eq!(those(CheckKind::needs_sessions), ["store-survives"]);
+        assert_eq!(those(CheckKind::needs_resources), ["resources"]);
+        assert_eq!(those(|kind| kind.needs_method() == Some("system_peers")), ["distinct-peers"]);
+        assert_eq!(those(|kind| kind.needs_method() == Some("hegemon_peerList")), ["store-survives"]);
+        assert_eq!(those(|kind| kind.needs_method().is_none()).len(), 11);
+    }
+
     fn kinds() -> [CheckKind; 13] {
         [
             CheckKind::Peers(peers::Peers { needed: peers::PeersNeeded::MoreThan(1) }),

@@ -322,6 +322,34 @@ mod tests {
     }
 
     #[test]
+    fn ten_intervals_are_enough_and_their_median_counts() {
+        // New heights at 1.0 s, 1.1 s, 1.3 s, 1.6 s, …: the intervals are 100, 200, 300 ms and so on.
+        let seen = |blocks: u64| {
+            let mut seen = Seen::default();
+            for block in 0..=blocks {
+                seen.add(Sample { height: Reading::Value(block), ..sample("node-1", 1000 + 100 * block * (block + 1) / 2) });
+            }
+            seen
+        };
+        assert!(verdict(&seen(9), None, 10_000).1.starts_with("9 blocks before the check are too few"));
+        let reason = verdict(&seen(10), None, 10_000).1;
+        assert!(reason.contains("derived from a median block time of 600 ms"), "{reason}");
+    }
+
+    #[test]
+    fn what_was_seen_is_said() {
+        let observed = |seen: &Seen| seen.verdict(&check(Some(9_000)), &["node-1"], 3_000).observed;
+        // Seven before the window, and its first sample brings an eighth; then one more.
+        let grow = height(|at| if at < 3_000 { 7 } else { 8 + at / 8_000 });
+        assert_eq!(observed(&Seen::default().poll("node-1", 0, 15_000, grow)), "node-1: 2 new heights, longest gap 5.2 s");
+        let lost = Seen::default().poll("node-1", 0, 15_000, |at, sample| {
+            sample.height = if at < 12_000 { Reading::Value(at / 1_000) } else { Reading::Missing(Miss::Null) };
+        });
+        assert_eq!(observed(&lost), "node-1: 9 new heights, longest gap 2.2 s, then answered null");
+        assert_eq!(observed(&Seen::default()), "node-1: 0 new heights, longest gap 10.0 s, not asked yet");
+    }
+
+    #[test]
     fn the_derived_gap_decides_in_a_longer_window() {
         let stalls = |until: u64| Seen::default().poll("node-1", 0, 65_000, height(move |at| if (20_000..until).contains(&at) { 40 } else { at / 500 }));
         let judge = |seen: &Seen| seen.verdict_within(&check(None), &["node-1"], 15_000, 40_000);

@@ -226,6 +226,12 @@ mod tests {
     }
 
     #[test]
+    fn where_only_some_offer_system_peers_the_others_are_named() {
+        let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| sample.distinct = None).poll("node-2", 0, 10_000, |_, _| {});
+        assert_eq!(verdict(&seen, &["node-1", "node-2"]).1, "held for 2.0 s, by the node's own count for node-1");
+    }
+
+    #[test]
     fn null_nonsense_and_silence_fail_and_say_so() {
         for (miss, said) in [
             (Miss::Null, "node-1: answered null"),

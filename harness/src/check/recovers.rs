@@ -209,6 +209,41 @@ mod tests {
     }
 
     #[test]
+    fn a_restarted_node_that_still_gives_its_height_was_not_seen_to_fall() {
+        let seen = restarted().poll("seed", 0, 15_000, |at, sample| {
+            if (1000..4250).contains(&at) {
+                sample.peers = unreachable();
+            }
+        });
+        let finding = seen.verdict(&PEERS, &["seed"], 5000);
+        assert_eq!((finding.verdict, finding.observed.as_str()), (CheckVerdict::Inconclusive, "seed: peers 2"));
+    }
+
+    #[test]
+    fn what_counts_comes_after_the_fall_and_not_with_it() {
+        // The seed is first seen to be silent at 8 s, a second after node-1 has risen by three.
+        let late = |at: u64, sample: &mut Sample| {
+            if (8000..8500).contains(&at) {
+                (sample.peers, sample.distinct, sample.height) = (unreachable(), None, unreachable());
+            }
+        };
+        let seen = restarted().poll("seed", 0, 15_000, late).poll("node-1", 0, 15_000, |at, sample| sample.height = Reading::Value(at / 1000));
+        let finding = seen.verdict(&HEIGHT, &["node-1"], 5000);
+        assert_eq!((finding.verdict, finding.held_since), (CheckVerdict::Pass, Some(Moment(8255))));
+    }
+
+    #[test]
+    fn what_was_seen_is_said() {
+        let check = CheckKind::Recovers(Recovers { peers_at_least: Some(2), height_by: Some(3) });
+        let observed = |seen: &Seen| seen.verdict(&check, &["node-1"], 5000).observed;
+        let seen = restarted().poll("node-1", 0, 15_000, few_until(15_000));
+        assert_eq!(observed(&seen), "node-1: peers 1 by its own count, 2 distinct, height 10 → 10 (+0)");
+        let null = restarted().poll("node-1", 0, 15_000, |_, sample| sample.peers = Reading::Missing(Miss::Null));
+        assert_eq!(observed(&null), "node-1: answered null, height 10 → 10 (+0)");
+        assert_eq!(observed(&restarted()), "node-1: not asked yet, height not asked yet");
+    }
+
+    #[test]
     fn height_is_measured_from_the_heal_and_the_fall_is_that_of_the_nodes_that_were_hit() {
         let grow = |at: u64, sample: &mut Sample| sample.height = Reading::Value(at / 1000);
         let seen = restarted().poll("node-1", 0, 15_000, grow);

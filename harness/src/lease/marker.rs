@@ -3,11 +3,11 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-/// The marker's name in a scratch directory.
-pub const MARKER: &str = "run.lock";
+pub use crate::record::MARKER;
+use crate::record::remove_marked;
 
 /// Longer than any marker.
 const LONGEST: u64 = 200;
@@ -80,18 +80,7 @@ impl Marker {
             MarkerState::Held => return Err(io::Error::other("somebody holds its lock")),
             MarkerState::Foreign => return Err(io::Error::other("it has no marker of this run; if it is to go, remove it by hand")),
         }
-        let is_marker = |path: &PathBuf| path.file_name().is_some_and(|name| name == MARKER);
-        for path in fs::read_dir(scratch)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()? {
-            match fs::symlink_metadata(&path) {
-                _ if is_marker(&path) => {}
-                Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&path)?,
-                Ok(_) => fs::remove_file(&path)?,
-                Err(why) if why.kind() == io::ErrorKind::NotFound => {}
-                Err(why) => return Err(why),
-            }
-        }
-        fs::remove_file(scratch.join(MARKER))?;
-        fs::remove_dir(scratch)
+        remove_marked(scratch)
     }
 }
 
