@@ -209,6 +209,32 @@ mod tests {
     }
 
     #[test]
+    fn three_measurements_and_pauses_of_five_seconds_are_just_enough() {
+        let limits = check(Some(MIB), None);
+        // The window is from 3 s to 13 s; answers take 5 ms.
+        let measured = |at: &[u64]| {
+            let mut seen = Seen::default();
+            at.iter().for_each(|&at| seen.resources("node-1", 0, at, Some(Resources { memory_bytes: MIB, cpu_ms: 0 })));
+            verdict(&seen, &limits)
+        };
+        assert_eq!(measured(&[5000, 8000, 12_000]).0, CheckVerdict::Pass);
+        assert_eq!(measured(&[7000, 11_000]), (CheckVerdict::Inconclusive, "node-1 was not measured 3 times (seen 2)".to_owned()));
+        assert_eq!(measured(&[7995, 8000, 12_000]).0, CheckVerdict::Pass);
+        assert_eq!(measured(&[7996, 8000, 12_000]).0, CheckVerdict::Inconclusive);
+    }
+
+    #[test]
+    fn what_was_seen_is_said() {
+        let observed = |seen: &Seen| seen.verdict(&check(Some(u64::MAX), None), &["node-1"], 3000).observed;
+        assert_eq!(observed(&seen(steady(20 * MIB, 250))), "node-1: 20.0 MiB at most, 25.0 % of a core");
+        assert_eq!(observed(&Seen::default()), "node-1: not measured yet");
+        let mut once = Seen::default();
+        once.resources("node-1", 0, 4000, Some(Resources { memory_bytes: 1, cpu_ms: 5 }));
+        assert_eq!(observed(&once), "node-1: 1 KiB at most, – of a core");
+        assert_eq!([MIB - 1024, MIB, MIB + MIB / 10].map(size), ["1023 KiB", "1.0 MiB", "1.1 MiB"]);
+    }
+
+    #[test]
     fn what_was_not_measured_is_no_pass() {
         let limits = check(Some(MIB), Some(1000));
         assert_eq!(verdict(&Seen::default(), &limits).0, CheckVerdict::Inconclusive);

@@ -57,3 +57,23 @@ pub(crate) fn short(duration: Duration) -> String {
     let ms = duration.as_millis();
     if ms < 1000 { format!("{ms} ms") } else { format!("{:.1} s", duration.as_secs_f64()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{check::testing::unreachable, event::Miss};
+
+    #[test]
+    fn durations_are_read_in_milliseconds_below_a_second() {
+        assert_eq!([0, 999, 1000, 62_000].map(|ms| short(Duration::from_millis(ms))), ["0 ms", "999 ms", "1.0 s", "62.0 s"]);
+    }
+
+    #[test]
+    fn silence_is_no_wrong_answer_and_neither_is_a_value() {
+        let wrong = |reading: Reading<u64>| wrong_answer("node-1", &reading, "peers");
+        assert_eq!(wrong(unreachable()), None);
+        assert_eq!(wrong(Reading::Missing(Miss::Timeout)), None);
+        assert_eq!(wrong(Reading::Value(0)), None);
+        assert_eq!(wrong(Reading::Missing(Miss::Null)).as_deref(), Some("node-1 answered null when it was asked for its peers"));
+    }
+}
