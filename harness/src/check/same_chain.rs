@@ -160,11 +160,25 @@ mod tests {
     }
 
     #[test]
+    fn hashes_are_wanted_at_the_first_new_height_that_is_deep_enough() {
+        let wants = |now: u64| match growing().judge(&check(Above::Start), &NODES, 5000, now) {
+            Judgement::Pending { wants_hash_at, .. } => wants_hash_at,
+            Judgement::Settled(finding) => panic!("{finding:?}"),
+        };
+        assert_eq!([5900, 6900, 7100, 8100].map(wants), [None, None, Some(5), Some(6)]);
+    }
+
+    #[test]
     fn agreement_on_old_blocks_is_worth_nothing() {
         let seen = (5000..15_000).step_by(250).fold(growing(), |seen, at| seen.hashes(at, 4, &[("node-1", "0xa"), ("node-2", "0xa")]));
         let finding = seen.verdict(&check(Above::Start), &NODES, 5000);
         assert_eq!(finding.verdict, CheckVerdict::Fail);
-        assert!(finding.observed.starts_with("no height above 4 is 2 below every tip yet"), "{}", finding.observed);
+        assert_eq!(finding.observed, "no height above 4 is 2 below every tip yet (node-1: 14; node-2: 14)");
+        let silent = Seen::default().poll("node-1", 0, 15_000, |_, _| {});
+        assert_eq!(
+            silent.verdict(&check(Above::Start), &NODES, 5000).observed,
+            "no height above 10 is 2 below every tip yet (node-1: 10; node-2: no fresh height)"
+        );
     }
 
     #[test]
