@@ -194,6 +194,15 @@ mod tests {
 
     /// node-1 knew the seed, node-2 and node-3. It is down from 2 s to 4 s, and the check starts at 5 s; `after` is what it lists from 4 s on.
     fn restarted(before: &[&str], after: impl Fn(u64) -> Reading<&'static [&'static str]>) -> Seen {
+        let mut seen = unseen_since(before);
+        for at in (4050..15_000).step_by(500) {
+            seen.sessions("node-1", 1, at, after(at));
+        }
+        seen
+    }
+
+    /// The same node, not asked for its sessions after its restart.
+    fn unseen_since(before: &[&str]) -> Seen {
         let fault = FaultSpan { nodes: names(&["node-1"]), effective: Moment(2000), healed: Some(Moment(4100)), proven: Some(Moment(4500)) };
         let mut seen = Seen { fault: Some(fault), ..Seen::default() }.poll("node-1", 0, 15_000, |_, _| {});
         for node in ["seed", "node-1", "node-2", "node-3"] {
@@ -204,9 +213,6 @@ mod tests {
             seen.sessions("node-1", 0, at, Reading::Value(before));
         }
         seen.started("node-1", 4000, 1, incarnation(2));
-        for at in (4050..15_000).step_by(500) {
-            seen.sessions("node-1", 1, at, after(at));
-        }
         seen
     }
 
@@ -234,6 +240,13 @@ mod tests {
         assert_eq!((finding.verdict, finding.observed.as_str()), (CheckVerdict::Pass, "node-1: dialled 1 of 2 known, 1 came by itself"));
         let (verdict, reason) = given(|_| Reading::Value(&["<node-2", "<node-3"]));
         assert_eq!((verdict, reason.as_str()), (CheckVerdict::Inconclusive, "node-1 may have been told: node-2 dialled it before it was seen to dial"));
+    }
+
+    #[test]
+    fn a_node_that_was_not_asked_for_its_sessions_is_our_fault() {
+        let finding = verdict(&unseen_since(BEFORE));
+        assert_eq!((finding.verdict, finding.reason.as_str()), (CheckVerdict::Inconclusive, "a restarted node was not asked for its sessions"));
+        assert_eq!(finding.observed, "node-1: dialled 0 of 2 known, not node-2, node-3");
     }
 
     #[test]
