@@ -286,6 +286,31 @@ mod tests {
     }
 
     #[test]
+    fn two_seconds_unseen_are_not_too_long() {
+        let first_list = |at: u64| {
+            let mut seen = unseen_since(BEFORE);
+            for at in (at..15_000).step_by(500) {
+                seen.sessions("node-1", 1, at, Reading::Value(&["node-2", "node-3"]));
+            }
+            verdict(&seen).verdict
+        };
+        // It was started at 4 s; answers take 5 ms.
+        assert_eq!((first_list(5995), first_list(5996)), (CheckVerdict::Pass, CheckVerdict::Inconclusive));
+    }
+
+    #[test]
+    fn a_list_that_was_lost_breaks_no_span() {
+        let complete = |at, lost: Miss| match at {
+            ..12_000 => Reading::Value(&["node-2"][..]),
+            13_050 => Reading::Missing(lost),
+            _ => Reading::Value(&["node-2", "node-3"][..]),
+        };
+        // There is no time for another two seconds after it.
+        assert_eq!(given(|at| complete(at, Miss::Timeout)).0, CheckVerdict::Pass);
+        assert_eq!(given(|at| complete(at, Miss::Null)).0, CheckVerdict::Fail);
+    }
+
+    #[test]
     fn wrong_answers_fail_and_what_is_not_offered_is_inconclusive() {
         assert_eq!(given(|_| Reading::Missing(Miss::Null)).0, CheckVerdict::Fail);
         assert_eq!(given(|_| Reading::Missing(Miss::Timeout)).0, CheckVerdict::Fail);

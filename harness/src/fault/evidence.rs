@@ -198,11 +198,48 @@ mod tests {
     }
 
     #[test]
+    fn until_its_next_start_only_the_old_process_can_give_a_sign_of_life() {
+        let incarnation = |pid| Incarnation { pid, started: SystemTime::UNIX_EPOCH, id: String::new() };
+        // Stopped at 1 s; last seen to be down at 3.9 s; its second start is recorded at 4 s.
+        let down = |more: &[(u64, bool)], change: &dyn Fn(u64, &mut Sample)| {
+            let mut seen = Seen::default();
+            seen.started("seed", 0, 0, incarnation(7));
+            let mut states = [&[(1_000, RUNS), (1_500, ENDED), (3_900, ENDED)], more].concat();
+            states.sort_unstable();
+            states.iter().for_each(|&(at, runs)| seen.state("seed", at, runs));
+            seen.started("seed", 4_000, 1, incarnation(8));
+            let seen = seen.poll("seed", 1_000, 4_000, |at, sample| {
+                silent(at, sample);
+                change(at, sample);
+            });
+            sign_of_life_until_start(&seen.history, "seed", Moment(1_000), 1)
+        };
+        let answered_at = |when: u64, start: u32| {
+            move |at: u64, sample: &mut Sample| {
+                if at == when {
+                    // Half of an answer is one.
+                    (sample.start, sample.peers) = (start, Reading::Value(2));
+                }
+            }
+        };
+        assert_eq!(down(&[], &answered_at(0, 0)), None);
+        assert_eq!(down(&[(2_500, RUNS)], &answered_at(0, 0)), Some("runs"));
+        assert_eq!(down(&[(3_950, RUNS)], &answered_at(0, 0)), None, "the new process, before its start was recorded");
+        assert_eq!(down(&[], &answered_at(2_500, 0)), Some("answered"));
+        assert_eq!(down(&[], &answered_at(3_750, 1)), None, "the new process");
+        // Without a word on it nothing is known of the time before its start.
+        let unseen = Seen::default().poll("seed", 1_000, 4_000, |_, _| {});
+        assert_eq!(sign_of_life_until_start(&unseen.history, "seed", Moment(1_001), 1), None);
+    }
+
+    #[test]
     fn back_is_another_process_that_runs_and_has_answered() {
         let incarnation = |pid, started: u64| Incarnation { pid, started: SystemTime::UNIX_EPOCH + Duration::from_secs(started), id: String::new() };
         let seen = |second: &Incarnation, answers: bool, runs: bool| {
             let mut seen = Seen::default();
             seen.started("seed", 0, 0, incarnation(7, 1));
+            // What the process before it answered is not its answer.
+            seen = seen.poll("seed", 0, 1_000, |_, _| {});
             seen.started("seed", 1_000, 1, second.clone());
             seen = seen.poll("seed", 1_000, 2_000, |_, sample| if answers { sample.start = 1 } else { silent(0, sample) });
             let state = if runs { NodeState::Running(second.clone()) } else { NodeState::Exited { code: Some(0), signal: None } };
