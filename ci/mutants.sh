@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Mutation testing of what decides: each small change to the code must be noticed by a test.
 #
-#   ci/mutants.sh [PART [SHARD]]     PART: checks (default) or run; SHARD: a part of it as `k/n`, from 0/n to (n-1)/n (default: all of it)
+#   ci/mutants.sh [PART [SHARD]]     PART: checks (default), verify or run; SHARD: a part of it as `k/n`, from 0/n to (n-1)/n (default: all of it)
 #
-# checks   checks, verdict, history, proofs of faults, replay of the evidence: by the unit tests alone, four seconds a mutant, some 45 minutes on one core
-# run      what drives a run and its faults: by the unit tests and the fake network of tests/executor.rs, a minute a mutant, three at a time, about an hour on two cores
+# checks   checks, verdict, history, proofs of faults, judgement of controls: by the unit tests alone, four seconds a mutant, some 45 minutes on one core
+# verify   what derives a verdict from a bundle: by the unit tests and tests/bundle.rs
+# run      what drives a run and its faults: by the unit tests and the fake network of tests/executor.rs, a minute a mutant, three at a time
 #
-# Both without Docker and command line, which is what makes it quick. What survives is listed at the end, and either killed by a new test or explained in harness/TRIALS.md.
+# All without Docker and command line, which is what makes it quick. What survives is listed at the end, and either killed by a new test or explained in harness/TRIALS.md.
 # Exit code: that of cargo-mutants: 0 every mutant was caught, 2 some were missed, 3 some ran into their timeout, 4 the tests fail without any change; 64 usage.
 # Needs cargo-mutants (`cargo install cargo-mutants --locked`; installed if it is missing).
 set -euo pipefail
@@ -19,14 +20,18 @@ fi
 case $part in
     checks)
         how=(--cargo-arg=--lib --timeout 60)
-        files=('check/**' exit.rs history.rs verdict.rs fault/evidence.rs verify/replayed.rs selftest/judge.rs)
+        files=('check/**' exit.rs history.rs verdict.rs fault/evidence.rs selftest/judge.rs)
+        ;;
+    verify)
+        how=(--cargo-arg=--lib --cargo-arg=--test --cargo-arg=bundle --timeout 120 --jobs 2)
+        files=('bundle/**' 'verify/**')
         ;;
     run)
         how=(--cargo-arg=--lib --cargo-arg=--test --cargo-arg=executor --timeout 180 --jobs 3)
         files=(run/{controller,executor,phase,testbed,watch}.rs fault/restart.rs)
         ;;
     *)
-        echo "there is no part \`$part\`; there are checks and run" >&2
+        echo "there is no part \`$part\`; there are checks, verify and run" >&2
         exit 64
         ;;
 esac
