@@ -59,28 +59,43 @@ fn exit(wanted: Wanted) -> ExitCode {
 mod tests {
     use super::*;
     use crate::{
-        event::{CheckId, Event, Finding, Moment, What},
+        event::{CheckId, Event, FaultId, Finding, Moment, What},
         scenario::{Overrides, load},
         selftest::list,
         verdict::Ledger,
     };
 
-    /// What is said of `check peers: discovery is off` (its second check), if each check is found to be this.
-    fn said(height: CheckVerdict, peers: CheckVerdict, reason: &str) -> Result<String, String> {
-        let case = list::all().into_iter().find(|case| case.name() == "check peers: discovery is off").unwrap();
+    /// What is said of a control in whose first phase this happened.
+    fn said_of(control: &str, events: impl IntoIterator<Item = What>) -> Result<String, String> {
+        let case = list::all().into_iter().find(|case| case.name() == control).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("scenario.toml");
         std::fs::write(&file, case.control.scenario.concat()).unwrap();
         let mut ledger = Ledger::new("run".to_owned(), load(&file, &Overrides::default()).0.unwrap());
-        let findings = [(0, height, "rose"), (1, peers, reason)];
-        let settled = findings.map(|(check, verdict, reason)| What::CheckSettled {
-            check: CheckId { phase: 0, check },
-            finding: Finding { verdict, reason: reason.to_owned(), observed: String::new(), held_since: None },
-        });
-        for (seq, what) in (0..).zip([What::PhaseStarted { phase: 0 }].into_iter().chain(settled)) {
+        for (seq, what) in (0..).zip([What::PhaseStarted { phase: 0 }].into_iter().chain(events)) {
             ledger.record(&Event { seq, at_ms: Moment(seq), wall: String::new(), what });
         }
         judge(&case, &ledger.verdict())
+    }
+
+    fn settled(check: usize, verdict: CheckVerdict, reason: &str) -> What {
+        let finding = Finding { verdict, reason: reason.to_owned(), observed: String::new(), held_since: None };
+        What::CheckSettled { check: CheckId { phase: 0, check }, finding }
+    }
+
+    fn broken(reason: &str) -> What {
+        What::NodeBroken { node: "seed".to_owned(), reason: reason.to_owned(), last_lines: Vec::new() }
+    }
+
+    const PEERS: &str = "check peers: discovery is off";
+
+    /// What is said of [`PEERS`] (its second check), if each check is found to be this.
+    fn said(height: CheckVerdict, peers: CheckVerdict, reason: &str) -> Result<String, String> {
+        said_of(PEERS, [settled(0, height, "rose"), settled(1, peers, reason)])
+    }
+
+    fn assert_wrong(said: &Result<String, String>, why: &str) {
+        assert!(said.as_ref().is_err_and(|wrong| wrong.contains(why)), "{said:?} instead of {why}");
     }
 
     #[test]
@@ -95,7 +110,27 @@ mod tests {
             (said(Fail, Pass, ""), "height-advances of node-1, node-2 is red too"),
         ];
         for (said, why) in wrong {
-            assert!(said.as_ref().is_err_and(|wrong| wrong.contains(why)), "{said:?} instead of {why}");
+            assert_wrong(&said, why);
         }
+        let dead = said_of(PEERS, [settled(0, Pass, "rose"), settled(1, Fail, "did not hold"), broken("panicked")]);
+        assert_wrong(&dead, "alive of seed is red too");
+    }
+
+    #[test]
+    fn a_broken_node_is_red_as_alive_and_nothing_else_is() {
+        const SILENT: &str = "fault restart: a node never answers again";
+        assert_eq!(said_of(SILENT, [broken("its RPC was silent")]), Ok("seed its RPC was silent".to_owned()));
+        assert_wrong(&said_of(SILENT, [broken("panicked")]), "`its RPC was silent` is not in");
+        assert_wrong(&said_of(SILENT, [settled(0, CheckVerdict::Fail, "its RPC was silent")]), "is red too");
+    }
+
+    #[test]
+    fn a_fault_that_was_never_tried_is_not_one_without_proof() {
+        const STOPPED: &str = "fault restart: nobody is stopped";
+        let unproven = |reason: &str| What::FaultUnproven { fault: FaultId { phase: 1, fault: 0 }, reason: reason.to_owned() };
+        let reason = "seed was stopped, but it still runs";
+        assert_eq!(said_of(STOPPED, [unproven(reason)]), Ok(format!("the fault `restart` has no proof: {reason}")));
+        assert_wrong(&said_of(STOPPED, [unproven("nobody knows")]), "is not in");
+        assert_wrong(&said_of(STOPPED, [What::NodeUnseen { node: "seed".to_owned() }]), "every fault has a proof");
     }
 }
