@@ -72,7 +72,8 @@ fn pid_of(text: &str) -> String {
 }
 
 fn labels(run: &str, owner: &str) -> Vec<String> {
-    vec!["org.hegemon.testbed=1".to_owned(), format!("org.hegemon.testbed.run={run}"), format!("org.hegemon.testbed.owner={owner}")]
+    let label = |name: &str, value: &str| format!("org.hegemon.testbed{name}={value}");
+    vec![label("", "1"), label(".run", run), label(".node", "seed"), label(".owner", owner)]
 }
 
 #[test]
@@ -99,6 +100,60 @@ fn a_signal_leaves_nothing_and_no_watchdog() {
         assert_eq!(ended, Some(code), "{words}");
         trial.nothing_is_left();
         assert_eq!(trial.watchdog_log(), "", "it had nothing to do");
+    }
+}
+
+/// `timeout` and `setsid` make groups of their own: what is in them does not get what the node's group gets.
+#[test]
+fn a_node_in_a_group_of_its_own_ends_with_its_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = fake(Fake::StaticOurs);
+    let text = format!("#!/bin/sh\n[ \"$1\" = --version ] && exec {0} --version\ntimeout 1000 {0} \"$@\"\n", node.display());
+    let mut trial = Trial::with("process", &script(dir.path(), "node.sh", &text), |_| ());
+    trial.wait("its nodes are started", || trial.event("all-started").is_some());
+    let scratch = trial.dir().unwrap().join("scratch").display().to_string();
+    trial.wait("they run", || named(&format!("timeout 1000 {}", node.display())).iter().filter(|line| line.contains(&scratch)).count() == 2);
+    let pid = trial.child.id().to_string();
+    trial.kill("-TERM", &pid);
+    let (ended, words) = trial.end();
+    assert_eq!(ended, Some(143), "{words}");
+    assert_eq!(named(&scratch), Vec::<String>::new());
+    trial.nothing_is_left();
+}
+
+/// Before anything was started: a program that is asked for its version and does not end, and then SIGKILL.
+#[test]
+fn what_is_asked_for_its_version_ends_with_the_harness() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = dir.path().join("asked");
+    let text = format!("#!/bin/sh\necho $$ >{0}.incoming && mv {0}.incoming {0}\nexec sleep 1000\n", asked.display());
+    let mut trial = Trial::with("process", &script(dir.path(), "node.sh", &text), |_| ());
+    trial.wait("it is asked", || asked.exists());
+    let group = format!("-{}", trial.child.id());
+    trial.kill("-KILL", &group);
+    trial.child.wait().unwrap();
+    let pid = fs::read_to_string(&asked).unwrap();
+    let process = Path::new("/proc").join(pid.trim());
+    trial.wait("it has ended", || !process.exists() || fs::read_to_string(process.join("stat")).is_ok_and(|stat| stat.contains(") Z ")));
+    let run = trial.run();
+    trial.wait("the watchdog has ended", || named(&format!("watchdog --run {run}")).is_empty());
+    trial.nothing_is_left();
+}
+
+/// A control that cannot begin, and a run without an engine.
+#[test]
+fn what_could_not_begin_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, runs) = (folder.path().join("state"), folder.path().join("runs"));
+    for arguments in [&["selftest", "--provider", "docker", "nobody mines"][..], &["scenario", "three-node", "--provider", "docker"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+        command.args(arguments).arg("--out").arg(&runs).env("XDG_STATE_HOME", &state).env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let made: Vec<_> = fs::read_dir(&runs).unwrap().map(|run| run.unwrap().path()).collect();
+        assert!(!made.is_empty(), "{output:?}");
+        assert!(made.iter().all(|run| !run.join("scratch").exists()), "{made:?}");
+        assert_eq!(fs::read_dir(state.join("hegemon-testbed/runs")).unwrap().count(), 0);
     }
 }
 
@@ -271,13 +326,15 @@ fn gc_takes_from_the_engine_only_what_is_dead_by_its_labels() {
     let made = |owner: Option<String>| {
         let run = unique_run();
         let mut labels = labels(&run, owner.as_deref().unwrap_or_default());
-        labels.truncate(if owner.is_some() { 3 } else { 2 });
+        labels.truncate(if owner.is_some() { 4 } else { 3 });
         (Foreign::new(&image.0, &labels), run)
     };
     let (left, dead_run) = made(Some(dead()));
     let (living, living_run) = made(Some(Owner::this().to_string()));
     let (unknown, unknown_run) = made(None);
     let nobodys = Foreign::new(&image.0, &[]);
+    // What somebody runs of the run's image has the image's labels.
+    let of_its_image = docker_cli(&["create", "--label", "org.hegemon.testbed=1", "--label", &format!("org.hegemon.testbed.run={dead_run}"), &image.0]);
     let half = Foreign::new(&image.0, &["org.hegemon.testbed=1".to_owned()]);
 
     let dry = harness(state.path(), &["gc", "--dry-run"]).1;
@@ -288,6 +345,7 @@ fn gc_takes_from_the_engine_only_what_is_dead_by_its_labels() {
     assert_eq!(harness(state.path(), &["gc", &dead_run]).0, 0);
     assert_eq!(docker_cli(&["ps", "-aq", "--filter", &format!("name={}", left.container)]), "");
     assert_eq!(docker_cli(&["network", "ls", "-q", "--filter", &format!("name={}", left.network)]), "");
+    assert_ne!(docker_cli(&["rm", "-f", &of_its_image]), "", "it is no node of the run");
     assert_eq!(harness(state.path(), &["gc", &living_run]).0, 3, "a run that lives is not touched, even by name");
     assert!(living.is_there() && unknown.is_there() && nobodys.is_there() && half.is_there());
     assert_eq!(harness(state.path(), &["gc", &unknown_run]).0, 0, "by name, what nobody answers for goes");

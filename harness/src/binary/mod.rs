@@ -16,7 +16,7 @@ pub use elf::{Executable, Library, inspect};
 pub use error::BinaryError;
 pub use identity::{Identity, OURS_MARKER, identify};
 pub use rootfs::{LIBRARY_DIR, NODE_PATH, empty_directory, rootfs};
-pub(crate) use subprocess::{BUSY_LIMIT, BUSY_RETRY, kill_group, wait_unreaped};
+pub(crate) use subprocess::{BUSY_LIMIT, BUSY_RETRY, die_with_this_thread, kill_group, wait_unreaped};
 
 /// One line for people about a step that takes time.
 pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);

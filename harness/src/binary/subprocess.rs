@@ -3,11 +3,12 @@
 
 use std::{
     io,
+    os::unix::process::CommandExt,
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpid, getppid, set_parent_process_death_signal};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
@@ -49,6 +50,8 @@ pub(super) async fn run(mut command: Command, limit: Duration, max: u64) -> io::
 /// Starts a command as the leader of a new process group. The guard kills the group when dropped before the leader is reaped.
 pub(super) async fn spawn_group(command: &mut Command) -> io::Result<(Child, GroupGuard)> {
     command.process_group(0).kill_on_drop(true);
+    // The command line has one thread for everything that is awaited, and it is there until the end.
+    die_with_this_thread(command.as_std_mut());
     let deadline = Instant::now() + BUSY_LIMIT;
     let child = loop {
         match command.spawn() {
@@ -60,6 +63,21 @@ pub(super) async fn spawn_group(command: &mut Command) -> io::Result<(Child, Gro
     };
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or_else(|| io::Error::other("a child without a process ID"))?;
     Ok((child, GroupGuard(pid)))
+}
+
+/// What it starts gets SIGKILL when the thread that starts it ends, and so when this process does, however it ends.
+pub(crate) fn die_with_this_thread(command: &mut std::process::Command) {
+    let harness = getpid();
+    let arrange = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The harness may have died before the line above: nobody would tell us any more.
+        if getppid() == Some(harness) { Ok(()) } else { Err(io::Error::from_raw_os_error(rustix::io::Errno::SRCH.raw_os_error())) }
+    };
+    #[expect(unsafe_code, reason = "runs between fork and exec; it makes two system calls and allocates nothing, which is all that is allowed there")]
+    // SAFETY: `prctl` and `getppid` are async-signal-safe, and neither arm of the closure allocates or takes a lock.
+    unsafe {
+        command.pre_exec(arrange);
+    }
 }
 
 /// Kills a process group on drop.

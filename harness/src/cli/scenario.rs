@@ -1,6 +1,6 @@
 //! `scenario`: checks all of them before the first is started, then runs one after another.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
 
 use super::{
     args::{ProviderChoice, ScenarioArgs},
@@ -105,44 +105,64 @@ pub(super) async fn run_one(args: &ScenarioArgs, plan: Plan, interrupt: Interrup
         .asked(args.asked());
     let guard = Guard::take(&registry(), &dir, &plan.scenario, args.keep)
         .context("the run cannot be written down and watched, so nothing could be cleaned up after it")?;
+    let finished = finish(args, plan, interrupt, listeners, &dir, &guard).await;
+    if finished.is_err() {
+        guard.nothing_was_made(&dir);
+    }
+    guard.end();
+    let Finished { verdict, reporter, kept } = finished?;
+    // The run's last lines come before its verdict; a terminal that hangs holds up neither the clean-up nor for long the end.
+    let _ = tokio::time::timeout(LAST_LINES, tokio::task::spawn_blocking(move || reporter.join())).await;
+    output::result(&Text { verdict: &verdict, evidence: dir.path(), digest: dir.digest(), colour: output::colour() }.to_string());
+    if let Some(kept) = kept {
+        output::result(&kept);
+    }
+    Ok(verdict.exit)
+}
+
+/// Time for a terminal to take a run's last lines.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// A run that is over, and nothing of it is held any more.
+struct Finished {
+    verdict: Verdict,
+    reporter: JoinHandle<()>,
+    /// How to reach and remove what was to stay.
+    kept: Option<String>,
+}
+
+/// An error means that nothing was made. The provider is gone afterwards: one that is dropped may still have something to remove.
+async fn finish(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt, listeners: Vec<Box<dyn Sink>>, dir: &RunDir, guard: &Guard) -> anyhow::Result<Finished> {
+    use anyhow::Context;
+
     let jsonl = Jsonl::create(&dir.events()).with_context(|| format!("{} cannot be made", dir.events().display()))?;
+    let options = ProviderOptions { run_id: dir.run_id().to_owned(), scratch: dir.scratch()?, profile: args.profile(), keep: args.keep };
     let (terminal, reporter) = Terminal::spawn(&plan, detail(args), if args.no_progress { Progress::Lines } else { output::progress() });
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(jsonl), Box::new(terminal), guard.sink()];
     sinks.extend(listeners);
-    let controller = Arc::new(Controller::begin(&dir, &plan, sinks));
+    let controller = Arc::new(Controller::begin(dir, &plan, sinks));
 
-    let options = ProviderOptions { run_id: dir.run_id().to_owned(), scratch: dir.scratch()?, profile: args.profile(), keep: args.keep };
     let nodes: Vec<String> = plan.nodes.iter().map(|node| node.name.clone()).collect();
     let say = |step| {
         controller.emit(What::Preparing { step });
     };
-    let chosen = choose(args.provider, &plan, options, say).await;
-    let verdict = match &chosen {
-        Ok(chosen) => {
-            guard.provider(chosen.provider().name())?;
-            let run = Run {
-                plan: plan.clone(),
-                provider: chosen.provider(),
-                controller: Arc::clone(&controller),
-                dir: dir.clone(),
-                timeout_factor: args.timeout_factor,
-                at_end: if args.keep { AtEnd::Keep } else { AtEnd::Remove },
-                interrupt,
-            };
-            run.execute().await
-        }
-        Err(error) => no_provider(error, &plan, &controller, &dir, &interrupt),
+    let chosen = match choose(args.provider, &plan, options, say).await {
+        Ok(chosen) => chosen,
+        Err(error) => return Ok(Finished { verdict: no_provider(&error, &plan, &controller, dir, &interrupt), reporter, kept: None }),
     };
-    let _ = reporter.join();
-
-    output::result(&Text { verdict: &verdict, evidence: dir.path(), digest: dir.digest(), colour: output::colour() }.to_string());
-    if let (true, Ok(chosen)) = (args.keep, &chosen) {
-        say_kept(chosen, &nodes, dir.run_id()).await;
-    }
-    // A provider that is dropped may still have something to remove.
-    drop(chosen);
-    guard.end();
-    Ok(verdict.exit)
+    guard.provider(chosen.provider().name())?;
+    let run = Run {
+        plan,
+        provider: chosen.provider(),
+        controller,
+        dir: dir.clone(),
+        timeout_factor: args.timeout_factor,
+        at_end: if args.keep { AtEnd::Keep } else { AtEnd::Remove },
+        interrupt,
+    };
+    let verdict = run.execute().await;
+    let kept = if args.keep { Some(kept(&chosen, &nodes, dir.run_id()).await) } else { None };
+    Ok(Finished { verdict, reporter, kept })
 }
 
 fn no_provider(error: &ProviderError, plan: &Plan, controller: &Controller, dir: &RunDir, interrupt: &Interrupt) -> Verdict {
@@ -155,7 +175,7 @@ fn no_provider(error: &ProviderError, plan: &Plan, controller: &Controller, dir:
     executor::conclude(controller, dir, interrupt)
 }
 
-async fn say_kept(chosen: &Chosen, nodes: &[String], run: &str) {
+async fn kept(chosen: &Chosen, nodes: &[String], run: &str) -> String {
     let provider = chosen.provider();
     let mut lines = vec!["\nkept: these nodes still run".to_owned()];
     for node in nodes {
@@ -165,7 +185,7 @@ async fn say_kept(chosen: &Chosen, nodes: &[String], run: &str) {
         }
     }
     lines.push(format!("remove them with\n  harness gc {run}\nor, without the harness, with\n  {}", chosen.keep_hint()));
-    output::result(&lines.join("\n"));
+    lines.join("\n")
 }
 
 fn detail(args: &ScenarioArgs) -> Detail {

@@ -20,7 +20,13 @@ pub(super) fn listen(interrupt: Interrupt) -> io::Result<()> {
         tokio::spawn(async move {
             while stream.recv().await.is_some() {
                 if !interrupt.raise(name) {
-                    output::note(&format!("{}: still removing what this run made; that takes seconds, and stopping now would leave it behind", name.name()));
+                    // A thread of its own: a terminal that hangs must not hold up what it speaks of.
+                    std::thread::spawn(move || {
+                        output::note(&format!(
+                            "{}: still removing what this run made; that takes seconds, and stopping now would leave it behind",
+                            name.name()
+                        ));
+                    });
                 }
             }
         });

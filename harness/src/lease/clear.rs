@@ -2,15 +2,12 @@
 
 use std::{
     collections::BTreeSet,
-    path::PathBuf,
-    time::{Duration, Instant},
+    path::{Path, PathBuf},
+    time::Duration,
 };
 
-use super::{
-    marker::{Marker, MarkerState},
-    processes,
-};
-use crate::provider::docker::Leftovers;
+use super::marker::{Marker, MarkerState};
+use crate::provider::{docker::Leftovers, process::strays};
 
 /// Time that the kernel has to end a killed process.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
@@ -61,23 +58,14 @@ pub async fn clear(means: &Means) -> Cleared {
     cleared
 }
 
-/// Kills until none is left: a process may be forking while it is found.
-async fn end_processes(scratch: &std::path::Path, groups: &BTreeSet<i64>, cleared: &mut Cleared) {
-    let deadline = Instant::now() + KILL_LIMIT;
-    let mut seen = BTreeSet::new();
-    loop {
-        let found = processes::of(scratch, groups);
-        if found.is_empty() {
-            break;
+/// What is found of its processes is killed.
+async fn end_processes(scratch: &Path, groups: &BTreeSet<i64>, cleared: &mut Cleared) {
+    let (scratch, groups) = (scratch.to_owned(), groups.clone());
+    match tokio::task::spawn_blocking(move || strays::end(&scratch, &groups, KILL_LIMIT)).await {
+        Ok(ended) => {
+            cleared.left.extend(ended.left.iter().map(strays::Process::describe));
+            cleared.removed.extend(ended.killed.iter().map(strays::Process::describe));
         }
-        found.iter().for_each(processes::Process::kill);
-        if Instant::now() >= deadline {
-            cleared.left.extend(found.iter().map(processes::Process::describe));
-            seen.retain(|process| !found.contains(process));
-            break;
-        }
-        seen.extend(found);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        Err(why) => cleared.left.push(format!("processes ({why})")),
     }
-    cleared.removed.extend(seen.iter().map(processes::Process::describe));
 }

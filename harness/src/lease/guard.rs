@@ -38,6 +38,11 @@ impl Guard {
         self.lease.sink()
     }
 
+    /// It ended before its provider could make anything: see [`Lease::nothing_was_made`].
+    pub fn nothing_was_made(&self, dir: &RunDir) {
+        self.lease.nothing_was_made(dir);
+    }
+
     /// The run is over, and its provider with it: one that is dropped may still have something to remove.
     pub fn end(self) {
         self.lease.end();

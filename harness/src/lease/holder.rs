@@ -42,7 +42,6 @@ impl Lease {
     ///
     /// If the lock or the entry cannot be written.
     pub fn take(registry: &Registry, dir: &RunDir, scenario: &str, kept: bool) -> io::Result<Self> {
-        let marker = Marker::hold(&dir.scratch()?, dir.run_id())?;
         let entry = Entry {
             version: VERSION,
             run: dir.run_id().to_owned(),
@@ -54,7 +53,13 @@ impl Lease {
             provider: None,
             nodes: BTreeMap::new(),
         };
+        // The entry first: whatever is made from here on is found by it.
         let path = registry.add(&entry)?;
+        let marker = dir.scratch().and_then(|scratch| Marker::hold(&scratch, dir.run_id())).inspect_err(|_| {
+            if dir.remove_scratch().is_none() {
+                forget(&path);
+            }
+        })?;
         Ok(Self { state: Arc::new(Mutex::new(State { entry, path, clean: false })), _marker: marker })
     }
 
@@ -72,6 +77,11 @@ impl Lease {
     /// What listens to the run.
     pub fn sink(&self) -> Box<dyn Sink> {
         Box::new(Listener(Arc::clone(&self.state)))
+    }
+
+    /// The run ended before anything was made but its scratch directory, which goes. What cannot be removed keeps its entry.
+    pub fn nothing_was_made(&self, dir: &RunDir) {
+        lock(&self.state).clean = dir.remove_scratch().is_none();
     }
 
     /// The run's ID.
@@ -98,6 +108,7 @@ impl Lease {
 pub fn forget(path: &Path) {
     // One that cannot be removed is removed by the next `gc`; the run's own outcome does not depend on it.
     let _ = fs::remove_file(path);
+    let _ = fs::remove_file(registry::incoming(path));
 }
 
 impl State {

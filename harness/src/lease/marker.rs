@@ -60,7 +60,8 @@ impl Marker {
         if (&file).take(LONGEST).read_to_string(&mut text).is_err() || text != content(run) {
             return MarkerState::Foreign;
         }
-        match file.try_lock() {
+        // Shared: two that look at the same moment do not take each other for the run.
+        match file.try_lock_shared() {
             Ok(()) => MarkerState::Free,
             Err(TryLockError::WouldBlock) => MarkerState::Held,
             // A file system without locks: nobody can say that it is free.
@@ -78,10 +79,26 @@ impl Marker {
             MarkerState::Free => {}
             MarkerState::NoDirectory => return Ok(()),
             MarkerState::Held => return Err(io::Error::other("somebody holds its lock")),
+            MarkerState::Foreign if is_barely_begun(scratch) => {}
             MarkerState::Foreign => return Err(io::Error::other("it has no marker of this run; if it is to go, remove it by hand")),
         }
-        remove_marked(scratch)
+        match remove_marked(scratch) {
+            // Somebody else was quicker.
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
     }
+}
+
+/// Nothing is in it but perhaps a marker without a word, which nobody holds: its run was killed as it began, or as it ended. There is nothing to lose.
+fn is_barely_begun(scratch: &Path) -> bool {
+    let is_empty_marker = |path: &Path| {
+        path.file_name().is_some_and(|name| name == MARKER)
+            && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
+            && File::open(path).is_ok_and(|file| file.try_lock_shared().is_ok())
+    };
+    fs::symlink_metadata(scratch).is_ok_and(|metadata| metadata.is_dir())
+        && fs::read_dir(scratch).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| is_empty_marker(&entry.path()))))
 }
 
 fn content(run: &str) -> String {
@@ -108,12 +125,37 @@ mod tests {
     fn a_directory_without_the_marker_stays() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("precious"), "x").unwrap();
-        for marker in ["", "hegemon-testbed run r2\n", "\u{0}"] {
+        for marker in ["", "hegemon-testbed run r2\n", "\u{0}", "hegemon"] {
             fs::write(dir.path().join(MARKER), marker).unwrap();
             assert_eq!(Marker::look(dir.path(), "r1"), MarkerState::Foreign, "{marker:?}");
             assert!(Marker::remove(dir.path(), "r1").is_err());
         }
         assert!(dir.path().join("precious").exists());
+    }
+
+    #[test]
+    fn what_a_run_left_that_was_killed_as_it_began_or_ended_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let scratch = dir.path().join("scratch");
+        fs::create_dir(&scratch).unwrap();
+        Marker::remove(&scratch, "r1").unwrap();
+        assert!(!scratch.exists());
+        fs::create_dir(&scratch).unwrap();
+        let begun = File::create_new(scratch.join(MARKER)).unwrap();
+        begun.lock().unwrap();
+        assert!(Marker::remove(&scratch, "r1").is_err(), "it is being written");
+        drop(begun);
+        Marker::remove(&scratch, "r1").unwrap();
+        assert!(!scratch.exists());
+    }
+
+    #[test]
+    fn two_that_look_do_not_take_each_other_for_the_run() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Marker::hold(dir.path(), "r1").unwrap());
+        let looking = File::open(dir.path().join(MARKER)).unwrap();
+        looking.lock_shared().unwrap();
+        assert_eq!(Marker::look(dir.path(), "r1"), MarkerState::Free);
     }
 
     #[test]

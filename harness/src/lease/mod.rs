@@ -5,14 +5,13 @@
 //! directories the run's own marker, processes must run in the run's own directory.
 //!
 //! `marker` is the lock, `entry` one run's record, `registry` where records are, `holder` the living run's side; `watchdog` waits for its death; `guard` is both together; `survey` finds runs,
-//! `processes` and `clear` end and remove what a dead one has left.
+//! `clear` removes what a dead one has left.
 
 mod clear;
 mod entry;
 mod guard;
 mod holder;
 mod marker;
-mod processes;
 mod registry;
 mod survey;
 pub mod watchdog;

@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::process::geteuid;
@@ -50,6 +51,7 @@ impl Registry {
         let mut last = io::Error::other("no directory for it");
         for dir in &self.dirs {
             let path = dir.join(format!("{}.json", entry.run));
+            remove_abandoned(dir);
             match private(dir).and_then(|()| write(&path, entry)) {
                 Ok(()) => return Ok(path),
                 Err(why) => last = io::Error::new(why.kind(), format!("{}: {why}", dir.display())),
@@ -79,9 +81,14 @@ impl Registry {
     }
 }
 
+/// Where an entry is written before it replaces the old one.
+pub(super) fn incoming(path: &Path) -> PathBuf {
+    path.with_extension("incoming")
+}
+
 /// Replaces an entry: whole or not at all.
 pub(super) fn write(path: &Path, entry: &Entry) -> io::Result<()> {
-    let incoming = path.with_extension("incoming");
+    let incoming = incoming(path);
     let mut file = File::create(&incoming)?;
     let written = serde_json::to_vec_pretty(entry).map_err(io::Error::other).and_then(|text| file.write_all(&text));
     if let Err(why) = written.and_then(|()| fs::rename(&incoming, path)) {
@@ -105,6 +112,18 @@ pub(super) fn read(path: &Path) -> io::Result<Entry> {
     let is_named = !run.is_empty() && run.bytes().all(|byte| byte.is_ascii_alphanumeric()) && path.file_stem().is_some_and(|stem| stem == run);
     let is_at_home = entry.dir.is_absolute() && entry.dir.file_name().is_some_and(|name| name.to_string_lossy().ends_with(&format!("-{run}")));
     if is_named && is_at_home { Ok(entry) } else { Err(io::Error::other("its run is not that of its name")) }
+}
+
+/// Half entries of harnesses that were killed while they wrote them. A day is longer than any write.
+fn remove_abandoned(dir: &Path) {
+    const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+    let Ok(files) = is_private(dir).and_then(|()| fs::read_dir(dir)) else { return };
+    for path in files.flatten().map(|file| file.path()).filter(|path| path.extension().is_some_and(|end| end == "incoming")) {
+        let age = fs::symlink_metadata(&path).and_then(|metadata| metadata.modified()).map(|at| at.elapsed().unwrap_or_default());
+        if age.is_ok_and(|age| age >= ABANDONED) {
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 fn private(dir: &Path) -> io::Result<()> {
@@ -146,6 +165,22 @@ pub(super) mod tests {
         let path = registry.add(&entry("r1")).unwrap();
         assert_eq!(registry.read(), (vec![(path.clone(), entry("r1"))], Vec::new()));
         assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn half_an_entry_goes_with_its_run_or_after_a_day() {
+        let home = tempfile::tempdir().unwrap();
+        let registry = Registry { dirs: vec![home.path().join("runs")] };
+        let path = registry.add(&entry("r1")).unwrap();
+        let (own, old, new) = (incoming(&path), path.with_file_name("r2.incoming"), path.with_file_name("r3.incoming"));
+        for half in [&own, &old, &new] {
+            fs::write(half, "{").unwrap();
+        }
+        File::options().write(true).open(&old).unwrap().set_modified(std::time::SystemTime::now() - Duration::from_secs(25 * 60 * 60)).unwrap();
+        registry.add(&entry("r4")).unwrap();
+        assert_eq!((own.exists(), old.exists(), new.exists()), (true, false, true));
+        crate::lease::forget(&path);
+        assert!(!own.exists() && !path.exists());
     }
 
     #[test]

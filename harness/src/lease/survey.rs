@@ -13,12 +13,12 @@ use super::{
     clear::Means,
     entry::Entry,
     marker::{Marker, MarkerState},
-    processes,
     registry::{Registry, Unreadable},
 };
 use crate::provider::{
     Owner,
     docker::{Leftover, Leftovers},
+    process::strays,
 };
 
 /// What a run is doing.
@@ -109,7 +109,7 @@ pub async fn survey(registry: &Registry, engine: Option<&Leftovers>) -> Result<S
 impl RunOnHost {
     /// What a removal would remove, one line for each.
     pub fn would_remove(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.means.scratch.iter().flat_map(|scratch| processes::of(scratch, &self.means.groups)).map(|p| p.describe()).collect();
+        let mut lines: Vec<String> = self.means.scratch.iter().flat_map(|scratch| strays::of(scratch, &self.means.groups)).map(|p| p.describe()).collect();
         lines.extend(self.objects.iter().cloned());
         lines.extend(
             self.means

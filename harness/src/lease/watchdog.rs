@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     clear::{Cleared, Means, clear},
+    entry::Entry,
     holder::{Lease, forget},
     registry,
 };
@@ -30,6 +31,8 @@ const LIMIT: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// So many looks in a row must find nothing.
 const QUIET_LOOKS: u32 = 2;
+/// The same on an engine: it finishes what it was told (an import, above all) after whoever told it is gone.
+const QUIET_LOOKS_ON_ENGINE: u32 = 10;
 /// Time that a dismissed watchdog has to end.
 const DISMISSAL: Duration = Duration::from_secs(2);
 
@@ -111,14 +114,15 @@ pub async fn watch(orders: Orders) -> io::Result<()> {
 }
 
 async fn clean_up(orders: &Orders, log: &mut Log) {
-    let deadline = Instant::now() + LIMIT;
     let mut quiet = 0;
     let mut last = Cleared::default();
-    // The pipe of a harness that panics is closed a moment before it ends, and its own clean-up comes first.
-    while registry::read(&orders.entry).is_ok_and(|entry| entry.owner.lives()) && Instant::now() < deadline {
+    // The pipe of a harness that panics is closed a moment before it ends, and its own clean-up comes first. One that only gave up this run may live for long.
+    while registry::read(&orders.entry).is_ok_and(|entry| entry.owner.lives()) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    while quiet < QUIET_LOOKS && Instant::now() < deadline {
+    let deadline = Instant::now() + LIMIT;
+    let needed = if needs_engine(registry::read(&orders.entry).ok().as_ref()) { QUIET_LOOKS_ON_ENGINE } else { QUIET_LOOKS };
+    while quiet < needed && Instant::now() < deadline {
         let Ok(cleared) = tokio::time::timeout_at(deadline.into(), look(orders)).await else { break };
         cleared.removed.iter().for_each(|what| log.line(&format!("removed {what}")));
         if cleared.left != last.left {
@@ -126,11 +130,11 @@ async fn clean_up(orders: &Orders, log: &mut Log) {
         }
         quiet = if cleared == Cleared::default() { quiet + 1 } else { 0 };
         last = cleared;
-        if quiet < QUIET_LOOKS {
+        if quiet < needed {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
-    if quiet == QUIET_LOOKS {
+    if quiet == needed {
         forget(&orders.entry);
         log.line("nothing is left");
     } else {
@@ -138,13 +142,16 @@ async fn clean_up(orders: &Orders, log: &mut Log) {
     }
 }
 
+/// Nothing was made before a provider was chosen, and what one process left is no engine's.
+fn needs_engine(entry: Option<&Entry>) -> bool {
+    entry.is_none_or(|entry| entry.provider.as_deref().is_some_and(|provider| provider != "process"))
+}
+
 async fn look(orders: &Orders) -> Cleared {
     let entry = registry::read(&orders.entry).ok().filter(|entry| entry.run == orders.run);
     let is_process = entry.as_ref().is_some_and(|entry| entry.provider.as_deref() == Some("process"));
     let groups = entry.iter().filter(|_| is_process).flat_map(|entry| entry.nodes.values()).map(|node| node.pid).collect::<BTreeSet<_>>();
-    // Nothing was made before a provider was chosen, and what one process left is no engine's.
-    let needs_engine = !is_process && entry.is_none_or(|entry| entry.provider.is_some());
-    let (engine, missing) = match needs_engine.then(Leftovers::connect) {
+    let (engine, missing) = match needs_engine(entry.as_ref()).then(Leftovers::connect) {
         None => (None, None),
         Some(connect) => connect.await.map_or_else(|why| (None, Some(why.to_string())), |engine| (Some(engine), None)),
     };

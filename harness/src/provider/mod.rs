@@ -20,8 +20,6 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Syst
 use futures_util::future::BoxFuture;
 pub use options::ProviderOptions;
 pub use owner::{NoOwner, Owner};
-#[cfg(feature = "docker")]
-pub(crate) use process::procfs::stat as process_stat;
 pub use subnet::{Ipv4Subnet, SubnetError};
 use tokio::sync::mpsc;
 

@@ -2,7 +2,10 @@
 
 use std::{fmt, fs, str::FromStr};
 
-use rustix::process::{Pid, getpid};
+use rustix::{
+    io::Errno,
+    process::{Pid, getpid},
+};
 use serde::{Deserialize, Serialize};
 
 use super::process::procfs;
@@ -41,11 +44,11 @@ impl Owner {
             return false;
         }
         let Some(pid) = Pid::from_raw(self.pid) else { return false };
-        if self.start_ticks == 0 {
-            // No /proc here: the number must do, and one that came back errs on the side of leaving things alone.
-            return rustix::process::test_kill_process(pid).is_ok();
+        match procfs::stat(pid) {
+            Some(stat) if self.start_ticks != 0 => stat.start_ticks == self.start_ticks && !stat.zombie,
+            // No /proc here, or one that hides other users' processes (`hidepid`): the number must do, and one that came back errs on the side of leaving things alone.
+            Some(_) | None => !matches!(rustix::process::test_kill_process(pid), Err(Errno::SRCH)),
         }
-        procfs::stat(pid).is_some_and(|stat| stat.start_ticks == self.start_ticks && !stat.zombie)
     }
 
     /// Its number, for people.

@@ -130,7 +130,10 @@ where
         let options = ProviderOptions { run_id: dir.run_id().to_owned(), scratch: scratch.clone(), profile: None, keep: false };
         let provider = match (self.provider)(options).await {
             Ok(provider) => Arc::new(Disturbed::new(provider, case.control.disturbance, scratch)),
-            Err(error) => return Ok(Seen::Environment(error.to_string())),
+            Err(error) => {
+                guard.nothing_was_made(dir);
+                return Ok(Seen::Environment(error.to_string()));
+            }
         };
         guard.provider(provider.name())?;
         let controller = Arc::new(Controller::begin(dir, &plan, vec![Box::new(Jsonl::create(&dir.events())?), guard.sink()]));

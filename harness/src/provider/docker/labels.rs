@@ -25,6 +25,8 @@ pub(super) const PROFILE_OURS: &str = "ours";
 pub(super) fn labels(options: &ProviderOptions) -> HashMap<String, String> {
     let mut labels = plain_labels(options);
     labels.insert(SCRATCH_LABEL.to_owned(), options.scratch.display().to_string());
+    // Said in any case: a container has its image's labels too, and the image may be of a run that is kept.
+    labels.entry(KEPT_LABEL.to_owned()).or_default();
     labels
 }
 

@@ -176,6 +176,8 @@ async fn containers(docker: &Docker, filter: &HashMap<String, Vec<String>>) -> R
             let object = Object::Container { name: name.trim_start_matches('/').to_owned(), id };
             found(object, container.labels.as_ref(), container.created)
         })
+        // A container has its image's labels: what somebody else runs of an image of ours looks like the run's, but for its node.
+        .filter(|found| found.origin.node.is_some())
         .collect())
 }
 

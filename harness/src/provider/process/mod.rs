@@ -3,7 +3,8 @@
 //! Every node has a directory of its own, a P2P port and an RPC port, and one log file. Nothing is shared with the harness's environment. There is no network to cut and no
 //! namespace: what a node does to the host, it does.
 //!
-//! `spawner` executes, `execution` is one process group, `tail` reads logs, `ports` keeps ports, `procfs` is the evidence; `state` is memory, `provider` is made of them all.
+//! `spawner` executes, `execution` is one process group, `tail` reads logs, `ports` keeps ports, `procfs` is the evidence, `strays` finds what
+//! escaped; `state` is memory, `provider` is made of them all.
 
 mod execution;
 mod ports;
@@ -11,6 +12,8 @@ pub(super) mod procfs;
 mod provider;
 mod spawner;
 mod state;
+#[cfg_attr(not(feature = "docker"), expect(dead_code, reason = "descriptions and single looks are for `ps` and `gc`"))]
+pub(crate) mod strays;
 mod tail;
 
 pub use self::provider::ProcessProvider;

@@ -1,6 +1,7 @@
 //! The process provider: the [`Provider`] that the neighbouring modules make together.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -17,6 +18,7 @@ use super::{
     ports, procfs,
     spawner::{Program, Spawner},
     state::{Node, Nodes},
+    strays,
     tail::Tail,
 };
 use crate::{
@@ -71,6 +73,11 @@ impl ProcessProvider {
         let groups: String = self.nodes.incarnations().iter().map(|incarnation| format!(" -{}", incarnation.pid)).collect();
         let kill = if groups.is_empty() { String::new() } else { format!("kill --{groups}; ") };
         format!("{kill}rm -rf '{}' '{}'", self.node_root().display(), self.binary_dir().display())
+    }
+
+    /// Every group that this run has made last for its nodes.
+    fn groups(&self) -> BTreeSet<i64> {
+        self.nodes.incarnations().iter().map(|incarnation| incarnation.pid).collect()
     }
 
     fn node_root(&self) -> PathBuf {
@@ -186,6 +193,10 @@ impl ProcessProvider {
                 ended.is_none().then(|| format!("process {} left", group.pid()))
             });
             left.extend(join_all(ends).await.into_iter().flatten());
+            let (scratch, groups) = (self.options.scratch.clone(), self.groups());
+            let strays = tokio::task::spawn_blocking(move || strays::end(&scratch, &groups, KILL_LIMIT)).await;
+            let strays = strays.map_err(|error| ProviderError::failed("cleaning up", io::Error::other(error)))?;
+            left.extend(strays.left.iter().map(|stray| format!("{} left", stray.describe())));
         }
         // An untaken receiver would make the reader wait for nobody.
         drop(self.lines.lock().expect("no code panics with this lock").take());
@@ -278,6 +289,7 @@ impl Drop for ProcessProvider {
         while groups.iter().any(|group| group.ended().is_none()) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }
+        let _ = strays::end(&self.options.scratch, &self.groups(), KILL_LIMIT);
         self.remove_directories();
     }
 }

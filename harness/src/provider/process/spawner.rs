@@ -16,11 +16,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 use tokio::sync::{mpsc as queue, oneshot};
 
 use super::execution::{Custody, Execution, Group};
-use crate::binary::{BUSY_LIMIT, BUSY_RETRY};
+use crate::binary::{BUSY_LIMIT, BUSY_RETRY, die_with_this_thread};
 
 /// Executions that wait for their turn of a millisecond; a caller waits when there are more.
 const QUEUE: usize = 64;
@@ -142,18 +141,4 @@ fn log_streams(path: &Path) -> io::Result<(fs::File, fs::File)> {
         log.write_all(b"\n")?;
     }
     Ok((log.try_clone()?, log))
-}
-
-fn die_with_this_thread(command: &mut Command) {
-    let harness = getpid();
-    let arrange = move || {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        // The harness may have died before the line above: nobody would tell us any more.
-        if getppid() == Some(harness) { Ok(()) } else { Err(io::Error::from_raw_os_error(rustix::io::Errno::SRCH.raw_os_error())) }
-    };
-    #[expect(unsafe_code, reason = "runs between fork and exec; it makes two system calls and allocates nothing, which is all that is allowed there")]
-    // SAFETY: `prctl` and `getppid` are async-signal-safe, and neither arm of the closure allocates or takes a lock.
-    unsafe {
-        command.pre_exec(arrange);
-    }
 }

@@ -1,43 +1,72 @@
-//! Processes that a dead run of the process provider has left. Its nodes died with it, by the kernel's hand; what a node's wrapper script has started did not, nor what is kept.
+//! Processes of a run that nobody holds: what a node's wrapper script has put into a group of its own, what it started before a SIGKILL of the harness, and what is kept. Nodes
+//! themselves die with their provider, by the kernel's hand.
 
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::provider::process_stat;
+use super::procfs;
 
 /// A process of a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Process {
+pub(crate) struct Process {
     pid: i32,
     start_ticks: u64,
     command: String,
 }
 
 impl Process {
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         format!("process {} ({})", self.pid, self.command)
     }
 
     /// Kills exactly this process: its number may have come back since it was found.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         let Some(pid) = Pid::from_raw(self.pid) else { return };
         // The descriptor keeps the process's identity from here on; if it is not the one that was found, it is not signalled.
         if let Ok(process) = pidfd_open(pid, PidfdFlags::empty())
-            && process_stat(pid).is_some_and(|stat| stat.start_ticks == self.start_ticks)
+            && procfs::stat(pid).is_some_and(|stat| stat.start_ticks == self.start_ticks)
         {
             let _ = pidfd_send_signal(process, Signal::KILL);
         }
     }
 }
 
+/// What was killed, and what is still there.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    pub(crate) killed: BTreeSet<Process>,
+    pub(crate) left: Vec<Process>,
+}
+
+/// Kills all that [`of`] finds until it finds none, or until the time is over: a process may be forking while it is found. Blocks for as long.
+pub(crate) fn end(scratch: &Path, groups: &BTreeSet<i64>, limit: Duration) -> Ended {
+    let deadline = Instant::now() + limit;
+    let mut ended = Ended::default();
+    loop {
+        let found = of(scratch, groups);
+        if found.is_empty() {
+            return ended;
+        }
+        if Instant::now() >= deadline {
+            ended.killed.retain(|process| !found.contains(process));
+            return Ended { left: found, ..ended };
+        }
+        found.iter().for_each(Process::kill);
+        ended.killed.extend(found);
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Processes that run in or from this scratch directory and belong to a group that the run is known to have made: because it wrote that down, or because one of the group was
 /// given a state directory there. Somebody who merely stands in the directory is left alone.
-pub(super) fn of(scratch: &Path, groups: &BTreeSet<i64>) -> Vec<Process> {
+pub(crate) fn of(scratch: &Path, groups: &BTreeSet<i64>) -> Vec<Process> {
     let inside: Vec<(Process, i32, PathBuf)> = all().filter(|(_, _, path)| is_inside(path, scratch)).collect();
     let marked = inside.iter().filter(|(_, _, path)| has_state_in(path, scratch)).map(|(_, group, _)| i64::from(*group));
     let groups: BTreeSet<i64> = groups.iter().copied().chain(marked).collect();
@@ -50,7 +79,7 @@ pub(super) fn of(scratch: &Path, groups: &BTreeSet<i64>) -> Vec<Process> {
 fn all() -> impl Iterator<Item = (Process, i32, PathBuf)> {
     fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
         let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let stat = process_stat(Pid::from_raw(pid)?).filter(|stat| !stat.zombie)?;
+        let stat = procfs::stat(Pid::from_raw(pid)?).filter(|stat| !stat.zombie)?;
         let command = fs::read_to_string(entry.path().join("comm")).unwrap_or_default().trim().to_owned();
         Some((Process { pid, start_ticks: stat.start_ticks, command }, stat.group, entry.path()))
     })
@@ -93,18 +122,19 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_known_by_its_state_directory() {
+    fn groups_are_known_by_their_state_directory_and_end_with_all_that_is_in_them() {
         let dir = tempfile::tempdir().unwrap();
         let scratch = dir.path().canonicalize().unwrap();
         let state = scratch.join("nodes/seed/data");
         fs::create_dir_all(&state).unwrap();
         let shell = "sleep 1000 & wait";
         let mut node = Command::new("sh").args(["-c", shell, "node", "--base-path"]).arg(&state).current_dir(&scratch).process_group(0).spawn().unwrap();
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(10);
         while of(&scratch, &BTreeSet::new()).len() < 2 {
-            assert!(std::time::Instant::now() < deadline, "the shell and what it started: {:?}", of(&scratch, &BTreeSet::new()));
+            assert!(Instant::now() < deadline, "the shell and what it started: {:?}", of(&scratch, &BTreeSet::new()));
         }
-        of(&scratch, &BTreeSet::new()).iter().for_each(Process::kill);
+        let ended = end(&scratch, &BTreeSet::new(), Duration::from_secs(10));
+        assert!(ended.killed.len() == 2 && ended.left.is_empty(), "{ended:?}");
         node.wait().unwrap();
     }
 }
