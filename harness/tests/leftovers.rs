@@ -302,6 +302,11 @@ fn gc_removes_what_a_dead_run_left_and_nothing_that_only_looks_like_it() {
     assert!(ours.join("scratch").exists(), "nothing was removed");
     assert!(!run(&["gc", "--dry-run", "--older-than", "30years"]).1.contains("aaaa000001"));
 
+    assert!(dry.contains("left alone, as they are of other hosts or containers: aaaa000005;"), "{dry}");
+    assert_eq!(run(&["gc", "--dry-run", "--elsewhere"]).0, 64, "of what age must be said");
+    let far_too = run(&["gc", "--dry-run", "--elsewhere", "--older-than", "1s"]).1;
+    assert!(far_too.contains(&format!("would remove directory {}", far.join("scratch").display())), "{far_too}");
+
     assert_eq!(run(&["gc", "aaaa000001"]).0, 0);
     assert!(!ours.join("scratch").exists() && ours.exists() && !entries.join("aaaa000001.json").exists(), "the evidence stays");
     let (code, words) = run(&["gc", "aaaa000002", "aaaa000003"]);
@@ -318,6 +323,26 @@ fn gc_removes_what_a_dead_run_left_and_nothing_that_only_looks_like_it() {
     drop(lock);
     assert_eq!(run(&["gc", "aaaa000003"]).0, 0, "its lock was what spoke for it");
     assert!(!held.join("scratch").exists());
+}
+
+/// It would find nothing, and take that for the end of the run.
+#[test]
+fn gc_asks_no_other_engine_for_what_a_run_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let ours = made_up(&state, folder.path(), "aaaa000001", &dead());
+    let entry = state.join("hegemon-testbed/runs/aaaa000001.json");
+    let text = fs::read_to_string(&entry).unwrap();
+    let on = |engine: &str| {
+        let text = text.replace(r#""provider":"process""#, &format!(r#""provider":"docker","engine":"{engine}""#));
+        fs::write(&entry, text).unwrap();
+        harness(&state, &["gc", "aaaa000001"])
+    };
+    let (code, words) = on("another");
+    assert!(code == 3 && words.contains("another one answers here"), "{words}");
+    assert!(entry.exists() && ours.join("scratch").exists());
+    let (code, words) = on(docker_cli(&["info", "--format", "{{.ID}}"]).trim());
+    assert!(code == 0 && !entry.exists() && !ours.join("scratch").exists(), "{words}");
 }
 
 #[test]

@@ -346,6 +346,10 @@ pub(super) struct GcArgs {
     /// Remove kept runs, too
     #[arg(long, conflicts_with = "runs")]
     pub(super) kept: bool,
+
+    /// Remove what runs of other hosts or containers left on this engine, too: whether they live cannot be seen from here, so say how old they must be
+    #[arg(long, conflicts_with = "runs", requires = "older_than")]
+    pub(super) elsewhere: bool,
 }
 
 #[derive(Debug, Args)]

@@ -44,6 +44,13 @@ pub(super) async fn run(args: &GcArgs) -> ExitCode {
     if removed == 0 && left == 0 {
         output::note("nothing to remove");
     }
+    let elsewhere: Vec<&str> = survey.runs.iter().filter(|run| run.state == State::Elsewhere && !is_meant(run, args)).map(|run| run.run.as_str()).collect();
+    if args.runs.is_empty() && !elsewhere.is_empty() {
+        output::note(&format!(
+            "left alone, as they are of other hosts or containers: {}; `gc RUN` removes one, `gc --elsewhere --older-than 6h` all of that age",
+            elsewhere.join(", ")
+        ));
+    }
     if left == 0 { ExitCode::Pass } else { ExitCode::Environment }
 }
 
@@ -57,7 +64,8 @@ fn is_meant(run: &RunOnHost, args: &GcArgs) -> bool {
     let is_left = match run.state {
         State::Dead => true,
         State::Kept => args.kept,
-        State::Running | State::Elsewhere | State::Unknown => false,
+        State::Elsewhere => args.elsewhere,
+        State::Running | State::Unknown => false,
     };
     is_left && age >= args.older_than
 }

@@ -150,7 +150,7 @@ async fn finish(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt, listeners
         Ok(chosen) => chosen,
         Err(error) => return Ok(Finished { verdict: no_provider(&error, &plan, &controller, dir, &interrupt), reporter, kept: None }),
     };
-    guard.provider(chosen.provider().name())?;
+    guard.provider(chosen.provider().as_ref())?;
     let run = Run {
         plan,
         provider: chosen.provider(),

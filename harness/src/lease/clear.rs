@@ -21,6 +21,8 @@ pub struct Means {
     pub scratch: Option<PathBuf>,
     /// Process groups that it has written down.
     pub groups: BTreeSet<i64>,
+    /// The engine that it has written down.
+    pub on: Option<String>,
     /// The engine, if one answers and the run may have used it.
     pub engine: Option<Leftovers>,
 }
@@ -41,9 +43,15 @@ pub async fn clear(means: &Means) -> Cleared {
         end_processes(scratch, &means.groups, &mut cleared).await;
     }
     if let Some(engine) = &means.engine {
-        match engine.remove(&means.run).await {
-            Ok(removed) => cleared.removed.extend(removed),
-            Err(why) => cleared.left.push(why.to_string()),
+        match &means.on {
+            Some(on) if engine.id() != Some(on) => {
+                let here = engine.id().unwrap_or("one without a name");
+                cleared.left.push(format!("what it may have on its engine ({on}): another one answers here ({here}); set DOCKER_HOST to its own"));
+            }
+            Some(_) | None => match engine.remove(&means.run).await {
+                Ok(removed) => cleared.removed.extend(removed),
+                Err(why) => cleared.left.push(why.to_string()),
+            },
         }
     }
     // Half of it may be gone already, but as long as anything is left, its marker says whose.

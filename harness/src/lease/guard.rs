@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::{Lease, Registry, watchdog::Watchdog};
-use crate::{record::RunDir, run::controller::Sink};
+use crate::{provider::Provider, record::RunDir, run::controller::Sink};
 
 /// One run's.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ impl Guard {
     /// # Errors
     ///
     /// If that cannot be written down.
-    pub fn provider(&self, name: &str) -> io::Result<()> {
-        self.lease.provider(name)
+    pub fn provider(&self, provider: &dyn Provider) -> io::Result<()> {
+        self.lease.provider(provider)
     }
 
     /// What listens to the run.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     event::{Event, What},
-    provider::Owner,
+    provider::{Owner, Provider},
     record::RunDir,
     run::controller::Sink,
 };
@@ -51,6 +51,7 @@ impl Lease {
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             kept,
             provider: None,
+            engine: None,
             nodes: BTreeMap::new(),
         };
         // The entry first: whatever is made from here on is found by it.
@@ -68,9 +69,10 @@ impl Lease {
     /// # Errors
     ///
     /// If that cannot be written down.
-    pub fn provider(&self, name: &str) -> io::Result<()> {
+    pub fn provider(&self, provider: &dyn Provider) -> io::Result<()> {
         let mut state = lock(&self.state);
-        state.entry.provider = Some(name.to_owned());
+        state.entry.provider = Some(provider.name().to_owned());
+        state.entry.engine = provider.facts()["engine"]["id"].as_str().map(str::to_owned);
         state.write()
     }
 

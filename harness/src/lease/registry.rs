@@ -154,6 +154,7 @@ pub(super) mod tests {
             started: "2026-11-25T12:00:00Z".to_owned(),
             kept: false,
             provider: None,
+            engine: None,
             nodes: BTreeMap::new(),
         }
     }

@@ -137,7 +137,7 @@ fn of_entry(path: PathBuf, entry: Entry, objects: &[Leftover]) -> RunOnHost {
         provider: entry.provider,
         entry: Some(path),
         objects: objects.iter().map(|left| left.what.clone()).collect(),
-        means: Means { run: entry.run.clone(), scratch: Some(scratch), groups, engine: None },
+        means: Means { run: entry.run.clone(), scratch: Some(scratch), groups, on: entry.engine, engine: None },
         run: entry.run,
     }
 }
@@ -162,7 +162,7 @@ fn of_objects(run: String, objects: &[Leftover]) -> RunOnHost {
         nodes: nodes.collect(),
         entry: None,
         objects: objects.iter().map(|left| left.what.clone()).collect(),
-        means: Means { run: run.clone(), scratch, groups: BTreeSet::new(), engine: None },
+        means: Means { run: run.clone(), scratch, groups: BTreeSet::new(), on: None, engine: None },
         run,
     }
 }

@@ -155,7 +155,8 @@ async fn look(orders: &Orders) -> Cleared {
         None => (None, None),
         Some(connect) => connect.await.map_or_else(|why| (None, Some(why.to_string())), |engine| (Some(engine), None)),
     };
-    let mut cleared = clear(&Means { run: orders.run.clone(), scratch: Some(orders.dir.join("scratch")), groups, engine }).await;
+    let on = entry.and_then(|entry| entry.engine);
+    let mut cleared = clear(&Means { run: orders.run.clone(), scratch: Some(orders.dir.join("scratch")), groups, on, engine }).await;
     cleared.left.extend(missing);
     cleared
 }

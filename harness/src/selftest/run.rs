@@ -135,7 +135,7 @@ where
                 return Ok(Seen::Environment(error.to_string()));
             }
         };
-        guard.provider(provider.name())?;
+        guard.provider(provider.as_ref())?;
         let controller = Arc::new(Controller::begin(dir, &plan, vec![Box::new(Jsonl::create(&dir.events())?), guard.sink()]));
         let run = Run {
             plan,

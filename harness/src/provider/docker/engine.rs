@@ -44,6 +44,13 @@ pub(super) struct Engine {
     pub(super) is_desktop: bool,
 }
 
+impl Engine {
+    /// Its own name for itself, which outlives its restarts.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.facts["id"].as_str()
+    }
+}
+
 /// The engine that this user's other tools would use.
 pub(super) async fn find() -> Result<Docker, ProviderError> {
     docker_client_instance()
@@ -101,6 +108,7 @@ fn accept(docker: Docker, version: &SystemVersion, info: &SystemInfo) -> Result<
     }
     let system = info.operating_system.clone().unwrap_or_default();
     let facts = serde_json::json!({
+        "id": info.id,
         "version": version.version,
         "api": { "newest": api, "oldest": oldest },
         "operating_system": system,

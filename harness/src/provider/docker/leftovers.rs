@@ -16,7 +16,10 @@ use crate::provider::ProviderError;
 
 /// An engine, to look for leftovers on and to remove them from.
 #[derive(Debug, Clone)]
-pub struct Leftovers(Docker);
+pub struct Leftovers {
+    docker: Docker,
+    id: Option<String>,
+}
 
 /// One object.
 #[derive(Debug, Clone)]
@@ -37,7 +40,13 @@ impl Leftovers {
     /// # Errors
     /// [`ProviderError::Unavailable`] with the reason and the remedy.
     pub async fn connect() -> Result<Self, ProviderError> {
-        Ok(Self(engine::probe(engine::find().await?).await?.docker))
+        let engine = engine::probe(engine::find().await?).await?;
+        Ok(Self { id: engine.id().map(str::to_owned), docker: engine.docker })
+    }
+
+    /// The engine's own name for itself.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 
     /// Everything of any run, by the run's ID.
@@ -46,7 +55,7 @@ impl Leftovers {
     /// The engine does not list it.
     pub async fn by_run(&self) -> Result<BTreeMap<String, Vec<Leftover>>, ProviderError> {
         let mut runs: BTreeMap<String, Vec<Leftover>> = BTreeMap::new();
-        for found in sweep::list(&self.0, &any_run()).await.map_err(failed("listing what runs have left"))? {
+        for found in sweep::list(&self.docker, &any_run()).await.map_err(failed("listing what runs have left"))? {
             let container = if let Object::Container { id, .. } = &found.object { Some(id.get(..12).unwrap_or(id).to_owned()) } else { None };
             let created = found.created.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?)));
             let left = Leftover { what: found.object.describe(), origin: found.origin, created, container };
@@ -60,7 +69,7 @@ impl Leftovers {
     /// # Errors
     /// What is left, or that the engine went away.
     pub async fn remove(&self, run: &str) -> Result<Vec<String>, ProviderError> {
-        sweep::remove_all(&self.0, run).await.map_err(|unfinished| {
+        sweep::remove_all(&self.docker, run).await.map_err(|unfinished| {
             let why = match unfinished {
                 Unfinished::Refused(objects) => format!("left behind: {}", objects.join(", ")),
                 Unfinished::NoEngine(why) => format!("the engine is gone ({why}); what is left is unknown"),
