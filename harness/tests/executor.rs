@@ -153,6 +153,17 @@ async fn a_node_that_answers_while_it_should_be_down_is_no_proof() {
     assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{:#}", done.json());
 }
 
+/// What restarts it meanwhile (a supervisor, a policy of the engine) makes everything worthless that was checked while it should have been down.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_comes_back_before_its_time_is_no_proof() {
+    let (done, _) = done(&[DISCOVER, RESTART], Faults { haunts: Some(Duration::from_millis(1200)), ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{:#}", done.json());
+    let json = done.json();
+    let reason = json["phases"][1]["faults"][0]["reason"].as_str().unwrap();
+    assert_eq!(reason, "seed answered although it should have been down all the time");
+    assert_eq!(verdicts(&done)[2..], ["height-advances pass", "recovers not-judged", "same-chain not-judged"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_before_an_unproven_fault_stays_a_failure() {
     // The check during the fault fails because nobody mines; then the node does not come back as another process.

@@ -53,7 +53,6 @@ impl Poller {
             };
             let Some(link) = link else { return };
             links.mark_unchanged();
-            let began = self.controller.now();
             let round = async {
                 let (sample, sessions) = self.ask(&link, &mut methods).await;
                 if let Some(list) = sessions.map(|sessions| self.list(&sample, sessions)).filter(|list| is_news(list, listed.as_ref())) {
@@ -61,7 +60,7 @@ impl Poller {
                     listed = Some(list);
                 }
                 self.controller.emit(What::Sample(sample));
-                tokio::time::sleep(self.interval(&link).saturating_sub(self.controller.now().since(began))).await;
+                tokio::time::sleep(until_next(self.interval(&link), self.controller.now())).await;
             };
             tokio::select! {
                 () = round => {}
@@ -131,6 +130,12 @@ impl Poller {
         }
         withheld
     }
+}
+
+/// The time until the run's clock shows a multiple of the interval: all nodes are asked in the same moments, so that one waking serves them all.
+fn until_next(interval: Duration, now: Moment) -> Duration {
+    let step = interval.as_millis().max(1) as u64;
+    Duration::from_millis(step - now.0 % step)
 }
 
 /// What a start of a node was found to offer.

@@ -1,13 +1,13 @@
 //! Questions to a node over JSON-RPC, and what its answers mean. A value of the wrong type is an answer of the wrong type, never a default.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use jsonrpsee_core::{
     client::{ClientT, Error},
     params::{ArrayParams, BatchRequestBuilder},
     rpc_params,
 };
-use jsonrpsee_http_client::{HttpClient, transport};
+use jsonrpsee_http_client::{HttpBackend, HttpClient, RpcService, RpcServiceBuilder, transport};
 use serde_json::Value;
 
 use crate::event::{Direction, Miss, Reading, Session, SessionList};
@@ -24,10 +24,13 @@ const LARGEST_ANSWER: u32 = 1024 * 1024;
 /// Text of a node in our messages and evidence.
 const LONGEST_QUOTE: usize = 120;
 
+/// Without a layer that logs.
+type Client = HttpClient<RpcService<HttpBackend>>;
+
 /// A node's JSON-RPC.
 #[derive(Debug, Clone)]
 pub(crate) struct Rpc {
-    client: HttpClient,
+    client: Arc<Client>,
     address: SocketAddr,
     timeout: Duration,
 }
@@ -45,11 +48,13 @@ impl Rpc {
 
     fn with_timeout(address: SocketAddr, timeout: Duration) -> Self {
         let client = HttpClient::builder()
+            // Without the layer that logs what is asked and answered: it renders both, whether or not anybody listens.
+            .set_rpc_middleware(RpcServiceBuilder::new())
             .request_timeout(timeout)
             .max_response_size(LARGEST_ANSWER)
             .build(format!("http://{address}"))
             .expect("a socket address makes a valid URL");
-        Self { client, address, timeout }
+        Self { client: Arc::new(client), address, timeout }
     }
 
     /// One round of questions: one request for all of them, or one for each where a node refuses that.

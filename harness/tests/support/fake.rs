@@ -48,6 +48,8 @@ pub(crate) struct Faults {
     pub(crate) noop_start: bool,
     /// `stop` stops, but the node's RPC goes on answering.
     pub(crate) ghost: bool,
+    /// A node that was stopped answers again by itself, this long after its end.
+    pub(crate) haunts: Option<Duration>,
     /// Teardown fails.
     pub(crate) leaks: bool,
     /// How a node ends that is asked to: code and signal, else code 0.
@@ -202,9 +204,17 @@ impl Fake {
             node.state = ended.clone();
             if self.faults.ghost { None } else { node.server.take() }
         };
+        let address = self.lock().get(name).and_then(|node| node.rpc);
         if let Some(server) = server {
             let _ = server.stop();
             server.stopped().await;
+        }
+        if let (Some(after), Some(address)) = (self.faults.haunts, address) {
+            let module = module(name, &self.world);
+            tokio::spawn(async move {
+                tokio::time::sleep(after).await;
+                Server::builder().build(address).await.unwrap().start(module).stopped().await;
+            });
         }
         ended
     }
