@@ -11,7 +11,7 @@ use harness::{
 };
 use support::{
     Done, When,
-    fake::{Fake, Faults},
+    fake::{Fake, Faults, Memory},
     run, run_with,
 };
 
@@ -337,6 +337,24 @@ async fn a_node_that_no_check_names_must_answer_all_the_same() {
     assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
     let reason = done.verdict.reason.unwrap();
     assert!(reason.starts_with("seed never gave its peers in ") && reason.contains("answered nonsense"), "{reason}");
+}
+
+/// One answer at the beginning is not enough: a deadlock in a living process is no end that the engine would see.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_no_check_names_must_still_answer_at_the_end() {
+    let only_one = DISCOVER.replace("nodes = \"*\"", "nodes = \"node-1\"").replace("nodes = \"node\"", "nodes = \"node-1\"");
+    let (done, _) = done(&[&only_one], Faults { hangs: Some("seed"), ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    let reason = done.verdict.reason.unwrap();
+    assert!(reason.starts_with("seed never gave its peers in ") && reason.contains("no answer in time"), "{reason}");
+}
+
+/// Without discovery, each knows the seed and counts itself: two peers, by two counts that agree.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_its_own_peer_has_no_two() {
+    let faults = Faults { lists_itself: true, no_discovery: true, lists_sessions: Some(Memory::Keeps), ..Faults::default() };
+    let (done, _) = done(&[&DISCOVER.replace("nodes = \"*\"", "nodes = \"node\"")], faults).await;
+    assert_eq!(verdicts(&done), ["peers fail", "height-advances pass"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,7 +66,11 @@ impl StoreSurvives {
         if let (Some(why), true) = (doubt, reached.is_some() || (view.is_over() && starved(view).is_none() && nodes.iter().all(Memory::is_complete))) {
             return inconclusive(why, observed);
         }
-        match decide(view, reached, observed, |_| "dialled before anybody could tell it".to_owned()) {
+        let passed = |_| {
+            let certain = view.nodes.iter().zip(&nodes).map(|(node, memory)| format!("{node} {} of {}", memory.certain, memory.known.len()));
+            format!("dialled before anybody could tell it: {}", certain.collect::<Vec<_>>().join(", "))
+        };
+        match decide(view, reached, observed, passed) {
             // Who was asked for samples was not necessarily asked for sessions.
             Judgement::Settled(finding) if finding.verdict == CheckVerdict::Fail && nodes.iter().any(|memory| memory.marks.is_empty()) => {
                 inconclusive("a restarted node was not asked for its sessions".to_owned(), finding.observed)
@@ -92,12 +96,15 @@ impl StoreSurvives {
             return Err(format!("{node} had no session with a node that is no seed before the fault, so there is nobody to remember"));
         }
         let after: Vec<&SessionList> = lists.iter().filter(|list| list.start > before.start).collect();
-        let mut memory = Memory { first: BTreeMap::new(), known, marks: Vec::new(), doubt: self.doubt(view, node, &after) };
+        let mut memory = Memory { first: BTreeMap::new(), certain: 0, known, marks: Vec::new(), doubt: self.doubt(view, node, &after) };
         for list in after {
             for (peer, direction) in names(view, list) {
                 if memory.known.contains(peer) {
                     memory.first.entry(peer).or_insert(direction);
                 }
+            }
+            if memory.certain == 0 {
+                memory.certain = memory.dialled();
             }
             let says = match &list.sessions {
                 Reading::Missing(miss) if miss.is_silence() => Says::Nothing,
@@ -149,6 +156,8 @@ struct Memory<'a> {
     known: BTreeSet<&'a str>,
     /// Of these: who dialled first, in the new start.
     first: BTreeMap<&'a str, Direction>,
+    /// Of these: dialled in its first contacts. Whom it dials after them may have been told by them.
+    certain: usize,
     marks: Vec<Mark>,
     doubt: Option<String>,
 }
@@ -230,7 +239,7 @@ mod tests {
     #[test]
     fn passes_when_its_first_contacts_are_dials_and_everybody_known_is_reached() {
         let finding = verdict(&restarted(BEFORE, |at| Reading::Value(if at < 5000 { &["node-2"] } else { &["node-2", "node-3", "seed"] })));
-        assert_eq!((finding.verdict, finding.reason.as_str()), (CheckVerdict::Pass, "dialled before anybody could tell it"));
+        assert_eq!((finding.verdict, finding.reason.as_str()), (CheckVerdict::Pass, "dialled before anybody could tell it: node-1 1 of 2"));
         assert_eq!(finding.observed, "node-1: dialled 2 of 2 known");
     }
 

@@ -4,7 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::{bundle::Sha256Hex, provider::NodeProfile, record::Asked, scenario::Library};
+use crate::{
+    bundle::Sha256Hex,
+    provider::NodeProfile,
+    record::Asked,
+    scenario::{Library, TIMEOUT_FACTOR, is_timeout_factor},
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -391,7 +396,7 @@ fn parse_digest(text: &str) -> Result<Sha256Hex, String> {
 /// A factor that keeps durations sane: above zero, and not more than a thousand.
 fn parse_factor(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(factor) if factor > 0.0 && factor <= 1000.0 => Ok(factor),
-        Ok(_) | Err(_) => Err("a number above 0, at most 1000".to_owned()),
+        Ok(factor) if is_timeout_factor(factor) => Ok(factor),
+        Ok(_) | Err(_) => Err(TIMEOUT_FACTOR.to_owned()),
     }
 }

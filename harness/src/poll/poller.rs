@@ -90,7 +90,7 @@ impl Poller {
         let also = Also { system_peers: probed.is_ok() && methods.system_peers, sessions: self.sessions };
         let mut answers = match &probed {
             Err(miss) if miss.is_silence() => Answers::none(also, miss),
-            Ok(()) | Err(_) => link.rpc.round(also, &mut methods.batching).await,
+            Ok(()) | Err(_) => link.rpc.round(also, methods.own.as_deref(), &mut methods.batching).await,
         };
         if let Err(miss) = probed
             && !miss.is_silence()
@@ -115,7 +115,7 @@ impl Poller {
         // Evidence of who is who; that a node does not say it is no fault.
         let peer_id = if offers("system_localPeerId") { link.rpc.peer_id().await.value().cloned() } else { None };
         let system_peers = offers("system_peers");
-        *methods = Methods { start: Some(link.start), system_peers, ..Methods::default() };
+        *methods = Methods { start: Some(link.start), system_peers, own: peer_id.clone(), ..Methods::default() };
         self.controller.emit(What::Methods { node: self.node.clone(), start: link.start, system_peers, peer_id });
         Ok(())
     }
@@ -143,6 +143,8 @@ fn until_next(interval: Duration, now: Moment) -> Duration {
 struct Methods {
     start: Option<u32>,
     system_peers: bool,
+    /// Its own peer ID, if it says one.
+    own: Option<String>,
     answered: bool,
     batching: Batching,
 }

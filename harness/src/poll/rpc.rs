@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use jsonrpsee_core::{
     client::{ClientT, Error},
+    http_helpers::HttpError,
     params::{ArrayParams, BatchRequestBuilder},
     rpc_params,
 };
@@ -57,24 +58,24 @@ impl Rpc {
         Self { client: Arc::new(client), address, timeout }
     }
 
-    /// One round of questions: one request for all of them, or one for each where a node refuses that.
-    pub(crate) async fn round(&self, also: Also, batching: &mut Batching) -> Answers {
+    /// One round of questions: one request for all of them, or one for each where a node refuses that. `own` is the node's peer ID, if it has said one.
+    pub(crate) async fn round(&self, also: Also, own: Option<&str>, batching: &mut Batching) -> Answers {
         if *batching == Batching::Whole {
-            match self.batch(also).await {
+            match self.batch(also, own).await {
                 Ok(answers) => return answers,
                 Err(miss) if miss.is_silence() => return Answers::none(also, &miss),
                 // It answers something, only not to this: what it is worth shows when it is asked one by one.
                 Err(_) => *batching = Batching::Single,
             }
         }
-        let system_peers = async { if also.system_peers { Some(self.ask(SYSTEM_PEERS, rpc_params![], distinct).await) } else { None } };
+        let system_peers = async { if also.system_peers { Some(self.ask(SYSTEM_PEERS, rpc_params![], |value| distinct(value, own)).await) } else { None } };
         let sessions = async { if also.sessions { Some(self.ask(PEER_LIST, rpc_params![], sessions).await) } else { None } };
         let (peers, height) = (self.ask(HEALTH, rpc_params![], peers), self.ask(HEADER, rpc_params![], height));
         let (peers, height, distinct, sessions) = tokio::join!(peers, height, system_peers, sessions);
         Answers { peers, height, distinct, sessions }
     }
 
-    async fn batch(&self, also: Also) -> Result<Answers, Miss> {
+    async fn batch(&self, also: Also, own: Option<&str>) -> Result<Answers, Miss> {
         let methods: Vec<&str> =
             [HEALTH, HEADER].into_iter().chain(also.system_peers.then_some(SYSTEM_PEERS)).chain(also.sessions.then_some(PEER_LIST)).collect();
         let mut batch = BatchRequestBuilder::new();
@@ -92,7 +93,7 @@ impl Rpc {
         Ok(Answers {
             peers: reading(HEALTH, next(), peers),
             height: reading(HEADER, next(), height),
-            distinct: also.system_peers.then(|| reading(SYSTEM_PEERS, next(), distinct)),
+            distinct: also.system_peers.then(|| reading(SYSTEM_PEERS, next(), |value| distinct(value, own))),
             sessions: also.sessions.then(|| reading(PEER_LIST, next(), sessions)),
         })
     }
@@ -105,7 +106,7 @@ impl Rpc {
     /// The hash of the best chain's block at a height.
     pub(crate) async fn block_hash(&self, height: u64) -> Reading<String> {
         self.ask("chain_getBlockHash", rpc_params![height], |value| {
-            let digits = value.as_str()?.strip_prefix("0x").filter(is_hex)?;
+            let digits = value.as_str()?.strip_prefix("0x").filter(is_hash)?;
             Some(format!("0x{}", digits.to_ascii_lowercase()))
         })
         .await
@@ -188,9 +189,11 @@ fn peers(value: &Value) -> Option<u64> {
     value.get("peers")?.as_u64()
 }
 
-fn distinct(value: &Value) -> Option<u64> {
-    let ids: Option<BTreeSet<&str>> = value.as_array()?.iter().map(|peer| peer.get("peerId")?.as_str()).collect();
-    Some(ids?.len() as u64)
+/// A node that lists itself lists nonsense: it is nobody's peer.
+fn distinct(value: &Value, own: Option<&str>) -> Option<u64> {
+    let ids: BTreeSet<&str> = value.as_array()?.iter().map(|peer| peer.get("peerId")?.as_str()).collect::<Option<_>>()?;
+    let lists_itself = own.is_some_and(|own| ids.contains(own));
+    (!lists_itself).then_some(ids.len() as u64)
 }
 
 fn height(value: &Value) -> Option<u64> {
@@ -228,8 +231,17 @@ fn miss(error: Error) -> Miss {
     };
     match why.downcast_ref::<transport::Error>() {
         Some(transport::Error::Rejected { status_code }) => Miss::Nonsense(format!("HTTP status {status_code}")),
+        Some(transport::Error::Http(HttpError::TooLarge)) => Miss::Nonsense(format!("an answer of more than {LARGEST_ANSWER} bytes")),
+        Some(transport::Error::Http(HttpError::Malformed)) => Miss::Nonsense("an answer that is no JSON-RPC".to_owned()),
+        Some(transport::Error::Http(HttpError::Stream(why))) if is_an_answer(why.as_ref()) => Miss::Nonsense(quote(&chain(why.as_ref()))),
         Some(_) | None => Miss::Unreachable(quote(&chain(why.as_ref()))),
     }
+}
+
+/// Something did come back: bytes that are no HTTP, or more of them than we take.
+fn is_an_answer(error: &(dyn std::error::Error + 'static)) -> bool {
+    let is_parse = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
+    is_parse || error.is::<http_body_util::LengthLimitError>() || error.source().is_some_and(is_an_answer)
 }
 
 /// The innermost reason: the outer ones say "HTTP error" three times.
@@ -241,6 +253,11 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     innermost.to_string()
 }
 
+/// 256 bits, not all of them zero: that is what stands for no hash at all.
+fn is_hash(digits: &&str) -> bool {
+    digits.len() == 64 && is_hex(digits) && digits.bytes().any(|digit| digit != b'0')
+}
+
 fn is_hex(digits: &&str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -249,4 +266,84 @@ fn is_hex(digits: &&str) -> bool {
 fn quote(text: &str) -> String {
     let short: String = text.chars().take(LONGEST_QUOTE).collect();
     crate::report::printable(&short)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    const ALL: Also = Also { system_peers: true, sessions: false };
+
+    /// What a round says of a node that sends these bytes after every question and hangs up.
+    async fn answered(bytes: Vec<u8>) -> Answers {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut question = [0; 4096];
+                let _ = stream.read(&mut question).await;
+                let _ = stream.write_all(&bytes).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        let answers = Rpc::new(address).round(ALL, None, &mut Batching::default()).await;
+        serving.abort();
+        answers
+    }
+
+    fn http(body: &str) -> Vec<u8> {
+        format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    }
+
+    /// Silence may be a lost packet and breaks no span; an answer that is wrong is an answer.
+    #[tokio::test]
+    async fn whatever_comes_back_is_no_silence() {
+        let large = format!("[{}]", " ".repeat(2 * 1024 * 1024));
+        let unlimited = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{large}").into_bytes();
+        for (what, bytes) in [
+            ("null", http("null")),
+            ("a page", http("<html></html>")),
+            ("nothing", http("")),
+            ("half of it", http("{")),
+            ("too much", http(&large)),
+            ("too much, without a length", unlimited),
+            ("no HTTP", b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
+            ("a status", b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n".to_vec()),
+        ] {
+            let answers = answered(bytes).await;
+            for reading in [&answers.peers, &answers.height, answers.distinct.as_ref().unwrap()] {
+                assert!(matches!(reading, Reading::Missing(miss) if !miss.is_silence()), "{what}: {reading:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_silence() {
+        let answers = answered(Vec::new()).await;
+        assert!(answers.peers.is_silent() && answers.height.is_silent(), "{answers:?}");
+    }
+
+    #[test]
+    fn a_node_is_not_its_own_peer() {
+        let list = json!([{ "peerId": "a" }, { "peerId": "b" }, { "peerId": "b" }]);
+        assert_eq!(distinct(&list, None), Some(2));
+        assert_eq!(distinct(&list, Some("c")), Some(2));
+        assert_eq!(distinct(&list, Some("b")), None);
+        assert_eq!(distinct(&json!([{ "peer": "a" }]), None), None);
+    }
+
+    #[test]
+    fn a_hash_has_256_bits_that_say_something() {
+        let hash = "00".repeat(31) + "01";
+        assert!(is_hash(&hash.as_str()));
+        for wrong in ["", "0", "01", &hash[2..], &format!("{hash}00"), &"00".repeat(32), &"zz".repeat(32)] {
+            assert!(!is_hash(&wrong), "{wrong}");
+        }
+    }
 }

@@ -21,7 +21,7 @@ use super::{
     watch,
 };
 use crate::{
-    event::{Moment, What},
+    event::What,
     poll::{INTERVAL, Poller, resources},
     provider::{NodeRequest, Provider, ProviderError},
     record::RunDir,
@@ -221,12 +221,13 @@ impl Run {
         self.controller.emit(What::NodeBroken { node: name.to_owned(), reason, last_lines });
     }
 
-    /// A node that no check names must answer all the same, before the run can pass.
+    /// A node that no check names must answer all the same, and now: one that has hung since it was last looked at is no pass.
     async fn all_answer(&self, bed: &Testbed, logs: &Logs) {
+        let from = self.controller.now();
         let deadline = Instant::now() + UNSEEN.mul_f64(self.timeout_factor);
         for name in &bed.names {
             while self.controller.is_good_so_far() {
-                match watch::rpc(name, bed, Moment(0), self.timeout_factor) {
+                match watch::rpc(name, bed, from, self.timeout_factor) {
                     watch::Rpc::Answers => break,
                     watch::Rpc::NotYet if Instant::now() < deadline => tokio::time::sleep(INTERVAL).await,
                     watch::Rpc::NotYet => {

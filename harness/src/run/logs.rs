@@ -125,13 +125,11 @@ impl Logs {
             let file = BufWriter::new(File::create_new(self.folder.join(format!("{}.log", line.node)))?);
             files.insert(line.node.clone(), LogFile { file, written: 0 });
         }
-        if let Some(log) = files.get_mut(&line.node)
-            && log.written < LARGEST_LOG
-        {
+        if let Some(log) = files.get_mut(&line.node) {
             writeln!(log.file, "{}", line.text)?;
             log.written += line.text.len() as u64 + 1;
             if log.written >= LARGEST_LOG {
-                writeln!(log.file, "harness: cut here, a log may have {LARGEST_LOG} bytes")?;
+                return Err(io::Error::other(format!("{} has logged {LARGEST_LOG} bytes, and a log may not have more", line.node)));
             }
         }
         let mut tails = self.lock();

@@ -70,12 +70,18 @@ impl<'a> Phases<'a> {
         let bed = self.bed;
         let FaultKind::Restart = plan.fault;
         let restart = Restart { bed, nodes: &plan.nodes, prove_back: plan.prove_back, timeout_factor: self.timeout_factor };
-        bed.controller.emit(What::FaultStarted { fault: id });
+        let asked = bed.controller.emit(What::FaultStarted { fault: id });
         let down = match restart.take_effect().await {
             Ok(down) => down,
             Err(error) => return self.unproven(id, error).await,
         };
-        bed.controller.emit(What::FaultEffective { fault: id, nodes: plan.nodes.clone(), since: down.since, proof: down.proof });
+        let not_down = bed.controller.decide(|history, _| match restart.not_down(history, asked) {
+            Some(why) => ControlFlow::Continue(why),
+            None => ControlFlow::Break(What::FaultEffective { fault: id, nodes: plan.nodes.clone(), since: down.since, proof: down.proof.clone() }),
+        });
+        if let Some(why) = not_down {
+            return self.unproven(id, FaultError::Unproven(why)).await;
+        }
         self.fault = Some(FaultSpan { nodes: plan.nodes.clone(), effective: down.since, healed: None, proven: None });
 
         let downtime = tokio::time::sleep((down.since + plan.downtime).since(bed.controller.now()));
@@ -85,7 +91,18 @@ impl<'a> Phases<'a> {
             Ok(back) => back,
             Err(error) => return self.unproven(id, error).await,
         };
-        let proven = bed.controller.emit(What::FaultHealed { fault: id, since: back.since, proof: back.proof });
+        // A node that ended while the others came back is seen as that by whoever watches it.
+        let mut proven = Moment::default();
+        let not_back = bed.controller.decide(|history, now| {
+            proven = now;
+            match restart.not_back(history) {
+                Some(why) => ControlFlow::Continue(why),
+                None => ControlFlow::Break(What::FaultHealed { fault: id, since: back.since, proof: back.proof.clone() }),
+            }
+        });
+        if let Some(why) = not_back {
+            return self.unproven(id, FaultError::Unproven(why)).await;
+        }
         if let Some(fault) = &mut self.fault {
             fault.healed = Some(back.since);
             fault.proven = Some(proven);

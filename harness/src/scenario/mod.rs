@@ -12,6 +12,10 @@ mod step;
 mod table;
 mod validate;
 
+#[cfg(feature = "docker")]
+pub(crate) use plan::TIMEOUT_FACTOR;
+#[cfg(feature = "docker")]
+pub(crate) use plan::is_timeout_factor;
 pub(crate) use plan::load_again;
 pub use plan::{CheckPlan, FaultKind, FaultPlan, NodePlan, Overrides, PhasePlan, Plan, When, load};
 pub use problem::{Problem, Problems, Severity};

@@ -26,6 +26,14 @@ pub(super) const LEAST_PROVE_BACK: Duration = Duration::from_secs(30);
 /// A scenario file is a page of text; more is a mistake (a database, a device).
 const LARGEST_FILE: u64 = 1024 * 1024;
 
+/// What a timeout factor is.
+pub(crate) const TIMEOUT_FACTOR: &str = "a number above 0, at most 1000";
+
+/// Whether it is one.
+pub(crate) fn is_timeout_factor(factor: f64) -> bool {
+    factor > 0.0 && factor <= 1000.0
+}
+
 /// What the command line changes in a scenario.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Overrides {
@@ -183,6 +191,18 @@ pub(crate) fn load_again(recorded: &Plan, overrides: &Overrides) -> (Option<Plan
 }
 
 fn load_text(path: &Path, text: String, overrides: &Overrides) -> (Option<Plan>, Problems) {
+    let refused = |why: String| {
+        let mut problems = Problems::new(path.to_owned(), String::new());
+        problems.error_file(why);
+        (None, problems)
+    };
+    if text.len() as u64 > LARGEST_FILE {
+        return refused(format!("larger than {LARGEST_FILE} bytes"));
+    }
+    // The command line sees to that; a recorded plan may say anything.
+    if !is_timeout_factor(overrides.timeout_factor) {
+        return refused(format!("a timeout factor of {}: {TIMEOUT_FACTOR}", overrides.timeout_factor));
+    }
     let mut problems = Problems::new(path.to_owned(), text.clone());
     let (mut file, syntax) = ScenarioFile::read(&text, &mut problems);
     if let Some(count) = overrides.nodes {
@@ -406,6 +426,19 @@ checks = [
         assert_eq!(format!("{read:?}"), format!("{plan:?}"), "and nothing of it is only in memory");
         let (again, _) = load_again(&read, &read.overrides);
         assert_eq!(json(&again.unwrap()), json(&plan));
+    }
+
+    /// A recorded plan may say anything.
+    #[test]
+    fn a_timeout_factor_that_is_none_is_refused() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
+        let plan = load(&shipped, &Overrides::default()).0.unwrap();
+        for factor in [-1.0, 0.0, 1e300, f64::INFINITY, f64::NAN] {
+            let (again, problems) = load_again(&plan, &Overrides { timeout_factor: factor, ..Overrides::default() });
+            assert!(again.is_none() && problems.to_string().contains("a number above 0, at most 1000"), "{factor}: {problems}");
+        }
+        let large = Plan { text: " ".repeat(2 * 1024 * 1024), ..plan };
+        assert!(load_again(&large, &Overrides::default()).1.to_string().contains("larger than 1048576 bytes"));
     }
 
     #[test]

@@ -50,6 +50,10 @@ pub(crate) struct Faults {
     pub(crate) ghost: bool,
     /// A node that was stopped answers again by itself, this long after its end.
     pub(crate) haunts: Option<Duration>,
+    /// Every node is its own peer.
+    pub(crate) lists_itself: bool,
+    /// A node that gives its peers once, and then never answers again.
+    pub(crate) hangs: Option<&'static str>,
     /// Teardown fails.
     pub(crate) leaks: bool,
     /// How a node ends that is asked to: code and signal, else code 0.
@@ -98,6 +102,8 @@ struct World {
     began: Instant,
     running: Mutex<BTreeMap<String, bool>>,
     starts: Mutex<BTreeMap<String, u32>>,
+    /// The node that hangs has answered once.
+    hung: AtomicBool,
 }
 
 struct Node {
@@ -116,8 +122,9 @@ impl World {
 
     fn peers(&self, node: &str) -> Vec<String> {
         let running = self.running.lock().unwrap();
-        let knows = |other: &str| !self.faults.no_discovery || node == "seed" || other == "seed";
-        running.iter().filter(|(other, running)| **running && *other != node && knows(other)).map(|(other, _)| other.clone()).collect()
+        let knows = |other: &str| !self.faults.no_discovery || [node, other].contains(&"seed") || other == node;
+        let is_peer = |other: &str| other != node || self.faults.lists_itself;
+        running.iter().filter(|(other, running)| **running && is_peer(other) && knows(other)).map(|(other, _)| other.clone()).collect()
     }
 }
 
@@ -137,7 +144,13 @@ impl World {
 impl Fake {
     pub(crate) fn new(faults: Faults) -> Arc<Self> {
         let (lines, receiver) = mpsc::channel(64);
-        let world = Arc::new(World { faults: faults.clone(), began: Instant::now(), running: Mutex::default(), starts: Mutex::default() });
+        let world = Arc::new(World {
+            faults: faults.clone(),
+            began: Instant::now(),
+            running: Mutex::default(),
+            starts: Mutex::default(),
+            hung: AtomicBool::new(false),
+        });
         Arc::new(Self {
             faults,
             world,
@@ -250,7 +263,11 @@ fn module(name: &str, world: &Arc<World>) -> RpcModule<(String, Arc<World>)> {
         })
         .unwrap();
     module
-        .register_method("system_health", |_, (name, world), _| {
+        .register_async_method("system_health", |_, context, _| async move {
+            let (name, world) = &*context;
+            if world.faults.hangs.is_some_and(|node| node == name) && world.hung.swap(true, Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
             let nulls = world.faults.nulls.filter(|node| node == name).map(|_| Value::Null);
             let peers = world.faults.peers.clone().or(nulls).unwrap_or_else(|| json!(world.peers(name).len()));
             json!({ "peers": peers, "isSyncing": false, "shouldHavePeers": true })
