@@ -214,7 +214,6 @@ fn lost_engine(lose: fn(&Proxy)) {
     let reported = humantime::parse_rfc3339(trial.event("environment-failed").unwrap()["wall"].as_str().unwrap()).unwrap();
     let reported = reported.duration_since(gone).unwrap();
 
-    println!("reported after {reported:?}, ended after {ended:?}");
     assert!(reported < Duration::from_secs(10) && ended < Duration::from_secs(20), "reported after {reported:?}, ended after {ended:?}");
     for left in [format!("container hegemon-{run}-seed"), format!("container hegemon-{run}-node"), format!("network hegemon-{run}"), "image ".to_owned()] {
         assert!(words.contains(&left), "{left} in {words}");

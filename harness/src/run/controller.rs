@@ -189,10 +189,10 @@ mod tests {
 
     impl Sink for Counter {
         fn take(&mut self, event: &Event) -> io::Result<()> {
-            match &event.what {
-                What::Sample(_) => self.samples += 1,
-                What::Preparing { step } => self.decisions.lock().unwrap().push((step.clone(), self.samples)),
-                _ => {}
+            if let What::Sample(_) = &event.what {
+                self.samples += 1;
+            } else if let What::Preparing { step } = &event.what {
+                self.decisions.lock().unwrap().push((step.clone(), self.samples));
             }
             Ok(())
         }

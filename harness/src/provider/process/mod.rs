@@ -12,7 +12,6 @@ pub(super) mod procfs;
 mod provider;
 mod spawner;
 mod state;
-#[cfg_attr(not(feature = "docker"), expect(dead_code, reason = "descriptions and single looks are for `ps` and `gc`"))]
 pub(crate) mod strays;
 mod tail;
 
