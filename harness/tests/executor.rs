@@ -289,6 +289,39 @@ async fn a_restart_does_not_hide_that_the_node_was_dead_already() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_somebody_else_started_again_has_ended_unplanned() {
+    let fake = Fake::new(Faults::default());
+    let replaced = fake.clone();
+    let replace = When("all-started", move || replaced.is_replaced("node-2"));
+    let slow = DISCOVER.replace("by = 3", "by = 25");
+    let done = run_with(&format!("{NODES}{slow}"), fake, Interrupt::default(), vec![Box::new(replace)]).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    assert_eq!(done.verdict.reason.as_deref(), Some("node-2 exited unplanned (no code)"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_fails_to_answer_for_a_moment_ends_no_run() {
+    let (done, _) = done(&[&DISCOVER.replace("by = 3", "by = 20")], Faults { blinks: true, ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+}
+
+/// The next one starts when the one before has healed, and each lasts its downtime, whether or not a check waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_one_phase_follow_each_other() {
+    let second = "downtime = \"500ms\"\n[[phases.faults]]\nfault = \"restart\"\nnodes = \"node-1\"\ndowntime = \"500ms\"";
+    let twice = STOP.replace("downtime = \"500ms\"", second).replace("500ms", "1s");
+    let (done, _) = done(&[&twice], Faults::default()).await;
+    assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+    let events = done.events();
+    let kinds = ["fault-started", "fault-effective", "fault-healed"];
+    let faults: Vec<_> = events.iter().filter(|event| kinds.contains(&event["event"].as_str().unwrap())).collect();
+    assert_eq!(faults.iter().map(|event| event["fault"]["fault"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 0, 0, 1, 1, 1]);
+    for fault in faults.chunks(3) {
+        assert!(fault[2]["since"].as_u64().unwrap() - fault[1]["since"].as_u64().unwrap() >= 1000, "{fault:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_crashes_while_it_stops_has_failed() {
     for (ends_with, said) in [((Some(134), None), "code 134"), ((Some(101), None), "code 101"), ((None, Some(6)), "signal 6"), ((None, Some(9)), "SIGKILL")] {
         let (done, _) = done(&[STOP], Faults { ends_with: Some(ends_with), ..Faults::default() }).await;
@@ -336,7 +369,16 @@ async fn a_node_that_no_check_names_must_answer_all_the_same() {
     let (done, _) = done(&[&only_one], Faults { nulls: Some("seed"), ..Faults::default() }).await;
     assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
     let reason = done.verdict.reason.unwrap();
-    assert!(reason.starts_with("seed never gave its peers in ") && reason.contains("answered nonsense"), "{reason}");
+    assert!(reason.starts_with("seed never gave its peers in 5.") && reason.contains("answered nonsense"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_without_a_height_are_half_of_an_answer() {
+    let only_one = DISCOVER.replace("nodes = \"*\"", "nodes = \"node-1\"").replace("nodes = \"node\"", "nodes = \"node-1\"");
+    let (done, _) = done(&[&only_one], Faults { headless: Some("seed"), ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    let reason = done.verdict.reason.unwrap();
+    assert!(reason.starts_with("seed never gave its height in 5.") && reason.contains("answered null"), "{reason}");
 }
 
 /// One answer at the beginning is not enough: a deadlock in a living process is no end that the engine would see.

@@ -54,6 +54,10 @@ pub(crate) struct Faults {
     pub(crate) lists_itself: bool,
     /// A node that gives its peers once, and then never answers again.
     pub(crate) hangs: Option<&'static str>,
+    /// This node has no header.
+    pub(crate) headless: Option<&'static str>,
+    /// The fourth, fifth and sixth question about a node's state fail.
+    pub(crate) blinks: bool,
     /// Teardown fails.
     pub(crate) leaks: bool,
     /// How a node ends that is asked to: code and signal, else code 0.
@@ -93,6 +97,7 @@ pub(crate) struct Fake {
     lines: mpsc::Sender<LogLine>,
     receiver: Mutex<Option<mpsc::Receiver<LogLine>>>,
     pids: AtomicU32,
+    looks: AtomicU32,
     /// Teardown was called.
     pub(crate) torn_down: AtomicBool,
 }
@@ -158,6 +163,7 @@ impl Fake {
             lines,
             receiver: Mutex::new(Some(receiver)),
             pids: AtomicU32::new(1000),
+            looks: AtomicU32::new(0),
             torn_down: AtomicBool::new(false),
         })
     }
@@ -200,6 +206,12 @@ impl Fake {
         self.lock().insert(name.to_owned(), node);
         self.world.running.lock().unwrap().insert(name.to_owned(), true);
         incarnation
+    }
+
+    /// Somebody else starts a node again.
+    pub(crate) fn is_replaced(&self, name: &str) {
+        let incarnation = Incarnation { pid: 7, started: SystemTime::now(), id: "fake-7".to_owned() };
+        self.lock().get_mut(name).unwrap().state = NodeState::Running(incarnation);
     }
 
     /// A node ends by itself.
@@ -273,7 +285,12 @@ fn module(name: &str, world: &Arc<World>) -> RpcModule<(String, Arc<World>)> {
             json!({ "peers": peers, "isSyncing": false, "shouldHavePeers": true })
         })
         .unwrap();
-    module.register_method("chain_getHeader", |_, (_, world), _| json!({ "number": format!("{:#x}", world.height()) })).unwrap();
+    module
+        .register_method("chain_getHeader", |_, (name, world), _| match world.faults.headless {
+            Some(node) if node == name => Value::Null,
+            Some(_) | None => json!({ "number": format!("{:#x}", world.height()) }),
+        })
+        .unwrap();
     module
         .register_method("chain_getBlockHash", |params, (name, world), _| -> Result<Value, ErrorObjectOwned> {
             let height: u64 = params.one()?;
@@ -346,8 +363,9 @@ impl Provider for Fake {
     }
 
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        let state = self.lock().get(name).map(|node| node.state.clone());
-        async move { state.ok_or_else(|| ProviderError::Failed { what: "looking".to_owned(), why: "never started".to_owned() }) }.boxed()
+        let fails = self.faults.blinks && (3..6).contains(&self.looks.fetch_add(1, Ordering::Relaxed));
+        let state = self.lock().get(name).map(|node| node.state.clone()).filter(|_| !fails);
+        async move { state.ok_or_else(|| ProviderError::Failed { what: "looking".to_owned(), why: "no state".to_owned() }) }.boxed()
     }
 
     fn resources<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
