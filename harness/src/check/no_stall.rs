@@ -339,8 +339,8 @@ mod tests {
     #[test]
     fn what_was_seen_is_said() {
         let observed = |seen: &Seen| seen.verdict(&check(Some(9_000)), &["node-1"], 3_000).observed;
-        // Seven before the window, and its first sample brings an eighth; then one more.
-        let grow = height(|at| if at < 3_000 { 7 } else { 8 + at / 8_000 });
+        // Seven before the window and in its first second; then an eighth, and one more.
+        let grow = height(|at| if at < 4_000 { 7 } else { 8 + at / 8_000 });
         assert_eq!(observed(&Seen::default().poll("node-1", 0, 15_000, grow)), "node-1: 2 new heights, longest gap 5.2 s");
         let lost = Seen::default().poll("node-1", 0, 15_000, |at, sample| {
             sample.height = if at < 12_000 { Reading::Value(at / 1_000) } else { Reading::Missing(Miss::Null) };
