@@ -290,6 +290,23 @@ mod tests {
     }
 
     #[test]
+    fn only_a_longer_pause_than_the_usual_is_our_fault() {
+        let ms = UNASKED.as_millis() as u64;
+        // Asked every quarter of a second, but for one pause from the answer at 5.755 s on.
+        let paused = |pause: u64| {
+            let stuck = height(|at| if at < 5000 { at / 1000 } else { 4 });
+            let mut seen = Seen::default().poll("node-1", 0, 6000, &stuck);
+            for at in (5755 + pause..15_000).step_by(250) {
+                let mut asked = sample("node-1", at);
+                stuck(at, &mut asked);
+                seen.add(asked);
+            }
+            verdict(&seen, Some(4000), 3000).0
+        };
+        assert_eq!((paused(ms), paused(ms + 1)), (CheckVerdict::Fail, CheckVerdict::Inconclusive));
+    }
+
+    #[test]
     fn a_hang_is_the_nodes_own_fault() {
         let mut seen = Seen::default().poll("node-1", 0, 4000, height(|at| at / 1000));
         for round in 0..6 {

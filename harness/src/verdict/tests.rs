@@ -128,6 +128,18 @@ fn the_time_to_peers_is_that_of_the_first_undisturbed_phase_that_asks_for_them()
     // The third of them is about heights.
     assert_eq!(run.ledger.verdict().figures.last_start_to_peers_seconds, Some(3.0));
 
+    // A phase before it that asks for something else changes nothing.
+    let mut run = Run::new(|plan| {
+        let mut before = plan.phases[0].clone();
+        before.checks.retain(|check| !matches!(check.kind, CheckKind::Peers(_)));
+        plan.phases.insert(0, before);
+    });
+    run.see(1000, What::AllStarted);
+    for (held, id) in [2000, 2500, 4000].into_iter().zip(run.ids()) {
+        run.settle(9500, id, Pass, Some(held));
+    }
+    assert_eq!(run.ledger.verdict().figures.last_start_to_peers_seconds, Some(3.0));
+
     // The same phase, but with a fault in it, is no cold start; a phase without peers says nothing of them.
     let mut run = Run::new(|plan| {
         plan.phases[0].faults = plan.phases[1].faults.clone();
