@@ -117,6 +117,23 @@ impl Back<'_> {
     }
 }
 
+/// Why the nodes are not all down by now, if they are not: several are proven one after the other, and the first may have come back meanwhile.
+pub(crate) fn not_down(history: &History, nodes: &[String], asked: Moment) -> Option<String> {
+    nodes.iter().find_map(|node| {
+        let down = down(history, node, asked, Moment(u64::MAX));
+        down.proven().is_none().then(|| format!("{node} was down, but then {}", down.missing()))
+    })
+}
+
+/// The same of nodes that are back.
+pub(crate) fn not_back(history: &History, nodes: &[String]) -> Option<String> {
+    let is_back = |node: &String| {
+        let start = history.last_start(node).map(|(number, _)| number);
+        start.is_some_and(|start| back(history, node, start, Moment(u64::MAX)).proven().is_some())
+    };
+    nodes.iter().find(|node| !is_back(node)).map(|node| format!("{node} was back, and then it was not"))
+}
+
 /// Neither the ID nor the time of its start has changed.
 pub(crate) fn same_process(before: &Incarnation, after: &Incarnation) -> bool {
     before.pid == after.pid && before.started == after.started
@@ -161,6 +178,13 @@ mod tests {
         assert_eq!(
             down(&ended(1_000, 1_250).history, "seed", Moment(0), Moment(5_000)).missing(),
             "it has ended and 1 questions in a row are unanswered (2 are needed)"
+        );
+        let nodes = ["seed".to_owned()];
+        assert_eq!(not_down(&ended(1_000, 1_500).history, &nodes, Moment(1_000)), None);
+        let haunting = ended(1_000, 1_500).poll("seed", 2_000, 2_250, |_, _| {});
+        assert_eq!(
+            not_down(&haunting.history, &nodes, Moment(1_000)).as_deref(),
+            Some("seed was down, but then it has ended and 0 questions in a row are unanswered (2 are needed)")
         );
     }
 
@@ -253,6 +277,12 @@ mod tests {
         assert_eq!(proven(&seen(&incarnation(7, 1), true, true)), None, "the same process");
         assert_eq!(proven(&seen(&incarnation(8, 2), false, true)), None, "it does not answer");
         assert_eq!(proven(&seen(&incarnation(8, 2), true, false)), None, "it has ended again");
+        let not_back = |seen: &Seen| not_back(&seen.history, &["seed".to_owned()]);
+        assert_eq!(not_back(&seen(&incarnation(8, 2), true, true)), None);
+        let mut ended = seen(&incarnation(8, 2), true, true);
+        ended.state("seed", 2_000, ENDED);
+        assert_eq!(not_back(&ended).as_deref(), Some("seed was back, and then it was not"));
+        assert!(not_back(&Seen::default()).is_some());
         assert_eq!(back(&seen(&incarnation(8, 2), true, true).history, "seed", 0, Moment(5_000)).proven(), None, "a first start is no return");
     }
 }

@@ -49,24 +49,6 @@ impl Restart<'_> {
         Ok(joined(proofs))
     }
 
-    /// The first of the nodes that the record, by now, does not show to be down since `asked`; the proofs of several are not of the same moment.
-    pub(crate) fn not_down(&self, history: &History, asked: Moment) -> Option<String> {
-        let missing = |node: &String| {
-            let down = evidence::down(history, node, asked, Moment(u64::MAX));
-            down.proven().is_none().then(|| format!("{node} was down, but then {}", down.missing()))
-        };
-        self.nodes.iter().find_map(missing)
-    }
-
-    /// The same of nodes that are back.
-    pub(crate) fn not_back(&self, history: &History) -> Option<String> {
-        let is_back = |node: &String| {
-            let start = history.last_start(node).map(|(number, _)| number);
-            start.is_some_and(|start| evidence::back(history, node, start, Moment(u64::MAX)).proven().is_some())
-        };
-        self.nodes.iter().find(|node| !is_back(node)).map(|node| format!("{node} was back, and then it was not"))
-    }
-
     async fn take_down(&self, node: &str) -> Result<Proven, FaultError> {
         // A stop must not make an end look planned that came before it.
         if let Seen::Ended { code, signal } = watch::look(node, self.bed).await? {

@@ -12,7 +12,7 @@ use super::{logs::Logs, testbed::Testbed};
 use crate::{
     check::{FaultSpan, Judgement, View},
     event::{CheckId, FaultId, Moment, What},
-    fault::{FaultError, restart::Restart},
+    fault::{FaultError, evidence, restart::Restart},
     poll::INTERVAL,
     provider::ProviderError,
     scenario::{CheckPlan, FaultKind, FaultPlan, PhasePlan, When},
@@ -75,7 +75,7 @@ impl<'a> Phases<'a> {
             Ok(down) => down,
             Err(error) => return self.unproven(id, error).await,
         };
-        let not_down = bed.controller.decide(|history, _| match restart.not_down(history, asked) {
+        let not_down = bed.controller.decide(|history, _| match evidence::not_down(history, &plan.nodes, asked) {
             Some(why) => ControlFlow::Continue(why),
             None => ControlFlow::Break(What::FaultEffective { fault: id, nodes: plan.nodes.clone(), since: down.since, proof: down.proof.clone() }),
         });
@@ -95,7 +95,7 @@ impl<'a> Phases<'a> {
         let mut proven = Moment::default();
         let not_back = bed.controller.decide(|history, now| {
             proven = now;
-            match restart.not_back(history) {
+            match evidence::not_back(history, &plan.nodes) {
                 Some(why) => ControlFlow::Continue(why),
                 None => ControlFlow::Break(What::FaultHealed { fault: id, since: back.since, proof: back.proof.clone() }),
             }
