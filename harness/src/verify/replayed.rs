@@ -309,3 +309,45 @@ fn must(holds: bool, else_wrong: impl FnOnce() -> String) -> Wrong {
 fn name(id: CheckId) -> String {
     format!("{} of phase {}", id.check.saturating_add(1), id.phase.saturating_add(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{
+        check::testing::sample,
+        event::{HashRound, Reading, ResourceSample, Sample, SessionList},
+        scenario::{Overrides, load},
+    };
+
+    /// Only what has happened by the time of its event can be in it.
+    #[test]
+    fn what_was_observed_was_asked_first_and_recorded_last() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
+        let plan = load(&shipped, &Overrides::default()).0.unwrap();
+        let node = || "node-1".to_owned();
+        let kinds: [fn(String, Moment, Moment) -> What; 4] = [
+            |node, sent, answered| What::Sample(Sample { sent, answered, ..sample(&node, 0) }),
+            |_, sent, answered| What::Hashes(HashRound { height: 1, sent, answered, hashes: BTreeMap::new() }),
+            |node, sent, answered| What::Sessions(SessionList { node, start: 0, sent, answered, sessions: Reading::Value(Vec::new()) }),
+            |node, sent, answered| What::Resources(ResourceSample { node, start: 0, sent, answered, used: None }),
+        ];
+        for kind in kinds {
+            let wrong = |sent: u64, answered: u64, at: u64| {
+                let mut replayed = Replayed::new(&plan, "run");
+                let event = |seq, at: u64, what| Event { seq, at_ms: Moment(at), wall: String::new(), what };
+                let began = What::RunStarted { version: FORMAT_VERSION, run: "run".to_owned(), scenario: plan.scenario.clone(), seed: plan.seed };
+                assert_eq!((replayed.take(&event(0, 0, began)), replayed.events()), (Vec::new(), 1));
+                let wrong = replayed.take(&event(1, at, kind(node(), Moment(sent), Moment(answered))));
+                assert_eq!(replayed.events(), 2);
+                wrong
+            };
+            assert_eq!(wrong(10, 20, 30), Vec::<String>::new());
+            assert_eq!(wrong(10, 10, 10), Vec::<String>::new());
+            for future in [wrong(20, 10, 30), wrong(10, 31, 30), wrong(31, 31, 30)] {
+                assert!(future.len() == 1 && future[0].ends_with("from the future"), "{future:?}");
+            }
+        }
+    }
+}
