@@ -363,13 +363,19 @@ async fn the_cross_check_of_peers_does_not_switch_itself_off() {
     assert_eq!(without.verdict.exit, ExitCode::Pass, "no rpc_methods, no offer: {:#}", without.json());
 }
 
+/// The seconds that a reason which begins like this speaks of: a busy machine takes more of them, and none may take fewer.
+fn silent_for(reason: &str, beginning: &str) -> f64 {
+    let seconds = reason.strip_prefix(beginning).and_then(|rest| rest.split_once(" s"));
+    seconds.unwrap_or_else(|| panic!("{beginning}… in {reason}")).0.parse().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_no_check_names_must_answer_all_the_same() {
     let only_one = DISCOVER.replace("nodes = \"*\"", "nodes = \"node-1\"").replace("nodes = \"node\"", "nodes = \"node-1\"");
     let (done, _) = done(&[&only_one], Faults { nulls: Some("seed"), ..Faults::default() }).await;
     assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
     let reason = done.verdict.reason.unwrap();
-    assert!(reason.starts_with("seed never gave its peers in 5.") && reason.contains("answered nonsense"), "{reason}");
+    assert!(silent_for(&reason, "seed never gave its peers in ") >= 5.0 && reason.contains("answered nonsense"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -378,7 +384,7 @@ async fn peers_without_a_height_are_half_of_an_answer() {
     let (done, _) = done(&[&only_one], Faults { headless: Some("seed"), ..Faults::default() }).await;
     assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
     let reason = done.verdict.reason.unwrap();
-    assert!(reason.starts_with("seed never gave its height in 5.") && reason.contains("answered null"), "{reason}");
+    assert!(silent_for(&reason, "seed never gave its height in ") >= 5.0 && reason.contains("answered null"), "{reason}");
 }
 
 /// One answer at the beginning is not enough: a deadlock in a living process is no end that the engine would see.

@@ -42,6 +42,7 @@ impl DistinctPeers {
 
     fn marks(&self, view: &View<'_>, node: &str) -> Vec<Mark> {
         let enough = |count: &u64| *count >= self.at_least && peers::impossible(*count, view.network.len()).is_none();
+        // An answer without IDs has ended the check before: what has none here is a question that was lost.
         let says = |sample: &Sample| sample.distinct.as_ref().map_or(Says::Nothing, |distinct| Says::of(distinct, enough));
         view.samples(node, view.start).iter().map(|sample| Mark { sent: sample.sent, answered: sample.answered, says: says(sample) }).collect()
     }

@@ -72,7 +72,7 @@ fn registry() -> Registry {
 }
 
 fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
-    // One thread: everything here waits for others, and what does not has threads of its own. Several would wake each other at every answer, for half as much again of a core.
+    // One thread: everything here waits for others, and what does not has threads of its own. Several would wake each other at every answer, which costs more than the answers.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => {
