@@ -1,5 +1,6 @@
-//! What the book costs. `cargo bench -p hegemon-discovery` prints the time of one change in a full book, of a flood of a million, of a look at every record, of a snapshot; and the
-//! memory of a full book, "max alloc" of `full_book`: divide it by its 20,480 records.
+//! What the book costs. `cargo bench -p hegemon-discovery` prints the time of one change in a full
+//! book, of a flood of a million, of a look at every record, of a snapshot; and the memory of a
+//! full book, "max alloc" of `full_book`: divide it by its 20,480 records.
 
 use std::{
     hint::black_box,
@@ -77,7 +78,10 @@ fn note_known(bencher: Bencher<'_, '_>) {
     let mut book = filled();
     let known: Vec<SocketAddr> = book.records().map(|record| record.addr).collect();
     let mut turn = known.iter().cycle();
-    bencher.bench_local(|| turn.next().map(|addr| book.note(*addr, Change::Succeeded { peer: PeerId([1; 32]) }, NOW.mono)));
+    bencher.bench_local(|| {
+        turn.next()
+            .map(|addr| book.note(*addr, Change::Succeeded { peer: PeerId([1; 32]) }, NOW.mono))
+    });
 }
 
 /// A million addresses of one /16 through one source.
@@ -86,7 +90,11 @@ fn flood_of_a_million() -> Book {
     let mut book = Book::new([9; 16], Layout::TABLES, Groups::Weighed);
     for n in 0..1_000_000_u32 {
         let [_, ports, c, d] = n.to_be_bytes();
-        let _ = book.note(SocketAddr::from(([45, 66, c, d], 30_000 + u16::from(ports))), Change::Heard { source: [45, 66, 1, 1].into() }, NOW.mono);
+        let _ = book.note(
+            SocketAddr::from(([45, 66, c, d], 30_000 + u16::from(ports))),
+            Change::Heard { source: [45, 66, 1, 1].into() },
+            NOW.mono,
+        );
     }
     assert!(book.len() > NEW_PER_GROUP / 2 && book.len() <= NEW_PER_GROUP, "{}", book.len());
     book
@@ -95,7 +103,9 @@ fn flood_of_a_million() -> Book {
 /// What choosing whom to dial costs at least.
 #[divan::bench]
 fn look_at_every_record() -> usize {
-    FULL.records().filter(|record| FULL.ready_at(record.addr).is_some_and(|at| at <= NOW.mono)).count()
+    FULL.records()
+        .filter(|record| FULL.ready_at(record.addr).is_some_and(|at| at <= NOW.mono))
+        .count()
 }
 
 #[divan::bench]

@@ -22,7 +22,8 @@ pub enum Action {
         /// Over this session.
         session: SessionId,
     },
-    /// Connect and shake hands; answer with [`crate::Event::Opened`] or [`crate::Event::DialFailed`].
+    /// Connect and shake hands; answer with [`crate::Event::Opened`] or
+    /// [`crate::Event::DialFailed`].
     Dial {
         /// This dial's number.
         dial: DialId,
@@ -60,7 +61,8 @@ pub enum Action {
 pub enum Alarm {
     /// No session with anybody for a while.
     Isolated,
-    /// Every outbound peer was learned from one network group although others are known, or the chain stands still while unreached groups are known.
+    /// Every outbound peer was learned from one network group although others are known, or the
+    /// chain stands still while unreached groups are known.
     Eclipse,
 }
 

@@ -1,9 +1,13 @@
-//! What others may make us take in: token buckets per source, and IPs that are left alone for a while.
+//! What others may make us take in: token buckets per source, and IPs that are left alone for a
+//! while.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::{
-    limits::{DISCOURAGED, DISCOURAGED_MAX, GROUP_TOKENS_PER_SECOND, SOURCES_REMEMBERED, TOKENS_PER_GROUP, TOKENS_PER_SECOND, TOKENS_PER_SOURCE},
+    limits::{
+        DISCOURAGED, DISCOURAGED_MAX, GROUP_TOKENS_PER_SECOND, SOURCES_REMEMBERED,
+        TOKENS_PER_GROUP, TOKENS_PER_SECOND, TOKENS_PER_SOURCE,
+    },
     policy::Group,
     types::Mono,
 };
@@ -43,7 +47,8 @@ impl Bucket {
     }
 
     fn refill(&mut self, now: Mono) {
-        self.tokens = (self.tokens + now.since(self.refilled).as_secs_f64() * self.per_second).min(self.most);
+        self.tokens =
+            (self.tokens + now.since(self.refilled).as_secs_f64() * self.per_second).min(self.most);
         self.refilled = now;
     }
 }
@@ -71,9 +76,18 @@ impl<K: Ord + Copy> Buckets<K> {
 
     fn forget_fullest(&mut self, now: Mono) {
         self.by_key.values_mut().for_each(|bucket| bucket.refill(now));
-        let mut full: Vec<K> = self.by_key.iter().filter(|(_, bucket)| bucket.tokens >= bucket.most).map(|(key, _)| *key).collect();
+        let mut full: Vec<K> = self
+            .by_key
+            .iter()
+            .filter(|(_, bucket)| bucket.tokens >= bucket.most)
+            .map(|(key, _)| *key)
+            .collect();
         if full.is_empty() {
-            let fullest = self.by_key.iter().max_by(|(_, one), (_, other)| one.tokens.total_cmp(&other.tokens)).map(|(key, _)| *key);
+            let fullest = self
+                .by_key
+                .iter()
+                .max_by(|(_, one), (_, other)| one.tokens.total_cmp(&other.tokens))
+                .map(|(key, _)| *key);
             full.extend(fullest);
         }
         for key in full {
@@ -91,10 +105,14 @@ pub(crate) struct Allowances {
 
 impl Allowances {
     pub(crate) fn new() -> Self {
-        Self { ips: Buckets::new(TOKENS_PER_SOURCE, TOKENS_PER_SECOND), groups: Buckets::new(TOKENS_PER_GROUP, GROUP_TOKENS_PER_SECOND) }
+        Self {
+            ips: Buckets::new(TOKENS_PER_SOURCE, TOKENS_PER_SECOND),
+            groups: Buckets::new(TOKENS_PER_GROUP, GROUP_TOKENS_PER_SECOND),
+        }
     }
 
-    /// Takes a token of the IP and, if groups matter, one of its group; neither unless both have one.
+    /// Takes a token of the IP and, if groups matter, one of its group; neither unless both have
+    /// one.
     pub(crate) fn take(&mut self, ip: IpAddr, group: Option<Group>, now: Mono) -> bool {
         let group = group.map(|group| self.groups.bucket(group, now));
         let ip = self.ips.bucket(ip, now);
@@ -152,9 +170,15 @@ mod tests {
     fn a_group_has_its_share_however_many_sources_it_has() {
         let mut allowances = Allowances::new();
         let group = Group::V4([198, 18]);
-        let taken = (0..200).flat_map(|source| (0..100).map(move |_| source)).filter(|source| allowances.take(ip(*source), Some(group), Mono(0))).count();
+        let taken = (0..200)
+            .flat_map(|source| (0..100).map(move |_| source))
+            .filter(|source| allowances.take(ip(*source), Some(group), Mono(0)))
+            .count();
         assert_eq!(taken, 4_096);
-        assert!(allowances.take(ip(1), Some(Group::V4([198, 19])), Mono(0)), "what the group refused cost the source nothing");
+        assert!(
+            allowances.take(ip(1), Some(Group::V4([198, 19])), Mono(0)),
+            "what the group refused cost the source nothing"
+        );
     }
 
     #[test]
@@ -165,7 +189,10 @@ mod tests {
             allowances.take(ip(number), None, Mono(0));
         }
         assert!(allowances.ips.by_key.len() <= SOURCES_REMEMBERED);
-        assert!(!allowances.take(ip(0), None, Mono(0)), "who used up his share is not the one that is forgotten");
+        assert!(
+            !allowances.take(ip(0), None, Mono(0)),
+            "who used up his share is not the one that is forgotten"
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! News that waits to be told: addresses never seen before, passed on once, in small batches, within a budget that does not grow with the network.
+//! News that waits to be told: addresses never seen before, passed on once, in small batches,
+//! within a budget that does not grow with the network.
 
 use std::{collections::VecDeque, net::SocketAddr};
 
@@ -44,7 +45,8 @@ impl Outbox {
         self.queue.drain(..count).collect()
     }
 
-    /// A batch was told to somebody: the budget of this second is spent, and a part of the longer one.
+    /// A batch was told to somebody: the budget of this second is spent, and a part of the longer
+    /// one.
     pub(crate) fn told(&mut self, now: Mono) {
         self.spent = self.spent.max(now).after(RELAY_REFILL);
         self.next = now.after(RELAY_INTERVAL).max(self.spent.before(RELAY_REFILL * RELAY_BURST));
@@ -62,7 +64,8 @@ mod tests {
 
     /// Batches told in so many seconds by one who never runs out of news.
     fn told(outbox: &mut Outbox, seconds: std::ops::Range<i64>) -> usize {
-        let news = News { addr: SocketAddr::from(([198, 18, 0, 1], 30_333)), from: PeerId([1; 32]) };
+        let news =
+            News { addr: SocketAddr::from(([198, 18, 0, 1], 30_333)), from: PeerId([1; 32]) };
         let mut batches = 0;
         for now in seconds.map(|second| Mono(second * 1_000)) {
             outbox.push(news);
@@ -78,7 +81,11 @@ mod tests {
     fn a_burst_goes_out_at_once_and_a_flood_at_the_slower_pace() {
         let mut outbox = Outbox::new(Mono(0));
         assert_eq!(told(&mut outbox, 0..30), 30, "one a second");
-        assert_eq!(told(&mut outbox, 30..630), 60 + 3, "one in ten seconds, and what the first half minute has earned");
+        assert_eq!(
+            told(&mut outbox, 30..630),
+            60 + 3,
+            "one in ten seconds, and what the first half minute has earned"
+        );
         assert_eq!(told(&mut outbox, 1_000..1_020), 20, "a quiet time earns the next burst");
     }
 }

@@ -38,7 +38,8 @@ pub struct Config {
     pub exchange: Exchange,
     /// Loopback addresses refused or allowed.
     pub loopback: Loopback,
-    /// The address that we listen on; its port goes into `Hello`, its IP, if it is one, is never dialled.
+    /// The address that we listen on; its port goes into `Hello`, its IP, if it is one, is never
+    /// dialled.
     pub listen: SocketAddr,
     /// Number of configured seeds.
     pub seeds: usize,
@@ -46,7 +47,8 @@ pub struct Config {
     pub min_peers: usize,
     /// Outbound peers that are filled up to; at least `min_peers`.
     pub target_outbound: usize,
-    /// Inbound peers that may stay: a full node makes room for a newcomer now and then. The session table has the hard limit.
+    /// Inbound peers that may stay: a full node makes room for a newcomer now and then. The session
+    /// table has the hard limit.
     pub max_inbound: usize,
     /// Whether network groups matter.
     pub groups: Groups,
@@ -57,7 +59,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults for a node that listens on `listen` and has `seeds` seeds. Eight outbound peers as in Bitcoin; four are what a node needs to be hard to isolate.
+    /// The defaults for a node that listens on `listen` and has `seeds` seeds. Eight outbound peers
+    /// as in Bitcoin; four are what a node needs to be hard to isolate.
     #[must_use]
     pub fn new(listen: SocketAddr, seeds: usize) -> Self {
         Self {

@@ -86,8 +86,9 @@ impl InFlight {
         self.iter().any(|flight| Host::of(flight.addr) == host)
     }
 
-    /// How many more dials may start: as many as are likely to fill the free outbound slots, by how many succeeded of late, but no more than [`DIALS_IN_FLIGHT`] at once; while we are
-    /// all but alone, [`DIALS_IN_FLIGHT_LONELY`], since most may be black holes.
+    /// How many more dials may start: as many as are likely to fill the free outbound slots, by how
+    /// many succeeded of late, but no more than [`DIALS_IN_FLIGHT`] at once; while we are all but
+    /// alone, [`DIALS_IN_FLIGHT_LONELY`], since most may be black holes.
     pub(crate) fn room(&self, peers: usize, outbound: usize, target: usize) -> usize {
         if outbound >= target {
             0
@@ -97,7 +98,9 @@ impl InFlight {
             let out = self.len() - self.count(Purpose::Feeler);
             let free = target - outbound;
             let share = if self.mostly_fail() { self.yielded } else { 1.0 };
-            let likely = (1..DIALS_IN_FLIGHT).find(|dials| *dials as f64 * share >= free as f64).unwrap_or(DIALS_IN_FLIGHT);
+            let likely = (1..DIALS_IN_FLIGHT)
+                .find(|dials| *dials as f64 * share >= free as f64)
+                .unwrap_or(DIALS_IN_FLIGHT);
             likely.saturating_sub(out)
         }
     }

@@ -12,7 +12,8 @@ use crate::{
 pub enum Event {
     /// The node is up; also after [`crate::Engine::next_wakeup`] was due. Harmless at any time.
     Wakeup,
-    /// A session was authenticated. Reported for every one, also for a second one with the same peer.
+    /// A session was authenticated. Reported for every one, also for a second one with the same
+    /// peer.
     Opened {
         /// Its number.
         session: SessionId,
@@ -35,7 +36,8 @@ pub enum Event {
         /// From [`Message::decode`].
         message: Result<Message, DecodeError>,
     },
-    /// A frame of any protocol came over some session: the network is up. Reported at most once a second, and before a [`Event::DialFailed`] if one came since the last report.
+    /// A frame of any protocol came over some session: the network is up. Reported at most once a
+    /// second, and before a [`Event::DialFailed`] if one came since the last report.
     Heard,
     /// The session table wants a sign of life: ask this peer something that it answers.
     Probe {
@@ -62,7 +64,8 @@ pub enum Event {
     Shutdown,
 }
 
-/// Whether blocks come in. A tip that stands still while nobody new was reached is a sign of an eclipse.
+/// Whether blocks come in. A tip that stands still while nobody new was reached is a sign of an
+/// eclipse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChainState {
     /// As often as the chain's block time lets one expect.

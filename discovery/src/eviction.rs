@@ -1,4 +1,5 @@
-//! Which inbound peer makes room for a newcomer. Protected are those that an attacker can hardly be: long-lived, useful lately, alone in their network group.
+//! Which inbound peer makes room for a newcomer. Protected are those that an attacker can hardly
+//! be: long-lived, useful lately, alone in their network group.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -30,9 +31,15 @@ pub(crate) fn victim(mut inbound: Vec<Inbound>) -> Option<PeerId> {
     for peer in inbound {
         groups.entry(peer.group).or_default().push(peer);
     }
-    let single: Vec<Group> = groups.iter().filter(|(_, members)| members.len() == 1).map(|(group, _)| *group).take(alone).collect();
+    let single: Vec<Group> = groups
+        .iter()
+        .filter(|(_, members)| members.len() == 1)
+        .map(|(group, _)| *group)
+        .take(alone)
+        .collect();
     single.iter().for_each(|group| drop(groups.remove(group)));
-    let youngest = |members: &[Inbound]| members.iter().max_by_key(|peer| (peer.opened, peer.peer)).copied();
+    let youngest =
+        |members: &[Inbound]| members.iter().max_by_key(|peer| (peer.opened, peer.peer)).copied();
     groups
         .values()
         .filter_map(|members| Some((members.len(), youngest(members)?)))
@@ -45,12 +52,18 @@ mod tests {
     use super::*;
 
     fn peer(number: u8, opened: i64, network: u8, useful: Option<i64>) -> Inbound {
-        Inbound { peer: PeerId([number; 32]), opened: Mono(opened), group: Group::V4([50, network]), useful: useful.map(Mono) }
+        Inbound {
+            peer: PeerId([number; 32]),
+            opened: Mono(opened),
+            group: Group::V4([50, network]),
+            useful: useful.map(Mono),
+        }
     }
 
     #[test]
     fn an_attacker_s_crowd_is_thinned_and_nobody_else() {
-        let mut inbound: Vec<Inbound> = (0..8).map(|number| peer(number, number.into(), 1, None)).collect();
+        let mut inbound: Vec<Inbound> =
+            (0..8).map(|number| peer(number, number.into(), 1, None)).collect();
         inbound.extend((8..12).map(|number| peer(number, 1_000, 1, Some(number.into()))));
         inbound.extend((12..16).map(|number| peer(number, 2_000, number, None)));
         inbound.extend((100..120).map(|number| peer(number, 3_000 + i64::from(number), 99, None)));

@@ -1,16 +1,23 @@
-//! Address exchange and opportunistic dialling in the Bitcoin manner, as an engine without IO, clock or ambient entropy.
+//! Address exchange and opportunistic dialling in the Bitcoin manner, as an engine without IO,
+//! clock or ambient entropy.
 //!
 //! # The contract
 //!
-//! The caller makes an [`Engine`] from a [`Config`], 32 bytes of entropy and what [`snapshot::decode`] made of the stored peers, then tells it everything that happens with
+//! The caller makes an [`Engine`] from a [`Config`], 32 bytes of entropy and what
+//! [`snapshot::decode`] made of the stored peers, then tells it everything that happens with
 //! [`Engine::handle`] and does what comes back, in order. It owes the engine:
 //!
-//! - **A monotonic clock.** `now.mono` never goes back between calls. `now.wall` may do what it likes; it only ends up in snapshots.
-//! - **A call when [`Engine::next_wakeup`] is due**, with [`Event::Wakeup`]. A spurious, early or late one is harmless.
-//! - **An outcome for every dial**: exactly one of [`Event::Opened`] with its [`DialId`] or [`Event::DialFailed`]; and one [`Event::Resolved`] for every [`Action::Resolve`].
-//! - **[`Event::Closed`] for every [`Event::Opened`]**, also for sessions that the engine itself closed.
+//! - **A monotonic clock.** `now.mono` never goes back between calls. `now.wall` may do what it
+//!   likes; it only ends up in snapshots.
+//! - **A call when [`Engine::next_wakeup`] is due**, with [`Event::Wakeup`]. A spurious, early or
+//!   late one is harmless.
+//! - **An outcome for every dial**: exactly one of [`Event::Opened`] with its [`DialId`] or
+//!   [`Event::DialFailed`]; and one [`Event::Resolved`] for every [`Action::Resolve`].
+//! - **[`Event::Closed`] for every [`Event::Opened`]**, also for sessions that the engine itself
+//!   closed.
 //!
-//! What it gets: a bounded number of actions per event, no dial outside the policy, and the same actions for the same events, entropy and times.
+//! What it gets: a bounded number of actions per event, no dial outside the policy, and the same
+//! actions for the same events, entropy and times.
 //!
 //! # The map
 //!
@@ -24,7 +31,8 @@
 //! | [`snapshot`] | the persisted form of the book, and the older nodes' |
 //! | [`limits`], [`config`], [`status`] | numbers with their reasons, what an operator may turn, what an operator may see |
 //!
-//! Not here: sockets, the handshake, which of two sessions with one peer survives (the node's session table), files, name resolution.
+//! Not here: sockets, the handshake, which of two sessions with one peer survives (the node's
+//! session table), files, name resolution.
 
 pub mod action;
 pub mod book;

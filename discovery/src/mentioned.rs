@@ -1,4 +1,5 @@
-//! Known addresses that answers mentioned of late. Hearsay renews no record; but of old acquaintances it tells whom to try first.
+//! Known addresses that answers mentioned of late. Hearsay renews no record; but of old
+//! acquaintances it tells whom to try first.
 
 use std::{
     collections::{BTreeSet, VecDeque},

@@ -1,4 +1,5 @@
-//! The three messages of `/hegemon/discovery/pq/1` and their bounded codec: bincode 1 in its fixed-width form, which wincode writes byte for byte.
+//! The three messages of `/hegemon/discovery/pq/1` and their bounded codec: bincode 1 in its
+//! fixed-width form, which wincode writes byte for byte.
 
 use std::net::SocketAddr;
 
@@ -52,7 +53,11 @@ impl Message {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let config = Configuration::default().with_preallocation_size_limit::<ALLOCATION>();
         wincode::config::deserialize(bytes, config).map_err(|error| {
-            if matches!(error, wincode::ReadError::PreallocationSizeLimit { .. }) { DecodeError::TooManyAddresses } else { DecodeError::Malformed }
+            if matches!(error, wincode::ReadError::PreallocationSizeLimit { .. }) {
+                DecodeError::TooManyAddresses
+            } else {
+                DecodeError::Malformed
+            }
         })
     }
 

@@ -1,7 +1,9 @@
-//! Whether it is they or we. Dials that nobody answered are held against their addresses only if something says that the network was up all the while; when nothing answers any
-//! more, we are cut off, and look only now and then whether we still are.
+//! Whether it is they or we. Dials that nobody answered are held against their addresses only if
+//! something says that the network was up all the while; when nothing answers any more, we are cut
+//! off, and look only now and then whether we still are.
 //!
-//! An attacker who owns all our peers can silence them; he cannot make our seeds fail. Hence a seed must have failed too.
+//! An attacker who owns all our peers can silence them; he cannot make our seeds fail. Hence a seed
+//! must have failed too.
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
@@ -68,8 +70,16 @@ impl Outage {
         let previous = self.heard.replace(now);
         let back = self.cut_off.take().is_some();
         (self.seed_failed, self.asked, self.probed) = (false, None, None);
-        let up_all_the_while = |doubt: &Doubt| previous.is_some_and(|heard| doubt.began.since(heard) <= HEARD_BEFORE) && now.since(doubt.failed) <= HEARD_AFTER;
-        let their_fault = self.doubts.drain(..).filter(|doubt| !back && up_all_the_while(doubt)).map(|doubt| doubt.addr).collect();
+        let up_all_the_while = |doubt: &Doubt| {
+            previous.is_some_and(|heard| doubt.began.since(heard) <= HEARD_BEFORE)
+                && now.since(doubt.failed) <= HEARD_AFTER
+        };
+        let their_fault = self
+            .doubts
+            .drain(..)
+            .filter(|doubt| !back && up_all_the_while(doubt))
+            .map(|doubt| doubt.addr)
+            .collect();
         Settled { their_fault, back }
     }
 
@@ -92,20 +102,24 @@ impl Outage {
 
     /// Whether to ask a peer for a sign of life, to settle what is open.
     pub(crate) fn may_ask(&mut self, now: Mono) -> bool {
-        let may = !self.doubts.is_empty() && self.asked.is_none_or(|(_, last)| now.since(last) >= OUTAGE_PROBE);
+        let may = !self.doubts.is_empty()
+            && self.asked.is_none_or(|(_, last)| now.since(last) >= OUTAGE_PROBE);
         if may {
             self.asked = Some((self.asked.map_or(now, |(first, _)| first), now));
         }
         may
     }
 
-    /// Whether we are cut off: several hosts out of reach, a seed among them if there are any, and nobody who says otherwise.
+    /// Whether we are cut off: several hosts out of reach, a seed among them if there are any, and
+    /// nobody who says otherwise.
     pub(crate) fn is_cut_off(&mut self, company: Company, now: Mono) -> bool {
         if self.cut_off.is_some() {
             return true;
         }
-        let hosts = self.doubts.iter().map(|doubt| Host::of(doubt.addr)).collect::<BTreeSet<_>>().len();
-        let silent = company.peers == 0 || self.asked.is_some_and(|(first, _)| now.since(first) >= HEARD_AFTER);
+        let hosts =
+            self.doubts.iter().map(|doubt| Host::of(doubt.addr)).collect::<BTreeSet<_>>().len();
+        let silent = company.peers == 0
+            || self.asked.is_some_and(|(first, _)| now.since(first) >= HEARD_AFTER);
         let seeds_too = company.seeds == 0 || self.seed_failed;
         if hosts >= OUTAGE_HOSTS.min(company.known.max(1)) && silent && seeds_too {
             self.cut_off = Some(now);
@@ -149,7 +163,11 @@ mod tests {
         let mut outage = Outage::default();
         outage.heard(Mono(1_000));
         assert_eq!(outage.unanswered(at(1), Mono(0), Mono(5_000)), Judgement::TheirFault);
-        assert_eq!(outage.unanswered(at(1), Mono(1), Mono(5_001)), Judgement::Open, "too soon: the network may have gone away right after");
+        assert_eq!(
+            outage.unanswered(at(1), Mono(1), Mono(5_001)),
+            Judgement::Open,
+            "too soon: the network may have gone away right after"
+        );
     }
 
     #[test]
@@ -172,13 +190,22 @@ mod tests {
         for host in 1..=3 {
             outage.unanswered(at(host), Mono(1), Mono(5_000));
         }
-        assert!(!outage.is_cut_off(ALONE, Mono(5_000)), "an attacker can stop our peers, not our seed");
+        assert!(
+            !outage.is_cut_off(ALONE, Mono(5_000)),
+            "an attacker can stop our peers, not our seed"
+        );
         outage.seed_failed();
-        assert!(!outage.is_cut_off(Company { peers: 1, ..ALONE }, Mono(5_000)), "a peer lives, and was not asked");
+        assert!(
+            !outage.is_cut_off(Company { peers: 1, ..ALONE }, Mono(5_000)),
+            "a peer lives, and was not asked"
+        );
         assert!(outage.may_ask(Mono(5_000)));
         assert!(!outage.may_ask(Mono(6_000)));
         assert!(!outage.is_cut_off(Company { peers: 1, ..ALONE }, Mono(9_999)));
-        assert!(outage.is_cut_off(Company { peers: 1, ..ALONE }, Mono(10_000)), "it did not answer");
+        assert!(
+            outage.is_cut_off(Company { peers: 1, ..ALONE }, Mono(10_000)),
+            "it did not answer"
+        );
         assert_eq!(outage.heard(Mono(20_000)), Settled { their_fault: vec![], back: true });
         assert!(!outage.is_cut_off(ALONE, Mono(20_000)));
     }

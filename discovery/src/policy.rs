@@ -10,7 +10,8 @@ use crate::{
     limits::FIRST_LEARNED_PORT,
 };
 
-/// How far an address reaches. Ordered: what a peer tells us must reach at least as far as the peer itself, or private addresses would leak.
+/// How far an address reaches. Ordered: what a peer tells us must reach at least as far as the peer
+/// itself, or private addresses would leak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// 127/8, ::1.
@@ -26,7 +27,8 @@ pub enum Scope {
 /// Why an address was not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
-    /// Unspecified, multicast, broadcast, reserved, documentation, link-local, or loopback where that is not allowed.
+    /// Unspecified, multicast, broadcast, reserved, documentation, link-local, or loopback where
+    /// that is not allowed.
     NotDialable,
     /// Narrower than the peer that sent it.
     Scope,
@@ -46,7 +48,8 @@ pub enum Refusal {
     Discouraged,
 }
 
-/// Who shares a backoff and a share of the book: an IP, or with loopback allowed one loopback address and port.
+/// Who shares a backoff and a share of the book: an IP, or with loopback allowed one loopback
+/// address and port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Host {
     /// All ports of one IP.
@@ -63,14 +66,16 @@ impl Host {
     }
 }
 
-/// Who is likely to belong to one operator, and therefore gets one share of the book: a network of the size that is handed out as a whole.
+/// Who is likely to belong to one operator, and therefore gets one share of the book: a network of
+/// the size that is handed out as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
     /// A /16 of IPv4.
     V4([u8; 2]),
     /// A /32 of IPv6.
     V6([u8; 4]),
-    /// One address that is a group of its own: a node on this machine, or any where groups are ignored.
+    /// One address that is a group of its own: a node on this machine, or any where groups are
+    /// ignored.
     Single(SocketAddr),
 }
 
@@ -104,7 +109,9 @@ impl Group {
     #[must_use]
     pub(crate) fn range(self) -> RangeInclusive<SocketAddr> {
         match self {
-            Self::V4([a, b]) => SocketAddr::from(([a, b, 0, 0], 0))..=SocketAddr::from(([a, b, 255, 255], u16::MAX)),
+            Self::V4([a, b]) => {
+                SocketAddr::from(([a, b, 0, 0], 0))..=SocketAddr::from(([a, b, 255, 255], u16::MAX))
+            }
             Self::V6(prefix) => {
                 let ip = |rest: u8| {
                     let mut octets = [rest; 16];
@@ -118,7 +125,8 @@ impl Group {
     }
 }
 
-/// The same address in the only form that the engine keeps: IPv4-mapped IPv6 as IPv4, without flow label and zone.
+/// The same address in the only form that the engine keeps: IPv4-mapped IPv6 as IPv4, without flow
+/// label and zone.
 #[must_use]
 pub fn canonical(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
@@ -173,8 +181,11 @@ pub fn dialable(addr: SocketAddr, loopback: Loopback) -> Result<Scope, Refusal> 
         return Err(Refusal::Port);
     }
     match (scope(addr.ip()), loopback) {
-        (Some(scope @ (Scope::Private | Scope::Global)), _) | (Some(scope @ Scope::Loopback), Loopback::Allowed) => Ok(scope),
-        (Some(Scope::Loopback), Loopback::Refused) | (Some(Scope::Link) | None, _) => Err(Refusal::NotDialable),
+        (Some(scope @ (Scope::Private | Scope::Global)), _)
+        | (Some(scope @ Scope::Loopback), Loopback::Allowed) => Ok(scope),
+        (Some(Scope::Loopback), Loopback::Refused) | (Some(Scope::Link) | None, _) => {
+            Err(Refusal::NotDialable)
+        }
     }
 }
 
@@ -182,7 +193,8 @@ pub fn dialable(addr: SocketAddr, loopback: Loopback) -> Result<Scope, Refusal> 
 ///
 /// # Errors
 ///
-/// What [`dialable`] says, [`Refusal::Port`] for a service's port, [`Refusal::Scope`] if it is narrower than its source.
+/// What [`dialable`] says, [`Refusal::Port`] for a service's port, [`Refusal::Scope`] if it is
+/// narrower than its source.
 pub fn learnable(addr: SocketAddr, source: IpAddr, loopback: Loopback) -> Result<(), Refusal> {
     let reach = dialable(addr, loopback)?;
     if addr.port() < FIRST_LEARNED_PORT {
@@ -249,9 +261,22 @@ mod tests {
         assert_ne!(group("198.18.0.1:1"), group("198.19.0.1:1"));
         assert_eq!(group("[2606:4700::1]:1"), group("[2606:4700:ffff::2]:2"));
         assert_ne!(group("[2606:4700::1]:1"), group("[2606:4701::1]:1"));
-        assert_ne!(group("127.0.0.1:30333"), group("127.0.0.1:30334"), "nodes of one machine in a testbed");
-        assert_ne!(Group::counted(at("198.18.0.1:1"), Groups::Ignored), Group::counted(at("198.18.0.2:1"), Groups::Ignored));
-        for addr in ["198.18.0.0:0", "198.18.255.255:65535", "[2606:4700::]:0", "[2606:4700:ffff:ffff:ffff:ffff:ffff:ffff]:65535", "127.0.0.1:1"] {
+        assert_ne!(
+            group("127.0.0.1:30333"),
+            group("127.0.0.1:30334"),
+            "nodes of one machine in a testbed"
+        );
+        assert_ne!(
+            Group::counted(at("198.18.0.1:1"), Groups::Ignored),
+            Group::counted(at("198.18.0.2:1"), Groups::Ignored)
+        );
+        for addr in [
+            "198.18.0.0:0",
+            "198.18.255.255:65535",
+            "[2606:4700::]:0",
+            "[2606:4700:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
+            "127.0.0.1:1",
+        ] {
             assert!(group(addr).range().contains(&at(addr)), "{addr}");
         }
         assert!(!group("198.18.0.1:1").range().contains(&at("198.19.0.0:0")));
@@ -261,17 +286,27 @@ mod tests {
 
     #[test]
     fn a_peer_may_tell_of_what_reaches_as_far_as_itself() {
-        let learn = |addr, source: &str, loopback| learnable(at(addr), source.parse().unwrap(), loopback);
+        let learn =
+            |addr, source: &str, loopback| learnable(at(addr), source.parse().unwrap(), loopback);
         assert_eq!(learn("10.0.0.2:30333", "198.18.0.1", Loopback::Refused), Err(Refusal::Scope));
         assert_eq!(learn("10.0.0.2:30333", "192.168.0.1", Loopback::Refused), Ok(()));
         assert_eq!(learn("10.0.0.2:30333", "127.0.0.1", Loopback::Refused), Ok(()));
         assert_eq!(learn("198.18.0.2:30333", "10.0.0.1", Loopback::Refused), Ok(()));
-        assert_eq!(learn("127.0.0.1:30333", "127.0.0.1", Loopback::Refused), Err(Refusal::NotDialable));
+        assert_eq!(
+            learn("127.0.0.1:30333", "127.0.0.1", Loopback::Refused),
+            Err(Refusal::NotDialable)
+        );
         assert_eq!(learn("127.0.0.1:30333", "127.0.0.1", Loopback::Allowed), Ok(()));
         assert_eq!(learn("127.0.0.1:30333", "10.0.0.1", Loopback::Allowed), Err(Refusal::Scope));
-        assert_eq!(learn("[::ffff:127.0.0.1]:30333", "10.0.0.1", Loopback::Refused), Err(Refusal::NotDialable));
+        assert_eq!(
+            learn("[::ffff:127.0.0.1]:30333", "10.0.0.1", Loopback::Refused),
+            Err(Refusal::NotDialable)
+        );
         assert_eq!(learn("198.18.0.2:0", "198.18.0.1", Loopback::Refused), Err(Refusal::Port));
         assert_eq!(learn("198.18.0.2:22", "198.18.0.1", Loopback::Refused), Err(Refusal::Port));
-        assert_eq!(learn("169.254.0.2:30333", "169.254.0.1", Loopback::Refused), Err(Refusal::NotDialable));
+        assert_eq!(
+            learn("169.254.0.2:30333", "169.254.0.1", Loopback::Refused),
+            Err(Refusal::NotDialable)
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! What answers are drawn from: the book itself while it is small; from [`SAMPLED_FROM`] entries up a sample that is kept for a while, so that many questions, under however many
-//! identities, show no more of the book than one.
+//! What answers are drawn from: the book itself while it is small; from [`SAMPLED_FROM`] entries up
+//! a sample that is kept for a while, so that many questions, under however many identities, show
+//! no more of the book than one.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -23,10 +24,22 @@ struct Sample {
 }
 
 impl Samples {
-    /// Addresses that may be told to somebody of that reach: no narrower than it, and vouched for now.
-    pub(crate) fn of<'a>(&'a mut self, book: &'a Book, reach: Option<Scope>, now: Mono, rng: &mut impl Rng) -> Box<dyn Iterator<Item = SocketAddr> + 'a> {
-        let vouched = move |addr: &SocketAddr| book.get(*addr).is_some_and(|record| record.is_vouched_for(now));
-        let all = book.records().map(|record| record.addr).filter(move |addr| policy::scope(addr.ip()) >= reach && vouched(addr));
+    /// Addresses that may be told to somebody of that reach: no narrower than it, and vouched for
+    /// now.
+    pub(crate) fn of<'a>(
+        &'a mut self,
+        book: &'a Book,
+        reach: Option<Scope>,
+        now: Mono,
+        rng: &mut impl Rng,
+    ) -> Box<dyn Iterator<Item = SocketAddr> + 'a> {
+        let vouched = move |addr: &SocketAddr| {
+            book.get(*addr).is_some_and(|record| record.is_vouched_for(now))
+        };
+        let all = book
+            .records()
+            .map(|record| record.addr)
+            .filter(move |addr| policy::scope(addr.ip()) >= reach && vouched(addr));
         if book.len() < SAMPLED_FROM {
             return Box::new(all);
         }

@@ -1,4 +1,5 @@
-//! The configured seeds' schedule: reconnected for ever, politely. By index; names and lookups are the driver's.
+//! The configured seeds' schedule: reconnected for ever, politely. By index; names and lookups are
+//! the driver's.
 
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
@@ -43,7 +44,8 @@ impl Seed {
         self.state = SeedState::Waiting(now.after(wait));
     }
 
-    /// Its last session ended. A node that has what it needs (`satisfied`) leaves a seed that turns it away to others.
+    /// Its last session ended. A node that has what it needs (`satisfied`) leaves a seed that turns
+    /// it away to others.
     pub(crate) fn lost(&mut self, since: Mono, satisfied: bool, now: Mono, rng: &mut impl Rng) {
         if now.since(since) >= LASTING_SESSION {
             self.attempts = 0;

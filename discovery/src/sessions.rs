@@ -1,4 +1,5 @@
-//! The sessions that exist, and what is remembered per session and per peer. Passive: the engine decides.
+//! The sessions that exist, and what is remembered per session and per peer. Passive: the engine
+//! decides.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +8,10 @@ use std::{
 
 use crate::{
     admission::Bucket,
-    limits::{ADDRS_PER_ANSWER, ANSWER_WINDOW, CLAIMS_PER_PEER, SERVE_INTERVAL, TOKENS_MAX, TOKENS_PER_SECOND},
+    limits::{
+        ADDRS_PER_ANSWER, ANSWER_WINDOW, CLAIMS_PER_PEER, SERVE_INTERVAL, TOKENS_MAX,
+        TOKENS_PER_SECOND,
+    },
     types::{Direction, Mono, PeerId, SessionId},
 };
 
@@ -30,7 +34,8 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) sessions: BTreeSet<SessionId>,
-    /// The slot that it holds for as long as any of its sessions lives: outbound if we dialled any of them, so that a replaced session keeps its slot.
+    /// The slot that it holds for as long as any of its sessions lives: outbound if we dialled any
+    /// of them, so that a replaced session keeps its slot.
     pub(crate) slot: Direction,
     /// When its first living session was opened.
     pub(crate) opened: Mono,
@@ -88,9 +93,25 @@ impl Session {
 }
 
 impl Sessions {
-    pub(crate) fn open(&mut self, id: SessionId, peer: PeerId, remote: SocketAddr, dialled: Option<SocketAddr>, now: Mono) {
+    pub(crate) fn open(
+        &mut self,
+        id: SessionId,
+        peer: PeerId,
+        remote: SocketAddr,
+        dialled: Option<SocketAddr>,
+        now: Mono,
+    ) {
         let tokens = Bucket::new(0.0, TOKENS_MAX, TOKENS_PER_SECOND, now);
-        let session = Session { peer, remote, unwanted: false, said_hello: false, score: 0, answer_due: None, served: None, tokens };
+        let session = Session {
+            peer,
+            remote,
+            unwanted: false,
+            said_hello: false,
+            score: 0,
+            answer_due: None,
+            served: None,
+            tokens,
+        };
         self.by_id.insert(id, session);
         let entry = self.peers.entry(peer).or_insert_with(|| Peer {
             sessions: BTreeSet::new(),
@@ -205,7 +226,8 @@ impl Peer {
         self.proven.union(&self.claimed).copied().collect()
     }
 
-    /// The session to talk over: the youngest, which is the one that survives a restart of the other side.
+    /// The session to talk over: the youngest, which is the one that survives a restart of the
+    /// other side.
     pub(crate) fn session(&self) -> SessionId {
         *self.sessions.last().expect("a peer without a session was removed with its last one")
     }

@@ -1,7 +1,9 @@
-//! The persisted form of the book: versioned, checksummed, wall-clock stamps; and the forms that older nodes wrote.
+//! The persisted form of the book: versioned, checksummed, wall-clock stamps; and the forms that
+//! older nodes wrote.
 //!
-//! `HEGPEERS` · version u16 · body (fixed-width bincode) · CRC-32 of everything before it, all little-endian. The checksum finds torn and rotten files, not forgeries: who can write
-//! the file can also write the checksum.
+//! `HEGPEERS` · version u16 · body (fixed-width bincode) · CRC-32 of everything before it, all
+//! little-endian. The checksum finds torn and rotten files, not forgeries: who can write the file
+//! can also write the checksum.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -24,7 +26,8 @@ const CHECKSUM: usize = 4;
 /// A file longer than this is not a peer store, whoever wrote it.
 pub const MAX_BYTES: usize = 2 << 20;
 
-/// The longest record: two IPv6 addresses, one with a port, two stamps, a count, an identity, two tags and a flag.
+/// The longest record: two IPv6 addresses, one with a port, two stamps, a count, an identity, two
+/// tags and a flag.
 const RECORD_BYTES: usize = 22 + 20 + 8 + 9 + 4 + 33 + 1;
 
 /// Everything else in a file: magic, version, key, the anchors, two lengths, checksum.
@@ -124,7 +127,10 @@ type Bounded = Configuration<true, ALLOCATION>;
 
 const BOUNDED: Bounded = Configuration::default().with_preallocation_size_limit();
 
-const _: () = assert!(size_of::<FlatRecord>() <= size_of::<StoredRecord>() && size_of::<LegacyRecord>() <= size_of::<StoredRecord>());
+const _: () = assert!(
+    size_of::<FlatRecord>() <= size_of::<StoredRecord>()
+        && size_of::<LegacyRecord>() <= size_of::<StoredRecord>()
+);
 
 /// The whole book as bytes, and the first [`ANCHORS`] of `anchors`.
 #[must_use]
@@ -138,10 +144,17 @@ pub fn encode(book: &Book, anchors: &[SocketAddr], now: Now) -> Vec<u8> {
         proven: record.proven.map(|peer| peer.0),
         tried: book.is_tried(record.addr),
     };
-    let body = Body { key: book.key(), anchors: anchors.iter().copied().take(ANCHORS).collect(), records: book.records().map(stored).collect() };
+    let body = Body {
+        key: book.key(),
+        anchors: anchors.iter().copied().take(ANCHORS).collect(),
+        records: book.records().map(stored).collect(),
+    };
     let mut bytes = MAGIC.to_vec();
     bytes.extend(VERSION.to_le_bytes());
-    bytes.extend(wincode::serialize(&body).expect("integers and addresses always have an encoding, and the book is bounded"));
+    bytes.extend(
+        wincode::serialize(&body)
+            .expect("integers and addresses always have an encoding, and the book is bounded"),
+    );
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
     bytes
 }
@@ -158,11 +171,15 @@ pub fn decode(bytes: &[u8], now: Now) -> Result<Stored, SnapshotError> {
     if !bytes.starts_with(MAGIC) {
         return legacy(bytes, now);
     }
-    let (content, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or(SnapshotError::Checksum)?;
+    let (content, checksum) =
+        bytes.split_last_chunk::<CHECKSUM>().ok_or(SnapshotError::Checksum)?;
     if crc32fast::hash(content) != u32::from_le_bytes(*checksum) {
         return Err(SnapshotError::Checksum);
     }
-    let (version, body) = content.get(MAGIC.len()..).and_then(<[u8]>::split_first_chunk).ok_or(SnapshotError::Unrecognised)?;
+    let (version, body) = content
+        .get(MAGIC.len()..)
+        .and_then(<[u8]>::split_first_chunk)
+        .ok_or(SnapshotError::Unrecognised)?;
     match u16::from_le_bytes(*version) {
         VERSION => current(body, now),
         1 => flat(body, now),
@@ -179,10 +196,18 @@ fn current(body: &[u8], now: Now) -> Result<Stored, SnapshotError> {
             proven: stored.proven.map(PeerId),
             ..restored(stored.addr, stored.last_seen, stored.last_success, now)
         };
-        (record, if stored.tried && stored.last_success.is_some() { Table::Tried } else { Table::New })
+        (
+            record,
+            if stored.tried && stored.last_success.is_some() { Table::Tried } else { Table::New },
+        )
     };
     let anchors = body.anchors.into_iter().take(ANCHORS).map(canonical).collect();
-    Ok(Stored { key: Some(body.key), records: body.records.into_iter().map(one).collect(), anchors, format: Format::Current })
+    Ok(Stored {
+        key: Some(body.key),
+        records: body.records.into_iter().map(one).collect(),
+        anchors,
+        format: Format::Current,
+    })
 }
 
 fn flat(body: &[u8], now: Now) -> Result<Stored, SnapshotError> {
@@ -206,8 +231,13 @@ fn legacy(bytes: &[u8], now: Now) -> Result<Stored, SnapshotError> {
 
 /// Records of a node that had no tables: what it reached is tried.
 fn without_tables(records: impl Iterator<Item = Record>, format: Format) -> Stored {
-    let table = |record: &Record| if record.last_success.is_some() { Table::Tried } else { Table::New };
-    Stored { records: records.map(|record| (record, table(&record))).collect(), format, ..Stored::default() }
+    let table =
+        |record: &Record| if record.last_success.is_some() { Table::Tried } else { Table::New };
+    Stored {
+        records: records.map(|record| (record, table(&record))).collect(),
+        format,
+        ..Stored::default()
+    }
 }
 
 fn read<T: SchemaReadOwned<Bounded, Dst = T>>(bytes: &[u8]) -> Result<T, SnapshotError> {

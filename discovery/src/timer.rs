@@ -1,4 +1,5 @@
-//! Named timers: a table with one slot each, so that two of a kind cannot exist and none is forgotten.
+//! Named timers: a table with one slot each, so that two of a kind cannot exist and none is
+//! forgotten.
 
 use crate::types::Mono;
 
@@ -18,7 +19,8 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 5] = [Self::Tick, Self::Announce, Self::Persist, Self::Dial, Self::Feeler];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Tick, Self::Announce, Self::Persist, Self::Dial, Self::Feeler];
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +47,9 @@ impl Timers {
 
     /// Takes one timer that is due, if any.
     pub(crate) fn expired(&mut self, now: Mono) -> Option<Timer> {
-        let timer = Timer::ALL.into_iter().find(|timer| self.0[*timer as usize].is_some_and(|due| due <= now))?;
+        let timer = Timer::ALL
+            .into_iter()
+            .find(|timer| self.0[*timer as usize].is_some_and(|due| due <= now))?;
         self.stop(timer);
         Some(timer)
     }

@@ -27,7 +27,8 @@ pub struct SessionId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DialId(pub u64);
 
-/// Position in the configured list of seeds. The engine never sees their names: the driver resolves them at every attempt.
+/// Position in the configured list of seeds. The engine never sees their names: the driver resolves
+/// them at every attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeedIndex(pub usize);
 
@@ -40,7 +41,8 @@ pub enum Direction {
     Outbound,
 }
 
-/// A moment on the monotonic clock, in milliseconds from an origin of the caller's choice. Signed: what a snapshot remembers lies before the origin.
+/// A moment on the monotonic clock, in milliseconds from an origin of the caller's choice. Signed:
+/// what a snapshot remembers lies before the origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mono(pub i64);
 

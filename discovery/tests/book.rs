@@ -1,4 +1,5 @@
-//! The book's rules one by one: who gets a place, who gives it up, who is passed on, who is dialled when. The invariants are `prop_book`'s.
+//! The book's rules one by one: who gets a place, who gives it up, who is passed on, who is dialled
+//! when. The invariants are `prop_book`'s.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::{
@@ -9,7 +10,10 @@ use std::{
 use hegemon_discovery::{
     Groups, Mono, PeerId,
     book::{Book, Bucket, Change, Grid, Layout, Noted, Table},
-    limits::{BOOK_CAPACITY, BUCKET_SIZE, NEW_BUCKETS_PER_SOURCE, NEW_CAPACITY, NEW_PER_GROUP, TRIED_BUCKETS},
+    limits::{
+        BOOK_CAPACITY, BUCKET_SIZE, NEW_BUCKETS_PER_SOURCE, NEW_CAPACITY, NEW_PER_GROUP,
+        TRIED_BUCKETS,
+    },
     policy::{Group, Refusal},
 };
 
@@ -99,8 +103,17 @@ fn flooded_through(source: impl Fn(u32) -> [u8; 4]) {
     let got = in_group(&book, Group::V4([45, 66]));
     assert!(got <= NEW_CAPACITY / 16, "{got}");
     assert!(got > NEW_PER_GROUP / 2, "the flood was real: {got}");
-    assert_eq!((book.new_entries() - got, book.tried()), (before, tried), "nobody else lost a place");
-    let late = (2_000..2_500).filter(|n| book.note(scattered(*n), Change::Heard { source: source_of(*n) }, Mono(3)) == Ok(Noted::New)).count();
+    assert_eq!(
+        (book.new_entries() - got, book.tried()),
+        (before, tried),
+        "nobody else lost a place"
+    );
+    let late = (2_000..2_500)
+        .filter(|n| {
+            book.note(scattered(*n), Change::Heard { source: source_of(*n) }, Mono(3))
+                == Ok(Noted::New)
+        })
+        .count();
     assert!(late > 450, "fifteen of sixteen who come later find one: {late}");
 }
 
@@ -126,8 +139,15 @@ fn one_network_gets_a_sixteenth_of_the_tried_table() {
     for n in 0..20_000 {
         let _ = book.note(nth_of([45, 66], n), REACHED, Mono(0));
     }
-    assert!(book.tried() <= usize::from(TRIED_BUCKETS) * BUCKET_SIZE / 16 && book.tried() > BUCKET_SIZE, "{}", book.tried());
-    assert!(book.new_entries() <= usize::from(NEW_BUCKETS_PER_SOURCE) * BUCKET_SIZE, "the others wait among the new");
+    assert!(
+        book.tried() <= usize::from(TRIED_BUCKETS) * BUCKET_SIZE / 16 && book.tried() > BUCKET_SIZE,
+        "{}",
+        book.tried()
+    );
+    assert!(
+        book.new_entries() <= usize::from(NEW_BUCKETS_PER_SOURCE) * BUCKET_SIZE,
+        "the others wait among the new"
+    );
 }
 
 #[test]
@@ -137,18 +157,37 @@ fn a_full_book_makes_room_for_what_is_vouched_for_and_keeps_what_is_good() {
         book.note(nth_of([45, 66], host), heard("45.66.9.9"), Mono(0)).unwrap();
     }
     let newcomer = at("46.1.1.1:30333");
-    assert_eq!(book.note(newcomer, heard("45.66.9.9"), Mono(1)), Err(Refusal::BookFull), "hearsay does not push out hearsay");
+    assert_eq!(
+        book.note(newcomer, heard("45.66.9.9"), Mono(1)),
+        Err(Refusal::BookFull),
+        "hearsay does not push out hearsay"
+    );
     let news = Change::HeardAsNews { source: [45, 66, 9, 9].into(), not_before: Mono(1) };
     assert_eq!(book.note(newcomer, news, Mono(1)), Err(Refusal::BookFull), "nor does news");
     for failures in 1..=3 {
-        assert_eq!(book.note(newcomer, heard("45.66.9.9"), Mono(1)), Err(Refusal::BookFull), "before failure {failures}");
+        assert_eq!(
+            book.note(newcomer, heard("45.66.9.9"), Mono(1)),
+            Err(Refusal::BookFull),
+            "before failure {failures}"
+        );
         book.note(nth_of([45, 66], 2), Change::Failed, Mono(1)).unwrap();
     }
     assert_eq!(book.note(newcomer, heard("45.66.9.9"), Mono(2)), Ok(Noted::New));
     assert!(!book.contains(nth_of([45, 66], 2)), "nobody ever answered there");
-    assert_eq!(book.note(at("47.1.1.1:30333"), heard("45.66.9.9"), Mono(3)), Err(Refusal::BookFull));
+    assert_eq!(
+        book.note(at("47.1.1.1:30333"), heard("45.66.9.9"), Mono(3)),
+        Err(Refusal::BookFull)
+    );
     for host in 1..=4 {
-        assert_eq!(book.note(SocketAddr::from(([50, 1, 1, host], 30_333)), Change::Announced { by: PEER }, Mono(4)), Ok(Noted::New), "its owner says so");
+        assert_eq!(
+            book.note(
+                SocketAddr::from(([50, 1, 1, host], 30_333)),
+                Change::Announced { by: PEER },
+                Mono(4)
+            ),
+            Ok(Noted::New),
+            "its owner says so"
+        );
     }
     assert_eq!(
         book.note(at("51.1.1.1:30333"), Change::Announced { by: PEER }, Mono(5)),
@@ -166,15 +205,22 @@ fn a_group_with_its_share_makes_room_only_among_its_own() {
     for host in 1..=3 {
         book.note(nth_of([45, 66], host), heard("45.66.9.9"), Mono(0)).unwrap();
     }
-    assert_eq!(book.note(nth_of([45, 66], 4), heard("99.1.1.1"), Mono(1)), Err(Refusal::GroupShare));
-    assert_eq!(book.note(nth_of([45, 66], 4), Change::Announced { by: PEER }, Mono(1)), Ok(Noted::New));
+    assert_eq!(
+        book.note(nth_of([45, 66], 4), heard("99.1.1.1"), Mono(1)),
+        Err(Refusal::GroupShare)
+    );
+    assert_eq!(
+        book.note(nth_of([45, 66], 4), Change::Announced { by: PEER }, Mono(1)),
+        Ok(Noted::New)
+    );
     assert_eq!((book.len(), in_group(&book, Group::V4([45, 66]))), (4, 3));
     assert!(book.contains(at("50.1.1.1:30333")));
 }
 
 #[test]
 fn an_occupant_is_tested_before_it_gives_up_its_place() {
-    let (oldest, second, newcomer) = (at("20.1.1.1:30333"), at("21.1.1.1:30333"), at("22.1.1.1:30333"));
+    let (oldest, second, newcomer) =
+        (at("20.1.1.1:30333"), at("21.1.1.1:30333"), at("22.1.1.1:30333"));
     let full = || {
         let mut book = book(NARROW);
         for (addr, time) in [(oldest, 10), (second, 20)] {
@@ -183,7 +229,11 @@ fn an_occupant_is_tested_before_it_gives_up_its_place() {
         }
         assert_eq!(book.tests_wanted().next(), None);
         book.note(newcomer, REACHED, Mono(30)).unwrap();
-        assert_eq!((book.is_tried(newcomer), book.tests_wanted().next()), (false, Some(oldest)), "the one that was silent longest");
+        assert_eq!(
+            (book.is_tried(newcomer), book.tests_wanted().next()),
+            (false, Some(oldest)),
+            "the one that was silent longest"
+        );
         book
     };
 
@@ -191,18 +241,29 @@ fn an_occupant_is_tested_before_it_gives_up_its_place() {
     dead.note(oldest, Change::Failed, Mono(40)).unwrap();
     assert!(dead.is_tried(newcomer) && dead.is_tried(second) && !dead.is_tried(oldest));
     assert!(dead.is_reached(oldest), "it is new again, with what we know of it");
-    assert_eq!((dead.tests_wanted().next(), dead.ready_at(oldest)), (None, Some(Mono(30_040))), "and waits like any that failed");
+    assert_eq!(
+        (dead.tests_wanted().next(), dead.ready_at(oldest)),
+        (None, Some(Mono(30_040))),
+        "and waits like any that failed"
+    );
 
     for sign_of_life in [REACHED, Change::Lasted { not_before: Mono(50) }, Change::TurnedAway] {
         let mut alive = full();
         alive.note(oldest, sign_of_life, Mono(40)).unwrap();
-        assert!(alive.is_tried(oldest) && !alive.is_tried(newcomer) && alive.is_reached(newcomer), "{sign_of_life:?}");
+        assert!(
+            alive.is_tried(oldest) && !alive.is_tried(newcomer) && alive.is_reached(newcomer),
+            "{sign_of_life:?}"
+        );
         assert_eq!(alive.tests_wanted().next(), None);
     }
 
     let mut unjudged = full();
     unjudged.note(oldest, Change::Unjudged { not_before: Mono(50) }, Mono(40)).unwrap();
-    assert_eq!(unjudged.tests_wanted().next(), Some(oldest), "a dial that did not leave this host is no test");
+    assert_eq!(
+        unjudged.tests_wanted().next(),
+        Some(oldest),
+        "a dial that did not leave this host is no test"
+    );
 
     let mut given_up = full();
     given_up.note(newcomer, Change::Failed, Mono(40)).unwrap();
@@ -223,17 +284,27 @@ fn an_occupant_is_tested_before_it_gives_up_its_place() {
 fn an_occupant_without_a_place_among_the_new_is_forgotten() {
     let occupant = at("20.1.1.1:30333");
     let full = || {
-        let mut book = book(Layout { new: Grid { buckets: 2, size: 2, reach: 1 }, tried: NARROW.tried, ..Layout::TABLES });
+        let mut book = book(Layout {
+            new: Grid { buckets: 2, size: 2, reach: 1 },
+            tried: NARROW.tried,
+            ..Layout::TABLES
+        });
         book.note(occupant, REACHED, Mono(1)).unwrap();
         book.note(at("21.1.1.1:30333"), REACHED, Mono(2)).unwrap();
         for net in 30..60 {
-            let _ = book.note(SocketAddr::from(([net, 1, 1, 1], 30_333)), Change::Announced { by: PEER }, Mono(3));
+            let _ = book.note(
+                SocketAddr::from(([net, 1, 1, 1], 30_333)),
+                Change::Announced { by: PEER },
+                Mono(3),
+            );
         }
         assert_eq!(book.len(), 6);
         book
     };
     let mut kept = 0;
-    for newcomer in full().records().map(|record| record.addr).filter(|addr| !full().is_tried(*addr)) {
+    for newcomer in
+        full().records().map(|record| record.addr).filter(|addr| !full().is_tried(*addr))
+    {
         let mut book = full();
         book.note(newcomer, REACHED, Mono(4)).unwrap();
         book.note(occupant, Change::Failed, Mono(5)).unwrap();
@@ -243,7 +314,11 @@ fn an_occupant_without_a_place_among_the_new_is_forgotten() {
             kept += 1;
             assert_eq!((book.len(), book.failing_since(occupant)), (6, Some(Mono(5))));
         } else {
-            assert_eq!((book.len(), book.failing_since(occupant)), (5, None), "with its last record the host is forgotten");
+            assert_eq!(
+                (book.len(), book.failing_since(occupant)),
+                (5, None),
+                "with its last record the host is forgotten"
+            );
         }
     }
     assert_eq!(kept, 2, "two of the four newcomers were in the occupant's bucket");
@@ -272,10 +347,12 @@ fn a_reached_address_is_terrible_only_after_weeks() {
 }
 
 #[test]
-fn what_we_reached_is_passed_on_for_three_hours_after_its_last_sign_of_life_and_not_after_a_failure() {
+fn what_we_reached_is_passed_on_for_three_hours_after_its_last_sign_of_life_and_not_after_a_failure()
+ {
     let mut book = book(Layout::TABLES);
     let addr = at("20.1.1.1:30333");
-    let vouched = |book: &Book, after: Duration| book.get(addr).unwrap().is_vouched_for(Mono(0).after(after));
+    let vouched =
+        |book: &Book, after: Duration| book.get(addr).unwrap().is_vouched_for(Mono(0).after(after));
     book.note(addr, heard("21.1.1.1"), Mono(0)).unwrap();
     assert!(!vouched(&book, Duration::ZERO), "hearsay");
     book.note(addr, REACHED, Mono(0)).unwrap();
@@ -298,7 +375,10 @@ fn a_host_has_four_ports_and_one_backoff() {
         book.note(port(30_000 + n), heard("21.1.1.1"), Mono(0)).unwrap();
     }
     assert_eq!(book.note(port(30_009), heard("21.1.1.1"), Mono(0)), Err(Refusal::PortsPerHost));
-    assert_eq!(book.note(port(30_009), Change::Announced { by: PEER }, Mono(0)), Err(Refusal::PortsPerHost));
+    assert_eq!(
+        book.note(port(30_009), Change::Announced { by: PEER }, Mono(0)),
+        Err(Refusal::PortsPerHost)
+    );
     let mut waits = Vec::new();
     for n in 0..7 {
         book.note(port(30_000), Change::Failed, Mono(n)).unwrap();
@@ -307,9 +387,16 @@ fn a_host_has_four_ports_and_one_backoff() {
     assert_eq!(waits, [30, 60, 120, 240, 480, 900, 900]);
     assert_eq!(book.failing_since(port(30_002)), Some(Mono(0)));
     book.note(port(30_001), REACHED, Mono(10)).unwrap();
-    assert_eq!((book.ready_at(port(30_000)), book.failing_since(port(30_000))), (Some(Mono(0)), None));
+    assert_eq!(
+        (book.ready_at(port(30_000)), book.failing_since(port(30_000))),
+        (Some(Mono(0)), None)
+    );
     book.note(port(30_001), Change::TurnedAway, Mono(20)).unwrap();
-    assert_eq!(book.ready_at(port(30_000)), Some(Mono(20 + 256_000)), "who lets us in only to turn us away has not earned a new start");
+    assert_eq!(
+        book.ready_at(port(30_000)),
+        Some(Mono(20 + 256_000)),
+        "who lets us in only to turn us away has not earned a new start"
+    );
     book.note(port(30_001), Change::Lasted { not_before: Mono(30) }, Mono(30)).unwrap();
     assert_eq!(book.ready_at(port(30_000)), Some(Mono(0)));
     for n in 0..4 {
@@ -317,13 +404,18 @@ fn a_host_has_four_ports_and_one_backoff() {
         book.forget(port(30_000 + n));
     }
     book.note(port(30_009), heard("21.1.1.1"), Mono(50)).unwrap();
-    assert_eq!(book.ready_at(port(30_009)), Some(Mono(50)), "with its last record the host is forgotten");
+    assert_eq!(
+        book.ready_at(port(30_009)),
+        Some(Mono(50)),
+        "with its last record the host is forgotten"
+    );
 }
 
 #[test]
 fn who_fell_silent_with_the_network_is_not_waited_for_when_it_is_back() {
     let mut book = book(Layout::TABLES);
-    let (long_gone, parted, full) = (at("20.1.1.1:30333"), at("21.1.1.1:30333"), at("22.1.1.1:30333"));
+    let (long_gone, parted, full) =
+        (at("20.1.1.1:30333"), at("21.1.1.1:30333"), at("22.1.1.1:30333"));
     for addr in [long_gone, parted, full] {
         book.note(addr, heard("23.1.1.1"), Mono(0)).unwrap();
     }
@@ -389,7 +481,17 @@ fn a_source_reaches_its_buckets_only() {
     for n in 0..4_000 {
         let _ = book.note(scattered(n), heard("45.66.9.9"), Mono(0));
     }
-    let reached: std::collections::BTreeSet<Bucket> = book.places().map(|(bucket, _)| bucket).collect();
-    assert!(reached.len() <= usize::from(NEW_BUCKETS_PER_SOURCE) && reached.len() > 8, "{}", reached.len());
-    assert!(book.len() <= reached.len() * BUCKET_SIZE && book.len() > reached.len() * BUCKET_SIZE * 9 / 10, "{}", book.len());
+    let reached: std::collections::BTreeSet<Bucket> =
+        book.places().map(|(bucket, _)| bucket).collect();
+    assert!(
+        reached.len() <= usize::from(NEW_BUCKETS_PER_SOURCE) && reached.len() > 8,
+        "{}",
+        reached.len()
+    );
+    assert!(
+        book.len() <= reached.len() * BUCKET_SIZE
+            && book.len() > reached.len() * BUCKET_SIZE * 9 / 10,
+        "{}",
+        book.len()
+    );
 }

@@ -27,7 +27,9 @@ fn three_nodes_that_know_only_the_seed_find_each_other() {
 
 #[test]
 fn they_find_each_other_in_whatever_order_they_start() {
-    for (entropy, order) in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]].into_iter().enumerate() {
+    for (entropy, order) in
+        [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]].into_iter().enumerate()
+    {
         for pause in [0, 30, 150, 700, 3_000] {
             let mut network = Network::new(3, Exchange::On, u8::try_from(entropy).unwrap());
             for index in order {
@@ -85,7 +87,9 @@ fn a_late_joiner_becomes_known_without_anybody_s_tick() {
     let late = network.add(Exchange::On);
     network.start(late);
     network.run_for(10 * SECOND);
-    let dialled_by = (0..late).filter(|index| network.nodes[*index].dials.iter().any(|(_, addr)| *addr == address(late))).count();
+    let dialled_by = (0..late)
+        .filter(|index| network.nodes[*index].dials.iter().any(|(_, addr)| *addr == address(late)))
+        .count();
     let knows = (0..late).filter(|index| network.status(*index).known >= late).count();
     assert!(network.peers(late).len() >= 8, "{:?}", network.peers(late));
     assert!(knows + dialled_by >= late / 2, "{knows} of {late} know it, {dialled_by} dialled it");
@@ -113,7 +117,11 @@ fn a_dead_address_is_tried_ever_more_rarely() {
     network.stop(3);
     network.run_for(3_600 * SECOND);
     for index in 1..3 {
-        let tries = network.nodes[index].dials.iter().filter(|(at, addr)| at.0 > 30_000 && *addr == address(3)).count();
+        let tries = network.nodes[index]
+            .dials
+            .iter()
+            .filter(|(at, addr)| at.0 > 30_000 && *addr == address(3))
+            .count();
         // At once, then after 30 s, 1, 2, 4, 8 and 15 min: eight in an hour.
         assert!((5..=9).contains(&tries), "node {index} tried {tries} times in an hour");
     }

@@ -1,4 +1,5 @@
-//! What is true of the book after every change, whatever changes came before. The tables are small, so that they are full most of the time.
+//! What is true of the book after every change, whatever changes came before. The tables are small,
+//! so that they are full most of the time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,8 +16,16 @@ use hegemon_discovery::{
 };
 use proptest::prelude::*;
 
-const SMALL: Layout = Layout { new: Grid { buckets: 8, size: 4, reach: 2 }, tried: Grid { buckets: 4, size: 2, reach: 2 }, new_per_group: 6 };
-const FLAT: Layout = Layout { new: Grid { buckets: 1, size: 40, reach: 1 }, tried: Grid { buckets: 0, size: 0, reach: 1 }, new_per_group: 40 };
+const SMALL: Layout = Layout {
+    new: Grid { buckets: 8, size: 4, reach: 2 },
+    tried: Grid { buckets: 4, size: 2, reach: 2 },
+    new_per_group: 6,
+};
+const FLAT: Layout = Layout {
+    new: Grid { buckets: 1, size: 40, reach: 1 },
+    tried: Grid { buckets: 0, size: 0, reach: 1 },
+    new_per_group: 40,
+};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -62,7 +71,8 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let time = prop_oneof![1..100_u64, 3_600..100_000_u64, 600_000..900_000_u64].prop_map(Duration::from_secs);
+    let time = prop_oneof![1..100_u64, 3_600..100_000_u64, 600_000..900_000_u64]
+        .prop_map(Duration::from_secs);
     prop_oneof![
         30 => (address(), change()).prop_map(|(addr, change)| Step::Note(addr, change)),
         1 => address().prop_map(Step::Forget),
@@ -114,7 +124,10 @@ fn check(book: &Book, layout: Layout, groups: Groups) {
         match bucket.table {
             Table::New => {
                 count.0 += 1;
-                sources.entry(Group::of(SocketAddr::new(record.source, 0))).or_default().insert(bucket);
+                sources
+                    .entry(Group::of(SocketAddr::new(record.source, 0)))
+                    .or_default()
+                    .insert(bucket);
             }
             Table::Tried => {
                 count.1 += 1;
@@ -125,28 +138,58 @@ fn check(book: &Book, layout: Layout, groups: Groups) {
     }
     let placed: Vec<(Bucket, SocketAddr)> = book.places().collect();
     assert_eq!(placed.len(), book.len(), "one place each");
-    assert!(placed.iter().all(|(bucket, addr)| book.bucket_of(*addr) == Some(*bucket)), "places and index agree");
-    assert!(buckets.iter().all(|(bucket, filled)| *filled <= layout.grid(bucket.table).size), "{buckets:?}");
+    assert!(
+        placed.iter().all(|(bucket, addr)| book.bucket_of(*addr) == Some(*bucket)),
+        "places and index agree"
+    );
+    assert!(
+        buckets.iter().all(|(bucket, filled)| *filled <= layout.grid(bucket.table).size),
+        "{buckets:?}"
+    );
     assert!(per_group.values().all(|(new, _)| *new <= layout.new_per_group), "{per_group:?}");
-    assert!(owners.values().all(|reached| reached.len() <= usize::from(layout.tried.reach)), "{owners:?}");
+    assert!(
+        owners.values().all(|reached| reached.len() <= usize::from(layout.tried.reach)),
+        "{owners:?}"
+    );
     if groups == Groups::Weighed {
-        assert!(sources.values().all(|reached| reached.len() <= usize::from(layout.new.reach)), "{sources:?}");
+        assert!(
+            sources.values().all(|reached| reached.len() <= usize::from(layout.new.reach)),
+            "{sources:?}"
+        );
     }
     assert!(ports.values().all(|ports| *ports <= PORTS_PER_HOST), "{ports:?}");
-    assert_eq!(book.groups().map(|(group, count)| (group, (count.new, count.tried))).collect::<BTreeMap<_, _>>(), per_group);
+    assert_eq!(
+        book.groups()
+            .map(|(group, count)| (group, (count.new, count.tried)))
+            .collect::<BTreeMap<_, _>>(),
+        per_group
+    );
     assert_eq!((book.new_entries() + book.tried(), book.tried()), (book.len(), tried(book).len()));
-    let tests: BTreeSet<Bucket> = book.tests_wanted().filter_map(|addr| book.bucket_of(addr)).collect();
-    assert_eq!(tests.len(), book.tests_wanted().count(), "at most one test per bucket, and of nobody who left");
-    assert!(tests.iter().all(|bucket| bucket.table == Table::Tried && buckets[bucket] == layout.tried.size), "only a full bucket of tried ones wants a test");
+    let tests: BTreeSet<Bucket> =
+        book.tests_wanted().filter_map(|addr| book.bucket_of(addr)).collect();
+    assert_eq!(
+        tests.len(),
+        book.tests_wanted().count(),
+        "at most one test per bucket, and of nobody who left"
+    );
+    assert!(
+        tests
+            .iter()
+            .all(|bucket| bucket.table == Table::Tried && buckets[bucket] == layout.tried.size),
+        "only a full bucket of tried ones wants a test"
+    );
 }
 
-/// Who may have left the tried table: who was forgotten, and whoever failed the test that was wanted of him.
+/// Who may have left the tried table: who was forgotten, and whoever failed the test that was
+/// wanted of him.
 fn may_leave(before: &Book, step: &Step) -> Option<SocketAddr> {
     match step {
         Step::Forget(addr) => Some(*addr),
         Step::Note(addr, Change::Failed) => before.tests_wanted().find(|wanted| wanted == addr),
         Step::Test(Change::Failed) => before.tests_wanted().next(),
-        Step::Note(..) | Step::Test(_) | Step::OwnerLeft(..) | Step::Wait(_) | Step::Thaw(_) => None,
+        Step::Note(..) | Step::Test(_) | Step::OwnerLeft(..) | Step::Wait(_) | Step::Thaw(_) => {
+            None
+        }
     }
 }
 

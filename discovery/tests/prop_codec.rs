@@ -1,4 +1,5 @@
-//! The two decoders that read what others wrote: no bytes make them panic, and what was written is read.
+//! The two decoders that read what others wrote: no bytes make them panic, and what was written is
+//! read.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,7 +17,9 @@ fn address() -> impl Strategy<Value = SocketAddr> {
     prop_oneof![
         any::<([u8; 4], u16)>().prop_map(SocketAddr::from),
         // An IPv4-mapped address is kept in its IPv4 form, so it would not come back as it was.
-        any::<([u8; 16], u16)>().prop_filter("canonical", |(ip, _)| ip[..10] != [0; 10]).prop_map(SocketAddr::from),
+        any::<([u8; 16], u16)>()
+            .prop_filter("canonical", |(ip, _)| ip[..10] != [0; 10])
+            .prop_map(SocketAddr::from),
     ]
 }
 

@@ -19,7 +19,12 @@ fn recorded() -> Value {
 
 fn messages() -> Vec<Message> {
     let addrs = vec!["203.0.113.10:30333".parse().unwrap(), "[2001:db8::7]:30334".parse().unwrap()];
-    vec![Message::Hello { listen_port: 30333 }, Message::GetAddrs { limit: 64 }, Message::Addrs { addrs }, Message::Addrs { addrs: vec![] }]
+    vec![
+        Message::Hello { listen_port: 30333 },
+        Message::GetAddrs { limit: 64 },
+        Message::Addrs { addrs },
+        Message::Addrs { addrs: vec![] },
+    ]
 }
 
 #[test]
@@ -49,7 +54,9 @@ fn a_long_list_is_told_from_garbage_and_from_a_list_that_fits() {
         }
         bytes
     };
-    assert!(matches!(Message::decode(&list(1_000, 1_000)), Ok(Message::Addrs { addrs }) if addrs.len() == 1_000));
+    assert!(
+        matches!(Message::decode(&list(1_000, 1_000)), Ok(Message::Addrs { addrs }) if addrs.len() == 1_000)
+    );
     assert_eq!(Message::decode(&list(1_001, 1_001)), Err(DecodeError::TooManyAddresses));
     assert_eq!(Message::decode(&list(u64::MAX, 0)), Err(DecodeError::TooManyAddresses));
     assert_eq!(Message::decode(&list(1_000, 999)), Err(DecodeError::Malformed));
@@ -61,11 +68,15 @@ fn a_long_list_is_told_from_garbage_and_from_a_list_that_fits() {
 fn the_recorded_peer_store_is_imported() {
     let stored = snapshot::decode(include_bytes!("../vectors/legacy-pq-peers.bin"), NOW).unwrap();
     assert_eq!((stored.format, stored.key, stored.anchors.len()), (Format::Legacy, None, 0));
-    let addrs: Vec<String> = stored.records.iter().map(|(record, _)| record.addr.to_string()).collect();
+    let addrs: Vec<String> =
+        stored.records.iter().map(|(record, _)| record.addr.to_string()).collect();
     assert_eq!(addrs, ["127.0.0.1:31001", "127.0.0.1:31002", "203.0.113.5:30333"]);
     let tried: Vec<bool> = stored.records.iter().map(|(_, table)| *table == Table::Tried).collect();
     assert_eq!(tried.iter().filter(|tried| **tried).count(), 1);
-    assert_eq!(stored.records.iter().map(|(record, _)| record.last_success.is_some()).collect::<Vec<_>>(), tried);
+    assert_eq!(
+        stored.records.iter().map(|(record, _)| record.last_success.is_some()).collect::<Vec<_>>(),
+        tried
+    );
 
     let known = |loopback| {
         let config = Config { loopback, ..Config::new("0.0.0.0:30333".parse().unwrap(), 0) };
@@ -75,17 +86,29 @@ fn the_recorded_peer_store_is_imported() {
     assert_eq!(known(Loopback::Allowed), 2);
 }
 
-/// Written by the node of 23 November 2026, before the book had tables: one address reached an hour before, one that failed once, one announced by its owner.
+/// Written by the node of 23 November 2026, before the book had tables: one address reached an hour
+/// before, one that failed once, one announced by its owner.
 #[test]
 fn a_store_of_version_1_is_read() {
     let stored = snapshot::decode(include_bytes!("../vectors/peers-v1.bin"), NOW).unwrap();
     assert_eq!((stored.format, stored.key, stored.anchors.len()), (Format::Earlier, None, 0));
-    let seen: Vec<_> =
-        stored.records.iter().map(|(record, table)| (record.addr.to_string(), record.last_success, record.failures, record.proven, *table)).collect();
+    let seen: Vec<_> = stored
+        .records
+        .iter()
+        .map(|(record, table)| {
+            (record.addr.to_string(), record.last_success, record.failures, record.proven, *table)
+        })
+        .collect();
     assert_eq!(
         seen,
         [
-            ("198.18.0.2:30333".to_owned(), Some(Mono(-3_600_000)), 0, Some(PeerId([7; 32])), Table::Tried),
+            (
+                "198.18.0.2:30333".to_owned(),
+                Some(Mono(-3_600_000)),
+                0,
+                Some(PeerId([7; 32])),
+                Table::Tried
+            ),
             ("198.18.0.3:30334".to_owned(), None, 1, None, Table::New),
             ("[2606:4700::7]:30335".to_owned(), None, 0, None, Table::New),
         ]

@@ -1,4 +1,5 @@
-//! Negative controls as data: a network in which exactly one thing is broken, and what must be said of it. Each belongs to the check or fault that it proves; `selftest` runs them.
+//! Negative controls as data: a network in which exactly one thing is broken, and what must be said
+//! of it. Each belongs to the check or fault that it proves; `selftest` runs them.
 
 use crate::event::CheckVerdict;
 
@@ -67,7 +68,8 @@ pub enum How {
 pub enum Wanted {
     /// Everything passes: a network in which nothing is broken.
     Pass,
-    /// Every one of the check's decisions that is no pass is this one, there is one, and this is part of its reason or of what it saw.
+    /// Every one of the check's decisions that is no pass is this one, there is one, and this is
+    /// part of its reason or of what it saw.
     Check(CheckVerdict, &'static str),
     /// The fault has no proof, and this is part of why.
     Unproven(&'static str),

@@ -1,6 +1,8 @@
-//! The event stream: the only thing that pollers, log readers, faults, checks and reporters share. Types only; the order is given by `run::controller`.
+//! The event stream: the only thing that pollers, log readers, faults, checks and reporters share.
+//! Types only; the order is given by `run::controller`.
 //!
-//! One line of `events.jsonl` is one [`Event`]. The verdict and every report follow from the events alone.
+//! One line of `events.jsonl` is one [`Event`]. The verdict and every report follow from the events
+//! alone.
 
 use std::{
     collections::BTreeMap,
@@ -17,11 +19,14 @@ use crate::{
     provider::{Incarnation, NodeState, Resources},
 };
 
-/// Version of the event and verdict formats. Grows when a reader of the old one would misunderstand the new one.
+/// Version of the event and verdict formats. Grows when a reader of the old one would misunderstand
+/// the new one.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// Milliseconds since the run began, on a clock that never steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Moment(pub u64);
 
@@ -159,7 +164,8 @@ pub enum What {
     FaultHealed {
         /// Which.
         fault: FaultId,
-        /// The moment at which it was undone (the nodes executed again): recovery is measured from here.
+        /// The moment at which it was undone (the nodes executed again): recovery is measured from
+        /// here.
         since: Moment,
         /// Evidence from outside the nodes.
         proof: String,
@@ -203,7 +209,8 @@ pub enum What {
         /// The end of its log.
         last_lines: Vec<String>,
     },
-    /// A node that no check names was not asked often enough to say that it answers: this machine was too busy.
+    /// A node that no check names was not asked often enough to say that it answers: this machine
+    /// was too busy.
     NodeUnseen {
         /// Which.
         node: String,
@@ -297,7 +304,8 @@ pub struct Sample {
     pub height: Reading<u64>,
 }
 
-/// The sessions that a node says it has (`hegemon_peerList`). Recorded when they change, and once a second.
+/// The sessions that a node says it has (`hegemon_peerList`). Recorded when they change, and once a
+/// second.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionList {
     /// The node.
@@ -420,12 +428,15 @@ impl Miss {
         matches!(self, Self::Refused { code: METHOD_NOT_FOUND, .. })
     }
 
-    /// The same, with the method that was asked: for an answer that is shown where another one is expected.
+    /// The same, with the method that was asked: for an answer that is shown where another one is
+    /// expected.
     #[must_use]
     pub fn of(self, method: &str) -> Self {
         match self {
             Self::Null => Self::Nonsense(format!("{method}: null")),
-            Self::Refused { code, message } => Self::Refused { code, message: format!("{method}: {message}") },
+            Self::Refused { code, message } => {
+                Self::Refused { code, message: format!("{method}: {message}") }
+            }
             other @ (Self::Unreachable(_) | Self::Timeout | Self::Nonsense(_)) => other,
         }
     }

@@ -1,4 +1,5 @@
-//! What the process says to the shell. The one place where exit codes are numbers; everything else uses [`ExitCode`].
+//! What the process says to the shell. The one place where exit codes are numbers; everything else
+//! uses [`ExitCode`].
 
 /// The exit codes of `spec/harness.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -7,7 +8,8 @@ pub enum ExitCode {
     Pass,
     /// A check failed, or a node did: it exited, panicked, was silent or answered nonsense.
     Fail,
-    /// Nothing can be said: a fault without proof, too few samples because of us, a clock that jumped.
+    /// Nothing can be said: a fault without proof, too few samples because of us, a clock that
+    /// jumped.
     Inconclusive,
     /// The environment: no engine, no image, a binary that does not start, a full disk.
     Environment,
@@ -67,7 +69,8 @@ impl ExitCode {
         }
     }
 
-    /// One code for several scenarios: what stopped us first (an interrupt, a bug, bad usage), then 1, 3, 2, 4, 0 as the specification orders them.
+    /// One code for several scenarios: what stopped us first (an interrupt, a bug, bad usage), then
+    /// 1, 3, 2, 4, 0 as the specification orders them.
     pub fn over(codes: impl IntoIterator<Item = ExitCode>) -> ExitCode {
         codes.into_iter().max_by_key(|code| code.weight()).unwrap_or(ExitCode::Bug)
     }
@@ -113,13 +116,19 @@ mod tests {
         for (code, number) in codes {
             assert_eq!(code.code(), number, "{code:?}");
             // The standard library's type has no other way to be looked at.
-            assert_eq!(format!("{:?}", std::process::ExitCode::from(code)), format!("{:?}", std::process::ExitCode::from(number)));
+            assert_eq!(
+                format!("{:?}", std::process::ExitCode::from(code)),
+                format!("{:?}", std::process::ExitCode::from(number))
+            );
         }
     }
 
     #[test]
     fn signals_are_called_as_people_write_them() {
-        assert_eq!([Signal::Hangup, Signal::Interrupt, Signal::Terminate].map(Signal::name), ["SIGHUP", "SIGINT", "SIGTERM"]);
+        assert_eq!(
+            [Signal::Hangup, Signal::Interrupt, Signal::Terminate].map(Signal::name),
+            ["SIGHUP", "SIGINT", "SIGTERM"]
+        );
     }
 
     #[test]

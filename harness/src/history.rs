@@ -1,4 +1,5 @@
-//! What was observed in a run, by node and time: the checks' memory. Fed with events in their order; knows nothing of what the observations mean.
+//! What was observed in a run, by node and time: the checks' memory. Fed with events in their
+//! order; knows nothing of what the observations mean.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,8 @@ use crate::{
     provider::{Incarnation, NodeState},
 };
 
-/// Everything observed so far. Grows with the run, which its timeout bounds: about 150 bytes for each sample.
+/// Everything observed so far. Grows with the run, which its timeout bounds: about 150 bytes for
+/// each sample.
 #[derive(Debug, Default)]
 pub struct History {
     samples: BTreeMap<String, Vec<Sample>>,
@@ -48,15 +50,27 @@ impl History {
             What::Sample(sample) => self.record_sample(sample),
             What::Hashes(round) => self.hashes.push(round.clone()),
             What::State { node, state } => {
-                self.states.entry(node.clone()).or_default().push(StateSeen { at: event.at_ms, state: state.clone() });
+                self.states
+                    .entry(node.clone())
+                    .or_default()
+                    .push(StateSeen { at: event.at_ms, state: state.clone() });
             }
-            What::Sessions(list) => self.sessions.entry(list.node.clone()).or_default().push(list.clone()),
-            What::Resources(sample) => self.resources.entry(sample.node.clone()).or_default().push(sample.clone()),
+            What::Sessions(list) => {
+                self.sessions.entry(list.node.clone()).or_default().push(list.clone())
+            }
+            What::Resources(sample) => {
+                self.resources.entry(sample.node.clone()).or_default().push(sample.clone())
+            }
             What::NodeStarted { node, start, incarnation, .. } => {
-                self.starts.entry(node.clone()).or_default().insert(*start, Start { at: event.at_ms, incarnation: incarnation.clone() });
+                self.starts
+                    .entry(node.clone())
+                    .or_default()
+                    .insert(*start, Start { at: event.at_ms, incarnation: incarnation.clone() });
             }
             What::AllStarted => self.all_started = Some(event.at_ms),
-            What::Methods { node, peer_id, .. } => self.identities.extend(peer_id.clone().map(|id| (id, node.clone()))),
+            What::Methods { node, peer_id, .. } => {
+                self.identities.extend(peer_id.clone().map(|id| (id, node.clone())))
+            }
             What::RunStarted { .. }
             | What::Preparing { .. }
             | What::Prepared { .. }
@@ -94,7 +108,8 @@ impl History {
         between(states, |state| state.at >= from, |state| state.at <= to)
     }
 
-    /// Rounds of block hashes that were sent since `from` and answered by `to`, in the order of their answers: several are under way at a time.
+    /// Rounds of block hashes that were sent since `from` and answered by `to`, in the order of
+    /// their answers: several are under way at a time.
     pub fn hash_rounds(&self, from: Moment, to: Moment) -> impl Iterator<Item = &HashRound> {
         self.hashes.iter().filter(move |round| round.sent >= from && round.answered <= to)
     }
@@ -142,8 +157,9 @@ impl History {
         self.identities.values().any(|known| known == node)
     }
 
-    /// Times in milliseconds that the network took for each of its new heights by `before`. One that was skipped between two samples took an equal part of the time.
-    /// What was there at the first look is no interval.
+    /// Times in milliseconds that the network took for each of its new heights by `before`. One
+    /// that was skipped between two samples took an equal part of the time. What was there at the
+    /// first look is no interval.
     pub fn block_intervals(&self, before: Moment) -> Vec<u64> {
         let peaks = &self.peaks[..self.peaks.partition_point(|(at, _)| *at <= before)];
         let mut intervals = Vec::new();
@@ -159,7 +175,8 @@ impl History {
         if let Some(height) = sample.height.value()
             && self.peaks.last().is_none_or(|(_, peak)| height > peak)
         {
-            // Answers of several nodes may be recorded a little out of order; a peak is dated at the latest of them, so that it never counts as earlier than it was.
+            // Answers of several nodes may be recorded a little out of order; a peak is dated at
+            // the latest of them, so that it never counts as earlier than it was.
             let at = self.peaks.last().map_or(sample.answered, |(at, _)| sample.answered.max(*at));
             self.peaks.push((at, *height));
         }
@@ -190,10 +207,21 @@ mod tests {
             // Answered 5 ms later.
             seen = seen.hashes(at, at / 1_000, &[("node-1", "0xa")]);
         }
-        let states = |from, to| seen.history.states("node-1", Moment(from), Moment(to)).iter().map(|state| state.at.0).collect::<Vec<_>>();
+        let states = |from, to| {
+            seen.history
+                .states("node-1", Moment(from), Moment(to))
+                .iter()
+                .map(|state| state.at.0)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(states(2_000, 2_999), [2_000]);
         assert_eq!(states(1_001, 3_000), [2_000, 3_000]);
-        let rounds = |from, to| seen.history.hash_rounds(Moment(from), Moment(to)).map(|round| round.height).collect::<Vec<_>>();
+        let rounds = |from, to| {
+            seen.history
+                .hash_rounds(Moment(from), Moment(to))
+                .map(|round| round.height)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(rounds(2_000, 3_004), [2]);
         assert_eq!(rounds(1_001, 3_005), [2, 3]);
         assert_eq!(rounds(0, 1_005), [1]);
@@ -202,12 +230,18 @@ mod tests {
     #[test]
     fn a_height_that_was_skipped_took_an_equal_part_of_the_time() {
         let mut seen = Seen::default();
-        for (at, height) in [(1_000, 5), (2_000, 5), (3_995, 8), (4_500, 7), (5_995, 9), (8_000, 90)] {
+        for (at, height) in
+            [(1_000, 5), (2_000, 5), (3_995, 8), (4_500, 7), (5_995, 9), (8_000, 90)]
+        {
             seen.add(Sample { height: Reading::Value(height), ..sample("node-1", at) });
         }
         // Answers come 5 ms later.
         assert_eq!(seen.history.block_intervals(Moment(6_000)), [998, 998, 998, 2_000]);
-        assert_eq!(seen.history.block_intervals(Moment(8_005)).len(), 4 + 64, "a leap costs no more memory than that");
+        assert_eq!(
+            seen.history.block_intervals(Moment(8_005)).len(),
+            4 + 64,
+            "a leap costs no more memory than that"
+        );
     }
 
     #[test]
@@ -215,7 +249,12 @@ mod tests {
         let mut seen = Seen::default();
         assert!(seen.history.last_start("node-1").is_none());
         for start in 0..3 {
-            seen.started("node-1", 1_000 * u64::from(start), start, incarnation(i64::from(start) + 7));
+            seen.started(
+                "node-1",
+                1_000 * u64::from(start),
+                start,
+                incarnation(i64::from(start) + 7),
+            );
         }
         let (number, start) = seen.history.last_start("node-1").unwrap();
         assert_eq!((number, start.at, start.incarnation.pid), (2, Moment(2_000), 9));

@@ -1,4 +1,5 @@
-//! The harness: starts a network of hegemon nodes, breaks it, and says with evidence whether it held.
+//! The harness: starts a network of hegemon nodes, breaks it, and says with evidence whether it
+//! held.
 //!
 //! | module | what it is |
 //! | --- | --- |
@@ -14,8 +15,9 @@
 //! | [`lease`] | what tells a living run from a dead one, and removes what that left |
 //! | [`cli`], [`exit`] | the command line |
 //!
-//! Arrows point one way: `cli → lease → run → {provider, fault, poll} → event`, and `event → history → check → verdict → report`. A pass needs observations; whatever is missing is
-//! never one.
+//! Arrows point one way: `cli → lease → run → {provider, fault, poll} → event`, and `event →
+//! history → check → verdict → report`. A pass needs observations; whatever is missing is never
+//! one.
 
 pub mod binary;
 pub mod bundle;

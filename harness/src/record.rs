@@ -1,7 +1,8 @@
 //! Where the evidence of a run is: one new directory for each run, never an older one's.
 //!
-//! `events.jsonl` (every event, chained), `plan.json` (scenario, nodes with their whole environment, facts of provider and host), `logs/<node>.log` (raw), `junit.xml`,
-//! `verdict.json`, and `manifest.json` with the hash of each. `EVIDENCE.md` describes the formats.
+//! `events.jsonl` (every event, chained), `plan.json` (scenario, nodes with their whole
+//! environment, facts of provider and host), `logs/<node>.log` (raw), `junit.xml`, `verdict.json`,
+//! and `manifest.json` with the hash of each. `EVIDENCE.md` describes the formats.
 
 use std::{
     fs::{self, File},
@@ -80,9 +81,12 @@ pub struct Host {
 impl Host {
     /// This one.
     pub fn this() -> Self {
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
+        let kernel =
+            fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
         let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-        let kib = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        let kib = memory.lines().find_map(|line| {
+            line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+        });
         Self {
             os: std::env::consts::OS.to_owned(),
             kernel,
@@ -96,7 +100,8 @@ impl Host {
 /// In a scratch directory, the file that says whose it is.
 pub const MARKER: &str = "run.lock";
 
-/// Removes a scratch directory, its marker last: what is left half-way still says whose it is. Links are removed, never followed.
+/// Removes a scratch directory, its marker last: what is left half-way still says whose it is.
+/// Links are removed, never followed.
 pub(crate) fn remove_marked(scratch: &Path) -> io::Result<()> {
     for entry in fs::read_dir(scratch)? {
         let path = entry?.path();
@@ -107,7 +112,8 @@ pub(crate) fn remove_marked(scratch: &Path) -> io::Result<()> {
             Err(why) => Err(why),
         };
         // Somebody else may be removing the same.
-        removed.or_else(|why| if why.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(why) })?;
+        removed
+            .or_else(|why| if why.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(why) })?;
     }
     fs::remove_dir_all(scratch)
 }
@@ -120,14 +126,22 @@ impl RunDir {
     /// If it cannot be made.
     pub fn create(parent: &Path, scenario: &str) -> io::Result<Self> {
         fs::create_dir_all(parent)?;
-        let time: String = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().chars().filter(char::is_ascii_alphanumeric).collect();
+        let time: String = humantime::format_rfc3339_seconds(SystemTime::now())
+            .to_string()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect();
         loop {
             let run_id = new_run_id();
             let path = parent.join(format!("{time}-{scenario}-{run_id}"));
             match fs::create_dir(&path) {
                 Ok(()) => {
                     fs::create_dir(path.join("logs"))?;
-                    return Ok(Self { path: path.canonicalize()?, run_id, asked: Asked::default() });
+                    return Ok(Self {
+                        path: path.canonicalize()?,
+                        run_id,
+                        asked: Asked::default(),
+                    });
                 }
                 Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(why) => return Err(why),
@@ -135,7 +149,8 @@ impl RunDir {
         }
     }
 
-    /// Short, and different for every run on this host: part of the names of everything that a run makes.
+    /// Short, and different for every run on this host: part of the names of everything that a run
+    /// makes.
     pub fn run_id(&self) -> &str {
         &self.run_id
     }
@@ -150,7 +165,8 @@ impl RunDir {
         self.path.join("logs")
     }
 
-    /// For what only lives as long as the run: node states, sockets, binaries. Made if it is not there.
+    /// For what only lives as long as the run: node states, sockets, binaries. Made if it is not
+    /// there.
     ///
     /// # Errors
     ///
@@ -165,7 +181,9 @@ impl RunDir {
     pub fn remove_scratch(&self) -> Option<String> {
         let path = self.path.join("scratch");
         match remove_marked(&path) {
-            Err(why) if why.kind() != io::ErrorKind::NotFound => Some(format!("{} ({why})", path.display())),
+            Err(why) if why.kind() != io::ErrorKind::NotFound => {
+                Some(format!("{} ({why})", path.display()))
+            }
             Ok(()) | Err(_) => None,
         }
     }
@@ -181,11 +199,13 @@ impl RunDir {
         Self { asked, ..self }
     }
 
-    /// Writes what follows from a run that is over: reports, `verdict.json`, and the manifest over everything, last.
+    /// Writes what follows from a run that is over: reports, `verdict.json`, and the manifest over
+    /// everything, last.
     ///
     /// # Errors
     ///
-    /// If something cannot be written. A verdict that was written then is removed again: one without a manifest proves nothing.
+    /// If something cannot be written. A verdict that was written then is removed again: one
+    /// without a manifest proves nothing.
     pub fn conclude(&self, verdict: &Verdict) -> io::Result<()> {
         let write = || {
             self.write("junit.xml", &junit::xml(verdict)?)?;
@@ -203,8 +223,14 @@ impl RunDir {
         bundle::digest(&self.path).ok()
     }
 
-    /// Writes `plan.json`, also over an earlier one: what nodes are started with is known later than what is run.
-    pub(crate) fn write_plan(&self, plan: &Plan, launches: &[LaunchRecord<'_>], facts: &serde_json::Value) -> io::Result<()> {
+    /// Writes `plan.json`, also over an earlier one: what nodes are started with is known later
+    /// than what is run.
+    pub(crate) fn write_plan(
+        &self,
+        plan: &Plan,
+        launches: &[LaunchRecord<'_>],
+        facts: &serde_json::Value,
+    ) -> io::Result<()> {
         let record = PlanRecord {
             version: FORMAT_VERSION,
             harness: env!("CARGO_PKG_VERSION").to_owned(),
@@ -232,7 +258,16 @@ impl RunDir {
         let files = found.files.into_iter().map(entry).collect::<io::Result<_>>()?;
         let (events, chain) = self.end_of_events()?;
         let (run, scenario) = (verdict.run.clone(), verdict.scenario.clone());
-        Ok(Manifest { version: FORMAT_VERSION, run, scenario, verdict: verdict.verdict, exit_code: verdict.exit_code, events, chain, files })
+        Ok(Manifest {
+            version: FORMAT_VERSION,
+            run,
+            scenario,
+            verdict: verdict.verdict,
+            exit_code: verdict.exit_code,
+            events,
+            chain,
+            files,
+        })
     }
 
     /// How many events there are on disk, and the last one's value.
@@ -245,13 +280,15 @@ impl RunDir {
             line.clear();
         }
         let link = last.strip_suffix(b"\n").and_then(Link::read);
-        link.map(|link| (events, link.chain)).ok_or_else(|| io::Error::other("events.jsonl does not end with an event"))
+        link.map(|link| (events, link.chain))
+            .ok_or_else(|| io::Error::other("events.jsonl does not end with an event"))
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         // Whole or not at all: half a verdict is none.
         let incoming = self.path.join(format!("{name}.incoming"));
-        let written = File::create_new(&incoming).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+        let written = File::create_new(&incoming)
+            .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
         written.and_then(|()| fs::rename(&incoming, self.path.join(name))).inspect_err(|_| {
             let _ = fs::remove_file(&incoming);
         })
@@ -263,7 +300,8 @@ pub fn draw_seed() -> u64 {
     RandomState::new().build_hasher().finish() & 0xffff_ffff_ffff
 }
 
-/// 40 random bits. The standard library's hash keys come from the operating system and differ for each process.
+/// 40 random bits. The standard library's hash keys come from the operating system and differ for
+/// each process.
 fn new_run_id() -> String {
     let random = RandomState::new().build_hasher().finish();
     format!("{:010x}", random & 0xff_ffff_ffff)

@@ -1,4 +1,5 @@
-//! The verdict: what follows from the events of a run, in the shape of `verdict.json`. Consumes events and nothing else, so a recorded stream gives the same verdict again.
+//! The verdict: what follows from the events of a run, in the shape of `verdict.json`. Consumes
+//! events and nothing else, so a recorded stream gives the same verdict again.
 
 use std::time::Duration;
 
@@ -83,7 +84,9 @@ impl PhaseVerdict {
     /// Something of it was done, started or decided.
     pub fn was_reached(&self) -> bool {
         let fault = |fault: &FaultVerdict| fault.proof.is_some() || fault.reason.is_some();
-        let check = |check: &CheckResult| check.started.is_some() || check.verdict != CheckVerdict::NotJudged;
+        let check = |check: &CheckResult| {
+            check.started.is_some() || check.verdict != CheckVerdict::NotJudged
+        };
         self.faults.iter().any(fault) || self.checks.iter().any(check)
     }
 }
@@ -174,7 +177,8 @@ const NEVER_STARTED: &str = "the run ended before it could start";
 const NEVER_DECIDED: &str = "the run ended before it was decided";
 
 impl Verdict {
-    /// As `verdict.json` has it. There is one way to write a verdict, so that one that was derived again can be compared byte by byte.
+    /// As `verdict.json` has it. There is one way to write a verdict, so that one that was derived
+    /// again can be compared byte by byte.
     ///
     /// # Errors
     ///
@@ -197,7 +201,12 @@ impl Ledger {
                 faults: phase
                     .faults
                     .iter()
-                    .map(|fault| FaultVerdict { fault: fault.fault.name().to_owned(), nodes: fault.nodes.clone(), proof: None, reason: None })
+                    .map(|fault| FaultVerdict {
+                        fault: fault.fault.name().to_owned(),
+                        nodes: fault.nodes.clone(),
+                        proof: None,
+                        reason: None,
+                    })
                     .collect(),
                 checks: phase
                     .checks
@@ -247,10 +256,17 @@ impl Ledger {
             What::AllStarted => self.times.all_started = Some(at),
             What::PhaseStarted { phase } => self.current = *phase,
             What::PhaseEnded { .. } => self.times.phases_ended = Some(at),
-            What::FaultEffective { fault, proof, .. } => self.fault(*fault).proof = Some(proof.clone()),
+            What::FaultEffective { fault, proof, .. } => {
+                self.fault(*fault).proof = Some(proof.clone())
+            }
             What::FaultHealed { fault, proof, since, .. } => {
                 let entry = self.fault(*fault);
-                entry.proof = Some(entry.proof.take().map_or_else(|| proof.clone(), |down| format!("{down}; {proof}")));
+                entry.proof = Some(
+                    entry
+                        .proof
+                        .take()
+                        .map_or_else(|| proof.clone(), |down| format!("{down}; {proof}")),
+                );
                 self.times.healed = Some(*since);
             }
             What::FaultUnproven { fault, reason } => self.unproven(*fault, reason),
@@ -261,14 +277,23 @@ impl Ledger {
             }
             What::CheckSettled { check, finding } => self.settle(*check, finding, at),
             What::NodeExited { node, code, signal, last_lines } => {
-                self.broke(node, format!("{node} exited unplanned ({})", ending(*code, *signal)), last_lines);
+                self.broke(
+                    node,
+                    format!("{node} exited unplanned ({})", ending(*code, *signal)),
+                    last_lines,
+                );
             }
-            What::NodeBroken { node, reason, last_lines } => self.broke(node, format!("{node} {reason}"), last_lines),
+            What::NodeBroken { node, reason, last_lines } => {
+                self.broke(node, format!("{node} {reason}"), last_lines)
+            }
             What::NodeUnseen { node } => {
                 self.inconclusive.get_or_insert(unseen(node));
             }
             What::ClockJumped { ms } => {
-                let reason = format!("the machine slept or its clock jumped by {}", short(Duration::from_millis(*ms)));
+                let reason = format!(
+                    "the machine slept or its clock jumped by {}",
+                    short(Duration::from_millis(*ms))
+                );
                 self.inconclusive.get_or_insert(reason);
             }
             What::TimedOut { ms } => self.timed_out(Duration::from_millis(*ms), at),
@@ -277,7 +302,9 @@ impl Ledger {
                 self.environment.get_or_insert((reason.clone(), exit));
             }
             What::Interrupted { number, .. } => {
-                let signal = [Signal::Hangup, Signal::Interrupt, Signal::Terminate].into_iter().find(|signal| signal.number() == *number);
+                let signal = [Signal::Hangup, Signal::Interrupt, Signal::Terminate]
+                    .into_iter()
+                    .find(|signal| signal.number() == *number);
                 self.interrupted = Some(signal.unwrap_or(Signal::Interrupt));
             }
             What::HarnessBroken { reason } => {
@@ -285,7 +312,10 @@ impl Ledger {
             }
             What::TeardownStarted => self.times.teardown = Some(at),
             What::TornDown { left: Some(left) } => {
-                self.environment.get_or_insert((format!("the clean-up is not complete: {left}"), ExitCode::Environment));
+                self.environment.get_or_insert((
+                    format!("the clean-up is not complete: {left}"),
+                    ExitCode::Environment,
+                ));
             }
             What::TornDown { left: None }
             | What::Preparing { .. }
@@ -323,20 +353,35 @@ impl Ledger {
     pub fn is_good_so_far(&self) -> bool {
         self.failure.is_none()
             && self.inconclusive.is_none()
-            && self.checks().all(|check| matches!(check.verdict, CheckVerdict::Pass | CheckVerdict::NotJudged))
+            && self
+                .checks()
+                .all(|check| matches!(check.verdict, CheckVerdict::Pass | CheckVerdict::NotJudged))
     }
 
-    /// The order: an interrupt and our own bugs first; then a failure stays a failure whatever followed; a pass is what remains if every check passed, and there was one.
+    /// The order: an interrupt and our own bugs first; then a failure stays a failure whatever
+    /// followed; a pass is what remains if every check passed, and there was one.
     fn decide(&self) -> (RunVerdict, ExitCode, Option<String>) {
         if let Some(signal) = self.interrupted {
-            return (RunVerdict::Interrupted, ExitCode::Interrupted(signal), Some(format!("interrupted by {}", signal.name())));
+            return (
+                RunVerdict::Interrupted,
+                ExitCode::Interrupted(signal),
+                Some(format!("interrupted by {}", signal.name())),
+            );
         }
         if let Some(bug) = &self.bug {
-            return (RunVerdict::Environment, ExitCode::Bug, Some(format!("a bug of the harness: {bug}")));
+            return (
+                RunVerdict::Environment,
+                ExitCode::Bug,
+                Some(format!("a bug of the harness: {bug}")),
+            );
         }
         let first = |verdict| self.checks().find(|check| check.verdict == verdict);
         let name = |check: &CheckResult| {
-            let seen = if check.observed.is_empty() { String::new() } else { format!(" ({})", check.observed) };
+            let seen = if check.observed.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", check.observed)
+            };
             format!("{} of {}: {}{seen}", check.check, check.nodes.join(", "), check.reason)
         };
         if let Some(reason) = self.failure.clone().or_else(|| first(CheckVerdict::Fail).map(name)) {
@@ -345,24 +390,38 @@ impl Ledger {
         if let Some((reason, exit)) = &self.environment {
             return (RunVerdict::Environment, *exit, Some(reason.clone()));
         }
-        if let Some(reason) = self.inconclusive.clone().or_else(|| first(CheckVerdict::Inconclusive).map(name)) {
+        if let Some(reason) =
+            self.inconclusive.clone().or_else(|| first(CheckVerdict::Inconclusive).map(name))
+        {
             return (RunVerdict::Inconclusive, ExitCode::Inconclusive, Some(reason));
         }
-        let all_passed = self.checks().count() > 0 && self.checks().all(|check| check.verdict == CheckVerdict::Pass);
+        let all_passed = self.checks().count() > 0
+            && self.checks().all(|check| check.verdict == CheckVerdict::Pass);
         if all_passed {
             return (RunVerdict::Pass, ExitCode::Pass, None);
         }
-        (RunVerdict::Inconclusive, ExitCode::Inconclusive, Some("not every check was judged".to_owned()))
+        (
+            RunVerdict::Inconclusive,
+            ExitCode::Inconclusive,
+            Some("not every check was judged".to_owned()),
+        )
     }
 
     fn figures(&self) -> Figures {
         let times = &self.times;
         let span = |from: Option<Moment>, to: Option<Moment>| Some(seconds(to?, from?));
         let phases = span(times.all_started, times.phases_ended);
-        let first_peers =
-            self.plan.phases.iter().position(|phase| phase.faults.is_empty() && phase.checks.iter().any(|check| matches!(check.kind, CheckKind::Peers(_))));
+        let first_peers = self.plan.phases.iter().position(|phase| {
+            phase.faults.is_empty()
+                && phase.checks.iter().any(|check| matches!(check.kind, CheckKind::Peers(_)))
+        });
         let peers_held = first_peers.and_then(|phase| {
-            let held: Option<Vec<Moment>> = self.phases[phase].checks.iter().filter(|check| check.check == "peers").map(|check| check.held_since).collect();
+            let held: Option<Vec<Moment>> = self.phases[phase]
+                .checks
+                .iter()
+                .filter(|check| check.check == "peers")
+                .map(|check| check.held_since)
+                .collect();
             held?.into_iter().max()
         });
         Figures {
@@ -378,7 +437,8 @@ impl Ledger {
 
     fn settle(&mut self, id: CheckId, finding: &Finding, at: Moment) {
         let healed = self.times.healed;
-        let recovers = matches!(self.plan.phases[id.phase].checks[id.check].kind, CheckKind::Recovers(_));
+        let recovers =
+            matches!(self.plan.phases[id.phase].checks[id.check].kind, CheckKind::Recovers(_));
         let entry = self.check(id);
         entry.verdict = finding.verdict;
         entry.reason.clone_from(&finding.reason);
@@ -405,7 +465,8 @@ impl Ledger {
 
     /// A node broke: shown as the check that is on in every run.
     fn broke(&mut self, node: &str, reason: String, last_lines: &[String]) {
-        let observed = if last_lines.is_empty() { "no log".to_owned() } else { last_lines.join("\n") };
+        let observed =
+            if last_lines.is_empty() { "no log".to_owned() } else { last_lines.join("\n") };
         if let Some(phase) = self.phases.get_mut(self.current) {
             phase.checks.push(CheckResult {
                 check: "alive".to_owned(),

@@ -1,4 +1,5 @@
-//! Bundles of every way out of a run verify to the verdict that they say, and no change to one goes unnoticed.
+//! Bundles of every way out of a run verify to the verdict that they say, and no change to one goes
+//! unnoticed.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -90,7 +91,9 @@ fn said(verified: &Verified) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn bundles_of_all_verdicts_verify_to_the_same_verdict() {
     let both = || format!("{DISCOVER}{RESTART}");
-    let timeout = format!("{NODES}{DISCOVER}").replace("timeout = \"30s\"", "timeout = \"1s\"").replace("more_than = 1", "more_than = 7");
+    let timeout = format!("{NODES}{DISCOVER}")
+        .replace("timeout = \"30s\"", "timeout = \"1s\"")
+        .replace("more_than = 1", "more_than = 7");
     let d = || Faults::default();
     let runs: Vec<(u8, Faults, String)> = vec![
         (0, d(), both()),
@@ -101,7 +104,11 @@ async fn bundles_of_all_verdicts_verify_to_the_same_verdict() {
         (1, Faults { no_discovery: true, ..d() }, DISCOVER.to_owned()),
         (1, Faults { fork: true, ..d() }, both()),
         (1, Faults { exits: Some(("node-2", 7)), ..d() }, DISCOVER.to_owned()),
-        (1, Faults { logs: Some(("node-1", "panicked at \u{1b}[31m\u{1}]]>&<\u{fffe}")), ..d() }, DISCOVER.to_owned()),
+        (
+            1,
+            Faults { logs: Some(("node-1", "panicked at \u{1b}[31m\u{1}]]>&<\u{fffe}")), ..d() },
+            DISCOVER.to_owned(),
+        ),
         (1, Faults { peers: Some(serde_json::Value::Null), ..d() }, DISCOVER.to_owned()),
         (1, Faults { ends_with: Some((Some(134), None)), ..d() }, both()),
         (2, Faults { noop_restart: true, ..d() }, RESTART.to_owned()),
@@ -111,11 +118,21 @@ async fn bundles_of_all_verdicts_verify_to_the_same_verdict() {
         (3, Faults { leaks: true, ..d() }, DISCOVER.to_owned()),
         (70, Faults { start_panics: true, ..d() }, DISCOVER.to_owned()),
     ];
-    let one = join_all(runs.into_iter().map(async |(code, faults, phases)| (code, one(phases, faults).await)));
-    let signals = async {
-        let signals = [("check-started", Signal::Terminate), ("fault-effective", Signal::Interrupt), ("teardown-started", Signal::Hangup)];
-        join_all(signals.map(async |(event, signal)| (128 + signal.number(), interrupted(event, signal).await))).await
-    };
+    let one = join_all(
+        runs.into_iter().map(async |(code, faults, phases)| (code, one(phases, faults).await)),
+    );
+    let signals =
+        async {
+            let signals = [
+                ("check-started", Signal::Terminate),
+                ("fault-effective", Signal::Interrupt),
+                ("teardown-started", Signal::Hangup),
+            ];
+            join_all(signals.map(async |(event, signal)| {
+                (128 + signal.number(), interrupted(event, signal).await)
+            }))
+            .await
+        };
     let timed_out = async { (1, run(&timeout, Fake::new(d()), Interrupt::default()).await) };
     let (mut done, signals, timed_out) = tokio::join!(one, signals, timed_out);
     done.extend(signals);
@@ -124,12 +141,23 @@ async fn bundles_of_all_verdicts_verify_to_the_same_verdict() {
     for (number, (code, done)) in done.iter().enumerate() {
         let verified = found(done.dir.path());
         assert_eq!(said(&verified), Vec::<String>::new(), "{number}: {:#}", done.json());
-        assert_eq!((verified.verdict.as_ref().unwrap().exit_code, done.verdict.exit_code), (*code, *code), "{number}: {:#}", done.json());
-        assert_eq!(verified.verdict.unwrap().to_bytes().unwrap(), fs::read(done.dir.path().join("verdict.json")).unwrap());
+        assert_eq!(
+            (verified.verdict.as_ref().unwrap().exit_code, done.verdict.exit_code),
+            (*code, *code),
+            "{number}: {:#}",
+            done.json()
+        );
+        assert_eq!(
+            verified.verdict.unwrap().to_bytes().unwrap(),
+            fs::read(done.dir.path().join("verdict.json")).unwrap()
+        );
         let xml = fs::read_to_string(done.dir.path().join("junit.xml")).unwrap();
         let red = xml.contains("<failure") || xml.contains("<error");
         assert_eq!(red, *code != 0, "{xml}");
-        assert!(!xml.chars().any(|c| (c.is_control() && !"\n\t".contains(c)) || c == '\u{fffe}'), "{xml:?}");
+        assert!(
+            !xml.chars().any(|c| (c.is_control() && !"\n\t".contains(c)) || c == '\u{fffe}'),
+            "{xml:?}"
+        );
     }
 }
 
@@ -148,8 +176,19 @@ impl Sink for FullAtLast {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn evidence_that_could_not_be_kept_is_no_pass() {
-    let done = run_with(&format!("{NODES}{DISCOVER}"), Fake::new(Faults::default()), Interrupt::default(), vec![Box::new(FullAtLast)]).await;
-    assert_eq!((done.verdict.exit_code, done.json()["exit_code"].as_u64()), (3, Some(3)), "{:#}", done.json());
+    let done = run_with(
+        &format!("{NODES}{DISCOVER}"),
+        Fake::new(Faults::default()),
+        Interrupt::default(),
+        vec![Box::new(FullAtLast)],
+    )
+    .await;
+    assert_eq!(
+        (done.verdict.exit_code, done.json()["exit_code"].as_u64()),
+        (3, Some(3)),
+        "{:#}",
+        done.json()
+    );
     assert!(done.verdict.reason.unwrap().contains("no space left"));
     assert!(!found(done.dir.path()).is_whole(), "the reason is not among the events");
 }
@@ -158,7 +197,13 @@ async fn evidence_that_could_not_be_kept_is_no_pass() {
 async fn a_manifest_that_cannot_be_written_leaves_no_verdict() {
     // A folder is where the file should be.
     let touch = |dir: &RunDir| fs::create_dir_all(dir.path().join("manifest.json/x")).unwrap();
-    let done = support::run_in(tempfile::tempdir().unwrap(), &format!("{NODES}{DISCOVER}"), Fake::new(Faults::default()), touch).await;
+    let done = support::run_in(
+        tempfile::tempdir().unwrap(),
+        &format!("{NODES}{DISCOVER}"),
+        Fake::new(Faults::default()),
+        touch,
+    )
+    .await;
     assert_eq!(done.verdict.exit_code, 3);
     assert!(!done.dir.path().join("verdict.json").exists());
     assert!(!found(done.dir.path()).is_whole());
@@ -168,7 +213,11 @@ async fn a_manifest_that_cannot_be_written_leaves_no_verdict() {
 fn good() -> &'static Done {
     static GOOD: OnceLock<Done> = OnceLock::new();
     GOOD.get_or_init(|| {
-        let make = || tokio::runtime::Runtime::new().unwrap().block_on(one(format!("{DISCOVER}{RESTART}"), Faults::default()));
+        let make = || {
+            tokio::runtime::Runtime::new()
+                .unwrap()
+                .block_on(one(format!("{DISCOVER}{RESTART}"), Faults::default()))
+        };
         let done = std::thread::spawn(make).join().unwrap();
         assert_eq!(said(&found(done.dir.path())), Vec::<String>::new());
         done
@@ -248,8 +297,14 @@ impl ConcatLines for Vec<String> {
 }
 
 fn names(dir: &Path) -> Vec<String> {
-    let logs = fs::read_dir(dir.join("logs")).unwrap().map(|log| format!("logs/{}", log.unwrap().file_name().to_str().unwrap()));
-    ["events.jsonl", "plan.json", "verdict.json", "junit.xml", "manifest.json"].map(str::to_owned).into_iter().chain(logs).collect()
+    let logs = fs::read_dir(dir.join("logs"))
+        .unwrap()
+        .map(|log| format!("logs/{}", log.unwrap().file_name().to_str().unwrap()));
+    ["events.jsonl", "plan.json", "verdict.json", "junit.xml", "manifest.json"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(logs)
+        .collect()
 }
 
 /// The line of the first event of a kind, from 0.
@@ -272,7 +327,11 @@ fn chained(lines: &mut [String]) -> Sha256Hex {
 fn a_dropped_line_is_noticed() {
     let copy = Copy::new();
     copy.lines(|lines| drop(lines.remove(20)));
-    copy.is_noticed(&["events.jsonl:21: the chain breaks", "events.jsonl:21: event 21 where 20 should be", "manifest.json: says"]);
+    copy.is_noticed(&[
+        "events.jsonl:21: the chain breaks",
+        "events.jsonl:21: event 21 where 20 should be",
+        "manifest.json: says",
+    ]);
 }
 
 #[test]
@@ -280,7 +339,8 @@ fn a_changed_digit_is_noticed() {
     let copy = Copy::new();
     copy.lines(|lines| {
         let sample = first(lines, "sample");
-        lines[sample] = lines[sample].replacen("\"peers\":{\"value\":", "\"peers\":{\"value\":1", 1);
+        lines[sample] =
+            lines[sample].replacen("\"peers\":{\"value\":", "\"peers\":{\"value\":1", 1);
     });
     copy.is_noticed(&["the chain breaks", "events.jsonl: has "]);
 }
@@ -299,7 +359,11 @@ fn half_a_file_is_noticed() {
 fn two_lines_swapped_are_noticed() {
     let copy = Copy::new();
     copy.lines(|lines| lines.swap(20, 21));
-    copy.is_noticed(&["events.jsonl:21: the chain breaks", "event 21 where 20 should be", "events.jsonl: was changed"]);
+    copy.is_noticed(&[
+        "events.jsonl:21: the chain breaks",
+        "event 21 where 20 should be",
+        "events.jsonl: was changed",
+    ]);
 }
 
 #[test]
@@ -315,7 +379,10 @@ fn a_missing_file_is_noticed() {
     for file in names(good().dir.path()) {
         let copy = Copy::new();
         fs::remove_file(copy.path(&file)).unwrap();
-        copy.is_noticed(&[if file == "events.jsonl" { "events.jsonl: is missing" } else { "is missing" }, &file]);
+        copy.is_noticed(&[
+            if file == "events.jsonl" { "events.jsonl: is missing" } else { "is missing" },
+            &file,
+        ]);
     }
 }
 
@@ -330,7 +397,11 @@ fn an_edited_log_is_noticed() {
 fn an_added_line_is_noticed() {
     let copy = Copy::new();
     copy.lines(|lines| lines.insert(20, lines[20].clone()));
-    copy.is_noticed(&["events.jsonl:22: the chain breaks", "event 20 where 21 should be", "manifest.json: says"]);
+    copy.is_noticed(&[
+        "events.jsonl:22: the chain breaks",
+        "event 20 where 21 should be",
+        "manifest.json: says",
+    ]);
     let file = Copy::new();
     fs::write(file.path("logs/extra.log"), "x").unwrap();
     file.is_noticed(&["logs/extra.log: is not in the manifest"]);
@@ -345,7 +416,11 @@ fn a_manifest_that_fits_a_changed_event_is_noticed_by_the_chain() {
     });
     copy.fit_manifest(|_| ());
     let verified = found(copy.folder.path());
-    assert!(said(&verified).iter().all(|problem| problem.contains("the chain breaks")), "{:?}", said(&verified));
+    assert!(
+        said(&verified).iter().all(|problem| problem.contains("the chain breaks")),
+        "{:?}",
+        said(&verified)
+    );
     assert_eq!(verified.problems.len(), 1);
 }
 
@@ -353,20 +428,42 @@ fn a_manifest_that_fits_a_changed_event_is_noticed_by_the_chain() {
 fn a_bundle_of_another_run_under_this_name_is_noticed_by_the_expected_digest() {
     let digest = good().dir.digest().unwrap();
     assert!(verify(good().dir.path(), Some(digest)).unwrap().is_whole());
-    let other = tokio::runtime::Runtime::new().unwrap().block_on(one(DISCOVER.to_owned(), Faults::default()));
+    let other = tokio::runtime::Runtime::new()
+        .unwrap()
+        .block_on(one(DISCOVER.to_owned(), Faults::default()));
     assert!(verify(other.dir.path(), None).unwrap().is_whole());
     let verified = verify(other.dir.path(), Some(digest)).unwrap();
-    assert!(said(&verified)[0].starts_with("manifest.json: the bundle's digest is "), "{:?}", said(&verified));
+    assert!(
+        said(&verified)[0].starts_with("manifest.json: the bundle's digest is "),
+        "{:?}",
+        said(&verified)
+    );
 }
 
-/// Beyond the ten: somebody writes the chain and the manifest anew, and only what follows from the events is left to tell.
+/// Beyond the ten: somebody writes the chain and the manifest anew, and only what follows from the
+/// events is left to tell.
 #[test]
 fn a_finding_that_does_not_follow_from_the_samples_is_noticed_behind_a_new_chain() {
     let changes: [(&str, &str, &str, &str); 4] = [
-        ("check-settled", "\"reason\":\"", "\"reason\":\"nearly ", "finds something else than is recorded"),
+        (
+            "check-settled",
+            "\"reason\":\"",
+            "\"reason\":\"nearly ",
+            "finds something else than is recorded",
+        ),
         ("fault-healed", "\"since\":", "\"since\":9", "in the future"),
-        ("check-settled", "\"check\":{\"phase\":0", "\"check\":{\"phase\":1", "that is not under way"),
-        ("run-started", "\"version\":1", "\"version\":2", "the events have format 2, this harness knows 1"),
+        (
+            "check-settled",
+            "\"check\":{\"phase\":0",
+            "\"check\":{\"phase\":1",
+            "that is not under way",
+        ),
+        (
+            "run-started",
+            "\"version\":1",
+            "\"version\":2",
+            "the events have format 2, this harness knows 1",
+        ),
     ];
     for (event, from, to, reason) in changes {
         let copy = Copy::new();
@@ -381,17 +478,25 @@ fn a_finding_that_does_not_follow_from_the_samples_is_noticed_behind_a_new_chain
     }
 }
 
-/// The engine's word on the seed between the fault's start and its proof, turned around: then nothing shows that it was down.
+/// The engine's word on the seed between the fault's start and its proof, turned around: then
+/// nothing shows that it was down.
 #[test]
 fn a_fault_that_the_events_do_not_show_is_noticed_behind_a_new_chain() {
     let copy = Copy::new();
     let mut last = None;
     copy.lines(|lines| {
         let (from, to) = (first(lines, "fault-started"), first(lines, "fault-effective"));
-        let running = lines[..from].iter().rfind(|line| line.contains("\"event\":\"state\",\"node\":\"seed\"")).unwrap();
-        let state = |line: &str| line[line.find("\"state\":{").unwrap()..line.find(",\"chain\"").unwrap()].to_owned();
+        let running = lines[..from]
+            .iter()
+            .rfind(|line| line.contains("\"event\":\"state\",\"node\":\"seed\""))
+            .unwrap();
+        let state = |line: &str| {
+            line[line.find("\"state\":{").unwrap()..line.find(",\"chain\"").unwrap()].to_owned()
+        };
         let runs = state(running);
-        let ended: Vec<usize> = (from..to).filter(|line| lines[*line].contains("\"event\":\"state\",\"node\":\"seed\"")).collect();
+        let ended: Vec<usize> = (from..to)
+            .filter(|line| lines[*line].contains("\"event\":\"state\",\"node\":\"seed\""))
+            .collect();
         assert!(!ended.is_empty());
         for line in ended {
             let said = state(&lines[line]);
@@ -400,12 +505,18 @@ fn a_fault_that_the_events_do_not_show_is_noticed_behind_a_new_chain() {
         last = Some(chained(lines));
     });
     copy.fit_manifest(|manifest| manifest.chain = last.unwrap());
-    copy.is_noticed(&["the fault has no proof: of seed the record says that it still runs as process"]);
+    copy.is_noticed(&[
+        "the fault has no proof: of seed the record says that it still runs as process",
+    ]);
 }
 
 #[test]
 fn there_is_one_way_to_write_a_manifest() {
-    for (from, to) in [("{\n", "{ \n"), ("\"version\": 1", "\"version\": 1.0"), ("\"version\": 1", "\"version\": 1,\n  \"more\": 1")] {
+    for (from, to) in [
+        ("{\n", "{ \n"),
+        ("\"version\": 1", "\"version\": 1.0"),
+        ("\"version\": 1", "\"version\": 1,\n  \"more\": 1"),
+    ] {
         let copy = Copy::new();
         copy.change("manifest.json", |text| text.replacen(from, to, 1));
         copy.is_noticed(&["manifest.json: "]);
@@ -416,12 +527,19 @@ fn there_is_one_way_to_write_a_manifest() {
 fn hostile_paths_in_a_manifest_open_nothing() {
     for path in ["../secret", "/etc/passwd", "logs/../../x"] {
         let copy = Copy::new();
-        copy.fit_manifest(|manifest| manifest.files.push(Entry { path: path.to_owned(), bytes: 0, sha256: Sha256Hex([0; 32]) }));
+        copy.fit_manifest(|manifest| {
+            manifest.files.push(Entry {
+                path: path.to_owned(),
+                bytes: 0,
+                sha256: Sha256Hex([0; 32]),
+            })
+        });
         copy.is_noticed(&["is no file of this bundle"]);
     }
     let copy = Copy::new();
     fs::remove_file(copy.path("logs/seed.log")).unwrap();
-    std::os::unix::fs::symlink(good().dir.logs().join("seed.log"), copy.path("logs/seed.log")).unwrap();
+    std::os::unix::fs::symlink(good().dir.logs().join("seed.log"), copy.path("logs/seed.log"))
+        .unwrap();
     copy.is_noticed(&["logs/seed.log: neither a file nor a folder"]);
 }
 
@@ -454,19 +572,40 @@ fn codes_of_verify_and_replay() {
     let whole = harness(&["verify", path, "--expect-digest", &digest]);
     let words = String::from_utf8(whole.stdout).unwrap();
     assert_eq!(whole.status.code(), Some(0), "{words}");
-    assert!(words.contains(&digest) && words.contains("WHOLE: ") && words.contains("PASS test"), "{words}");
+    assert!(
+        words.contains(&digest) && words.contains("WHOLE: ") && words.contains("PASS test"),
+        "{words}"
+    );
     let other = "0".repeat(64);
     assert_eq!(code(&["verify", path, "--expect-digest", &other]), 1);
-    for usage in [&["verify"][..], &["verify", "/nowhere/at/all"], &["verify", path, "--expect-digest", "12"], &["replay", "/nowhere/at/all"]] {
+    for usage in [
+        &["verify"][..],
+        &["verify", "/nowhere/at/all"],
+        &["verify", path, "--expect-digest", "12"],
+        &["replay", "/nowhere/at/all"],
+    ] {
         assert_eq!(code(usage), 64, "{usage:?}");
     }
     fs::remove_file(copy.path("logs/seed.log")).unwrap();
     let broken = harness(&["verify", path, "--format", "jsonl"]);
-    let lines: Vec<serde_json::Value> = String::from_utf8(broken.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((broken.status.code(), &lines[0]["problem"]["file"]), (Some(1), &"logs/seed.log".into()));
-    assert_eq!((&lines[1]["bundle"]["whole"], &lines[1]["bundle"]["verdict"]), (&false.into(), &"pass".into()));
+    let lines: Vec<serde_json::Value> = String::from_utf8(broken.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (broken.status.code(), &lines[0]["problem"]["file"]),
+        (Some(1), &"logs/seed.log".into())
+    );
+    assert_eq!(
+        (&lines[1]["bundle"]["whole"], &lines[1]["bundle"]["verdict"]),
+        (&false.into(), &"pass".into())
+    );
     let refused = harness(&["replay", path]);
-    assert!(refused.status.code() == Some(64) && String::from_utf8_lossy(&refused.stderr).contains("--unverified"));
+    assert!(
+        refused.status.code() == Some(64)
+            && String::from_utf8_lossy(&refused.stderr).contains("--unverified")
+    );
 }
 
 #[test]
@@ -475,13 +614,27 @@ fn a_replay_runs_the_same_plan_and_seed_again_and_leaves_a_bundle() {
     let out = tempfile::tempdir().unwrap();
     let runs = out.path().to_str().unwrap();
     // A binary that does not start: a run that needs no node, and is over at once.
-    let arguments = ["replay", copy.folder.path().to_str().unwrap(), "--provider", "process", "--node-bin", "/nowhere/node", "--out", runs, "--no-progress"];
+    let arguments = [
+        "replay",
+        copy.folder.path().to_str().unwrap(),
+        "--provider",
+        "process",
+        "--node-bin",
+        "/nowhere/node",
+        "--out",
+        runs,
+        "--no-progress",
+    ];
     let output = harness(&arguments);
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
     let bundle = fs::read_dir(out.path()).unwrap().next().unwrap().unwrap().path();
     let verified = found(&bundle);
     assert_eq!(said(&verified), Vec::<String>::new());
-    let (again, before) = (verified.plan.unwrap().plan, found(copy.folder.path()).plan.unwrap().plan);
-    assert_eq!((&again.text, again.seed, &again.scenario), (&before.text, before.seed, &before.scenario));
+    let (again, before) =
+        (verified.plan.unwrap().plan, found(copy.folder.path()).plan.unwrap().plan);
+    assert_eq!(
+        (&again.text, again.seed, &again.scenario),
+        (&before.text, before.seed, &before.scenario)
+    );
     assert!(Duration::from_secs(30) == again.timeout && again.timeout == before.timeout);
 }

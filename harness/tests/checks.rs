@@ -1,4 +1,5 @@
-//! The checks of whole windows, capabilities, sessions and resources, from a scenario to its verdict: what they need is polled and recorded, and what breaks them is noticed.
+//! The checks of whole windows, capabilities, sessions and resources, from a scenario to its
+//! verdict: what they need is polled and recorded, and what breaks them is noticed.
 
 mod support;
 
@@ -92,11 +93,13 @@ async fn exit(checks: &str, faults: Faults) -> (ExitCode, String) {
 async fn a_good_network_passes_by_batches_and_by_single_calls() {
     for no_batches in [false, true] {
         let checks = [NO_STALL, CONVERGED, DISTINCT, RESOURCES].concat();
-        let done = done(&checks, Faults { memory: Some(5 << 20), no_batches, ..Faults::default() }).await;
+        let done =
+            done(&checks, Faults { memory: Some(5 << 20), no_batches, ..Faults::default() }).await;
         assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
         let reason = done.json()["phases"][0]["checks"][1]["reason"].as_str().unwrap().to_owned();
         assert!(reason.contains("first had p50"), "{reason}");
-        let of = |kind: &str| done.events().into_iter().filter(|event| event["event"] == kind).count();
+        let of =
+            |kind: &str| done.events().into_iter().filter(|event| event["event"] == kind).count();
         assert!(of("resources") >= 8, "twice a second or so");
         assert_eq!(of("sessions"), 0, "no check needs them");
     }
@@ -123,25 +126,43 @@ async fn a_foreign_node_without_peer_ids_is_inconclusive_and_said_before_the_sta
     let done = done(DISTINCT, Faults { core_only: true, foreign: true, ..Faults::default() }).await;
     assert_eq!(done.verdict.exit, ExitCode::Inconclusive);
     let events = done.events();
-    let place = |wanted: &dyn Fn(&serde_json::Value) -> bool| events.iter().position(wanted).unwrap();
-    let warning = place(&|event| event["step"].as_str().is_some_and(|step| step.starts_with("warning: `distinct-peers` needs `system_peers`")));
+    let place =
+        |wanted: &dyn Fn(&serde_json::Value) -> bool| events.iter().position(wanted).unwrap();
+    let warning = place(&|event| {
+        event["step"]
+            .as_str()
+            .is_some_and(|step| step.starts_with("warning: `distinct-peers` needs `system_peers`"))
+    });
     assert!(warning < place(&|event| event["event"] == "node-started"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_much_memory_fails_and_memory_that_nobody_measured_is_inconclusive() {
     // Whichever node is measured first.
-    let (fails, reason) = exit(RESOURCES, Faults { memory: Some(11 << 20), ..Faults::default() }).await;
-    assert_eq!((fails, reason.contains(" used 11.0 MiB of memory")), (ExitCode::Fail, true), "{reason}");
+    let (fails, reason) =
+        exit(RESOURCES, Faults { memory: Some(11 << 20), ..Faults::default() }).await;
+    assert_eq!(
+        (fails, reason.contains(" used 11.0 MiB of memory")),
+        (ExitCode::Fail, true),
+        "{reason}"
+    );
     assert_eq!(exit(RESOURCES, Faults::default()).await.0, ExitCode::Inconclusive);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_survived_passes_and_one_that_did_not_never_does() {
-    for (memory, expected) in [(Memory::Keeps, ExitCode::Pass), (Memory::Loses, ExitCode::Fail), (Memory::IsTold, ExitCode::Inconclusive)] {
+    for (memory, expected) in [
+        (Memory::Keeps, ExitCode::Pass),
+        (Memory::Loses, ExitCode::Fail),
+        (Memory::IsTold, ExitCode::Inconclusive),
+    ] {
         let done = done(STORE, Faults { lists_sessions: Some(memory), ..Faults::default() }).await;
         assert_eq!(done.verdict.exit, expected, "{memory:?}: {:#}", done.json());
     }
     let (exit, reason) = exit(STORE, Faults::default()).await;
-    assert_eq!((exit, reason.contains("does not offer `hegemon_peerList`")), (ExitCode::Inconclusive, true), "{reason}");
+    assert_eq!(
+        (exit, reason.contains("does not offer `hegemon_peerList`")),
+        (ExitCode::Inconclusive, true),
+        "{reason}"
+    );
 }

@@ -1,4 +1,5 @@
-//! The command line as a user meets it: the real binary, its words and its exit codes. Nothing here starts a node.
+//! The command line as a user meets it: the real binary, its words and its exit codes. Nothing here
+//! starts a node.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -9,7 +10,13 @@ use std::{
 };
 
 fn harness(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_harness")).args(arguments).current_dir(folder).env("COLUMNS", "100").env_remove("NO_COLOR").output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_harness"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("COLUMNS", "100")
+        .env_remove("NO_COLOR")
+        .output()
+        .unwrap()
 }
 
 fn code(output: &Output) -> i32 {
@@ -127,7 +134,8 @@ fn every_error_of_a_file_is_shown_at_once_with_its_place() {
 fn a_bad_scenario_starts_nothing_and_neither_does_a_good_one_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("bad.toml"), BAD).unwrap();
-    let output = harness(folder.path(), &["scenario", "three-node", "bad.toml", "--provider", "process"]);
+    let output =
+        harness(folder.path(), &["scenario", "three-node", "bad.toml", "--provider", "process"]);
     assert_eq!(code(&output), 64);
     let errors = errors(&output);
     for place in ["bad.toml:4:1", "bad.toml:33:10", "bad.toml:29:9"] {
@@ -139,7 +147,11 @@ fn a_bad_scenario_starts_nothing_and_neither_does_a_good_one_beside_it() {
 #[test]
 fn broken_syntax_is_shown_with_everything_else_that_can_still_be_read() {
     let folder = tempfile::tempdir().unwrap();
-    let text = fs::read_to_string(shipped()).unwrap().replacen("\"60s\"", "60s", 2).replacen("nodes = \"seed\"", "nodes = \"sed\"", 1);
+    let text = fs::read_to_string(shipped()).unwrap().replacen("\"60s\"", "60s", 2).replacen(
+        "nodes = \"seed\"",
+        "nodes = \"sed\"",
+        1,
+    );
     fs::write(folder.path().join("syntax.toml"), text).unwrap();
     let output = harness(folder.path(), &["validate", "syntax.toml"]);
     assert_eq!(code(&output), 64);
@@ -149,7 +161,10 @@ fn broken_syntax_is_shown_with_everything_else_that_can_still_be_read() {
 #[test]
 fn a_check_that_cannot_pass_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
-    let text = fs::read_to_string(shipped()).unwrap().replacen("more_than = 1", "more_than = 2", 1).replacen("within = \"60s\"", "within = \"1s\"", 1);
+    let text = fs::read_to_string(shipped())
+        .unwrap()
+        .replacen("more_than = 1", "more_than = 2", 1)
+        .replacen("within = \"60s\"", "within = \"1s\"", 1);
     fs::write(folder.path().join("scenario.toml"), text).unwrap();
     let output = harness(folder.path(), &["validate", "."]);
     assert_eq!(code(&output), 0);
@@ -166,12 +181,22 @@ fn a_check_that_cannot_pass_is_a_warning() {
 fn shipped_scenarios_are_good_and_have_a_readme() {
     let output = harness(Path::new("."), &["list"]);
     assert_eq!(code(&output), 0);
-    let names: Vec<String> = words(&output).lines().filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect();
+    let names: Vec<String> = words(&output)
+        .lines()
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .collect();
     assert!(names.contains(&"three-node".to_owned()));
     for name in names {
         let output = harness(Path::new("."), &["validate", &name]);
         assert_eq!((code(&output), errors(&output)), (0, String::new()), "{name}");
-        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(&name).join("README.md").is_file(), "{name} has no README.md");
+        assert!(
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../scenarios")
+                .join(&name)
+                .join("README.md")
+                .is_file(),
+            "{name} has no README.md"
+        );
     }
 }
 
@@ -208,38 +233,62 @@ fn usage_errors_are_64_and_help_is_not_an_error() {
         assert_eq!(code(&output), 64, "{arguments:?}");
         assert!(!errors(&output).is_empty(), "{arguments:?}");
     }
-    for arguments in [&["--help"][..], &["--version"], &["scenario", "--help"], &["help", "scenario"]] {
+    for arguments in
+        [&["--help"][..], &["--version"], &["scenario", "--help"], &["help", "scenario"]]
+    {
         assert_eq!(code(&harness(here, arguments)), 0, "{arguments:?}");
     }
-    assert!(errors(&harness(here, &["scenario", "three-nod"])).contains("did you mean `three-node`?"));
+    assert!(
+        errors(&harness(here, &["scenario", "three-nod"])).contains("did you mean `three-node`?")
+    );
 }
 
 #[test]
 fn nodes_is_refused_where_it_is_ambiguous() {
     let folder = tempfile::tempdir().unwrap();
-    let text = fs::read_to_string(shipped()).unwrap().replacen("[[phases]]", "[[nodes]]\nname = \"late\"\n\n[[phases]]", 1);
+    let text = fs::read_to_string(shipped()).unwrap().replacen(
+        "[[phases]]",
+        "[[nodes]]\nname = \"late\"\n\n[[phases]]",
+        1,
+    );
     fs::write(folder.path().join("two.toml"), text).unwrap();
-    let output = harness(folder.path(), &["scenario", "two.toml", "--nodes", "3", "--provider", "process"]);
+    let output =
+        harness(folder.path(), &["scenario", "two.toml", "--nodes", "3", "--provider", "process"]);
     assert_eq!(code(&output), 64);
-    assert!(errors(&output).contains("several groups of non-seed nodes (`node` and `late`)"), "{}", errors(&output));
+    assert!(
+        errors(&output).contains("several groups of non-seed nodes (`node` and `late`)"),
+        "{}",
+        errors(&output)
+    );
 }
 
 #[test]
 fn help_says_what_there_is() {
     insta::assert_snapshot!("help", words(&harness(Path::new("."), &["--help"])));
     insta::assert_snapshot!("help_list", words(&harness(Path::new("."), &["list", "--help"])));
-    insta::assert_snapshot!("help_validate", words(&harness(Path::new("."), &["validate", "--help"])));
-    insta::assert_snapshot!("help_selftest", words(&harness(Path::new("."), &["selftest", "--help"])));
+    insta::assert_snapshot!(
+        "help_validate",
+        words(&harness(Path::new("."), &["validate", "--help"]))
+    );
+    insta::assert_snapshot!(
+        "help_selftest",
+        words(&harness(Path::new("."), &["selftest", "--help"]))
+    );
     insta::assert_snapshot!("help_verify", words(&harness(Path::new("."), &["verify", "--help"])));
     insta::assert_snapshot!("help_replay", words(&harness(Path::new("."), &["replay", "--help"])));
     insta::assert_snapshot!("help_ps", words(&harness(Path::new("."), &["ps", "--help"])));
     insta::assert_snapshot!("help_gc", words(&harness(Path::new("."), &["gc", "--help"])));
-    insta::assert_snapshot!("help_scenario", words(&harness(Path::new("."), &["scenario", "--help"])));
+    insta::assert_snapshot!(
+        "help_scenario",
+        words(&harness(Path::new("."), &["scenario", "--help"]))
+    );
 }
 
 /// A scenario with one seed, one other node, and these checks and faults.
 fn small(nodes: &str, phase: &str) -> String {
-    format!("[scenario]\n[[nodes]]\nname = \"seed\"\nseed = true\n[[nodes]]\nname = \"node\"\n{nodes}\n[[phases]]\nname = \"p\"\n{phase}\n")
+    format!(
+        "[scenario]\n[[nodes]]\nname = \"seed\"\nseed = true\n[[nodes]]\nname = \"node\"\n{nodes}\n[[phases]]\nname = \"p\"\n{phase}\n"
+    )
 }
 
 fn validated(text: &str) -> (i32, String) {
@@ -257,10 +306,18 @@ fn a_list_says_what_each_is_about() {
 
 #[test]
 fn the_only_node_of_a_group_may_be_called_the_first() {
-    let check = |nodes: &str| format!("checks = [{{ check = \"peers\", nodes = \"{nodes}\", at_least = 1, within = \"9s\" }}]");
+    let check = |nodes: &str| {
+        format!(
+            "checks = [{{ check = \"peers\", nodes = \"{nodes}\", at_least = 1, within = \"9s\" }}]"
+        )
+    };
     for count in ["", "count = 1"] {
         for name in ["node", "node-1"] {
-            assert_eq!(validated(&small(count, &check(name))), (0, String::new()), "{count} {name}");
+            assert_eq!(
+                validated(&small(count, &check(name))),
+                (0, String::new()),
+                "{count} {name}"
+            );
         }
     }
     let clash = small("[[nodes]]\nname = \"node-1\"", &check("node"));
@@ -270,22 +327,30 @@ fn the_only_node_of_a_group_may_be_called_the_first() {
 
 #[test]
 fn the_chain_of_one_node_is_compared_with_nothing() {
-    let check = |nodes: &str| format!("checks = [{{ check = \"same-chain\", nodes = \"{nodes}\", within = \"9s\" }}]");
+    let check = |nodes: &str| {
+        format!("checks = [{{ check = \"same-chain\", nodes = \"{nodes}\", within = \"9s\" }}]")
+    };
     assert_eq!(validated(&small("", &check("*"))).0, 0);
     let (refused, said) = validated(&small("", &check("node")));
     assert!(refused == 64 && said.contains("`same-chain` of one node says nothing"), "{said}");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.toml"), small("count = 2", &check("node"))).unwrap();
     assert_eq!(code(&harness(folder.path(), &["validate", "a.toml"])), 0);
-    let output = harness(folder.path(), &["scenario", "./a.toml", "--nodes", "1", "--provider", "process"]);
-    assert!(code(&output) == 64 && errors(&output).contains("`same-chain` of one node says nothing"), "{}", errors(&output));
+    let output =
+        harness(folder.path(), &["scenario", "./a.toml", "--nodes", "1", "--provider", "process"]);
+    assert!(
+        code(&output) == 64 && errors(&output).contains("`same-chain` of one node says nothing"),
+        "{}",
+        errors(&output)
+    );
 }
 
 #[test]
 fn a_patient_check_is_a_warning_beside_a_timeout_and_nothing_without_one() {
     let phase = "checks = [{ check = \"peers\", nodes = \"*\", at_least = 1, within = \"20m\" }]";
     assert_eq!(validated(&small("", phase)), (0, String::new()));
-    let (code, errors) = validated(&small("", phase).replace("[scenario]", "[scenario]\ntimeout = \"1m\""));
+    let (code, errors) =
+        validated(&small("", phase).replace("[scenario]", "[scenario]\ntimeout = \"1m\""));
     assert!(code == 0 && errors.contains("which ends the check first"), "{errors}");
 }
 
@@ -302,8 +367,15 @@ fn a_name_that_nobody_knows_hides_no_other_error() {
 #[test]
 fn a_subnet_that_a_run_would_refuse_is_refused_here() {
     let phase = "checks = [{ check = \"peers\", nodes = \"*\", at_least = 1, within = \"9s\" }]";
-    for (subnet, refused) in [("198.18.7.0/24", 0), ("198.18.0.0/15", 64), ("198.18.7.1/24", 64), ("198.18.07.0/24", 64), ("198.18.7.0/30", 64)] {
-        let (code, errors) = validated(&format!("network.subnet = \"{subnet}\"\n{}", small("", phase)));
+    for (subnet, refused) in [
+        ("198.18.7.0/24", 0),
+        ("198.18.0.0/15", 64),
+        ("198.18.7.1/24", 64),
+        ("198.18.07.0/24", 64),
+        ("198.18.7.0/30", 64),
+    ] {
+        let (code, errors) =
+            validated(&format!("network.subnet = \"{subnet}\"\n{}", small("", phase)));
         assert_eq!(code, refused, "{subnet}: {errors}");
     }
 }

@@ -1,4 +1,5 @@
-//! A bug of ours in the middle of a run with real containers and processes: exit code 70, and nothing is left. The moment can be chosen (`PANIC_AFTER_MS`): `ci/leaks.sh` does.
+//! A bug of ours in the middle of a run with real containers and processes: exit code 70, and
+//! nothing is left. The moment can be chosen (`PANIC_AFTER_MS`): `ci/leaks.sh` does.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -17,8 +18,8 @@ use futures_util::future::{BoxFuture, FutureExt};
 use harness::{
     exit::ExitCode,
     provider::{
-        Incarnation, LogLine, NodeLaunch, NodeRequest, NodeState, Provider, ProviderError, ProviderOptions, Slot, docker::DockerProvider,
-        process::ProcessProvider,
+        Incarnation, LogLine, NodeLaunch, NodeRequest, NodeState, Provider, ProviderError,
+        ProviderOptions, Slot, docker::DockerProvider, process::ProcessProvider,
     },
     run::interrupt::Interrupt,
 };
@@ -45,7 +46,8 @@ at_least = 1
 within = "60s"
 "#;
 
-/// Everything is the inner provider's until the moment has come: then whatever is asked for is a panic, teardown excepted.
+/// Everything is the inner provider's until the moment has come: then whatever is asked for is a
+/// panic, teardown excepted.
 struct Bug {
     inner: Arc<dyn Provider>,
     moment: Instant,
@@ -80,7 +82,10 @@ impl Provider for Bug {
         .boxed()
     }
 
-    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start<'a>(
+        &'a self,
+        node: &'a NodeLaunch,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         async move {
             let started = self.inner.start(node).await;
             self.is_it_time();
@@ -93,7 +98,10 @@ impl Provider for Bug {
         self.inner.stop(name)
     }
 
-    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start_again<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.inner.start_again(name)
     }
 
@@ -117,11 +125,18 @@ impl Provider for Bug {
 
 async fn panics(kind: Kind) {
     let scratch = tempfile::tempdir().unwrap();
-    let options = ProviderOptions { run_id: unique_run(), scratch: scratch.path().to_owned(), profile: None, keep: false };
+    let options = ProviderOptions {
+        run_id: unique_run(),
+        scratch: scratch.path().to_owned(),
+        profile: None,
+        keep: false,
+    };
     let run = options.run_id.clone();
     let inner: Arc<dyn Provider> = match kind {
         Kind::Process => Arc::new(ProcessProvider::create(options).unwrap()),
-        Kind::Docker | Kind::DockerPublished => Arc::new(DockerProvider::connect(options).await.unwrap()),
+        Kind::Docker | Kind::DockerPublished => {
+            Arc::new(DockerProvider::connect(options).await.unwrap())
+        }
     };
     let after = std::env::var("PANIC_AFTER_MS").map_or(1500, |text| text.parse().unwrap());
     let bug = Arc::new(Bug { inner, moment: Instant::now() + Duration::from_millis(after) });

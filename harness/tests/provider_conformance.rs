@@ -1,5 +1,5 @@
-//! One suite of behaviours, run against every provider. The tests of one provider alone are in `provider/`. A Docker engine that is missing
-//! fails these tests: it does not skip them.
+//! One suite of behaviours, run against every provider. The tests of one provider alone are in
+//! `provider/`. A Docker engine that is missing fails these tests: it does not skip them.
 
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
 
@@ -45,9 +45,19 @@ async fn a_node_starts_with_what_it_was_given_and_nothing_else(kind: Kind) {
     assert_eq!(slot.loopback, kind == Kind::Process);
     bed.wait_for_line("start 1").await;
     bed.wait_for_line("env HEGEMON_MINE=1").await;
-    let environment: Vec<_> = bed.texts().into_iter().filter(|line| line.starts_with("env ")).map(str::to_owned).collect();
+    let environment: Vec<_> = bed
+        .texts()
+        .into_iter()
+        .filter(|line| line.starts_with("env "))
+        .map(str::to_owned)
+        .collect();
     // An engine adds these itself.
-    let given: Vec<_> = environment.iter().filter(|line| !["env PATH=", "env HOSTNAME=", "env HOME="].iter().any(|start| line.starts_with(start))).collect();
+    let given: Vec<_> = environment
+        .iter()
+        .filter(|line| {
+            !["env PATH=", "env HOSTNAME=", "env HOME="].iter().any(|start| line.starts_with(start))
+        })
+        .collect();
     assert_eq!(given, ["env HEGEMON_MINE=1"]);
     if kind == Kind::Process {
         assert_eq!(environment.len(), 1, "nothing of the harness's environment");
@@ -63,9 +73,19 @@ async fn a_restart_keeps_address_and_data_and_proves_itself(kind: Kind) {
     let first = bed.provider.start(&launch(&slot, &[])).await.unwrap();
     assert!(bed.ask("solo", "/").await.starts_with("starts=1 "));
     assert_eq!(bed.provider.state("solo").await.unwrap(), NodeState::Running(first.clone()));
-    assert_eq!(bed.provider.stop("solo").await.unwrap(), NodeState::Exited { code: Some(0), signal: None });
-    assert_eq!(bed.provider.state("solo").await.unwrap(), NodeState::Exited { code: Some(0), signal: None });
-    assert_eq!(bed.provider.stop("solo").await.unwrap(), NodeState::Exited { code: Some(0), signal: None }, "to stop twice is no error");
+    assert_eq!(
+        bed.provider.stop("solo").await.unwrap(),
+        NodeState::Exited { code: Some(0), signal: None }
+    );
+    assert_eq!(
+        bed.provider.state("solo").await.unwrap(),
+        NodeState::Exited { code: Some(0), signal: None }
+    );
+    assert_eq!(
+        bed.provider.stop("solo").await.unwrap(),
+        NodeState::Exited { code: Some(0), signal: None },
+        "to stop twice is no error"
+    );
     let second = bed.provider.start_again("solo").await.unwrap();
     assert!(bed.provider.start_again("solo").await.is_err(), "it is running");
     assert!(bed.ask("solo", "/").await.starts_with("starts=2 "), "the same data");
@@ -128,8 +148,15 @@ async fn a_stubborn_node_is_killed_after_its_time(kind: Kind) {
     bed.one(&[("FAKE_STUBBORN", "1")]).await;
     bed.ask("solo", "/").await;
     let began = Instant::now();
-    assert_eq!(bed.provider.stop("solo").await.unwrap(), NodeState::Exited { code: None, signal: Some(9) });
-    assert!((Duration::from_secs(9)..Duration::from_secs(15)).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert_eq!(
+        bed.provider.stop("solo").await.unwrap(),
+        NodeState::Exited { code: None, signal: Some(9) }
+    );
+    assert!(
+        (Duration::from_secs(9)..Duration::from_secs(15)).contains(&began.elapsed()),
+        "{:?}",
+        began.elapsed()
+    );
     bed.finish().await;
 }
 
@@ -146,8 +173,11 @@ async fn no_log_line_is_lost_or_doubled(kind: Kind) {
     bed.wait_for_line(&format!("err 4 {}", LINES - 1)).await;
     let log = bed.finish().await;
     for start in 1..=4 {
-        for (stream, prefix) in [("out", format!("\u{1b}[32mout\u{1b}[0m {start} ")), ("err", format!("err {start} "))] {
-            let numbers: Vec<usize> = log.iter().filter_map(|line| line.strip_prefix(&prefix)?.parse().ok()).collect();
+        for (stream, prefix) in
+            [("out", format!("\u{1b}[32mout\u{1b}[0m {start} ")), ("err", format!("err {start} "))]
+        {
+            let numbers: Vec<usize> =
+                log.iter().filter_map(|line| line.strip_prefix(&prefix)?.parse().ok()).collect();
             assert_eq!(numbers, (0..LINES).collect::<Vec<_>>(), "{stream} of start {start}");
         }
     }
@@ -161,8 +191,14 @@ async fn a_slow_reader_slows_nobody(kind: Kind) {
     bed.provider.stop("solo").await.unwrap();
     let began = Instant::now();
     let error = bed.provider.teardown().await.unwrap_err().to_string();
-    assert!(error.contains("log of solo incomplete"), "what nobody took is missing in the evidence: {error}");
-    assert!(began.elapsed() < Duration::from_secs(15), "a reader that does not read holds teardown up for 5 s at most");
+    assert!(
+        error.contains("log of solo incomplete"),
+        "what nobody took is missing in the evidence: {error}"
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(15),
+        "a reader that does not read holds teardown up for 5 s at most"
+    );
     bed.finish().await;
 }
 
@@ -170,13 +206,23 @@ async fn runs_beside_each_other_do_not_meet(kind: Kind) {
     let beds = futures_util::future::join_all((0..3).map(|_| Bed::new(kind))).await;
     let started = beds.iter().map(|bed| async {
         let slots = bed.reserve(&["seed", "node-1"], source()).await.unwrap();
-        futures_util::future::join_all(slots.iter().map(|slot| async { bed.provider.start(&launch(slot, &[])).await.unwrap() })).await;
+        futures_util::future::join_all(
+            slots
+                .iter()
+                .map(|slot| async { bed.provider.start(&launch(slot, &[])).await.unwrap() }),
+        )
+        .await;
         for slot in &slots {
             assert!(bed.ask(&slot.name, "/").await.starts_with("starts=1 "));
         }
         slots
     });
-    let mut addresses: Vec<_> = futures_util::future::join_all(started).await.into_iter().flatten().map(|slot| slot.p2p).collect();
+    let mut addresses: Vec<_> = futures_util::future::join_all(started)
+        .await
+        .into_iter()
+        .flatten()
+        .map(|slot| slot.p2p)
+        .collect();
     addresses.sort();
     addresses.dedup();
     assert_eq!(addresses.len(), 6, "all addresses differ");
@@ -185,26 +231,42 @@ async fn runs_beside_each_other_do_not_meet(kind: Kind) {
     for bed in beds {
         bed.finish().await;
     }
-    assert!(last.ask("node-1", "/").await.starts_with("starts=1 "), "the others' teardown does not touch it");
+    assert!(
+        last.ask("node-1", "/").await.starts_with("starts=1 "),
+        "the others' teardown does not touch it"
+    );
     last.finish().await;
 }
 
 async fn what_is_not_there_is_an_error(kind: Kind) {
     let bed = Bed::new(kind).await;
     let slot = bed.reserve(&["solo"], source()).await.unwrap().remove(0);
-    let stranger = NodeLaunch { name: "nobody".to_owned(), args: Vec::new(), env: Default::default() };
+    let stranger =
+        NodeLaunch { name: "nobody".to_owned(), args: Vec::new(), env: Default::default() };
     assert!(bed.provider.start(&stranger).await.is_err());
-    for outcome in [bed.provider.stop("solo").await.map(drop), bed.provider.state("solo").await.map(drop), bed.provider.start_again("solo").await.map(drop)] {
+    for outcome in [
+        bed.provider.stop("solo").await.map(drop),
+        bed.provider.state("solo").await.map(drop),
+        bed.provider.start_again("solo").await.map(drop),
+    ] {
         assert!(outcome.unwrap_err().to_string().contains("never started"));
     }
     bed.provider.start(&launch(&slot, &[])).await.unwrap();
-    assert!(bed.provider.start(&launch(&slot, &[])).await.unwrap_err().to_string().contains("started before"));
+    assert!(
+        bed.provider
+            .start(&launch(&slot, &[]))
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("started before")
+    );
     bed.provider.teardown().await.unwrap();
     assert!(bed.provider.start_again("solo").await.is_err(), "after teardown nothing starts");
     bed.finish().await;
 }
 
-/// An interrupt in the middle of a start: the caller's future is dropped, and teardown follows at once.
+/// An interrupt in the middle of a start: the caller's future is dropped, and teardown follows at
+/// once.
 async fn teardown_interrupts_a_start(kind: Kind) {
     for millis in [0, 5, 30, 100, 200] {
         let bed = Bed::new(kind).await;
@@ -212,7 +274,10 @@ async fn teardown_interrupts_a_start(kind: Kind) {
         let interrupted = async {
             let slots = bed.reserve(&names, source()).await.unwrap();
             let launches: Vec<_> = slots.iter().map(|slot| launch(slot, &[])).collect();
-            futures_util::future::join_all(launches.iter().map(|launch| bed.provider.start(launch))).await;
+            futures_util::future::join_all(
+                launches.iter().map(|launch| bed.provider.start(launch)),
+            )
+            .await;
             std::future::pending::<()>().await;
         };
         let _ = tokio::time::timeout(Duration::from_millis(millis), interrupted).await;

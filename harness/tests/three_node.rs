@@ -1,6 +1,8 @@
-//! Real nodes, as processes: the shipped scenario passes, and every check and fault can fail for its own reason.
+//! Real nodes, as processes: the shipped scenario passes, and every check and fault can fail for
+//! its own reason.
 //!
-//! These tests build this workspace's node in release mode. One that cannot run fails; none is skipped.
+//! These tests build this workspace's node in release mode. One that cannot run fails; none is
+//! skipped.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -46,17 +48,25 @@ impl Ran {
     }
 
     fn words(&self) -> String {
-        format!("{}{}", String::from_utf8_lossy(&self.output.stderr), String::from_utf8_lossy(&self.output.stdout))
+        format!(
+            "{}{}",
+            String::from_utf8_lossy(&self.output.stderr),
+            String::from_utf8_lossy(&self.output.stdout)
+        )
     }
 
     fn run_dir(&self) -> PathBuf {
-        let runs: Vec<_> = fs::read_dir(self.folder.path().join("runs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let runs: Vec<_> = fs::read_dir(self.folder.path().join("runs"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         assert_eq!(runs.len(), 1, "one run, one directory");
         runs[0].clone()
     }
 
     fn verdict(&self) -> Value {
-        serde_json::from_str(&fs::read_to_string(self.run_dir().join("verdict.json")).unwrap()).unwrap()
+        serde_json::from_str(&fs::read_to_string(self.run_dir().join("verdict.json")).unwrap())
+            .unwrap()
     }
 
     /// When the first event of that name was recorded, in milliseconds.
@@ -69,15 +79,24 @@ impl Ran {
     fn nothing_is_left(&self) {
         assert!(!self.run_dir().join("scratch").exists(), "states of nodes are left");
         let dir = self.run_dir().display().to_string();
-        let left = fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.unwrap().path().join("cmdline")).ok());
-        assert_eq!(left.filter(|line| String::from_utf8_lossy(line).contains(&dir)).count(), 0, "processes are left");
+        let left = fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| fs::read(entry.unwrap().path().join("cmdline")).ok());
+        assert_eq!(
+            left.filter(|line| String::from_utf8_lossy(line).contains(&dir)).count(),
+            0,
+            "processes are left"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_nodes_pass() {
     let _one = ONE_NETWORK.lock().await;
-    let scenario = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml")).unwrap();
+    let scenario = fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml"),
+    )
+    .unwrap();
     let ran = Ran::new(&scenario, &[]);
     assert_eq!(ran.code(), 0, "{}", ran.words());
     assert_eq!(ran.verdict()["verdict"], "pass");
@@ -88,11 +107,22 @@ async fn three_nodes_pass() {
 async fn every_check_and_fault_fails_for_its_own_reason() {
     let _one = ONE_NETWORK.lock().await;
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_harness")).args(["selftest", "--jobs", "3"]).current_dir(folder.path()).output().unwrap();
-    let words = format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+    let output = Command::new(env!("CARGO_BIN_EXE_harness"))
+        .args(["selftest", "--jobs", "3"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let words = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stderr),
+        String::from_utf8_lossy(&output.stdout)
+    );
     assert_eq!(output.status.code(), Some(0), "{words}");
     let controls = harness::selftest::list::all().len();
-    assert!(words.contains(&format!("{controls} of {controls} controls said what they must")), "{words}");
+    assert!(
+        words.contains(&format!("{controls} of {controls} controls said what they must")),
+        "{words}"
+    );
 }
 
 #[test]
@@ -107,9 +137,19 @@ fn a_node_that_exits_at_start_is_reported_with_its_code_and_last_words() {
     let ran = Ran::new(&impatient(), &["--node-bin", node.to_str().unwrap()]);
     assert_eq!(ran.code(), 1, "{}", ran.words());
     let words = ran.words();
-    assert!(words.contains("exited unplanned (code 7)") && words.contains("no space left on device"), "{words}");
-    assert!(!words.contains("line 11\n") && words.contains("line 12\n"), "the last 50 lines, and no more: {words}");
-    assert_eq!(fs::read_to_string(ran.run_dir().join("logs/seed.log")).unwrap().lines().count(), 61, "the log itself is complete");
+    assert!(
+        words.contains("exited unplanned (code 7)") && words.contains("no space left on device"),
+        "{words}"
+    );
+    assert!(
+        !words.contains("line 11\n") && words.contains("line 12\n"),
+        "the last 50 lines, and no more: {words}"
+    );
+    assert_eq!(
+        fs::read_to_string(ran.run_dir().join("logs/seed.log")).unwrap().lines().count(),
+        61,
+        "the log itself is complete"
+    );
     assert!(ran.at("node-exited") - ran.at("node-started") < 2000, "reported within 2 s");
     ran.nothing_is_left();
 }

@@ -15,11 +15,15 @@ impl Clock {
         Self(Instant::now())
     }
 
-    /// Both clocks. A wall clock before 1970 counts as 1970: stamps in a cache are all that depends on it.
+    /// Both clocks. A wall clock before 1970 counts as 1970: stamps in a cache are all that depends
+    /// on it.
     #[must_use]
     pub fn now(&self) -> Now {
         let mono = i64::try_from(self.0.elapsed().as_millis()).unwrap_or(i64::MAX);
-        Now { mono: Mono(mono), wall: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() }
+        Now {
+            mono: Mono(mono),
+            wall: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+        }
     }
 
     /// The instant of a moment.

@@ -1,5 +1,5 @@
-//! The command line and the environment, read once and strictly. A malformed value is an error that names where it stands, what it says and what is accepted; it never is
-//! silently a default.
+//! The command line and the environment, read once and strictly. A malformed value is an error that
+//! names where it stands, what it says and what is accepted; it never is silently a default.
 
 pub mod environment;
 
@@ -20,7 +20,8 @@ pub use environment::{ENVIRONMENT_HELP, EnvError, Environment};
 /// Where a seed listens if its entry does not say.
 pub const DEFAULT_PORT: u16 = 30_333;
 
-/// A small complete node of the Hegemon network: post-quantum sessions, address exchange, a proof-of-work chain, JSON-RPC.
+/// A small complete node of the Hegemon network: post-quantum sessions, address exchange, a
+/// proof-of-work chain, JSON-RPC.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "hegemon-node", version = VERSION, after_long_help = ENVIRONMENT_HELP)]
 pub struct Flags {
@@ -89,7 +90,9 @@ pub struct Config {
 
 /// Flags that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("--port {port} and --listen-addr {listen} name different ports; give one of them, or the same port in both")]
+#[error(
+    "--port {port} and --listen-addr {listen} name different ports; give one of them, or the same port in both"
+)]
 pub struct FlagError {
     port: u16,
     listen: SocketAddr,
@@ -103,9 +106,13 @@ impl Config {
     /// [`FlagError`].
     pub fn new(flags: Flags, environment: Environment) -> Result<Self, FlagError> {
         let listen = match (flags.listen_addr, flags.port) {
-            (Some(listen), Some(port)) if listen.port() != port => return Err(FlagError { port, listen }),
+            (Some(listen), Some(port)) if listen.port() != port => {
+                return Err(FlagError { port, listen });
+            }
             (Some(listen), _) => listen,
-            (None, port) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port.unwrap_or(DEFAULT_PORT)),
+            (None, port) => {
+                SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port.unwrap_or(DEFAULT_PORT))
+            }
         };
         let rpc_ip = if flags.rpc_external { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let rpc = SocketAddr::new(IpAddr::V4(rpc_ip), flags.rpc_port);
@@ -118,7 +125,11 @@ impl Config {
         let environment = &self.environment;
         hegemon_discovery::Config {
             exchange: if environment.discovery { Exchange::On } else { Exchange::Off },
-            loopback: if environment.allow_loopback { Loopback::Allowed } else { Loopback::Refused },
+            loopback: if environment.allow_loopback {
+                Loopback::Allowed
+            } else {
+                Loopback::Refused
+            },
             listen,
             seeds: environment.seeds.len(),
             min_peers: environment.min_peers,
@@ -130,7 +141,8 @@ impl Config {
         }
     }
 
-    /// Session limits, `HEGEMON_MAX_PEERS` together: outbound slots, one for a feeler and one for each seed, which is dialled beside them; the rest is for others, at least one.
+    /// Session limits, `HEGEMON_MAX_PEERS` together: outbound slots, one for a feeler and one for
+    /// each seed, which is dialled beside them; the rest is for others, at least one.
     #[must_use]
     pub fn limits(&self) -> Limits {
         let environment = &self.environment;

@@ -1,4 +1,5 @@
-//! Joins the discovery engine and the world: time and entropy in, lookups and persistence out. Sends, dials and closes go back to the hub, which has the sessions.
+//! Joins the discovery engine and the world: time and entropy in, lookups and persistence out.
+//! Sends, dials and closes go back to the hub, which has the sessions.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -7,7 +8,8 @@ use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use crate::{clock::Clock, config::Seed, net::hub::HubEvent, peer_store::PeerStore};
 
-/// A lookup that takes longer has failed. A resolver whose first name server is dead asks the second after five seconds; nobody but this seed waits for it.
+/// A lookup that takes longer has failed. A resolver whose first name server is dead asks the
+/// second after five seconds; nobody but this seed waits for it.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The engine with what it is not allowed to have itself.
@@ -18,7 +20,8 @@ pub struct DiscoveryDriver {
     seeds: Arc<[Seed]>,
     store: PeerStore,
     hub: mpsc::Sender<HubEvent>,
-    /// The write that is under way; the next one waits for it, so that an older snapshot never replaces a newer one.
+    /// The write that is under way; the next one waits for it, so that an older snapshot never
+    /// replaces a newer one.
     saving: Option<JoinHandle<()>>,
 }
 
@@ -28,15 +31,29 @@ impl DiscoveryDriver {
     /// # Errors
     ///
     /// If the operating system has no entropy.
-    pub fn new(config: Config, seeds: Arc<[Seed]>, store: PeerStore, clock: Clock, hub: mpsc::Sender<HubEvent>) -> anyhow::Result<Self> {
+    pub fn new(
+        config: Config,
+        seeds: Arc<[Seed]>,
+        store: PeerStore,
+        clock: Clock,
+        hub: mpsc::Sender<HubEvent>,
+    ) -> anyhow::Result<Self> {
         let mut entropy = [0; 32];
-        aws_lc_rs::rand::fill(&mut entropy).map_err(|_| anyhow::anyhow!("the operating system gave no randomness"))?;
+        aws_lc_rs::rand::fill(&mut entropy)
+            .map_err(|_| anyhow::anyhow!("the operating system gave no randomness"))?;
         let now = clock.now();
         let stored = match config.exchange {
             hegemon_discovery::Exchange::On => store.load(now),
             hegemon_discovery::Exchange::Off => Stored::default(),
         };
-        Ok(Self { engine: Engine::new(config, entropy, stored, now), clock, seeds, store, hub, saving: None })
+        Ok(Self {
+            engine: Engine::new(config, entropy, stored, now),
+            clock,
+            seeds,
+            store,
+            hub,
+            saving: None,
+        })
     }
 
     /// Tells the engine; returns what the hub has to do.
@@ -47,8 +64,13 @@ impl DiscoveryDriver {
                 Action::Resolve { seed } => self.resolve(seed),
                 Action::Persist { snapshot } => self.persist(snapshot),
                 Action::Alarm { alarm, raised: true } => tracing::warn!(?alarm, "discovery alarm"),
-                Action::Alarm { alarm, raised: false } => tracing::info!(?alarm, "discovery alarm is over"),
-                Action::Send { .. } | Action::KeepAlive { .. } | Action::Dial { .. } | Action::Close { .. } => rest.push(action),
+                Action::Alarm { alarm, raised: false } => {
+                    tracing::info!(?alarm, "discovery alarm is over")
+                }
+                Action::Send { .. }
+                | Action::KeepAlive { .. }
+                | Action::Dial { .. }
+                | Action::Close { .. } => rest.push(action),
             }
         }
         rest

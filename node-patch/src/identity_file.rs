@@ -39,7 +39,8 @@ pub enum IdentityError {
 ///
 /// # Errors
 ///
-/// [`IdentityError`]; a missing file is made only under the base path, since a mistyped path must not become a new node.
+/// [`IdentityError`]; a missing file is made only under the base path, since a mistyped path must
+/// not become a new node.
 pub fn load(source: &IdentitySource, base_path: &Path) -> Result<Identity, IdentityError> {
     let secret = match source {
         IdentitySource::Seed(secret) => secret.clone(),
@@ -54,7 +55,11 @@ pub fn load(source: &IdentitySource, base_path: &Path) -> Result<Identity, Ident
 }
 
 fn read(path: &Path) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
-    let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|why| IdentityError::Io { what: "read", path: path.to_owned(), why })?;
+    let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|why| IdentityError::Io {
+        what: "read",
+        path: path.to_owned(),
+        why,
+    })?;
     parse_secret(&text).ok_or_else(|| IdentityError::Malformed(path.to_owned()))
 }
 
@@ -64,7 +69,12 @@ fn create(path: &Path) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
     aws_lc_rs::rand::fill(secret.as_mut_slice()).map_err(|_| IdentityError::Entropy)?;
     let temporary = path.with_extension("seed.new");
     let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(Zeroizing::new(format!("{}\n", hex::encode(secret.as_slice()))).as_bytes())?;
         file.sync_all()?;
         fs::rename(&temporary, path)
@@ -87,9 +97,15 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.len() == 65 && text.ends_with('\n'));
-        assert_eq!(load(&IdentitySource::BasePath, directory.path()).unwrap().peer_id(), first.peer_id());
+        assert_eq!(
+            load(&IdentitySource::BasePath, directory.path()).unwrap().peer_id(),
+            first.peer_id()
+        );
         fs::write(&path, format!("  0x{}", text.trim())).unwrap();
-        assert_eq!(load(&IdentitySource::File(path.clone()), directory.path()).unwrap().peer_id(), first.peer_id());
+        assert_eq!(
+            load(&IdentitySource::File(path.clone()), directory.path()).unwrap().peer_id(),
+            first.peer_id()
+        );
     }
 
     #[test]
@@ -97,10 +113,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pq-identity.seed");
         fs::write(&path, "abc").unwrap();
-        assert!(matches!(load(&IdentitySource::BasePath, directory.path()), Err(IdentityError::Malformed(_))));
+        assert!(matches!(
+            load(&IdentitySource::BasePath, directory.path()),
+            Err(IdentityError::Malformed(_))
+        ));
         assert_eq!(fs::read_to_string(&path).unwrap(), "abc");
         let missing = directory.path().join("elsewhere");
-        assert!(matches!(load(&IdentitySource::File(missing.clone()), directory.path()), Err(IdentityError::Io { .. })));
+        assert!(matches!(
+            load(&IdentitySource::File(missing.clone()), directory.path()),
+            Err(IdentityError::Io { .. })
+        ));
         assert!(!missing.exists());
     }
 }

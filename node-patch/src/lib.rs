@@ -1,4 +1,5 @@
-//! The node side of Hegemon's discovery: the change that a Hegemon node needs, in modules that another node can take over one by one, and a complete small node around them.
+//! The node side of Hegemon's discovery: the change that a Hegemon node needs, in modules that
+//! another node can take over one by one, and a complete small node around them.
 //!
 //! | module | is about |
 //! | --- | --- |

@@ -14,7 +14,8 @@ use hegemon_node::{
 };
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// Two workers: one session that decrypts a large frame does not hold up the rest, and an idle node stays small.
+/// Two workers: one session that decrypts a large frame does not hold up the rest, and an idle node
+/// stays small.
 const WORKERS: usize = 2;
 
 fn main() -> ExitCode {
@@ -36,7 +37,11 @@ fn start(flags: Flags) -> anyhow::Result<()> {
         anyhow::anyhow!("the environment has malformed values:{}", lines.concat())
     })?;
     let config = Config::new(flags, environment)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build().context("cannot start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
     let outcome = runtime.block_on(node::run(config));
     runtime.shutdown_background();
     outcome
@@ -45,9 +50,15 @@ fn start(flags: Flags) -> anyhow::Result<()> {
 /// `--log`, else `RUST_LOG`, else `info`; to standard error, in colour on a terminal.
 fn start_log(flag: Option<&str>) -> anyhow::Result<()> {
     let filter = match (flag, std::env::var("RUST_LOG")) {
-        (Some(filter), _) => filter.parse().with_context(|| format!("--log {filter:?} is not a filter, such as info or info,hegemon_node=debug"))?,
-        (None, Ok(filter)) => filter.parse().with_context(|| format!("RUST_LOG={filter:?} is not a filter, such as info or info,hegemon_node=debug"))?,
-        (None, Err(VarError::NotUnicode(raw))) => anyhow::bail!("RUST_LOG={raw:?} is not valid UTF-8"),
+        (Some(filter), _) => filter.parse().with_context(|| {
+            format!("--log {filter:?} is not a filter, such as info or info,hegemon_node=debug")
+        })?,
+        (None, Ok(filter)) => filter.parse().with_context(|| {
+            format!("RUST_LOG={filter:?} is not a filter, such as info or info,hegemon_node=debug")
+        })?,
+        (None, Err(VarError::NotUnicode(raw))) => {
+            anyhow::bail!("RUST_LOG={raw:?} is not valid UTF-8")
+        }
         (None, Err(VarError::NotPresent)) => Targets::new().with_default(tracing::Level::INFO),
     };
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());

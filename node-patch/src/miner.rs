@@ -1,6 +1,7 @@
 //! The miner: OS threads that search nonces for a template on the best block.
 //!
-//! On a dev chain each thread paces itself to [`DEV_HASHES_PER_SECOND`]: real proof of work, in bursts of a fraction of a millisecond, so that thirty nodes share a laptop.
+//! On a dev chain each thread paces itself to [`DEV_HASHES_PER_SECOND`]: real proof of work, in
+//! bursts of a fraction of a millisecond, so that thirty nodes share a laptop.
 
 use std::{
     sync::{
@@ -22,7 +23,8 @@ use crate::{
 /// A template's timestamp is no older than this, so that difficulty falls while a block is overdue.
 const TEMPLATE_AGE: Duration = Duration::from_millis(500);
 
-/// Time between a paced thread's bursts: short beside any block time, and few enough wake-ups for an idle laptop.
+/// Time between a paced thread's bursts: short beside any block time, and few enough wake-ups for
+/// an idle laptop.
 const BURST_INTERVAL: Duration = Duration::from_millis(25);
 
 /// Nonces between two looks at the clock and the best block, unpaced: a few milliseconds.
@@ -81,9 +83,15 @@ struct Running {
 }
 
 impl Miner {
-    /// A stopped miner. `found` takes its blocks to the sync driver, which imports and announces them; `author` is what goes into them, such as the peer ID.
+    /// A stopped miner. `found` takes its blocks to the sync driver, which imports and announces
+    /// them; `author` is what goes into them, such as the peer ID.
     #[must_use]
-    pub fn new(chain: Arc<Chain>, found: mpsc::Sender<Block>, author: [u8; 32], pace: Pace) -> Self {
+    pub fn new(
+        chain: Arc<Chain>,
+        found: mpsc::Sender<Block>,
+        author: [u8; 32],
+        pace: Pace,
+    ) -> Self {
         let shared = Shared { chain, found, author, pace, blocks_found: AtomicU64::new(0) };
         Self { shared: Arc::new(shared), running: Mutex::new(None) }
     }
@@ -101,7 +109,8 @@ impl Miner {
         let stop = Arc::new(AtomicBool::new(false));
         let hashes = Arc::new(AtomicU64::new(0));
         let handles = (0..threads).filter_map(|_| {
-            let worker = Worker { shared: self.shared.clone(), stop: stop.clone(), hashes: hashes.clone() };
+            let worker =
+                Worker { shared: self.shared.clone(), stop: stop.clone(), hashes: hashes.clone() };
             let spawned = thread::Builder::new().name("miner".into()).spawn(move || worker.run());
             spawned.inspect_err(|error| error!(%error, "cannot start a mining thread")).ok()
         });
@@ -124,7 +133,11 @@ impl Miner {
             let seconds = running.since.elapsed().as_secs_f64().max(f64::EPSILON);
             (running.threads.len(), running.hashes.load(Ordering::Relaxed) as f64 / seconds)
         });
-        MiningStatus { threads, hash_rate, blocks_found: self.shared.blocks_found.load(Ordering::Relaxed) }
+        MiningStatus {
+            threads,
+            hash_rate,
+            blocks_found: self.shared.blocks_found.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -174,7 +187,8 @@ impl Worker {
         }
     }
 
-    /// Works on one template until it is done, too old, or no longer on the best block. Returns the nonce to go on with.
+    /// Works on one template until it is done, too old, or no longer on the best block. Returns the
+    /// nonce to go on with.
     fn mine(&self, template: Template, mut nonce: u64) -> u64 {
         let began = Instant::now();
         let parent = template.parent_hash();
@@ -201,7 +215,10 @@ impl Worker {
     fn deliver(&self, block: Block) {
         let (number, parent) = (block.number(), block.parent_hash());
         if self.shared.found.try_send(block).is_err() {
-            warn!(number, "found a block that nobody takes: the node is stopping, or its disk stands still");
+            warn!(
+                number,
+                "found a block that nobody takes: the node is stopping, or its disk stands still"
+            );
         }
         self.shared.blocks_found.fetch_add(1, Ordering::Relaxed);
         // Until it is imported a second one would be its rival.
@@ -225,7 +242,10 @@ mod tests {
     use super::*;
     use crate::chain::{ChainParams, Imported};
 
-    fn miner(params: ChainParams, pace: Pace) -> (tempfile::TempDir, Arc<Chain>, Miner, mpsc::Receiver<Block>) {
+    fn miner(
+        params: ChainParams,
+        pace: Pace,
+    ) -> (tempfile::TempDir, Arc<Chain>, Miner, mpsc::Receiver<Block>) {
         let directory = tempfile::tempdir().unwrap();
         let chain = Arc::new(Chain::open(&directory.path().join("chain.redb"), params).unwrap());
         let (found, blocks) = mpsc::channel(4);
@@ -235,7 +255,8 @@ mod tests {
 
     #[test]
     fn it_mines_blocks_that_are_valid_each_on_the_one_before() {
-        let (_directory, chain, miner, mut blocks) = miner(ChainParams::trivial("miner"), Pace::Unlimited);
+        let (_directory, chain, miner, mut blocks) =
+            miner(ChainParams::trivial("miner"), Pace::Unlimited);
         miner.start(2).unwrap();
         assert_eq!(miner.status().threads, 2);
         while chain.best().number < 20 {
@@ -261,7 +282,8 @@ mod tests {
 
     #[test]
     fn a_miner_that_nobody_listens_to_still_stops() {
-        let (_directory, _chain, miner, blocks) = miner(ChainParams::trivial("stop"), Pace::Unlimited);
+        let (_directory, _chain, miner, blocks) =
+            miner(ChainParams::trivial("stop"), Pace::Unlimited);
         drop(blocks);
         miner.start(1).unwrap();
         miner.start(3).unwrap();

@@ -27,7 +27,8 @@ use crate::{
     tip_watch,
 };
 
-/// Network events that may wait for the chain. An import takes some milliseconds; what exceeds this waits in the hub, and then is dropped.
+/// Network events that may wait for the chain. An import takes some milliseconds; what exceeds this
+/// waits in the hub, and then is dropped.
 const CHAIN_QUEUE: usize = 256;
 /// Requests that are running when the node stops.
 const RPC_SHUTDOWN_TIME: Duration = Duration::from_secs(1);
@@ -44,10 +45,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let base = BasePath::prepare(&config)?;
     let identity = Arc::new(identity_file::load(&config.environment.identity, base.path())?);
     let peer_id = identity.peer_id();
-    let params = if config.flags.dev { ChainParams::dev(config.environment.block_time_ms)? } else { ChainParams::testbed() };
+    let params = if config.flags.dev {
+        ChainParams::dev(config.environment.block_time_ms)?
+    } else {
+        ChainParams::testbed()
+    };
     let chain = Arc::new(Chain::open(&base.path().join("chain.redb"), params)?);
-    let listener =
-        listener::listen(config.listen).with_context(|| format!("cannot listen on {}; choose another --port, or stop what listens there", config.listen))?;
+    let listener = listener::listen(config.listen).with_context(|| {
+        format!(
+            "cannot listen on {}; choose another --port, or stop what listens there",
+            config.listen
+        )
+    })?;
     let listen = listener.local_addr()?;
 
     let clock = Clock::start();
@@ -55,10 +64,25 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (chain_sender, chain_events) = mpsc::channel(CHAIN_QUEUE);
     let events = mpsc::channel(HUB_QUEUE);
     let store = PeerStore::under(base.path());
-    let driver = DiscoveryDriver::new(config.discovery(listen), config.environment.seeds.clone().into(), store, clock, events.0.clone())?;
+    let driver = DiscoveryDriver::new(
+        config.discovery(listen),
+        config.environment.seeds.clone().into(),
+        store,
+        clock,
+        events.0.clone(),
+    )?;
     let limits = config.limits();
     let hub_events = events.0.clone();
-    let hub = Hub::new(HubParts { identity, limits, driver, clock, registry: registry.clone(), view: view.clone(), chain: chain_sender, events });
+    let hub = Hub::new(HubParts {
+        identity,
+        limits,
+        driver,
+        clock,
+        registry: registry.clone(),
+        view: view.clone(),
+        chain: chain_sender,
+        events,
+    });
     let hub = hub.with_pending(PendingLimits::per_ip(config.environment.pending_per_ip));
 
     let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events);
@@ -67,8 +91,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let pace = if config.flags.dev { Pace::Dev } else { Pace::Unlimited };
     let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace));
     let status = Arc::new(Status::new(view, clock, peer_id, listen));
-    let context = RpcContext { chain: chain.clone(), miner: miner.clone(), node: status, sync: sync.status, info: info(&config, &chain) };
-    let server = rpc::start(RpcConfig { addr: config.rpc, methods: config.flags.rpc_methods }, context).await?;
+    let context = RpcContext {
+        chain: chain.clone(),
+        miner: miner.clone(),
+        node: status,
+        sync: sync.status,
+        info: info(&config, &chain),
+    };
+    let server =
+        rpc::start(RpcConfig { addr: config.rpc, methods: config.flags.rpc_methods }, context)
+            .await?;
 
     let stop = CancellationToken::new();
     let mut hub = tokio::spawn(hub.run(listener, stop.clone()));
@@ -86,7 +118,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         ended = &mut sync => ended.context("the chain's task ended")?.context("the chain cannot go on"),
         ended = &mut hub => ended.context("the network's task ended").and_then(|()| Err(anyhow::anyhow!("the network's task ended"))),
     };
-    // First what others depend on: sessions closed, peers stored. A client that holds its request open holds up nobody.
+    // First what others depend on: sessions closed, peers stored. A client that holds its request
+    // open holds up nobody.
     stop.cancel();
     let orderly = async {
         let mining = tokio::task::spawn_blocking(move || miner.stop());
@@ -120,9 +153,15 @@ fn info(config: &Config, chain: &Chain) -> NodeInfo {
     }
 }
 
-fn announce(config: &Config, peer_id: hegemon_discovery::PeerId, listen: SocketAddr, rpc: SocketAddr) {
+fn announce(
+    config: &Config,
+    peer_id: hegemon_discovery::PeerId,
+    listen: SocketAddr,
+    rpc: SocketAddr,
+) {
     let name = config.flags.name.clone().unwrap_or_else(|| format!("hegemon-{peer_id:?}"));
-    let seeds = config.environment.seeds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let seeds =
+        config.environment.seeds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let discovery = if config.environment.discovery { "on" } else { "off" };
     tracing::info!(%name, peer = %peer_id, %listen, %rpc, seeds, discovery, dev = config.flags.dev, "hegemon-node {}", crate::config::VERSION);
 }
@@ -136,14 +175,22 @@ enum BasePath {
 impl BasePath {
     fn prepare(config: &Config) -> anyhow::Result<Self> {
         if config.flags.tmp {
-            let directory = tempfile::Builder::new().prefix("hegemon-node-").tempdir().context("cannot make a temporary directory")?;
+            let directory = tempfile::Builder::new()
+                .prefix("hegemon-node-")
+                .tempdir()
+                .context("cannot make a temporary directory")?;
             return Ok(Self::Temporary(directory));
         }
         let path = match &config.flags.base_path {
             Some(path) => path.clone(),
             None => data_directory().context("neither XDG_DATA_HOME nor HOME is set; say where the state goes with --base-path")?.join("hegemon-node"),
         };
-        std::fs::create_dir_all(&path).with_context(|| format!("cannot make the state directory {}; choose another --base-path", path.display()))?;
+        std::fs::create_dir_all(&path).with_context(|| {
+            format!(
+                "cannot make the state directory {}; choose another --base-path",
+                path.display()
+            )
+        })?;
         Ok(Self::Kept(path))
     }
 
@@ -157,12 +204,15 @@ impl BasePath {
     fn remove(self) -> anyhow::Result<()> {
         match self {
             Self::Kept(_) => Ok(()),
-            Self::Temporary(directory) => directory.close().context("cannot remove the temporary state directory"),
+            Self::Temporary(directory) => {
+                directory.close().context("cannot remove the temporary state directory")
+            }
         }
     }
 }
 
 fn data_directory() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable =
+        |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
 }

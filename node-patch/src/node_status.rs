@@ -49,7 +49,8 @@ impl NodeStatus for Status {
     /// One per peer: of two sessions the younger, as long as it is not clear which stays.
     fn peers(&self) -> Vec<PeerInfo> {
         let settled = self.view.read().sessions.into_iter().filter(|session| session.settled);
-        let by_peer: BTreeMap<PeerId, SessionView> = settled.map(|session| (session.peer, session)).collect();
+        let by_peer: BTreeMap<PeerId, SessionView> =
+            settled.map(|session| (session.peer, session)).collect();
         by_peer.values().map(|session| self.info(session)).collect()
     }
 
@@ -57,8 +58,11 @@ impl NodeStatus for Status {
         let view = self.view.read();
         let status = view.discovery;
         let counters = &status.counters;
-        let refused: serde_json::Map<String, Value> =
-            counters.refused.iter().map(|(reason, count)| (reason_name(*reason).to_owned(), (*count).into())).collect();
+        let refused: serde_json::Map<String, Value> = counters
+            .refused
+            .iter()
+            .map(|(reason, count)| (reason_name(*reason).to_owned(), (*count).into()))
+            .collect();
         json!({
             "book": {
                 "known": status.known,

@@ -1,4 +1,5 @@
-//! `pq-peers.bin` and its previous generation `pq-peers.bin.prev`: read at the start, replaced as a whole. A cache: whatever is wrong with it, the node starts.
+//! `pq-peers.bin` and its previous generation `pq-peers.bin.prev`: read at the start, replaced as a
+//! whole. A cache: whatever is wrong with it, the node starts.
 
 use std::{
     fs::{self, File},
@@ -31,7 +32,10 @@ impl PeerStore {
     /// The store under a base path.
     #[must_use]
     pub fn under(base_path: &Path) -> Self {
-        Self { current: base_path.join("pq-peers.bin"), previous: base_path.join("pq-peers.bin.prev") }
+        Self {
+            current: base_path.join("pq-peers.bin"),
+            previous: base_path.join("pq-peers.bin.prev"),
+        }
     }
 
     /// What was stored. A bad file is set aside with a warning, and the previous generation used.
@@ -48,7 +52,9 @@ impl PeerStore {
                 return stored;
             }
             Err(LoadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(LoadError::Io(error)) => tracing::warn!(path = %self.current.display(), %error, "cannot read the peer store"),
+            Err(LoadError::Io(error)) => {
+                tracing::warn!(path = %self.current.display(), %error, "cannot read the peer store")
+            }
             Err(LoadError::Content(error)) => self.set_aside(error),
         }
         match read(&self.previous, now) {
@@ -56,7 +62,9 @@ impl PeerStore {
                 tracing::warn!(path = %self.previous.display(), peers = stored.records.len(), "using the previous generation of the peer store");
                 stored
             }
-            Err(LoadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Stored::default(),
+            Err(LoadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+                Stored::default()
+            }
             Err(error) => {
                 tracing::warn!(path = %self.previous.display(), "the previous generation of the peer store {error}; starting without it");
                 Stored::default()
@@ -64,8 +72,10 @@ impl PeerStore {
         }
     }
 
-    /// Replaces the store: a temporary file, synced, renamed, and the directory synced, so that a crash at any moment leaves the old one or the new one, and from the first on there is
-    /// always one. The old one stays as the previous generation, for the case that the disk does not keep what it acknowledged.
+    /// Replaces the store: a temporary file, synced, renamed, and the directory synced, so that a
+    /// crash at any moment leaves the old one or the new one, and from the first on there is always
+    /// one. The old one stays as the previous generation, for the case that the disk does not keep
+    /// what it acknowledged.
     ///
     /// # Errors
     ///
@@ -95,15 +105,20 @@ impl PeerStore {
                 return Ok(());
             }
         }
-        // A crash between the two renames left both names with the same file; renaming one of its names to another does nothing.
+        // A crash between the two renames left both names with the same file; renaming one of its
+        // names to another does nothing.
         remove_if_there(&temporary)
     }
 
     fn set_aside(&self, why: SnapshotError) {
         let aside = self.current.with_extension("bin.bad");
         match fs::rename(&self.current, &aside) {
-            Ok(()) => tracing::warn!(path = %self.current.display(), aside = %aside.display(), "the peer store {why}; set aside"),
-            Err(error) => tracing::warn!(path = %self.current.display(), %error, "the peer store {why} and cannot be set aside"),
+            Ok(()) => {
+                tracing::warn!(path = %self.current.display(), aside = %aside.display(), "the peer store {why}; set aside")
+            }
+            Err(error) => {
+                tracing::warn!(path = %self.current.display(), %error, "the peer store {why} and cannot be set aside")
+            }
         }
     }
 }
@@ -138,7 +153,8 @@ mod tests {
     fn snapshot_of(addrs: &[&str]) -> Vec<u8> {
         let mut book = Book::new([7; 16], Layout::TABLES, Groups::Weighed);
         for addr in addrs {
-            book.note(addr.parse().unwrap(), Change::Succeeded { peer: PeerId([1; 32]) }, NOW.mono).unwrap();
+            book.note(addr.parse().unwrap(), Change::Succeeded { peer: PeerId([1; 32]) }, NOW.mono)
+                .unwrap();
         }
         snapshot::encode(&book, &[], NOW)
     }
@@ -148,7 +164,10 @@ mod tests {
     }
 
     fn names(directory: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort_unstable();
         names
     }
@@ -161,7 +180,11 @@ mod tests {
         store.save(&snapshot_of(&["198.18.0.2:30333"])).unwrap();
         store.save(&snapshot_of(&["198.18.0.2:30333", "198.18.0.3:30333"])).unwrap();
         assert_eq!(addresses(&store.load(NOW)), ["198.18.0.2:30333", "198.18.0.3:30333"]);
-        assert_eq!(names(directory.path()), ["pq-peers.bin", "pq-peers.bin.prev"], "nothing temporary stays");
+        assert_eq!(
+            names(directory.path()),
+            ["pq-peers.bin", "pq-peers.bin.prev"],
+            "nothing temporary stays"
+        );
     }
 
     #[test]
@@ -191,14 +214,19 @@ mod tests {
         store.save(&snapshot_of(&["198.18.0.2:30333"])).unwrap();
         store.save(&snapshot_of(&["198.18.0.3:30333"])).unwrap();
         assert_eq!(addresses(&store.load(NOW)), ["198.18.0.3:30333"]);
-        fs::write(directory.path().join("pq-peers.bin"), b"HEGPEERS and then nothing of use").unwrap();
+        fs::write(directory.path().join("pq-peers.bin"), b"HEGPEERS and then nothing of use")
+            .unwrap();
         assert_eq!(addresses(&store.load(NOW)), ["198.18.0.2:30333"], "bad");
         assert_eq!(names(directory.path()), ["pq-peers.bin.bad", "pq-peers.bin.prev"]);
         assert_eq!(addresses(&store.load(NOW)), ["198.18.0.2:30333"], "missing");
         store.save(&snapshot_of(&["198.18.0.4:30333"])).unwrap();
         assert_eq!(addresses(&store.load(NOW)), ["198.18.0.4:30333"]);
         fs::write(directory.path().join("pq-peers.bin"), b"").unwrap();
-        assert_eq!(addresses(&store.load(NOW)), ["198.18.0.2:30333"], "the last generation that was not bad is still there");
+        assert_eq!(
+            addresses(&store.load(NOW)),
+            ["198.18.0.2:30333"],
+            "the last generation that was not bad is still there"
+        );
         fs::write(directory.path().join("pq-peers.bin.prev"), b"").unwrap();
         assert!(store.load(NOW).records.is_empty(), "both");
     }
@@ -209,7 +237,8 @@ mod tests {
         let path = |name: &str| directory.path().join(name);
         let store = PeerStore::under(directory.path());
         store.save(&snapshot_of(&["198.18.0.2:30333"])).unwrap();
-        // Killed after the previous generation got its name, and before the new one became the current.
+        // Killed after the previous generation got its name, and before the new one became the
+        // current.
         fs::hard_link(path("pq-peers.bin"), path("pq-peers.bin.prev")).unwrap();
         fs::hard_link(path("pq-peers.bin"), path("pq-peers.bin.prev.new")).unwrap();
         fs::write(path("pq-peers.bin.new"), b"half").unwrap();

@@ -1,4 +1,5 @@
-//! How the node ends: by a signal, in order; by a panic anywhere, at once, with the reason as the last line of the log.
+//! How the node ends: by a signal, in order; by a panic anywhere, at once, with the reason as the
+//! last line of the log.
 
 use std::{
     io::{self, Write},
@@ -10,7 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// The exit code of a panic, as Rust's own.
 const PANIC_EXIT_CODE: i32 = 101;
 
-/// Makes a panic in any thread or task end the process: a node that lost a part of itself must not go on as if nothing were.
+/// Makes a panic in any thread or task end the process: a node that lost a part of itself must not
+/// go on as if nothing were.
 pub fn exit_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -36,7 +38,10 @@ impl Signals {
     ///
     /// If the operating system refuses a handler.
     pub fn catch() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     /// Completes with the first of them, also one that came before this was called.

@@ -1,4 +1,5 @@
-//! Tells discovery when the chain stands still: blocks that no longer come are a sign of an eclipse that no peer gives.
+//! Tells discovery when the chain stands still: blocks that no longer come are a sign of an eclipse
+//! that no peer gives.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use tokio::{
 
 use crate::{chain::Best, net::hub::HubEvent};
 
-/// Block times without a block before the chain stands still. Intervals of a proof-of-work chain are exponential: one in 10¹³ is as long as this.
+/// Block times without a block before the chain stands still. Intervals of a proof-of-work chain
+/// are exponential: one in 10¹³ is as long as this.
 const BLOCK_TIMES: u32 = 30;
 
 /// How long a chain with blocks of `block_time` may do without one.
@@ -20,7 +22,11 @@ pub fn patience(block_time: Duration) -> Duration {
 }
 
 /// Reports each change between advancing and stalled, until the chain or the hub ends.
-pub async fn watch(mut best: watch::Receiver<Best>, patience: Duration, hub: mpsc::Sender<HubEvent>) {
+pub async fn watch(
+    mut best: watch::Receiver<Best>,
+    patience: Duration,
+    hub: mpsc::Sender<HubEvent>,
+) {
     let mut state = ChainState::Advancing;
     loop {
         let now = match timeout(patience, best.changed()).await {
@@ -43,7 +49,9 @@ mod tests {
     #[tokio::test]
     async fn a_chain_that_stands_still_is_reported_once_and_so_is_its_going_on() {
         let directory = tempfile::tempdir().unwrap();
-        let chain = Chain::open(&directory.path().join("chain.redb"), ChainParams::trivial("watched")).unwrap();
+        let chain =
+            Chain::open(&directory.path().join("chain.redb"), ChainParams::trivial("watched"))
+                .unwrap();
         let (tip, best) = watch::channel(chain.best());
         let (hub, mut events) = mpsc::channel(4);
         let watching = tokio::spawn(watch(best, Duration::from_millis(20), hub));

@@ -1,4 +1,5 @@
-//! The real node under every attack of `hegemon-hostile`, while two good nodes stay connected and follow its chain.
+//! The real node under every attack of `hegemon-hostile`, while two good nodes stay connected and
+//! follow its chain.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod process;
@@ -32,7 +33,12 @@ impl Held {
     async fn by(node: &Node) -> Self {
         let process = format!("/proc/{}", node.child.id());
         let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
-        let kib = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.parse().ok()).unwrap();
+        let kib = |name: &str| {
+            status
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.parse().ok())
+                .unwrap()
+        };
         Self {
             resident_kib: kib("VmRSS:"),
             peak_kib: kib("VmHWM:"),
@@ -54,9 +60,15 @@ impl Network {
     async fn start() -> Self {
         let state = tempfile::tempdir().unwrap();
         let fast = ("HEGEMON_BLOCK_TIME_MS", "200");
-        let target = Node::start(&state.path().join("target"), "127.0.0.1:0", &[("HEGEMON_MINE", "1"), fast]);
+        let target = Node::start(
+            &state.path().join("target"),
+            "127.0.0.1:0",
+            &[("HEGEMON_MINE", "1"), fast],
+        );
         let seeds = target.listen.to_string();
-        let good = ["one", "two"].map(|name| Node::start(&state.path().join(name), "127.0.0.1:0", &[("HEGEMON_SEEDS", &seeds), fast]));
+        let good = ["one", "two"].map(|name| {
+            Node::start(&state.path().join(name), "127.0.0.1:0", &[("HEGEMON_SEEDS", &seeds), fast])
+        });
         let network = Self { target, good, connected: Instant::now(), _state: state };
         eventually("both good peers are there", async || network.target.peers().await == 2).await;
         network.follow().await;
@@ -77,14 +89,26 @@ impl Network {
         let peers = self.target.call("hegemon_peerList").await;
         for node in &self.good {
             let id = node.call("system_localPeerId").await;
-            let session = peers.as_array().unwrap().iter().find(|peer| peer["peer_id"] == id).expect("a good peer is connected");
-            assert!(session["age_seconds"].as_u64().unwrap() >= age, "a good peer's session did not last {age} s: {session}");
+            let session = peers
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|peer| peer["peer_id"] == id)
+                .expect("a good peer is connected");
+            assert!(
+                session["age_seconds"].as_u64().unwrap() >= age,
+                "a good peer's session did not last {age} s: {session}"
+            );
         }
     }
 
-    /// Runs attacks side by side, each from its own address. Meanwhile the good nodes follow, and a stranger who behaves is answered.
+    /// Runs attacks side by side, each from its own address. Meanwhile the good nodes follow, and a
+    /// stranger who behaves is answered.
     async fn attack(&self, attacks: &[&[&str]]) -> Vec<Value> {
-        let running = join_all(attacks.iter().zip(2..).map(|(attack, last)| hostile(self.target.listen, format!("127.0.0.{last}"), attack)));
+        let running =
+            join_all(attacks.iter().zip(2..).map(|(attack, last)| {
+                hostile(self.target.listen, format!("127.0.0.{last}"), attack)
+            }));
         let living = async {
             loop {
                 self.follow().await;
@@ -94,8 +118,16 @@ impl Network {
             reports = running => reports,
             () = living => unreachable!("it lives for ever"),
         };
-        let stranger = hostile(self.target.listen, "127.0.0.1".to_owned(), &["finish-with-frames", "--count", "1"]).await;
-        assert_eq!(stranger["answers"], 1, "Finish and the first frames in one write are kept: {stranger}");
+        let stranger = hostile(
+            self.target.listen,
+            "127.0.0.1".to_owned(),
+            &["finish-with-frames", "--count", "1"],
+        )
+        .await;
+        assert_eq!(
+            stranger["answers"], 1,
+            "Finish and the first frames in one write are kept: {stranger}"
+        );
         self.follow().await;
         self.assert_sessions_lasted().await;
         reports
@@ -137,40 +169,76 @@ async fn a_node_bears_every_attack_and_keeps_its_good_peers() {
     let network = Network::start().await;
     let idle = Held::by(&network.target).await;
 
-    // The handshake's deadline is ten seconds from when the node accepted, which a full backlog puts off.
-    let slow = network.attack(&[&["silence", "--for", "40"], &["slow-handshake", "--for", "40"], &["half-handshake", "--for", "40"]]).await;
+    // The handshake's deadline is ten seconds from when the node accepted, which a full backlog
+    // puts off.
+    let slow = network
+        .attack(&[
+            &["silence", "--for", "40"],
+            &["slow-handshake", "--for", "40"],
+            &["half-handshake", "--for", "40"],
+        ])
+        .await;
     for report in &slow {
         assert_all_closed(report);
         assert_eq!(count(report, "connected") + count(report, "refused"), 200, "{report}");
     }
 
-    let broken = network.attack(&[&["connect-flood", "--for", "30"], &["oversized-handshake", "--for", "30"], &["tampered-handshake", "--for", "30"]]).await;
+    let broken = network
+        .attack(&[
+            &["connect-flood", "--for", "30"],
+            &["oversized-handshake", "--for", "30"],
+            &["tampered-handshake", "--for", "30"],
+        ])
+        .await;
     let flood = &broken[0];
     assert_eq!(count(flood, "connected") + count(flood, "refused"), 10_000, "{flood}");
-    assert!(count(flood, "refused") + count(flood, "closed_by_target") > 1_000, "they are turned away: {flood}");
+    assert!(
+        count(flood, "refused") + count(flood, "closed_by_target") > 1_000,
+        "they are turned away: {flood}"
+    );
     broken[1..].iter().for_each(assert_all_closed);
 
-    // 36 sessions and the good ones' are within the node's 40 slots: what ends them is what they do, and not that it is full.
-    let broken = ["oversized-frame", "replayed-frame", "reordered-frames", "tampered-frame", "frame-flood", "address-flood"];
+    // 36 sessions and the good ones' are within the node's 40 slots: what ends them is what they
+    // do, and not that it is full.
+    let broken = [
+        "oversized-frame",
+        "replayed-frame",
+        "reordered-frames",
+        "tampered-frame",
+        "frame-flood",
+        "address-flood",
+    ];
     let broken = broken.map(|name| [name, "--for", "30", "--count", "6"]);
     let sessions = network.attack(&broken.each_ref().map(|attack| attack.as_slice())).await;
     sessions.iter().for_each(assert_sessions_closed);
     let replayed = &sessions[1];
-    assert_eq!(replayed["answers"], replayed["sessions"], "it was the second copy that ended them: {replayed}");
+    assert_eq!(
+        replayed["answers"], replayed["sessions"],
+        "it was the second copy that ended them: {replayed}"
+    );
 
-    let long = network.attack(&[&["stalled-frame", "--count", "6"], &["large-frames", "--count", "16"]]).await;
+    let long = network
+        .attack(&[&["stalled-frame", "--count", "6"], &["large-frames", "--count", "16"]])
+        .await;
     long.iter().for_each(|report| assert!(count(report, "sessions") > 0, "{report}"));
-    let greedy = network.attack(&[&["large-frames", "--count", "8"], &["never-reads", "--for", "8"]]).await;
+    let greedy =
+        network.attack(&[&["large-frames", "--count", "8"], &["never-reads", "--for", "8"]]).await;
     greedy.iter().for_each(|report| assert!(count(report, "sessions") > 0, "{report}"));
     let sent = count(&long[1], "bytes_sent") + count(&greedy[0], "bytes_sent");
     assert!(sent > 64 * 1024 * 1024, "the pool was filled more than once: {sent} bytes");
 
     let peak = Held::by(&network.target).await.peak_kib;
     println!("idle {idle:?}; peak {peak} KiB, {} above idle", peak - idle.resident_kib);
-    assert!(peak < idle.resident_kib + PEAK_KIB, "{peak} KiB at the peak, {} idle", idle.resident_kib);
+    assert!(
+        peak < idle.resident_kib + PEAK_KIB,
+        "{peak} KiB at the peak, {} idle",
+        idle.resident_kib
+    );
     eventually("memory, descriptors and tasks are back", async || {
         let now = Held::by(&network.target).await;
-        now.resident_kib < idle.resident_kib + LEFT_KIB && now.descriptors <= idle.descriptors && now.tasks <= idle.tasks
+        now.resident_kib < idle.resident_kib + LEFT_KIB
+            && now.descriptors <= idle.descriptors
+            && now.tasks <= idle.tasks
     })
     .await;
     println!("afterwards {:?}", Held::by(&network.target).await);
@@ -182,7 +250,8 @@ async fn the_share_of_one_ip_is_configured_and_leaves_room_for_others() {
     let state = tempfile::tempdir().unwrap();
     let node = Node::start(state.path(), "127.0.0.1:0", &[("HEGEMON_PENDING_PER_IP", "3")]);
     let idle = Held::by(&node).await.tasks;
-    let held = hostile(node.listen, "127.0.0.2".to_owned(), &["silence", "--count", "10", "--for", "4"]);
+    let held =
+        hostile(node.listen, "127.0.0.2".to_owned(), &["silence", "--count", "10", "--for", "4"]);
     let stranger = async {
         eventually("three are held", async || Held::by(&node).await.tasks >= idle + 3).await;
         hostile(node.listen, "127.0.0.3".to_owned(), &["finish-with-frames", "--count", "1"]).await
@@ -196,19 +265,32 @@ async fn the_share_of_one_ip_is_configured_and_leaves_room_for_others() {
 async fn a_frame_that_begins_has_to_end() {
     let state = tempfile::tempdir().unwrap();
     let node = Node::start(state.path(), "127.0.0.1:0", &[]);
-    let stalled = hostile(node.listen, "127.0.0.2".to_owned(), &["stalled-frame", "--count", "2", "--for", "50"]).await;
+    let stalled = hostile(
+        node.listen,
+        "127.0.0.2".to_owned(),
+        &["stalled-frame", "--count", "2", "--for", "50"],
+    )
+    .await;
     assert_sessions_closed(&stalled);
     let after = count(&stalled["closed_after_ms"], "least");
     assert!(after >= 29_000, "not before its time: {after} ms");
 }
 
 fn run(target: &str, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_hegemon-hostile")).args(arguments).args(["--target", target]).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_hegemon-hostile"))
+        .args(arguments)
+        .args(["--target", target])
+        .output()
+        .unwrap()
 }
 
 #[test]
 fn the_program_hits_nobody_else_and_says_how_it_went() {
-    for (target, arguments) in [("8.8.8.8:30333", &["silence"][..]), ("127.0.0.1:1", &["no-such-attack"]), ("127.0.0.1:1", &["silence", "--for", "0"])] {
+    for (target, arguments) in [
+        ("8.8.8.8:30333", &["silence"][..]),
+        ("127.0.0.1:1", &["no-such-attack"]),
+        ("127.0.0.1:1", &["silence", "--for", "0"]),
+    ] {
         let output = run(target, arguments);
         assert_eq!(output.status.code(), Some(64), "{output:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{output:?}");

@@ -1,4 +1,5 @@
-//! SIGKILL at any moment of a write of the peer store: the next start has the last generation that was acknowledged, or a later one.
+//! SIGKILL at any moment of a write of the peer store: the next start has the last generation that
+//! was acknowledged, or a later one.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::{
@@ -35,7 +36,8 @@ const LONGEST_LIFE_US: u64 = 10_000;
 
 const NOW: Now = Now { mono: Mono(0), wall: Duration::from_secs(1_795_000_000) };
 
-/// A generation's number is the address of its first record; the others give it a length, so that a torn one has many places to be torn at.
+/// A generation's number is the address of its first record; the others give it a length, so that a
+/// torn one has many places to be torn at.
 struct Generations {
     book: Book,
     last: SocketAddr,
@@ -76,7 +78,8 @@ fn loaded(base: &Path) -> u32 {
     })
 }
 
-/// The process that gets killed. It writes one generation after the other, and says which one is durable.
+/// The process that gets killed. It writes one generation after the other, and says which one is
+/// durable.
 #[test]
 #[ignore = "not a test by itself: the other one starts and kills it"]
 fn child() {
@@ -96,7 +99,10 @@ fn killed_stores_load_with_the_last_generation_that_was_acknowledged() {
         let stores: Vec<_> = (0..STORES).map(|_| scope.spawn(kill_and_load)).collect();
         stores.into_iter().map(|store| store.join().unwrap()).sum()
     });
-    assert!(unacknowledged > 0, "no kill came between a write and its acknowledgement: they all missed");
+    assert!(
+        unacknowledged > 0,
+        "no kill came between a write and its acknowledgement: they all missed"
+    );
 }
 
 /// One store's kills; how many of them came between a write and its acknowledgement.
@@ -106,12 +112,22 @@ fn kill_and_load() -> usize {
     let mut runner = TestRunner::new(Config { rng_seed: RngSeed::Random, ..Config::default() });
     let mut unacknowledged = 0;
     for kill in 0..KILLS / STORES {
-        let life = Duration::from_micros((0..LONGEST_LIFE_US).new_tree(&mut runner).unwrap().current());
+        let life =
+            Duration::from_micros((0..LONGEST_LIFE_US).new_tree(&mut runner).unwrap().current());
         let last = killed_after(life, base);
-        assert!(base.join("pq-peers.bin").exists(), "kill {kill} after {life:?}: there was one, and it is gone");
+        assert!(
+            base.join("pq-peers.bin").exists(),
+            "kill {kill} after {life:?}: there was one, and it is gone"
+        );
         let found = loaded(base);
-        assert!(found >= last && found <= last + 1, "kill {kill} after {life:?}: generation {found}, but {last} was acknowledged");
-        assert!(!base.join("pq-peers.bin.bad").exists(), "kill {kill} after {life:?}: the current generation was torn");
+        assert!(
+            found >= last && found <= last + 1,
+            "kill {kill} after {life:?}: generation {found}, but {last} was acknowledged"
+        );
+        assert!(
+            !base.join("pq-peers.bin.bad").exists(),
+            "kill {kill} after {life:?}: the current generation was torn"
+        );
         unacknowledged += usize::from(found > last);
     }
     unacknowledged
@@ -127,8 +143,12 @@ fn killed_after(life: Duration, base: &Path) -> u32 {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut acknowledged = lines.map_while(Result::ok).filter_map(|line| line.split("durable ").nth(1)?.parse::<u32>().ok());
-    let first = acknowledged.next().expect("the child writes one generation after the other until it is killed");
+    let mut acknowledged = lines
+        .map_while(Result::ok)
+        .filter_map(|line| line.split("durable ").nth(1)?.parse::<u32>().ok());
+    let first = acknowledged
+        .next()
+        .expect("the child writes one generation after the other until it is killed");
     thread::sleep(life);
     child.kill().unwrap();
     let last = acknowledged.last().unwrap_or(first);

@@ -29,7 +29,10 @@ use tokio_util::codec::{Encoder, Framed};
 
 impl Node {
     fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(sent.success());
     }
 
@@ -51,7 +54,12 @@ fn wait(child: &mut Child) -> ExitStatus {
 
 /// What a node refuses to start with says why.
 fn refusal(environment: &[(&str, &str)], args: &[&str]) -> String {
-    let mut child = command(environment).args(args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = command(environment)
+        .args(args)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     assert!(!wait(&mut child).success());
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
@@ -62,11 +70,13 @@ fn refusal(environment: &[(&str, &str)], args: &[&str]) -> String {
 async fn two_nodes_mine_one_chain_and_a_killed_one_catches_up() {
     let directory = tempfile::tempdir().unwrap();
     let fast = ("HEGEMON_BLOCK_TIME_MS", "200");
-    let first = Node::start(&directory.path().join("first"), "127.0.0.1:0", &[("HEGEMON_MINE", "1"), fast]);
+    let first =
+        Node::start(&directory.path().join("first"), "127.0.0.1:0", &[("HEGEMON_MINE", "1"), fast]);
     let seeds = first.listen.to_string();
     let second_path = directory.path().join("second");
     let mut second = Node::start(&second_path, "127.0.0.1:0", &[("HEGEMON_SEEDS", &seeds), fast]);
-    eventually("one peer each", async || first.peers().await == 1 && second.peers().await == 1).await;
+    eventually("one peer each", async || first.peers().await == 1 && second.peers().await == 1)
+        .await;
     eventually("blocks travel", async || second.height().await >= 3).await;
 
     let (id, listen) = (second.call("system_localPeerId").await, second.listen.to_string());
@@ -77,7 +87,10 @@ async fn two_nodes_mine_one_chain_and_a_killed_one_catches_up() {
     let second = Node::start(&second_path, &listen, &[("HEGEMON_SEEDS", &seeds), fast]);
     assert_eq!(second.call("system_localPeerId").await, id, "the same node again");
     eventually("it catches up", async || second.height().await > height).await;
-    eventually("one peer each again", async || first.peers().await == 1 && second.peers().await == 1).await;
+    eventually("one peer each again", async || {
+        first.peers().await == 1 && second.peers().await == 1
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -90,7 +103,10 @@ async fn a_signal_ends_it_in_order() {
         node.signal(signal);
         assert_eq!(node.wait().code(), Some(0));
         assert!(begin.elapsed() < Duration::from_secs(5));
-        let mut left: Vec<String> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut left: Vec<String> = std::fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         left.sort();
         assert_eq!(left, ["chain.redb", "pq-identity.seed"]);
     }
@@ -113,7 +129,11 @@ fn a_signal_at_any_moment_of_its_start_ends_it_in_order_too() {
         }
         std::thread::sleep(Duration::from_millis(millis));
         Command::new("kill").arg(child.id().to_string()).status().unwrap();
-        assert_eq!(wait(&mut child).code(), Some(0), "SIGTERM {millis} ms after its directory was made");
+        assert_eq!(
+            wait(&mut child).code(),
+            Some(0),
+            "SIGTERM {millis} ms after its directory was made"
+        );
         assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "its directory is gone");
     }
 }
@@ -134,8 +154,12 @@ async fn half_a_request_does_not_hold_up_the_end() {
 #[test]
 fn what_it_cannot_start_with_it_names() {
     let said = refusal(&[("HEGEMON_MINE", "yes"), ("HEGEMON_SEEDS", "a,,b")], &["--dev", "--tmp"]);
-    assert!(said.contains("HEGEMON_MINE=\"yes\": must be 1 or 0") && said.contains("HEGEMON_SEEDS"), "{said}");
-    let said = refusal(&[], &["--dev", "--tmp", "--port", "1000", "--listen-addr", "127.0.0.1:2000"]);
+    assert!(
+        said.contains("HEGEMON_MINE=\"yes\": must be 1 or 0") && said.contains("HEGEMON_SEEDS"),
+        "{said}"
+    );
+    let said =
+        refusal(&[], &["--dev", "--tmp", "--port", "1000", "--listen-addr", "127.0.0.1:2000"]);
     assert!(said.contains("--port 1000 and --listen-addr 127.0.0.1:2000"), "{said}");
     let said = refusal(&[], &["--dev"]);
     assert!(said.contains("--base-path"), "{said}");
@@ -146,7 +170,10 @@ async fn a_second_node_on_the_same_state_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let node = Node::start(directory.path(), "127.0.0.1:0", &[]);
     let path = directory.path().to_str().unwrap();
-    let said = refusal(&[], &["--dev", "--rpc-port", "0", "--listen-addr", "127.0.0.1:0", "--base-path", path]);
+    let said = refusal(
+        &[],
+        &["--dev", "--rpc-port", "0", "--listen-addr", "127.0.0.1:0", "--base-path", path],
+    );
     assert!(said.contains("chain.redb"), "{said}");
     assert_eq!(node.peers().await, 0, "the first goes on");
 }
@@ -195,9 +222,13 @@ fn addrs(message: Message) -> Option<Vec<SocketAddr>> {
 }
 
 /// A connection as its dialler, all but the last message.
-async fn greeted(node: SocketAddr, identity: u8) -> (Framed<TcpStream, FrameCodec>, Established, Vec<u8>) {
+async fn greeted(
+    node: SocketAddr,
+    identity: u8,
+) -> (Framed<TcpStream, FrameCodec>, Established, Vec<u8>) {
     let mut framed = Framed::new(TcpStream::connect(node).await.unwrap(), FrameCodec::handshake());
-    let (state, init) = handshake::start(Arc::new(Identity::from_identity_seed(&[identity; 32]))).unwrap();
+    let (state, init) =
+        handshake::start(Arc::new(Identity::from_identity_seed(&[identity; 32]))).unwrap();
     framed.send(init).await.unwrap();
     let (session, finish) = state.receive(&framed.next().await.unwrap().unwrap()).unwrap();
     (framed, session, finish)
@@ -245,7 +276,8 @@ async fn long_frames_share_one_pool() {
         peer.framed.get_mut().write_all(&declared.to_be_bytes()).await.unwrap();
         peer.framed.get_mut().write_all(&[0; 1024]).await.unwrap();
         peers.push(peer);
-        eventually("two of the longest fit, and then no more", async || node.peers().await == left).await;
+        eventually("two of the longest fit, and then no more", async || node.peers().await == left)
+            .await;
     }
 }
 
@@ -264,12 +296,19 @@ async fn finish_and_the_first_frames_in_one_write_are_kept() {
     framed.get_mut().write_all(&together).await.unwrap();
     *framed.codec_mut() = FrameCodec::session(None);
     let mut peer = Peer { framed, session };
-    assert_eq!(peer.message(addrs).await, [], "an answer: both frames arrived, and our own address is not told to us");
+    assert_eq!(
+        peer.message(addrs).await,
+        [],
+        "an answer: both frames arrived, and our own address is not told to us"
+    );
     eventually("it counts", async || node.peers().await == 1).await;
 }
 
 async fn accepted(listener: &TcpListener) -> Peer {
-    let (stream, _) = timeout(PATIENCE, listener.accept()).await.expect("the node does not dial its seed").unwrap();
+    let (stream, _) = timeout(PATIENCE, listener.accept())
+        .await
+        .expect("the node does not dial its seed")
+        .unwrap();
     let mut framed = Framed::new(stream, FrameCodec::handshake());
     let state = ExpectInitHello::new(Arc::new(Identity::from_identity_seed(&[8; 32])));
     let (state, resp) = state.receive(&framed.next().await.unwrap().unwrap()).unwrap();
@@ -284,16 +323,25 @@ async fn a_dialler_says_nothing_until_the_listener_did_or_a_second_passed() {
     let directory = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let seeds = listener.local_addr().unwrap().to_string();
-    let _node = Node::start(&directory.path().join("speaks"), "127.0.0.1:0", &[("HEGEMON_SEEDS", &seeds)]);
+    let _node =
+        Node::start(&directory.path().join("speaks"), "127.0.0.1:0", &[("HEGEMON_SEEDS", &seeds)]);
     let mut peer = accepted(&listener).await;
-    assert!(timeout(Duration::from_millis(500), peer.next()).await.is_err(), "an older listener would have lost this");
+    assert!(
+        timeout(Duration::from_millis(500), peer.next()).await.is_err(),
+        "an older listener would have lost this"
+    );
     peer.send(Vec::new()).await;
-    let port = peer.message(|message| if let Message::Hello { listen_port } = message { Some(listen_port) } else { None }).await;
+    let port = peer
+        .message(|message| {
+            if let Message::Hello { listen_port } = message { Some(listen_port) } else { None }
+        })
+        .await;
     assert_ne!(port, 0);
 
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let seeds = silent.local_addr().unwrap().to_string();
-    let _other = Node::start(&directory.path().join("silent"), "127.0.0.1:0", &[("HEGEMON_SEEDS", &seeds)]);
+    let _other =
+        Node::start(&directory.path().join("silent"), "127.0.0.1:0", &[("HEGEMON_SEEDS", &seeds)]);
     let mut peer = accepted(&silent).await;
     let begin = Instant::now();
     timeout(PATIENCE, peer.next()).await.expect("it speaks after a second").unwrap();
@@ -312,5 +360,9 @@ async fn a_flood_of_declared_addresses_closes_the_session_and_hurts_nobody() {
     peer.send(envelope::encode(Protocol::Discovery, &flood)).await;
     let closed = async { while let Some(Ok(_)) = peer.framed.next().await {} };
     timeout(PATIENCE, closed).await.expect("the session is closed");
-    assert_eq!(node.call("hegemon_discoveryStatus").await["book"]["known"], 1, "the seed itself, and nothing of the flood");
+    assert_eq!(
+        node.call("hegemon_discoveryStatus").await["book"]["known"],
+        1,
+        "the seed itself, and nothing of the flood"
+    );
 }

@@ -1,4 +1,5 @@
-//! Our transport against one that shares nothing with it: written from the wire document, encodings by hand, cryptography by the RustCrypto crates. Both roles, many seeds.
+//! Our transport against one that shares nothing with it: written from the wire document, encodings
+//! by hand, cryptography by the RustCrypto crates. Both roles, many seeds.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::sync::Arc;
@@ -47,7 +48,12 @@ impl Oracle {
         let signing = ml_dsa::ExpandedSigningKey::<MlDsa65>::from_seed(&xi.into());
         let identity = signing.verifying_key().encode().to_vec();
         let kem_seed = [sha(&[b"d", &seed]), sha(&[b"z", &seed])].concat();
-        Self { seed, signing, identity, kem: DecapsulationKey::from_seed(kem_seed.as_slice().try_into().unwrap()) }
+        Self {
+            seed,
+            signing,
+            identity,
+            kem: DecapsulationKey::from_seed(kem_seed.as_slice().try_into().unwrap()),
+        }
     }
 
     fn kem_key(&self) -> Vec<u8> {
@@ -74,7 +80,8 @@ impl Oracle {
 }
 
 fn verify(key: &[u8], digest: &[u8; 32], signature: &[u8]) {
-    let key = VerifyingKey::<MlDsa65>::decode(&EncodedVerifyingKey::<MlDsa65>::try_from(key).unwrap());
+    let key =
+        VerifyingKey::<MlDsa65>::decode(&EncodedVerifyingKey::<MlDsa65>::try_from(key).unwrap());
     let signature = Signature::<MlDsa65>::decode(signature.try_into().unwrap()).unwrap();
     assert!(key.verify_with_context(digest, &[], &signature));
 }
@@ -167,7 +174,11 @@ fn derive(ss1: &[u8], ss2: &[u8], transcript: &[u8; 32]) -> Keys {
         kdf.expand(info.as_bytes(), &mut out).unwrap();
         out
     };
-    Keys { i2r: expand("hegemon-pq-noise-v1-i2r"), r2i: expand("hegemon-pq-noise-v1-r2i"), aad: expand("hegemon-pq-noise-v1-aad") }
+    Keys {
+        i2r: expand("hegemon-pq-noise-v1-i2r"),
+        r2i: expand("hegemon-pq-noise-v1-r2i"),
+        aad: expand("hegemon-pq-noise-v1-aad"),
+    }
 }
 
 fn crypt(key: &[u8; 32], aad: &[u8; 32], counter: u64, text: &[u8], seal: bool) -> Vec<u8> {
@@ -175,7 +186,11 @@ fn crypt(key: &[u8; 32], aad: &[u8; 32], counter: u64, text: &[u8], seal: bool) 
     let mut nonce = [0; 12];
     nonce[4..].copy_from_slice(&counter.to_be_bytes());
     let payload = Payload { msg: text, aad };
-    if seal { cipher.encrypt(&nonce.into(), payload).unwrap() } else { cipher.decrypt(&nonce.into(), payload).unwrap() }
+    if seal {
+        cipher.encrypt(&nonce.into(), payload).unwrap()
+    } else {
+        cipher.decrypt(&nonce.into(), payload).unwrap()
+    }
 }
 
 const PROTOCOL: &[u8] = b"/hegemon/pq-noise/1.0.0";
@@ -183,26 +198,57 @@ const PROTOCOL: &[u8] = b"/hegemon/pq-noise/1.0.0";
 /// The oracle dials, ours listens.
 fn oracle_dials(oracle: &Oracle, ours: &Arc<Identity>) -> (Keys, [u8; 32], Established) {
     let (kem_key, nonce) = (oracle.kem_key(), oracle.nonce());
-    let signature = oracle.sign(&sha(&[b"init-hello", &[1], &kem_key, &oracle.identity, &nonce.to_be_bytes()]));
-    let init = [Field::Version, Field::Bytes(&kem_key), Field::Bytes(&oracle.identity), Field::Nonce(nonce), Field::Bytes(&signature)];
+    let signature =
+        oracle.sign(&sha(&[b"init-hello", &[1], &kem_key, &oracle.identity, &nonce.to_be_bytes()]));
+    let init = [
+        Field::Version,
+        Field::Bytes(&kem_key),
+        Field::Bytes(&oracle.identity),
+        Field::Nonce(nonce),
+        Field::Bytes(&signature),
+    ];
     let (state, resp) = ExpectInitHello::new(ours.clone()).receive(&wire(0, &init)).unwrap();
     let after_init = [PROTOCOL, &fixed(&init)].concat();
 
     let mut rest = resp.as_slice();
     assert_eq!((read_varint(&mut rest), read_varint(&mut rest)), (1, 1));
-    let (their_kem, ciphertext, key) = (read_bytes(&mut rest, KEM), read_bytes(&mut rest, KEM), read_bytes(&mut rest, KEY));
+    let (their_kem, ciphertext, key) =
+        (read_bytes(&mut rest, KEM), read_bytes(&mut rest, KEM), read_bytes(&mut rest, KEY));
     let their_nonce = read_varint(&mut rest);
     let their_signature = read_bytes(&mut rest, SIGNATURE);
     assert!(rest.is_empty());
     assert_eq!(key, ours.public_key());
-    verify(&key, &sha(&[b"resp-hello", &[1], &their_kem, &ciphertext, &key, &their_nonce.to_be_bytes(), &sha(&[&after_init])]), &their_signature);
-    let resp =
-        [Field::Version, Field::Bytes(&their_kem), Field::Bytes(&ciphertext), Field::Bytes(&key), Field::Nonce(their_nonce), Field::Bytes(&their_signature)];
+    verify(
+        &key,
+        &sha(&[
+            b"resp-hello",
+            &[1],
+            &their_kem,
+            &ciphertext,
+            &key,
+            &their_nonce.to_be_bytes(),
+            &sha(&[&after_init]),
+        ]),
+        &their_signature,
+    );
+    let resp = [
+        Field::Version,
+        Field::Bytes(&their_kem),
+        Field::Bytes(&ciphertext),
+        Field::Bytes(&key),
+        Field::Nonce(their_nonce),
+        Field::Bytes(&their_signature),
+    ];
     let after_resp = [after_init, fixed(&resp)].concat();
 
     let ss1 = oracle.decapsulate(&ciphertext);
     let (finish_ciphertext, ss2) = oracle.encapsulate(&their_kem);
-    let signature = oracle.sign(&sha(&[b"finish", &finish_ciphertext, &nonce.to_be_bytes(), &sha(&[&after_resp])]));
+    let signature = oracle.sign(&sha(&[
+        b"finish",
+        &finish_ciphertext,
+        &nonce.to_be_bytes(),
+        &sha(&[&after_resp]),
+    ]));
     let finish = [Field::Bytes(&finish_ciphertext), Field::Nonce(nonce), Field::Bytes(&signature)];
     let established = state.receive(&wire(2, &finish)).unwrap();
     let transcript = sha(&[&after_resp, &fixed(&finish)]);
@@ -218,15 +264,39 @@ fn oracle_listens(oracle: &Oracle, ours: &Arc<Identity>) -> (Keys, [u8; 32], Est
     let their_nonce = read_varint(&mut rest);
     let their_signature = read_bytes(&mut rest, SIGNATURE);
     assert!(rest.is_empty());
-    verify(&key, &sha(&[b"init-hello", &[1], &their_kem, &key, &their_nonce.to_be_bytes()]), &their_signature);
-    let init = [Field::Version, Field::Bytes(&their_kem), Field::Bytes(&key), Field::Nonce(their_nonce), Field::Bytes(&their_signature)];
+    verify(
+        &key,
+        &sha(&[b"init-hello", &[1], &their_kem, &key, &their_nonce.to_be_bytes()]),
+        &their_signature,
+    );
+    let init = [
+        Field::Version,
+        Field::Bytes(&their_kem),
+        Field::Bytes(&key),
+        Field::Nonce(their_nonce),
+        Field::Bytes(&their_signature),
+    ];
     let after_init = [PROTOCOL, &fixed(&init)].concat();
 
     let (kem_key, nonce) = (oracle.kem_key(), oracle.nonce());
     let (ciphertext, ss1) = oracle.encapsulate(&their_kem);
-    let signature = oracle.sign(&sha(&[b"resp-hello", &[1], &kem_key, &ciphertext, &oracle.identity, &nonce.to_be_bytes(), &sha(&[&after_init])]));
-    let resp =
-        [Field::Version, Field::Bytes(&kem_key), Field::Bytes(&ciphertext), Field::Bytes(&oracle.identity), Field::Nonce(nonce), Field::Bytes(&signature)];
+    let signature = oracle.sign(&sha(&[
+        b"resp-hello",
+        &[1],
+        &kem_key,
+        &ciphertext,
+        &oracle.identity,
+        &nonce.to_be_bytes(),
+        &sha(&[&after_init]),
+    ]));
+    let resp = [
+        Field::Version,
+        Field::Bytes(&kem_key),
+        Field::Bytes(&ciphertext),
+        Field::Bytes(&oracle.identity),
+        Field::Nonce(nonce),
+        Field::Bytes(&signature),
+    ];
     let (established, finish) = state.receive(&wire(1, &resp)).unwrap();
     let after_resp = [after_init, fixed(&resp)].concat();
 
@@ -236,9 +306,17 @@ fn oracle_listens(oracle: &Oracle, ours: &Arc<Identity>) -> (Keys, [u8; 32], Est
     let finish_nonce = read_varint(&mut rest);
     let finish_signature = read_bytes(&mut rest, SIGNATURE);
     assert!(rest.is_empty());
-    verify(&key, &sha(&[b"finish", &finish_ciphertext, &finish_nonce.to_be_bytes(), &sha(&[&after_resp])]), &finish_signature);
+    verify(
+        &key,
+        &sha(&[b"finish", &finish_ciphertext, &finish_nonce.to_be_bytes(), &sha(&[&after_resp])]),
+        &finish_signature,
+    );
     let ss2 = oracle.decapsulate(&finish_ciphertext);
-    let finish = [Field::Bytes(&finish_ciphertext), Field::Nonce(finish_nonce), Field::Bytes(&finish_signature)];
+    let finish = [
+        Field::Bytes(&finish_ciphertext),
+        Field::Nonce(finish_nonce),
+        Field::Bytes(&finish_signature),
+    ];
     let transcript = sha(&[&after_resp, &fixed(&finish)]);
     (derive(&ss1, &ss2, &transcript), transcript, established)
 }
@@ -289,27 +367,47 @@ fn every_fault_has_its_own_name() {
     let (oracle, ours) = (Oracle::new([5; 32]), Arc::new(Identity::from_identity_seed(&[6; 32])));
     let listen = |frame: &[u8]| ExpectInitHello::new(ours.clone()).receive(frame).err().unwrap();
     let (kem_key, nonce) = (oracle.kem_key(), oracle.nonce());
-    let signature = oracle.sign(&sha(&[b"init-hello", &[1], &kem_key, &oracle.identity, &nonce.to_be_bytes()]));
+    let signature =
+        oracle.sign(&sha(&[b"init-hello", &[1], &kem_key, &oracle.identity, &nonce.to_be_bytes()]));
     let init = |kem_key: &[u8], signature: &[u8]| {
-        wire(0, &[Field::Version, Field::Bytes(kem_key), Field::Bytes(&oracle.identity), Field::Nonce(nonce), Field::Bytes(signature)])
+        wire(
+            0,
+            &[
+                Field::Version,
+                Field::Bytes(kem_key),
+                Field::Bytes(&oracle.identity),
+                Field::Nonce(nonce),
+                Field::Bytes(signature),
+            ],
+        )
     };
     let good = init(&kem_key, &signature);
     let named = |fault| HandshakeError::Message(fault);
     assert_eq!(listen(&[]), named(MessageFault::Malformed));
     assert_eq!(listen(&[good.as_slice(), &[0]].concat()), named(MessageFault::Trailing));
-    assert_eq!(listen(&init(&kem_key[1..], &signature)), named(MessageFault::Length { field: "KEM key", got: KEM - 1 }));
-    assert_eq!(listen(&init(&kem_key, &signature[1..])), named(MessageFault::Length { field: "signature", got: SIGNATURE - 1 }));
+    assert_eq!(
+        listen(&init(&kem_key[1..], &signature)),
+        named(MessageFault::Length { field: "KEM key", got: KEM - 1 })
+    );
+    assert_eq!(
+        listen(&init(&kem_key, &signature[1..])),
+        named(MessageFault::Length { field: "signature", got: SIGNATURE - 1 })
+    );
     let mut version = good.clone();
     version[1] = 2;
     assert_eq!(listen(&version), named(MessageFault::Version(2)));
     let finish = wire(2, &[Field::Bytes(&kem_key), Field::Nonce(1), Field::Bytes(&signature)]);
-    assert_eq!(listen(&finish), named(MessageFault::OutOfOrder { expected: "InitHello", got: "Finish" }));
+    assert_eq!(
+        listen(&finish),
+        named(MessageFault::OutOfOrder { expected: "InitHello", got: "Finish" })
+    );
     let mut forged = signature.clone();
     forged[100] ^= 1;
     assert_eq!(listen(&init(&kem_key, &forged)), HandshakeError::Signature("InitHello"));
     // Signed, and not a KEM key: a coefficient above the modulus.
     let bad_key = vec![0xff; KEM];
-    let signature = oracle.sign(&sha(&[b"init-hello", &[1], &bad_key, &oracle.identity, &nonce.to_be_bytes()]));
+    let signature =
+        oracle.sign(&sha(&[b"init-hello", &[1], &bad_key, &oracle.identity, &nonce.to_be_bytes()]));
     assert_eq!(listen(&init(&bad_key, &signature)), HandshakeError::Kem("KEM key"));
 }
 
@@ -317,5 +415,6 @@ fn every_fault_has_its_own_name() {
 fn the_oracle_s_identity_is_the_one_we_derive() {
     let oracle = Oracle::new(*b"thirty-two bytes of a test seed!");
     assert_eq!(Identity::from_transport_seed(&oracle.seed).public_key(), oracle.identity);
-    let _: SigningKey<MlDsa65> = SigningKey::from_seed(&sha(&[b"ml-dsa-65-xi", &oracle.seed]).into());
+    let _: SigningKey<MlDsa65> =
+        SigningKey::from_seed(&sha(&[b"ml-dsa-65-xi", &oracle.seed]).into());
 }

@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 
-use hegemon_node::chain::{Block, Chain, ChainParams, DigestItem, Hash, Header, ImportError, Imported, Template};
+use hegemon_node::chain::{
+    Block, Chain, ChainParams, DigestItem, Hash, Header, ImportError, Imported, Template,
+};
 use parity_scale_codec::Encode;
 use proptest::prelude::*;
 
@@ -127,7 +129,8 @@ fn assert_same(chain: &Chain, model: &Model) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// Whatever the order and the batches in which blocks come, best block and canonical index are the model's; and a reopened database says the same.
+    /// Whatever the order and the batches in which blocks come, best block and canonical index are
+    /// the model's; and a reopened database says the same.
     #[test]
     fn fork_choice_is_the_models(
         parents in proptest::collection::vec(any::<prop::sample::Index>(), 1..30),
@@ -142,7 +145,8 @@ proptest! {
         let mut model = Model::new(&params);
         {
             let chain = Chain::open(&path, params.clone()).unwrap();
-            // At random first, with unknown parents and repetitions; then all, so that everything is there in the end.
+            // At random first, with unknown parents and repetitions; then all, so that everything
+            // is there in the end.
             let random: Vec<_> = order.iter().map(|index| index.get(&blocks).clone()).collect();
             for blocks in random.chunks(batch).chain(blocks.chunks(batch)) {
                 let results = chain.import_batch(blocks, NOW_MS).unwrap();
@@ -174,7 +178,13 @@ fn reorganisations_say_how_deep_they_were() {
         let mut parent = params.genesis();
         let mut blocks = Vec::new();
         for index in 1..=length as u64 {
-            let template = Template::on(&params, parent.header(), [author; 32], START_MS + index * 1_000, Vec::new());
+            let template = Template::on(
+                &params,
+                parent.header(),
+                [author; 32],
+                START_MS + index * 1_000,
+                Vec::new(),
+            );
             parent = template.mine(0);
             blocks.push(parent.clone());
         }
@@ -185,8 +195,12 @@ fn reorganisations_say_how_deep_they_were() {
         let result = chain.import(block, NOW_MS).unwrap();
         assert!(matches!(result, Ok(Imported::NewBest { reorg_depth: 0 })), "{result:?}");
     }
-    let results: Vec<_> = chain.import_batch(&second, NOW_MS).unwrap().into_iter().map(Result::unwrap).collect();
-    assert_eq!(results, [Imported::Side, Imported::Side, Imported::Side, Imported::NewBest { reorg_depth: 3 }]);
+    let results: Vec<_> =
+        chain.import_batch(&second, NOW_MS).unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(
+        results,
+        [Imported::Side, Imported::Side, Imported::Side, Imported::NewBest { reorg_depth: 3 }]
+    );
     assert_eq!(chain.hash_at(1).unwrap(), Some(second[0].hash()));
     assert_eq!(chain.block(&first[2].hash()).unwrap(), Some(first[2].clone()));
 }

@@ -2,7 +2,10 @@
 
 use hegemon_node::{
     chain::Hash,
-    sync::message::{BlockAnnounce, BlockState, MAX_DECODED_BYTES, SyncMessage, SyncRequest, SyncResponse, WireBlock, decode},
+    sync::message::{
+        BlockAnnounce, BlockState, MAX_DECODED_BYTES, SyncMessage, SyncRequest, SyncResponse,
+        WireBlock, decode,
+    },
 };
 use parity_scale_codec::Encode;
 use proptest::{collection::vec, option, prelude::*};
@@ -20,38 +23,48 @@ fn hash() -> impl Strategy<Value = Hash> {
 }
 
 fn announce() -> impl Strategy<Value = BlockAnnounce> {
-    let state = prop_oneof![Just(BlockState::Best), Just(BlockState::Finalized), Just(BlockState::Normal)];
-    (bytes(), state, any::<u64>(), hash(), option::of(body())).prop_map(|(header, state, number, hash, body)| BlockAnnounce {
-        header,
-        state,
-        number,
-        hash,
-        body,
-    })
+    let state =
+        prop_oneof![Just(BlockState::Best), Just(BlockState::Finalized), Just(BlockState::Normal)];
+    (bytes(), state, any::<u64>(), hash(), option::of(body())).prop_map(
+        |(header, state, number, hash, body)| BlockAnnounce { header, state, number, hash, body },
+    )
 }
 
 fn request() -> impl Strategy<Value = SyncRequest> {
     prop_oneof![
-        (hash(), any::<u32>(), any::<bool>())
-            .prop_map(|(start_hash, max_headers, ascending)| { SyncRequest::BlockHeaders { start_hash, max_headers, ascending } }),
+        (hash(), any::<u32>(), any::<bool>()).prop_map(|(start_hash, max_headers, ascending)| {
+            SyncRequest::BlockHeaders { start_hash, max_headers, ascending }
+        }),
         vec(hash(), 0..5).prop_map(|hashes| SyncRequest::BlockBodies { hashes }),
-        (hash(), body()).prop_map(|(block_hash, keys)| SyncRequest::StateRequest { block_hash, keys }),
-        (any::<u64>(), any::<u32>()).prop_map(|(start_height, max_blocks)| { SyncRequest::GetBlocks { start_height, max_blocks } }),
+        (hash(), body())
+            .prop_map(|(block_hash, keys)| SyncRequest::StateRequest { block_hash, keys }),
+        (any::<u64>(), any::<u32>()).prop_map(|(start_height, max_blocks)| {
+            SyncRequest::GetBlocks { start_height, max_blocks }
+        }),
     ]
 }
 
 fn response() -> impl Strategy<Value = SyncResponse> {
-    let block = (any::<u64>(), hash(), bytes(), body()).prop_map(|(number, hash, header, body)| WireBlock { number, hash, header, body });
+    let block = (any::<u64>(), hash(), bytes(), body())
+        .prop_map(|(number, hash, header, body)| WireBlock { number, hash, header, body });
     prop_oneof![
-        (any::<u64>(), body()).prop_map(|(request_id, headers)| SyncResponse::BlockHeaders { request_id, headers }),
-        (any::<u64>(), vec(option::of(body()), 0..5)).prop_map(|(request_id, bodies)| SyncResponse::BlockBodies { request_id, bodies }),
-        (any::<u64>(), vec((bytes(), bytes()), 0..5)).prop_map(|(request_id, entries)| { SyncResponse::StateResponse { request_id, entries } }),
-        (any::<u64>(), vec(block, 0..5)).prop_map(|(request_id, blocks)| SyncResponse::Blocks { request_id, blocks }),
+        (any::<u64>(), body())
+            .prop_map(|(request_id, headers)| SyncResponse::BlockHeaders { request_id, headers }),
+        (any::<u64>(), vec(option::of(body()), 0..5))
+            .prop_map(|(request_id, bodies)| SyncResponse::BlockBodies { request_id, bodies }),
+        (any::<u64>(), vec((bytes(), bytes()), 0..5)).prop_map(|(request_id, entries)| {
+            SyncResponse::StateResponse { request_id, entries }
+        }),
+        (any::<u64>(), vec(block, 0..5))
+            .prop_map(|(request_id, blocks)| SyncResponse::Blocks { request_id, blocks }),
     ]
 }
 
 fn message() -> impl Strategy<Value = SyncMessage> {
-    prop_oneof![request().prop_map(SyncMessage::Request), response().prop_map(SyncMessage::Response)]
+    prop_oneof![
+        request().prop_map(SyncMessage::Request),
+        response().prop_map(SyncMessage::Response)
+    ]
 }
 
 proptest! {

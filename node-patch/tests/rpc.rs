@@ -60,27 +60,42 @@ struct Served {
     _directory: tempfile::TempDir,
 }
 
-/// A node with three blocks of a chain on which every hash is good enough, so that they are the same everywhere.
+/// A node with three blocks of a chain on which every hash is good enough, so that they are the
+/// same everywhere.
 async fn serve(methods: MethodPolicy) -> Served {
     let params = ChainParams::trivial("rpc");
     let directory = tempfile::tempdir().unwrap();
-    let chain = Arc::new(Chain::open(&directory.path().join("chain.redb"), params.clone()).unwrap());
+    let chain =
+        Arc::new(Chain::open(&directory.path().join("chain.redb"), params.clone()).unwrap());
     for number in 1..=3u64 {
         let parent = chain.header(&chain.best().hash).unwrap().unwrap();
         let time = 1_800_000_000_000 + number * 1_000;
-        let block = Template::on(&params, &parent, [5; 32], time, vec![vec![number as u8; 3]]).mine(0);
+        let block =
+            Template::on(&params, &parent, [5; 32], time, vec![vec![number as u8; 3]]).mine(0);
         chain.import(&block, time).unwrap().unwrap();
     }
     let claim = Claim { hash: Hash([8; 32]), number: 77 };
-    let status = SyncStatus { is_syncing: true, highest: 77, claims: BTreeMap::from([(PeerId([1; 32]), claim)]) };
+    let status = SyncStatus {
+        is_syncing: true,
+        highest: 77,
+        claims: BTreeMap::from([(PeerId([1; 32]), claim)]),
+    };
     let context = RpcContext {
         chain: chain.clone(),
         miner: Arc::new(Miner::new(chain.clone(), mpsc::channel(1).0, [0; 32], Pace::Dev)),
         node: Arc::new(FixedNode),
         sync: watch::channel(status).1,
-        info: NodeInfo { name: "hegemon-node".into(), version: "1.2.3".into(), should_have_peers: true, starting_block: 1, mining_threads: 1 },
+        info: NodeInfo {
+            name: "hegemon-node".into(),
+            version: "1.2.3".into(),
+            should_have_peers: true,
+            starting_block: 1,
+            mining_threads: 1,
+        },
     };
-    let server = start(RpcConfig { addr: SocketAddr::from(([127, 0, 0, 1], 0)), methods }, context).await.unwrap();
+    let server = start(RpcConfig { addr: SocketAddr::from(([127, 0, 0, 1], 0)), methods }, context)
+        .await
+        .unwrap();
     let client = HttpClientBuilder::default().build(format!("http://{}", server.addr())).unwrap();
     Served { client, server, chain, _directory: directory }
 }
@@ -173,7 +188,8 @@ async fn malformed_parameters_are_told_what_is_accepted() {
 #[tokio::test]
 async fn mining_starts_and_stops() {
     let served = serve(MethodPolicy::Auto).await;
-    let started = call(&served.client, "hegemon_startMining", json!([{ "threads": 2 }])).await.unwrap();
+    let started =
+        call(&served.client, "hegemon_startMining", json!([{ "threads": 2 }])).await.unwrap();
     assert_eq!(started["success"], true);
     assert_eq!(started["status"]["is_mining"], true);
     assert_eq!(started["status"]["threads"], 2);
@@ -218,7 +234,13 @@ async fn a_taken_port_is_an_error_that_says_what_to_do() {
         miner: Arc::new(Miner::new(other.chain.clone(), mpsc::channel(1).0, [0; 32], Pace::Dev)),
         node: Arc::new(FixedNode),
         sync: watch::channel(SyncStatus::default()).1,
-        info: NodeInfo { name: String::new(), version: String::new(), should_have_peers: false, starting_block: 0, mining_threads: 1 },
+        info: NodeInfo {
+            name: String::new(),
+            version: String::new(),
+            should_have_peers: false,
+            starting_block: 0,
+            mining_threads: 1,
+        },
     };
     let error = start(config, context).await.unwrap_err().to_string();
     assert!(error.contains("--rpc-port"), "{error}");

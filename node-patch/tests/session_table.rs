@@ -1,5 +1,6 @@
-//! The session table against another one and against an older node's, in thousands of interleavings drawn from a seed: two nodes that dial each other, twice or thrice, with
-//! every packet delayed at random. Whatever happens, both sides end with the same single session.
+//! The session table against another one and against an older node's, in thousands of interleavings
+//! drawn from a seed: two nodes that dial each other, twice or thrice, with every packet delayed at
+//! random. Whatever happens, both sides end with the same single session.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +12,8 @@ use rand_chacha::{
     rand_core::{Rng, SeedableRng},
 };
 
-/// Recorded peers' table: looks up, then inserts, not atomically; closes the newer on a hit; cleans up by peer; loses what came with `Finish`.
+/// Recorded peers' table: looks up, then inserts, not atomically; closes the newer on a hit; cleans
+/// up by peer; loses what came with `Finish`.
 #[derive(Default)]
 struct Legacy {
     /// The one session that it would send over.
@@ -81,8 +83,18 @@ impl World {
     fn new(seed: u64, lower_first: bool, legacy: Option<usize>) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        let ids = if lower_first { [PeerId([1; 32]), PeerId([2; 32])] } else { [PeerId([2; 32]), PeerId([1; 32])] };
-        let side = |index: usize| if legacy == Some(index) { Side::Legacy(Legacy::default()) } else { Side::Ours(Table::new(ids[index], UNLIMITED)) };
+        let ids = if lower_first {
+            [PeerId([1; 32]), PeerId([2; 32])]
+        } else {
+            [PeerId([2; 32]), PeerId([1; 32])]
+        };
+        let side = |index: usize| {
+            if legacy == Some(index) {
+                Side::Legacy(Legacy::default())
+            } else {
+                Side::Ours(Table::new(ids[index], UNLIMITED))
+            }
+        };
         Self {
             sides: [side(0), side(1)],
             ids,
@@ -115,7 +127,9 @@ impl World {
                 Event::Established { side, session } => self.established(side, session),
                 Event::Insert { side, session } => self.insert(side, session),
                 Event::Arrive { side, session, frame } => self.arrive(side, session, frame),
-                Event::Wakeup { side } => self.with_table(side, |table, now, out| table.wakeup(now, out)),
+                Event::Wakeup { side } => {
+                    self.with_table(side, |table, now, out| table.wakeup(now, out))
+                }
             }
             self.arm();
         }
@@ -138,14 +152,16 @@ impl World {
             self.dead[side].insert(session);
             return;
         }
-        let direction = if self.dialers[&session] == side { Direction::Outbound } else { Direction::Inbound };
+        let direction =
+            if self.dialers[&session] == side { Direction::Outbound } else { Direction::Inbound };
         let (peer, now) = (self.ids[1 - side], Mono(self.now));
         match &mut self.sides[side] {
             Side::Ours(table) => {
                 let mut out = Vec::new();
                 let admission = table.open(session, peer, direction, now, &mut out);
                 if admission == Admission::Admitted {
-                    // The dialer's first frame waits for the listener's; a short wait stands for both ways of ending it.
+                    // The dialer's first frame waits for the listener's; a short wait stands for
+                    // both ways of ending it.
                     let wait = if direction == Direction::Outbound { 60 } else { 0 };
                     self.send_later(wait, side, session, Frame::Hello);
                 } else {
@@ -194,7 +210,9 @@ impl World {
             }
             Side::Legacy(legacy) => {
                 // Whatever session asked, the answer goes over the one that it remembers.
-                if let (Frame::GetAddrs, Some(current), true) = (frame, legacy.current, legacy.reading.contains(&session)) {
+                if let (Frame::GetAddrs, Some(current), true) =
+                    (frame, legacy.current, legacy.reading.contains(&session))
+                {
                     self.send(side, current, Frame::Answer);
                 }
             }
@@ -252,7 +270,8 @@ impl World {
         self.post(at - self.now, Event::Arrive { side: 1 - side, session, frame });
     }
 
-    /// Wakes tables when they want to be, and redials, jittered, for a side of ours that is left with nothing.
+    /// Wakes tables when they want to be, and redials, jittered, for a side of ours that is left
+    /// with nothing.
     fn arm(&mut self) {
         for side in 0..2 {
             let Side::Ours(table) = &self.sides[side] else { continue };
@@ -283,7 +302,8 @@ impl World {
     }
 }
 
-/// Runs one schedule; `dials` are who dials and when. Wake-ups are bounded by deduplication in time: a table is woken at most once per millisecond.
+/// Runs one schedule; `dials` are who dials and when. Wake-ups are bounded by deduplication in
+/// time: a table is woken at most once per millisecond.
 fn settle(seed: u64, lower_first: bool, legacy: Option<usize>, dials: &[(usize, i64)]) {
     let mut world = World::new(seed, lower_first, legacy);
     world.empty_since = [Some(i64::MAX / 2); 2];
@@ -291,7 +311,8 @@ fn settle(seed: u64, lower_first: bool, legacy: Option<usize>, dials: &[(usize, 
         world.post(*at, Event::Dial { from: *from });
     }
     world.run_until(45_000);
-    let what = format!("seed {seed}, lower first {lower_first}, legacy {legacy:?}, dials {dials:?}");
+    let what =
+        format!("seed {seed}, lower first {lower_first}, legacy {legacy:?}, dials {dials:?}");
     let (one, two) = (world.live(0), world.live(1));
     assert_eq!(one.len(), 1, "{what}: {one:?} and {two:?}");
     assert_eq!(one, two, "{what}");
@@ -333,7 +354,12 @@ impl Bench {
         Self { table: Table::new(US, limits), now: Mono(0) }
     }
 
-    fn open(&mut self, session: u64, peer: PeerId, direction: Direction) -> (Admission, Vec<Command>) {
+    fn open(
+        &mut self,
+        session: u64,
+        peer: PeerId,
+        direction: Direction,
+    ) -> (Admission, Vec<Command>) {
         let mut out = Vec::new();
         (self.table.open(SessionId(session), peer, direction, self.now, &mut out), out)
     }
@@ -366,13 +392,24 @@ fn a_peer_that_restarted_replaces_its_dead_session_and_only_once_in_a_while() {
     assert!(admitted(&bench.open(1, THEM, Direction::Inbound)));
     bench.frame(1);
     bench.now = Mono(50_000);
-    assert_eq!(bench.open(2, THEM, Direction::Inbound), (Admission::Admitted, vec![Command::Probe(SessionId(1))]));
+    assert_eq!(
+        bench.open(2, THEM, Direction::Inbound),
+        (Admission::Admitted, vec![Command::Probe(SessionId(1))])
+    );
     bench.frame(2);
-    assert_eq!(bench.wait(5), [Command::Close(SessionId(1), CloseReason::Duplicate)], "the one that stayed silent");
+    assert_eq!(
+        bench.wait(5),
+        [Command::Close(SessionId(1), CloseReason::Duplicate)],
+        "the one that stayed silent"
+    );
     assert_eq!(bench.wait(1), [Command::Probe(SessionId(2))]);
     bench.frame(2);
     assert_eq!(bench.wait(5), [], "it has shown that it lives");
-    assert_eq!(bench.open(3, THEM, Direction::Inbound).0, Admission::Refused(CloseReason::Duplicate), "one replacement in 30 s");
+    assert_eq!(
+        bench.open(3, THEM, Direction::Inbound).0,
+        Admission::Refused(CloseReason::Duplicate),
+        "one replacement in 30 s"
+    );
     bench.wait(1);
     bench.frame(2);
     bench.wait(30);
@@ -390,7 +427,10 @@ fn of_two_that_both_live_the_listener_keeps_the_newer_and_the_dialer_its_first()
 
     let mut bench = Bench::new(UNLIMITED);
     bench.open(1, THEM, Direction::Outbound);
-    assert_eq!(bench.open(2, THEM, Direction::Outbound), (Admission::Refused(CloseReason::Duplicate), vec![]));
+    assert_eq!(
+        bench.open(2, THEM, Direction::Outbound),
+        (Admission::Refused(CloseReason::Duplicate), vec![])
+    );
 }
 
 #[test]
@@ -403,7 +443,10 @@ fn a_survivor_that_says_nothing_goes_too_and_further_dials_do_not_save_it() {
         bench.now = Mono(bench.now.0 + 1_000);
     }
     let rest = bench.wait(3);
-    assert_eq!(rest, [Command::Probe(SessionId(1)), Command::Close(SessionId(1), CloseReason::Silent)]);
+    assert_eq!(
+        rest,
+        [Command::Probe(SessionId(1)), Command::Close(SessionId(1), CloseReason::Silent)]
+    );
     assert_eq!(bench.table.sessions().count(), 0);
 }
 
@@ -419,7 +462,8 @@ fn silence_ends_only_a_session_whose_peer_answered_before() {
         let probe = Command::Probe(SessionId(1));
         assert_eq!(bench.wait(59), []);
         assert_eq!(bench.wait(60), [probe, probe]);
-        let third = if answered { Command::Close(SessionId(1), CloseReason::Silent) } else { probe };
+        let third =
+            if answered { Command::Close(SessionId(1), CloseReason::Silent) } else { probe };
         assert_eq!(bench.wait(5), [third]);
     }
 }
@@ -435,9 +479,13 @@ fn limits_are_apart_and_a_full_node_still_serves_a_newcomer_for_a_moment() {
     assert!(opened(3, Direction::Outbound), "inbound sessions leave the outbound slot free");
     assert!(!opened(4, Direction::Outbound));
     let crowd = 5..5 + u64::try_from(OVERFLOW_SLOTS).unwrap();
-    assert!(crowd.clone().all(|session| opened(session, Direction::Inbound)), "some more, for a moment");
+    assert!(
+        crowd.clone().all(|session| opened(session, Direction::Inbound)),
+        "some more, for a moment"
+    );
     assert!(!opened(crowd.end, Direction::Inbound));
-    let ended: Vec<Command> = crowd.map(|session| Command::Close(SessionId(session), CloseReason::Full)).collect();
+    let ended: Vec<Command> =
+        crowd.map(|session| Command::Close(SessionId(session), CloseReason::Full)).collect();
     assert_eq!(bench.wait(10), ended);
     assert_eq!(bench.table.sessions().count(), 3);
 }

@@ -1,4 +1,5 @@
-//! Several nodes' sync engines and real chains in virtual time, over a network that delays, reorders and loses frames; and peers that lie.
+//! Several nodes' sync engines and real chains in virtual time, over a network that delays,
+//! reorders and loses frames; and peers that lie.
 
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
@@ -68,13 +69,21 @@ impl Net {
         };
         for _ in 0..nodes {
             let directory = tempfile::tempdir().unwrap();
-            let chain = Chain::open(&directory.path().join("chain.redb"), net.params.clone()).unwrap();
-            net.nodes.push(Node::Real { engine: SyncEngine::default(), chain, _directory: directory });
+            let chain =
+                Chain::open(&directory.path().join("chain.redb"), net.params.clone()).unwrap();
+            net.nodes.push(Node::Real {
+                engine: SyncEngine::default(),
+                chain,
+                _directory: directory,
+            });
         }
         net
     }
 
-    fn puppet(&mut self, puppet: impl FnMut(ChainProtocol, &[u8]) -> Vec<Frame> + 'static) -> usize {
+    fn puppet(
+        &mut self,
+        puppet: impl FnMut(ChainProtocol, &[u8]) -> Vec<Frame> + 'static,
+    ) -> usize {
         self.nodes.push(Node::Puppet(Box::new(puppet)));
         self.nodes.len() - 1
     }
@@ -127,7 +136,9 @@ impl Net {
         let delay = u64::from(self.random.next_u32() % 3_000) + 1;
         let tip = self.tip(node);
         let time = tip.header().pow_claim().unwrap().timestamp_ms.max(START_MS) + delay;
-        let block = Template::on(&self.params, tip.header(), [author; 32], time, vec![vec![author; 10]]).mine(0);
+        let block =
+            Template::on(&self.params, tip.header(), [author; 32], time, vec![vec![author; 10]])
+                .mine(0);
         let event = self.import(node, Source::Mined, vec![block]);
         self.deliver(node, event);
     }
@@ -135,7 +146,9 @@ impl Net {
     fn import(&self, node: usize, source: Source, blocks: Vec<Block>) -> Event {
         let outcomes = self.chain(node).import_batch(&blocks, NOW_MS).unwrap();
         let results = blocks.iter().zip(outcomes);
-        let results = results.map(|(block, outcome)| (block.hash(), u64::from(block.number()), outcome)).collect();
+        let results = results
+            .map(|(block, outcome)| (block.hash(), u64::from(block.number()), outcome))
+            .collect();
         Event::Imported { source, results }
     }
 
@@ -195,7 +208,10 @@ impl Net {
             let Some(next) = next.filter(|at| *at <= end) else {
                 break;
             };
-            assert!(next >= self.now || wakeup.is_none_or(|(at, _)| at >= self.now), "a wake-up in the past: the engine would spin");
+            assert!(
+                next >= self.now || wakeup.is_none_or(|(at, _)| at >= self.now),
+                "a wake-up in the past: the engine would spin"
+            );
             self.now = next.max(self.now);
             if frame == Some(next) {
                 let (_, (node, event)) = self.events.pop_first().unwrap();
@@ -216,7 +232,11 @@ impl Net {
         let start = self.now;
         while !nodes.iter().all(|node| self.chain(*node).best().hash == best) {
             let bests: Vec<_> = nodes.iter().map(|node| self.chain(*node).best()).collect();
-            assert!(self.now < start + within, "not within {within:?}: {bests:?}, offences {:?}", self.offences);
+            assert!(
+                self.now < start + within,
+                "not within {within:?}: {bests:?}, offences {:?}",
+                self.offences
+            );
             self.run_for(Duration::from_millis(10));
         }
         self.now - start
@@ -235,12 +255,17 @@ fn extend(params: &ChainParams, from: &Block, blocks: usize, author: u8) -> Vec<
 
 fn blocks_response(blocks: &[Block]) -> Frame {
     let blocks = blocks.iter().map(WireBlock::from).collect();
-    (ChainProtocol::Sync, SyncMessage::Response(SyncResponse::Blocks { request_id: 0, blocks }).encode())
+    (
+        ChainProtocol::Sync,
+        SyncMessage::Response(SyncResponse::Blocks { request_id: 0, blocks }).encode(),
+    )
 }
 
 fn request(data: &[u8]) -> Option<(u64, usize)> {
     match message::decode(data) {
-        Ok(SyncMessage::Request(SyncRequest::GetBlocks { start_height, max_blocks })) => Some((start_height, max_blocks as usize)),
+        Ok(SyncMessage::Request(SyncRequest::GetBlocks { start_height, max_blocks })) => {
+            Some((start_height, max_blocks as usize))
+        }
         _ => None,
     }
 }
@@ -281,7 +306,8 @@ fn halves_heal_from_a_common_block_300_back() {
     assert_eq!(net.offences, []);
 }
 
-/// A node whose announcements are all lost is found out, however far it is ahead, and on whatever fork.
+/// A node whose announcements are all lost is found out, however far it is ahead, and on whatever
+/// fork.
 #[test]
 fn a_silent_peer_is_asked() {
     let mut net = Net::new(2, 7);
@@ -302,7 +328,8 @@ fn a_mined_block_reaches_a_line_of_nodes_and_no_node_twice() {
     }
     net.run_for(Duration::from_secs(1));
     net.mine(0);
-    let took = net.run_until_all_have(&[0, 1, 2, 3, 4], net.chain(0).best().hash, Duration::from_secs(1));
+    let took =
+        net.run_until_all_have(&[0, 1, 2, 3, 4], net.chain(0).best().hash, Duration::from_secs(1));
     assert!(took <= Duration::from_millis(50), "{took:?}");
     assert_eq!(net.requests, 0, "announcements carry bodies: nothing to ask");
 }
@@ -310,7 +337,8 @@ fn a_mined_block_reaches_a_line_of_nodes_and_no_node_twice() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
-    /// Whatever is lost, late or cut, when the network is whole again and somebody mines, all have the same, heaviest chain.
+    /// Whatever is lost, late or cut, when the network is whole again and somebody mines, all have
+    /// the same, heaviest chain.
     #[test]
     fn lossy_networks_converge(seed in any::<u64>(), loss in 0..30u32, late in 0..30u32, partition in any::<bool>()) {
         let mut net = Net::new(4, seed);
@@ -355,7 +383,8 @@ fn lies_stall_nobody() {
     let tip = fork.last().unwrap().clone();
     let other = ChainParams::trivial("another chain");
     let foreign = extend(&other, &other.genesis(), 10, 66);
-    let announce = |block: &Block| (ChainProtocol::BlockAnnounces, BlockAnnounce::best(block).encode());
+    let announce =
+        |block: &Block| (ChainProtocol::BlockAnnounces, BlockAnnounce::best(block).encode());
 
     let mut net = Net::new(2, 4);
     net.grow(0, 500, 1);
@@ -363,9 +392,17 @@ fn lies_stall_nobody() {
     let (tip_1, tip_2, tip_3) = (announce(&tip), announce(&tip), announce(&tip));
     let liars = [
         // Claims a long chain and never answers.
-        net.puppet(move |_, data| if request(data).is_none() { vec![tip_1.clone()] } else { vec![] }),
+        net.puppet(
+            move |_, data| if request(data).is_none() { vec![tip_1.clone()] } else { vec![] },
+        ),
         // Answers every question with the same blocks.
-        net.puppet(move |_, data| if request(data).is_none() { vec![tip_2.clone()] } else { vec![blocks_response(&fork_2[5..10])] }),
+        net.puppet(move |_, data| {
+            if request(data).is_none() {
+                vec![tip_2.clone()]
+            } else {
+                vec![blocks_response(&fork_2[5..10])]
+            }
+        }),
         // Has only blocks without ancestors.
         net.puppet(move |_, data| match request(data) {
             None => vec![tip_3.clone()],
@@ -380,7 +417,12 @@ fn lies_stall_nobody() {
             Some(_) => vec![blocks_response(&foreign)],
         }),
         // Noise.
-        net.puppet(|_, _| vec![(ChainProtocol::Sync, vec![0xff; 100]), (ChainProtocol::BlockAnnounces, vec![3; 7])]),
+        net.puppet(|_, _| {
+            vec![
+                (ChainProtocol::Sync, vec![0xff; 100]),
+                (ChainProtocol::BlockAnnounces, vec![3; 7]),
+            ]
+        }),
     ];
     for liar in liars {
         net.connect(1, liar);
@@ -402,7 +444,9 @@ fn an_invalid_block_costs_its_sender() {
     header.extrinsics_root = Hash([1; 32]);
     header.digest.pop();
     let block = Template::from_unsealed(header, body, 16).mine(0);
-    let liar = net.puppet(move |_, _| vec![(ChainProtocol::BlockAnnounces, BlockAnnounce::best(&block).encode())]);
+    let liar = net.puppet(move |_, _| {
+        vec![(ChainProtocol::BlockAnnounces, BlockAnnounce::best(&block).encode())]
+    });
     net.connect(0, liar);
     net.run_for(Duration::from_secs(1));
     assert_eq!(net.offences, [(0, Offence::InvalidBlock)]);

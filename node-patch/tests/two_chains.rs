@@ -65,7 +65,10 @@ fn node(author: u8) -> Node {
 async fn connect(a: &Node, b: &Node) {
     for (from, to, id) in [(a, b, 1), (b, a, 2)] {
         *from.wire.other.lock().unwrap() = Some(to.events.clone());
-        to.events.send(ChainEvent::Opened { session: SESSION, peer: PeerId([id; 32]) }).await.unwrap();
+        to.events
+            .send(ChainEvent::Opened { session: SESSION, peer: PeerId([id; 32]) })
+            .await
+            .unwrap();
     }
 }
 
@@ -75,11 +78,16 @@ impl Node {
         timeout(DEADLINE, best).await.expect("in time").unwrap();
     }
 
-    /// Stops as main does: miner, then network (all senders of events), then driver. Returns where the database is.
+    /// Stops as main does: miner, then network (all senders of events), then driver. Returns where
+    /// the database is.
     async fn shut_down(self) -> tempfile::TempDir {
         self.miner.stop();
         drop(self.events);
-        timeout(Duration::from_secs(5), self.handles.task).await.expect("in time").unwrap().unwrap();
+        timeout(Duration::from_secs(5), self.handles.task)
+            .await
+            .expect("in time")
+            .unwrap()
+            .unwrap();
         self.directory
     }
 }

@@ -1,5 +1,6 @@
-//! A handshake and its sessions, recorded from a node that we did not write, checked item by item. The recorded peer's ML-KEM keys come from seeds, which aws-lc does not import:
-//! the RustCrypto crates, an implementation of their own, give the shared secrets.
+//! A handshake and its sessions, recorded from a node that we did not write, checked item by item.
+//! The recorded peer's ML-KEM keys come from seeds, which aws-lc does not import: the RustCrypto
+//! crates, an implementation of their own, give the shared secrets.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
@@ -64,7 +65,10 @@ fn keys_and_peer_ids_come_from_the_seeds() {
         assert_eq!(hex::encode(identity.public_key()), recorded.0[format!("{role}_identity_key")]);
         assert_eq!(identity.peer_id().to_string(), recorded.0[format!("{role}_peer_id")]);
         let kem = static_kem_key(&seed);
-        assert_eq!(hex::encode(kem.encapsulation_key().to_bytes()), recorded.0[format!("{role}_kem_key")]);
+        assert_eq!(
+            hex::encode(kem.encapsulation_key().to_bytes()),
+            recorded.0[format!("{role}_kem_key")]
+        );
     }
 }
 
@@ -74,7 +78,10 @@ fn messages_are_read_and_written_byte_for_byte() {
     for name in ["init_hello", "resp_hello", "finish"] {
         let bytes = recorded.bytes(name);
         assert_eq!(HandshakeMessage::decode(&bytes).unwrap().encode(), bytes, "{name}");
-        assert!(HandshakeMessage::decode(&[bytes.as_slice(), &[0]].concat()).is_err(), "{name} with a byte after it");
+        assert!(
+            HandshakeMessage::decode(&[bytes.as_slice(), &[0]].concat()).is_err(),
+            "{name} with a byte after it"
+        );
         assert!(HandshakeMessage::decode(&bytes[..bytes.len() - 1]).is_err(), "{name} cut short");
     }
     let (init, resp, _) = recorded.messages();
@@ -127,7 +134,12 @@ fn every_ciphertext_in_both_directions() {
     let recorded = Recorded::load();
     let directions = [
         ("discovery", "framed", "initiator_to_responder_ciphertext", "initiator_to_responder_key"),
-        ("responder_frames", "plaintext", "responder_to_initiator_ciphertext", "responder_to_initiator_key"),
+        (
+            "responder_frames",
+            "plaintext",
+            "responder_to_initiator_ciphertext",
+            "responder_to_initiator_key",
+        ),
     ];
     for (list, plain, cipher, key) in directions {
         let (key, aad) = (recorded.key(key), recorded.key("session_aad"));
@@ -162,7 +174,8 @@ fn envelopes_of_the_recorded_messages() {
 fn a_recorded_handshake_cannot_be_replayed() {
     let recorded = Recorded::load();
     let listener = Arc::new(Identity::from_transport_seed(&recorded.bytes("responder_seed")));
-    let (expect_finish, _) = handshake::ExpectInitHello::new(listener).receive(&recorded.bytes("init_hello")).unwrap();
+    let (expect_finish, _) =
+        handshake::ExpectInitHello::new(listener).receive(&recorded.bytes("init_hello")).unwrap();
     let replayed = expect_finish.receive(&recorded.bytes("finish"));
     assert_eq!(replayed.err(), Some(handshake::HandshakeError::Signature("Finish")));
 
@@ -174,7 +187,10 @@ fn a_recorded_handshake_cannot_be_replayed() {
 
 #[test]
 fn two_of_ours_agree_and_one_knows_itself() {
-    let (alice, bob) = (Arc::new(Identity::from_identity_seed(&[1; 32])), Arc::new(Identity::from_identity_seed(&[2; 32])));
+    let (alice, bob) = (
+        Arc::new(Identity::from_identity_seed(&[1; 32])),
+        Arc::new(Identity::from_identity_seed(&[2; 32])),
+    );
     let (dialer, init) = handshake::start(alice.clone()).unwrap();
     let (listener, resp) = handshake::ExpectInitHello::new(bob.clone()).receive(&init).unwrap();
     let (mut dialled, finish) = dialer.receive(&resp).unwrap();
@@ -198,6 +214,9 @@ fn every_changed_byte_of_a_message_is_noticed() {
     for at in (0..init.len()).step_by(61) {
         let mut changed = init.clone();
         changed[at] ^= 0x40;
-        assert!(handshake::ExpectInitHello::new(identity.clone()).receive(&changed).is_err(), "byte {at}");
+        assert!(
+            handshake::ExpectInitHello::new(identity.clone()).receive(&changed).is_err(),
+            "byte {at}"
+        );
     }
 }

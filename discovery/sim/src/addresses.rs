@@ -1,4 +1,5 @@
-//! The plan of addresses and network groups. They exist in engines only: nothing is ever sent to one.
+//! The plan of addresses and network groups. They exist in engines only: nothing is ever sent to
+//! one.
 //!
 //! | who | where | groups (/16) |
 //! | --- | --- | --- |
@@ -21,8 +22,7 @@ use crate::chance::{Chance, Purpose};
 pub const PORT: u16 = 30_333;
 
 /// The plan in a line, for whoever reads figures that depend on it.
-pub const PLAN: &str =
-    "honest and dead addresses in 256 groups (/16) of 20.0.0.0/8, the one of rank r as often as 1 / (r + 1); an attacker's in 60.0.0.0/8; an IP for each host";
+pub const PLAN: &str = "honest and dead addresses in 256 groups (/16) of 20.0.0.0/8, the one of rank r as often as 1 / (r + 1); an attacker's in 60.0.0.0/8; an IP for each host";
 
 const HONEST: u8 = 20;
 const HOSTILE: u8 = 60;
@@ -52,7 +52,8 @@ impl Addresses {
         self.unused(HONEST, |addresses| {
             let most = addresses.weights.last().copied().unwrap_or_default();
             let drawn = addresses.rng.random_range(0.0..most);
-            u8::try_from(addresses.weights.partition_point(|weight| *weight <= drawn)).unwrap_or(u8::MAX)
+            u8::try_from(addresses.weights.partition_point(|weight| *weight <= drawn))
+                .unwrap_or(u8::MAX)
         })
     }
 

@@ -1,4 +1,5 @@
-//! Many runs over as many threads as there are cores. A run knows its seed and nothing of the others.
+//! Many runs over as many threads as there are cores. A run knows its seed and nothing of the
+//! others.
 
 use std::{
     sync::{
@@ -34,7 +35,11 @@ impl Bench {
     /// As many threads as there are cores; nobody counts bytes.
     #[must_use]
     pub fn new(seeds: u64) -> Self {
-        Self { seeds, threads: thread::available_parallelism().map_or(1, usize::from), memory: None }
+        Self {
+            seeds,
+            threads: thread::available_parallelism().map_or(1, usize::from),
+            memory: None,
+        }
     }
 
     /// The same in a program whose allocator is [`crate::meter::Metered`].
@@ -84,6 +89,9 @@ mod tests {
     #[test]
     fn results_come_in_the_order_of_their_seeds() {
         let bench = Bench { threads: 4, ..Bench::new(50) };
-        assert_eq!(bench.over_seeds(|seed| seed * 2), (0..50).map(|seed| seed * 2).collect::<Vec<_>>());
+        assert_eq!(
+            bench.over_seeds(|seed| seed * 2),
+            (0..50).map(|seed| seed * 2).collect::<Vec<_>>()
+        );
     }
 }

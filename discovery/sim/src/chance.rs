@@ -1,4 +1,5 @@
-//! Draws that depend on the run's seed and on what is drawn for, and not on how much was drawn before: a pair's latency is the same whoever dials first.
+//! Draws that depend on the run's seed and on what is drawn for, and not on how much was drawn
+//! before: a pair's latency is the same whoever dials first.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -37,7 +38,12 @@ impl Chance {
     }
 
     /// A length of time within bounds, uniformly.
-    pub(crate) fn time(self, purpose: Purpose, (first, second): (u64, u64), (shortest, longest): (Duration, Duration)) -> Duration {
+    pub(crate) fn time(
+        self,
+        purpose: Purpose,
+        (first, second): (u64, u64),
+        (shortest, longest): (Duration, Duration),
+    ) -> Duration {
         let span = u64::try_from(longest.saturating_sub(shortest).as_millis()).unwrap_or(u64::MAX);
         shortest + Duration::from_millis(self.bits(purpose, first, second) % span.saturating_add(1))
     }
@@ -46,7 +52,9 @@ impl Chance {
     pub(crate) fn bytes(self, purpose: Purpose, host: HostIndex, life: u32) -> [u8; 32] {
         let mut bytes = [0; 32];
         for (place, chunk) in (0..).zip(bytes.chunks_mut(8)) {
-            chunk.copy_from_slice(&self.bits(purpose, host.0 as u64, u64::from(life) << 8 | place).to_le_bytes());
+            chunk.copy_from_slice(
+                &self.bits(purpose, host.0 as u64, u64::from(life) << 8 | place).to_le_bytes(),
+            );
         }
         bytes
     }

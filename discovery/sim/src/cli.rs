@@ -129,7 +129,10 @@ fn table(args: &TableArgs, out: &mut impl Write) -> io::Result<Verdict> {
         writeln!(out, "{} seeds; {LATENCY};\n{}\n", args.seeds, addresses::PLAN)?;
     }
     let mut rows = Vec::new();
-    for scenario in scenarios::ALL.iter().filter(|scenario| args.only.is_empty() || args.only.contains(&scenario.name)) {
+    for scenario in scenarios::ALL
+        .iter()
+        .filter(|scenario| args.only.is_empty() || args.only.contains(&scenario.name))
+    {
         let row = row(scenario, bench);
         if !args.json {
             print(&row, out)?;
@@ -138,7 +141,10 @@ fn table(args: &TableArgs, out: &mut impl Write) -> io::Result<Verdict> {
     }
     let missed = rows.iter().filter(|row| row.verdict == Verdict::Missed).count();
     if args.json {
-        serde_json::to_writer_pretty(&mut *out, &Table { seeds: args.seeds, addresses: addresses::PLAN, latency: LATENCY, rows })?;
+        serde_json::to_writer_pretty(
+            &mut *out,
+            &Table { seeds: args.seeds, addresses: addresses::PLAN, latency: LATENCY, rows },
+        )?;
         writeln!(out)?;
     } else {
         writeln!(out, "\n{} of {} met", rows.len() - missed, rows.len())?;
@@ -148,7 +154,13 @@ fn table(args: &TableArgs, out: &mut impl Write) -> io::Result<Verdict> {
 
 fn row(scenario: &Scenario, bench: Bench) -> Row {
     let outcome = (scenario.run)(bench);
-    Row { name: scenario.name, scenario: scenario.what, ours: outcome.ours, goal: scenario.goal, verdict: outcome.verdict }
+    Row {
+        name: scenario.name,
+        scenario: scenario.what,
+        ours: outcome.ours,
+        goal: scenario.goal,
+        verdict: outcome.verdict,
+    }
 }
 
 fn print(row: &Row, out: &mut impl Write) -> io::Result<()> {
@@ -177,11 +189,15 @@ fn one_run(args: &RunArgs, out: &mut impl Write) -> io::Result<Verdict> {
 }
 
 fn list(out: &mut impl Write) -> io::Result<Verdict> {
-    scenarios::ALL.iter().try_for_each(|scenario| writeln!(out, "{:<12} {}", scenario.name, scenario.what))?;
+    scenarios::ALL
+        .iter()
+        .try_for_each(|scenario| writeln!(out, "{:<12} {}", scenario.name, scenario.what))?;
     Ok(Verdict::Met)
 }
 
 fn scenario(name: &str) -> Result<&'static str, String> {
     let names = || scenarios::ALL.iter().map(|scenario| scenario.name);
-    names().find(|known| *known == name).ok_or_else(|| format!("there are {}", names().collect::<Vec<_>>().join(", ")))
+    names()
+        .find(|known| *known == name)
+        .ok_or_else(|| format!("there are {}", names().collect::<Vec<_>>().join(", ")))
 }

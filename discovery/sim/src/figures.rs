@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// What the value at a percentile is: the smallest value that so many of a hundred do not exceed. `None` for no values.
+/// What the value at a percentile is: the smallest value that so many of a hundred do not exceed.
+/// `None` for no values.
 #[must_use]
 pub fn percentile<T: Copy + Ord>(values: &[T], percent: usize) -> Option<T> {
     let mut sorted = values.to_vec();
@@ -11,7 +12,8 @@ pub fn percentile<T: Copy + Ord>(values: &[T], percent: usize) -> Option<T> {
     sorted.get(rank.saturating_sub(1)).copied()
 }
 
-/// How long something took in each run; what did not happen within the run's limit took longer than all that did.
+/// How long something took in each run; what did not happen within the run's limit took longer than
+/// all that did.
 #[derive(Debug, Clone, Default)]
 pub struct Times(Vec<Duration>);
 
@@ -34,7 +36,11 @@ impl Times {
         let one = |percent: &usize| {
             let time = self.at(*percent);
             let name = if *percent == 100 { "max".to_owned() } else { format!("p{percent}") };
-            if time == Duration::MAX { format!("{name} not in time") } else { format!("{name} {:.2} s", time.as_secs_f64()) }
+            if time == Duration::MAX {
+                format!("{name} not in time")
+            } else {
+                format!("{name} {:.2} s", time.as_secs_f64())
+            }
         };
         percents.iter().map(one).collect::<Vec<_>>().join(", ")
     }
@@ -53,7 +59,10 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_occurred() {
         let values: Vec<u32> = (1..=200).rev().collect();
-        assert_eq!([1, 50, 95, 99, 100].map(|percent| percentile(&values, percent)), [Some(2), Some(100), Some(190), Some(198), Some(200)]);
+        assert_eq!(
+            [1, 50, 95, 99, 100].map(|percent| percentile(&values, percent)),
+            [Some(2), Some(100), Some(190), Some(198), Some(200)]
+        );
         assert_eq!(percentile(&[7], 50), Some(7));
         assert_eq!(percentile::<u32>(&[], 50), None);
     }

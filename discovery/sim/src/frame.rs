@@ -7,10 +7,12 @@ use hegemon_discovery::Message;
 /// Length prefix and authentication tag of every frame, in bytes.
 pub const FRAME_BYTES: usize = 4 + 16;
 
-/// What the envelope adds to a discovery message: two lengths of eight bytes, and the protocol's name.
+/// What the envelope adds to a discovery message: two lengths of eight bytes, and the protocol's
+/// name.
 pub const ENVELOPE_BYTES: usize = 8 + hegemon_discovery::message::PROTOCOL.len() + 8;
 
-/// The three messages of a handshake with their prefixes: two times an ML-KEM-1024 key, two ciphertexts, two ML-DSA-65 keys, three signatures.
+/// The three messages of a handshake with their prefixes: two times an ML-KEM-1024 key, two
+/// ciphertexts, two ML-DSA-65 keys, three signatures.
 pub const HANDSHAKE_BYTES: usize = 2 * 1_568 + 2 * 1_568 + 2 * 1_952 + 3 * 3_309 + 3 * (4 + 9);
 
 /// One frame's plaintext.

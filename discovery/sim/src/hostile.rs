@@ -1,4 +1,5 @@
-//! A peer that is no engine: it follows a script. It accepts everybody, dials whom it is after, and tells of the addresses of its pool.
+//! A peer that is no engine: it follows a script. It accepts everybody, dials whom it is after, and
+//! tells of the addresses of its pool.
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -55,7 +56,8 @@ pub(crate) struct Hostile {
 
 impl Pool {
     fn draw(&self, rng: &mut ChaCha12Rng) -> Option<SocketAddr> {
-        let honest = self.baits.is_empty() || (!self.honest.is_empty() && rng.random_range(0..=self.baits_per_honest) == 0);
+        let honest = self.baits.is_empty()
+            || (!self.honest.is_empty() && rng.random_range(0..=self.baits_per_honest) == 0);
         if honest { self.honest.choose(rng).copied() } else { self.baits.choose(rng).copied() }
     }
 
@@ -68,7 +70,15 @@ impl Hostile {
     pub(crate) fn new(script: Script, rng: ChaCha12Rng, now: Mono) -> Self {
         let due = script.victims.iter().map(|victim| (*victim, now)).collect();
         let next_news = script.news_every.map(|every| now.after(every));
-        Self { script, rng, sessions: BTreeMap::new(), dialling: BTreeMap::new(), next_dial: 0, next_news, due }
+        Self {
+            script,
+            rng,
+            sessions: BTreeMap::new(),
+            dialling: BTreeMap::new(),
+            next_dial: 0,
+            next_news,
+            due,
+        }
     }
 
     pub(crate) fn sessions(&self) -> impl Iterator<Item = SessionId> {
@@ -80,7 +90,8 @@ impl Hostile {
     }
 
     pub(crate) fn wake(&mut self, now: Now, out: &mut Vec<Output>) {
-        let due: Vec<SocketAddr> = self.due.iter().filter(|(_, at)| **at <= now.mono).map(|(victim, _)| *victim).collect();
+        let due: Vec<SocketAddr> =
+            self.due.iter().filter(|(_, at)| **at <= now.mono).map(|(victim, _)| *victim).collect();
         for addr in due {
             self.due.remove(&addr);
             let dial = DialId(self.next_dial);
@@ -92,17 +103,27 @@ impl Hostile {
             self.next_news = self.script.news_every.map(|every| now.mono.after(every));
             for session in self.sessions.keys() {
                 let addrs = self.script.pool.list(self.script.news_length, &mut self.rng);
-                out.push(Output::Frame { session: *session, frame: Frame::Message(Message::Addrs { addrs }) });
+                out.push(Output::Frame {
+                    session: *session,
+                    frame: Frame::Message(Message::Addrs { addrs }),
+                });
             }
         }
     }
 
-    pub(crate) fn opened(&mut self, session: SessionId, dial: Option<DialId>, out: &mut Vec<Output>) {
+    pub(crate) fn opened(
+        &mut self,
+        session: SessionId,
+        dial: Option<DialId>,
+        out: &mut Vec<Output>,
+    ) {
         let victim = dial.and_then(|dial| self.dialling.remove(&dial));
         self.sessions.insert(session, victim);
         let hello = Frame::Message(Message::Hello { listen_port: PORT });
         let opening = self.script.opening.clone().map(Frame::Bytes);
-        out.extend([hello].into_iter().chain(opening).map(|frame| Output::Frame { session, frame }));
+        out.extend(
+            [hello].into_iter().chain(opening).map(|frame| Output::Frame { session, frame }),
+        );
     }
 
     pub(crate) fn frame(&mut self, session: SessionId, frame: &Frame, out: &mut Vec<Output>) {

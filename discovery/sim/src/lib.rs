@@ -1,4 +1,5 @@
-//! A network in a box: many nodes, each the real discovery engine and the real session table, in virtual time. No socket, no clock, no packet: addresses exist in engines only.
+//! A network in a box: many nodes, each the real discovery engine and the real session table, in
+//! virtual time. No socket, no clock, no packet: addresses exist in engines only.
 //!
 //! | module | is about |
 //! | --- | --- |
@@ -15,14 +16,17 @@
 //!
 //! # What is the same and what is not
 //!
-//! **Real**: every decision of discovery and every one about sessions: which of two with one peer stays, overflow slots, probes. The wire's codec for sizes and for hostile bytes.
-//! **Modelled**: TCP and the handshake by their round trips, latency once for each pair of hosts, keepalives by arithmetic instead of an event for each, names of seeds by a list.
-//! **Left out**: bandwidth, loss, jitter, limits on pending handshakes, descriptors, the chain.
+//! **Real**: every decision of discovery and every one about sessions: which of two with one peer
+//! stays, overflow slots, probes. The wire's codec for sizes and for hostile bytes. **Modelled**:
+//! TCP and the handshake by their round trips, latency once for each pair of hosts, keepalives by
+//! arithmetic instead of an event for each, names of seeds by a list. **Left out**: bandwidth,
+//! loss, jitter, limits on pending handshakes, descriptors, the chain.
 //!
 //! # One seed
 //!
-//! Everything that is drawn follows from [`Setting::seed`](world::Setting): a pair's latency, an engine's entropy, an outage's kind. Two runs of one setting are identical, whichever
-//! thread they run on; [`World::digest`] tells whether two were.
+//! Everything that is drawn follows from [`Setting::seed`](world::Setting): a pair's latency, an
+//! engine's entropy, an outage's kind. Two runs of one setting are identical, whichever thread they
+//! run on; [`World::digest`] tells whether two were.
 
 pub mod addresses;
 pub mod bench;

@@ -1,5 +1,9 @@
-//! An allocator that counts, per thread, what passes through it: for figures in bytes. A program that wants them makes it its global one.
-#![expect(unsafe_code, reason = "an allocator cannot be had without; every call is passed on as it came")]
+//! An allocator that counts, per thread, what passes through it: for figures in bytes. A program
+//! that wants them makes it its global one.
+#![expect(
+    unsafe_code,
+    reason = "an allocator cannot be had without; every call is passed on as it came"
+)]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -21,7 +25,8 @@ pub fn allocated() -> u64 {
     ALLOCATED.get()
 }
 
-/// Bytes that this thread has allocated and not freed. What other threads freed for it counts as held.
+/// Bytes that this thread has allocated and not freed. What other threads freed for it counts as
+/// held.
 #[must_use]
 pub fn held() -> u64 {
     ALLOCATED.get().saturating_sub(FREED.get())

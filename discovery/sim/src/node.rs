@@ -1,5 +1,5 @@
-//! One honest node: the real engine and the real session table, joined as the node's hub joins them, without sockets. All uses of the engine's constructor and configuration are
-//! here.
+//! One honest node: the real engine and the real session table, joined as the node's hub joins
+//! them, without sockets. All uses of the engine's constructor and configuration are here.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use hegemon_discovery::{Action, Config, DialError, DialId, Direction, Engine, Event, Message, Mono, Now, PeerId, SeedIndex, SessionId, snapshot};
+use hegemon_discovery::{
+    Action, Config, DialError, DialId, Direction, Engine, Event, Message, Mono, Now, PeerId,
+    SeedIndex, SessionId, snapshot,
+};
 use hegemon_node::net::{
     session::KEEP_ALIVE,
     table::{Admission, CloseReason, Command, Limits, Table},
@@ -59,7 +62,8 @@ pub(crate) struct Node {
     told: Mono,
 }
 
-/// Session limits as the node derives them from [`MAX_PEERS`]: outbound slots, one for a feeler and one for each seed; the rest is for others.
+/// Session limits as the node derives them from [`MAX_PEERS`]: outbound slots, one for a feeler and
+/// one for each seed; the rest is for others.
 fn limits(config: &Config) -> Limits {
     let inbound = MAX_PEERS.saturating_sub(config.target_outbound + 1 + config.seeds).max(1);
     Limits { inbound, outbound: MAX_PEERS - inbound }
@@ -67,12 +71,25 @@ fn limits(config: &Config) -> Limits {
 
 impl Node {
     /// A node with what its store holds. A store that cannot be read is none.
-    pub(crate) fn start(identity: PeerId, mut config: Config, entropy: [u8; 32], stored: &[u8], now: Now) -> Self {
+    pub(crate) fn start(
+        identity: PeerId,
+        mut config: Config,
+        entropy: [u8; 32],
+        stored: &[u8],
+        now: Now,
+    ) -> Self {
         let limits = limits(&config);
         config.max_inbound = limits.inbound;
         let stored = snapshot::decode(stored, now).unwrap_or_default();
         let engine = Engine::new(config, entropy, stored, now);
-        Self { engine, table: Table::new(identity, limits), sessions: BTreeMap::new(), heard: None, heard_reported: None, told: now.mono }
+        Self {
+            engine,
+            table: Table::new(identity, limits),
+            sessions: BTreeMap::new(),
+            heard: None,
+            heard_reported: None,
+            told: now.mono,
+        }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -133,7 +150,11 @@ impl Node {
         let mut commands = Vec::new();
         let admission = self.table.open(session, peer, direction, now.mono, &mut commands);
         if let Admission::Refused(reason) = admission {
-            let error = if reason == CloseReason::Full { DialError::NoSlot } else { DialError::Duplicate(peer) };
+            let error = if reason == CloseReason::Full {
+                DialError::NoSlot
+            } else {
+                DialError::Duplicate(peer)
+            };
             if let Some(dial) = dial {
                 self.discover(Event::DialFailed { dial, error }, now, out);
             }
@@ -146,7 +167,13 @@ impl Node {
         Ok(())
     }
 
-    pub(crate) fn frame(&mut self, session: SessionId, frame: Frame, now: Now, out: &mut Vec<Output>) {
+    pub(crate) fn frame(
+        &mut self,
+        session: SessionId,
+        frame: Frame,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         known.last_frame = now.mono;
         self.heard = Some(now.mono);
@@ -159,7 +186,11 @@ impl Node {
             Frame::Message(message) => Ok(message),
             Frame::Bytes(bytes) => Message::decode(&bytes),
         };
-        let answered = matches!(message, Ok(Message::Addrs { .. })) && self.sessions.get_mut(&session).is_some_and(|known| std::mem::take(&mut known.asked));
+        let answered = matches!(message, Ok(Message::Addrs { .. }))
+            && self
+                .sessions
+                .get_mut(&session)
+                .is_some_and(|known| std::mem::take(&mut known.asked));
         if answered {
             self.table.answered(session);
         }
@@ -174,12 +205,24 @@ impl Node {
         }
     }
 
-    pub(crate) fn dial_failed(&mut self, dial: DialId, error: DialError, now: Now, out: &mut Vec<Output>) {
+    pub(crate) fn dial_failed(
+        &mut self,
+        dial: DialId,
+        error: DialError,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
         self.report_heard(now, out);
         self.discover(Event::DialFailed { dial, error }, now, out);
     }
 
-    pub(crate) fn resolved(&mut self, seed: SeedIndex, addrs: Vec<SocketAddr>, now: Now, out: &mut Vec<Output>) {
+    pub(crate) fn resolved(
+        &mut self,
+        seed: SeedIndex,
+        addrs: Vec<SocketAddr>,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
         self.discover(Event::Resolved { seed, addrs }, now, out);
     }
 
@@ -187,16 +230,23 @@ impl Node {
         self.discover(Event::Shutdown, now, out);
     }
 
-    /// Catches up on keepalives. The other end of a session sends one after [`KEEP_ALIVE`] without another frame; instead of an event for each, those that came since the last
-    /// frame are counted when it matters. `flows` says which sessions are whole.
-    pub(crate) fn settle(&mut self, flows: impl Fn(SessionId) -> bool, now: Now, out: &mut Vec<Output>) -> u64 {
+    /// Catches up on keepalives. The other end of a session sends one after [`KEEP_ALIVE`] without
+    /// another frame; instead of an event for each, those that came since the last frame are
+    /// counted when it matters. `flows` says which sessions are whole.
+    pub(crate) fn settle(
+        &mut self,
+        flows: impl Fn(SessionId) -> bool,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) -> u64 {
         let (mut commands, mut counted) = (Vec::new(), 0);
         for (id, session) in &mut self.sessions {
             let silent = now.mono.since(session.last_frame);
             if silent < KEEP_ALIVE || !flows(*id) {
                 continue;
             }
-            let missed = u32::try_from(silent.as_millis() / KEEP_ALIVE.as_millis()).unwrap_or(u32::MAX);
+            let missed =
+                u32::try_from(silent.as_millis() / KEEP_ALIVE.as_millis()).unwrap_or(u32::MAX);
             session.last_frame = session.last_frame.after(KEEP_ALIVE.saturating_mul(missed));
             self.heard = self.heard.max(Some(session.last_frame));
             self.table.frame(*id, session.last_frame, &mut commands);
@@ -206,13 +256,18 @@ impl Node {
         counted
     }
 
-    /// Tells the engine of a frame that it does not know of yet. A keepalive that was caught up on came earlier than now: the engine is told as near to that moment as its clock allows,
-    /// since what was heard before a dial says nothing of the network during it.
+    /// Tells the engine of a frame that it does not know of yet. A keepalive that was caught up on
+    /// came earlier than now: the engine is told as near to that moment as its clock allows, since
+    /// what was heard before a dial says nothing of the network during it.
     pub(crate) fn report_heard(&mut self, now: Now, out: &mut Vec<Output>) {
         if let Some(heard) = self.heard.filter(|_| self.heard > self.heard_reported) {
             let mono = heard.max(self.told);
             self.heard_reported = Some(mono);
-            self.discover(Event::Heard, Now { mono, wall: now.wall.saturating_sub(now.mono.since(mono)) }, out);
+            self.discover(
+                Event::Heard,
+                Now { mono, wall: now.wall.saturating_sub(now.mono.since(mono)) },
+                out,
+            );
         }
     }
 
@@ -221,7 +276,9 @@ impl Node {
         for action in self.engine.handle(event, now) {
             match action {
                 Action::Send { session, message } => self.say(session, message, out),
-                Action::KeepAlive { session } => out.push(Output::Frame { session, frame: Frame::Empty }),
+                Action::KeepAlive { session } => {
+                    out.push(Output::Frame { session, frame: Frame::Empty })
+                }
                 Action::Dial { dial, addr } => out.push(Output::Dial { dial, addr }),
                 Action::Resolve { seed } => out.push(Output::Resolve { seed }),
                 Action::Close { session, .. } => self.ended(session, now, out),
@@ -237,7 +294,12 @@ impl Node {
         out.push(Output::Frame { session, frame: Frame::Message(message) });
     }
 
-    fn command(&mut self, now: Now, out: &mut Vec<Output>, tell: impl FnOnce(&mut Table, Mono, &mut Vec<Command>)) {
+    fn command(
+        &mut self,
+        now: Now,
+        out: &mut Vec<Output>,
+        tell: impl FnOnce(&mut Table, Mono, &mut Vec<Command>),
+    ) {
         let mut commands = Vec::new();
         tell(&mut self.table, now.mono, &mut commands);
         self.carry_out(commands, now, out);

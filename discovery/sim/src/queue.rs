@@ -1,4 +1,5 @@
-//! The one queue of everything that will happen, in the order of time and, within a millisecond, of its making.
+//! The one queue of everything that will happen, in the order of time and, within a millisecond, of
+//! its making.
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
@@ -73,7 +74,8 @@ mod tests {
         for (due, name) in [(5, "c"), (3, "a"), (5, "d"), (3, "b"), (9, "late")] {
             queue.push(Mono(due), name);
         }
-        let order: Vec<&str> = std::iter::from_fn(|| queue.pop_until(Mono(8))).map(|(_, name)| name).collect();
+        let order: Vec<&str> =
+            std::iter::from_fn(|| queue.pop_until(Mono(8))).map(|(_, name)| name).collect();
         assert_eq!(order, ["a", "b", "c", "d"]);
         assert_eq!(queue.pop_until(Mono(9)), Some((Mono(9), "late")));
     }

@@ -1,4 +1,5 @@
-//! One run of one network, and its figures: what `hegemon-sim run` does, and what the harness's `simulate` verb shows.
+//! One run of one network, and its figures: what `hegemon-sim run` does, and what the harness's
+//! `simulate` verb shows.
 
 use std::time::Duration;
 
@@ -34,7 +35,8 @@ pub struct Plan {
 pub struct Figures {
     /// What was run.
     pub plan: Plan,
-    /// Virtual time until every node that then ran had its target, in seconds; `null` if that never was.
+    /// Virtual time until every node that then ran had its target, in seconds; `null` if that never
+    /// was.
     pub all_at_target_seconds: Option<f64>,
     /// Nodes in each part of the network at the end.
     pub components: Vec<usize>,
@@ -79,7 +81,8 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Runs a plan.
 #[must_use]
 pub fn run(plan: Plan) -> Figures {
-    let mut town = Town::planned(Setting::new(plan.seed), plan.nodes, plan.seeds, plan.natted_percent);
+    let mut town =
+        Town::planned(Setting::new(plan.seed), plan.nodes, plan.seeds, plan.natted_percent);
     town.start_within(Duration::from_secs(10));
     let target = Setting::new(plan.seed).config.target_outbound.min(plan.nodes.saturating_sub(1));
     let end = town.world.now().after(Duration::from_secs(60 * plan.minutes));
@@ -108,12 +111,19 @@ pub fn run(plan: Plan) -> Figures {
 fn figures(plan: Plan, world: &World, target: usize, reached: Option<Mono>) -> Figures {
     let running: Vec<HostIndex> = world.nodes().collect();
     let outbound: Vec<usize> = running.iter().map(|node| world.outbound(*node).len()).collect();
-    let known: Vec<usize> = running.iter().filter_map(|node| world.engine(*node)).map(|engine| engine.book().len()).collect();
-    let spread = |values: &[usize]| [1, 50, 99].map(|percent| percentile(values, percent).unwrap_or(0));
+    let known: Vec<usize> = running
+        .iter()
+        .filter_map(|node| world.engine(*node))
+        .map(|engine| engine.book().len())
+        .collect();
+    let spread =
+        |values: &[usize]| [1, 50, 99].map(|percent| percentile(values, percent).unwrap_or(0));
     let minutes = world.now().since(Mono(0)).as_secs_f64() / 60.0;
     let per_node = |total: u64| total as f64 / minutes / running.len().max(1) as f64;
     let tallies = || world.hosts().map(|(_, host)| &host.tally);
-    let served = tallies().map(|tally| tally.served).fold(crate::world::Shared::default(), crate::world::Shared::plus);
+    let served = tallies()
+        .map(|tally| tally.served)
+        .fold(crate::world::Shared::default(), crate::world::Shared::plus);
     Figures {
         all_at_target_seconds: reached.map(|at| at.since(Mono(0)).as_secs_f64()),
         components: world.components(),
@@ -124,7 +134,10 @@ fn figures(plan: Plan, world: &World, target: usize, reached: Option<Mono>) -> F
         messages: per_node(tallies().map(|tally| tally.messages).sum()),
         bytes: per_node(tallies().map(|tally| tally.bytes).sum()),
         outcomes: tallies().fold(Outcomes::default(), |sum, tally| sum.plus(tally.dials)),
-        served_dead_percent: crate::figures::per_cent(served.dead, served.live + served.unreachable + served.dead),
+        served_dead_percent: crate::figures::per_cent(
+            served.dead,
+            served.live + served.unreachable + served.dead,
+        ),
         events: world.events(),
         digest: format!("{:016x}", world.digest()),
         plan,

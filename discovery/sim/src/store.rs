@@ -1,4 +1,5 @@
-//! Peer stores as an older node wrote them: the form that a scenario can write without an engine, and every engine imports.
+//! Peer stores as an older node wrote them: the form that a scenario can write without an engine,
+//! and every engine imports.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -35,11 +36,15 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let wall = Duration::from_secs(1_795_000_000);
-        let addrs: Vec<SocketAddr> = ["20.0.0.1:30333", "[2606:4700::1]:30333"].iter().map(|addr| addr.parse().unwrap()).collect();
+        let addrs: Vec<SocketAddr> = ["20.0.0.1:30333", "[2606:4700::1]:30333"]
+            .iter()
+            .map(|addr| addr.parse().unwrap())
+            .collect();
         let now = Now { mono: Mono(0), wall };
         let read = snapshot::decode(&legacy(&addrs, wall), now).unwrap();
         assert_eq!(read.format, snapshot::Format::Legacy);
-        let read: Vec<(SocketAddr, Option<Mono>)> = read.records.iter().map(|(record, _)| (record.addr, record.last_success)).collect();
+        let read: Vec<(SocketAddr, Option<Mono>)> =
+            read.records.iter().map(|(record, _)| (record.addr, record.last_success)).collect();
         assert_eq!(read, addrs.into_iter().map(|addr| (addr, Some(Mono(0)))).collect::<Vec<_>>());
     }
 }

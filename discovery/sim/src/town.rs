@@ -20,13 +20,21 @@ pub struct Town {
 }
 
 impl Town {
-    /// So many nodes, none of which runs yet; the first `seeds` of them are what everybody's seeds resolve to. None of the seeds is behind a NAT, of the others `natted_percent`.
+    /// So many nodes, none of which runs yet; the first `seeds` of them are what everybody's seeds
+    /// resolve to. None of the seeds is behind a NAT, of the others `natted_percent`.
     #[must_use]
     pub fn planned(setting: Setting, nodes: usize, seeds: usize, natted_percent: u32) -> Self {
         let mut world = World::new(setting);
         let mut rng = world.generator(0);
-        let reach = |index: usize, rng: &mut ChaCha12Rng| if index >= seeds && rng.random_range(0..100) < natted_percent { Reach::Nat } else { Reach::Public };
-        let nodes: Vec<HostIndex> = (0..nodes).map(|index| world.add_node(reach(index, &mut rng))).collect();
+        let reach = |index: usize, rng: &mut ChaCha12Rng| {
+            if index >= seeds && rng.random_range(0..100) < natted_percent {
+                Reach::Nat
+            } else {
+                Reach::Public
+            }
+        };
+        let nodes: Vec<HostIndex> =
+            (0..nodes).map(|index| world.add_node(reach(index, &mut rng))).collect();
         world.seeds = nodes.iter().take(seeds).map(|seed| vec![world.host(*seed).addr]).collect();
         Self { world, nodes }
     }
@@ -36,8 +44,15 @@ impl Town {
         let mut rng = self.world.generator(1);
         let over = u64::try_from(over.as_millis()).unwrap_or(u64::MAX);
         let seeds = self.world.seeds.len();
-        let moment = |index: usize, rng: &mut ChaCha12Rng| if index < seeds { 0 } else { rng.random_range(0..=over) };
-        let mut starts: Vec<(u64, HostIndex)> = self.nodes.iter().enumerate().map(|(index, node)| (moment(index, &mut rng), *node)).collect();
+        let moment = |index: usize, rng: &mut ChaCha12Rng| {
+            if index < seeds { 0 } else { rng.random_range(0..=over) }
+        };
+        let mut starts: Vec<(u64, HostIndex)> = self
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(index, node)| (moment(index, &mut rng), *node))
+            .collect();
         starts.sort_unstable();
         let mut passed = 0;
         for (at, node) in starts {
@@ -63,7 +78,8 @@ impl Town {
         let addrs: Vec<_> = self.nodes.iter().map(|node| self.world.host(*node).addr).collect();
         for node in &self.nodes {
             let own = self.world.host(*node).addr;
-            let known: Vec<_> = addrs.sample(&mut rng, each).copied().filter(|addr| *addr != own).collect();
+            let known: Vec<_> =
+                addrs.sample(&mut rng, each).copied().filter(|addr| *addr != own).collect();
             self.world.store(*node, store::legacy(&known, EPOCH));
         }
     }

@@ -3,14 +3,20 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use hegemon_discovery::{Mono, status::Dials};
-use hegemon_sim::{Exit, HostIndex, Outage, Pool, Reach, Script, Setting, World, store, town::Town, world::network::EPOCH};
+use hegemon_sim::{
+    Exit, HostIndex, Outage, Pool, Reach, Script, Setting, World, store, town::Town,
+    world::network::EPOCH,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Every packet takes 50 ms.
 fn even(seed: u64) -> Setting {
-    Setting { latency: (Duration::from_millis(50), Duration::from_millis(50)), ..Setting::new(seed) }
+    Setting {
+        latency: (Duration::from_millis(50), Duration::from_millis(50)),
+        ..Setting::new(seed)
+    }
 }
 
 /// A node that knows nobody but these.
@@ -30,12 +36,15 @@ fn moment(world: &mut World, limit: Duration, done: impl Fn(&World) -> bool) -> 
 fn a_dial_costs_what_its_end_is_worth() {
     let refusing = World::new(Setting { refusing_percent: 100, ..even(1) });
     let silent = World::new(Setting { refusing_percent: 0, ..even(1) });
-    for (mut world, expected, outcome) in
-        [(refusing, Duration::from_millis(100), Dials { refused: 1, ..Dials::default() }), (silent, 5 * SECOND, Dials { unreachable: 1, ..Dials::default() })]
-    {
+    for (mut world, expected, outcome) in [
+        (refusing, Duration::from_millis(100), Dials { refused: 1, ..Dials::default() }),
+        (silent, 5 * SECOND, Dials { unreachable: 1, ..Dials::default() }),
+    ] {
         let dead = world.draw_honest();
         let node = node_with(&mut world, &[dead]);
-        let took = moment(&mut world, 10 * SECOND, |world| world.host(node).tally.dials != Dials::default());
+        let took = moment(&mut world, 10 * SECOND, |world| {
+            world.host(node).tally.dials != Dials::default()
+        });
         assert_eq!((took, world.host(node).tally.dials), (Some(expected), outcome));
     }
 }
@@ -47,9 +56,15 @@ fn a_session_costs_the_dialler_two_round_trips_and_the_listener_half_a_one_more(
     world.start(listener);
     let addr = world.host(listener).addr;
     let dialler = node_with(&mut world, &[addr]);
-    assert_eq!(moment(&mut world, SECOND, |world| world.peers(dialler) == [listener]), Some(Duration::from_millis(202)));
+    assert_eq!(
+        moment(&mut world, SECOND, |world| world.peers(dialler) == [listener]),
+        Some(Duration::from_millis(202))
+    );
     assert!(world.peers(listener).is_empty());
-    assert_eq!(moment(&mut world, SECOND, |world| world.peers(listener) == [dialler]), Some(Duration::from_millis(50)));
+    assert_eq!(
+        moment(&mut world, SECOND, |world| world.peers(listener) == [dialler]),
+        Some(Duration::from_millis(50))
+    );
 }
 
 #[test]
@@ -67,7 +82,10 @@ fn a_node_behind_a_nat_dials_and_cannot_be_dialled() {
     world.start(natted);
     world.run_for(SECOND);
     assert_eq!(world.peers(other), [natted]);
-    assert!(world.engine(other).is_some_and(|engine| engine.book().contains(addr)), "it announces itself all the same");
+    assert!(
+        world.engine(other).is_some_and(|engine| engine.book().contains(addr)),
+        "it announces itself all the same"
+    );
 }
 
 #[test]
@@ -122,9 +140,10 @@ fn a_long_partition_ends_sessions_at_both_ends() {
 
 #[test]
 fn a_host_without_a_network_fails_at_home_or_on_the_way() {
-    for (outage, failed) in
-        [(Outage::InterfaceDown, Dials { local_network: 1, ..Dials::default() }), (Outage::Upstream, Dials { unreachable: 1, ..Dials::default() })]
-    {
+    for (outage, failed) in [
+        (Outage::InterfaceDown, Dials { local_network: 1, ..Dials::default() }),
+        (Outage::Upstream, Dials { unreachable: 1, ..Dials::default() }),
+    ] {
         let mut world = World::new(even(1));
         let there = world.add_node(Reach::Public);
         world.start(there);
@@ -133,11 +152,19 @@ fn a_host_without_a_network_fails_at_home_or_on_the_way() {
         let known = store::legacy(&[world.host(there).addr], EPOCH);
         world.store(node, known);
         world.start(node);
-        let first = world.run_until_asking(SECOND, 10 * SECOND, |world| world.host(node).tally.dials != Dials::default());
+        let first = world.run_until_asking(SECOND, 10 * SECOND, |world| {
+            world.host(node).tally.dials != Dials::default()
+        });
         assert!(first.is_some());
-        assert_eq!(world.host(node).tally.dials.succeeded + world.host(node).tally.dials.refused, 0);
         assert_eq!(
-            (world.host(node).tally.dials.local_network > 0, world.host(node).tally.dials.unreachable > 0),
+            world.host(node).tally.dials.succeeded + world.host(node).tally.dials.refused,
+            0
+        );
+        assert_eq!(
+            (
+                world.host(node).tally.dials.local_network > 0,
+                world.host(node).tally.dials.unreachable > 0
+            ),
             (failed.local_network > 0, failed.unreachable > 0)
         );
         world.set_outage(node, None);
@@ -156,9 +183,17 @@ fn idle_sessions_live_on_keepalives_alone() {
     town.world.run_for(60 * MINUTE);
     let after = &town.world.host(one).tally;
     assert_eq!(town.world.peers(one), [other]);
-    assert_eq!((after.handshakes, after.messages), (before.handshakes, before.messages), "neither a new session nor a probe");
+    assert_eq!(
+        (after.handshakes, after.messages),
+        (before.handshakes, before.messages),
+        "neither a new session nor a probe"
+    );
     // One in 20 s; those of the last minute are counted later, at either end of the hour.
-    assert!((177..=183).contains(&(after.keepalives - before.keepalives)), "{}", after.keepalives - before.keepalives);
+    assert!(
+        (177..=183).contains(&(after.keepalives - before.keepalives)),
+        "{}",
+        after.keepalives - before.keepalives
+    );
 }
 
 #[test]
@@ -183,13 +218,19 @@ fn a_hostile_peer_is_believed_to_be_there_and_its_baits_are_dialled() {
     let baits: Vec<SocketAddr> = (0..50).map(|_| town.world.draw_hostile(50)).collect();
     let pool = Arc::new(Pool { baits: baits.clone(), honest: Vec::new(), baits_per_honest: 1 });
     let victims = vec![town.world.host(victim).addr];
-    let script = Script { pool, victims, opening: None, news_every: Some(5 * SECOND), news_length: 5 };
+    let script =
+        Script { pool, victims, opening: None, news_every: Some(5 * SECOND), news_length: 5 };
     let addr = town.world.draw_hostile(50);
     let hostile = town.world.add_hostile(addr, script);
     town.world.start(hostile);
     town.world.run_for(5 * MINUTE);
     assert!(town.world.peers(victim).contains(&hostile));
-    assert!(town.world.host(victim).tally.dials_from(Mono(0)).iter().any(|(_, to)| baits.contains(to)));
+    assert!(
+        town.world.host(victim).tally.dials_from(Mono(0)).iter().any(|(_, to)| baits.contains(to))
+    );
     let told = &town.world.host(hostile).tally;
-    assert!(told.served.dead > 0 && told.passed_on.dead > 0, "it told of them when it was asked, and without being asked");
+    assert!(
+        told.served.dead > 0 && told.passed_on.dead > 0,
+        "it told of them when it was asked, and without being asked"
+    );
 }

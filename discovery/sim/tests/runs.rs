@@ -1,5 +1,6 @@
-//! Whole runs: that they repeat, and that discovery holds in those of the table that are quick enough for every build. The table itself, with all scenarios and a hundred seeds, is
-//! `cargo run --release -p hegemon-sim -- table`.
+//! Whole runs: that they repeat, and that discovery holds in those of the table that are quick
+//! enough for every build. The table itself, with all scenarios and a hundred seeds, is `cargo run
+//! --release -p hegemon-sim -- table`.
 
 use hegemon_sim::{
     bench::Bench,
@@ -12,7 +13,15 @@ use hegemon_sim::{
 static ALLOCATOR: Metered = Metered;
 
 fn digest(seed: u64) -> String {
-    run::run(Plan { nodes: 24, minutes: 2, seed, natted_percent: 20, seeds: 2, churn_per_minute: 10 }).digest
+    run::run(Plan {
+        nodes: 24,
+        minutes: 2,
+        seed,
+        natted_percent: 20,
+        seeds: 2,
+        churn_per_minute: 10,
+    })
+    .digest
 }
 
 #[test]
@@ -28,7 +37,8 @@ fn threads_change_no_result() {
 }
 
 fn holds(name: &str, seeds: u64) {
-    let scenario = scenarios::ALL.iter().find(|scenario| scenario.name == name).expect("a row of the table");
+    let scenario =
+        scenarios::ALL.iter().find(|scenario| scenario.name == name).expect("a row of the table");
     let outcome = (scenario.run)(Bench::new(seeds).metered());
     assert_eq!(outcome.verdict, Verdict::Met, "{name}: {}; goal: {}", outcome.ours, scenario.goal);
 }

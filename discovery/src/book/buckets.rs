@@ -1,4 +1,5 @@
-//! Which places are taken: the addresses of every bucket, and how many each network group has. Follows the records; decides nothing.
+//! Which places are taken: the addresses of every bucket, and how many each network group has.
+//! Follows the records; decides nothing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +27,8 @@ impl GroupCount {
     }
 }
 
-/// One ordered set instead of a list per bucket: a small network's book costs what its few addresses cost, not three hundred empty lists.
+/// One ordered set instead of a list per bucket: a small network's book costs what its few
+/// addresses cost, not three hundred empty lists.
 #[derive(Debug, Default)]
 pub(crate) struct Buckets {
     places: BTreeSet<(Bucket, SocketAddr)>,
@@ -70,7 +72,11 @@ impl Buckets {
     }
 
     /// A bucket's addresses, by address, beginning at one and coming round to it.
-    pub(crate) fn around(&self, bucket: Bucket, start: SocketAddr) -> impl Iterator<Item = SocketAddr> {
+    pub(crate) fn around(
+        &self,
+        bucket: Bucket,
+        start: SocketAddr,
+    ) -> impl Iterator<Item = SocketAddr> {
         let first = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let behind = self.places.range((bucket, start)..).take_while(move |(of, _)| *of == bucket);
         behind.chain(self.places.range((bucket, first)..(bucket, start))).map(|(_, addr)| *addr)

@@ -1,4 +1,5 @@
-//! When a host may be dialled again: a backoff that all its ports share. Only hosts that failed are remembered here, and only for as long as the book has an address of theirs.
+//! When a host may be dialled again: a backoff that all its ports share. Only hosts that failed are
+//! remembered here, and only for as long as the book has an address of theirs.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,7 +18,8 @@ struct Backoff {
     /// In a row, but for successes that did not last.
     failures: u32,
     retry_at: Option<Mono>,
-    /// When the present row of dials in vain began; `None` while the last thing that we know is an answer.
+    /// When the present row of dials in vain began; `None` while the last thing that we know is an
+    /// answer.
     silent_since: Option<Mono>,
 }
 
@@ -41,7 +43,12 @@ impl Hosts {
                 backoff.lengthen(TURNED_AWAY_BACKOFF, now);
                 backoff.silent_since = None;
             }
-            Change::Heard { .. } | Change::HeardAsNews { .. } | Change::Dialled | Change::Unjudged { .. } | Change::Announced { .. } | Change::OwnerLeft => {}
+            Change::Heard { .. }
+            | Change::HeardAsNews { .. }
+            | Change::Dialled
+            | Change::Unjudged { .. }
+            | Change::Announced { .. }
+            | Change::OwnerLeft => {}
         }
     }
 
@@ -59,13 +66,18 @@ impl Hosts {
 
     /// Lets a silent host be dialled at `at` already. Its row of failures goes on.
     pub(crate) fn hasten(&mut self, host: Host, at: Mono) {
-        if let Some(backoff) = self.0.get_mut(&host).filter(|backoff| backoff.silent_since.is_some()) {
+        if let Some(backoff) =
+            self.0.get_mut(&host).filter(|backoff| backoff.silent_since.is_some())
+        {
             backoff.retry_at = backoff.retry_at.map(|retry| retry.min(at));
         }
     }
 
     pub(crate) fn thaw(&mut self, since: Mono, now: Mono) {
-        let fell_silent = |backoff: &Backoff| backoff.silent_since.is_some_and(|first| first >= since) && backoff.retry_at.is_some_and(|at| at > now);
+        let fell_silent = |backoff: &Backoff| {
+            backoff.silent_since.is_some_and(|first| first >= since)
+                && backoff.retry_at.is_some_and(|at| at > now)
+        };
         self.0.retain(|_, backoff| !fell_silent(backoff));
     }
 }

@@ -1,4 +1,5 @@
-//! The addresses that we know, in the manner of Bitcoin's addrman: a table of *new* ones and one of those *tried* with success, both of buckets with keyed placement.
+//! The addresses that we know, in the manner of Bitcoin's addrman: a table of *new* ones and one of
+//! those *tried* with success, both of buckets with keyed placement.
 //!
 //! | module | is about |
 //! | --- | --- |

@@ -1,7 +1,9 @@
-//! Where an address belongs: which bucket of which table, by a hash whose key only this node knows. Says nothing about what is in the buckets.
+//! Where an address belongs: which bucket of which table, by a hash whose key only this node knows.
+//! Says nothing about what is in the buckets.
 //!
-//! Whoever does not know the key cannot choose addresses that meet in one bucket; whoever tells us addresses chooses neither table nor bucket, only, by where he sits, the sixteen
-//! buckets that he reaches.
+//! Whoever does not know the key cannot choose addresses that meet in one bucket; whoever tells us
+//! addresses chooses neither table nor bucket, only, by where he sits, the sixteen buckets that he
+//! reaches.
 
 use std::{
     fmt,
@@ -14,7 +16,10 @@ use siphasher::sip::SipHasher24;
 use super::Record;
 use crate::{
     config::Groups,
-    limits::{BOOK_CAPACITY, BUCKET_SIZE, NEW_BUCKETS, NEW_BUCKETS_PER_SOURCE, NEW_PER_GROUP, TRIED_BUCKETS, TRIED_BUCKETS_PER_GROUP},
+    limits::{
+        BOOK_CAPACITY, BUCKET_SIZE, NEW_BUCKETS, NEW_BUCKETS_PER_SOURCE, NEW_PER_GROUP,
+        TRIED_BUCKETS, TRIED_BUCKETS_PER_GROUP,
+    },
     policy::Group,
 };
 
@@ -54,7 +59,8 @@ pub struct Grid {
     pub buckets: u16,
     /// Addresses in each.
     pub size: usize,
-    /// Buckets that one group reaches, at least one: the source's in the new table, the address's own in the tried one.
+    /// Buckets that one group reaches, at least one: the source's in the new table, the address's
+    /// own in the tried one.
     pub reach: u16,
 }
 
@@ -66,9 +72,13 @@ impl Layout {
         new_per_group: NEW_PER_GROUP,
     };
 
-    /// One bucket for everything, without shares and without tried addresses: what the tables are compared with in a simulation.
-    pub const FLAT: Self =
-        Self { new: Grid { buckets: 1, size: BOOK_CAPACITY, reach: 1 }, tried: Grid { buckets: 0, size: 0, reach: 0 }, new_per_group: BOOK_CAPACITY };
+    /// One bucket for everything, without shares and without tried addresses: what the tables are
+    /// compared with in a simulation.
+    pub const FLAT: Self = Self {
+        new: Grid { buckets: 1, size: BOOK_CAPACITY, reach: 1 },
+        tried: Grid { buckets: 0, size: 0, reach: 0 },
+        new_per_group: BOOK_CAPACITY,
+    };
 
     /// A table's measures.
     #[must_use]
@@ -99,7 +109,10 @@ pub(crate) struct Placement {
 impl fmt::Debug for Placement {
     /// Without the key: who reads it in a log can fill buckets of his choice.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Placement").field("layout", &self.layout).field("groups", &self.groups).finish_non_exhaustive()
+        f.debug_struct("Placement")
+            .field("layout", &self.layout)
+            .field("groups", &self.groups)
+            .finish_non_exhaustive()
     }
 }
 
@@ -123,10 +136,14 @@ impl Placement {
             Groups::Weighed => Group::of(SocketAddr::new(record.source, 0)),
             Groups::Ignored => Group::Single(record.addr),
         };
-        Bucket { table: Table::New, index: self.place(Purpose::New, source, record.addr, self.layout.new) }
+        Bucket {
+            table: Table::New,
+            index: self.place(Purpose::New, source, record.addr, self.layout.new),
+        }
     }
 
-    /// An address's bucket among the tried ones: one of those that its own group reaches. `None` in a layout without them.
+    /// An address's bucket among the tried ones: one of those that its own group reaches. `None` in
+    /// a layout without them.
     pub(crate) fn tried_bucket(&self, addr: SocketAddr) -> Option<Bucket> {
         let place = || self.place(Purpose::Tried, self.group(addr), addr, self.layout.tried);
         (self.layout.tried.buckets > 0).then(|| Bucket { table: Table::Tried, index: place() })

@@ -1,4 +1,5 @@
-//! One address and what we know of it. [`Record::next`] is the only function that makes or changes one.
+//! One address and what we know of it. [`Record::next`] is the only function that makes or changes
+//! one.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,7 +13,8 @@ use crate::{
 pub struct Record {
     /// Where it is; canonical.
     pub addr: SocketAddr,
-    /// Who told us of it first: its place in the book depends on it. Its own IP if that was its owner, or nobody.
+    /// Who told us of it first: its place in the book depends on it. Its own IP if that was its
+    /// owner, or nobody.
     pub source: IpAddr,
     /// When we first had it, or had a sign of life of it ourselves. Hearsay does not renew it.
     pub last_seen: Mono,
@@ -61,7 +63,8 @@ pub enum Change {
     },
     /// We dialled it in vain.
     Failed,
-    /// A dial did not leave this host, which says nothing about the address as long as nothing else says that we have a network.
+    /// A dial did not leave this host, which says nothing about the address as long as nothing else
+    /// says that we have a network.
     Unjudged {
         /// When to try again.
         not_before: Mono,
@@ -79,20 +82,32 @@ pub enum Change {
 const _: () = assert!(size_of::<Record>() <= 168);
 
 impl Change {
-    /// Who told us, if this change may begin a record. The others say nothing of an address that is not in the book.
+    /// Who told us, if this change may begin a record. The others say nothing of an address that is
+    /// not in the book.
     fn source(self, addr: SocketAddr) -> Option<IpAddr> {
         match self {
             Self::Heard { source } | Self::HeardAsNews { source, .. } => Some(source),
             Self::Announced { .. } | Self::Succeeded { .. } => Some(addr.ip()),
-            Self::OwnerLeft | Self::Dialled | Self::Failed | Self::Unjudged { .. } | Self::Lasted { .. } | Self::TurnedAway => None,
+            Self::OwnerLeft
+            | Self::Dialled
+            | Self::Failed
+            | Self::Unjudged { .. }
+            | Self::Lasted { .. }
+            | Self::TurnedAway => None,
         }
     }
 }
 
 impl Record {
-    /// The record after `change`: change + previous + now → next. `None` if there was none and this change does not begin one.
+    /// The record after `change`: change + previous + now → next. `None` if there was none and this
+    /// change does not begin one.
     #[must_use]
-    pub fn next(previous: Option<&Self>, addr: SocketAddr, change: Change, now: Mono) -> Option<Self> {
+    pub fn next(
+        previous: Option<&Self>,
+        addr: SocketAddr,
+        change: Change,
+        now: Mono,
+    ) -> Option<Self> {
         let mut next = match previous {
             Some(previous) => *previous,
             None => Self::first(addr, change.source(addr)?, now),
@@ -104,7 +119,9 @@ impl Record {
                 next.not_before = not_before;
             }
             Change::Unjudged { not_before } => next.not_before = not_before,
-            Change::HeardAsNews { not_before, .. } if previous.is_none() => next.not_before = not_before,
+            Change::HeardAsNews { not_before, .. } if previous.is_none() => {
+                next.not_before = not_before
+            }
             Change::HeardAsNews { .. } => {}
             Change::Announced { by } => {
                 next.last_seen = now;
@@ -124,25 +141,42 @@ impl Record {
     }
 
     fn first(addr: SocketAddr, source: IpAddr, now: Mono) -> Self {
-        Self { addr, source, last_seen: now, last_success: None, last_tried: None, failures: 0, proven: None, announced_by: None, not_before: now }
+        Self {
+            addr,
+            source,
+            last_seen: now,
+            last_success: None,
+            last_tried: None,
+            failures: 0,
+            proven: None,
+            announced_by: None,
+            not_before: now,
+        }
     }
 
-    /// Whether we may pass it on: its owner's session lives, or we shook hands there ourselves, had a sign of life in the last three hours and none of its absence since.
+    /// Whether we may pass it on: its owner's session lives, or we shook hands there ourselves, had
+    /// a sign of life in the last three hours and none of its absence since.
     #[must_use]
     pub fn is_vouched_for(&self, now: Mono) -> bool {
-        let alive = || self.last_success.is_some() && self.failures == 0 && now.since(self.last_seen) <= ALIVE_WITHIN;
+        let alive = || {
+            self.last_success.is_some()
+                && self.failures == 0
+                && now.since(self.last_seen) <= ALIVE_WITHIN
+        };
         self.announced_by.is_some() || alive()
     }
 
-    /// Whether it may make room for another: nobody ever answered, or not for long. It stays for as long as nobody needs its place, since what is in the book is no news:
-    /// forgotten, it would be told again, and dialled again.
+    /// Whether it may make room for another: nobody ever answered, or not for long. It stays for as
+    /// long as nobody needs its place, since what is in the book is no news: forgotten, it would be
+    /// told again, and dialled again.
     #[must_use]
     pub fn is_terrible(&self, now: Mono) -> bool {
         let lost = match self.last_success {
             None => self.failures >= FAILURES_DOUBTED,
             Some(success) => {
                 let silent = now.since(success);
-                (self.failures >= FAILURES_LOST && silent >= LOST_AFTER) || (self.failures >= FAILURES_DOUBTED && silent > HORIZON)
+                (self.failures >= FAILURES_LOST && silent >= LOST_AFTER)
+                    || (self.failures >= FAILURES_DOUBTED && silent > HORIZON)
             }
         };
         self.announced_by.is_none() && (lost || now.since(self.last_seen) > HORIZON)

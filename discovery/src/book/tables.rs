@@ -1,10 +1,12 @@
 //! The book: which records there are, and in which of the two tables.
 //!
-//! What others tell us stays *new* until we dialled it with success; what we dialled with success is *tried* and leaves only after a failed test connection. Both tables are bounded,
-//! and so is what one source or one network group gets of either: what a flood pushes out is its own.
+//! What others tell us stays *new* until we dialled it with success; what we dialled with success
+//! is *tried* and leaves only after a failed test connection. Both tables are bounded, and so is
+//! what one source or one network group gets of either: what a flood pushes out is its own.
 //!
-//! A full book of 20,480 records takes 440 bytes per record all in (`benches/book.rs` measures it): the record itself 168, the rest its places in the index, the buckets and the
-//! groups, and the trees' slack. A backoff, which only hosts that failed have, takes another hundred.
+//! A full book of 20,480 records takes 440 bytes per record all in (`benches/book.rs` measures it):
+//! the record itself 168, the rest its places in the index, the buckets and the groups, and the
+//! trees' slack. A backoff, which only hosts that failed have, takes another hundred.
 
 use std::{cmp::Reverse, collections::BTreeMap, net::SocketAddr};
 
@@ -49,7 +51,8 @@ struct Entry {
     bucket: Bucket,
 }
 
-/// A newcomer waits for the place of an occupant that may be gone. It is new, reached, and has not failed since; the occupant is tried.
+/// A newcomer waits for the place of an occupant that may be gone. It is new, reached, and has not
+/// failed since; the occupant is tried.
 #[derive(Debug, Clone, Copy)]
 struct Test {
     occupant: SocketAddr,
@@ -72,11 +75,18 @@ impl Standing {
 }
 
 impl Book {
-    /// An empty book. `key` must be unpredictable in a node, and the same after a restart, or addresses would change their buckets.
+    /// An empty book. `key` must be unpredictable in a node, and the same after a restart, or
+    /// addresses would change their buckets.
     #[must_use]
     pub fn new(key: [u8; 16], layout: Layout, groups: Groups) -> Self {
         let placement = Placement::new(key, layout, groups);
-        Self { placement, entries: BTreeMap::new(), buckets: Buckets::default(), hosts: Hosts::default(), tests: BTreeMap::new() }
+        Self {
+            placement,
+            entries: BTreeMap::new(),
+            buckets: Buckets::default(),
+            hosts: Hosts::default(),
+            tests: BTreeMap::new(),
+        }
     }
 
     /// Number of records.
@@ -142,14 +152,17 @@ impl Book {
         self.buckets.groups()
     }
 
-    /// Applies what happened to an address, making a record for it if there is room and the change is a reason to.
+    /// Applies what happened to an address, making a record for it if there is room and the change
+    /// is a reason to.
     ///
     /// # Errors
     ///
-    /// [`Refusal::PortsPerHost`], [`Refusal::GroupShare`] or [`Refusal::BookFull`] for a new address.
+    /// [`Refusal::PortsPerHost`], [`Refusal::GroupShare`] or [`Refusal::BookFull`] for a new
+    /// address.
     pub fn note(&mut self, addr: SocketAddr, change: Change, now: Mono) -> Result<Noted, Refusal> {
         let known = self.entries.get_mut(&addr);
-        let Some(next) = Record::next(known.as_ref().map(|entry| &entry.record), addr, change, now) else {
+        let Some(next) = Record::next(known.as_ref().map(|entry| &entry.record), addr, change, now)
+        else {
             return Ok(Noted::Ignored);
         };
         let noted = if let Some(entry) = known {
@@ -166,13 +179,20 @@ impl Book {
             Change::Failed => self.failed(addr, now),
             // Somebody is there, which is what a test is to find out.
             Change::Lasted { .. } | Change::TurnedAway => self.passed(addr),
-            Change::Heard { .. } | Change::HeardAsNews { .. } | Change::Announced { .. } | Change::OwnerLeft | Change::Dialled | Change::Unjudged { .. } => {}
+            Change::Heard { .. }
+            | Change::HeardAsNews { .. }
+            | Change::Announced { .. }
+            | Change::OwnerLeft
+            | Change::Dialled
+            | Change::Unjudged { .. } => {}
         }
         Ok(noted)
     }
 
-    /// Takes over a record from a snapshot, within the book's bounds. A tried one for which there is no such place any more becomes a new one. New ones of which there was no sign
-    /// for too long are left out; not so the tried, or a clock that is wrong by a month would cost us all of them.
+    /// Takes over a record from a snapshot, within the book's bounds. A tried one for which there
+    /// is no such place any more becomes a new one. New ones of which there was no sign for too
+    /// long are left out; not so the tried, or a clock that is wrong by a month would cost us all
+    /// of them.
     pub fn restore(&mut self, record: Record, table: Table, now: Mono) {
         let kept = table == Table::Tried || now.since(record.last_seen) <= HORIZON;
         if kept && !self.contains(record.addr) {
@@ -198,7 +218,12 @@ impl Book {
     }
 
     /// The last session of `owner` ended: what only it vouched for is no longer passed on.
-    pub fn owner_left(&mut self, owner: PeerId, addrs: impl IntoIterator<Item = SocketAddr>, now: Mono) {
+    pub fn owner_left(
+        &mut self,
+        owner: PeerId,
+        addrs: impl IntoIterator<Item = SocketAddr>,
+        now: Mono,
+    ) {
         for addr in addrs {
             if let Some(entry) = self.entries.get_mut(&addr)
                 && entry.record.announced_by == Some(owner)
@@ -225,10 +250,15 @@ impl Book {
     #[must_use]
     pub fn ready_at(&self, addr: SocketAddr) -> Option<Mono> {
         let record = self.get(addr)?;
-        Some(self.hosts.retry_at(Host::of(addr)).map_or(record.not_before, |retry_at| retry_at.max(record.not_before)))
+        Some(
+            self.hosts
+                .retry_at(Host::of(addr))
+                .map_or(record.not_before, |retry_at| retry_at.max(record.not_before)),
+        )
     }
 
-    /// Tried addresses of which a connection is to show whether they still deserve their place; the outcome is told like any dial's. At most one per bucket of the tried table.
+    /// Tried addresses of which a connection is to show whether they still deserve their place; the
+    /// outcome is told like any dial's. At most one per bucket of the tried table.
     pub fn tests_wanted(&self) -> impl Iterator<Item = SocketAddr> {
         self.tests.values().map(|test| test.occupant)
     }
@@ -239,12 +269,14 @@ impl Book {
         self.hosts.failing_since(Host::of(addr))
     }
 
-    /// Somebody says that a host which is silent for us is back: it may be dialled at `at` already. Its next failure costs it as much as any in its row.
+    /// Somebody says that a host which is silent for us is back: it may be dialled at `at` already.
+    /// Its next failure costs it as much as any in its row.
     pub fn hasten(&mut self, addr: SocketAddr, at: Mono) {
         self.hosts.hasten(Host::of(addr), at);
     }
 
-    /// A network that was parted is whole again: hosts that fell silent at `since` or later are not waited for any longer.
+    /// A network that was parted is whole again: hosts that fell silent at `since` or later are not
+    /// waited for any longer.
     pub fn thaw(&mut self, since: Mono, now: Mono) {
         self.hosts.thaw(since, now);
     }
@@ -258,7 +290,10 @@ impl Book {
         if self.ports(Host::of(record.addr)) >= PORTS_PER_HOST {
             return Err(Refusal::PortsPerHost);
         }
-        let tried = self.placement.tried_bucket(record.addr).filter(|bucket| table == Table::Tried && self.has_room(*bucket));
+        let tried = self
+            .placement
+            .tried_bucket(record.addr)
+            .filter(|bucket| table == Table::Tried && self.has_room(*bucket));
         let bucket = match tried {
             Some(bucket) => bucket,
             None => self.make_room(&record, now)?,
@@ -268,18 +303,29 @@ impl Book {
         Ok(())
     }
 
-    /// A bucket of the new table with room for a record within its group's share, if need be by forgetting one of that group and one of that bucket.
+    /// A bucket of the new table with room for a record within its group's share, if need be by
+    /// forgetting one of that group and one of that bucket.
     fn make_room(&mut self, record: &Record, now: Mono) -> Result<Bucket, Refusal> {
-        let (bucket, group, standing) = (self.placement.new_bucket(record), self.placement.group(record.addr), Standing::of(record));
+        let (bucket, group, standing) = (
+            self.placement.new_bucket(record),
+            self.placement.group(record.addr),
+            Standing::of(record),
+        );
         let share_used = self.buckets.group(group).new >= self.placement.layout.new_per_group;
         let of_group = match share_used {
-            true => Some(self.dispensable(self.members(group, record.addr), standing, now).ok_or(Refusal::GroupShare)?),
+            true => Some(
+                self.dispensable(self.members(group, record.addr), standing, now)
+                    .ok_or(Refusal::GroupShare)?,
+            ),
             false => None,
         };
         let relieved = of_group.is_some_and(|addr| self.bucket_of(addr) == Some(bucket));
         let of_bucket = match relieved || self.has_room(bucket) {
             true => None,
-            false => Some(self.dispensable(self.buckets.around(bucket, record.addr), standing, now).ok_or(Refusal::BookFull)?),
+            false => Some(
+                self.dispensable(self.buckets.around(bucket, record.addr), standing, now)
+                    .ok_or(Refusal::BookFull)?,
+            ),
         };
         for addr in of_group.into_iter().chain(of_bucket) {
             self.forget(addr);
@@ -287,20 +333,34 @@ impl Book {
         Ok(bucket)
     }
 
-    /// The least valuable of the first candidates that may go for a newcomer of this standing. No more than a bucket is looked at, whatever the layout.
-    fn dispensable(&self, candidates: impl Iterator<Item = SocketAddr>, standing: Standing, now: Mono) -> Option<SocketAddr> {
+    /// The least valuable of the first candidates that may go for a newcomer of this standing. No
+    /// more than a bucket is looked at, whatever the layout.
+    fn dispensable(
+        &self,
+        candidates: impl Iterator<Item = SocketAddr>,
+        standing: Standing,
+        now: Mono,
+    ) -> Option<SocketAddr> {
         candidates
             .take(BUCKET_SIZE)
             .filter_map(|addr| self.get(addr))
-            .filter(|record| record.is_terrible(now) || (standing == Standing::Vouched && record.is_hearsay()))
-            .max_by_key(|record| (record.is_terrible(now), record.failures, Reverse(record.last_seen), record.addr))
+            .filter(|record| {
+                record.is_terrible(now) || (standing == Standing::Vouched && record.is_hearsay())
+            })
+            .max_by_key(|record| {
+                (record.is_terrible(now), record.failures, Reverse(record.last_seen), record.addr)
+            })
             .map(|record| record.addr)
     }
 
     /// A group's new addresses, by address, beginning at one and coming round to it.
     fn members(&self, group: Group, start: SocketAddr) -> impl Iterator<Item = SocketAddr> {
         let (first, last) = group.range().into_inner();
-        self.entries.range(start..=last).chain(self.entries.range(first..start)).filter(|(_, entry)| entry.bucket.table == Table::New).map(|(addr, _)| *addr)
+        self.entries
+            .range(start..=last)
+            .chain(self.entries.range(first..start))
+            .filter(|(_, entry)| entry.bucket.table == Table::New)
+            .map(|(addr, _)| *addr)
     }
 
     fn has_room(&self, bucket: Bucket) -> bool {
@@ -310,12 +370,15 @@ impl Book {
     /// Addresses of a host in the book.
     fn ports(&self, host: Host) -> usize {
         match host {
-            Host::Ip(ip) => self.entries.range(SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX)).count(),
+            Host::Ip(ip) => {
+                self.entries.range(SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX)).count()
+            }
             Host::LoopbackPort(addr) => usize::from(self.contains(addr)),
         }
     }
 
-    /// A dial succeeded: the address moves to the tried ones, or asks for a test of the one that was silent longest in its bucket there.
+    /// A dial succeeded: the address moves to the tried ones, or asks for a test of the one that
+    /// was silent longest in its bucket there.
     fn reached(&mut self, addr: SocketAddr) {
         let Some(bucket) = self.placement.tried_bucket(addr) else {
             return;
@@ -325,7 +388,11 @@ impl Book {
         } else if self.has_room(bucket) {
             self.promote(addr);
         } else if !self.tests.contains_key(&bucket) {
-            let silent_longest = self.buckets.around(bucket, addr).filter_map(|addr| self.get(addr)).min_by_key(|record| (record.last_success, record.addr));
+            let silent_longest = self
+                .buckets
+                .around(bucket, addr)
+                .filter_map(|addr| self.get(addr))
+                .min_by_key(|record| (record.last_success, record.addr));
             if let Some(occupant) = silent_longest.map(|record| record.addr) {
                 self.tests.insert(bucket, Test { occupant, newcomer: addr });
             }
@@ -339,7 +406,8 @@ impl Book {
         }
     }
 
-    /// A dial failed. If that was the test, the newcomer gets the place and the occupant is new again, or forgotten. A newcomer that fails gives up its claim.
+    /// A dial failed. If that was the test, the newcomer gets the place and the occupant is new
+    /// again, or forgotten. A newcomer that fails gives up its claim.
     fn failed(&mut self, addr: SocketAddr, now: Mono) {
         let Some(bucket) = self.placement.tried_bucket(addr) else {
             return;

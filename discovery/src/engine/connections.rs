@@ -1,4 +1,5 @@
-//! Sessions and dials that begin and end, and what that says about addresses, seeds and the network.
+//! Sessions and dials that begin and end, and what that says about addresses, seeds and the
+//! network.
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
@@ -13,7 +14,10 @@ use crate::{
     dial::{Flight, Purpose},
     event::DialError,
     eviction::{self, Inbound},
-    limits::{EVICTION_INTERVAL, HEARD_AFTER, LASTING_SESSION, OUTAGE_PROBE, REDIAL_DELAY, SEED_ADDRESSES, THAW_INTERVAL, THAW_SLACK},
+    limits::{
+        EVICTION_INTERVAL, HEARD_AFTER, LASTING_SESSION, OUTAGE_PROBE, REDIAL_DELAY,
+        SEED_ADDRESSES, THAW_INTERVAL, THAW_SLACK,
+    },
     message::Message,
     outage::{Company, Judgement},
     policy::{self, Group},
@@ -24,7 +28,15 @@ use crate::{
 };
 
 impl Engine {
-    pub(super) fn opened(&mut self, id: SessionId, peer: PeerId, remote: SocketAddr, dial: Option<DialId>, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn opened(
+        &mut self,
+        id: SessionId,
+        peer: PeerId,
+        remote: SocketAddr,
+        dial: Option<DialId>,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
         self.heard(now);
         self.alone = None;
         let flight = dial.and_then(|dial| self.in_flight.end(dial));
@@ -36,7 +48,9 @@ impl Engine {
             self.in_flight.succeeded();
             self.reached(flight.addr, peer, now);
         }
-        if let Some(reason) = self.unwanted(remote, flight.filter(|_| is_new && !for_seed), now.mono) {
+        if let Some(reason) =
+            self.unwanted(remote, flight.filter(|_| is_new && !for_seed), now.mono)
+        {
             if let Some(session) = self.sessions.get_mut(id) {
                 session.unwanted = true;
             }
@@ -47,7 +61,10 @@ impl Engine {
             self.make_room(peer, now.mono, out);
         }
         if self.config.exchange == Exchange::On {
-            out.push(Action::Send { session: id, message: Message::Hello { listen_port: self.config.listen.port() } });
+            out.push(Action::Send {
+                session: id,
+                message: Message::Hello { listen_port: self.config.listen.port() },
+            });
             self.ask(id, now, out);
         }
     }
@@ -77,7 +94,13 @@ impl Engine {
         self.redial();
     }
 
-    pub(super) fn dial_failed(&mut self, dial: DialId, error: DialError, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn dial_failed(
+        &mut self,
+        dial: DialId,
+        error: DialError,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
         let Some(flight) = self.in_flight.end(dial) else {
             return;
         };
@@ -92,7 +115,9 @@ impl Engine {
         let mut found = None;
         let change = match error {
             DialError::Refused | DialError::Handshake => Some(Change::Failed),
-            DialError::Unreachable | DialError::LocalNetwork => Some(self.unanswered(flight, now, out)),
+            DialError::Unreachable | DialError::LocalNetwork => {
+                Some(self.unanswered(flight, now, out))
+            }
             DialError::NoSlot => Some(Change::TurnedAway),
             DialError::Itself => {
                 self.own_address(addr, now.mono);
@@ -111,12 +136,19 @@ impl Engine {
         self.redial();
     }
 
-    pub(super) fn resolved(&mut self, seed: SeedIndex, addrs: &[SocketAddr], now: Now, out: &mut Vec<Action>) {
+    pub(super) fn resolved(
+        &mut self,
+        seed: SeedIndex,
+        addrs: &[SocketAddr],
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
         let SeedIndex(index) = seed;
         if !self.seeds.get(index).is_some_and(|seed| matches!(seed.state, SeedState::Resolving)) {
             return;
         }
-        let mut addrs: Vec<SocketAddr> = addrs.iter().copied().map(policy::canonical).filter(|addr| addr.port() != 0).collect();
+        let mut addrs: Vec<SocketAddr> =
+            addrs.iter().copied().map(policy::canonical).filter(|addr| addr.port() != 0).collect();
         addrs.sort_unstable();
         addrs.dedup();
         addrs.truncate(SEED_ADDRESSES);
@@ -126,7 +158,12 @@ impl Engine {
             return;
         }
         addrs.retain(|addr| !self.is_own(*addr, now.mono));
-        let dials = addrs.into_iter().map(|addr| self.in_flight.to(addr).unwrap_or_else(|| self.dial(addr, Purpose::Seed, now, out))).collect::<BTreeSet<_>>();
+        let dials = addrs
+            .into_iter()
+            .map(|addr| {
+                self.in_flight.to(addr).unwrap_or_else(|| self.dial(addr, Purpose::Seed, now, out))
+            })
+            .collect::<BTreeSet<_>>();
         if dials.is_empty() {
             // Unknown, or only ourselves: the name may say something else next time.
             self.outage.seed_failed();
@@ -157,7 +194,8 @@ impl Engine {
         Company { peers: self.sessions.len(), seeds: self.seeds.len(), known: self.book.len() }
     }
 
-    /// Nobody answered: the address's fault, or not known yet; then a peer is asked for a sign of life, and the address may soon be tried again.
+    /// Nobody answered: the address's fault, or not known yet; then a peer is asked for a sign of
+    /// life, and the address may soon be tried again.
     fn unanswered(&mut self, flight: Flight, now: Now, out: &mut Vec<Action>) -> Change {
         if self.outage.unanswered(flight.addr, flight.began, now.mono) == Judgement::TheirFault {
             return Change::Failed;
@@ -174,7 +212,8 @@ impl Engine {
         Change::Unjudged { not_before: now.mono.after(OUTAGE_PROBE) }
     }
 
-    /// We shook hands with `peer` at an address. If that had failed before, others that began to fail then may be back too.
+    /// We shook hands with `peer` at an address. If that had failed before, others that began to
+    /// fail then may be back too.
     fn reached(&mut self, addr: SocketAddr, peer: PeerId, now: Now) {
         self.anchors.retain(|anchor| *anchor != addr);
         let failing = self.book.failing_since(addr);
@@ -193,13 +232,25 @@ impl Engine {
         }
     }
 
-    /// Why a new session cannot stay, if so. `flight` is the dial of ours that led to it, unless it belongs to a seed or a peer that we have.
-    fn unwanted(&self, remote: SocketAddr, flight: Option<Flight>, now: Mono) -> Option<CloseReason> {
+    /// Why a new session cannot stay, if so. `flight` is the dial of ours that led to it, unless it
+    /// belongs to a seed or a peer that we have.
+    fn unwanted(
+        &self,
+        remote: SocketAddr,
+        flight: Option<Flight>,
+        now: Mono,
+    ) -> Option<CloseReason> {
         let surplus = self.sessions.outbound() > self.config.target_outbound;
         match flight {
-            None if self.discouraged.has(remote.ip(), now) && !self.is_seed(remote) => Some(CloseReason::Discouraged),
+            None if self.discouraged.has(remote.ip(), now) && !self.is_seed(remote) => {
+                Some(CloseReason::Discouraged)
+            }
             None => None,
-            Some(flight) => surplus.then_some(if flight.purpose == Purpose::Feeler { CloseReason::Feeler } else { CloseReason::Surplus }),
+            Some(flight) => surplus.then_some(if flight.purpose == Purpose::Feeler {
+                CloseReason::Feeler
+            } else {
+                CloseReason::Surplus
+            }),
         }
     }
 
@@ -208,10 +259,15 @@ impl Engine {
         self.seeds.iter().any(|seed| seed.addrs.iter().any(|known| known.ip() == addr.ip()))
     }
 
-    /// More inbound peers than may stay: one of the others goes, now and then. The session table ends the newcomer if none does.
+    /// More inbound peers than may stay: one of the others goes, now and then. The session table
+    /// ends the newcomer if none does.
     fn make_room(&mut self, newcomer: PeerId, now: Mono, out: &mut Vec<Action>) {
-        let inbound: Vec<Inbound> =
-            self.sessions.peers().filter(|(_, peer)| peer.slot == Direction::Inbound).map(|(id, peer)| self.inbound(id, peer)).collect();
+        let inbound: Vec<Inbound> = self
+            .sessions
+            .peers()
+            .filter(|(_, peer)| peer.slot == Direction::Inbound)
+            .map(|(id, peer)| self.inbound(id, peer))
+            .collect();
         let rested = self.evicted.is_none_or(|at| now.since(at) >= EVICTION_INTERVAL);
         if inbound.len() <= self.config.max_inbound || !rested {
             return;
@@ -221,12 +277,19 @@ impl Engine {
             let sessions: Vec<SessionId> = victim.sessions.iter().copied().collect();
             self.evicted = Some(now);
             self.counters.evicted += 1;
-            out.extend(sessions.into_iter().map(|session| Action::Close { session, reason: CloseReason::Evicted }));
+            out.extend(
+                sessions
+                    .into_iter()
+                    .map(|session| Action::Close { session, reason: CloseReason::Evicted }),
+            );
         }
     }
 
     fn inbound(&self, id: PeerId, peer: &Peer) -> Inbound {
-        let remote = self.sessions.get(peer.session()).map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |session| session.remote);
+        let remote = self
+            .sessions
+            .get(peer.session())
+            .map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |session| session.remote);
         Inbound { peer: id, opened: peer.opened, group: Group::of(remote), useful: peer.useful }
     }
 
@@ -236,11 +299,16 @@ impl Engine {
         for addr in &gone.proven {
             let (shortest, longest) = REDIAL_DELAY;
             let not_before = now.mono.after(self.rng.random_range(shortest..longest));
-            let _ = self.note(*addr, if lasted { Change::Lasted { not_before } } else { Change::TurnedAway }, now);
+            let _ = self.note(
+                *addr,
+                if lasted { Change::Lasted { not_before } } else { Change::TurnedAway },
+                now,
+            );
         }
     }
 
-    /// Takes a dial out of the seeds that wait for it; whether there was one. A seed with its last dial gone waits, or is connected to `found`.
+    /// Takes a dial out of the seeds that wait for it; whether there was one. A seed with its last
+    /// dial gone waits, or is connected to `found`.
     fn seed_dial_ended(&mut self, dial: DialId, found: Option<PeerId>, now: Now) -> bool {
         let mut any = false;
         for seed in &mut self.seeds {

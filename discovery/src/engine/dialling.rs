@@ -1,4 +1,5 @@
-//! Whom to dial now: for the outbound slots, to see whether somebody is there, or, while we are cut off, whether anybody is.
+//! Whom to dial now: for the outbound slots, to see whether somebody is there, or, while we are cut
+//! off, whether anybody is.
 
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
@@ -40,7 +41,11 @@ impl Engine {
             self.probe(now, out);
             return;
         }
-        let room = self.in_flight.room(self.sessions.len(), self.sessions.outbound(), self.config.target_outbound);
+        let room = self.in_flight.room(
+            self.sessions.len(),
+            self.sessions.outbound(),
+            self.config.target_outbound,
+        );
         if room == 0 {
             return;
         }
@@ -48,7 +53,9 @@ impl Engine {
         let left = room - self.dial_anchors(room, now, out);
         let candidates = self.candidates(now.mono);
         self.saturated = candidates.ready.is_empty() && candidates.next.is_none();
-        for addr in select::choose(candidates.ready, left, self.diversity(), &mut self.turns, &mut self.rng) {
+        for addr in
+            select::choose(candidates.ready, left, self.diversity(), &mut self.turns, &mut self.rng)
+        {
             self.dial_within_rate(addr, Purpose::Slot, now, out);
         }
         if let Some(next) = candidates.next {
@@ -56,16 +63,27 @@ impl Engine {
         }
     }
 
-    /// Sees whether somebody is at an address that we need not dial: a test that the book wants, else one that was never reached, else any, old acquaintances that fell silent included.
+    /// Sees whether somebody is at an address that we need not dial: a test that the book wants,
+    /// else one that was never reached, else any, old acquaintances that fell silent included.
     pub(super) fn feel(&mut self, now: Now, out: &mut Vec<Action>) {
         self.set_feeler(now.mono);
-        let idle = self.in_flight.count(Purpose::Feeler) == 0 && self.sessions.outbound() >= self.config.target_outbound;
+        let idle = self.in_flight.count(Purpose::Feeler) == 0
+            && self.sessions.outbound() >= self.config.target_outbound;
         if !idle || self.config.exchange == Exchange::Off || self.outage.since().is_some() {
             return;
         }
         let Candidates { ready, silent, .. } = self.candidates(now.mono);
-        let wanted = self.book.tests_wanted().find(|addr| ready.iter().any(|candidate| candidate.addr == *addr));
-        let fresh = || ready.iter().filter(|candidate| !candidate.reached).min_by_key(|candidate| candidate.waiting_since).map(|candidate| candidate.addr);
+        let wanted = self
+            .book
+            .tests_wanted()
+            .find(|addr| ready.iter().any(|candidate| candidate.addr == *addr));
+        let fresh = || {
+            ready
+                .iter()
+                .filter(|candidate| !candidate.reached)
+                .min_by_key(|candidate| candidate.waiting_since)
+                .map(|candidate| candidate.addr)
+        };
         let any = ready.iter().map(|candidate| candidate.addr).chain(silent).choose(&mut self.rng);
         if let Some(addr) = wanted.or_else(fresh).or(any) {
             self.dial_within_rate(addr, Purpose::Feeler, now, out);
@@ -76,7 +94,8 @@ impl Engine {
     pub(super) fn set_feeler(&mut self, now: Mono) {
         let (shortest, longest) = FEELER_INTERVAL;
         let known = u64::try_from(self.book.len()).unwrap_or(u64::MAX);
-        let pace = Duration::from_millis(known.saturating_mul(FEELER_MILLIS_PER_ADDRESS)).clamp(shortest, longest);
+        let pace = Duration::from_millis(known.saturating_mul(FEELER_MILLIS_PER_ADDRESS))
+            .clamp(shortest, longest);
         self.timers.set(Timer::Feeler, now.after(pace.mul_f64(self.rng.random_range(0.5..1.5))));
     }
 
@@ -85,7 +104,13 @@ impl Engine {
         self.may_dial = usize::MAX;
     }
 
-    pub(super) fn dial(&mut self, addr: SocketAddr, purpose: Purpose, now: Now, out: &mut Vec<Action>) -> DialId {
+    pub(super) fn dial(
+        &mut self,
+        addr: SocketAddr,
+        purpose: Purpose,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) -> DialId {
         let dial = self.in_flight.start(addr, purpose, now.mono);
         let _ = self.book.note(addr, Change::Dialled, now.mono);
         out.push(Action::Dial { dial, addr });
@@ -93,7 +118,13 @@ impl Engine {
     }
 
     /// Dials if the rate allows; else as soon as it does.
-    fn dial_within_rate(&mut self, addr: SocketAddr, purpose: Purpose, now: Now, out: &mut Vec<Action>) {
+    fn dial_within_rate(
+        &mut self,
+        addr: SocketAddr,
+        purpose: Purpose,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
         match self.dial_rate.take(now.mono) {
             true => {
                 self.dial(addr, purpose, now, out);
@@ -115,14 +146,18 @@ impl Engine {
     }
 
     fn probe_once(&mut self, now: Now, out: &mut Vec<Action>) {
-        let waiting = self.seeds.iter_mut().filter(|seed| matches!(seed.state, SeedState::Waiting(_)));
-        let seed = waiting.max_by_key(|seed| if let SeedState::Waiting(due) = seed.state { due } else { now.mono });
+        let waiting =
+            self.seeds.iter_mut().filter(|seed| matches!(seed.state, SeedState::Waiting(_)));
+        let seed = waiting.max_by_key(|seed| {
+            if let SeedState::Waiting(due) = seed.state { due } else { now.mono }
+        });
         if let Some(seed) = seed.filter(|_| self.rng.random_bool(0.5)) {
             seed.hurry(now.mono);
             return;
         }
         let candidates = self.candidates(now.mono).ready;
-        let choice = select::choose(candidates, 1, Diversity::Ignored, &mut self.turns, &mut self.rng);
+        let choice =
+            select::choose(candidates, 1, Diversity::Ignored, &mut self.turns, &mut self.rng);
         for addr in choice {
             self.dial(addr, Purpose::Slot, now, out);
         }
@@ -134,7 +169,10 @@ impl Engine {
         while dialled < room
             && let Some(addr) = self.anchors.pop_front()
         {
-            let free = self.book.contains(addr) && !self.is_own(addr, now.mono) && !self.is_taken(addr) && !self.in_flight.touches(Host::of(addr));
+            let free = self.book.contains(addr)
+                && !self.is_own(addr, now.mono)
+                && !self.is_taken(addr)
+                && !self.in_flight.touches(Host::of(addr));
             if free {
                 dialled += 1;
                 self.dial_within_rate(addr, Purpose::Slot, now, out);
@@ -145,8 +183,17 @@ impl Engine {
 
     /// Other groups than those of our outbound peers, and of those on the way.
     fn diversity(&self) -> Diversity {
-        let outbound = self.sessions.peers().filter(|(_, peer)| peer.slot == Direction::Outbound).flat_map(|(_, peer)| peer.proven.iter().copied());
-        let groups = || outbound.chain(self.in_flight.iter().map(|flight| flight.addr)).map(Group::of).collect::<BTreeSet<_>>();
+        let outbound = self
+            .sessions
+            .peers()
+            .filter(|(_, peer)| peer.slot == Direction::Outbound)
+            .flat_map(|(_, peer)| peer.proven.iter().copied());
+        let groups = || {
+            outbound
+                .chain(self.in_flight.iter().map(|flight| flight.addr))
+                .map(Group::of)
+                .collect::<BTreeSet<_>>()
+        };
         match self.config.groups {
             Groups::Ignored => Diversity::Ignored,
             Groups::Weighed if self.in_flight.mostly_fail() => Diversity::InTurn(groups()),
@@ -159,13 +206,18 @@ impl Engine {
         for record in self.book.records() {
             let addr = record.addr;
             let Some(ready_at) = self.book.ready_at(addr) else { continue };
-            let busy = self.is_taken(addr) || self.is_own(addr, now) || self.in_flight.touches(Host::of(addr)) || self.discouraged.has(addr.ip(), now);
+            let busy = self.is_taken(addr)
+                || self.is_own(addr, now)
+                || self.in_flight.touches(Host::of(addr))
+                || self.discouraged.has(addr.ip(), now);
             if busy {
                 continue;
             }
             if ready_at > now {
                 candidates.next = Some(candidates.next.map_or(ready_at, |next| next.min(ready_at)));
-                if record.last_tried.is_some_and(|tried| now.since(tried) >= FEELER_RETRY) && self.book.is_tried(addr) {
+                if record.last_tried.is_some_and(|tried| now.since(tried) >= FEELER_RETRY)
+                    && self.book.is_tried(addr)
+                {
                     candidates.silent.push(addr);
                 }
             } else {
@@ -177,10 +229,15 @@ impl Engine {
         candidates
     }
 
-    /// Whether an address is somebody's with whom we have a session, or is left to a seed's schedule. Where we once shook hands with somebody, a claim by `Hello` is not enough:
-    /// anybody behind the same IP can make one.
+    /// Whether an address is somebody's with whom we have a session, or is left to a seed's
+    /// schedule. Where we once shook hands with somebody, a claim by `Hello` is not enough: anybody
+    /// behind the same IP can make one.
     fn is_taken(&self, addr: SocketAddr) -> bool {
-        let scheduled = |seed: &Seed| !matches!(seed.state, SeedState::Connected { .. }) && seed.addrs.contains(&addr);
-        self.sessions.owner(addr).is_some() || (self.sessions.is_claimed(addr) && !self.book.is_reached(addr)) || self.seeds.iter().any(scheduled)
+        let scheduled = |seed: &Seed| {
+            !matches!(seed.state, SeedState::Connected { .. }) && seed.addrs.contains(&addr)
+        };
+        self.sessions.owner(addr).is_some()
+            || (self.sessions.is_claimed(addr) && !self.book.is_reached(addr))
+            || self.seeds.iter().any(scheduled)
     }
 }

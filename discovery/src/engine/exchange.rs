@@ -1,4 +1,5 @@
-//! What is said about addresses: learned within bounds, served if it is known to be alive, passed on once.
+//! What is said about addresses: learned within bounds, served if it is known to be alive, passed
+//! on once.
 
 use std::net::SocketAddr;
 
@@ -11,8 +12,9 @@ use crate::{
     book::{Change, Noted},
     config::{Exchange, Groups},
     limits::{
-        ADDRS_PER_ANSWER, ADDRS_RELAYED, DIALS_IN_FLIGHT, DIALS_PER_ANSWER, LONELY, RELAY_DIAL_DELAY, RELAY_DIAL_INTERVAL, RELAY_FANOUT, RELAY_SHARE,
-        SCORE_CLOSE, SCORE_LONG_LIST, SCORE_UNDECODABLE,
+        ADDRS_PER_ANSWER, ADDRS_RELAYED, DIALS_IN_FLIGHT, DIALS_PER_ANSWER, LONELY,
+        RELAY_DIAL_DELAY, RELAY_DIAL_INTERVAL, RELAY_FANOUT, RELAY_SHARE, SCORE_CLOSE,
+        SCORE_LONG_LIST, SCORE_UNDECODABLE,
     },
     message::{DecodeError, Message},
     policy::{self, Group, Refusal},
@@ -33,7 +35,13 @@ enum Arrival {
 }
 
 impl Engine {
-    pub(super) fn message(&mut self, id: SessionId, message: Result<Message, DecodeError>, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn message(
+        &mut self,
+        id: SessionId,
+        message: Result<Message, DecodeError>,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
         if self.sessions.get(id).is_none() {
             return;
         }
@@ -42,8 +50,12 @@ impl Engine {
             Err(DecodeError::TooManyAddresses) => self.punish(id, SCORE_CLOSE, now.mono, out),
             Err(DecodeError::Malformed) => self.punish(id, SCORE_UNDECODABLE, now.mono, out),
             Ok(Message::GetAddrs { limit }) => self.serve(id, usize::from(limit), now, out),
-            Ok(Message::Hello { listen_port }) if self.config.exchange == Exchange::On => self.hello(id, listen_port, now),
-            Ok(Message::Addrs { addrs }) if self.config.exchange == Exchange::On => self.addrs(id, addrs, now, out),
+            Ok(Message::Hello { listen_port }) if self.config.exchange == Exchange::On => {
+                self.hello(id, listen_port, now)
+            }
+            Ok(Message::Addrs { addrs }) if self.config.exchange == Exchange::On => {
+                self.addrs(id, addrs, now, out)
+            }
             Ok(Message::Hello { .. } | Message::Addrs { .. }) => {}
         }
     }
@@ -63,18 +75,29 @@ impl Engine {
             return;
         }
         let fanout = RELAY_FANOUT.max(self.sessions.len() / RELAY_SHARE);
-        let recipients = self.sessions.peers().map(|(id, peer)| (id, peer.session())).sample(&mut self.rng, fanout + 1);
+        let recipients = self
+            .sessions
+            .peers()
+            .map(|(id, peer)| (id, peer.session()))
+            .sample(&mut self.rng, fanout + 1);
         let mut told = 0;
         for (id, session) in recipients {
             if told == fanout {
                 break;
             }
-            let Some(reach) = self.sessions.get(session).map(|session| policy::scope(session.remote.ip())) else {
+            let Some(reach) =
+                self.sessions.get(session).map(|session| policy::scope(session.remote.ip()))
+            else {
                 continue;
             };
-            let theirs = |addr: &SocketAddr| self.sessions.peer(id).is_some_and(|peer| peer.has(*addr));
-            let addrs: Vec<SocketAddr> =
-                batch.iter().filter(|news| news.from != id).map(|news| news.addr).filter(|addr| policy::scope(addr.ip()) >= reach && !theirs(addr)).collect();
+            let theirs =
+                |addr: &SocketAddr| self.sessions.peer(id).is_some_and(|peer| peer.has(*addr));
+            let addrs: Vec<SocketAddr> = batch
+                .iter()
+                .filter(|news| news.from != id)
+                .map(|news| news.addr)
+                .filter(|addr| policy::scope(addr.ip()) >= reach && !theirs(addr))
+                .collect();
             if !addrs.is_empty() {
                 told += 1;
                 out.push(Action::Send { session, message: Message::Addrs { addrs } });
@@ -88,7 +111,8 @@ impl Engine {
         }
     }
 
-    /// The sender's own address: the IP seen on its socket and the port that it says. Said once per session.
+    /// The sender's own address: the IP seen on its socket and the port that it says. Said once per
+    /// session.
     fn hello(&mut self, id: SessionId, listen_port: u16, now: Now) {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
@@ -111,12 +135,15 @@ impl Engine {
         let failing = self.book.failing_since(addr);
         match self.note(addr, Change::Announced { by: peer }, now) {
             Ok(Noted::New) => self.tell(News { addr, from: peer }, now),
-            Ok(Noted::Known | Noted::Ignored) => self.is_back(News { addr, from: peer }, failing, now),
+            Ok(Noted::Known | Noted::Ignored) => {
+                self.is_back(News { addr, from: peer }, failing, now)
+            }
             Err(refusal) => self.refuse(refusal),
         }
     }
 
-    /// Answers with a random sample of what is vouched for, reaches as far as the asker, and is not the asker's own.
+    /// Answers with a random sample of what is vouched for, reaches as far as the asker, and is not
+    /// the asker's own.
     fn serve(&mut self, id: SessionId, limit: usize, now: Now, out: &mut Vec<Action>) {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
@@ -129,11 +156,19 @@ impl Engine {
         }
         let own = self.sessions.peer(asker).map(Peer::addrs).unwrap_or_default();
         let known = self.samples.of(&self.book, reach, now.mono, &mut self.rng);
-        let addrs = known.filter(|addr| !own.contains(addr)).sample(&mut self.rng, limit.min(ADDRS_PER_ANSWER));
+        let addrs = known
+            .filter(|addr| !own.contains(addr))
+            .sample(&mut self.rng, limit.min(ADDRS_PER_ANSWER));
         out.push(Action::Send { session: id, message: Message::Addrs { addrs } });
     }
 
-    fn addrs(&mut self, id: SessionId, mut addrs: Vec<SocketAddr>, now: Now, out: &mut Vec<Action>) {
+    fn addrs(
+        &mut self,
+        id: SessionId,
+        mut addrs: Vec<SocketAddr>,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
         if addrs.len() > ADDRS_PER_ANSWER {
             addrs.truncate(ADDRS_PER_ANSWER);
             self.punish(id, SCORE_LONG_LIST, now.mono, out);
@@ -148,7 +183,8 @@ impl Engine {
         };
         if arrival == Arrival::Answer {
             self.refreshed = Some(now.mono);
-            let at_once = if self.sessions.len() < LONELY { DIALS_IN_FLIGHT } else { DIALS_PER_ANSWER };
+            let at_once =
+                if self.sessions.len() < LONELY { DIALS_IN_FLIGHT } else { DIALS_PER_ANSWER };
             self.may_dial = self.may_dial.max(at_once);
         }
         for addr in addrs {
@@ -158,8 +194,15 @@ impl Engine {
         }
     }
 
-    /// One address that a peer told us. What is known is not renewed by hearsay, and costs its teller nothing.
-    fn learn(&mut self, id: SessionId, addr: SocketAddr, arrival: Arrival, now: Now) -> Result<(), Refusal> {
+    /// One address that a peer told us. What is known is not renewed by hearsay, and costs its
+    /// teller nothing.
+    fn learn(
+        &mut self,
+        id: SessionId,
+        addr: SocketAddr,
+        arrival: Arrival,
+        now: Now,
+    ) -> Result<(), Refusal> {
         let Some(session) = self.sessions.get_mut(id) else {
             return Ok(());
         };
@@ -184,14 +227,18 @@ impl Engine {
         }
         let source = remote.ip();
         if self.book.contains(addr) {
-            // It is back, they say: worth a dial, and passing on, and no more. What is due soon anyway takes nobody's turn.
+            // It is back, they say: worth a dial, and passing on, and no more. What is due soon
+            // anyway takes nobody's turn.
             let soon = now.mono.after(RELAY_DIAL_INTERVAL).max(self.next_news_dial);
             if self.book.ready_at(addr).is_some_and(|ready| ready > soon) {
                 let at = self.news_dial_slot(now.mono);
                 self.book.hasten(addr, at);
                 self.tell(News { addr, from }, now);
                 self.timers.advance(Timer::Dial, at);
-                self.seeds.iter_mut().filter(|seed| seed.addrs.contains(&addr)).for_each(|seed| seed.hurry(at));
+                self.seeds
+                    .iter_mut()
+                    .filter(|seed| seed.addrs.contains(&addr))
+                    .for_each(|seed| seed.hurry(at));
             }
             return Ok(());
         }
@@ -216,7 +263,8 @@ impl Engine {
         slot
     }
 
-    /// A known address gave a sign of life. If it had been failing since `failing`, others are told, and those that fell silent with it tried again.
+    /// A known address gave a sign of life. If it had been failing since `failing`, others are
+    /// told, and those that fell silent with it tried again.
     pub(super) fn is_back(&mut self, news: News, failing: Option<Mono>, now: Now) {
         if failing.is_some() {
             self.tell(news, now);
@@ -229,14 +277,16 @@ impl Engine {
         self.timers.advance(Timer::Announce, due.max(now.mono));
     }
 
-    /// Points for what no honest peer does; enough of them end the session and leave its IP alone for a while, unless that is a seed's or this host's.
+    /// Points for what no honest peer does; enough of them end the session and leave its IP alone
+    /// for a while, unless that is a seed's or this host's.
     fn punish(&mut self, id: SessionId, points: u32, now: Mono, out: &mut Vec<Action>) {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
         let before = session.score;
         session.score = before.saturating_add(points);
-        let (closes, remote) = (before < SCORE_CLOSE && session.score >= SCORE_CLOSE, session.remote);
+        let (closes, remote) =
+            (before < SCORE_CLOSE && session.score >= SCORE_CLOSE, session.remote);
         if closes {
             self.counters.misbehaved += 1;
             if !remote.ip().is_loopback() && !self.is_seed(remote) {

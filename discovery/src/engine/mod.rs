@@ -1,4 +1,5 @@
-//! The state machine: one method per event, then what is due, then the dials that there is room for.
+//! The state machine: one method per event, then what is due, then the dials that there is room
+//! for.
 //!
 //! | module | has |
 //! | --- | --- |
@@ -83,8 +84,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine at rest; [`Event::Wakeup`] starts it. `entropy` must be unpredictable in a node, and may be chosen in a simulation. `stored` is what a snapshot held;
-    /// [`Stored::default`] without one.
+    /// An engine at rest; [`Event::Wakeup`] starts it. `entropy` must be unpredictable in a node,
+    /// and may be chosen in a simulation. `stored` is what a snapshot held; [`Stored::default`]
+    /// without one.
     #[must_use]
     pub fn new(config: Config, entropy: [u8; 32], stored: Stored, now: Now) -> Self {
         let mut rng = ChaCha12Rng::from_seed(entropy);
@@ -139,7 +141,9 @@ impl Engine {
             Event::Wakeup => {}
             Event::Heard => self.heard(now),
             Event::Chain(state) => self.chain = state,
-            Event::Opened { session, peer, remote, dial } => self.opened(session, peer, remote, dial, now, &mut out),
+            Event::Opened { session, peer, remote, dial } => {
+                self.opened(session, peer, remote, dial, now, &mut out)
+            }
             Event::Closed { session } => self.closed(session, now),
             Event::Message { session, message } => self.message(session, message, now, &mut out),
             Event::Probe { session } => self.ask(session, now, &mut out),

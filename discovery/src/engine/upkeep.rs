@@ -25,7 +25,8 @@ impl Engine {
     /// The engine in numbers.
     #[must_use]
     pub fn status(&self, now: Now) -> Status {
-        let count = |test: fn(&Record) -> bool| self.book.records().filter(|record| test(record)).count();
+        let count =
+            |test: fn(&Record) -> bool| self.book.records().filter(|record| test(record)).count();
         let of = |slot| self.sessions.peers().filter(|(_, peer)| peer.slot == slot).count();
         Status {
             known: self.book.len(),
@@ -33,18 +34,31 @@ impl Engine {
             verified: count(|record| record.last_success.is_some()),
             announced: count(|record| record.announced_by.is_some()),
             failing: count(|record| record.failures > 0),
-            groups: self.book.records().map(|record| Group::of(record.addr)).collect::<BTreeSet<_>>().len(),
+            groups: self
+                .book
+                .records()
+                .map(|record| Group::of(record.addr))
+                .collect::<BTreeSet<_>>()
+                .len(),
             peers: self.sessions.len(),
             outbound: self.sessions.outbound(),
             inbound: of(Direction::Inbound),
-            outbound_groups: self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect::<BTreeSet<_>>().len(),
+            outbound_groups: self
+                .outbound()
+                .filter_map(|(addr, _)| addr.map(Group::of))
+                .collect::<BTreeSet<_>>()
+                .len(),
             min_peers: self.config.min_peers,
             target_outbound: self.config.target_outbound,
             max_inbound: self.config.max_inbound,
             dialling: self.in_flight.len(),
             feelers: self.in_flight.count(Purpose::Feeler),
             saturated: self.saturated,
-            seeds_connected: self.seeds.iter().filter(|seed| matches!(seed.state, SeedState::Connected { .. })).count(),
+            seeds_connected: self
+                .seeds
+                .iter()
+                .filter(|seed| matches!(seed.state, SeedState::Connected { .. }))
+                .count(),
             discouraged: self.discouraged.len(now.mono),
             cut_off: self.outage.since().map(|since| now.mono.since(since)),
             alarms: self.alarms.clone(),
@@ -72,7 +86,12 @@ impl Engine {
         }
     }
 
-    pub(super) fn note(&mut self, addr: SocketAddr, change: Change, now: Now) -> Result<Noted, Refusal> {
+    pub(super) fn note(
+        &mut self,
+        addr: SocketAddr,
+        change: Change,
+        now: Now,
+    ) -> Result<Noted, Refusal> {
         let noted = self.book.note(addr, change, now.mono);
         if noted.is_ok() {
             self.persist_soon(now.mono);
@@ -99,15 +118,22 @@ impl Engine {
         self.timers.stop(Timer::Persist);
         self.persisted = Some(now.mono);
         self.choose_anchors(now.mono);
-        out.push(Action::Persist { snapshot: snapshot::encode(&self.book, &self.stored_anchors, now) });
+        out.push(Action::Persist {
+            snapshot: snapshot::encode(&self.book, &self.stored_anchors, now),
+        });
     }
 
-    /// The outbound peers that have lasted, oldest first; whether they are others than before. Who has none keeps those of before: the next start needs them all the more.
+    /// The outbound peers that have lasted, oldest first; whether they are others than before. Who
+    /// has none keeps those of before: the next start needs them all the more.
     fn choose_anchors(&mut self, now: Mono) -> bool {
-        let mut lasting: Vec<(Mono, SocketAddr)> =
-            self.outbound().filter(|(_, peer)| now.since(peer.opened) >= LASTING_SESSION).filter_map(|(addr, peer)| Some((peer.opened, addr?))).collect();
+        let mut lasting: Vec<(Mono, SocketAddr)> = self
+            .outbound()
+            .filter(|(_, peer)| now.since(peer.opened) >= LASTING_SESSION)
+            .filter_map(|(addr, peer)| Some((peer.opened, addr?)))
+            .collect();
         lasting.sort_unstable();
-        let chosen: Vec<SocketAddr> = lasting.into_iter().map(|(_, addr)| addr).take(ANCHORS).collect();
+        let chosen: Vec<SocketAddr> =
+            lasting.into_iter().map(|(_, addr)| addr).take(ANCHORS).collect();
         let changed = !chosen.is_empty() && chosen != self.stored_anchors;
         if changed {
             self.stored_anchors = chosen;
@@ -117,31 +143,50 @@ impl Engine {
 
     /// Outbound peers, each with an address at which it was reached.
     fn outbound(&self) -> impl Iterator<Item = (Option<SocketAddr>, &Peer)> {
-        self.sessions.peers().filter(|(_, peer)| peer.slot == Direction::Outbound).map(|(_, peer)| (peer.proven.first().copied(), peer))
+        self.sessions
+            .peers()
+            .filter(|(_, peer)| peer.slot == Direction::Outbound)
+            .map(|(_, peer)| (peer.proven.first().copied(), peer))
     }
 
     fn sound_alarms(&mut self, now: Mono, out: &mut Vec<Action>) {
         let isolated = self.alone.is_some_and(|since| now.since(since) >= ISOLATED_AFTER);
-        for (alarm, raised) in [(Alarm::Isolated, isolated), (Alarm::Eclipse, self.smells_of_eclipse(now))] {
-            let changed = if raised { self.alarms.insert(alarm) } else { self.alarms.remove(&alarm) };
+        for (alarm, raised) in
+            [(Alarm::Isolated, isolated), (Alarm::Eclipse, self.smells_of_eclipse(now))]
+        {
+            let changed =
+                if raised { self.alarms.insert(alarm) } else { self.alarms.remove(&alarm) };
             if changed {
                 out.push(Action::Alarm { alarm, raised });
             }
         }
     }
 
-    /// Every outbound peer was told us by one group, or the chain stands still, although there are others whom we could dial: two groups of them, or one that we never reached. A
-    /// seed that we were configured with was told us by nobody.
+    /// Every outbound peer was told us by one group, or the chain stands still, although there are
+    /// others whom we could dial: two groups of them, or one that we never reached. A seed that we
+    /// were configured with was told us by nobody.
     fn smells_of_eclipse(&self, now: Mono) -> bool {
         if self.config.groups == Groups::Ignored || self.sessions.len() == 0 {
             return false;
         }
-        let connected: BTreeSet<Group> = self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect();
-        let dialable = self.book.records().filter(|record| self.book.ready_at(record.addr).is_some_and(|at| at <= now));
-        let others: BTreeSet<Group> = dialable.map(|record| Group::of(record.addr)).filter(|group| !connected.contains(group)).collect();
-        let tellers: BTreeSet<Option<Group>> = self.outbound().map(|(addr, _)| self.teller(addr)).collect();
-        let one_teller =
-            tellers.len() == 1 && tellers.iter().all(|teller| teller.is_some_and(|teller| others.iter().filter(|group| **group != teller).count() >= 2));
+        let connected: BTreeSet<Group> =
+            self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect();
+        let dialable = self
+            .book
+            .records()
+            .filter(|record| self.book.ready_at(record.addr).is_some_and(|at| at <= now));
+        let others: BTreeSet<Group> = dialable
+            .map(|record| Group::of(record.addr))
+            .filter(|group| !connected.contains(group))
+            .collect();
+        let tellers: BTreeSet<Option<Group>> =
+            self.outbound().map(|(addr, _)| self.teller(addr)).collect();
+        let one_teller = tellers.len() == 1
+            && tellers.iter().all(|teller| {
+                teller.is_some_and(|teller| {
+                    others.iter().filter(|group| **group != teller).count() >= 2
+                })
+            });
         one_teller || (self.chain == ChainState::Stalled && !others.is_empty())
     }
 

@@ -1,5 +1,6 @@
-//! A small network in virtual time: real engines, every packet a queue entry. One seed decides everything. Sessions are arbitrated in the simplest right way (the lower peer's
-//! dial stays); the node's own table is tested in its room.
+//! A small network in virtual time: real engines, every packet a queue entry. One seed decides
+//! everything. Sessions are arbitrated in the simplest right way (the lower peer's dial stays); the
+//! node's own table is tested in its room.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use hegemon_discovery::{Action, Config, DialError, DialId, Engine, Event, Exchange, Mono, Now, PeerId, SeedIndex, SessionId, snapshot, snapshot::Stored};
+use hegemon_discovery::{
+    Action, Config, DialError, DialId, Engine, Event, Exchange, Mono, Now, PeerId, SeedIndex,
+    SessionId, snapshot, snapshot::Stored,
+};
 
 /// One way, in milliseconds.
 const LATENCY: i64 = 20;
@@ -48,7 +52,15 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(count: usize, exchange: Exchange, entropy: u8) -> Self {
         let seed = address(0);
-        let mut network = Self { nodes: Vec::new(), seeds: vec![seed], queue: BTreeMap::new(), links: BTreeMap::new(), now: 0, sequence: 0, entropy };
+        let mut network = Self {
+            nodes: Vec::new(),
+            seeds: vec![seed],
+            queue: BTreeMap::new(),
+            links: BTreeMap::new(),
+            now: 0,
+            sequence: 0,
+            entropy,
+        };
         for _ in 0..count {
             network.add(exchange);
         }
@@ -62,14 +74,26 @@ impl Network {
         // As in a container: it listens on every interface and does not know its own address.
         let listen = SocketAddr::from(([0, 0, 0, 0], addr.port()));
         let config = Config { exchange, ..Config::new(listen, self.seeds.len()) };
-        self.nodes.push(Node { addr, engine: None, config, stored: Vec::new(), life: 0, dials: Vec::new(), sent: 0 });
+        self.nodes.push(Node {
+            addr,
+            engine: None,
+            config,
+            stored: Vec::new(),
+            life: 0,
+            dials: Vec::new(),
+            sent: 0,
+        });
         index
     }
 
     pub(crate) fn start(&mut self, index: NodeIndex) {
         let now = self.clock();
         let node = &mut self.nodes[index];
-        let known = if node.stored.is_empty() { Stored::default() } else { snapshot::decode(&node.stored, now).unwrap() };
+        let known = if node.stored.is_empty() {
+            Stored::default()
+        } else {
+            snapshot::decode(&node.stored, now).unwrap()
+        };
         node.life += 1;
         let mut entropy = [self.entropy; 32];
         entropy[0] = u8::try_from(index).unwrap();
@@ -85,7 +109,12 @@ impl Network {
     pub(crate) fn stop(&mut self, index: NodeIndex) {
         self.tell(index, Event::Shutdown);
         self.nodes[index].engine = None;
-        let broken: Vec<SessionId> = self.links.iter().filter(|(_, link)| link.ends.contains(&index)).map(|(id, _)| *id).collect();
+        let broken: Vec<SessionId> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.ends.contains(&index))
+            .map(|(id, _)| *id)
+            .collect();
         broken.into_iter().for_each(|session| self.break_link(session));
     }
 
@@ -99,7 +128,11 @@ impl Network {
     }
 
     /// Runs until `done`; how long that took, or `None` after `limit`.
-    pub(crate) fn run_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> Option<Duration> {
+    pub(crate) fn run_until(
+        &mut self,
+        limit: Duration,
+        done: impl Fn(&Self) -> bool,
+    ) -> Option<Duration> {
         let begin = self.now;
         let end = begin + i64::try_from(limit.as_millis()).unwrap();
         while !done(self) {
@@ -111,7 +144,11 @@ impl Network {
 
     /// Distinct peers of a node.
     pub(crate) fn peers(&self, index: NodeIndex) -> BTreeSet<NodeIndex> {
-        self.links.values().filter(|link| link.ends.contains(&index)).map(|link| link.ends[0] + link.ends[1] - index).collect()
+        self.links
+            .values()
+            .filter(|link| link.ends.contains(&index))
+            .map(|link| link.ends[0] + link.ends[1] - index)
+            .collect()
     }
 
     pub(crate) fn status(&self, index: NodeIndex) -> hegemon_discovery::Status {
@@ -143,7 +180,8 @@ impl Network {
                 self.post(LATENCY, Packet::Connect { from: index, dial, addr });
             }
             Action::Resolve { seed: SeedIndex(seed) } => {
-                let event = Event::Resolved { seed: SeedIndex(seed), addrs: vec![self.seeds[seed]] };
+                let event =
+                    Event::Resolved { seed: SeedIndex(seed), addrs: vec![self.seeds[seed]] };
                 self.post(1, Packet::Report { to: index, life, event });
             }
             Action::Close { session, .. } => self.break_link(session),
@@ -180,21 +218,36 @@ impl Network {
         let failed = match found {
             None => Some(DialError::Refused),
             Some(to) if to == from => Some(DialError::Itself),
-            Some(to) if self.peers(from).contains(&to) && !self.takes_over(from, to) => Some(DialError::Duplicate(peer_id(to))),
+            Some(to) if self.peers(from).contains(&to) && !self.takes_over(from, to) => {
+                Some(DialError::Duplicate(peer_id(to)))
+            }
             Some(_) => None,
         };
         if let (Some(to), None) = (found, failed) {
             let session = SessionId(self.sequence);
             self.sequence += 1;
-            let rival = self.links.iter().find(|(_, link)| link.ends.contains(&from) && link.ends.contains(&to)).map(|(id, _)| *id);
+            let rival = self
+                .links
+                .iter()
+                .find(|(_, link)| link.ends.contains(&from) && link.ends.contains(&to))
+                .map(|(id, _)| *id);
             self.links.insert(session, Link { ends: [from, to] });
             let source = SocketAddr::new(self.nodes[from].addr.ip(), 50_000);
-            self.tell(to, Event::Opened { session, peer: peer_id(from), remote: source, dial: None });
-            self.tell(from, Event::Opened { session, peer: peer_id(to), remote: addr, dial: Some(dial) });
+            self.tell(
+                to,
+                Event::Opened { session, peer: peer_id(from), remote: source, dial: None },
+            );
+            self.tell(
+                from,
+                Event::Opened { session, peer: peer_id(to), remote: addr, dial: Some(dial) },
+            );
             rival.into_iter().for_each(|rival| self.break_link(rival));
         } else if let Some(error) = failed {
             let life = self.nodes[from].life;
-            self.post(LATENCY, Packet::Report { to: from, life, event: Event::DialFailed { dial, error } });
+            self.post(
+                LATENCY,
+                Packet::Report { to: from, life, event: Event::DialFailed { dial, error } },
+            );
         }
     }
 
@@ -215,12 +268,19 @@ impl Network {
     }
 
     fn next_moment(&self) -> Option<i64> {
-        let engines = self.nodes.iter().filter_map(|node| node.engine.as_ref().and_then(Engine::next_wakeup)).map(|due| due.0.max(self.now));
+        let engines = self
+            .nodes
+            .iter()
+            .filter_map(|node| node.engine.as_ref().and_then(Engine::next_wakeup))
+            .map(|due| due.0.max(self.now));
         engines.chain(self.queue.first_key_value().map(|(key, _)| key.0)).min()
     }
 
     fn clock(&self) -> Now {
-        Now { mono: Mono(self.now), wall: EPOCH + Duration::from_millis(u64::try_from(self.now).unwrap()) }
+        Now {
+            mono: Mono(self.now),
+            wall: EPOCH + Duration::from_millis(u64::try_from(self.now).unwrap()),
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use hegemon_discovery::{Action, Config, DialError, DialId, Engine, Event, Message, Mono, Now, PeerId, SessionId, Status, policy::Refusal, snapshot::Stored};
+use hegemon_discovery::{
+    Action, Config, DialError, DialId, Engine, Event, Message, Mono, Now, PeerId, SessionId,
+    Status, policy::Refusal, snapshot::Stored,
+};
 
 pub(crate) struct Bench {
     pub(crate) engine: Engine,
@@ -21,8 +24,17 @@ impl Bench {
     }
 
     /// A dial led to a session with a peer of that number.
-    pub(crate) fn reach(&mut self, (dial, remote): (DialId, SocketAddr), number: u8) -> Vec<Action> {
-        self.tell(Event::Opened { session: SessionId(number.into()), peer: PeerId([number; 32]), remote, dial: Some(dial) })
+    pub(crate) fn reach(
+        &mut self,
+        (dial, remote): (DialId, SocketAddr),
+        number: u8,
+    ) -> Vec<Action> {
+        self.tell(Event::Opened {
+            session: SessionId(number.into()),
+            peer: PeerId([number; 32]),
+            remote,
+            dial: Some(dial),
+        })
     }
 
     pub(crate) fn close(&mut self, number: u8) -> Vec<Action> {
@@ -59,7 +71,12 @@ impl Bench {
     }
 
     pub(crate) fn inbound(&mut self, number: u8, remote: &str) -> Vec<Action> {
-        self.tell(Event::Opened { session: SessionId(number.into()), peer: PeerId([number; 32]), remote: at(remote), dial: None })
+        self.tell(Event::Opened {
+            session: SessionId(number.into()),
+            peer: PeerId([number; 32]),
+            remote: at(remote),
+            dial: None,
+        })
     }
 
     pub(crate) fn say(&mut self, number: u8, message: Message) -> Vec<Action> {
@@ -68,7 +85,9 @@ impl Bench {
 
     pub(crate) fn served(&mut self, number: u8) -> Option<Vec<SocketAddr>> {
         let actions = self.say(number, Message::GetAddrs { limit: 64 });
-        sends(&actions).into_iter().find_map(|(_, message)| if let Message::Addrs { addrs } = message { Some(addrs) } else { None })
+        sends(&actions).into_iter().find_map(|(_, message)| {
+            if let Message::Addrs { addrs } = message { Some(addrs) } else { None }
+        })
     }
 
     pub(crate) fn refused(&self, reason: Refusal) -> u64 {
@@ -81,7 +100,11 @@ impl Bench {
 }
 
 pub(crate) fn clock(mono: i64) -> Now {
-    Now { mono: Mono(mono), wall: Duration::from_secs(1_795_000_000) + Duration::from_millis(u64::try_from(mono).unwrap()) }
+    Now {
+        mono: Mono(mono),
+        wall: Duration::from_secs(1_795_000_000)
+            + Duration::from_millis(u64::try_from(mono).unwrap()),
+    }
 }
 
 pub(crate) fn at(text: &str) -> SocketAddr {
@@ -97,11 +120,19 @@ pub(crate) fn addrs(network: u8, count: u8) -> Message {
 }
 
 pub(crate) fn dials(actions: &[Action]) -> Vec<(DialId, SocketAddr)> {
-    let dial = |action: &Action| if let Action::Dial { dial, addr } = action { Some((*dial, *addr)) } else { None };
+    let dial = |action: &Action| {
+        if let Action::Dial { dial, addr } = action { Some((*dial, *addr)) } else { None }
+    };
     actions.iter().filter_map(dial).collect()
 }
 
 pub(crate) fn sends(actions: &[Action]) -> Vec<(u64, Message)> {
-    let send = |action: &Action| if let Action::Send { session, message } = action { Some((session.0, message.clone())) } else { None };
+    let send = |action: &Action| {
+        if let Action::Send { session, message } = action {
+            Some((session.0, message.clone()))
+        } else {
+            None
+        }
+    };
     actions.iter().filter_map(send).collect()
 }

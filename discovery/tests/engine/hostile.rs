@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use hegemon_discovery::{
-    Action, Alarm, ChainState, CloseReason, Config, DecodeError, Event, Loopback, Message, PeerId, SeedIndex, SessionId, policy::Refusal, snapshot::Stored,
+    Action, Alarm, ChainState, CloseReason, Config, DecodeError, Event, Loopback, Message, PeerId,
+    SeedIndex, SessionId, policy::Refusal, snapshot::Stored,
 };
 
 use crate::bench::{Bench, at, dials, sends};
@@ -25,24 +26,57 @@ fn say(bench: &mut Bench, number: u64, message: Message) -> Vec<Action> {
 }
 
 fn closed(actions: &[Action]) -> Vec<(SessionId, CloseReason)> {
-    actions.iter().filter_map(|action| if let Action::Close { session, reason } = action { Some((*session, *reason)) } else { None }).collect()
+    actions
+        .iter()
+        .filter_map(|action| {
+            if let Action::Close { session, reason } = action {
+                Some((*session, *reason))
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 fn alarms(bench: &mut Bench, time: Duration) -> Vec<(Alarm, bool)> {
-    bench.run(time).into_iter().filter_map(|(_, action)| if let Action::Alarm { alarm, raised } = action { Some((alarm, raised)) } else { None }).collect()
+    bench
+        .run(time)
+        .into_iter()
+        .filter_map(|(_, action)| {
+            if let Action::Alarm { alarm, raised } = action { Some((alarm, raised)) } else { None }
+        })
+        .collect()
 }
 
 #[test]
 fn a_full_node_makes_room_for_a_newcomer_now_and_then() {
-    let mut bench = Bench::with(Config { max_inbound: 30, ..Config::new(at("0.0.0.0:30333"), 0) }, Stored::default());
+    let mut bench = Bench::with(
+        Config { max_inbound: 30, ..Config::new(at("0.0.0.0:30333"), 0) },
+        Stored::default(),
+    );
     for number in 0..30_u8 {
         bench.now += 1_000;
-        assert_eq!(closed(&open(&mut bench, number.into(), far(if number < 10 { number } else { 99 }, number))), []);
+        assert_eq!(
+            closed(&open(
+                &mut bench,
+                number.into(),
+                far(if number < 10 { number } else { 99 }, number)
+            )),
+            []
+        );
     }
     let evicted = closed(&open(&mut bench, 40, far(40, 1)));
-    assert_eq!(evicted, [(SessionId(29), CloseReason::Evicted)], "the youngest of the crowd of one group");
+    assert_eq!(
+        evicted,
+        [(SessionId(29), CloseReason::Evicted)],
+        "the youngest of the crowd of one group"
+    );
     bench.tell(Event::Closed { session: SessionId(29) });
-    assert_eq!(closed(&open(&mut bench, 41, far(41, 1))), [], "not again so soon: the session table ends the newcomer");
+    assert_eq!(
+        closed(&open(&mut bench, 41, far(41, 1))),
+        [],
+        "not again so soon: the session table ends the newcomer"
+    );
     bench.now += 30_000;
     assert_eq!(closed(&open(&mut bench, 42, far(42, 1))), [(SessionId(28), CloseReason::Evicted)]);
     assert_eq!(bench.status().counters.evicted, 2);
@@ -51,11 +85,17 @@ fn a_full_node_makes_room_for_a_newcomer_now_and_then() {
 #[test]
 fn who_misbehaves_is_left_alone_for_a_while_but_for_seeds_and_this_host() {
     let outlaw = |remote: SocketAddr, loopback, seed: Option<SocketAddr>| {
-        let mut bench = Bench::with(Config { loopback, ..Config::new(at("0.0.0.0:30333"), 1) }, Stored::default());
+        let mut bench = Bench::with(
+            Config { loopback, ..Config::new(at("0.0.0.0:30333"), 1) },
+            Stored::default(),
+        );
         bench.tell(Event::Wakeup);
         bench.tell(Event::Resolved { seed: SeedIndex(0), addrs: seed.into_iter().collect() });
         open(&mut bench, 1, remote);
-        let flood = bench.tell(Event::Message { session: SessionId(1), message: Err(DecodeError::TooManyAddresses) });
+        let flood = bench.tell(Event::Message {
+            session: SessionId(1),
+            message: Err(DecodeError::TooManyAddresses),
+        });
         assert_eq!(closed(&flood), [(SessionId(1), CloseReason::Misbehaviour)]);
         bench.tell(Event::Closed { session: SessionId(1) });
         let again = closed(&open(&mut bench, 2, remote));
@@ -76,7 +116,10 @@ fn an_outlaw_s_address_is_neither_learned_nor_dialled() {
         open(&mut bench, number, far(u8::try_from(number).unwrap(), 1));
     }
     say(&mut bench, 1, Message::Hello { listen_port: 30_333 });
-    bench.tell(Event::Message { session: SessionId(1), message: Err(DecodeError::TooManyAddresses) });
+    bench.tell(Event::Message {
+        session: SessionId(1),
+        message: Err(DecodeError::TooManyAddresses),
+    });
     let after = bench.tell(Event::Closed { session: SessionId(1) });
     assert_eq!(dials(&after), [], "known, and not dialled");
     say(&mut bench, 2, Message::Addrs { addrs: vec![SocketAddr::new(far(1, 1).ip(), 30_334)] });
@@ -89,12 +132,19 @@ fn reconnecting_refills_no_allowance() {
     let mut told = 0;
     for number in 0..40_u64 {
         open(&mut bench, number, at("198.18.0.2:50000"));
-        let addrs: Vec<SocketAddr> = (1..=64).map(|host| far(u8::try_from(number).unwrap(), host)).collect();
+        let addrs: Vec<SocketAddr> =
+            (1..=64).map(|host| far(u8::try_from(number).unwrap(), host)).collect();
         say(&mut bench, number, Message::Addrs { addrs });
         told += 64;
         bench.tell(Event::Closed { session: SessionId(number) });
     }
-    assert_eq!(bench.known() as u64 + bench.refused(Refusal::BookFull) + bench.refused(Refusal::GroupShare), 1_000, "one IP has a thousand in all");
+    assert_eq!(
+        bench.known() as u64
+            + bench.refused(Refusal::BookFull)
+            + bench.refused(Refusal::GroupShare),
+        1_000,
+        "one IP has a thousand in all"
+    );
     assert_eq!(bench.refused(Refusal::RateLimit), told - 1_000);
 }
 
@@ -107,12 +157,17 @@ fn being_alone_is_an_alarm_and_company_ends_it() {
     assert_eq!(alarms(&mut bench, MINUTE), [(Alarm::Isolated, false)]);
 }
 
-/// Eight outbound peers, all told by one inbound peer of the group 50.1, and others known by their own `Hello`.
+/// Eight outbound peers, all told by one inbound peer of the group 50.1, and others known by their
+/// own `Hello`.
 fn surrounded(strangers: u8) -> Bench {
     let mut bench = Bench::new(0);
     open(&mut bench, 1, far(1, 1));
     open(&mut bench, 2, far(1, 2));
-    let mut out = dials(&say(&mut bench, 1, Message::Addrs { addrs: (1..=8).map(|host| far(1, 100 + host)).collect() }));
+    let mut out = dials(&say(
+        &mut bench,
+        1,
+        Message::Addrs { addrs: (1..=8).map(|host| far(1, 100 + host)).collect() },
+    ));
     let mut number = 100;
     while let Some(dial) = out.pop() {
         number += 1;
@@ -148,14 +203,34 @@ fn many_questions_show_no_more_of_a_large_book_than_one() {
     let mut bench = Bench::new(0);
     // Every one of them lives, so that all could be served.
     for number in 0..1_200_u64 {
-        open(&mut bench, number, SocketAddr::from(([60 + u8::try_from(number / 200).unwrap(), u8::try_from(number % 200).unwrap(), 0, 1], 50_000)));
+        open(
+            &mut bench,
+            number,
+            SocketAddr::from((
+                [
+                    60 + u8::try_from(number / 200).unwrap(),
+                    u8::try_from(number % 200).unwrap(),
+                    0,
+                    1,
+                ],
+                50_000,
+            )),
+        );
         say(&mut bench, number, Message::Hello { listen_port: 30_333 });
     }
     assert_eq!(bench.known(), 1_200);
     let mut seen = BTreeSet::new();
     let mut ask = |bench: &mut Bench, number| {
-        let answers = sends(&say(bench, number, Message::GetAddrs { limit: 64 })).into_iter().filter(|(session, _)| *session == number);
-        let full = |message| if let Message::Addrs { addrs } = message { Some(addrs).filter(|addrs| addrs.len() == 64) } else { None };
+        let answers = sends(&say(bench, number, Message::GetAddrs { limit: 64 }))
+            .into_iter()
+            .filter(|(session, _)| *session == number);
+        let full = |message| {
+            if let Message::Addrs { addrs } = message {
+                Some(addrs).filter(|addrs| addrs.len() == 64)
+            } else {
+                None
+            }
+        };
         let answer = answers.filter_map(|(_, message)| full(message)).next();
         seen.extend(answer.unwrap());
         seen.len()

@@ -1,9 +1,11 @@
-//! Whom the engine dials: anchors first, other groups first, everybody in the end, and not too many.
+//! Whom the engine dials: anchors first, other groups first, everybody in the end, and not too
+//! many.
 
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use hegemon_discovery::{
-    Action, CloseReason, Config, DialError, DialId, Event, Groups, Message, PeerId, SeedIndex, SessionId, policy::Group, snapshot, snapshot::Stored,
+    Action, CloseReason, Config, DialError, DialId, Event, Groups, Message, PeerId, SeedIndex,
+    SessionId, policy::Group, snapshot, snapshot::Stored,
 };
 
 use crate::bench::{Bench, at, clock, dials};
@@ -19,8 +21,12 @@ fn list(addrs: impl IntoIterator<Item = SocketAddr>) -> Message {
     Message::Addrs { addrs: addrs.into_iter().collect() }
 }
 
-/// Two inbound peers, so that it is not alone, the first of which answers with `addrs`; the dials that follow until eight are reached, in order.
-fn with_eight_outbound(bench: &mut Bench, addrs: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+/// Two inbound peers, so that it is not alone, the first of which answers with `addrs`; the dials
+/// that follow until eight are reached, in order.
+fn with_eight_outbound(
+    bench: &mut Bench,
+    addrs: impl IntoIterator<Item = SocketAddr>,
+) -> Vec<SocketAddr> {
     bench.inbound(1, "198.18.0.2:50000");
     bench.inbound(2, "198.18.0.3:50000");
     let mut out = dials(&bench.say(1, list(addrs)));
@@ -33,13 +39,19 @@ fn with_eight_outbound(bench: &mut Bench, addrs: impl IntoIterator<Item = Socket
 }
 
 fn persisted(actions: Vec<Action>) -> Vec<u8> {
-    actions.into_iter().find_map(|action| if let Action::Persist { snapshot } = action { Some(snapshot) } else { None }).unwrap()
+    actions
+        .into_iter()
+        .find_map(
+            |action| if let Action::Persist { snapshot } = action { Some(snapshot) } else { None },
+        )
+        .unwrap()
 }
 
 #[test]
 fn a_restarted_node_dials_its_last_outbound_peers_first() {
     let mut bench = Bench::new(0);
-    let anchors: BTreeSet<SocketAddr> = with_eight_outbound(&mut bench, (1..=60).map(|host| far(host, 1))).into_iter().collect();
+    let anchors: BTreeSet<SocketAddr> =
+        with_eight_outbound(&mut bench, (1..=60).map(|host| far(host, 1))).into_iter().collect();
     bench.now += 60_000;
     bench.inbound(3, "198.18.0.4:50000");
     bench.say(3, Message::Hello { listen_port: 30_333 });
@@ -47,7 +59,8 @@ fn a_restarted_node_dials_its_last_outbound_peers_first() {
     let stored = snapshot::decode(&snapshot, clock(0)).unwrap();
     assert_eq!(stored.anchors.iter().copied().collect::<BTreeSet<_>>(), anchors);
     let mut restarted = Bench::with(Config::new(at("0.0.0.0:30333"), 0), stored);
-    let first: BTreeSet<SocketAddr> = dials(&restarted.tell(Event::Wakeup)).into_iter().take(8).map(|(_, addr)| addr).collect();
+    let first: BTreeSet<SocketAddr> =
+        dials(&restarted.tell(Event::Wakeup)).into_iter().take(8).map(|(_, addr)| addr).collect();
     assert_eq!(first, anchors);
 }
 
@@ -76,9 +89,16 @@ fn outbound_peers_are_of_distinct_groups_as_long_as_there_are_any() {
 #[test]
 fn one_switch_makes_groups_not_matter() {
     let groups = |groups| {
-        let mut bench = Bench::with(Config { groups, ..Config::new(at("0.0.0.0:30333"), 0) }, Stored::default());
+        let mut bench = Bench::with(
+            Config { groups, ..Config::new(at("0.0.0.0:30333"), 0) },
+            Stored::default(),
+        );
         let offered = (1..=50).map(|host| far(1, host)).chain((2..=8).map(|group| far(group, 1)));
-        with_eight_outbound(&mut bench, offered).into_iter().map(Group::of).collect::<BTreeSet<_>>().len()
+        with_eight_outbound(&mut bench, offered)
+            .into_iter()
+            .map(Group::of)
+            .collect::<BTreeSet<_>>()
+            .len()
     };
     assert!(groups(Groups::Ignored) < groups(Groups::Weighed));
 }
@@ -94,7 +114,8 @@ fn a_feeler_finds_out_who_is_there_and_hangs_up() {
     let mut bench = Bench::new(0);
     with_eight_outbound(&mut bench, (1..=9).map(|group| far(group, 1)));
     let done = bench.run(Duration::from_secs(16));
-    let feelers: Vec<(DialId, SocketAddr)> = done.iter().flat_map(|(_, action)| dials(std::slice::from_ref(action))).collect();
+    let feelers: Vec<(DialId, SocketAddr)> =
+        done.iter().flat_map(|(_, action)| dials(std::slice::from_ref(action))).collect();
     assert_eq!(feelers.len(), 1, "within 15 s, one at a time: {done:?}");
     let said = bench.reach(feelers[0], 200);
     assert_eq!(said, [Action::Close { session: SessionId(200), reason: CloseReason::Feeler }]);
@@ -109,7 +130,8 @@ fn a_feeler_that_finds_a_free_slot_stays() {
     let mut bench = Bench::new(0);
     with_eight_outbound(&mut bench, (1..=9).map(|group| far(group, 1)));
     let done = bench.run(Duration::from_secs(16));
-    let feeler = done.iter().flat_map(|(_, action)| dials(std::slice::from_ref(action))).next().unwrap();
+    let feeler =
+        done.iter().flat_map(|(_, action)| dials(std::slice::from_ref(action))).next().unwrap();
     bench.close(101);
     assert!(!bench.reach(feeler, 200).iter().any(|action| matches!(action, Action::Close { .. })));
     assert_eq!(bench.status().outbound, 8);
@@ -133,13 +155,20 @@ fn a_list_of_addresses_that_refuse_at_once_makes_us_nobody_s_scanner() {
     }
     let mut dialled = 0;
     for _ in 0..100 {
-        out.extend(dials(&bench.wait(Duration::from_millis(100))).into_iter().map(|(dial, _)| dial));
+        out.extend(
+            dials(&bench.wait(Duration::from_millis(100))).into_iter().map(|(dial, _)| dial),
+        );
         while let Some(dial) = out.pop() {
             dialled += 1;
-            out.extend(dials(&bench.fail(dial, DialError::Refused)).into_iter().map(|(dial, _)| dial));
+            out.extend(
+                dials(&bench.fail(dial, DialError::Refused)).into_iter().map(|(dial, _)| dial),
+            );
         }
     }
-    assert!((150..=64 + 16 * 10).contains(&dialled), "{dialled} dials in ten seconds: 64 at once, 16 a second");
+    assert!(
+        (150..=64 + 16 * 10).contains(&dialled),
+        "{dialled} dials in ten seconds: 64 at once, 16 a second"
+    );
 }
 
 #[test]
@@ -161,7 +190,11 @@ fn nobody_waits_for_ever_behind_a_stream_of_newcomers() {
         bench.tell(Event::Probe { session: SessionId(2) });
         out.extend(dials(&bench.say(2, list((1..=20).map(|host| far(100 + minute, host))))));
     }
-    assert!(old.is_subset(&retried), "{:?} never had another turn", old.difference(&retried).collect::<Vec<_>>());
+    assert!(
+        old.is_subset(&retried),
+        "{:?} never had another turn",
+        old.difference(&retried).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -177,10 +210,12 @@ fn who_answers_again_vouches_for_those_who_fell_silent_with_it() {
         bench.now += 200_000;
         out = dials(&bench.tell(Event::Wakeup));
     }
-    let (dial, seed) = dials(&bench.tell(Event::Resolved { seed: SeedIndex(0), addrs: vec![far(1, 1)] }))[0];
+    let (dial, seed) =
+        dials(&bench.tell(Event::Resolved { seed: SeedIndex(0), addrs: vec![far(1, 1)] }))[0];
     out.into_iter().for_each(|(dial, _)| drop(bench.fail(dial, DialError::Refused)));
     assert_eq!(dials(&bench.wait(Duration::from_secs(1))), [], "eight minutes to wait");
-    let again: BTreeSet<SocketAddr> = dials(&bench.reach((dial, seed), 9)).into_iter().map(|(_, addr)| addr).collect();
+    let again: BTreeSet<SocketAddr> =
+        dials(&bench.reach((dial, seed), 9)).into_iter().map(|(_, addr)| addr).collect();
     assert_eq!(again, (2..=4).map(|host| far(host, 1)).collect());
 }
 
@@ -199,5 +234,9 @@ fn peers_that_fall_silent_are_no_outage_as_long_as_a_seed_answers() {
     bench.tell(Event::Wakeup);
     assert!(bench.status().cut_off.is_some(), "now nothing answers");
     bench.inbound(2, "198.18.0.3:50000");
-    assert_eq!((bench.status().cut_off, bench.status().failing), (None, 0), "and nobody is to blame");
+    assert_eq!(
+        (bench.status().cut_off, bench.status().failing),
+        (None, 0),
+        "and nobody is to blame"
+    );
 }

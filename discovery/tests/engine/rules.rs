@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use hegemon_discovery::{
-    Action, CloseReason, Config, DecodeError, DialError, Engine, Event, Message, PeerId, SeedIndex, SessionId, policy::Refusal, snapshot, snapshot::Stored,
+    Action, CloseReason, Config, DecodeError, DialError, Engine, Event, Message, PeerId, SeedIndex,
+    SessionId, policy::Refusal, snapshot, snapshot::Stored,
 };
 
 use crate::bench::{Bench, addrs, at, clock, dials, sends};
@@ -12,7 +13,10 @@ use crate::bench::{Bench, addrs, at, clock, dials, sends};
 fn every_session_begins_with_hello_and_a_question() {
     let mut bench = Bench::new(0);
     let said = sends(&bench.inbound(1, "198.18.0.2:50000"));
-    assert_eq!(said, [(1, Message::Hello { listen_port: 30_333 }), (1, Message::GetAddrs { limit: 64 })]);
+    assert_eq!(
+        said,
+        [(1, Message::Hello { listen_port: 30_333 }), (1, Message::GetAddrs { limit: 64 })]
+    );
 }
 
 #[test]
@@ -26,7 +30,11 @@ fn an_answer_is_recorded_whole_and_dialled_four_at_once() {
     assert_eq!(sends(&actions), [], "hearsay is not passed on");
     let (dial, _) = dials(&actions)[0];
     let next = bench.tell(Event::DialFailed { dial, error: DialError::Refused });
-    assert_eq!(dials(&next).len(), 5, "a dial that ended makes room for more, up to the eight slots");
+    assert_eq!(
+        dials(&next).len(),
+        5,
+        "a dial that ended makes room for more, up to the eight slots"
+    );
 }
 
 #[test]
@@ -39,7 +47,12 @@ fn only_what_is_vouched_for_is_served_and_never_the_asker_s_own() {
     assert_eq!(bench.served(2).unwrap(), [at("198.18.0.2:30333")], "hearsay is not served");
     assert_eq!(bench.served(2), None, "once in ten seconds");
     let (dial, reached) = dialled[0];
-    bench.tell(Event::Opened { session: SessionId(9), peer: PeerId([9; 32]), remote: reached, dial: Some(dial) });
+    bench.tell(Event::Opened {
+        session: SessionId(9),
+        peer: PeerId([9; 32]),
+        remote: reached,
+        dial: Some(dial),
+    });
     bench.wait(Duration::from_secs(10));
     let mut served = bench.served(2).unwrap();
     served.sort_unstable();
@@ -56,7 +69,10 @@ fn a_question_too_soon_gets_a_sign_of_life() {
     bench.inbound(1, "198.18.0.2:50000");
     bench.served(1).unwrap();
     let actions = bench.say(1, Message::GetAddrs { limit: 64 });
-    assert!(actions.contains(&Action::KeepAlive { session: SessionId(1) }), "it may be a probe: silence would end the session");
+    assert!(
+        actions.contains(&Action::KeepAlive { session: SessionId(1) }),
+        "it may be a probe: silence would end the session"
+    );
 }
 
 #[test]
@@ -103,12 +119,26 @@ fn a_session_has_so_many_addresses_to_tell_and_no_more() {
 
 #[test]
 fn long_lists_and_garbage_are_scored_and_a_declared_flood_closes_at_once() {
-    let closes = |actions: &[Action]| actions.iter().any(|action| matches!(action, Action::Close { reason: CloseReason::Misbehaviour, .. }));
+    let closes = |actions: &[Action]| {
+        actions
+            .iter()
+            .any(|action| matches!(action, Action::Close { reason: CloseReason::Misbehaviour, .. }))
+    };
     let mut bench = Bench::new(0);
-    (1..=3).for_each(|number| drop(bench.inbound(number, &format!("198.18.0.{}:50000", number + 1))));
-    assert!(closes(&bench.tell(Event::Message { session: SessionId(1), message: Err(DecodeError::TooManyAddresses) })));
+    (1..=3)
+        .for_each(|number| drop(bench.inbound(number, &format!("198.18.0.{}:50000", number + 1))));
+    assert!(closes(&bench.tell(Event::Message {
+        session: SessionId(1),
+        message: Err(DecodeError::TooManyAddresses)
+    })));
     for last in 1..=5 {
-        assert_eq!(closes(&bench.tell(Event::Message { session: SessionId(2), message: Err(DecodeError::Malformed) })), last == 5);
+        assert_eq!(
+            closes(&bench.tell(Event::Message {
+                session: SessionId(2),
+                message: Err(DecodeError::Malformed)
+            })),
+            last == 5
+        );
     }
     for last in 1..=10 {
         assert_eq!(closes(&bench.say(3, addrs(1, 65))), last == 10);
@@ -120,16 +150,30 @@ fn long_lists_and_garbage_are_scored_and_a_declared_flood_closes_at_once() {
 fn what_must_not_be_learned_is_not() {
     let mut bench = Bench::new(0);
     bench.inbound(1, "198.18.0.2:50000");
-    let bad =
-        ["127.0.0.1:30333", "10.0.0.1:30333", "169.254.0.1:30333", "224.0.0.1:30333", "0.0.0.0:30333", "203.0.113.1:30333", "198.18.0.9:0", "198.18.0.9:25"];
+    let bad = [
+        "127.0.0.1:30333",
+        "10.0.0.1:30333",
+        "169.254.0.1:30333",
+        "224.0.0.1:30333",
+        "0.0.0.0:30333",
+        "203.0.113.1:30333",
+        "198.18.0.9:0",
+        "198.18.0.9:25",
+    ];
     let mut list: Vec<SocketAddr> = bad.map(at).to_vec();
-    list.extend([at("[::ffff:127.0.0.1]:30333"), at("[::ffff:10.1.2.3]:30333"), at("[2001:db8::1]:30333"), at("[fe80::1]:30333")]);
+    list.extend([
+        at("[::ffff:127.0.0.1]:30333"),
+        at("[::ffff:10.1.2.3]:30333"),
+        at("[2001:db8::1]:30333"),
+        at("[fe80::1]:30333"),
+    ]);
     let actions = bench.say(1, Message::Addrs { addrs: list });
     assert_eq!((bench.known(), dials(&actions)), (0, vec![]));
     bench.say(1, Message::Hello { listen_port: 0 });
     bench.say(1, Message::Hello { listen_port: 30_333 });
     assert_eq!(bench.known(), 0, "one Hello per session");
-    let five: Vec<SocketAddr> = (0..5).map(|port| SocketAddr::from(([198, 18, 5, 5], 30_000 + port))).collect();
+    let five: Vec<SocketAddr> =
+        (0..5).map(|port| SocketAddr::from(([198, 18, 5, 5], 30_000 + port))).collect();
     bench.say(1, Message::Addrs { addrs: five });
     assert_eq!((bench.known(), bench.refused(Refusal::PortsPerHost)), (4, 1));
 }
@@ -182,11 +226,19 @@ fn an_address_out_of_reach_is_to_blame_while_others_answer() {
     bench.inbound(2, "198.18.0.3:50000");
     let out = dials(&bench.say(1, addrs(1, 4)));
     bench.tell(Event::DialFailed { dial: out[0].0, error: DialError::LocalNetwork });
-    assert_eq!(bench.engine.status(clock(bench.now)).failing, 0, "not before somebody has said that the network is up");
+    assert_eq!(
+        bench.engine.status(clock(bench.now)).failing,
+        0,
+        "not before somebody has said that the network is up"
+    );
     bench.now += 1_000;
     bench.tell(Event::Heard);
     assert_eq!(bench.engine.status(clock(bench.now)).failing, 1, "now it is the address");
-    assert_eq!(dials(&bench.wait(Duration::from_secs(3))), [], "and it waits like any other that failed");
+    assert_eq!(
+        dials(&bench.wait(Duration::from_secs(3))),
+        [],
+        "and it waits like any other that failed"
+    );
 }
 
 #[test]
@@ -199,11 +251,17 @@ fn a_peer_of_many_addresses_is_dialled_at_each_of_them_once() {
     while let Some((dial, _)) = out.pop() {
         tried += 1;
         assert!(tried <= 10, "dialled again although it belongs to a living peer");
-        out.extend(dials(&bench.tell(Event::DialFailed { dial, error: DialError::Duplicate(PeerId([1; 32])) })));
+        out.extend(dials(
+            &bench.tell(Event::DialFailed { dial, error: DialError::Duplicate(PeerId([1; 32])) }),
+        ));
     }
     assert_eq!(tried, 10);
     bench.tell(Event::Closed { session: SessionId(1) });
-    assert_eq!(dials(&bench.wait(Duration::from_secs(3))).len(), 10, "free again with its last session, after a moment");
+    assert_eq!(
+        dials(&bench.wait(Duration::from_secs(3))).len(),
+        10,
+        "free again with its last session, after a moment"
+    );
 }
 
 #[test]
@@ -211,7 +269,12 @@ fn a_claim_keeps_nobody_from_an_address_that_somebody_else_proved() {
     let mut bench = Bench::new(0);
     bench.inbound(1, "198.18.0.2:50000");
     let (dial, reached) = dials(&bench.say(1, addrs(1, 1)))[0];
-    bench.tell(Event::Opened { session: SessionId(9), peer: PeerId([9; 32]), remote: reached, dial: Some(dial) });
+    bench.tell(Event::Opened {
+        session: SessionId(9),
+        peer: PeerId([9; 32]),
+        remote: reached,
+        dial: Some(dial),
+    });
     bench.now += 60_000;
     bench.tell(Event::Closed { session: SessionId(9) });
     // Somebody else behind the same IP says that it listens there.
@@ -226,7 +289,12 @@ fn a_lost_peer_is_dialled_again_after_a_jittered_moment() {
     let mut bench = Bench::new(0);
     bench.inbound(1, "198.18.0.2:50000");
     let (dial, reached) = dials(&bench.say(1, addrs(1, 1)))[0];
-    bench.tell(Event::Opened { session: SessionId(9), peer: PeerId([9; 32]), remote: reached, dial: Some(dial) });
+    bench.tell(Event::Opened {
+        session: SessionId(9),
+        peer: PeerId([9; 32]),
+        remote: reached,
+        dial: Some(dial),
+    });
     bench.now += 60_000;
     let lost = bench.tell(Event::Closed { session: SessionId(9) });
     assert_eq!(dials(&lost), [], "the other side lost it in the same moment");
@@ -241,7 +309,12 @@ fn all_slots_taken_is_enough_even_alone() {
     bench.inbound(1, "198.18.0.2:50000");
     let (dial, reached) = dials(&bench.say(1, addrs(1, 5)))[0];
     bench.tell(Event::Closed { session: SessionId(1) });
-    let opened = bench.tell(Event::Opened { session: SessionId(9), peer: PeerId([9; 32]), remote: reached, dial: Some(dial) });
+    let opened = bench.tell(Event::Opened {
+        session: SessionId(9),
+        peer: PeerId([9; 32]),
+        remote: reached,
+        dial: Some(dial),
+    });
     assert_eq!(dials(&opened), []);
 }
 
@@ -251,7 +324,12 @@ fn the_other_addresses_of_a_connected_seed_are_candidates_like_any() {
     let seed = [at("198.18.0.10:30333"), at("198.18.0.11:30333")];
     let out = dials(&bench.tell(Event::Resolved { seed: SeedIndex(0), addrs: seed.to_vec() }));
     assert_eq!(out.iter().map(|(_, addr)| *addr).collect::<Vec<_>>(), seed);
-    bench.tell(Event::Opened { session: SessionId(9), peer: PeerId([9; 32]), remote: seed[0], dial: Some(out[0].0) });
+    bench.tell(Event::Opened {
+        session: SessionId(9),
+        peer: PeerId([9; 32]),
+        remote: seed[0],
+        dial: Some(out[0].0),
+    });
     bench.tell(Event::DialFailed { dial: out[1].0, error: DialError::Refused });
     let told = bench.say(9, Message::Addrs { addrs: vec![seed[1]] });
     assert_eq!(dials(&told).iter().map(|(_, addr)| *addr).collect::<Vec<_>>(), [seed[1]]);
@@ -274,7 +352,9 @@ fn seeds_are_tried_quickly_then_politely_and_for_ever() {
         waits.push(bench.now - begin);
     }
     assert_eq!(waits[..3], [100, 200, 400]);
-    for (wait, nominal) in waits[3..].iter().zip([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 30_000]) {
+    for (wait, nominal) in
+        waits[3..].iter().zip([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 30_000])
+    {
         assert!((nominal * 3 / 4..=nominal * 5 / 4).contains(wait), "{waits:?}");
     }
 }
@@ -285,13 +365,21 @@ fn what_is_persisted_is_what_comes_back() {
     bench.inbound(1, "198.18.0.2:50000");
     bench.say(1, Message::Hello { listen_port: 30_333 });
     bench.say(1, addrs(1, 3));
-    let persisted = |actions: Vec<Action>| actions.into_iter().find_map(|action| if let Action::Persist { snapshot } = action { Some(snapshot) } else { None });
-    let stored = persisted(bench.wait(Duration::from_secs(1))).expect("a second after the first change");
+    let persisted = |actions: Vec<Action>| {
+        actions.into_iter().find_map(|action| {
+            if let Action::Persist { snapshot } = action { Some(snapshot) } else { None }
+        })
+    };
+    let stored =
+        persisted(bench.wait(Duration::from_secs(1))).expect("a second after the first change");
     let stored = snapshot::decode(&stored, clock(bench.now)).unwrap();
     assert_eq!(stored.records.len(), 4);
     assert_eq!(persisted(bench.tell(Event::Shutdown)), None, "nothing changed since");
     bench.say(1, addrs(2, 1));
-    assert!(persisted(bench.wait(Duration::from_secs(8))).is_none(), "at most one write in ten seconds");
+    assert!(
+        persisted(bench.wait(Duration::from_secs(8))).is_none(),
+        "at most one write in ten seconds"
+    );
     assert!(persisted(bench.tell(Event::Shutdown)).is_some(), "and one at exit");
     let restarted = Engine::new(Config::new(at("0.0.0.0:30333"), 0), [1; 32], stored, clock(0));
     assert_eq!(restarted.status(clock(0)).known, 4);

@@ -1,4 +1,5 @@
-//! From "what was asked for" to a file of this run: built or found, inspected, identified, and copied, so that a rebuild meanwhile changes nothing under a running network.
+//! From "what was asked for" to a file of this run: built or found, inspected, identified, and
+//! copied, so that a rebuild meanwhile changes nothing under a running network.
 
 use std::{
     fs::{self, File},
@@ -55,27 +56,39 @@ pub struct Staging<'a> {
 ///
 /// # Errors
 /// It cannot be built, read, or run on this host.
-pub async fn prepare(binary: Option<&Path>, staging: Staging<'_>, progress: Progress<'_>) -> Result<Artefact, BinaryError> {
+pub async fn prepare(
+    binary: Option<&Path>,
+    staging: Staging<'_>,
+    progress: Progress<'_>,
+) -> Result<Artefact, BinaryError> {
     let original = match binary {
         Some(path) => std::path::absolute(path).map_err(BinaryError::io("read", path))?,
         None => workspace_node(progress).await?,
     };
     let executable = inspect(&original).await?;
     let (path, sha256) = stage(&original, &executable, staging.dir).await?;
-    // The original: a run's directory may be on a file system that executes nothing, which is of no concern to a container.
+    // The original: a run's directory may be on a file system that executes nothing, which is of no
+    // concern to a container.
     let identity = identify(&original).await;
     let profile = staging.profile.unwrap_or(identity.profile);
     Ok(Artefact { path, original, executable, profile, version: identity.version, sha256 })
 }
 
-/// Copies the file, unless that would take something from it: a script may look for files beside itself, a dynamic binary for libraries (`$ORIGIN`).
-async fn stage(original: &Path, executable: &Executable, dir: &Path) -> Result<(PathBuf, String), BinaryError> {
+/// Copies the file, unless that would take something from it: a script may look for files beside
+/// itself, a dynamic binary for libraries (`$ORIGIN`).
+async fn stage(
+    original: &Path,
+    executable: &Executable,
+    dir: &Path,
+) -> Result<(PathBuf, String), BinaryError> {
     let incoming = dir.join("incoming");
     let sha256 = copy(original, &incoming)?;
     let name = original.file_name().unwrap_or_default().to_string_lossy();
     let copy = dir.join(format!("{}-{name}", &sha256[..16]));
     fs::rename(&incoming, &copy).map_err(BinaryError::io("copy", original))?;
-    if *executable != Executable::Script && inspect(&copy).await.is_ok_and(|found| found == *executable) {
+    if *executable != Executable::Script
+        && inspect(&copy).await.is_ok_and(|found| found == *executable)
+    {
         return Ok((copy, sha256));
     }
     fs::remove_file(&copy).map_err(BinaryError::io("remove", &copy))?;
@@ -123,6 +136,9 @@ mod tests {
         assert_eq!((ours.path, ours.profile), (script.clone(), NodeProfile::Ours));
 
         let overridden = Staging { profile: Some(NodeProfile::Core), ..staging };
-        assert_eq!(prepare(Some(&script), overridden, &|_| ()).await.unwrap().profile, NodeProfile::Core);
+        assert_eq!(
+            prepare(Some(&script), overridden, &|_| ()).await.unwrap().profile,
+            NodeProfile::Core
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Builds our node from the workspace that this harness was compiled in. Cargo decides what is stale and locks its directory, so several harnesses may ask at once.
+//! Builds our node from the workspace that this harness was compiled in. Cargo decides what is
+//! stale and locks its directory, so several harnesses may ask at once.
 
 use std::{
     collections::VecDeque,
@@ -31,7 +32,8 @@ enum Linkage {
     Dynamic,
 }
 
-/// Builds `hegemon-node` in release mode and returns its path in cargo's directory, where a later build replaces it: copy it before use.
+/// Builds `hegemon-node` in release mode and returns its path in cargo's directory, where a later
+/// build replaces it: copy it before use.
 ///
 /// # Errors
 /// The workspace is gone, there is no cargo, or it fails: with its last lines.
@@ -43,16 +45,25 @@ pub async fn workspace_node(progress: Progress<'_>) -> Result<PathBuf, BinaryErr
     let target = host_triple(&workspace).await?;
     match build(&workspace, &target, Linkage::Static, progress).await {
         Err(BinaryError::Build { tail, .. }) if is_link_failure(&tail) => {
-            progress("no static C library on this host; linking hegemon-node dynamically".to_owned());
+            progress(
+                "no static C library on this host; linking hegemon-node dynamically".to_owned(),
+            );
             build(&workspace, &target, Linkage::Dynamic, progress).await
         }
         other => other,
     }
 }
 
-async fn build(workspace: &Path, target: &str, linkage: Linkage, progress: Progress<'_>) -> Result<PathBuf, BinaryError> {
+async fn build(
+    workspace: &Path,
+    target: &str,
+    linkage: Linkage,
+    progress: Progress<'_>,
+) -> Result<PathBuf, BinaryError> {
     let mut command = cargo(workspace, target, linkage);
-    let (mut child, group) = subprocess::spawn_group(&mut command).await.map_err(|error| failure(format!("cannot run {:?}: {error}", cargo_program())))?;
+    let (mut child, group) = subprocess::spawn_group(&mut command)
+        .await
+        .map_err(|error| failure(format!("cannot run {:?}: {error}", cargo_program())))?;
     let messages = child.stdout.take().expect("stdout is piped");
     let diagnostics = child.stderr.take().expect("stderr is piped");
     let (executable, tail) = tokio::join!(find_executable(messages), follow(diagnostics, progress));
@@ -65,7 +76,11 @@ async fn build(workspace: &Path, target: &str, linkage: Linkage, progress: Progr
 }
 
 fn ending(status: ExitStatus) -> String {
-    if status.success() { format!("cargo made no `{PACKAGE}` executable") } else { format!("cargo ended with {status}") }
+    if status.success() {
+        format!("cargo made no `{PACKAGE}` executable")
+    } else {
+        format!("cargo ended with {status}")
+    }
 }
 
 fn cargo_program() -> PathBuf {
@@ -74,9 +89,23 @@ fn cargo_program() -> PathBuf {
 
 fn cargo(workspace: &Path, target: &str, linkage: Linkage) -> Command {
     let mut command = Command::new(cargo_program());
-    command.current_dir(workspace).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.args(["rustc", "--release", "--color=never", "--message-format=json-render-diagnostics", "--package", PACKAGE, "--bin", PACKAGE]);
-    // With an explicit target, flags do not reach build scripts and procedural macros, which cannot be static.
+    command
+        .current_dir(workspace)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command.args([
+        "rustc",
+        "--release",
+        "--color=never",
+        "--message-format=json-render-diagnostics",
+        "--package",
+        PACKAGE,
+        "--bin",
+        PACKAGE,
+    ]);
+    // With an explicit target, flags do not reach build scripts and procedural macros, which cannot
+    // be static.
     command.args(["--target", target]);
     if workspace.join("Cargo.lock").is_file() {
         command.arg("--locked");
@@ -88,13 +117,16 @@ fn cargo(workspace: &Path, target: &str, linkage: Linkage) -> Command {
     command
 }
 
-/// `cargo run` and `cargo test` describe the package that they run in the environment. A cargo inside would take that for our wish, and rebuild whatever looks at it.
+/// `cargo run` and `cargo test` describe the package that they run in the environment. A cargo
+/// inside would take that for our wish, and rebuild whatever looks at it.
 fn without_cargos_own_environment(command: &mut Command) {
     const PREFIXES: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
-    const NAMES: [&str; 4] = ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"];
+    const NAMES: [&str; 4] =
+        ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"];
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if PREFIXES.iter().any(|prefix| text.starts_with(prefix)) || NAMES.contains(&text.as_ref()) {
+        if PREFIXES.iter().any(|prefix| text.starts_with(prefix)) || NAMES.contains(&text.as_ref())
+        {
             command.env_remove(&name);
         }
     }
@@ -104,13 +136,17 @@ async fn host_triple(workspace: &Path) -> Result<String, BinaryError> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = Command::new(&rustc);
     command.arg("-vV").current_dir(workspace);
-    let output =
-        subprocess::run(command, Duration::from_secs(60), 64 * 1024).await.map_err(|error| failure(format!("cannot run {}: {error}", rustc.display())))?;
+    let output = subprocess::run(command, Duration::from_secs(60), 64 * 1024)
+        .await
+        .map_err(|error| failure(format!("cannot run {}: {error}", rustc.display())))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    text.lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .map(str::to_owned)
-        .ok_or_else(|| failure(format!("`{} -vV` names no host: {}", rustc.display(), String::from_utf8_lossy(&output.stderr).trim())))
+    text.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned).ok_or_else(|| {
+        failure(format!(
+            "`{} -vV` names no host: {}",
+            rustc.display(),
+            String::from_utf8_lossy(&output.stderr).trim()
+        ))
+    })
 }
 
 /// Reads cargo's messages to their end: the last executable of our package, if any.
@@ -129,7 +165,8 @@ fn executable_in(message: &str) -> Option<PathBuf> {
     is_ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
 }
 
-/// Reads cargo's words to their end, passes on what a waiting person wants to know, and keeps the last lines.
+/// Reads cargo's words to their end, passes on what a waiting person wants to know, and keeps the
+/// last lines.
 async fn follow(diagnostics: impl AsyncRead + Unpin, progress: Progress<'_>) -> VecDeque<String> {
     let mut lines = BufReader::new(diagnostics).lines();
     let mut tail = VecDeque::with_capacity(TAIL_LINES);
@@ -164,7 +201,11 @@ impl Reporter<'_> {
         if let Some(package) = line.strip_prefix("Compiling ") {
             self.crates += 1;
             if self.spoken.is_none_or(|last| last.elapsed() >= PROGRESS_EVERY) {
-                self.say(&format!("{} crates so far, now {}", self.crates, package.split(' ').next().unwrap_or(package)));
+                self.say(&format!(
+                    "{} crates so far, now {}",
+                    self.crates,
+                    package.split(' ').next().unwrap_or(package)
+                ));
             }
         } else if line.starts_with("Blocking ") {
             self.say("waiting for another cargo");
@@ -200,8 +241,15 @@ mod tests {
 
     #[test]
     fn only_our_executable_is_taken() {
-        let message = |name: &str, executable: &str| format!(r#"{{"reason":"compiler-artifact","target":{{"name":"{name}"}},"executable":{executable}}}"#);
-        assert_eq!(executable_in(&message("hegemon-node", r#""/t/hegemon-node""#)), Some(PathBuf::from("/t/hegemon-node")));
+        let message = |name: &str, executable: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","target":{{"name":"{name}"}},"executable":{executable}}}"#
+            )
+        };
+        assert_eq!(
+            executable_in(&message("hegemon-node", r#""/t/hegemon-node""#)),
+            Some(PathBuf::from("/t/hegemon-node"))
+        );
         assert_eq!(executable_in(&message("hegemon-node", "null")), None);
         assert_eq!(executable_in(&message("hegemon-sim", r#""/t/hegemon-sim""#)), None);
         assert_eq!(executable_in("not json"), None);
@@ -209,7 +257,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_person_hears_little_and_an_error_keeps_the_end() {
-        let words = (0..100).map(|number| format!("   Compiling crate{number} v1.0.0\n")).collect::<String>() + "error: no\n";
+        let words = (0..100)
+            .map(|number| format!("   Compiling crate{number} v1.0.0\n"))
+            .collect::<String>()
+            + "error: no\n";
         let heard = Mutex::new(Vec::new());
         let tail = follow(words.as_bytes(), &|line| heard.lock().unwrap().push(line)).await;
         assert_eq!(tail.len(), TAIL_LINES);

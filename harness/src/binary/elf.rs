@@ -1,4 +1,5 @@
-//! What kind of executable a file is, and what a dynamic one needs beside itself. Reads headers; runs nothing of the file, only the host's own loader.
+//! What kind of executable a file is, and what a dynamic one needs beside itself. Reads headers;
+//! runs nothing of the file, only the host's own loader.
 
 use std::{
     fs::File,
@@ -64,7 +65,8 @@ impl Executable {
 /// Says what a file is.
 ///
 /// # Errors
-/// A file that is missing, no file, not executable, of a format or architecture that does not run here, or a dynamic one of which a library is missing.
+/// A file that is missing, no file, not executable, of a format or architecture that does not run
+/// here, or a dynamic one of which a library is missing.
 pub async fn inspect(path: &Path) -> Result<Executable, BinaryError> {
     check_file(path)?;
     if is_script(path)? {
@@ -72,7 +74,9 @@ pub async fn inspect(path: &Path) -> Result<Executable, BinaryError> {
     }
     match interpreter(path)? {
         None => Ok(Executable::Static),
-        Some(loader) => Ok(Executable::Dynamic { libraries: libraries(path, &loader).await?, loader }),
+        Some(loader) => {
+            Ok(Executable::Dynamic { libraries: libraries(path, &loader).await?, loader })
+        }
     }
 }
 
@@ -95,7 +99,9 @@ fn check_file(path: &Path) -> Result<(), BinaryError> {
 
 fn is_script(path: &Path) -> Result<bool, BinaryError> {
     let mut head = Vec::with_capacity(2);
-    File::open(path).and_then(|file| file.take(2).read_to_end(&mut head)).map_err(BinaryError::io("read", path))?;
+    File::open(path)
+        .and_then(|file| file.take(2).read_to_end(&mut head))
+        .map_err(BinaryError::io("read", path))?;
     Ok(head == b"#!")
 }
 
@@ -110,7 +116,10 @@ fn interpreter(path: &Path) -> Result<Option<PathBuf>, BinaryError> {
     }
 }
 
-fn interpreter_of_elf64<'a>(path: &Path, data: impl ReadRef<'a>) -> Result<Option<PathBuf>, BinaryError> {
+fn interpreter_of_elf64<'a>(
+    path: &Path,
+    data: impl ReadRef<'a>,
+) -> Result<Option<PathBuf>, BinaryError> {
     let unknown = |_| BinaryError::UnknownFormat(path.to_owned());
     let header = FileHeader64::<Endianness>::parse(data).map_err(unknown)?;
     let endian = header.endian().map_err(unknown)?;
@@ -142,28 +151,43 @@ fn architecture(machine: elf::Machine) -> String {
 }
 
 fn wrong_architecture(path: &Path, found: String) -> BinaryError {
-    BinaryError::WrongArchitecture { path: path.to_owned(), found, wanted: std::env::consts::ARCH.to_owned() }
+    BinaryError::WrongArchitecture {
+        path: path.to_owned(),
+        found,
+        wanted: std::env::consts::ARCH.to_owned(),
+    }
 }
 
-/// Asks the binary's own loader, as `ldd` does: it knows search paths, caches and `$ORIGIN` better than we could. `--list` maps libraries and executes nothing of them.
+/// Asks the binary's own loader, as `ldd` does: it knows search paths, caches and `$ORIGIN` better
+/// than we could. `--list` maps libraries and executes nothing of them.
 async fn libraries(path: &Path, loader: &Path) -> Result<Vec<Library>, BinaryError> {
     if !loader.exists() {
-        return Err(BinaryError::MissingLibrary { path: path.to_owned(), library: loader.display().to_string() });
+        return Err(BinaryError::MissingLibrary {
+            path: path.to_owned(),
+            library: loader.display().to_string(),
+        });
     }
     let absolute = std::path::absolute(path).map_err(BinaryError::io("read", path))?;
     let mut command = Command::new(loader);
     command.arg("--list").arg(&absolute);
-    let output = subprocess::run(command, LOADER_LIMIT, LOADER_OUTPUT).await.map_err(BinaryError::io("run", loader))?;
+    let output = subprocess::run(command, LOADER_LIMIT, LOADER_OUTPUT)
+        .await
+        .map_err(BinaryError::io("run", loader))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let listed = parse_list(&text, loader).map_err(|library| BinaryError::MissingLibrary { path: path.to_owned(), library })?;
+    let listed = parse_list(&text, loader)
+        .map_err(|library| BinaryError::MissingLibrary { path: path.to_owned(), library })?;
     if output.status.is_some_and(|status| status.success()) {
         return Ok(listed);
     }
     let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(BinaryError::Loader { path: path.to_owned(), why: if why.is_empty() { "no answer".to_owned() } else { why } })
+    Err(BinaryError::Loader {
+        path: path.to_owned(),
+        why: if why.is_empty() { "no answer".to_owned() } else { why },
+    })
 }
 
-/// Lines of a loader's list: `name => path (0x…)`, `name => not found`, `/path/to/loader (0x…)`, `linux-vdso.so.1 (0x…)`. An error is the first name that is not found.
+/// Lines of a loader's list: `name => path (0x…)`, `name => not found`, `/path/to/loader (0x…)`,
+/// `linux-vdso.so.1 (0x…)`. An error is the first name that is not found.
 fn parse_list(text: &str, loader: &Path) -> Result<Vec<Library>, String> {
     let mut found = Vec::new();
     for line in text.lines() {
@@ -174,7 +198,8 @@ fn parse_list(text: &str, loader: &Path) -> Result<Vec<Library>, String> {
         }
         // The vDSO is the kernel's and has no file; the loader is packed on its own.
         if path.starts_with('/') && Path::new(path) != loader && Path::new(name) != loader {
-            let name = Path::new(name).file_name().map_or(name.into(), |file| file.to_string_lossy());
+            let name =
+                Path::new(name).file_name().map_or(name.into(), |file| file.to_string_lossy());
             found.push(Library { name: name.into_owned(), path: PathBuf::from(path) });
         }
     }
@@ -191,7 +216,11 @@ mod tests {
 
     #[test]
     fn a_glibc_list_without_vdso_and_loader() {
-        let names: Vec<_> = parse_list(GLIBC, Path::new("/lib64/ld-linux-x86-64.so.2")).unwrap().into_iter().map(|library| library.name).collect();
+        let names: Vec<_> = parse_list(GLIBC, Path::new("/lib64/ld-linux-x86-64.so.2"))
+            .unwrap()
+            .into_iter()
+            .map(|library| library.name)
+            .collect();
         assert_eq!(names, ["libc.so.6", "libgcc_s.so.1"]);
     }
 
@@ -203,14 +232,24 @@ mod tests {
 
     #[test]
     fn the_first_library_that_is_missing_is_named() {
-        assert_eq!(parse_list("\tlibzmq.so.5 => not found\n", Path::new("/lib/ld.so")), Err("libzmq.so.5".to_owned()));
+        assert_eq!(
+            parse_list("\tlibzmq.so.5 => not found\n", Path::new("/lib/ld.so")),
+            Err("libzmq.so.5".to_owned())
+        );
     }
 
     #[tokio::test]
     async fn the_hosts_shell_is_dynamic_and_complete() {
-        let Executable::Dynamic { loader, libraries } = inspect(Path::new("/bin/sh")).await.unwrap() else { panic!("a static shell") };
+        let Executable::Dynamic { loader, libraries } =
+            inspect(Path::new("/bin/sh")).await.unwrap()
+        else {
+            panic!("a static shell")
+        };
         assert!(loader.exists());
-        assert!(libraries.iter().any(|library| library.name.starts_with("libc.so")), "{libraries:?}");
+        assert!(
+            libraries.iter().any(|library| library.name.starts_with("libc.so")),
+            "{libraries:?}"
+        );
     }
 
     #[tokio::test]
@@ -224,15 +263,35 @@ mod tests {
         };
         let mut arm = std::fs::read("/proc/self/exe").unwrap();
         arm.truncate(4096);
-        arm[18..20].copy_from_slice(&if cfg!(target_arch = "aarch64") { 62_u16 } else { 183_u16 }.to_le_bytes());
+        arm[18..20].copy_from_slice(
+            &if cfg!(target_arch = "aarch64") { 62_u16 } else { 183_u16 }.to_le_bytes(),
+        );
 
         assert!(matches!(inspect(&dir.path().join("nothing")).await, Err(BinaryError::Missing(_))));
         assert!(matches!(inspect(dir.path()).await, Err(BinaryError::NotAFile(_))));
-        assert!(matches!(inspect(&file("plain", b"\x7fELF", 0o644)).await, Err(BinaryError::NotExecutable(_))));
-        assert!(matches!(inspect(&file("text", b"hello", 0o755)).await, Err(BinaryError::UnknownFormat(_))));
-        assert!(matches!(inspect(&file("empty", b"", 0o755)).await, Err(BinaryError::UnknownFormat(_))));
-        assert!(matches!(inspect(&file("cut", b"\x7fELF\x02\x01\x01", 0o755)).await, Err(BinaryError::UnknownFormat(_))));
-        assert!(matches!(inspect(&file("arm", &arm, 0o755)).await, Err(BinaryError::WrongArchitecture { .. })));
-        assert!(matches!(inspect(&file("script", b"#!/bin/sh\n", 0o755)).await, Ok(Executable::Script)));
+        assert!(matches!(
+            inspect(&file("plain", b"\x7fELF", 0o644)).await,
+            Err(BinaryError::NotExecutable(_))
+        ));
+        assert!(matches!(
+            inspect(&file("text", b"hello", 0o755)).await,
+            Err(BinaryError::UnknownFormat(_))
+        ));
+        assert!(matches!(
+            inspect(&file("empty", b"", 0o755)).await,
+            Err(BinaryError::UnknownFormat(_))
+        ));
+        assert!(matches!(
+            inspect(&file("cut", b"\x7fELF\x02\x01\x01", 0o755)).await,
+            Err(BinaryError::UnknownFormat(_))
+        ));
+        assert!(matches!(
+            inspect(&file("arm", &arm, 0o755)).await,
+            Err(BinaryError::WrongArchitecture { .. })
+        ));
+        assert!(matches!(
+            inspect(&file("script", b"#!/bin/sh\n", 0o755)).await,
+            Ok(Executable::Script)
+        ));
     }
 }

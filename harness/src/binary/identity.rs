@@ -1,4 +1,5 @@
-//! Whose node a binary is, by its own word. Runs a file that we may never have seen: bounded in time and output, without environment.
+//! Whose node a binary is, by its own word. Runs a file that we may never have seen: bounded in
+//! time and output, without environment.
 
 use std::{path::Path, time::Duration};
 
@@ -22,12 +23,15 @@ pub struct Identity {
     pub version: Option<String>,
 }
 
-/// Asks a binary for its `--version`. One that fails, hangs or floods is foreign, and no error: it may still be a good node.
+/// Asks a binary for its `--version`. One that fails, hangs or floods is foreign, and no error: it
+/// may still be a good node.
 pub async fn identify(path: &Path) -> Identity {
     let mut command = Command::new(path);
     command.arg("--version").env_clear().current_dir("/");
     let version = match subprocess::run(command, VERSION_LIMIT, VERSION_OUTPUT).await {
-        Ok(output) if output.status.is_some_and(|status| status.success()) => first_line(&output.stdout),
+        Ok(output) if output.status.is_some_and(|status| status.success()) => {
+            first_line(&output.stdout)
+        }
         Ok(_) | Err(_) => None,
     };
     let ours = version.as_deref().is_some_and(|line| line.contains(OURS_MARKER));
@@ -36,7 +40,8 @@ pub async fn identify(path: &Path) -> Identity {
 
 fn first_line(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
-    let line: String = text.lines().next()?.chars().filter(|character| !character.is_control()).collect();
+    let line: String =
+        text.lines().next()?.chars().filter(|character| !character.is_control()).collect();
     (!line.trim().is_empty()).then(|| line.trim().to_owned())
 }
 
@@ -63,7 +68,13 @@ mod tests {
 
     #[tokio::test]
     async fn everything_else_is_foreign() {
-        for script in ["echo hegemon-node 0.10.0", "echo first; echo hegemon-testbed", "exit 1", "echo hegemon-testbed; exit 1", ":"] {
+        for script in [
+            "echo hegemon-node 0.10.0",
+            "echo first; echo hegemon-testbed",
+            "exit 1",
+            "echo hegemon-testbed; exit 1",
+            ":",
+        ] {
             assert_eq!(identity_of(script).await.profile, NodeProfile::Core, "{script}");
         }
     }

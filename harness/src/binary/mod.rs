@@ -1,6 +1,8 @@
-//! Node binaries: built from this workspace, inspected, identified, made ready to run, packed into an image's root.
+//! Node binaries: built from this workspace, inspected, identified, made ready to run, packed into
+//! an image's root.
 //!
-//! Nothing here starts a node or knows an engine; `provider` does. [`prepare`] is the one way from "what was asked for" to "a file that can be run".
+//! Nothing here starts a node or knows an engine; `provider` does. [`prepare`] is the one way from
+//! "what was asked for" to "a file that can be run".
 
 mod artefact;
 mod build;
@@ -16,7 +18,9 @@ pub use elf::{Executable, Library, inspect};
 pub use error::BinaryError;
 pub use identity::{Identity, OURS_MARKER, identify};
 pub use rootfs::{LIBRARY_DIR, NODE_PATH, empty_directory, rootfs};
-pub(crate) use subprocess::{BUSY_LIMIT, BUSY_RETRY, die_with_this_thread, kill_group, wait_unreaped};
+pub(crate) use subprocess::{
+    BUSY_LIMIT, BUSY_RETRY, die_with_this_thread, kill_group, wait_unreaped,
+};
 
 /// One line for people about a step that takes time.
 pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);

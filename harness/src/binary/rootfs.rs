@@ -1,4 +1,5 @@
-//! The root of an image that holds one binary and nothing that it does not need, as a tar archive. What is in it is written down in `docker/README.md`.
+//! The root of an image that holds one binary and nothing that it does not need, as a tar archive.
+//! What is in it is written down in `docker/README.md`.
 
 use std::{
     collections::BTreeSet,
@@ -11,13 +12,18 @@ use super::{BinaryError, Executable, Library};
 
 /// The binary in the image.
 pub const NODE_PATH: &str = "/hegemon-node";
-/// Where the libraries of a dynamic binary are; the image's environment points its loader here, since it has no loader cache.
+/// Where the libraries of a dynamic binary are; the image's environment points its loader here,
+/// since it has no loader cache.
 pub const LIBRARY_DIR: &str = "/hegemon-lib";
 
-const ACCOUNTS: [(&str, &str); 2] =
-    [("etc/passwd", "root:x:0:0:root:/:/sbin/nologin\nnode:x:65532:65532:node:/:/sbin/nologin\n"), ("etc/group", "root:x:0:\nnode:x:65532:\n")];
-/// Loaded by name while running and in no list of libraries: name resolution before glibc 2.34, and unwinding of a thread that is cancelled.
-const LOADED_LATER: [&str; 4] = ["libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2", "libgcc_s.so.1"];
+const ACCOUNTS: [(&str, &str); 2] = [
+    ("etc/passwd", "root:x:0:0:root:/:/sbin/nologin\nnode:x:65532:65532:node:/:/sbin/nologin\n"),
+    ("etc/group", "root:x:0:\nnode:x:65532:\n"),
+];
+/// Loaded by name while running and in no list of libraries: name resolution before glibc 2.34, and
+/// unwinding of a thread that is cancelled.
+const LOADED_LATER: [&str; 4] =
+    ["libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2", "libgcc_s.so.1"];
 
 /// Packs a binary, with loader and libraries if it is dynamic. The same input gives the same bytes.
 ///
@@ -57,7 +63,11 @@ pub async fn empty_directory(path: &str) -> Result<Vec<u8>, BinaryError> {
 
 fn loaded_later(libraries: &[Library]) -> Vec<Library> {
     let listed: BTreeSet<_> = libraries.iter().map(|library| library.name.as_str()).collect();
-    let Some(beside_libc) = libraries.iter().find(|library| library.name == "libc.so.6").and_then(|libc| libc.path.parent()) else {
+    let Some(beside_libc) = libraries
+        .iter()
+        .find(|library| library.name == "libc.so.6")
+        .and_then(|libc| libc.path.parent())
+    else {
         return Vec::new();
     };
     LOADED_LATER
@@ -83,7 +93,10 @@ impl Archive {
         let path = path.trim_start_matches('/');
         if self.dirs.insert(path.into()) {
             let mut header = header(EntryType::Directory, mode, 0);
-            self.builder.append_data(&mut header, format!("{path}/"), &[][..]).await.map_err(BinaryError::io("pack", Path::new(path)))?;
+            self.builder
+                .append_data(&mut header, format!("{path}/"), &[][..])
+                .await
+                .map_err(BinaryError::io("pack", Path::new(path)))?;
         }
         Ok(())
     }
@@ -95,12 +108,16 @@ impl Archive {
 
     async fn bytes(&mut self, path: &str, mode: u32, content: &[u8]) -> Result<(), BinaryError> {
         let path = Path::new(path.trim_start_matches('/'));
-        let parents: Vec<_> = path.ancestors().skip(1).filter(|dir| !dir.as_os_str().is_empty()).collect();
+        let parents: Vec<_> =
+            path.ancestors().skip(1).filter(|dir| !dir.as_os_str().is_empty()).collect();
         for parent in parents.into_iter().rev() {
             self.dir(&parent.to_string_lossy(), 0o755).await?;
         }
         let mut header = header(EntryType::Regular, mode, content.len() as u64);
-        self.builder.append_data(&mut header, path, content).await.map_err(BinaryError::io("pack", path))
+        self.builder
+            .append_data(&mut header, path, content)
+            .await
+            .map_err(BinaryError::io("pack", path))
     }
 
     async fn finish(mut self) -> Result<Vec<u8>, BinaryError> {

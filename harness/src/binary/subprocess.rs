@@ -1,5 +1,6 @@
-//! Helper processes of ours (cargo, a loader, `--version`): each in its own process group, bounded in time and output, and gone with everything that it started when its
-//! future is dropped. Not for nodes: those outlive futures and are the providers' business.
+//! Helper processes of ours (cargo, a loader, `--version`): each in its own process group, bounded
+//! in time and output, and gone with everything that it started when its future is dropped. Not for
+//! nodes: those outlive futures and are the providers' business.
 
 use std::{
     io,
@@ -8,13 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpid, getppid, set_parent_process_death_signal};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, getpid, getppid, set_parent_process_death_signal,
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
 };
 
-/// How long a file may be too busy to be executed. Its writer is long done, but a process that another thread has forked holds the writer's descriptor until its own `execve`.
+/// How long a file may be too busy to be executed. Its writer is long done, but a process that
+/// another thread has forked holds the writer's descriptor until its own `execve`.
 pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(2);
 /// How soon it is tried again.
 pub(crate) const BUSY_RETRY: Duration = Duration::from_millis(5);
@@ -30,9 +34,12 @@ pub(super) struct Output {
     pub(super) stderr: Vec<u8>,
 }
 
-/// Runs a command to its end or for `limit`, reads at most `max` bytes of each stream, and kills its process group in any case.
+/// Runs a command to its end or for `limit`, reads at most `max` bytes of each stream, and kills
+/// its process group in any case.
 pub(super) async fn run(mut command: Command, limit: Duration, max: u64) -> io::Result<Output> {
-    let (mut child, group) = spawn_group(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())).await?;
+    let (mut child, group) =
+        spawn_group(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))
+            .await?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let pid = group.0;
@@ -47,34 +54,51 @@ pub(super) async fn run(mut command: Command, limit: Duration, max: u64) -> io::
     Ok(Output { status: in_time.then_some(status), stdout: out, stderr: err })
 }
 
-/// Starts a command as the leader of a new process group. The guard kills the group when dropped before the leader is reaped.
+/// Starts a command as the leader of a new process group. The guard kills the group when dropped
+/// before the leader is reaped.
 pub(super) async fn spawn_group(command: &mut Command) -> io::Result<(Child, GroupGuard)> {
     command.process_group(0).kill_on_drop(true);
-    // The command line has one thread for everything that is awaited, and it is there until the end.
+    // The command line has one thread for everything that is awaited, and it is there until the
+    // end.
     die_with_this_thread(command.as_std_mut());
     let deadline = Instant::now() + BUSY_LIMIT;
     let child = loop {
         match command.spawn() {
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && Instant::now() < deadline => {
+            Err(error)
+                if error.kind() == io::ErrorKind::ExecutableFileBusy
+                    && Instant::now() < deadline =>
+            {
                 tokio::time::sleep(BUSY_RETRY).await;
             }
             other => break other?,
         }
     };
-    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or_else(|| io::Error::other("a child without a process ID"))?;
+    let pid = child
+        .id()
+        .and_then(|id| Pid::from_raw(id.cast_signed()))
+        .ok_or_else(|| io::Error::other("a child without a process ID"))?;
     Ok((child, GroupGuard(pid)))
 }
 
-/// What it starts gets SIGKILL when the thread that starts it ends, and so when this process does, however it ends.
+/// What it starts gets SIGKILL when the thread that starts it ends, and so when this process does,
+/// however it ends.
 pub(crate) fn die_with_this_thread(command: &mut std::process::Command) {
     let harness = getpid();
     let arrange = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         // The harness may have died before the line above: nobody would tell us any more.
-        if getppid() == Some(harness) { Ok(()) } else { Err(io::Error::from_raw_os_error(rustix::io::Errno::SRCH.raw_os_error())) }
+        if getppid() == Some(harness) {
+            Ok(())
+        } else {
+            Err(io::Error::from_raw_os_error(rustix::io::Errno::SRCH.raw_os_error()))
+        }
     };
-    #[expect(unsafe_code, reason = "runs between fork and exec; it makes two system calls and allocates nothing, which is all that is allowed there")]
-    // SAFETY: `prctl` and `getppid` are async-signal-safe, and neither arm of the closure allocates or takes a lock.
+    #[expect(
+        unsafe_code,
+        reason = "runs between fork and exec; it makes two system calls and allocates nothing, which is all that is allowed there"
+    )]
+    // SAFETY: `prctl` and `getppid` are async-signal-safe, and neither arm of the closure allocates
+    // or takes a lock.
     unsafe {
         command.pre_exec(arrange);
     }
@@ -85,7 +109,8 @@ pub(crate) fn die_with_this_thread(command: &mut std::process::Command) {
 pub(super) struct GroupGuard(Pid);
 
 impl GroupGuard {
-    /// The leader ended in order and may be reaped: what it left running is meant to stay (a compiler cache's server).
+    /// The leader ended in order and may be reaped: what it left running is meant to stay (a
+    /// compiler cache's server).
     pub(super) fn disarm(self) {
         std::mem::forget(self);
     }
@@ -97,17 +122,26 @@ impl Drop for GroupGuard {
     }
 }
 
-/// Signals a process group of which the leader is not reaped yet. A group that is gone is no error: that is what was wanted.
+/// Signals a process group of which the leader is not reaped yet. A group that is gone is no error:
+/// that is what was wanted.
 pub(crate) fn kill_group(leader: Pid, signal: Signal) {
     let _ = rustix::process::kill_process_group(leader, signal);
 }
 
-/// Blocks until the child has ended, and leaves it as a zombie, so that its number cannot be given to anybody else meanwhile.
+/// Blocks until the child has ended, and leaves it as a zombie, so that its number cannot be given
+/// to anybody else meanwhile.
 pub(crate) fn wait_unreaped(child: Pid) {
-    while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
+    while let Err(rustix::io::Errno::INTR) =
+        rustix::process::waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+    {
+    }
 }
 
-async fn read_up_to(stream: Option<impl AsyncRead + Unpin>, max: u64, into: &mut Vec<u8>) -> io::Result<()> {
+async fn read_up_to(
+    stream: Option<impl AsyncRead + Unpin>,
+    max: u64,
+    into: &mut Vec<u8>,
+) -> io::Result<()> {
     if let Some(stream) = stream {
         // Dropping the stream at the limit gives a flooding writer EPIPE instead of our memory.
         stream.take(max).read_to_end(into).await?;
@@ -127,15 +161,22 @@ mod tests {
 
     #[tokio::test]
     async fn output_and_status_of_a_command_that_ends() {
-        let output = run(shell("echo out; echo err >&2; exit 3"), Duration::from_secs(5), 1024).await.unwrap();
-        assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (b"out\n".as_slice(), b"err\n".as_slice()));
+        let output = run(shell("echo out; echo err >&2; exit 3"), Duration::from_secs(5), 1024)
+            .await
+            .unwrap();
+        assert_eq!(
+            (output.stdout.as_slice(), output.stderr.as_slice()),
+            (b"out\n".as_slice(), b"err\n".as_slice())
+        );
         assert_eq!(output.status.unwrap().code(), Some(3));
     }
 
     #[tokio::test]
     async fn a_command_that_hangs_is_killed_with_its_children() {
         let began = Instant::now();
-        let output = run(shell("sleep 1234 & echo $!; wait"), Duration::from_millis(300), 1024).await.unwrap();
+        let output = run(shell("sleep 1234 & echo $!; wait"), Duration::from_millis(300), 1024)
+            .await
+            .unwrap();
         assert!(output.status.is_none());
         assert!(began.elapsed() < Duration::from_secs(5));
         let grandchild = String::from_utf8(output.stdout).unwrap();
@@ -146,10 +187,14 @@ mod tests {
     async fn a_command_that_nobody_waits_for_any_more_is_killed_with_its_children() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("pid");
-        let command = shell(&format!("sleep 1234 & echo $! > {0}.new; mv {0}.new {0}; wait", file.display()));
+        let command =
+            shell(&format!("sleep 1234 & echo $! > {0}.new; mv {0}.new {0}; wait", file.display()));
         let mut waiting = Box::pin(run(command, Duration::from_secs(60), 1024));
         while !file.exists() {
-            assert!(tokio::time::timeout(Duration::from_millis(10), &mut waiting).await.is_err(), "it does not end by itself");
+            assert!(
+                tokio::time::timeout(Duration::from_millis(10), &mut waiting).await.is_err(),
+                "it does not end by itself"
+            );
         }
         drop(waiting);
         let grandchild = std::fs::read_to_string(file).unwrap();
@@ -166,7 +211,8 @@ mod tests {
     }
 
     fn is_alive(pid: &str) -> bool {
-        std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+        std::fs::read_to_string(format!("/proc/{pid}/stat"))
+            .is_ok_and(|stat| !stat.contains(") Z "))
     }
 
     #[tokio::test]

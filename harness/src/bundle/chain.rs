@@ -1,4 +1,5 @@
-//! The chain of `events.jsonl`: every line ends with a hash of itself and of the line before, so that a line cannot be changed, dropped, added or moved without all later ones.
+//! The chain of `events.jsonl`: every line ends with a hash of itself and of the line before, so
+//! that a line cannot be changed, dropped, added or moved without all later ones.
 
 use super::Sha256Hex;
 
@@ -50,7 +51,8 @@ impl Chain {
         self.last
     }
 
-    /// Goes on from a value that somebody gave, so that what comes after a break is judged by itself.
+    /// Goes on from a value that somebody gave, so that what comes after a break is judged by
+    /// itself.
     pub fn resume(&mut self, from: Sha256Hex) {
         self.last = from;
     }
@@ -86,7 +88,10 @@ mod tests {
         let lines = sealed(&[r#"{"seq":0}"#]);
         // printf '%064d' 0 | xxd -r -p | cat - <(printf '{"seq":0}') | sha256sum
         let expected = Sha256Hex::of(&[&[0; 32], br#"{"seq":0}"#]);
-        assert_eq!(String::from_utf8_lossy(&lines[0]), format!(r#"{{"seq":0,"chain":"{expected}"}}"#));
+        assert_eq!(
+            String::from_utf8_lossy(&lines[0]),
+            format!(r#"{{"seq":0,"chain":"{expected}"}}"#)
+        );
         assert!(serde_json::from_slice::<serde_json::Value>(&lines[0]).is_ok());
     }
 
@@ -107,7 +112,9 @@ mod tests {
         for cut in 0..line.len() {
             assert_eq!(Link::read(&line[..cut]), None, "{cut}");
         }
-        let capital = String::from_utf8(line).unwrap().replace(|c: char| c.is_ascii_hexdigit() && c.is_alphabetic(), "A");
+        let capital = String::from_utf8(line)
+            .unwrap()
+            .replace(|c: char| c.is_ascii_hexdigit() && c.is_alphabetic(), "A");
         assert_eq!(Link::read(capital.as_bytes()), None);
         assert_eq!(Link::read(b""), None);
     }

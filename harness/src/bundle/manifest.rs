@@ -1,4 +1,5 @@
-//! `manifest.json`: every file of a bundle with its size and hash, and what the bundle says. Written last; its own hash is the bundle's digest.
+//! `manifest.json`: every file of a bundle with its size and hash, and what the bundle says.
+//! Written last; its own hash is the bundle's digest.
 
 use std::{
     fs::{self, File},
@@ -106,7 +107,9 @@ fn walk(dir: &Path, prefix: &str, depth: usize, found: &mut Found) -> io::Result
         }
         match name.to_str() {
             Some(_) if kind.is_file() => found.files.push(path),
-            Some(_) if kind.is_dir() && depth < DEEPEST => walk(&entry.path(), &format!("{path}/"), depth + 1, found)?,
+            Some(_) if kind.is_dir() && depth < DEEPEST => {
+                walk(&entry.path(), &format!("{path}/"), depth + 1, found)?
+            }
             Some(_) | None => found.strange.push(path),
         }
     }

@@ -1,5 +1,6 @@
-//! `alive`: the engine or operating system says that every named node runs. On in every run without being asked for: a node that exits or panics ends the run
-//! (`run::watch`); written in a scenario, it adds that they were seen running for `for`.
+//! `alive`: the engine or operating system says that every named node runs. On in every run without
+//! being asked for: a node that exits or panics ends the run (`run::watch`); written in a scenario,
+//! it adds that they were seen running for `for`.
 
 use std::fmt;
 
@@ -30,16 +31,24 @@ impl Alive {
                 let states = view.history.states(node, view.start, view.now);
                 states
                     .iter()
-                    .map(|state| Mark { sent: state.at, answered: state.at, says: if state.state.is_running() { Says::Yes } else { Says::No } })
+                    .map(|state| Mark {
+                        sent: state.at,
+                        answered: state.at,
+                        says: if state.state.is_running() { Says::Yes } else { Says::No },
+                    })
                     .collect()
             })
             .collect();
-        let observed = per_node(view.nodes, |node| match view.history.states(node, view.start, view.now).last() {
-            Some(state) if state.state.is_running() => "running".to_owned(),
-            Some(_) => "not running".to_owned(),
-            None => "not seen yet".to_owned(),
+        let observed = per_node(view.nodes, |node| {
+            match view.history.states(node, view.start, view.now).last() {
+                Some(state) if state.state.is_running() => "running".to_owned(),
+                Some(_) => "not running".to_owned(),
+                None => "not seen yet".to_owned(),
+            }
         });
-        decide(view, held(&marks, view.hold, view.now), observed, |_| format!("ran for {}", super::short(view.hold)))
+        decide(view, held(&marks, view.hold, view.now), observed, |_| {
+            format!("ran for {}", super::short(view.hold))
+        })
     }
 }
 
@@ -68,7 +77,10 @@ mod tests {
         };
         assert_eq!(said(seen(|_| true)), (CheckVerdict::Pass, "node-1: running".to_owned()));
         assert_eq!(said(seen(|_| false)), (CheckVerdict::Fail, "node-1: not running".to_owned()));
-        assert_eq!(seen(|at| at % 2000 != 0).verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Fail);
+        assert_eq!(
+            seen(|at| at % 2000 != 0).verdict(&check, &["node-1"], 0).verdict,
+            CheckVerdict::Fail
+        );
         let unseen = Seen::default().poll("node-1", 0, 10_000, |_, _| {});
         assert_eq!(unseen.verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Fail);
     }

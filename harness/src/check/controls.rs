@@ -1,4 +1,5 @@
-//! The negative control of every check: what breaks its condition and nothing else. A check without one does not compile.
+//! The negative control of every check: what breaks its condition and nothing else. A check without
+//! one does not compile.
 
 use crate::{
     control::{Control, Disturbance, How, Lie, RESTART, Registration, THREE_NODES, Wanted},
@@ -6,8 +7,18 @@ use crate::{
 };
 
 /// Every check that a scenario may name.
-pub static CHECKS: [&Registration; 10] =
-    [&PEERS, &HEIGHT_ADVANCES, &NO_STALL, &SAME_CHAIN, &RECOVERS, &CONVERGED, &DISTINCT_PEERS, &STORE_SURVIVES, &ALIVE, &RESOURCES];
+pub static CHECKS: [&Registration; 10] = [
+    &PEERS,
+    &HEIGHT_ADVANCES,
+    &NO_STALL,
+    &SAME_CHAIN,
+    &RECOVERS,
+    &CONVERGED,
+    &DISTINCT_PEERS,
+    &STORE_SURVIVES,
+    &ALIVE,
+    &RESOURCES,
+];
 
 /// The three nodes, and nobody is told of anybody but the seed.
 const WITHOUT_DISCOVERY: &str = r#"
@@ -220,13 +231,20 @@ pub(super) static PEERS: Registration = Registration::new(
         Control {
             name: "a node counts more than there are",
             scenario: &[THREE_NODES, PEERS_OF_NODES],
-            disturbance: Disturbance::Lies(&[says("system_health", r#"{"peers":99,"isSyncing":false,"shouldHavePeers":true}"#)]),
+            disturbance: Disturbance::Lies(&[says(
+                "system_health",
+                r#"{"peers":99,"isSyncing":false,"shouldHavePeers":true}"#,
+            )]),
             wanted: Wanted::Check(Fail, "node-1 counts 99 peers"),
         },
         Control {
             name: "a node counts one peer twice",
             scenario: &[THREE_NODES, PEERS_OF_NODES],
-            disturbance: Disturbance::Lies(&[Lie { node: "node-1", method: "system_peers", how: How::RepeatsItself }]),
+            disturbance: Disturbance::Lies(&[Lie {
+                node: "node-1",
+                method: "system_peers",
+                how: How::RepeatsItself,
+            }]),
             wanted: Wanted::Check(Fail, "2 by its own count, 1 distinct"),
         },
         Control {
@@ -256,7 +274,11 @@ pub(super) static HEIGHT_ADVANCES: Registration = Registration::new(
         Control {
             name: "a node stays at its height",
             scenario: &[THREE_NODES, HEIGHT_OF_NODES],
-            disturbance: Disturbance::Lies(&[Lie { node: "node-1", method: "chain_getHeader", how: How::StaysAtTheFirst }]),
+            disturbance: Disturbance::Lies(&[Lie {
+                node: "node-1",
+                method: "chain_getHeader",
+                how: How::StaysAtTheFirst,
+            }]),
             wanted: Wanted::Check(Fail, "(+0)"),
         },
         Control {
@@ -271,11 +293,19 @@ pub(super) static HEIGHT_ADVANCES: Registration = Registration::new(
 pub(super) static SAME_CHAIN: Registration = Registration::new(
     "same-chain",
     &[
-        Control { name: "a fork", scenario: &[APART, EACH_CHAIN_GROWS, ONE_CHAIN], disturbance: Disturbance::None, wanted: Wanted::Check(Fail, "node-2: 0x") },
+        Control {
+            name: "a fork",
+            scenario: &[APART, EACH_CHAIN_GROWS, ONE_CHAIN],
+            disturbance: Disturbance::None,
+            wanted: Wanted::Check(Fail, "node-2: 0x"),
+        },
         Control {
             name: "a node has another hash",
             scenario: &[THREE_NODES, SAME_CHAIN_PHASE, ONE_CHAIN],
-            disturbance: Disturbance::Lies(&[says("chain_getBlockHash", r#""0xabababababababababababababababababababababababababababababababab""#)]),
+            disturbance: Disturbance::Lies(&[says(
+                "chain_getBlockHash",
+                r#""0xabababababababababababababababababababababababababababababababab""#,
+            )]),
             wanted: Wanted::Check(Fail, "node-1: 0xabab"),
         },
         Control {
@@ -294,7 +324,11 @@ pub(super) static RECOVERS: Registration = Registration::new(
             name: "nobody was seen to lose a peer",
             scenario: &[THREE_NODES, PEERS_ONLY, RESTART, RECOVERS_PEERS],
             disturbance: Disturbance::Lies(&[
-                Lie { node: "node-1", method: "system_health", how: How::Says(r#"{"peers":2,"isSyncing":false,"shouldHavePeers":true}"#) },
+                Lie {
+                    node: "node-1",
+                    method: "system_health",
+                    how: How::Says(r#"{"peers":2,"isSyncing":false,"shouldHavePeers":true}"#),
+                },
                 Lie { node: "node-1", method: "system_peers", how: How::Denies },
             ]),
             wanted: Wanted::Check(Inconclusive, "never seen to fall"),
@@ -320,7 +354,11 @@ pub(super) static NO_STALL: Registration = Registration::new(
         Control {
             name: "a node stays at its height",
             scenario: &[THREE_NODES, NO_STALL_PHASE],
-            disturbance: Disturbance::Lies(&[Lie { node: "node-1", method: "chain_getHeader", how: How::StaysAtTheFirst }]),
+            disturbance: Disturbance::Lies(&[Lie {
+                node: "node-1",
+                method: "chain_getHeader",
+                how: How::StaysAtTheFirst,
+            }]),
             wanted: Wanted::Check(Fail, "node-1"),
         },
     ],
@@ -342,13 +380,21 @@ pub(super) static DISTINCT_PEERS: Registration = Registration::new(
         Control {
             name: "one peer is listed twice",
             scenario: &[THREE_NODES, DISTINCT_PHASE],
-            disturbance: Disturbance::Lies(&[Lie { node: "node-1", method: "system_peers", how: How::RepeatsItself }]),
+            disturbance: Disturbance::Lies(&[Lie {
+                node: "node-1",
+                method: "system_peers",
+                how: How::RepeatsItself,
+            }]),
             wanted: Wanted::Check(Fail, "node-1: 1"),
         },
         Control {
             name: "a node does not list its peers",
             scenario: &[THREE_NODES, DISTINCT_PHASE],
-            disturbance: Disturbance::Lies(&[Lie { node: "node-1", method: "system_peers", how: How::Denies }]),
+            disturbance: Disturbance::Lies(&[Lie {
+                node: "node-1",
+                method: "system_peers",
+                how: How::Denies,
+            }]),
             wanted: Wanted::Check(Inconclusive, "system_peers"),
         },
     ],

@@ -1,4 +1,5 @@
-//! `height-advances`: every named node's best height rose by so much since the first fresh sample after the check's start.
+//! `height-advances`: every named node's best height rose by so much since the first fresh sample
+//! after the check's start.
 
 use std::fmt;
 
@@ -26,7 +27,8 @@ impl fmt::Display for HeightAdvances {
 
 impl HeightAdvances {
     pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
-        let marks: Vec<Vec<Mark>> = view.nodes.iter().map(|node| marks(view, node, view.start, self.by)).collect();
+        let marks: Vec<Vec<Mark>> =
+            view.nodes.iter().map(|node| marks(view, node, view.start, self.by)).collect();
         let observed = per_node(view.nodes, |node| describe(view, node, view.start));
         let passed = |_| format!("rose, and stayed for {}", super::short(view.hold));
         decide_or_blame(view, held(&marks, view.hold, view.now), observed, passed, wrong)
@@ -52,7 +54,8 @@ pub(super) fn marks(view: &View<'_>, node: &str, from: Moment, by: u64) -> Vec<M
         .iter()
         .map(|sample| {
             // Without a target nothing is reached: no baseline, no pass.
-            let says = Says::of(&sample.height, |height| target.is_some_and(|target| *height >= target));
+            let says =
+                Says::of(&sample.height, |height| target.is_some_and(|target| *height >= target));
             Mark { sent: sample.sent, answered: sample.answered, says }
         })
         .collect()
@@ -103,7 +106,8 @@ mod tests {
 
     #[test]
     fn what_rose_before_the_start_does_not_count() {
-        let seen = Seen::default().poll("node-1", 0, 11_000, height(|at| if at < 1000 { 0 } else { 100 }));
+        let seen =
+            Seen::default().poll("node-1", 0, 11_000, height(|at| if at < 1000 { 0 } else { 100 }));
         assert_eq!(verdict(&seen), (CheckVerdict::Fail, "node-1: 100 → 100 (+0)".to_owned()));
     }
 
@@ -115,16 +119,26 @@ mod tests {
 
     #[test]
     fn a_reorganisation_downwards_breaks_the_span() {
-        let seen = Seen::default().poll("node-1", 0, 11_000, height(|at| if at % 2000 < 1000 { 20 } else { 10 }));
+        let seen = Seen::default().poll(
+            "node-1",
+            0,
+            11_000,
+            height(|at| if at % 2000 < 1000 { 20 } else { 10 }),
+        );
         assert_eq!(verdict(&seen).0, CheckVerdict::Fail);
-        let down_for_good = Seen::default().poll("node-1", 0, 11_000, height(|at| if at < 2000 { 20 } else { 12 }));
-        assert_eq!(verdict(&down_for_good), (CheckVerdict::Fail, "node-1: 20 → 12 (-8)".to_owned()));
+        let down_for_good =
+            Seen::default().poll("node-1", 0, 11_000, height(|at| if at < 2000 { 20 } else { 12 }));
+        assert_eq!(
+            verdict(&down_for_good),
+            (CheckVerdict::Fail, "node-1: 20 → 12 (-8)".to_owned())
+        );
     }
 
     #[test]
     fn a_height_that_never_came_is_no_height_of_zero() {
         let seen = Seen::default().poll("node-1", 0, 11_000, |at, sample| {
-            sample.height = if at < 6000 { Reading::Missing(Miss::Null) } else { Reading::Value(10) };
+            sample.height =
+                if at < 6000 { Reading::Missing(Miss::Null) } else { Reading::Value(10) };
         });
         assert_eq!(verdict(&seen), (CheckVerdict::Fail, "node-1: 10 → 10 (+0)".to_owned()));
     }
@@ -132,10 +146,14 @@ mod tests {
     #[test]
     fn a_window_that_ends_with_a_wrong_answer_fails_for_that() {
         let seen = Seen::default().poll("node-1", 0, 11_000, |at, sample| {
-            sample.height = if at < 9_000 { Reading::Value(10) } else { Reading::Missing(Miss::Null) };
+            sample.height =
+                if at < 9_000 { Reading::Value(10) } else { Reading::Missing(Miss::Null) };
         });
         let finding = seen.verdict(&BY_FIVE, &["node-1"], 1000);
-        assert_eq!((finding.verdict, finding.reason.as_str()), (CheckVerdict::Fail, "node-1 answered null when it was asked for its height"));
+        assert_eq!(
+            (finding.verdict, finding.reason.as_str()),
+            (CheckVerdict::Fail, "node-1 answered null when it was asked for its height")
+        );
     }
 
     #[test]

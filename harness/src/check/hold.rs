@@ -1,4 +1,5 @@
-//! The rule that every check follows: held by all at once, for long enough, seen often enough. And what it means if we did not look.
+//! The rule that every check follows: held by all at once, for long enough, seen often enough. And
+//! what it means if we did not look.
 
 use std::time::Duration;
 
@@ -51,14 +52,22 @@ pub struct Mark {
     pub says: Says,
 }
 
-/// The moment since when the condition has held for all at once, if that is for at least `hold` until now. `marks` holds one list for each node, in order of time.
+/// The moment since when the condition has held for all at once, if that is for at least `hold`
+/// until now. `marks` holds one list for each node, in order of time.
 ///
-/// The span counted is the one that is certain: from the first answer of the last node to have it, to the last question of the node that was asked least lately.
+/// The span counted is the one that is certain: from the first answer of the last node to have it,
+/// to the last question of the node that was asked least lately.
 pub fn held(marks: &[Vec<Mark>], hold: Duration, now: Moment) -> Option<Moment> {
     let runs: Vec<Vec<Mark>> = marks.iter().map(|marks| unbroken(marks, now)).collect();
-    let since = runs.iter().map(|run| run.first().map(|mark| mark.answered)).collect::<Option<Vec<_>>>()?.into_iter().max()?;
+    let since = runs
+        .iter()
+        .map(|run| run.first().map(|mark| mark.answered))
+        .collect::<Option<Vec<_>>>()?
+        .into_iter()
+        .max()?;
     let until = runs.iter().filter_map(|run| run.last()).map(|mark| mark.sent).min()?;
-    let enough = runs.iter().all(|run| run.iter().filter(|mark| mark.answered >= since).count() >= SAMPLES);
+    let enough =
+        runs.iter().all(|run| run.iter().filter(|mark| mark.answered >= since).count() >= SAMPLES);
     (enough && until >= since + hold).then_some(since)
 }
 
@@ -70,7 +79,9 @@ fn unbroken(marks: &[Mark], now: Moment) -> Vec<Mark> {
         match mark.says {
             Says::No => break,
             Says::Nothing => {}
-            Says::Yes if later.since(mark.answered) > FRESH || mark.answered.since(mark.sent) > FRESH => {
+            Says::Yes
+                if later.since(mark.answered) > FRESH || mark.answered.since(mark.sent) > FRESH =>
+            {
                 break;
             }
             Says::Yes => {
@@ -83,7 +94,8 @@ fn unbroken(marks: &[Mark], now: Moment) -> Vec<Mark> {
     run
 }
 
-/// Why the window cannot be judged because of us: a node was not asked for more than half of it, or not at its end.
+/// Why the window cannot be judged because of us: a node was not asked for more than half of it, or
+/// not at its end.
 ///
 /// A node that is asked and does not answer is the node's fault; a node that is not asked is ours.
 pub fn starved(view: &View<'_>) -> Option<String> {
@@ -91,7 +103,8 @@ pub fn starved(view: &View<'_>) -> Option<String> {
     for node in view.nodes {
         let mut unasked = Duration::ZERO;
         let mut last = view.start;
-        // Not `view.samples`: a question that was still open at the deadline was asked all the same.
+        // Not `view.samples`: a question that was still open at the deadline was asked all the
+        // same.
         for sample in view.history.samples(node, view.start, Moment(u64::MAX)) {
             unasked += gap(last, sample.sent.min(view.deadline));
             last = sample.answered.min(view.deadline).max(last);
@@ -109,7 +122,8 @@ pub fn starved(view: &View<'_>) -> Option<String> {
     None
 }
 
-/// A pause between questions that is too long to be a poll interval, and longer than a question can stay open (`poll::REQUEST_TIMEOUT`).
+/// A pause between questions that is too long to be a poll interval, and longer than a question can
+/// stay open (`poll::REQUEST_TIMEOUT`).
 fn gap(from: Moment, to: Moment) -> Duration {
     const LATE: Duration = Duration::from_secs(3);
     let pause = to.since(from);
@@ -129,7 +143,9 @@ mod tests {
     const HOLD: Duration = Duration::from_secs(2);
 
     fn marks(says: &[(u64, Says)]) -> Vec<Mark> {
-        says.iter().map(|&(at, says)| Mark { sent: Moment(at), answered: Moment(at + 10), says }).collect()
+        says.iter()
+            .map(|&(at, says)| Mark { sent: Moment(at), answered: Moment(at + 10), says })
+            .collect()
     }
 
     fn every(step: u64, from: u64, to: u64, says: Says) -> Vec<Mark> {
@@ -152,8 +168,22 @@ mod tests {
 
     #[test]
     fn two_samples_are_too_few_and_three_are_enough() {
-        assert_eq!(held(&[marks(&[(0, Says::Yes), (1990, Says::Yes)])], Duration::from_secs(1), Moment(2010)), None);
-        assert!(held(&[marks(&[(0, Says::Yes), (1000, Says::Yes), (1990, Says::Yes)])], Duration::from_secs(1), Moment(2010)).is_some());
+        assert_eq!(
+            held(
+                &[marks(&[(0, Says::Yes), (1990, Says::Yes)])],
+                Duration::from_secs(1),
+                Moment(2010)
+            ),
+            None
+        );
+        assert!(
+            held(
+                &[marks(&[(0, Says::Yes), (1000, Says::Yes), (1990, Says::Yes)])],
+                Duration::from_secs(1),
+                Moment(2010)
+            )
+            .is_some()
+        );
     }
 
     #[test]
@@ -164,7 +194,8 @@ mod tests {
 
     #[test]
     fn flapping_never_holds() {
-        let flapping: Vec<_> = (0..40).map(|n| (n * 250, if n % 6 == 5 { Says::No } else { Says::Yes })).collect();
+        let flapping: Vec<_> =
+            (0..40).map(|n| (n * 250, if n % 6 == 5 { Says::No } else { Says::Yes })).collect();
         for now in (0..10_000).step_by(100) {
             let seen: Vec<_> = flapping.iter().copied().filter(|(at, _)| at + 10 <= now).collect();
             assert_eq!(held(&[marks(&seen)], HOLD, Moment(now)), None);
@@ -191,7 +222,11 @@ mod tests {
     #[test]
     fn two_seconds_are_fresh_and_a_millisecond_more_is_not() {
         let spaced = |pause: u64, took: u64| {
-            let marks = (0..3).map(|n| Mark { sent: Moment(n * (pause + took)), answered: Moment(n * (pause + took) + took), says: Says::Yes });
+            let marks = (0..3).map(|n| Mark {
+                sent: Moment(n * (pause + took)),
+                answered: Moment(n * (pause + took) + took),
+                says: Says::Yes,
+            });
             held(&[marks.collect()], HOLD, Moment(2 * (pause + took) + took)).is_some()
         };
         assert!(spaced(2000, 10) && !spaced(2001, 10), "between an answer and the next question");
@@ -199,7 +234,8 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_starved_by_pauses_of_more_than_three_seconds_that_make_more_than_half_of_its_window() {
+    fn a_node_is_starved_by_pauses_of_more_than_three_seconds_that_make_more_than_half_of_its_window()
+     {
         // Asked at these moments of a window from 0 to 20 s, answered at once.
         let starved = |asked: &[u64]| {
             let mut seen = Seen::default();
@@ -227,7 +263,13 @@ mod tests {
 
     #[test]
     fn an_answer_that_took_longer_than_freshness_says_nothing_of_now() {
-        let slow: Vec<Mark> = (0..5).map(|n| Mark { sent: Moment(n * 2500), answered: Moment(n * 2500 + 2400), says: Says::Yes }).collect();
+        let slow: Vec<Mark> = (0..5)
+            .map(|n| Mark {
+                sent: Moment(n * 2500),
+                answered: Moment(n * 2500 + 2400),
+                says: Says::Yes,
+            })
+            .collect();
         assert_eq!(held(&[slow], HOLD, Moment(12_500)), None);
     }
 

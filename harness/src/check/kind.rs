@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    alive, controls, converged, distinct_peers, height_advances, no_stall, peers, recovers, resources, same_chain, store_survives,
+    alive, controls, converged, distinct_peers, height_advances, no_stall, peers, recovers,
+    resources, same_chain, store_survives,
     view::{Judgement, View},
 };
 use crate::control::Registration;
@@ -53,7 +54,8 @@ impl CheckKind {
         }
     }
 
-    /// It is about its window as a whole: it cannot pass before the deadline, and `for` says nothing.
+    /// It is about its window as a whole: it cannot pass before the deadline, and `for` says
+    /// nothing.
     pub fn needs_whole_window(&self) -> bool {
         matches!(self, Self::NoStall(_) | Self::Resources(_))
     }
@@ -151,7 +153,8 @@ mod tests {
 
     #[test]
     fn every_check_says_what_it_expects() {
-        let said: Vec<String> = kinds().iter().map(|kind| format!("{}: {kind}", kind.name())).collect();
+        let said: Vec<String> =
+            kinds().iter().map(|kind| format!("{}: {kind}", kind.name())).collect();
         insta::assert_snapshot!(said.join("\n"), @"
         peers: more than 1 peer each
         peers: at least 2 peers each
@@ -172,12 +175,17 @@ mod tests {
     /// What is polled, warned about and waited for follows from these.
     #[test]
     fn every_check_says_what_it_needs() {
-        let those = |needs: fn(&CheckKind) -> bool| kinds().iter().filter(|kind| needs(kind)).map(CheckKind::name).collect::<Vec<_>>();
+        let those = |needs: fn(&CheckKind) -> bool| {
+            kinds().iter().filter(|kind| needs(kind)).map(CheckKind::name).collect::<Vec<_>>()
+        };
         assert_eq!(those(CheckKind::needs_whole_window), ["no-stall", "no-stall", "resources"]);
         assert_eq!(those(CheckKind::needs_sessions), ["store-survives"]);
         assert_eq!(those(CheckKind::needs_resources), ["resources"]);
         assert_eq!(those(|kind| kind.needs_method() == Some("system_peers")), ["distinct-peers"]);
-        assert_eq!(those(|kind| kind.needs_method() == Some("hegemon_peerList")), ["store-survives"]);
+        assert_eq!(
+            those(|kind| kind.needs_method() == Some("hegemon_peerList")),
+            ["store-survives"]
+        );
         assert_eq!(those(|kind| kind.needs_method().is_none()).len(), 11);
     }
 
@@ -186,15 +194,23 @@ mod tests {
             CheckKind::Peers(peers::Peers { needed: peers::PeersNeeded::MoreThan(1) }),
             CheckKind::Peers(peers::Peers { needed: peers::PeersNeeded::AtLeast(2) }),
             CheckKind::HeightAdvances(height_advances::HeightAdvances { by: 5 }),
-            CheckKind::SameChain(same_chain::SameChain { depth: 2, above: same_chain::Above::Fault }),
+            CheckKind::SameChain(same_chain::SameChain {
+                depth: 2,
+                above: same_chain::Above::Fault,
+            }),
             CheckKind::Recovers(recovers::Recovers { peers_at_least: Some(2), height_by: None }),
             CheckKind::Recovers(recovers::Recovers { peers_at_least: Some(2), height_by: Some(3) }),
             CheckKind::NoStall(no_stall::NoStall { longest_ms: Some(1500) }),
             CheckKind::NoStall(no_stall::NoStall { longest_ms: None }),
             CheckKind::Converged(converged::Converged { target: 8 }),
             CheckKind::DistinctPeers(distinct_peers::DistinctPeers { at_least: 2 }),
-            CheckKind::StoreSurvives(store_survives::StoreSurvives { seeds: vec!["seed".to_owned()] }),
-            CheckKind::Resources(resources::ResourceLimits { memory_bytes: Some(1 << 20), cpu_permille: Some(250) }),
+            CheckKind::StoreSurvives(store_survives::StoreSurvives {
+                seeds: vec!["seed".to_owned()],
+            }),
+            CheckKind::Resources(resources::ResourceLimits {
+                memory_bytes: Some(1 << 20),
+                cpu_permille: Some(250),
+            }),
             CheckKind::Alive(alive::Alive),
         ]
     }

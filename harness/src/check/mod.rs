@@ -1,7 +1,11 @@
-//! Checks: pure functions from recorded observations to a decision. No clock, no network: the same history gives the same finding.
+//! Checks: pure functions from recorded observations to a decision. No clock, no network: the same
+//! history gives the same finding.
 //!
-//! One rule for all of them (`hold`): a condition passes when it holds for all named nodes at once for the whole of `for`, with at least three fresh samples of each in that
-//! span, and before the deadline. `no-stall` and `resources` are about a window as a whole and pass at its end. Heights are no exception: a height that rose must stay risen for `for`, so a reorganisation downwards breaks the span.
+//! One rule for all of them (`hold`): a condition passes when it holds for all named nodes at once
+//! for the whole of `for`, with at least three fresh samples of each in that span, and before the
+//! deadline. `no-stall` and `resources` are about a window as a whole and pass at its end. Heights
+//! are no exception: a height that rose must stay risen for `for`, so a reorganisation downwards
+//! breaks the span.
 //!
 //! | check | passes when | missing data | negative control |
 //! | --- | --- | --- | --- |

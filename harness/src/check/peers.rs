@@ -1,4 +1,5 @@
-//! `peers`: every named node has enough peers, by its own count and, where it offers `system_peers`, by distinct peer IDs.
+//! `peers`: every named node has enough peers, by its own count and, where it offers
+//! `system_peers`, by distinct peer IDs.
 
 use std::fmt;
 
@@ -54,25 +55,43 @@ impl Peers {
         if let Some(why) = impossible(least, view.network.len()) {
             return Judgement::Settled(fail(format!("impossible: {why}"), describe_all(view)));
         }
-        let marks: Vec<Vec<Mark>> = view.nodes.iter().map(|node| marks(view, node, view.start, least)).collect();
+        let marks: Vec<Vec<Mark>> =
+            view.nodes.iter().map(|node| marks(view, node, view.start, least)).collect();
         let passed = |_| format!("held for {}{}", super::short(view.hold), own_count(view));
-        decide_or_blame(view, held(&marks, view.hold, view.now), describe_all(view), passed, |sample| wrong(view, sample))
+        decide_or_blame(
+            view,
+            held(&marks, view.hold, view.now),
+            describe_all(view),
+            passed,
+            |sample| wrong(view, sample),
+        )
     }
 }
 
 /// The one rule of what cannot be: a node has every other one as its peer, and nobody else.
 pub(crate) fn impossible(count: u64, nodes: usize) -> Option<String> {
     let most = nodes.checked_sub(1)? as u64;
-    (count > most).then(|| format!("{nodes} {} at most {} each", if nodes == 1 { "node has" } else { "nodes have" }, peers(most)))
+    (count > most).then(|| {
+        format!(
+            "{nodes} {} at most {} each",
+            if nodes == 1 { "node has" } else { "nodes have" },
+            peers(most)
+        )
+    })
 }
 
 /// What is wrong with a sample, other than that it counts too few.
 pub(super) fn wrong(view: &View<'_>, sample: &Sample) -> Option<String> {
     let node = &sample.node;
-    if let Some(why) = sample.peers.value().and_then(|count| impossible(*count, view.network.len())) {
-        return Some(format!("{node} counts {} peers, and {why}", sample.peers.value().copied().unwrap_or_default()));
+    if let Some(why) = sample.peers.value().and_then(|count| impossible(*count, view.network.len()))
+    {
+        return Some(format!(
+            "{node} counts {} peers, and {why}",
+            sample.peers.value().copied().unwrap_or_default()
+        ));
     }
-    wrong_answer(node, &sample.peers, "peers").or_else(|| wrong_answer(node, sample.distinct.as_ref()?, "peers' IDs"))
+    wrong_answer(node, &sample.peers, "peers")
+        .or_else(|| wrong_answer(node, sample.distinct.as_ref()?, "peers' IDs"))
 }
 
 /// `1 peer`, `2 peers`.
@@ -80,24 +99,37 @@ pub(super) fn peers(count: u64) -> String {
     format!("{count} peer{}", if count == 1 { "" } else { "s" })
 }
 
-/// What each sample says about "at least so many peers, not more than there can be, and both counts agree".
+/// What each sample says about "at least so many peers, not more than there can be, and both counts
+/// agree".
 pub(super) fn marks(view: &View<'_>, node: &str, from: Moment, least: u64) -> Vec<Mark> {
     let nodes = view.network.len();
-    view.samples(node, from).iter().map(|sample| Mark { sent: sample.sent, answered: sample.answered, says: says(sample, least, nodes) }).collect()
+    view.samples(node, from)
+        .iter()
+        .map(|sample| Mark {
+            sent: sample.sent,
+            answered: sample.answered,
+            says: says(sample, least, nodes),
+        })
+        .collect()
 }
 
 fn says(sample: &Sample, least: u64, nodes: usize) -> Says {
-    let own = Says::of(&sample.peers, |count| *count >= least && impossible(*count, nodes).is_none());
+    let own =
+        Says::of(&sample.peers, |count| *count >= least && impossible(*count, nodes).is_none());
     match &sample.distinct {
         // What is enough of one is enough of the other, if they are the same.
-        Some(distinct) => own.and(Says::of(distinct, |distinct| sample.peers.value().is_none_or(|own| own == distinct))),
+        Some(distinct) => own.and(Says::of(distinct, |distinct| {
+            sample.peers.value().is_none_or(|own| own == distinct)
+        })),
         None => own,
     }
 }
 
 /// All named nodes' last samples in words.
 pub(super) fn describe_all(view: &View<'_>) -> String {
-    per_node(view.nodes, |node| view.samples(node, view.start).last().map_or_else(|| "not asked yet".to_owned(), describe))
+    per_node(view.nodes, |node| {
+        view.samples(node, view.start).last().map_or_else(|| "not asked yet".to_owned(), describe)
+    })
 }
 
 /// A sample's peers in words.
@@ -119,8 +151,14 @@ pub(super) fn describe(sample: &Sample) -> String {
 
 /// Says whose word it is where nobody else's was to be had.
 pub(super) fn own_count(view: &View<'_>) -> String {
-    let own: Vec<&str> =
-        view.nodes.iter().filter(|node| view.samples(node, view.start).last().is_some_and(|sample| sample.distinct.is_none())).map(String::as_str).collect();
+    let own: Vec<&str> = view
+        .nodes
+        .iter()
+        .filter(|node| {
+            view.samples(node, view.start).last().is_some_and(|sample| sample.distinct.is_none())
+        })
+        .map(String::as_str)
+        .collect();
     match own.len() {
         0 => ", distinct peer IDs agree".to_owned(),
         n if n == view.nodes.len() => ", by the node's own count".to_owned(),
@@ -148,12 +186,11 @@ mod tests {
 
     #[test]
     fn passes_when_all_have_enough_at_once_for_long_enough() {
-        let seen = Seen::default().poll("node-1", 0, 10_000, |at, sample| sample.peers = Reading::Value(if at < 1000 { 1 } else { 2 })).poll(
-            "node-2",
-            0,
-            10_000,
-            |_, _| {},
-        );
+        let seen = Seen::default()
+            .poll("node-1", 0, 10_000, |at, sample| {
+                sample.peers = Reading::Value(if at < 1000 { 1 } else { 2 })
+            })
+            .poll("node-2", 0, 10_000, |_, _| {});
         let finding = seen.verdict(&MORE_THAN_ONE, &["node-1", "node-2"], 0);
         assert_eq!(finding.verdict, CheckVerdict::Pass);
         assert_eq!(finding.held_since, Some(Moment(1005)));
@@ -162,7 +199,12 @@ mod tests {
 
     #[test]
     fn one_node_short_is_no_pass() {
-        let seen = Seen::default().poll("node-1", 0, 10_000, |_, _| {}).poll("node-2", 0, 10_000, |_, sample| sample.peers = Reading::Value(1));
+        let seen = Seen::default().poll("node-1", 0, 10_000, |_, _| {}).poll(
+            "node-2",
+            0,
+            10_000,
+            |_, sample| sample.peers = Reading::Value(1),
+        );
         let (verdict, _, observed) = verdict(&seen, &["node-1", "node-2"]);
         assert_eq!(verdict, CheckVerdict::Fail);
         assert_eq!(observed, "node-1: 2; node-2: 1 by its own count, 2 distinct");
@@ -170,33 +212,50 @@ mod tests {
 
     #[test]
     fn nodes_that_have_enough_in_turns_do_not_pass() {
-        let turn = |own: u64| move |at: u64, sample: &mut Sample| sample.peers = Reading::Value(if (at / 1500) % 2 == own { 2 } else { 1 });
-        let seen = Seen::default().poll("node-1", 0, 10_000, turn(0)).poll("node-2", 0, 10_000, turn(1));
+        let turn = |own: u64| {
+            move |at: u64, sample: &mut Sample| {
+                sample.peers = Reading::Value(if (at / 1500) % 2 == own { 2 } else { 1 })
+            }
+        };
+        let seen =
+            Seen::default().poll("node-1", 0, 10_000, turn(0)).poll("node-2", 0, 10_000, turn(1));
         assert_eq!(verdict(&seen, &["node-1", "node-2"]).0, CheckVerdict::Fail);
     }
 
     #[test]
     fn a_count_that_the_peer_ids_contradict_is_no_pass() {
-        let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| sample.distinct = Some(Reading::Value(1)));
+        let seen = Seen::default()
+            .poll("node-1", 0, 10_000, |_, sample| sample.distinct = Some(Reading::Value(1)));
         assert_eq!(verdict(&seen, &["node-1"]).0, CheckVerdict::Fail);
     }
 
     #[test]
     fn two_counts_that_differ_do_not_agree_even_if_both_are_enough() {
-        let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| sample.distinct = Some(Reading::Value(1)));
+        let seen = Seen::default()
+            .poll("node-1", 0, 10_000, |_, sample| sample.distinct = Some(Reading::Value(1)));
         let check = CheckKind::Peers(Peers { needed: PeersNeeded::AtLeast(1) });
         let finding = seen.verdict(&check, &["node-1"], 0);
-        assert_eq!((finding.verdict, finding.observed.as_str()), (CheckVerdict::Fail, "node-1: 2 by its own count, 1 distinct"));
+        assert_eq!(
+            (finding.verdict, finding.observed.as_str()),
+            (CheckVerdict::Fail, "node-1: 2 by its own count, 1 distinct")
+        );
     }
 
     #[test]
     fn a_window_that_ends_with_an_impossible_count_or_null_says_so() {
         let reason = |peers: Reading<u64>| {
-            let seen = Seen::default().poll("node-1", 0, 10_000, move |_, sample| sample.peers = peers.clone());
+            let seen = Seen::default()
+                .poll("node-1", 0, 10_000, move |_, sample| sample.peers = peers.clone());
             verdict(&seen, &["node-1"]).1
         };
-        assert_eq!(reason(Reading::Value(99)), "node-1 counts 99 peers, and 3 nodes have at most 2 peers each");
-        assert_eq!(reason(Reading::Missing(Miss::Null)), "node-1 answered null when it was asked for its peers");
+        assert_eq!(
+            reason(Reading::Value(99)),
+            "node-1 counts 99 peers, and 3 nodes have at most 2 peers each"
+        );
+        assert_eq!(
+            reason(Reading::Missing(Miss::Null)),
+            "node-1 answered null when it was asked for its peers"
+        );
         assert_eq!(reason(Reading::Value(1)), "did not hold for 2.0 s by the deadline");
     }
 
@@ -213,8 +272,13 @@ mod tests {
     fn asking_for_more_than_there_can_be_fails_at_once() {
         let seen = Seen::default().poll("node-1", 0, 10_000, |_, _| {});
         let check = CheckKind::Peers(Peers { needed: PeersNeeded::AtLeast(3) });
-        let Judgement::Settled(finding) = seen.judge(&check, &["node-1"], 0, 0) else { panic!("not decided at once") };
-        assert_eq!((finding.verdict, finding.reason.as_str()), (CheckVerdict::Fail, "impossible: 3 nodes have at most 2 peers each"));
+        let Judgement::Settled(finding) = seen.judge(&check, &["node-1"], 0, 0) else {
+            panic!("not decided at once")
+        };
+        assert_eq!(
+            (finding.verdict, finding.reason.as_str()),
+            (CheckVerdict::Fail, "impossible: 3 nodes have at most 2 peers each")
+        );
     }
 
     #[test]
@@ -227,8 +291,13 @@ mod tests {
 
     #[test]
     fn where_only_some_offer_system_peers_the_others_are_named() {
-        let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| sample.distinct = None).poll("node-2", 0, 10_000, |_, _| {});
-        assert_eq!(verdict(&seen, &["node-1", "node-2"]).1, "held for 2.0 s, by the node's own count for node-1");
+        let seen = Seen::default()
+            .poll("node-1", 0, 10_000, |_, sample| sample.distinct = None)
+            .poll("node-2", 0, 10_000, |_, _| {});
+        assert_eq!(
+            verdict(&seen, &["node-1", "node-2"]).1,
+            "held for 2.0 s, by the node's own count for node-1"
+        );
     }
 
     #[test]
@@ -238,11 +307,14 @@ mod tests {
             (Miss::Nonsense("\"2\"".to_owned()), "node-1: answered nonsense (\"2\")"),
             (Miss::Timeout, "node-1: no answer in time"),
         ] {
-            let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| sample.peers = Reading::Missing(miss.clone()));
+            let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| {
+                sample.peers = Reading::Missing(miss.clone())
+            });
             let (verdict, _, observed) = verdict(&seen, &["node-1"]);
             assert_eq!((verdict, observed.as_str()), (CheckVerdict::Fail, said));
         }
-        let seen = Seen::default().poll("node-1", 0, 10_000, |_, sample| sample.peers = unreachable());
+        let seen =
+            Seen::default().poll("node-1", 0, 10_000, |_, sample| sample.peers = unreachable());
         assert_eq!(verdict(&seen, &["node-1"]).0, CheckVerdict::Fail);
     }
 
@@ -261,7 +333,12 @@ mod tests {
 
     #[test]
     fn what_was_asked_before_the_start_does_not_count() {
-        let seen = Seen::default().poll("node-1", 0, 5_000, |_, _| {}).poll("node-1", 5_000, 15_000, |_, sample| sample.peers = Reading::Value(0));
+        let seen = Seen::default().poll("node-1", 0, 5_000, |_, _| {}).poll(
+            "node-1",
+            5_000,
+            15_000,
+            |_, sample| sample.peers = Reading::Value(0),
+        );
         let finding = seen.verdict(&MORE_THAN_ONE, &["node-1"], 5_000);
         assert_eq!(finding.verdict, CheckVerdict::Fail);
     }
@@ -270,9 +347,15 @@ mod tests {
     fn a_node_that_we_did_not_ask_is_our_fault() {
         let never = Seen::default();
         assert_eq!(verdict(&never, &["node-1"]).0, CheckVerdict::Inconclusive);
-        let late = Seen::default().poll("node-1", 0, 2_000, |_, _| {}).poll("node-1", 8_500, 10_000, |_, _| {});
+        let late = Seen::default().poll("node-1", 0, 2_000, |_, _| {}).poll(
+            "node-1",
+            8_500,
+            10_000,
+            |_, _| {},
+        );
         assert_eq!(verdict(&late, &["node-1"]).0, CheckVerdict::Inconclusive);
-        let not_at_the_end = Seen::default().poll("node-1", 0, 6_000, |_, sample| sample.peers = Reading::Value(1));
+        let not_at_the_end =
+            Seen::default().poll("node-1", 0, 6_000, |_, sample| sample.peers = Reading::Value(1));
         assert_eq!(verdict(&not_at_the_end, &["node-1"]).0, CheckVerdict::Inconclusive);
     }
 

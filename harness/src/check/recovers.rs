@@ -1,8 +1,12 @@
-//! `recovers`: after a fault the named nodes are back above their conditions. Only a node that was seen to fall can be seen to recover.
+//! `recovers`: after a fault the named nodes are back above their conditions. Only a node that was
+//! seen to fall can be seen to recover.
 //!
-//! What counts as a fall, per named node, from the moment at which the fault took effect: of a node that the fault hit, a question without an answer; of another one, fewer
-//! peers than `peers_at_least`. If only `height_by` is asked for, another node's own values need not fall at all, so there the fall is that of the nodes that were hit.
-//! A condition counts only from its node's fall on. A node that was never seen to fall makes the check inconclusive, not failed: perhaps the fault was too weak for it.
+//! What counts as a fall, per named node, from the moment at which the fault took effect: of a node
+//! that the fault hit, a question without an answer; of another one, fewer peers than
+//! `peers_at_least`. If only `height_by` is asked for, another node's own values need not fall at
+//! all, so there the fall is that of the nodes that were hit. A condition counts only from its
+//! node's fall on. A node that was never seen to fall makes the check inconclusive, not failed:
+//! perhaps the fault was too weak for it.
 
 use std::fmt;
 
@@ -38,44 +42,107 @@ impl Recovers {
         let healed = view.fault.and_then(|fault| fault.healed.map(|healed| (fault, healed)));
         let Some((fault, healed)) = healed else {
             let reason = "no fault has healed before it".to_owned();
-            return Judgement::Settled(Finding { verdict: CheckVerdict::Inconclusive, reason, observed: String::new(), held_since: None });
+            return Judgement::Settled(Finding {
+                verdict: CheckVerdict::Inconclusive,
+                reason,
+                observed: String::new(),
+                held_since: None,
+            });
         };
-        if let Some(why) = self.peers_at_least.and_then(|least| peers::impossible(least, view.network.len())) {
-            return Judgement::Settled(fail(format!("impossible: {why}"), self.describe_all(view, healed)));
+        if let Some(why) =
+            self.peers_at_least.and_then(|least| peers::impossible(least, view.network.len()))
+        {
+            return Judgement::Settled(fail(
+                format!("impossible: {why}"),
+                self.describe_all(view, healed),
+            ));
         }
-        let falls: Vec<Option<Moment>> = view.nodes.iter().map(|node| self.fall(view, node, &fault.nodes, fault.effective)).collect();
-        let marks: Vec<Vec<Mark>> = view.nodes.iter().zip(&falls).flat_map(|(node, fall)| self.marks(view, node, healed, *fall)).collect();
+        let falls: Vec<Option<Moment>> = view
+            .nodes
+            .iter()
+            .map(|node| self.fall(view, node, &fault.nodes, fault.effective))
+            .collect();
+        let marks: Vec<Vec<Mark>> = view
+            .nodes
+            .iter()
+            .zip(&falls)
+            .flat_map(|(node, fall)| self.marks(view, node, healed, *fall))
+            .collect();
         let held = held(&marks, view.hold, view.now);
         let observed = self.describe_all(view, healed);
-        let never: Vec<&str> = view.nodes.iter().zip(&falls).filter(|(_, fall)| fall.is_none()).map(|(node, _)| node.as_str()).collect();
-        if view.is_over() && !never.is_empty() && starved(view).is_none() && self.others_recovered(view, &falls, healed) {
-            let reason = format!("{} was never seen to fall, so it cannot be seen to recover", never.join(", "));
-            return Judgement::Settled(Finding { verdict: CheckVerdict::Inconclusive, reason, observed, held_since: None });
+        let never: Vec<&str> = view
+            .nodes
+            .iter()
+            .zip(&falls)
+            .filter(|(_, fall)| fall.is_none())
+            .map(|(node, _)| node.as_str())
+            .collect();
+        if view.is_over()
+            && !never.is_empty()
+            && starved(view).is_none()
+            && self.others_recovered(view, &falls, healed)
+        {
+            let reason = format!(
+                "{} was never seen to fall, so it cannot be seen to recover",
+                never.join(", ")
+            );
+            return Judgement::Settled(Finding {
+                verdict: CheckVerdict::Inconclusive,
+                reason,
+                observed,
+                held_since: None,
+            });
         }
-        let passed = |since: Moment| format!("back {} after it healed; the fall was seen", short(since.since(healed)));
+        let passed = |since: Moment| {
+            format!("back {} after it healed; the fall was seen", short(since.since(healed)))
+        };
         decide_or_blame(view, held, observed, passed, |sample| {
-            self.peers_at_least.and_then(|_| peers::wrong(view, sample)).or_else(|| self.height_by.and_then(|_| height_advances::wrong(sample)))
+            self.peers_at_least
+                .and_then(|_| peers::wrong(view, sample))
+                .or_else(|| self.height_by.and_then(|_| height_advances::wrong(sample)))
         })
     }
 
     /// When a node was first seen to fall.
-    fn fall(&self, view: &View<'_>, node: &str, hit: &[String], effective: Moment) -> Option<Moment> {
-        let silent = |node: &str| first(view.samples(node, effective), |sample| sample.peers.is_silent() && sample.height.is_silent());
+    fn fall(
+        &self,
+        view: &View<'_>,
+        node: &str,
+        hit: &[String],
+        effective: Moment,
+    ) -> Option<Moment> {
+        let silent = |node: &str| {
+            first(view.samples(node, effective), |sample| {
+                sample.peers.is_silent() && sample.height.is_silent()
+            })
+        };
         if hit.iter().any(|name| name == node) {
             return silent(node);
         }
         match self.peers_at_least {
-            Some(least) => first(view.samples(node, effective), |sample| sample.peers.value().is_some_and(|peers| *peers < least)),
+            Some(least) => first(view.samples(node, effective), |sample| {
+                sample.peers.value().is_some_and(|peers| *peers < least)
+            }),
             None => hit.iter().filter_map(|node| silent(node)).min(),
         }
     }
 
-    /// One list for each condition of the node; only what was asked after both the heal and the node's fall counts.
-    fn marks(&self, view: &View<'_>, node: &str, healed: Moment, fall: Option<Moment>) -> Vec<Vec<Mark>> {
+    /// One list for each condition of the node; only what was asked after both the heal and the
+    /// node's fall counts.
+    fn marks(
+        &self,
+        view: &View<'_>,
+        node: &str,
+        healed: Moment,
+        fall: Option<Moment>,
+    ) -> Vec<Vec<Mark>> {
         let Some(fall) = fall else {
             return vec![Vec::new()];
         };
-        self.conditions(view, node, healed).into_iter().map(|marks| marks.into_iter().filter(|mark| mark.sent > fall).collect()).collect()
+        self.conditions(view, node, healed)
+            .into_iter()
+            .map(|marks| marks.into_iter().filter(|mark| mark.sent > fall).collect())
+            .collect()
     }
 
     fn conditions(&self, view: &View<'_>, node: &str, healed: Moment) -> Vec<Vec<Mark>> {
@@ -84,7 +151,8 @@ impl Recovers {
         peers.into_iter().chain(height).collect()
     }
 
-    /// Whether everything but the missing falls is as it should be. If not, the check failed for a better reason.
+    /// Whether everything but the missing falls is as it should be. If not, the check failed for a
+    /// better reason.
     fn others_recovered(&self, view: &View<'_>, falls: &[Option<Moment>], healed: Moment) -> bool {
         let marks: Vec<Vec<Mark>> = view
             .nodes
@@ -104,7 +172,9 @@ impl Recovers {
                 Some(sample) => describe_peers(sample),
                 None => "not asked yet".to_owned(),
             });
-            let height = self.height_by.map(|_| format!("height {}", height_advances::describe(view, node, healed)));
+            let height = self
+                .height_by
+                .map(|_| format!("height {}", height_advances::describe(view, node, healed)));
             peers.into_iter().chain(height).collect::<Vec<_>>().join(", ")
         })
     }
@@ -132,20 +202,28 @@ mod tests {
         event::Miss,
     };
 
-    const PEERS: CheckKind = CheckKind::Recovers(Recovers { peers_at_least: Some(2), height_by: None });
-    const HEIGHT: CheckKind = CheckKind::Recovers(Recovers { peers_at_least: None, height_by: Some(3) });
+    const PEERS: CheckKind =
+        CheckKind::Recovers(Recovers { peers_at_least: Some(2), height_by: None });
+    const HEIGHT: CheckKind =
+        CheckKind::Recovers(Recovers { peers_at_least: None, height_by: Some(3) });
     const NODES: [&str; 2] = ["seed", "node-1"];
 
     /// The seed is down from 1 s to 4 s, and the check starts at 5 s.
     fn restarted() -> Seen {
-        let fault = FaultSpan { nodes: names(&["seed"]), effective: Moment(1000), healed: Some(Moment(4000)), proven: Some(Moment(5000)) };
+        let fault = FaultSpan {
+            nodes: names(&["seed"]),
+            effective: Moment(1000),
+            healed: Some(Moment(4000)),
+            proven: Some(Moment(5000)),
+        };
         Seen { fault: Some(fault), ..Seen::default() }
     }
 
     fn down_until(until: u64) -> impl Fn(u64, &mut Sample) {
         move |at, sample| {
             if (1000..until).contains(&at) {
-                (sample.peers, sample.distinct, sample.height) = (unreachable(), None, unreachable());
+                (sample.peers, sample.distinct, sample.height) =
+                    (unreachable(), None, unreachable());
             }
         }
     }
@@ -160,7 +238,12 @@ mod tests {
 
     #[test]
     fn falls_and_comes_back_with_the_time_it_took() {
-        let seen = restarted().poll("seed", 0, 15_000, down_until(4250)).poll("node-1", 0, 15_000, few_until(5500));
+        let seen = restarted().poll("seed", 0, 15_000, down_until(4250)).poll(
+            "node-1",
+            0,
+            15_000,
+            few_until(5500),
+        );
         let finding = seen.verdict(&PEERS, &NODES, 5000);
         assert_eq!((finding.verdict, finding.held_since), (CheckVerdict::Pass, Some(Moment(5505))));
         assert_eq!(finding.reason, "back 1.5 s after it healed; the fall was seen");
@@ -168,15 +251,28 @@ mod tests {
 
     #[test]
     fn what_never_fell_cannot_recover() {
-        let seen = restarted().poll("seed", 0, 15_000, down_until(4250)).poll("node-1", 0, 15_000, |_, _| {});
+        let seen = restarted().poll("seed", 0, 15_000, down_until(4250)).poll(
+            "node-1",
+            0,
+            15_000,
+            |_, _| {},
+        );
         let finding = seen.verdict(&PEERS, &NODES, 5000);
         assert_eq!(finding.verdict, CheckVerdict::Inconclusive);
-        assert_eq!(finding.reason, "node-1 was never seen to fall, so it cannot be seen to recover");
+        assert_eq!(
+            finding.reason,
+            "node-1 was never seen to fall, so it cannot be seen to recover"
+        );
     }
 
     #[test]
     fn what_never_came_back_failed_even_if_another_never_fell() {
-        let seen = restarted().poll("seed", 0, 15_000, down_until(15_000)).poll("node-1", 0, 15_000, |_, _| {});
+        let seen = restarted().poll("seed", 0, 15_000, down_until(15_000)).poll(
+            "node-1",
+            0,
+            15_000,
+            |_, _| {},
+        );
         assert_eq!(seen.verdict(&PEERS, &NODES, 5000).verdict, CheckVerdict::Fail);
     }
 
@@ -187,24 +283,35 @@ mod tests {
                 sample.peers = Reading::Value(1);
             }
         };
-        let seen = restarted().poll("seed", 0, 15_000, down_until(4250)).poll("node-1", 0, 15_000, fall);
+        let seen =
+            restarted().poll("seed", 0, 15_000, down_until(4250)).poll("node-1", 0, 15_000, fall);
         let finding = seen.verdict(&PEERS, &NODES, 5000);
         assert_eq!((finding.verdict, finding.held_since), (CheckVerdict::Pass, Some(Moment(6505))));
     }
 
     #[test]
     fn a_fall_before_the_fault_is_not_its_fall() {
-        let seen = restarted().poll("seed", 0, 15_000, down_until(4250)).poll("node-1", 0, 15_000, |at, sample| {
-            if at < 1000 {
-                sample.peers = Reading::Value(0);
-            }
-        });
+        let seen = restarted().poll("seed", 0, 15_000, down_until(4250)).poll(
+            "node-1",
+            0,
+            15_000,
+            |at, sample| {
+                if at < 1000 {
+                    sample.peers = Reading::Value(0);
+                }
+            },
+        );
         assert_eq!(seen.verdict(&PEERS, &NODES, 5000).verdict, CheckVerdict::Inconclusive);
     }
 
     #[test]
     fn the_restarted_node_must_have_been_silent_not_only_lonely() {
-        let seen = restarted().poll("seed", 0, 15_000, few_until(4250)).poll("node-1", 0, 15_000, few_until(4250));
+        let seen = restarted().poll("seed", 0, 15_000, few_until(4250)).poll(
+            "node-1",
+            0,
+            15_000,
+            few_until(4250),
+        );
         assert_eq!(seen.verdict(&PEERS, &NODES, 5000).verdict, CheckVerdict::Inconclusive);
     }
 
@@ -216,7 +323,10 @@ mod tests {
             }
         });
         let finding = seen.verdict(&PEERS, &["seed"], 5000);
-        assert_eq!((finding.verdict, finding.observed.as_str()), (CheckVerdict::Inconclusive, "seed: peers 2"));
+        assert_eq!(
+            (finding.verdict, finding.observed.as_str()),
+            (CheckVerdict::Inconclusive, "seed: peers 2")
+        );
     }
 
     #[test]
@@ -224,10 +334,14 @@ mod tests {
         // The seed is first seen to be silent at 8 s, a second after node-1 has risen by three.
         let late = |at: u64, sample: &mut Sample| {
             if (8000..8500).contains(&at) {
-                (sample.peers, sample.distinct, sample.height) = (unreachable(), None, unreachable());
+                (sample.peers, sample.distinct, sample.height) =
+                    (unreachable(), None, unreachable());
             }
         };
-        let seen = restarted().poll("seed", 0, 15_000, late).poll("node-1", 0, 15_000, |at, sample| sample.height = Reading::Value(at / 1000));
+        let seen =
+            restarted()
+                .poll("seed", 0, 15_000, late)
+                .poll("node-1", 0, 15_000, |at, sample| sample.height = Reading::Value(at / 1000));
         let finding = seen.verdict(&HEIGHT, &["node-1"], 5000);
         assert_eq!((finding.verdict, finding.held_since), (CheckVerdict::Pass, Some(Moment(8255))));
     }
@@ -237,8 +351,12 @@ mod tests {
         let check = CheckKind::Recovers(Recovers { peers_at_least: Some(2), height_by: Some(3) });
         let observed = |seen: &Seen| seen.verdict(&check, &["node-1"], 5000).observed;
         let seen = restarted().poll("node-1", 0, 15_000, few_until(15_000));
-        assert_eq!(observed(&seen), "node-1: peers 1 by its own count, 2 distinct, height 10 → 10 (+0)");
-        let null = restarted().poll("node-1", 0, 15_000, |_, sample| sample.peers = Reading::Missing(Miss::Null));
+        assert_eq!(
+            observed(&seen),
+            "node-1: peers 1 by its own count, 2 distinct, height 10 → 10 (+0)"
+        );
+        let null = restarted()
+            .poll("node-1", 0, 15_000, |_, sample| sample.peers = Reading::Missing(Miss::Null));
         assert_eq!(observed(&null), "node-1: answered null, height 10 → 10 (+0)");
         assert_eq!(observed(&restarted()), "node-1: not asked yet, height not asked yet");
     }
@@ -248,8 +366,13 @@ mod tests {
         let grow = |at: u64, sample: &mut Sample| sample.height = Reading::Value(at / 1000);
         let seen = restarted().poll("node-1", 0, 15_000, grow);
         let silent = seen.verdict(&HEIGHT, &["node-1"], 5000);
-        assert_eq!(silent.verdict, CheckVerdict::Inconclusive, "nobody asked the seed, so nobody saw it fall");
-        let seen = restarted().poll("seed", 0, 15_000, down_until(4250)).poll("node-1", 0, 15_000, grow);
+        assert_eq!(
+            silent.verdict,
+            CheckVerdict::Inconclusive,
+            "nobody asked the seed, so nobody saw it fall"
+        );
+        let seen =
+            restarted().poll("seed", 0, 15_000, down_until(4250)).poll("node-1", 0, 15_000, grow);
         let finding = seen.verdict(&HEIGHT, &["node-1"], 5000);
         assert_eq!((finding.verdict, finding.held_since), (CheckVerdict::Pass, Some(Moment(7005))));
     }

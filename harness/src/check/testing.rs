@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use super::{CheckKind, FaultSpan, Judgement, View};
 use crate::{
-    event::{CheckVerdict, Direction, Event, Finding, HashRound, Miss, Moment, Reading, ResourceSample, Sample, Session, SessionList, What},
+    event::{
+        CheckVerdict, Direction, Event, Finding, HashRound, Miss, Moment, Reading, ResourceSample,
+        Sample, Session, SessionList, What,
+    },
     history::History,
     provider::{Incarnation, NodeState, Resources},
 };
@@ -53,7 +56,11 @@ impl Seen {
     }
 
     pub(crate) fn state(&mut self, node: &str, at: u64, running: bool) {
-        let state = if running { NodeState::Running(incarnation(1)) } else { NodeState::Exited { code: Some(0), signal: None } };
+        let state = if running {
+            NodeState::Running(incarnation(1))
+        } else {
+            NodeState::Exited { code: Some(0), signal: None }
+        };
         self.said(node, at, state);
     }
 
@@ -68,12 +75,23 @@ impl Seen {
 
     pub(crate) fn started(&mut self, node: &str, at: u64, start: u32, incarnation: Incarnation) {
         let rpc = ([127, 0, 0, 1], 1).into();
-        self.record(Moment(at), What::NodeStarted { node: node.to_owned(), start, incarnation, rpc });
+        self.record(
+            Moment(at),
+            What::NodeStarted { node: node.to_owned(), start, incarnation, rpc },
+        );
     }
 
     /// The node says that its peer ID is `id-<node>`.
     pub(crate) fn identity(&mut self, node: &str) {
-        self.record(Moment(0), What::Methods { node: node.to_owned(), start: 0, system_peers: true, peer_id: Some(format!("id-{node}")) });
+        self.record(
+            Moment(0),
+            What::Methods {
+                node: node.to_owned(),
+                start: 0,
+                system_peers: true,
+                peer_id: Some(format!("id-{node}")),
+            },
+        );
     }
 
     /// A list of sessions; `<node` is an inbound one.
@@ -86,15 +104,39 @@ impl Seen {
             Reading::Value(list) => Reading::Value(list.iter().map(session).collect()),
             Reading::Missing(miss) => Reading::Missing(miss),
         };
-        self.record(Moment(at + 5), What::Sessions(SessionList { node: node.to_owned(), start, sent: Moment(at), answered: Moment(at + 5), sessions }));
+        self.record(
+            Moment(at + 5),
+            What::Sessions(SessionList {
+                node: node.to_owned(),
+                start,
+                sent: Moment(at),
+                answered: Moment(at + 5),
+                sessions,
+            }),
+        );
     }
 
     pub(crate) fn resources(&mut self, node: &str, start: u32, at: u64, used: Option<Resources>) {
-        self.record(Moment(at + 5), What::Resources(ResourceSample { node: node.to_owned(), start, sent: Moment(at), answered: Moment(at + 5), used }));
+        self.record(
+            Moment(at + 5),
+            What::Resources(ResourceSample {
+                node: node.to_owned(),
+                start,
+                sent: Moment(at),
+                answered: Moment(at + 5),
+                used,
+            }),
+        );
     }
 
     /// Four samples a second, each changed by `change(milliseconds, sample)`.
-    pub(crate) fn poll(mut self, node: &str, from: u64, to: u64, change: impl Fn(u64, &mut Sample)) -> Self {
+    pub(crate) fn poll(
+        mut self,
+        node: &str,
+        from: u64,
+        to: u64,
+        change: impl Fn(u64, &mut Sample),
+    ) -> Self {
         for at in (from..to).step_by(250) {
             let mut sample = sample(node, at);
             change(at, &mut sample);
@@ -107,24 +149,55 @@ impl Seen {
         self.slow_hashes(at, 5, height, hashes)
     }
 
-    pub(crate) fn slow_hashes(mut self, at: u64, took: u64, height: u64, hashes: &[(&str, &str)]) -> Self {
+    pub(crate) fn slow_hashes(
+        mut self,
+        at: u64,
+        took: u64,
+        height: u64,
+        hashes: &[(&str, &str)],
+    ) -> Self {
         let hashes = hashes
             .iter()
             .map(|(node, hash)| {
-                let reading = if hash.is_empty() { Reading::Missing(Miss::Null) } else { Reading::Value((*hash).to_owned()) };
+                let reading = if hash.is_empty() {
+                    Reading::Missing(Miss::Null)
+                } else {
+                    Reading::Value((*hash).to_owned())
+                };
                 ((*node).to_owned(), reading)
             })
             .collect();
-        self.record(Moment(at + took), What::Hashes(HashRound { height, sent: Moment(at), answered: Moment(at + took), hashes }));
+        self.record(
+            Moment(at + took),
+            What::Hashes(HashRound {
+                height,
+                sent: Moment(at),
+                answered: Moment(at + took),
+                hashes,
+            }),
+        );
         self
     }
 
     /// What the check says at `now`, started at `start` with 10 s to go, for 2 s.
-    pub(crate) fn judge(&self, check: &CheckKind, nodes: &[&str], start: u64, now: u64) -> Judgement {
+    pub(crate) fn judge(
+        &self,
+        check: &CheckKind,
+        nodes: &[&str],
+        start: u64,
+        now: u64,
+    ) -> Judgement {
         self.judge_within(check, nodes, start, now, 10_000)
     }
 
-    fn judge_within(&self, check: &CheckKind, nodes: &[&str], start: u64, now: u64, within: u64) -> Judgement {
+    fn judge_within(
+        &self,
+        check: &CheckKind,
+        nodes: &[&str],
+        start: u64,
+        now: u64,
+        within: u64,
+    ) -> Judgement {
         let (nodes, network) = (names(nodes), names(&["seed", "node-1", "node-2"]));
         check.judge(&View {
             history: &self.history,
@@ -144,11 +217,21 @@ impl Seen {
     }
 
     /// The same with another time to go.
-    pub(crate) fn verdict_within(&self, check: &CheckKind, nodes: &[&str], start: u64, within: u64) -> Finding {
+    pub(crate) fn verdict_within(
+        &self,
+        check: &CheckKind,
+        nodes: &[&str],
+        start: u64,
+        within: u64,
+    ) -> Finding {
         for now in (start..=start + within).step_by(50) {
-            if let Judgement::Settled(finding) = self.judge_within(check, nodes, start, now, within) {
+            if let Judgement::Settled(finding) = self.judge_within(check, nodes, start, now, within)
+            {
                 // Samples that are not there yet at `now` must not have helped.
-                assert!(finding.verdict != CheckVerdict::Pass || finding.held_since.is_some_and(|since| since <= Moment(now)));
+                assert!(
+                    finding.verdict != CheckVerdict::Pass
+                        || finding.held_since.is_some_and(|since| since <= Moment(now))
+                );
                 return finding;
             }
         }

@@ -7,7 +7,8 @@ use crate::{
     history::History,
 };
 
-/// A sample older than this says nothing about now. The larger of two poll intervals and 2 s; our poll intervals are at most 500 ms, so it is always the latter.
+/// A sample older than this says nothing about now. The larger of two poll intervals and 2 s; our
+/// poll intervals are at most 500 ms, so it is always the latter.
 pub const FRESH: Duration = Duration::from_secs(2);
 
 /// A fault as a check may look back at it.
@@ -58,7 +59,12 @@ impl<'a> View<'a> {
 
 /// Nothing can be said.
 pub(super) fn inconclusive(reason: String, observed: String) -> Judgement {
-    Judgement::Settled(Finding { verdict: CheckVerdict::Inconclusive, reason, observed, held_since: None })
+    Judgement::Settled(Finding {
+        verdict: CheckVerdict::Inconclusive,
+        reason,
+        observed,
+        held_since: None,
+    })
 }
 
 /// A check's answer to one view.

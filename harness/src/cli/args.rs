@@ -91,7 +91,8 @@ pub(super) enum Verb {
     /// Check scenario files strictly: all errors at once, nothing is started
     #[command(after_help = VALIDATE_CODES)]
     Validate(ValidateArgs),
-    /// Make every check and every fault fail for its own reason, on real nodes, and say whether each did
+    /// Make every check and every fault fail for its own reason, on real nodes, and say whether
+    /// each did
     #[command(after_help = SELFTEST_CODES)]
     Selftest(SelftestArgs),
     /// Derive a run's verdict again from its evidence alone, and say what does not fit
@@ -126,14 +127,16 @@ impl LibraryArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ScenarioArgs {
-    /// A shipped scenario's name, or the path of a scenario file or of its folder. A plain word is a shipped name first; write ./word for a file or folder here
+    /// A shipped scenario's name, or the path of a scenario file or of its folder. A plain word is
+    /// a shipped name first; write ./word for a file or folder here
     #[arg(required = true, value_name = "NAME|PATH")]
     pub(super) scenarios: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(super) library: LibraryArgs,
 
-    /// Where nodes run; auto takes Docker when an engine answers, else processes, and says which and why
+    /// Where nodes run; auto takes Docker when an engine answers, else processes, and says which
+    /// and why
     #[arg(long, value_enum, default_value_t = ProviderChoice::Auto)]
     pub(super) provider: ProviderChoice,
 
@@ -145,7 +148,8 @@ pub(super) struct ScenarioArgs {
     #[arg(long, value_name = "PATH")]
     pub(super) node_bin: Option<PathBuf>,
 
-    /// What a node may be given: everything (ours) or core flags and variables only (core) [default: what the node says that it is]
+    /// What a node may be given: everything (ours) or core flags and variables only (core)
+    /// [default: what the node says that it is]
     #[arg(long, value_enum)]
     pub(super) node_profile: Option<ProfileChoice>,
 
@@ -165,7 +169,8 @@ pub(super) struct ScenarioArgs {
     #[arg(long, value_name = "F", default_value = "1", value_parser = parse_factor)]
     pub(super) timeout_factor: f64,
 
-    /// Everything that a run draws at random follows from this; so far no scenario draws anything [default: drawn once, and recorded]
+    /// Everything that a run draws at random follows from this; so far no scenario draws anything
+    /// [default: drawn once, and recorded]
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
 
@@ -192,8 +197,14 @@ impl ScenarioArgs {
 
     /// For the evidence.
     pub(super) fn asked(&self) -> Asked {
-        let name = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| value().map(|value| value.get_name().to_owned());
-        Asked { provider: name(&|| self.provider.to_possible_value()), profile: name(&|| self.node_profile?.to_possible_value()), keep: self.keep }
+        let name = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| {
+            value().map(|value| value.get_name().to_owned())
+        };
+        Asked {
+            provider: name(&|| self.provider.to_possible_value()),
+            profile: name(&|| self.node_profile?.to_possible_value()),
+            keep: self.keep,
+        }
     }
 }
 
@@ -246,7 +257,8 @@ pub(super) struct VerifyArgs {
     #[arg(value_name = "BUNDLE")]
     pub(super) bundle: PathBuf,
 
-    /// The digest that the run printed, known from elsewhere: whoever can rewrite every file can make another bundle that fits together
+    /// The digest that the run printed, known from elsewhere: whoever can rewrite every file can
+    /// make another bundle that fits together
     #[arg(long, value_name = "HEX", value_parser = parse_digest)]
     pub(super) expect_digest: Option<Sha256Hex>,
 
@@ -311,17 +323,28 @@ pub(super) struct ReplayArgs {
 
 impl ReplayArgs {
     /// The flags of `scenario` that make the recorded run again.
-    pub(super) fn as_scenario(&self, asked: &Asked, ran_on: Option<&str>, timeout_factor: f64, seed: u64) -> ScenarioArgs {
+    pub(super) fn as_scenario(
+        &self,
+        asked: &Asked,
+        ran_on: Option<&str>,
+        timeout_factor: f64,
+        seed: u64,
+    ) -> ScenarioArgs {
         let choice = |name: &str| ProviderChoice::from_str(name, false).ok();
-        // Docker may have been what `auto` took, so where nodes ran is more than what was asked for.
-        let recorded = ran_on.and_then(choice).or_else(|| asked.provider.as_deref().and_then(choice));
+        // Docker may have been what `auto` took, so where nodes ran is more than what was asked
+        // for.
+        let recorded =
+            ran_on.and_then(choice).or_else(|| asked.provider.as_deref().and_then(choice));
         ScenarioArgs {
             scenarios: Vec::new(),
             library: LibraryArgs { folder: None },
             provider: self.provider.or(recorded).unwrap_or(ProviderChoice::Auto),
             node_image: self.node_image.clone(),
             node_bin: self.node_bin.clone(),
-            node_profile: asked.profile.as_deref().and_then(|name| ProfileChoice::from_str(name, false).ok()),
+            node_profile: asked
+                .profile
+                .as_deref()
+                .and_then(|name| ProfileChoice::from_str(name, false).ok()),
             nodes: None,
             out: self.out.clone(),
             keep: self.keep,
@@ -336,7 +359,8 @@ impl ReplayArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct GcArgs {
-    /// Remove these runs, whatever their age and whether kept, dead, elsewhere or unknown [default: every dead run]
+    /// Remove these runs, whatever their age and whether kept, dead, elsewhere or unknown [default:
+    /// every dead run]
     #[arg(value_name = "RUN")]
     pub(super) runs: Vec<String>,
 
@@ -352,7 +376,8 @@ pub(super) struct GcArgs {
     #[arg(long, conflicts_with = "runs")]
     pub(super) kept: bool,
 
-    /// Remove what runs of other hosts or containers left on this engine, too: whether they live cannot be seen from here, so say how old they must be
+    /// Remove what runs of other hosts or containers left on this engine, too: whether they live
+    /// cannot be seen from here, so say how old they must be
     #[arg(long, conflicts_with = "runs", requires = "older_than")]
     pub(super) elsewhere: bool,
 }
@@ -390,7 +415,8 @@ pub(super) enum ProfileChoice {
 
 /// As a run prints it.
 fn parse_digest(text: &str) -> Result<Sha256Hex, String> {
-    Sha256Hex::parse(text.as_bytes()).ok_or_else(|| "64 small hexadecimal digits, as a run and `verify` print them".to_owned())
+    Sha256Hex::parse(text.as_bytes())
+        .ok_or_else(|| "64 small hexadecimal digits, as a run and `verify` print them".to_owned())
 }
 
 /// A factor that keeps durations sane: above zero, and not more than a thousand.

@@ -17,9 +17,12 @@ pub(super) async fn run(args: &GcArgs) -> ExitCode {
             return ExitCode::Environment;
         }
     };
-    let unknown: Vec<&String> = args.runs.iter().filter(|name| !survey.runs.iter().any(|run| run.run == **name)).collect();
+    let unknown: Vec<&String> =
+        args.runs.iter().filter(|name| !survey.runs.iter().any(|run| run.run == **name)).collect();
     if !unknown.is_empty() {
-        unknown.iter().for_each(|name| output::error(&format!("no run `{name}` on this host; `harness ps` lists them")));
+        unknown.iter().for_each(|name| {
+            output::error(&format!("no run `{name}` on this host; `harness ps` lists them"))
+        });
         return ExitCode::Usage;
     }
     let (mut removed, mut left) = (0, 0);
@@ -37,14 +40,22 @@ pub(super) async fn run(args: &GcArgs) -> ExitCode {
         }
         let cleared = remove(run, engine.clone()).await;
         cleared.removed.iter().for_each(|what| output::result(&format!("removed {what}")));
-        cleared.left.iter().for_each(|what| output::error(&format!("run {}: not removed: {what}", run.run)));
+        cleared
+            .left
+            .iter()
+            .for_each(|what| output::error(&format!("run {}: not removed: {what}", run.run)));
         removed += cleared.removed.len();
         left += cleared.left.len();
     }
     if removed == 0 && left == 0 {
         output::note("nothing to remove");
     }
-    let elsewhere: Vec<&str> = survey.runs.iter().filter(|run| run.state == State::Elsewhere && !is_meant(run, args)).map(|run| run.run.as_str()).collect();
+    let elsewhere: Vec<&str> = survey
+        .runs
+        .iter()
+        .filter(|run| run.state == State::Elsewhere && !is_meant(run, args))
+        .map(|run| run.run.as_str())
+        .collect();
     if args.runs.is_empty() && !elsewhere.is_empty() {
         output::note(&format!(
             "left alone, as they are of other hosts or containers: {}; `gc RUN` removes one, `gc --elsewhere --older-than 6h` all of that age",
@@ -73,7 +84,10 @@ fn is_meant(run: &RunOnHost, args: &GcArgs) -> bool {
 async fn remove(run: &RunOnHost, engine: Option<Leftovers>) -> Cleared {
     let on_engine = run.provider.as_deref() == Some("docker");
     if on_engine && engine.is_none() {
-        return Cleared { removed: Vec::new(), left: vec!["what it may have on the engine, which does not answer".to_owned()] };
+        return Cleared {
+            removed: Vec::new(),
+            left: vec!["what it may have on the engine, which does not answer".to_owned()],
+        };
     }
     let cleared = clear(&Means { engine: engine.filter(|_| on_engine), ..run.means.clone() }).await;
     if let (Some(entry), true) = (&run.entry, cleared.left.is_empty()) {

@@ -11,7 +11,10 @@ pub(super) fn run(args: &ListArgs) -> ExitCode {
     let names = match library.names() {
         Ok(names) => names,
         Err(why) => {
-            output::error(&format!("the scenarios in {} cannot be read: {why}", library.folder().display()));
+            output::error(&format!(
+                "the scenarios in {} cannot be read: {why}",
+                library.folder().display()
+            ));
             return ExitCode::Usage;
         }
     };
@@ -20,7 +23,13 @@ pub(super) fn run(args: &ListArgs) -> ExitCode {
         let (plan, _) = load(&library.file(name), &Overrides::default());
         let about = plan.map_or_else(
             || format!("broken: see `harness validate {name}`"),
-            |plan| if plan.description.is_empty() { "(no description)".to_owned() } else { plan.description },
+            |plan| {
+                if plan.description.is_empty() {
+                    "(no description)".to_owned()
+                } else {
+                    plan.description
+                }
+            },
         );
         output::result(&format!("{name:width$}  {about}"));
     }

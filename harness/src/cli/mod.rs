@@ -1,4 +1,5 @@
-//! The command line: what the user asked for, turned into calls. Reads arguments and environment once; the rest of the harness reads neither.
+//! The command line: what the user asked for, turned into calls. Reads arguments and environment
+//! once; the rest of the harness reads neither.
 
 mod args;
 mod gc;
@@ -28,7 +29,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // `--help` and `--version` come this way too; clap knows the right stream. A closed one is no reason for another exit code.
+            // `--help` and `--version` come this way too; clap knows the right stream. A closed one
+            // is no reason for another exit code.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Pass };
         }
@@ -39,8 +41,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(cli: &Cli) -> ExitCode {
     match &cli.verb {
-        Verb::Scenario(args) => interruptible(async |interrupt| scenario::run(args, interrupt).await),
-        Verb::Selftest(args) => interruptible(async |interrupt| selftest::run(args, interrupt).await),
+        Verb::Scenario(args) => {
+            interruptible(async |interrupt| scenario::run(args, interrupt).await)
+        }
+        Verb::Selftest(args) => {
+            interruptible(async |interrupt| selftest::run(args, interrupt).await)
+        }
         Verb::Replay(args) => interruptible(async |interrupt| replay::run(args, interrupt).await),
         Verb::Verify(args) => verify::run(args),
         Verb::List(args) => list::run(args),
@@ -58,7 +64,9 @@ fn interruptible(work: impl AsyncFnOnce(Interrupt) -> ExitCode) -> ExitCode {
         match signals::listen(interrupt.clone()) {
             Ok(()) => work(interrupt).await,
             Err(why) => {
-                output::error(&format!("signals cannot be caught, so nothing could be cleaned up after one: {why}"));
+                output::error(&format!(
+                    "signals cannot be caught, so nothing could be cleaned up after one: {why}"
+                ));
                 ExitCode::Environment
             }
         }
@@ -72,7 +80,8 @@ fn registry() -> Registry {
 }
 
 fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
-    // One thread: everything here waits for others, and what does not has threads of its own. Several would wake each other at every answer, which costs more than the answers.
+    // One thread: everything here waits for others, and what does not has threads of its own.
+    // Several would wake each other at every answer, which costs more than the answers.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => {

@@ -1,4 +1,5 @@
-//! Where words go: results to standard output, everything else to standard error. A reader that went away (`| head`) never ends a run.
+//! Where words go: results to standard output, everything else to standard error. A reader that
+//! went away (`| head`) never ends a run.
 
 use std::io::{self, IsTerminal, Write};
 

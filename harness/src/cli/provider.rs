@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use super::args::ProviderChoice;
 use crate::{
-    provider::{NodeSource, Provider, ProviderError, ProviderOptions, docker::DockerProvider, process::ProcessProvider},
+    provider::{
+        NodeSource, Provider, ProviderError, ProviderOptions, docker::DockerProvider,
+        process::ProcessProvider,
+    },
     scenario::Plan,
 };
 
-/// A provider that was chosen; concrete, because each has its own way of telling how to remove what is kept.
+/// A provider that was chosen; concrete, because each has its own way of telling how to remove what
+/// is kept.
 #[derive(Clone)]
 pub(super) enum Chosen {
     Docker(Arc<DockerProvider>),
@@ -32,19 +36,37 @@ impl Chosen {
     }
 }
 
-/// Takes what was asked for, or, for `auto`, Docker when an engine answers and processes otherwise; `say` gets which and why.
-pub(super) async fn choose(choice: ProviderChoice, plan: &Plan, options: ProviderOptions, say: impl Fn(String)) -> Result<Chosen, ProviderError> {
+/// Takes what was asked for, or, for `auto`, Docker when an engine answers and processes otherwise;
+/// `say` gets which and why.
+pub(super) async fn choose(
+    choice: ProviderChoice,
+    plan: &Plan,
+    options: ProviderOptions,
+    say: impl Fn(String),
+) -> Result<Chosen, ProviderError> {
     take(choice, needs_engine(plan), options, say).await
 }
 
 /// The same for a network of this workspace's nodes, which runs anywhere.
-pub(super) async fn choose_node(choice: ProviderChoice, options: ProviderOptions) -> Result<Chosen, ProviderError> {
+pub(super) async fn choose_node(
+    choice: ProviderChoice,
+    options: ProviderOptions,
+) -> Result<Chosen, ProviderError> {
     take(choice, false, options, |_| ()).await
 }
 
-async fn take(choice: ProviderChoice, needs_engine: bool, options: ProviderOptions, say: impl Fn(String)) -> Result<Chosen, ProviderError> {
-    let docker = async |options| DockerProvider::connect(options).await.map(|provider| Chosen::Docker(Arc::new(provider)));
-    let process = |options| ProcessProvider::create(options).map(|provider| Chosen::Process(Arc::new(provider)));
+async fn take(
+    choice: ProviderChoice,
+    needs_engine: bool,
+    options: ProviderOptions,
+    say: impl Fn(String),
+) -> Result<Chosen, ProviderError> {
+    let docker = async |options| {
+        DockerProvider::connect(options).await.map(|provider| Chosen::Docker(Arc::new(provider)))
+    };
+    let process = |options| {
+        ProcessProvider::create(options).map(|provider| Chosen::Process(Arc::new(provider)))
+    };
     match choice {
         ProviderChoice::Docker => docker(options).await,
         ProviderChoice::Process => process(options),
@@ -67,5 +89,6 @@ async fn take(choice: ProviderChoice, needs_engine: bool, options: ProviderOptio
 }
 
 fn needs_engine(plan: &Plan) -> bool {
-    plan.subnet.is_some() || plan.nodes.iter().any(|node| matches!(node.source, NodeSource::Image(_)))
+    plan.subnet.is_some()
+        || plan.nodes.iter().any(|node| matches!(node.source, NodeSource::Image(_)))
 }

@@ -35,13 +35,20 @@ pub(super) async fn look() -> Result<(Survey, Option<Leftovers>), ProviderError>
     let engine = match Leftovers::connect().await {
         Ok(engine) => Some(engine),
         Err(why) => {
-            output::note(&format!("containers are not shown: {}", why.to_string().lines().next().unwrap_or_default()));
+            output::note(&format!(
+                "containers are not shown: {}",
+                why.to_string().lines().next().unwrap_or_default()
+            ));
             None
         }
     };
     let survey = survey(&registry(), engine.as_ref()).await?;
     for file in &survey.unreadable {
-        output::note(&format!("{} is no entry of a run ({}); it is left alone, remove it if it is in the way", file.path.display(), file.why));
+        output::note(&format!(
+            "{} is no entry of a run ({}); it is left alone, remove it if it is in the way",
+            file.path.display(),
+            file.why
+        ));
     }
     Ok((survey, engine))
 }
@@ -58,17 +65,31 @@ pub(super) fn state(state: State) -> &'static str {
 }
 
 fn table(runs: &[RunOnHost]) -> String {
-    let mut lines = vec![format!("{:<12} {:<10} {:<9} {:<8} {:<16} DIRECTORY", "RUN", "STATE", "AGE", "PROVIDER", "SCENARIO")];
+    let mut lines = vec![format!(
+        "{:<12} {:<10} {:<9} {:<8} {:<16} DIRECTORY",
+        "RUN", "STATE", "AGE", "PROVIDER", "SCENARIO"
+    )];
     for run in runs {
         let dir = run.dir.as_ref().map_or_else(|| "?".to_owned(), |dir| dir.display().to_string());
-        let (provider, scenario) = (run.provider.as_deref().unwrap_or("none yet"), run.scenario.as_deref().unwrap_or("?"));
-        lines.push(format!("{:<12} {:<10} {:<9} {provider:<8} {scenario:<16} {dir}", run.run, state(run.state), age(run.started)));
+        let (provider, scenario) =
+            (run.provider.as_deref().unwrap_or("none yet"), run.scenario.as_deref().unwrap_or("?"));
+        lines.push(format!(
+            "{:<12} {:<10} {:<9} {provider:<8} {scenario:<16} {dir}",
+            run.run,
+            state(run.state),
+            age(run.started)
+        ));
         for node in &run.nodes {
             let rpc = node.rpc.map(|rpc| format!("  http://{rpc}")).unwrap_or_default();
             lines.push(format!("  {:<10} {}{rpc}", node.name, node.id));
         }
         let containers = run.nodes.iter().any(|node| node.id.starts_with("container"));
-        lines.extend(run.objects.iter().filter(|what| !(containers && what.starts_with("container "))).map(|what| format!("  {what}")));
+        lines.extend(
+            run.objects
+                .iter()
+                .filter(|what| !(containers && what.starts_with("container ")))
+                .map(|what| format!("  {what}")),
+        );
     }
     lines.join("\n")
 }

@@ -1,4 +1,5 @@
-//! `replay`: the recorded plan again, in a new run. The same decision is no promise: what is random in nodes and networks is not ours.
+//! `replay`: the recorded plan again, in a new run. The same decision is no promise: what is random
+//! in nodes and networks is not ours.
 
 use std::{collections::BTreeMap, io};
 
@@ -58,11 +59,14 @@ fn record(args: &ReplayArgs) -> Option<PlanRecord> {
 fn plan(args: &ReplayArgs, recorded: &Plan) -> Option<Plan> {
     let source = match (&args.node_image, &args.node_bin) {
         (Some(image), _) => NodeSource::Image(image.clone()),
-        (None, Some(path)) => NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        (None, Some(path)) => {
+            NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+        }
         (None, None) => recorded.overrides.source.clone(),
     };
     let timeout_factor = args.timeout_factor.unwrap_or(recorded.overrides.timeout_factor);
-    let overrides = Overrides { nodes: recorded.overrides.nodes, source, timeout_factor, seed: recorded.seed };
+    let overrides =
+        Overrides { nodes: recorded.overrides.nodes, source, timeout_factor, seed: recorded.seed };
     let (plan, problems) = load_again(recorded, &overrides);
     if plan.is_none() {
         output::note(&problems.to_string());
@@ -71,7 +75,8 @@ fn plan(args: &ReplayArgs, recorded: &Plan) -> Option<Plan> {
     plan
 }
 
-/// Says, when everything is prepared and nothing has started, which nodes are not the recorded ones.
+/// Says, when everything is prepared and nothing has started, which nodes are not the recorded
+/// ones.
 struct SameSources {
     recorded: BTreeMap<String, String>,
 }
@@ -80,10 +85,13 @@ impl Sink for SameSources {
     fn take(&mut self, event: &Event) -> io::Result<()> {
         let What::Prepared { facts, .. } = &event.what else { return Ok(()) };
         let now = digests(facts);
-        let changed = self.recorded.iter().filter(|(source, digest)| now.get(*source) != Some(*digest));
+        let changed =
+            self.recorded.iter().filter(|(source, digest)| now.get(*source) != Some(*digest));
         for (source, digest) in changed {
             let now = now.get(source).map_or("something else", String::as_str);
-            output::note(&format!("not the same node any more: {source} was {digest}, now it is {now}"));
+            output::note(&format!(
+                "not the same node any more: {source} was {digest}, now it is {now}"
+            ));
         }
         Ok(())
     }
@@ -95,7 +103,13 @@ fn digests(facts: &Value) -> BTreeMap<String, String> {
         let digest = source.get("sha256").or_else(|| source.get("image")?.get("id"))?.as_str()?;
         Some((source.get("source")?.as_str()?.to_owned(), digest.to_owned()))
     };
-    facts.get("sources").and_then(Value::as_array).into_iter().flatten().filter_map(digest).collect()
+    facts
+        .get("sources")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(digest)
+        .collect()
 }
 
 #[cfg(test)]
@@ -111,7 +125,8 @@ mod tests {
             { "source": "image node:1", "image": { "id": "sha256:2" } },
             { "source": "odd" },
         ] });
-        let expected = [("workspace", "aa"), ("image node:1", "sha256:2")].map(|(source, digest)| (source.to_owned(), digest.to_owned()));
+        let expected = [("workspace", "aa"), ("image node:1", "sha256:2")]
+            .map(|(source, digest)| (source.to_owned(), digest.to_owned()));
         assert_eq!(digests(&facts), BTreeMap::from(expected));
         assert!(digests(&Value::Null).is_empty());
     }

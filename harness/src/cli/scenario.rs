@@ -45,14 +45,16 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
             }
         };
         codes.push((name, code));
-        // A run that was over when it came keeps the verdict that its file has; what is left does not run, so the whole is no pass.
+        // A run that was over when it came keeps the verdict that its file has; what is left does
+        // not run, so the whole is no pass.
         if let (Some(signal), Some(_)) = (interrupt.signal(), plans.peek()) {
             codes.push(("interrupted".to_owned(), ExitCode::Interrupted(signal)));
             break;
         }
     }
     if several {
-        let lines: Vec<String> = codes.iter().map(|(name, code)| format!("{:>3}  {name}", code.code())).collect();
+        let lines: Vec<String> =
+            codes.iter().map(|(name, code)| format!("{:>3}  {name}", code.code())).collect();
         output::result(&format!("\nexit codes:\n{}", lines.join("\n")));
     }
     ExitCode::over(codes.into_iter().map(|(_, code)| code))
@@ -61,15 +63,24 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
 /// All plans, or nothing: then everything that is wrong with any of them was said.
 fn plans(args: &ScenarioArgs) -> Option<Vec<Plan>> {
     if args.provider == ProviderChoice::Process && args.node_image.is_some() {
-        output::error("an image cannot be run as a process: --node-image goes with --provider docker, --node-bin with either");
+        output::error(
+            "an image cannot be run as a process: --node-image goes with --provider docker, --node-bin with either",
+        );
         return None;
     }
     let source = match (&args.node_image, &args.node_bin) {
         (Some(image), _) => NodeSource::Image(image.clone()),
-        (None, Some(path)) => NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        (None, Some(path)) => {
+            NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+        }
         (None, None) => NodeSource::Workspace,
     };
-    let overrides = Overrides { nodes: args.nodes, source, timeout_factor: args.timeout_factor, seed: args.seed.unwrap_or_else(record::draw_seed) };
+    let overrides = Overrides {
+        nodes: args.nodes,
+        source,
+        timeout_factor: args.timeout_factor,
+        seed: args.seed.unwrap_or_else(record::draw_seed),
+    };
     let library = args.library.library();
     let plans: Vec<Option<Plan>> = args
         .scenarios
@@ -91,29 +102,51 @@ fn plan(path: &Path, overrides: &Overrides) -> Option<Plan> {
         output::note(&problems.to_string());
     }
     if plan.is_none() {
-        output::note(&format!("{}: refused, {} error(s); nothing was started", path.display(), problems.errors()));
+        output::note(&format!(
+            "{}: refused, {} error(s); nothing was started",
+            path.display(),
+            problems.errors()
+        ));
     }
     plan
 }
 
 /// One run; `listeners` get its events too.
-pub(super) async fn run_one(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt, listeners: Vec<Box<dyn Sink>>) -> anyhow::Result<ExitCode> {
+pub(super) async fn run_one(
+    args: &ScenarioArgs,
+    plan: Plan,
+    interrupt: Interrupt,
+    listeners: Vec<Box<dyn Sink>>,
+) -> anyhow::Result<ExitCode> {
     use anyhow::Context;
 
     let dir = RunDir::create(&args.out, &plan.scenario)
-        .with_context(|| format!("no directory for the evidence can be made in {}", args.out.display()))?
+        .with_context(|| {
+            format!("no directory for the evidence can be made in {}", args.out.display())
+        })?
         .asked(args.asked());
-    let guard = Guard::take(&registry(), &dir, &plan.scenario, args.keep)
-        .context("the run cannot be written down and watched, so nothing could be cleaned up after it")?;
+    let guard = Guard::take(&registry(), &dir, &plan.scenario, args.keep).context(
+        "the run cannot be written down and watched, so nothing could be cleaned up after it",
+    )?;
     let finished = finish(args, plan, interrupt, listeners, &dir, &guard).await;
     if finished.is_err() {
         guard.nothing_was_made(&dir);
     }
     guard.end();
     let Finished { verdict, reporter, kept } = finished?;
-    // The run's last lines come before its verdict; a terminal that hangs holds up neither the clean-up nor for long the end.
-    let _ = tokio::time::timeout(LAST_LINES, tokio::task::spawn_blocking(move || reporter.join())).await;
-    output::result(&Text { verdict: &verdict, evidence: dir.path(), digest: dir.digest(), colour: output::colour() }.to_string());
+    // The run's last lines come before its verdict; a terminal that hangs holds up neither the
+    // clean-up nor for long the end.
+    let _ = tokio::time::timeout(LAST_LINES, tokio::task::spawn_blocking(move || reporter.join()))
+        .await;
+    output::result(
+        &Text {
+            verdict: &verdict,
+            evidence: dir.path(),
+            digest: dir.digest(),
+            colour: output::colour(),
+        }
+        .to_string(),
+    );
     if let Some(kept) = kept {
         output::result(&kept);
     }
@@ -131,13 +164,31 @@ struct Finished {
     kept: Option<String>,
 }
 
-/// An error means that nothing was made. The provider is gone afterwards: one that is dropped may still have something to remove.
-async fn finish(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt, listeners: Vec<Box<dyn Sink>>, dir: &RunDir, guard: &Guard) -> anyhow::Result<Finished> {
+/// An error means that nothing was made. The provider is gone afterwards: one that is dropped may
+/// still have something to remove.
+async fn finish(
+    args: &ScenarioArgs,
+    plan: Plan,
+    interrupt: Interrupt,
+    listeners: Vec<Box<dyn Sink>>,
+    dir: &RunDir,
+    guard: &Guard,
+) -> anyhow::Result<Finished> {
     use anyhow::Context;
 
-    let jsonl = Jsonl::create(&dir.events()).with_context(|| format!("{} cannot be made", dir.events().display()))?;
-    let options = ProviderOptions { run_id: dir.run_id().to_owned(), scratch: dir.scratch()?, profile: args.profile(), keep: args.keep };
-    let (terminal, reporter) = Terminal::spawn(&plan, detail(args), if args.no_progress { Progress::Lines } else { output::progress() });
+    let jsonl = Jsonl::create(&dir.events())
+        .with_context(|| format!("{} cannot be made", dir.events().display()))?;
+    let options = ProviderOptions {
+        run_id: dir.run_id().to_owned(),
+        scratch: dir.scratch()?,
+        profile: args.profile(),
+        keep: args.keep,
+    };
+    let (terminal, reporter) = Terminal::spawn(
+        &plan,
+        detail(args),
+        if args.no_progress { Progress::Lines } else { output::progress() },
+    );
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(jsonl), Box::new(terminal), guard.sink()];
     sinks.extend(listeners);
     let controller = Arc::new(Controller::begin(dir, &plan, sinks));
@@ -148,7 +199,13 @@ async fn finish(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt, listeners
     };
     let chosen = match choose(args.provider, &plan, options, say).await {
         Ok(chosen) => chosen,
-        Err(error) => return Ok(Finished { verdict: no_provider(&error, &plan, &controller, dir, &interrupt), reporter, kept: None }),
+        Err(error) => {
+            return Ok(Finished {
+                verdict: no_provider(&error, &plan, &controller, dir, &interrupt),
+                reporter,
+                kept: None,
+            });
+        }
     };
     guard.provider(chosen.provider().as_ref())?;
     let run = Run {
@@ -165,11 +222,20 @@ async fn finish(args: &ScenarioArgs, plan: Plan, interrupt: Interrupt, listeners
     Ok(Finished { verdict, reporter, kept })
 }
 
-fn no_provider(error: &ProviderError, plan: &Plan, controller: &Controller, dir: &RunDir, interrupt: &Interrupt) -> Verdict {
+fn no_provider(
+    error: &ProviderError,
+    plan: &Plan,
+    controller: &Controller,
+    dir: &RunDir,
+    interrupt: &Interrupt,
+) -> Verdict {
     let unsupported = matches!(error, ProviderError::Unsupported(_));
     controller.emit(What::EnvironmentFailed { reason: error.to_string(), unsupported });
     if let Err(why) = dir.write_plan(plan, &[], &serde_json::Value::Null) {
-        controller.emit(What::EnvironmentFailed { reason: format!("the plan cannot be written to {}: {why}", dir.path().display()), unsupported: false });
+        controller.emit(What::EnvironmentFailed {
+            reason: format!("the plan cannot be written to {}: {why}", dir.path().display()),
+            unsupported: false,
+        });
     }
     controller.emit(What::TornDown { left: dir.remove_scratch() });
     executor::conclude(controller, dir, interrupt)
@@ -184,7 +250,10 @@ async fn kept(chosen: &Chosen, nodes: &[String], run: &str) -> String {
             Err(_) => lines.push(format!("  {node}  is not running")),
         }
     }
-    lines.push(format!("remove them with\n  harness gc {run}\nor, without the harness, with\n  {}", chosen.keep_hint()));
+    lines.push(format!(
+        "remove them with\n  harness gc {run}\nor, without the harness, with\n  {}",
+        chosen.keep_hint()
+    ));
     lines.join("\n")
 }
 

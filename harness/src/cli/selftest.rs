@@ -16,18 +16,33 @@ use crate::{
 };
 
 pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
-    let cases: Vec<Case> = list::all().into_iter().filter(|case| args.names.is_empty() || args.names.iter().any(|word| case.name().contains(word))).collect();
+    let cases: Vec<Case> = list::all()
+        .into_iter()
+        .filter(|case| {
+            args.names.is_empty() || args.names.iter().any(|word| case.name().contains(word))
+        })
+        .collect();
     if cases.is_empty() {
-        output::error(&format!("no control is called anything like {}; `selftest --list` shows all", args.names.join(", ")));
+        output::error(&format!(
+            "no control is called anything like {}; `selftest --list` shows all",
+            args.names.join(", ")
+        ));
         return ExitCode::Usage;
     }
     if args.list {
         output::result(&cases.iter().map(Case::name).collect::<Vec<_>>().join("\n"));
         return ExitCode::Pass;
     }
-    let overrides = Overrides { nodes: None, source: NodeSource::Workspace, timeout_factor: args.timeout_factor, seed: 0 };
+    let overrides = Overrides {
+        nodes: None,
+        source: NodeSource::Workspace,
+        timeout_factor: args.timeout_factor,
+        seed: 0,
+    };
     let bench = Bench {
-        provider: async |options| choose_node(args.provider, options).await.map(|chosen| chosen.provider()),
+        provider: async |options| {
+            choose_node(args.provider, options).await.map(|chosen| chosen.provider())
+        },
         guard: |dir: &RunDir, scenario: &str| Guard::take(&registry(), dir, scenario, false),
         overrides: &overrides,
         out: &args.out,
@@ -41,7 +56,10 @@ pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
             ExitCode::over(outcomes.iter().map(|outcome| outcome.result.exit()))
         }
         Err(why) => {
-            output::error(&format!("the evidence cannot be written to {}: {why}", args.out.display()));
+            output::error(&format!(
+                "the evidence cannot be written to {}: {why}",
+                args.out.display()
+            ));
             ExitCode::Environment
         }
     }
@@ -58,24 +76,40 @@ fn mark(seen: &Seen) -> &'static str {
 
 fn said(seen: &Seen) -> String {
     match seen {
-        Seen::AsWanted(what) | Seen::Otherwise(what) | Seen::Environment(what) => crate::report::printable(what.lines().next().unwrap_or_default()),
+        Seen::AsWanted(what) | Seen::Otherwise(what) | Seen::Environment(what) => {
+            crate::report::printable(what.lines().next().unwrap_or_default())
+        }
         Seen::Interrupted(signal) => signal.name().to_owned(),
     }
 }
 
 /// As soon as it is there.
 fn line(outcome: &Outcome) -> String {
-    let place = if matches!(outcome.result, Seen::AsWanted(_)) { String::new() } else { format!("\n             {}", outcome.evidence.display()) };
-    format!("{:>11} [{:>7}] {}: {}{place}", mark(&outcome.result), short(outcome.took), outcome.case.name(), said(&outcome.result))
+    let place = if matches!(outcome.result, Seen::AsWanted(_)) {
+        String::new()
+    } else {
+        format!("\n             {}", outcome.evidence.display())
+    };
+    format!(
+        "{:>11} [{:>7}] {}: {}{place}",
+        mark(&outcome.result),
+        short(outcome.took),
+        outcome.case.name(),
+        said(&outcome.result)
+    )
 }
 
 /// All of them, in the order of the documentation.
 fn table(outcomes: &[Outcome]) -> String {
     let names: Vec<String> = outcomes.iter().map(|outcome| outcome.case.name()).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
-    let mut lines = vec![String::new(), format!("{:<11}  {:<width$}  what was said", "", "control")];
-    lines.extend(outcomes.iter().zip(&names).map(|(outcome, name)| format!("{:<11}  {name:<width$}  {}", mark(&outcome.result), said(&outcome.result))));
-    let good = outcomes.iter().filter(|outcome| matches!(outcome.result, Seen::AsWanted(_))).count();
+    let mut lines =
+        vec![String::new(), format!("{:<11}  {:<width$}  what was said", "", "control")];
+    lines.extend(outcomes.iter().zip(&names).map(|(outcome, name)| {
+        format!("{:<11}  {name:<width$}  {}", mark(&outcome.result), said(&outcome.result))
+    }));
+    let good =
+        outcomes.iter().filter(|outcome| matches!(outcome.result, Seen::AsWanted(_))).count();
     lines.push(format!("\n{good} of {} controls said what they must", outcomes.len()));
     lines.join("\n")
 }

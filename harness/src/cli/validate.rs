@@ -25,10 +25,19 @@ pub(super) fn run(args: &ValidateArgs) -> ExitCode {
         match plan {
             Some(plan) => {
                 let checks: usize = plan.phases.iter().map(|phase| phase.checks.len()).sum();
-                output::result(&format!("{}: good ({} nodes, {} phases, {checks} checks)", path.display(), plan.nodes.len(), plan.phases.len()));
+                output::result(&format!(
+                    "{}: good ({} nodes, {} phases, {checks} checks)",
+                    path.display(),
+                    plan.nodes.len(),
+                    plan.phases.len()
+                ));
             }
             None => {
-                output::note(&format!("{}: refused, {} error(s)", path.display(), problems.errors()));
+                output::note(&format!(
+                    "{}: refused, {} error(s)",
+                    path.display(),
+                    problems.errors()
+                ));
                 code = ExitCode::Usage;
             }
         }

@@ -42,16 +42,25 @@ fn human(verified: &Verified) {
     let says = verified.verdict.as_ref().map_or_else(
         || "nothing follows from it".to_owned(),
         |verdict| {
-            let reason = verdict.reason.as_deref().map_or(String::new(), |reason| format!(": {}", printable(reason.lines().next().unwrap_or_default())));
+            let reason = verdict.reason.as_deref().map_or(String::new(), |reason| {
+                format!(": {}", printable(reason.lines().next().unwrap_or_default()))
+            });
             let (scenario, run) = (printable(&verdict.scenario), printable(&verdict.run));
-            format!("{} {scenario}, run {run}, exit code {}{reason}", verdict.verdict.word(), verdict.exit_code)
+            format!(
+                "{} {scenario}, run {run}, exit code {}{reason}",
+                verdict.verdict.word(),
+                verdict.exit_code
+            )
         },
     );
     if verified.is_whole() {
         output::result(&format!("WHOLE: {} events say {says}", verified.events));
     } else {
         let problems = verified.problems.len() as u64 + verified.more;
-        output::result(&format!("NOT WHOLE: {problems} problem(s); what is left of {} events says {says}", verified.events));
+        output::result(&format!(
+            "NOT WHOLE: {problems} problem(s); what is left of {} events says {says}",
+            verified.events
+        ));
     }
 }
 

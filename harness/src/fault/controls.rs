@@ -1,7 +1,10 @@
-//! The negative controls of every fault: one that did nothing must be noticed. A fault without one does not compile.
+//! The negative controls of every fault: one that did nothing must be noticed. A fault without one
+//! does not compile.
 
 use crate::{
-    control::{Control, DISCOVER, Disturbance, How, Lie, RESTART, Registration, THREE_NODES, Wanted},
+    control::{
+        Control, DISCOVER, Disturbance, How, Lie, RESTART, Registration, THREE_NODES, Wanted,
+    },
     scenario::FaultKind,
 };
 

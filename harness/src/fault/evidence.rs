@@ -1,5 +1,6 @@
-//! What the record of a run says about a fault: the engine's or operating system's word on the nodes, and questions that nobody answered. Pure, so that what proved a fault while it
-//! was done proves it again when its bundle is verified.
+//! What the record of a run says about a fault: the engine's or operating system's word on the
+//! nodes, and questions that nobody answered. Pure, so that what proved a fault while it was done
+//! proves it again when its bundle is verified.
 
 use crate::{
     event::{Moment, Sample},
@@ -23,7 +24,12 @@ pub(crate) struct Down<'a> {
 pub(crate) fn down<'a>(history: &'a History, node: &str, asked: Moment, to: Moment) -> Down<'a> {
     Down {
         state: history.states(node, asked, to).last().map(|seen| &seen.state),
-        unanswered: history.samples(node, asked, to).iter().rev().take_while(|sample| is_silent(sample)).count(),
+        unanswered: history
+            .samples(node, asked, to)
+            .iter()
+            .rev()
+            .take_while(|sample| is_silent(sample))
+            .count(),
     }
 }
 
@@ -31,7 +37,9 @@ impl Down<'_> {
     /// Code and signal of its end, if everything that proves it is there.
     pub(crate) fn proven(&self) -> Option<(Option<i64>, Option<i64>)> {
         match self.state {
-            Some(NodeState::Exited { code, signal }) if self.unanswered >= UNANSWERED => Some((*code, *signal)),
+            Some(NodeState::Exited { code, signal }) if self.unanswered >= UNANSWERED => {
+                Some((*code, *signal))
+            }
             Some(NodeState::Exited { .. } | NodeState::Running(_)) | None => None,
         }
     }
@@ -40,24 +48,40 @@ impl Down<'_> {
     pub(crate) fn missing(&self) -> String {
         let state = match self.state {
             None => "was not looked at".to_owned(),
-            Some(NodeState::Running(incarnation)) => format!("still runs as process {}", incarnation.pid),
+            Some(NodeState::Running(incarnation)) => {
+                format!("still runs as process {}", incarnation.pid)
+            }
             Some(NodeState::Exited { .. }) => "has ended".to_owned(),
         };
-        format!("it {state} and {} questions in a row are unanswered ({UNANSWERED} are needed)", self.unanswered)
+        format!(
+            "it {state} and {} questions in a row are unanswered ({UNANSWERED} are needed)",
+            self.unanswered
+        )
     }
 }
 
 /// A sign of life between two moments of a node that should be down since `from`: what it did.
-pub(crate) fn sign_of_life(history: &History, node: &str, from: Moment, to: Moment) -> Option<&'static str> {
+pub(crate) fn sign_of_life(
+    history: &History,
+    node: &str,
+    from: Moment,
+    to: Moment,
+) -> Option<&'static str> {
     if runs(history.states(node, from, to), from) {
         return Some("runs");
     }
     history.samples(node, from, to).iter().any(|sample| !is_silent(sample)).then_some("answered")
 }
 
-/// The same for the time until its start number `start`, from the record alone: that it was down was looked at right before it was started again. What its new process said before
-/// its start was recorded is no sign of the old one.
-pub(crate) fn sign_of_life_until_start(history: &History, node: &str, from: Moment, start: u32) -> Option<&'static str> {
+/// The same for the time until its start number `start`, from the record alone: that it was down
+/// was looked at right before it was started again. What its new process said before its start was
+/// recorded is no sign of the old one.
+pub(crate) fn sign_of_life_until_start(
+    history: &History,
+    node: &str,
+    from: Moment,
+    start: u32,
+) -> Option<&'static str> {
     let started = history.start(node, start).map_or(from, |start| start.at);
     let states = history.states(node, from, started);
     let down = states.iter().rposition(|seen| !seen.state.is_running()).unwrap_or(0);
@@ -65,12 +89,20 @@ pub(crate) fn sign_of_life_until_start(history: &History, node: &str, from: Mome
         return Some("runs");
     }
     let until = states.get(down).map_or(from, |seen| seen.at);
-    history.samples(node, from, until).iter().any(|sample| sample.start < start && !is_silent(sample)).then_some("answered")
+    history
+        .samples(node, from, until)
+        .iter()
+        .any(|sample| sample.start < start && !is_silent(sample))
+        .then_some("answered")
 }
 
-/// Somebody saw it run. What was seen in the very millisecond in which it was stopped may have been seen before that.
+/// Somebody saw it run. What was seen in the very millisecond in which it was stopped may have been
+/// seen before that.
 fn runs(states: &[StateSeen], from: Moment) -> bool {
-    states.iter().skip_while(|seen| seen.at == from && seen.state.is_running()).any(|seen| seen.state.is_running())
+    states
+        .iter()
+        .skip_while(|seen| seen.at == from && seen.state.is_running())
+        .any(|seen| seen.state.is_running())
 }
 
 /// What is said of a node's new start.
@@ -90,7 +122,10 @@ pub(crate) struct Back<'a> {
 pub(crate) fn back<'a>(history: &'a History, node: &str, start: u32, to: Moment) -> Back<'a> {
     let now = history.start(node, start);
     let since = now.map_or(to, |now| now.at);
-    let first = history.samples(node, Moment(0), to).iter().find(|sample| sample.start == start && !is_silent(sample));
+    let first = history
+        .samples(node, Moment(0), to)
+        .iter()
+        .find(|sample| sample.start == start && !is_silent(sample));
     Back {
         before: start.checked_sub(1).and_then(|before| history.start(node, before)).map(|before| &before.incarnation),
         now: now.map(|now| &now.incarnation),
@@ -117,7 +152,8 @@ impl Back<'_> {
     }
 }
 
-/// Why the nodes are not all down by now, if they are not: several are proven one after the other, and the first may have come back meanwhile.
+/// Why the nodes are not all down by now, if they are not: several are proven one after the other,
+/// and the first may have come back meanwhile.
 pub(crate) fn not_down(history: &History, nodes: &[String], asked: Moment) -> Option<String> {
     nodes.iter().find_map(|node| {
         let down = down(history, node, asked, Moment(u64::MAX));
@@ -131,7 +167,10 @@ pub(crate) fn not_back(history: &History, nodes: &[String]) -> Option<String> {
         let start = history.last_start(node).map(|(number, _)| number);
         start.is_some_and(|start| back(history, node, start, Moment(u64::MAX)).proven().is_some())
     };
-    nodes.iter().find(|node| !is_back(node)).map(|node| format!("{node} was back, and then it was not"))
+    nodes
+        .iter()
+        .find(|node| !is_back(node))
+        .map(|node| format!("{node} was back, and then it was not"))
 }
 
 /// Neither the ID nor the time of its start has changed.
@@ -184,7 +223,9 @@ mod tests {
         let haunting = ended(1_000, 1_500).poll("seed", 2_000, 2_250, |_, _| {});
         assert_eq!(
             not_down(&haunting.history, &nodes, Moment(1_000)).as_deref(),
-            Some("seed was down, but then it has ended and 0 questions in a row are unanswered (2 are needed)")
+            Some(
+                "seed was down, but then it has ended and 0 questions in a row are unanswered (2 are needed)"
+            )
         );
     }
 
@@ -196,34 +237,48 @@ mod tests {
         runs.state("seed", 1_200, ENDED);
         runs.state("seed", 1_500, RUNS);
         assert_eq!(proof(&runs), None, "the last word counts");
-        let mut half = Seen::default().poll("seed", 1_000, 2_000, |_, sample| sample.peers = unreachable());
+        let mut half =
+            Seen::default().poll("seed", 1_000, 2_000, |_, sample| sample.peers = unreachable());
         half.state("seed", 1_500, ENDED);
         assert_eq!(proof(&half), None, "half of an answer is one");
         let mut null = Seen::default().poll("seed", 1_000, 2_000, |_, sample| {
-            (sample.peers, sample.height) = (Reading::Missing(Miss::Null), Reading::Missing(Miss::Null));
+            (sample.peers, sample.height) =
+                (Reading::Missing(Miss::Null), Reading::Missing(Miss::Null));
         });
         null.state("seed", 1_500, ENDED);
         assert_eq!(proof(&null), None, "null is an answer");
-        let mut between = Seen::default().poll("seed", 1_000, 1_250, silent).poll("seed", 1_250, 1_500, |_, _| {}).poll("seed", 1_500, 1_750, silent);
+        let mut between = Seen::default()
+            .poll("seed", 1_000, 1_250, silent)
+            .poll("seed", 1_250, 1_500, |_, _| {})
+            .poll("seed", 1_500, 1_750, silent);
         between.state("seed", 1_500, ENDED);
         assert_eq!(proof(&between), None, "in a row");
     }
 
     #[test]
     fn signs_of_life_are_looked_for_between_two_moments() {
-        let mut seen = Seen::default().poll("seed", 0, 1_000, |_, _| {}).poll("seed", 1_000, 3_000, silent).poll("seed", 3_000, 4_000, |_, _| {});
+        let mut seen = Seen::default()
+            .poll("seed", 0, 1_000, |_, _| {})
+            .poll("seed", 1_000, 3_000, silent)
+            .poll("seed", 3_000, 4_000, |_, _| {});
         seen.state("seed", 900, RUNS);
         seen.state("seed", 2_000, ENDED);
-        let sign = |seen: &Seen, from, to| sign_of_life(&seen.history, "seed", Moment(from), Moment(to));
+        let sign =
+            |seen: &Seen, from, to| sign_of_life(&seen.history, "seed", Moment(from), Moment(to));
         assert_eq!(sign(&seen, 1_000, 3_000), None);
         assert_eq!(sign(&seen, 1_000, 3_005), Some("answered"));
-        assert_eq!(sign(&seen, 900, 2_900), None, "seen to run in the moment in which it was stopped");
+        assert_eq!(
+            sign(&seen, 900, 2_900),
+            None,
+            "seen to run in the moment in which it was stopped"
+        );
         assert_eq!(sign(&seen, 899, 2_900), Some("runs"));
     }
 
     #[test]
     fn until_its_next_start_only_the_old_process_can_give_a_sign_of_life() {
-        let incarnation = |pid| Incarnation { pid, started: SystemTime::UNIX_EPOCH, id: String::new() };
+        let incarnation =
+            |pid| Incarnation { pid, started: SystemTime::UNIX_EPOCH, id: String::new() };
         // Stopped at 1 s; last seen to be down at 3.9 s; its second start is recorded at 4 s.
         let down = |more: &[(u64, bool)], change: &dyn Fn(u64, &mut Sample)| {
             let mut seen = Seen::default();
@@ -248,7 +303,11 @@ mod tests {
         };
         assert_eq!(down(&[], &answered_at(0, 0)), None);
         assert_eq!(down(&[(2_500, RUNS)], &answered_at(0, 0)), Some("runs"));
-        assert_eq!(down(&[(3_950, RUNS)], &answered_at(0, 0)), None, "the new process, before its start was recorded");
+        assert_eq!(
+            down(&[(3_950, RUNS)], &answered_at(0, 0)),
+            None,
+            "the new process, before its start was recorded"
+        );
         assert_eq!(down(&[], &answered_at(2_500, 0)), Some("answered"));
         assert_eq!(down(&[], &answered_at(3_750, 1)), None, "the new process");
         // Without a word on it nothing is known of the time before its start.
@@ -258,22 +317,40 @@ mod tests {
 
     #[test]
     fn back_is_another_process_that_runs_and_has_answered() {
-        let incarnation = |pid, started: u64| Incarnation { pid, started: SystemTime::UNIX_EPOCH + Duration::from_secs(started), id: String::new() };
+        let incarnation = |pid, started: u64| Incarnation {
+            pid,
+            started: SystemTime::UNIX_EPOCH + Duration::from_secs(started),
+            id: String::new(),
+        };
         let seen = |second: &Incarnation, answers: bool, runs: bool| {
             let mut seen = Seen::default();
             seen.started("seed", 0, 0, incarnation(7, 1));
             // What the process before it answered is not its answer.
             seen = seen.poll("seed", 0, 1_000, |_, _| {});
             seen.started("seed", 1_000, 1, second.clone());
-            seen = seen.poll("seed", 1_000, 2_000, |_, sample| if answers { sample.start = 1 } else { silent(0, sample) });
-            let state = if runs { NodeState::Running(second.clone()) } else { NodeState::Exited { code: Some(0), signal: None } };
+            seen = seen.poll("seed", 1_000, 2_000, |_, sample| {
+                if answers { sample.start = 1 } else { silent(0, sample) }
+            });
+            let state = if runs {
+                NodeState::Running(second.clone())
+            } else {
+                NodeState::Exited { code: Some(0), signal: None }
+            };
             seen.said("seed", 1_500, state);
             seen
         };
         let proven = |seen: &Seen| back(&seen.history, "seed", 1, Moment(5_000)).proven();
         assert_eq!(proven(&seen(&incarnation(8, 2), true, true)), Some(Moment(1_005)));
-        assert_eq!(proven(&seen(&incarnation(7, 2), true, true)), Some(Moment(1_005)), "a process ID that was used again, started later");
-        assert_eq!(proven(&seen(&incarnation(8, 1), true, true)), Some(Moment(1_005)), "another one, started in the same moment");
+        assert_eq!(
+            proven(&seen(&incarnation(7, 2), true, true)),
+            Some(Moment(1_005)),
+            "a process ID that was used again, started later"
+        );
+        assert_eq!(
+            proven(&seen(&incarnation(8, 1), true, true)),
+            Some(Moment(1_005)),
+            "another one, started in the same moment"
+        );
         assert_eq!(proven(&seen(&incarnation(7, 1), true, true)), None, "the same process");
         assert_eq!(proven(&seen(&incarnation(8, 2), false, true)), None, "it does not answer");
         assert_eq!(proven(&seen(&incarnation(8, 2), true, false)), None, "it has ended again");
@@ -283,6 +360,10 @@ mod tests {
         ended.state("seed", 2_000, ENDED);
         assert_eq!(not_back(&ended).as_deref(), Some("seed was back, and then it was not"));
         assert!(not_back(&Seen::default()).is_some());
-        assert_eq!(back(&seen(&incarnation(8, 2), true, true).history, "seed", 0, Moment(5_000)).proven(), None, "a first start is no return");
+        assert_eq!(
+            back(&seen(&incarnation(8, 2), true, true).history, "seed", 0, Moment(5_000)).proven(),
+            None,
+            "a first start is no return"
+        );
     }
 }

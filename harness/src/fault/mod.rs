@@ -1,7 +1,8 @@
 //! Faults: what is done to nodes, and the proof from outside that it happened. One file each.
 //!
-//! A fault has two steps, `take effect` and `heal`, each with its proof. Between them lies the time that the scenario wants. A run that ends in between heals nothing by
-//! itself: its nodes are removed, or, if they are kept, `Testbed::heal` starts what is down.
+//! A fault has two steps, `take effect` and `heal`, each with its proof. Between them lies the time
+//! that the scenario wants. A run that ends in between heals nothing by itself: its nodes are
+//! removed, or, if they are kept, `Testbed::heal` starts what is down.
 
 mod controls;
 pub(crate) mod evidence;

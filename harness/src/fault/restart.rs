@@ -1,7 +1,8 @@
 //! `restart`: stop, keep down, start again; the same container or directory, name and address.
 //!
-//! Down is proven by the engine (it ended) and by the node's RPC (two questions in a row, asked after the stop, without an answer). Back is proven by the engine (another process
-//! ID or start time) and by the node's RPC (an answer to a question asked after the start).
+//! Down is proven by the engine (it ended) and by the node's RPC (two questions in a row, asked
+//! after the stop, without an answer). Back is proven by the engine (another process ID or start
+//! time) and by the node's RPC (an answer to a question asked after the start).
 
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) struct Restart<'a> {
     pub(crate) bed: &'a Testbed,
     pub(crate) nodes: &'a [String],
-    /// For a node to serve RPC again. A node that replays a long chain may need a while; a silent one fails.
+    /// For a node to serve RPC again. A node that replays a long chain may need a while; a silent
+    /// one fails.
     pub(crate) prove_back: Duration,
     /// Stretches the time for the proof.
     pub(crate) timeout_factor: f64,
@@ -45,7 +47,8 @@ impl Restart<'_> {
 
     /// Starts the nodes again, down since `down_since`, and proves that they are back.
     pub(crate) async fn heal(&self, down_since: Moment) -> Result<Proven, FaultError> {
-        let proofs = try_join_all(self.nodes.iter().map(|node| self.bring_back(node, down_since))).await?;
+        let proofs =
+            try_join_all(self.nodes.iter().map(|node| self.bring_back(node, down_since))).await?;
         Ok(joined(proofs))
     }
 
@@ -67,7 +70,10 @@ impl Restart<'_> {
             });
             if let Some((code, signal)) = proven {
                 let took = short(since.since(asked));
-                let proof = format!("{node} down: ended with {} after {took}{remark}, {unanswered} questions in a row unanswered", ending(code, signal));
+                let proof = format!(
+                    "{node} down: ended with {} after {took}{remark}, {unanswered} questions in a row unanswered",
+                    ending(code, signal)
+                );
                 return Ok(Proven { since, proof });
             }
             if self.bed.controller.now() >= deadline {
@@ -77,7 +83,8 @@ impl Restart<'_> {
         }
     }
 
-    /// A node that is asked to end ends with code 0, or by the very signal; what is remarkable about another end, if it is no failure. A foreign node promises less: only a crash is one.
+    /// A node that is asked to end ends with code 0, or by the very signal; what is remarkable
+    /// about another end, if it is no failure. A foreign node promises less: only a crash is one.
     fn judge_end(&self, node: &str, state: &NodeState) -> Result<&'static str, FaultError> {
         const SIGTERM: i64 = 15;
         const SIGKILL: i64 = 9;
@@ -96,17 +103,34 @@ impl Restart<'_> {
         match (code, signal.or(code.and_then(|code| code.checked_sub(128)))) {
             (Some(0), _) | (_, Some(SIGTERM)) => Ok(""),
             (_, Some(SIGKILL)) if foreign => Ok(" (did not end by SIGTERM, needed SIGKILL)"),
-            (_, Some(SIGKILL)) => Err(broken("was asked to stop and did not end in time (SIGTERM), so it needed SIGKILL".to_owned())),
-            (code, signal) if foreign && code != Some(PANIC) && !signal.is_some_and(|signal| CRASHES.contains(&signal)) => Ok(" (not 0)"),
-            _ => Err(broken(format!("crashed when it was asked to stop ({})", ending(code, signal)))),
+            (_, Some(SIGKILL)) => Err(broken(
+                "was asked to stop and did not end in time (SIGTERM), so it needed SIGKILL"
+                    .to_owned(),
+            )),
+            (code, signal)
+                if foreign
+                    && code != Some(PANIC)
+                    && !signal.is_some_and(|signal| CRASHES.contains(&signal)) =>
+            {
+                Ok(" (not 0)")
+            }
+            _ => {
+                Err(broken(format!("crashed when it was asked to stop ({})", ending(code, signal))))
+            }
         }
     }
 
     /// Whatever was checked while the node was down is worth nothing if it was not.
     async fn was_down_throughout(&self, node: &str, since: Moment) -> Result<(), FaultError> {
         watch::see(node, self.bed).await?;
-        match self.bed.controller.with_history(|history| evidence::sign_of_life(history, node, since, Moment(u64::MAX))) {
-            Some(what) => Err(FaultError::Unproven(format!("{node} {what} although it should have been down all the time"))),
+        match self
+            .bed
+            .controller
+            .with_history(|history| evidence::sign_of_life(history, node, since, Moment(u64::MAX)))
+        {
+            Some(what) => Err(FaultError::Unproven(format!(
+                "{node} {what} although it should have been down all the time"
+            ))),
             None => Ok(()),
         }
     }
@@ -117,20 +141,32 @@ impl Restart<'_> {
         let now = self.bed.start_again(node).await?;
         let since = self.bed.controller.now();
         if before.as_ref().is_none_or(|before| evidence::same_process(before, &now)) {
-            return Err(FaultError::Unproven(format!("{node} was started again, but it is the same process {} as before", now.pid)));
+            return Err(FaultError::Unproven(format!(
+                "{node} was started again, but it is the same process {} as before",
+                now.pid
+            )));
         }
         let start = self.bed.starts(node).saturating_sub(1);
         let deadline = since + self.prove_back;
         loop {
             watch::see(node, self.bed).await?;
-            let back = |history: &History| evidence::back(history, node, start, Moment(u64::MAX)).proven();
+            let back =
+                |history: &History| evidence::back(history, node, start, Moment(u64::MAX)).proven();
             if let Some(answered) = self.bed.controller.with_history(back) {
                 let was = before.map_or(0, |before| before.pid);
-                let proof = format!("{node} back: process {was} → {}, answered after {}", now.pid, short(answered.since(since)));
+                let proof = format!(
+                    "{node} back: process {was} → {}, answered after {}",
+                    now.pid,
+                    short(answered.since(since))
+                );
                 return Ok(Proven { since, proof });
             }
             if self.bed.controller.now() >= deadline {
-                let reason = format!("was started again (process {}), but its RPC was silent for {}", now.pid, short(self.prove_back));
+                let reason = format!(
+                    "was started again (process {}), but its RPC was silent for {}",
+                    now.pid,
+                    short(self.prove_back)
+                );
                 return Err(FaultError::Broken { node: node.to_owned(), reason });
             }
             tokio::time::sleep(LOOK).await;
@@ -141,5 +177,8 @@ impl Restart<'_> {
 /// In effect from when the last one is.
 fn joined(proofs: Vec<Proven>) -> Proven {
     let since = proofs.iter().map(|proof| proof.since).max().unwrap_or_default();
-    Proven { since, proof: proofs.into_iter().map(|proof| proof.proof).collect::<Vec<_>>().join("; ") }
+    Proven {
+        since,
+        proof: proofs.into_iter().map(|proof| proof.proof).collect::<Vec<_>>().join("; "),
+    }
 }

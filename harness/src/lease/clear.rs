@@ -1,4 +1,5 @@
-//! Removes what one dead run has left: processes, objects of the engine, the scratch directory, in that order. Bounded in time; safe to be done twice, or by two at once.
+//! Removes what one dead run has left: processes, objects of the engine, the scratch directory, in
+//! that order. Bounded in time; safe to be done twice, or by two at once.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,5 @@
-//! One run's record in its user's state directory: enough for `ps` to show it and for `gc` to find what it left.
+//! One run's record in its user's state directory: enough for `ps` to show it and for `gc` to find
+//! what it left.
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
@@ -28,7 +29,8 @@ pub struct Entry {
     pub kept: bool,
     /// `docker` or `process`, once that is chosen. Before that nothing was made.
     pub provider: Option<String>,
-    /// The engine's own name for itself, where there is one: another engine has nothing of this run, and must not be taken to say so.
+    /// The engine's own name for itself, where there is one: another engine has nothing of this
+    /// run, and must not be taken to say so.
     pub engine: Option<String>,
     /// Those that were started.
     pub nodes: BTreeMap<String, NodeEntry>,

@@ -1,4 +1,5 @@
-//! What every run of the command line is held by: its lease, and the watchdog unless its nodes are to stay.
+//! What every run of the command line is held by: its lease, and the watchdog unless its nodes are
+//! to stay.
 
 use std::{io, path::PathBuf};
 
@@ -20,7 +21,8 @@ impl Guard {
     /// If it cannot be written down or watched: nothing could be cleaned up after it.
     pub fn take(registry: &Registry, dir: &RunDir, scenario: &str, kept: bool) -> io::Result<Self> {
         let lease = Lease::take(registry, dir, scenario, kept)?;
-        let watchdog = if kept { None } else { Some(Watchdog::start(&own_program()?, &lease, dir)?) };
+        let watchdog =
+            if kept { None } else { Some(Watchdog::start(&own_program()?, &lease, dir)?) };
         Ok(Self { lease, watchdog })
     }
 
@@ -43,7 +45,8 @@ impl Guard {
         self.lease.nothing_was_made(dir);
     }
 
-    /// The run is over, and its provider with it: one that is dropped may still have something to remove.
+    /// The run is over, and its provider with it: one that is dropped may still have something to
+    /// remove.
     pub fn end(self) {
         self.lease.end();
         if let Some(watchdog) = self.watchdog {

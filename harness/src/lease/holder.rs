@@ -1,4 +1,5 @@
-//! The living run's side: takes its lock and its entry before anything is made, writes down what it starts, and gives both up when nothing is left.
+//! The living run's side: takes its lock and its entry before anything is made, writes down what it
+//! starts, and gives both up when nothing is left.
 
 use std::{
     collections::BTreeMap,
@@ -56,12 +57,18 @@ impl Lease {
         };
         // The entry first: whatever is made from here on is found by it.
         let path = registry.add(&entry)?;
-        let marker = dir.scratch().and_then(|scratch| Marker::hold(&scratch, dir.run_id())).inspect_err(|_| {
-            if dir.remove_scratch().is_none() {
-                forget(&path);
-            }
-        })?;
-        Ok(Self { state: Arc::new(Mutex::new(State { entry, path, clean: false })), _marker: marker })
+        let marker = dir
+            .scratch()
+            .and_then(|scratch| Marker::hold(&scratch, dir.run_id()))
+            .inspect_err(|_| {
+                if dir.remove_scratch().is_none() {
+                    forget(&path);
+                }
+            })?;
+        Ok(Self {
+            state: Arc::new(Mutex::new(State { entry, path, clean: false })),
+            _marker: marker,
+        })
     }
 
     /// The provider is chosen: from now on there may be something to remove.
@@ -81,7 +88,8 @@ impl Lease {
         Box::new(Listener(Arc::clone(&self.state)))
     }
 
-    /// The run ended before anything was made but its scratch directory, which goes. What cannot be removed keeps its entry.
+    /// The run ended before anything was made but its scratch directory, which goes. What cannot be
+    /// removed keeps its entry.
     pub fn nothing_was_made(&self, dir: &RunDir) {
         lock(&self.state).clean = dir.remove_scratch().is_none();
     }
@@ -108,14 +116,17 @@ impl Lease {
 
 /// Removes an entry's file: its run has left nothing.
 pub fn forget(path: &Path) {
-    // One that cannot be removed is removed by the next `gc`; the run's own outcome does not depend on it.
+    // One that cannot be removed is removed by the next `gc`; the run's own outcome does not depend
+    // on it.
     let _ = fs::remove_file(path);
     let _ = fs::remove_file(registry::incoming(path));
 }
 
 impl State {
     fn write(&self) -> io::Result<()> {
-        registry::write(&self.path, &self.entry).map_err(|why| io::Error::new(why.kind(), format!("the run's entry {}: {why}", self.path.display())))
+        registry::write(&self.path, &self.entry).map_err(|why| {
+            io::Error::new(why.kind(), format!("the run's entry {}: {why}", self.path.display()))
+        })
     }
 }
 
@@ -125,7 +136,10 @@ impl Sink for Listener {
     fn take(&mut self, event: &Event) -> io::Result<()> {
         let mut state = lock(&self.0);
         if let What::NodeStarted { node, incarnation, rpc, .. } = &event.what {
-            state.entry.nodes.insert(node.clone(), NodeEntry { pid: incarnation.pid, id: incarnation.id.clone(), rpc: *rpc });
+            state.entry.nodes.insert(
+                node.clone(),
+                NodeEntry { pid: incarnation.pid, id: incarnation.id.clone(), rpc: *rpc },
+            );
             return state.write();
         }
         if let What::TornDown { left } = &event.what {

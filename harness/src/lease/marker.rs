@@ -1,4 +1,5 @@
-//! The file that says "this directory is a testbed run's own", and the lock on it that says "and the run lives". It is in the scratch directory, so it goes when that goes.
+//! The file that says "this directory is a testbed run's own", and the lock on it that says "and
+//! the run lives". It is in the scratch directory, so it goes when that goes.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -12,7 +13,8 @@ use crate::record::remove_marked;
 /// Longer than any marker.
 const LONGEST: u64 = 200;
 
-/// A living run's hold on its scratch directory. The lock is the kernel's and the descriptor closes on `execve`: nobody inherits it, and it ends with the process, however that ends.
+/// A living run's hold on its scratch directory. The lock is the kernel's and the descriptor closes
+/// on `execve`: nobody inherits it, and it ends with the process, however that ends.
 #[derive(Debug)]
 pub struct Marker {
     _file: File,
@@ -69,7 +71,8 @@ impl Marker {
         }
     }
 
-    /// Removes the scratch directory of a dead run, the marker last: what is left half-way still says whose it is.
+    /// Removes the scratch directory of a dead run, the marker last: what is left half-way still
+    /// says whose it is.
     ///
     /// # Errors
     ///
@@ -80,7 +83,11 @@ impl Marker {
             MarkerState::NoDirectory => return Ok(()),
             MarkerState::Held => return Err(io::Error::other("somebody holds its lock")),
             MarkerState::Foreign if is_barely_begun(scratch) => {}
-            MarkerState::Foreign => return Err(io::Error::other("it has no marker of this run; if it is to go, remove it by hand")),
+            MarkerState::Foreign => {
+                return Err(io::Error::other(
+                    "it has no marker of this run; if it is to go, remove it by hand",
+                ));
+            }
         }
         match remove_marked(scratch) {
             // Somebody else was quicker.
@@ -90,19 +97,25 @@ impl Marker {
     }
 }
 
-/// Nothing is in it but perhaps a marker without a word, which nobody holds: its run was killed as it began, or as it ended. There is nothing to lose.
+/// Nothing is in it but perhaps a marker without a word, which nobody holds: its run was killed as
+/// it began, or as it ended. There is nothing to lose.
 fn is_barely_begun(scratch: &Path) -> bool {
     let is_empty_marker = |path: &Path| {
         path.file_name().is_some_and(|name| name == MARKER)
-            && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
+            && fs::symlink_metadata(path)
+                .is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
             && File::open(path).is_ok_and(|file| file.try_lock_shared().is_ok())
     };
     fs::symlink_metadata(scratch).is_ok_and(|metadata| metadata.is_dir())
-        && fs::read_dir(scratch).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| is_empty_marker(&entry.path()))))
+        && fs::read_dir(scratch).is_ok_and(|mut entries| {
+            entries.all(|entry| entry.is_ok_and(|entry| is_empty_marker(&entry.path())))
+        })
 }
 
 fn content(run: &str) -> String {
-    format!("hegemon-testbed run {run}\nMade by the harness for as long as the run lasts. `harness gc` removes this directory when the run is dead.\n")
+    format!(
+        "hegemon-testbed run {run}\nMade by the harness for as long as the run lasts. `harness gc` removes this directory when the run is dead.\n"
+    )
 }
 
 #[cfg(test)]

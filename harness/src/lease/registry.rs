@@ -31,14 +31,18 @@ pub struct Unreadable {
 }
 
 impl Registry {
-    /// `$XDG_STATE_HOME`, else `$HOME/.local/state`, at last `/tmp`: new entries go into the first that can be written, and all of them are read.
+    /// `$XDG_STATE_HOME`, else `$HOME/.local/state`, at last `/tmp`: new entries go into the first
+    /// that can be written, and all of them are read.
     pub fn of_user(state_home: Option<PathBuf>, home: Option<PathBuf>) -> Self {
         let own = Path::new("hegemon-testbed/runs");
         let absolute = |path: &PathBuf| path.is_absolute();
-        let mut dirs: Vec<PathBuf> = state_home.filter(absolute).map(|state| state.join(own)).into_iter().collect();
+        let mut dirs: Vec<PathBuf> =
+            state_home.filter(absolute).map(|state| state.join(own)).into_iter().collect();
         dirs.extend(home.filter(absolute).map(|home| home.join(".local/state").join(own)));
         // Whoever makes it first could be anybody, so it is only used if it is ours.
-        dirs.push(PathBuf::from(format!("/tmp/hegemon-testbed-{}", geteuid().as_raw())).join("runs"));
+        dirs.push(
+            PathBuf::from(format!("/tmp/hegemon-testbed-{}", geteuid().as_raw())).join("runs"),
+        );
         Self { dirs }
     }
 
@@ -66,7 +70,11 @@ impl Registry {
         for dir in &self.dirs {
             // One that is not ours has nothing to say to us.
             let Ok(files) = is_private(dir).and_then(|()| fs::read_dir(dir)) else { continue };
-            let mut paths: Vec<PathBuf> = files.flatten().map(|file| file.path()).filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+            let mut paths: Vec<PathBuf> = files
+                .flatten()
+                .map(|file| file.path())
+                .filter(|path| path.extension().is_some_and(|end| end == "json"))
+                .collect();
             paths.sort();
             for path in paths {
                 match read(&path) {
@@ -90,7 +98,9 @@ pub(super) fn incoming(path: &Path) -> PathBuf {
 pub(super) fn write(path: &Path, entry: &Entry) -> io::Result<()> {
     let incoming = incoming(path);
     let mut file = File::create(&incoming)?;
-    let written = serde_json::to_vec_pretty(entry).map_err(io::Error::other).and_then(|text| file.write_all(&text));
+    let written = serde_json::to_vec_pretty(entry)
+        .map_err(io::Error::other)
+        .and_then(|text| file.write_all(&text));
     if let Err(why) = written.and_then(|()| fs::rename(&incoming, path)) {
         let _ = fs::remove_file(&incoming);
         return Err(why);
@@ -106,20 +116,40 @@ pub(super) fn read(path: &Path) -> io::Result<Entry> {
     }
     let entry: Entry = serde_json::from_slice(&fs::read(path)?)?;
     if entry.version != VERSION {
-        return Err(io::Error::other(format!("its form is {}; this harness reads {VERSION}", entry.version)));
+        return Err(io::Error::other(format!(
+            "its form is {}; this harness reads {VERSION}",
+            entry.version
+        )));
     }
     let run = entry.run.as_str();
-    let is_named = !run.is_empty() && run.bytes().all(|byte| byte.is_ascii_alphanumeric()) && path.file_stem().is_some_and(|stem| stem == run);
-    let is_at_home = entry.dir.is_absolute() && entry.dir.file_name().is_some_and(|name| name.to_string_lossy().ends_with(&format!("-{run}")));
-    if is_named && is_at_home { Ok(entry) } else { Err(io::Error::other("its run is not that of its name")) }
+    let is_named = !run.is_empty()
+        && run.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && path.file_stem().is_some_and(|stem| stem == run);
+    let is_at_home = entry.dir.is_absolute()
+        && entry
+            .dir
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().ends_with(&format!("-{run}")));
+    if is_named && is_at_home {
+        Ok(entry)
+    } else {
+        Err(io::Error::other("its run is not that of its name"))
+    }
 }
 
-/// Half entries of harnesses that were killed while they wrote them. A day is longer than any write.
+/// Half entries of harnesses that were killed while they wrote them. A day is longer than any
+/// write.
 fn remove_abandoned(dir: &Path) {
     const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
     let Ok(files) = is_private(dir).and_then(|()| fs::read_dir(dir)) else { return };
-    for path in files.flatten().map(|file| file.path()).filter(|path| path.extension().is_some_and(|end| end == "incoming")) {
-        let age = fs::symlink_metadata(&path).and_then(|metadata| metadata.modified()).map(|at| at.elapsed().unwrap_or_default());
+    for path in files
+        .flatten()
+        .map(|file| file.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "incoming"))
+    {
+        let age = fs::symlink_metadata(&path)
+            .and_then(|metadata| metadata.modified())
+            .map(|at| at.elapsed().unwrap_or_default());
         if age.is_ok_and(|age| age >= ABANDONED) {
             let _ = fs::remove_file(path);
         }
@@ -133,7 +163,8 @@ fn private(dir: &Path) -> io::Result<()> {
 
 fn is_private(dir: &Path) -> io::Result<()> {
     let metadata = fs::symlink_metadata(dir)?;
-    let ours = metadata.is_dir() && metadata.uid() == geteuid().as_raw() && metadata.mode() & 0o022 == 0;
+    let ours =
+        metadata.is_dir() && metadata.uid() == geteuid().as_raw() && metadata.mode() & 0o022 == 0;
     if ours { Ok(()) } else { Err(io::Error::other("it is not this user's alone")) }
 }
 
@@ -173,11 +204,20 @@ pub(super) mod tests {
         let home = tempfile::tempdir().unwrap();
         let registry = Registry { dirs: vec![home.path().join("runs")] };
         let path = registry.add(&entry("r1")).unwrap();
-        let (own, old, new) = (incoming(&path), path.with_file_name("r2.incoming"), path.with_file_name("r3.incoming"));
+        let (own, old, new) = (
+            incoming(&path),
+            path.with_file_name("r2.incoming"),
+            path.with_file_name("r3.incoming"),
+        );
         for half in [&own, &old, &new] {
             fs::write(half, "{").unwrap();
         }
-        File::options().write(true).open(&old).unwrap().set_modified(std::time::SystemTime::now() - Duration::from_secs(25 * 60 * 60)).unwrap();
+        File::options()
+            .write(true)
+            .open(&old)
+            .unwrap()
+            .set_modified(std::time::SystemTime::now() - Duration::from_secs(25 * 60 * 60))
+            .unwrap();
         registry.add(&entry("r4")).unwrap();
         assert_eq!((own.exists(), old.exists(), new.exists()), (true, false, true));
         crate::lease::forget(&path);
@@ -203,7 +243,8 @@ pub(super) mod tests {
         let registry = Registry { dirs: vec![home.path().join("runs")] };
         let dir = registry.add(&entry("r1")).unwrap().parent().unwrap().to_owned();
         let text = fs::read_to_string(dir.join("r1.json")).unwrap();
-        let elsewhere = serde_json::to_string(&Entry { dir: "/home/user".into(), ..entry("r7") }).unwrap();
+        let elsewhere =
+            serde_json::to_string(&Entry { dir: "/home/user".into(), ..entry("r7") }).unwrap();
         let relative = serde_json::to_string(&Entry { dir: "x-r8".into(), ..entry("r8") }).unwrap();
         for (name, content) in [
             ("r2.json", &text[..text.len() / 2]),

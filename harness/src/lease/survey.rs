@@ -1,4 +1,5 @@
-//! Which runs are on this host, and which of them live: entries and what an engine has, put together.
+//! Which runs are on this host, and which of them live: entries and what an engine has, put
+//! together.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,7 +32,8 @@ pub enum State {
     Kept,
     /// Its harness is gone, and this is what it left.
     Dead,
-    /// It was made on another host, or in another container: whether it lives cannot be seen from here.
+    /// It was made on another host, or in another container: whether it lives cannot be seen from
+    /// here.
     Elsewhere,
     /// Nothing says who made it.
     Unknown,
@@ -87,8 +89,12 @@ pub struct Survey {
 /// # Errors
 ///
 /// The engine does not list its objects.
-pub async fn survey(registry: &Registry, engine: Option<&Leftovers>) -> Result<Survey, crate::provider::ProviderError> {
-    // The engine first: a run that begins meanwhile is then not seen at all, instead of as objects without an entry.
+pub async fn survey(
+    registry: &Registry,
+    engine: Option<&Leftovers>,
+) -> Result<Survey, crate::provider::ProviderError> {
+    // The engine first: a run that begins meanwhile is then not seen at all, instead of as objects
+    // without an entry.
     let mut objects = match engine {
         Some(engine) => engine.by_run().await?,
         None => BTreeMap::new(),
@@ -109,7 +115,13 @@ pub async fn survey(registry: &Registry, engine: Option<&Leftovers>) -> Result<S
 impl RunOnHost {
     /// What a removal would remove, one line for each.
     pub fn would_remove(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.means.scratch.iter().flat_map(|scratch| strays::of(scratch, &self.means.groups)).map(|p| p.describe()).collect();
+        let mut lines: Vec<String> = self
+            .means
+            .scratch
+            .iter()
+            .flat_map(|scratch| strays::of(scratch, &self.means.groups))
+            .map(|p| p.describe())
+            .collect();
         lines.extend(self.objects.iter().cloned());
         lines.extend(
             self.means
@@ -124,20 +136,38 @@ impl RunOnHost {
 
 fn of_entry(path: PathBuf, entry: Entry, objects: &[Leftover]) -> RunOnHost {
     let scratch = entry.scratch();
-    let owners = objects.iter().filter_map(|left| left.origin.owner.clone()).chain([entry.owner.clone()]).collect::<Vec<_>>();
+    let owners = objects
+        .iter()
+        .filter_map(|left| left.origin.owner.clone())
+        .chain([entry.owner.clone()])
+        .collect::<Vec<_>>();
     let kept = entry.kept || objects.iter().any(|left| left.origin.kept);
     let is_process = entry.provider.as_deref() == Some("process");
-    let groups = if is_process { entry.nodes.values().map(|node| node.pid).collect() } else { BTreeSet::new() };
+    let groups = if is_process {
+        entry.nodes.values().map(|node| node.pid).collect()
+    } else {
+        BTreeSet::new()
+    };
     RunOnHost {
         state: state(&owners, Marker::look(&scratch, &entry.run), kept),
         started: humantime::parse_rfc3339(&entry.started).ok(),
         dir: Some(entry.dir),
-        nodes: entry.nodes.into_iter().map(|(name, node)| NodeOnHost { name, id: node.id, rpc: Some(node.rpc) }).collect(),
+        nodes: entry
+            .nodes
+            .into_iter()
+            .map(|(name, node)| NodeOnHost { name, id: node.id, rpc: Some(node.rpc) })
+            .collect(),
         scenario: Some(entry.scenario),
         provider: entry.provider,
         entry: Some(path),
         objects: objects.iter().map(|left| left.what.clone()).collect(),
-        means: Means { run: entry.run.clone(), scratch: Some(scratch), groups, on: entry.engine, engine: None },
+        means: Means {
+            run: entry.run.clone(),
+            scratch: Some(scratch),
+            groups,
+            on: entry.engine,
+            engine: None,
+        },
         run: entry.run,
     }
 }
@@ -146,8 +176,12 @@ fn of_entry(path: PathBuf, entry: Entry, objects: &[Leftover]) -> RunOnHost {
 fn of_objects(run: String, objects: &[Leftover]) -> RunOnHost {
     let owners: Vec<Owner> = objects.iter().filter_map(|left| left.origin.owner.clone()).collect();
     // A label is only a hint: the directory must say itself that it is this run's.
-    let scratch = objects.iter().find_map(|left| left.origin.scratch.clone()).filter(|scratch| scratch.is_absolute());
-    let marker = scratch.as_ref().map_or(MarkerState::NoDirectory, |scratch| Marker::look(scratch, &run));
+    let scratch = objects
+        .iter()
+        .find_map(|left| left.origin.scratch.clone())
+        .filter(|scratch| scratch.is_absolute());
+    let marker =
+        scratch.as_ref().map_or(MarkerState::NoDirectory, |scratch| Marker::look(scratch, &run));
     let scratch = scratch.filter(|_| matches!(marker, MarkerState::Free | MarkerState::Held));
     let nodes = objects.iter().filter_map(|left| {
         let id = format!("container {}", left.container.as_ref()?);
@@ -198,9 +232,21 @@ mod tests {
         let (free, held, none) = (MarkerState::Free, MarkerState::Held, MarkerState::NoDirectory);
         assert_eq!(state(std::slice::from_ref(&dead), none, false), State::Dead);
         assert_eq!(state(std::slice::from_ref(&dead), free, true), State::Kept);
-        assert_eq!(state(std::slice::from_ref(&dead), held, false), State::Running, "the lock is enough");
-        assert_eq!(state(&[dead.clone(), living.clone()], free, false), State::Running, "one owner is enough");
-        assert_eq!(state(std::slice::from_ref(&living), none, true), State::Running, "a directory that somebody removed does not kill a run");
+        assert_eq!(
+            state(std::slice::from_ref(&dead), held, false),
+            State::Running,
+            "the lock is enough"
+        );
+        assert_eq!(
+            state(&[dead.clone(), living.clone()], free, false),
+            State::Running,
+            "one owner is enough"
+        );
+        assert_eq!(
+            state(std::slice::from_ref(&living), none, true),
+            State::Running,
+            "a directory that somebody removed does not kill a run"
+        );
         assert_eq!(state(&[other_host, dead], free, false), State::Elsewhere);
         assert_eq!(state(&[], free, false), State::Unknown);
     }

@@ -1,7 +1,10 @@
-//! A process beside the run that outlives it: when the harness is gone without a word, it removes what that left.
+//! A process beside the run that outlives it: when the harness is gone without a word, it removes
+//! what that left.
 //!
-//! The harness holds the write end of a pipe, which closes on `execve` and so is inherited by nobody; the kernel closes it when the harness ends, however it ends. No process
-//! number is involved that somebody else could get. A session of its own keeps Ctrl-C, a hang-up and signals to the harness's group away from it.
+//! The harness holds the write end of a pipe, which closes on `execve` and so is inherited by
+//! nobody; the kernel closes it when the harness ends, however it ends. No process number is
+//! involved that somebody else could get. A session of its own keeps Ctrl-C, a hang-up and signals
+//! to the harness's group away from it.
 
 use std::{
     collections::BTreeSet,
@@ -31,7 +34,8 @@ const LIMIT: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// So many looks in a row must find nothing.
 const QUIET_LOOKS: u32 = 2;
-/// The same on an engine: it finishes what it was told (an import, above all) after whoever told it is gone.
+/// The same on an engine: it finishes what it was told (an import, above all) after whoever told it
+/// is gone.
 const QUIET_LOOKS_ON_ENGINE: u32 = 10;
 /// Time that a dismissed watchdog has to end.
 const DISMISSAL: Duration = Duration::from_secs(2);
@@ -44,18 +48,27 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Starts `program` with the hidden verb `watchdog`. Its streams are nobody's: who waits for the harness's output does not wait for it.
+    /// Starts `program` with the hidden verb `watchdog`. Its streams are nobody's: who waits for
+    /// the harness's output does not wait for it.
     ///
     /// # Errors
     ///
     /// If it cannot be started.
     pub fn start(program: &Path, lease: &Lease, dir: &RunDir) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command.arg0("harness-watchdog").args(["watchdog", "--run", &lease.run(), "--dir"]).arg(dir.path()).arg("--entry").arg(lease.path());
+        command
+            .arg0("harness-watchdog")
+            .args(["watchdog", "--run", &lease.run(), "--dir"])
+            .arg(dir.path())
+            .arg("--entry")
+            .arg(lease.path());
         command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         lead_a_session(&mut command);
         let mut child = command.spawn()?;
-        let pipe = child.stdin.take().ok_or_else(|| io::Error::other("a child without the pipe that it was given"))?;
+        let pipe = child
+            .stdin
+            .take()
+            .ok_or_else(|| io::Error::other("a child without the pipe that it was given"))?;
         Ok(Self { child, pipe })
     }
 
@@ -73,7 +86,10 @@ impl Watchdog {
 
 fn lead_a_session(command: &mut Command) {
     let arrange = || rustix::process::setsid().map(drop).map_err(io::Error::from);
-    #[expect(unsafe_code, reason = "runs between fork and exec; it makes one system call and allocates nothing, which is all that is allowed there")]
+    #[expect(
+        unsafe_code,
+        reason = "runs between fork and exec; it makes one system call and allocates nothing, which is all that is allowed there"
+    )]
     // SAFETY: `setsid` is async-signal-safe, and the closure neither allocates nor takes a lock.
     unsafe {
         command.pre_exec(arrange);
@@ -98,7 +114,8 @@ pub struct Orders {
 /// If it cannot wait. Nobody hears that, but the exit code says it.
 pub async fn watch(orders: Orders) -> io::Result<()> {
     // Listening is what keeps these from ending it; there is nothing to do about them.
-    let _deaf = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let _deaf =
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
     let said = tokio::task::spawn_blocking(|| {
         let mut said = Vec::new();
         io::stdin().lock().read_to_end(&mut said).map(|_| said)
@@ -107,7 +124,11 @@ pub async fn watch(orders: Orders) -> io::Result<()> {
         return Ok(());
     }
     // A log that cannot be written is no reason not to clean up.
-    let mut log = Log(OpenOptions::new().create(true).append(true).open(orders.dir.join("watchdog.log")).ok());
+    let mut log = Log(OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(orders.dir.join("watchdog.log"))
+        .ok());
     log.line(&format!("the harness of the run {} is gone; removing what it left", orders.run));
     clean_up(&orders, &mut log).await;
     Ok(())
@@ -116,14 +137,21 @@ pub async fn watch(orders: Orders) -> io::Result<()> {
 async fn clean_up(orders: &Orders, log: &mut Log) {
     let mut quiet = 0;
     let mut last = Cleared::default();
-    // The pipe of a harness that panics is closed a moment before it ends, and its own clean-up comes first. One that only gave up this run may live for long.
+    // The pipe of a harness that panics is closed a moment before it ends, and its own clean-up
+    // comes first. One that only gave up this run may live for long.
     while registry::read(&orders.entry).is_ok_and(|entry| entry.owner.lives()) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let deadline = Instant::now() + LIMIT;
-    let needed = if needs_engine(registry::read(&orders.entry).ok().as_ref()) { QUIET_LOOKS_ON_ENGINE } else { QUIET_LOOKS };
+    let needed = if needs_engine(registry::read(&orders.entry).ok().as_ref()) {
+        QUIET_LOOKS_ON_ENGINE
+    } else {
+        QUIET_LOOKS
+    };
     while quiet < needed && Instant::now() < deadline {
-        let Ok(cleared) = tokio::time::timeout_at(deadline.into(), look(orders)).await else { break };
+        let Ok(cleared) = tokio::time::timeout_at(deadline.into(), look(orders)).await else {
+            break;
+        };
         cleared.removed.iter().for_each(|what| log.line(&format!("removed {what}")));
         if cleared.left != last.left {
             cleared.left.iter().for_each(|what| log.line(&format!("still there: {what}")));
@@ -144,19 +172,35 @@ async fn clean_up(orders: &Orders, log: &mut Log) {
 
 /// Nothing was made before a provider was chosen, and what one process left is no engine's.
 fn needs_engine(entry: Option<&Entry>) -> bool {
-    entry.is_none_or(|entry| entry.provider.as_deref().is_some_and(|provider| provider != "process"))
+    entry
+        .is_none_or(|entry| entry.provider.as_deref().is_some_and(|provider| provider != "process"))
 }
 
 async fn look(orders: &Orders) -> Cleared {
     let entry = registry::read(&orders.entry).ok().filter(|entry| entry.run == orders.run);
-    let is_process = entry.as_ref().is_some_and(|entry| entry.provider.as_deref() == Some("process"));
-    let groups = entry.iter().filter(|_| is_process).flat_map(|entry| entry.nodes.values()).map(|node| node.pid).collect::<BTreeSet<_>>();
+    let is_process =
+        entry.as_ref().is_some_and(|entry| entry.provider.as_deref() == Some("process"));
+    let groups = entry
+        .iter()
+        .filter(|_| is_process)
+        .flat_map(|entry| entry.nodes.values())
+        .map(|node| node.pid)
+        .collect::<BTreeSet<_>>();
     let (engine, missing) = match needs_engine(entry.as_ref()).then(Leftovers::connect) {
         None => (None, None),
-        Some(connect) => connect.await.map_or_else(|why| (None, Some(why.to_string())), |engine| (Some(engine), None)),
+        Some(connect) => connect
+            .await
+            .map_or_else(|why| (None, Some(why.to_string())), |engine| (Some(engine), None)),
     };
     let on = entry.and_then(|entry| entry.engine);
-    let mut cleared = clear(&Means { run: orders.run.clone(), scratch: Some(orders.dir.join("scratch")), groups, on, engine }).await;
+    let mut cleared = clear(&Means {
+        run: orders.run.clone(),
+        scratch: Some(orders.dir.join("scratch")),
+        groups,
+        on,
+        engine,
+    })
+    .await;
     cleared.left.extend(missing);
     cleared
 }
@@ -166,7 +210,8 @@ struct Log(Option<File>);
 impl Log {
     fn line(&mut self, text: &str) {
         if let Some(file) = &mut self.0 {
-            let _ = writeln!(file, "{} {text}", humantime::format_rfc3339_millis(SystemTime::now()));
+            let _ =
+                writeln!(file, "{} {text}", humantime::format_rfc3339_millis(SystemTime::now()));
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Pollers: one task for each node asks it the same questions again and again and records what came back. They judge nothing.
+//! Pollers: one task for each node asks it the same questions again and again and records what came
+//! back. They judge nothing.
 //!
-//! `poller` decides when to ask, `rpc` turns answers into typed readings, `resources` asks the provider instead of the node.
+//! `poller` decides when to ask, `rpc` turns answers into typed readings, `resources` asks the
+//! provider instead of the node.
 
 mod poller;
 pub(crate) mod resources;

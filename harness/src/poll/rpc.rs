@@ -1,4 +1,5 @@
-//! Questions to a node over JSON-RPC, and what its answers mean. A value of the wrong type is an answer of the wrong type, never a default.
+//! Questions to a node over JSON-RPC, and what its answers mean. A value of the wrong type is an
+//! answer of the wrong type, never a default.
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -42,14 +43,16 @@ impl Rpc {
         Self::with_timeout(address, REQUEST_TIMEOUT)
     }
 
-    /// The same for a node that was stopped: the address of a container that is gone swallows questions, and nobody needs to wait long for an answer that must not come.
+    /// The same for a node that was stopped: the address of a container that is gone swallows
+    /// questions, and nobody needs to wait long for an answer that must not come.
     pub(crate) fn of_stopped(&self) -> Self {
         Self::with_timeout(self.address, STOPPED_TIMEOUT)
     }
 
     fn with_timeout(address: SocketAddr, timeout: Duration) -> Self {
         let client = HttpClient::builder()
-            // Without the layer that logs what is asked and answered: it renders both, whether or not anybody listens.
+            // Without the layer that logs what is asked and answered: it renders both, whether or
+            // not anybody listens.
             .set_rpc_middleware(RpcServiceBuilder::new())
             .request_timeout(timeout)
             .max_response_size(LARGEST_ANSWER)
@@ -58,26 +61,50 @@ impl Rpc {
         Self { client: Arc::new(client), address, timeout }
     }
 
-    /// One round of questions: one request for all of them, or one for each where a node refuses that. `own` is the node's peer ID, if it has said one.
-    pub(crate) async fn round(&self, also: Also, own: Option<&str>, batching: &mut Batching) -> Answers {
+    /// One round of questions: one request for all of them, or one for each where a node refuses
+    /// that. `own` is the node's peer ID, if it has said one.
+    pub(crate) async fn round(
+        &self,
+        also: Also,
+        own: Option<&str>,
+        batching: &mut Batching,
+    ) -> Answers {
         if *batching == Batching::Whole {
             match self.batch(also, own).await {
                 Ok(answers) => return answers,
                 Err(miss) if miss.is_silence() => return Answers::none(also, &miss),
-                // It answers something, only not to this: what it is worth shows when it is asked one by one.
+                // It answers something, only not to this: what it is worth shows when it is asked
+                // one by one.
                 Err(_) => *batching = Batching::Single,
             }
         }
-        let system_peers = async { if also.system_peers { Some(self.ask(SYSTEM_PEERS, rpc_params![], |value| distinct(value, own)).await) } else { None } };
-        let sessions = async { if also.sessions { Some(self.ask(PEER_LIST, rpc_params![], sessions).await) } else { None } };
-        let (peers, height) = (self.ask(HEALTH, rpc_params![], peers), self.ask(HEADER, rpc_params![], height));
-        let (peers, height, distinct, sessions) = tokio::join!(peers, height, system_peers, sessions);
+        let system_peers = async {
+            if also.system_peers {
+                Some(self.ask(SYSTEM_PEERS, rpc_params![], |value| distinct(value, own)).await)
+            } else {
+                None
+            }
+        };
+        let sessions = async {
+            if also.sessions {
+                Some(self.ask(PEER_LIST, rpc_params![], sessions).await)
+            } else {
+                None
+            }
+        };
+        let (peers, height) =
+            (self.ask(HEALTH, rpc_params![], peers), self.ask(HEADER, rpc_params![], height));
+        let (peers, height, distinct, sessions) =
+            tokio::join!(peers, height, system_peers, sessions);
         Answers { peers, height, distinct, sessions }
     }
 
     async fn batch(&self, also: Also, own: Option<&str>) -> Result<Answers, Miss> {
-        let methods: Vec<&str> =
-            [HEALTH, HEADER].into_iter().chain(also.system_peers.then_some(SYSTEM_PEERS)).chain(also.sessions.then_some(PEER_LIST)).collect();
+        let methods: Vec<&str> = [HEALTH, HEADER]
+            .into_iter()
+            .chain(also.system_peers.then_some(SYSTEM_PEERS))
+            .chain(also.sessions.then_some(PEER_LIST))
+            .collect();
         let mut batch = BatchRequestBuilder::new();
         for method in &methods {
             batch.insert(method, rpc_params![]).map_err(|why| Miss::Nonsense(why.to_string()))?;
@@ -86,14 +113,25 @@ impl Rpc {
         let answers = call.await.map_err(|_| Miss::Timeout)?.map_err(miss)?;
         // An answer that is left out is nobody's default.
         if answers.len() != methods.len() {
-            return Err(Miss::Nonsense(format!("{} answers to {} questions", answers.len(), methods.len())));
+            return Err(Miss::Nonsense(format!(
+                "{} answers to {} questions",
+                answers.len(),
+                methods.len()
+            )));
         }
-        let mut answers = answers.into_iter().map(|answer| answer.map_err(|object| Miss::Refused { code: object.code(), message: quote(object.message()) }));
+        let mut answers = answers.into_iter().map(|answer| {
+            answer.map_err(|object| Miss::Refused {
+                code: object.code(),
+                message: quote(object.message()),
+            })
+        });
         let mut next = || answers.next().unwrap_or(Err(Miss::Null));
         Ok(Answers {
             peers: reading(HEALTH, next(), peers),
             height: reading(HEADER, next(), height),
-            distinct: also.system_peers.then(|| reading(SYSTEM_PEERS, next(), |value| distinct(value, own))),
+            distinct: also
+                .system_peers
+                .then(|| reading(SYSTEM_PEERS, next(), |value| distinct(value, own))),
             sessions: also.sessions.then(|| reading(PEER_LIST, next(), sessions)),
         })
     }
@@ -114,12 +152,26 @@ impl Rpc {
 
     /// Names of all methods.
     pub(crate) async fn methods(&self) -> Reading<Vec<String>> {
-        self.ask("rpc_methods", rpc_params![], |value| value.get("methods")?.as_array()?.iter().map(|name| name.as_str().map(str::to_owned)).collect()).await
+        self.ask("rpc_methods", rpc_params![], |value| {
+            value
+                .get("methods")?
+                .as_array()?
+                .iter()
+                .map(|name| name.as_str().map(str::to_owned))
+                .collect()
+        })
+        .await
     }
 
-    async fn ask<T>(&self, method: &str, params: ArrayParams, read: impl Fn(&Value) -> Option<T>) -> Reading<T> {
+    async fn ask<T>(
+        &self,
+        method: &str,
+        params: ArrayParams,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Reading<T> {
         // The client's own timeout covers the answer; this one covers whatever else could hang.
-        let call = tokio::time::timeout(self.timeout, self.client.request::<Value, _>(method, params));
+        let call =
+            tokio::time::timeout(self.timeout, self.client.request::<Value, _>(method, params));
         let answer = match call.await {
             Err(_) => Err(Miss::Timeout),
             Ok(answer) => answer.map_err(miss),
@@ -177,11 +229,18 @@ const HEADER: &str = "chain_getHeader";
 const SYSTEM_PEERS: &str = "system_peers";
 const PEER_LIST: &str = "hegemon_peerList";
 
-fn reading<T>(method: &str, answer: Result<Value, Miss>, read: impl Fn(&Value) -> Option<T>) -> Reading<T> {
+fn reading<T>(
+    method: &str,
+    answer: Result<Value, Miss>,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Reading<T> {
     match answer {
         Err(miss) => Reading::Missing(miss),
         Ok(Value::Null) => Reading::Missing(Miss::Null),
-        Ok(value) => read(&value).map_or_else(|| Reading::Missing(Miss::Nonsense(format!("{method}: {}", quote(&value.to_string())))), Reading::Value),
+        Ok(value) => read(&value).map_or_else(
+            || Reading::Missing(Miss::Nonsense(format!("{method}: {}", quote(&value.to_string())))),
+            Reading::Value,
+        ),
     }
 }
 
@@ -191,7 +250,8 @@ fn peers(value: &Value) -> Option<u64> {
 
 /// A node that lists itself lists nonsense: it is nobody's peer.
 fn distinct(value: &Value, own: Option<&str>) -> Option<u64> {
-    let ids: BTreeSet<&str> = value.as_array()?.iter().map(|peer| peer.get("peerId")?.as_str()).collect::<Option<_>>()?;
+    let ids: BTreeSet<&str> =
+        value.as_array()?.iter().map(|peer| peer.get("peerId")?.as_str()).collect::<Option<_>>()?;
     let lists_itself = own.is_some_and(|own| ids.contains(own));
     (!lists_itself).then_some(ids.len() as u64)
 }
@@ -230,10 +290,18 @@ fn miss(error: Error) -> Miss {
         return Miss::Nonsense(quote(&error.to_string()));
     };
     match why.downcast_ref::<transport::Error>() {
-        Some(transport::Error::Rejected { status_code }) => Miss::Nonsense(format!("HTTP status {status_code}")),
-        Some(transport::Error::Http(HttpError::TooLarge)) => Miss::Nonsense(format!("an answer of more than {LARGEST_ANSWER} bytes")),
-        Some(transport::Error::Http(HttpError::Malformed)) => Miss::Nonsense("an answer that is no JSON-RPC".to_owned()),
-        Some(transport::Error::Http(HttpError::Stream(why))) if is_an_answer(why.as_ref()) => Miss::Nonsense(quote(&chain(why.as_ref()))),
+        Some(transport::Error::Rejected { status_code }) => {
+            Miss::Nonsense(format!("HTTP status {status_code}"))
+        }
+        Some(transport::Error::Http(HttpError::TooLarge)) => {
+            Miss::Nonsense(format!("an answer of more than {LARGEST_ANSWER} bytes"))
+        }
+        Some(transport::Error::Http(HttpError::Malformed)) => {
+            Miss::Nonsense("an answer that is no JSON-RPC".to_owned())
+        }
+        Some(transport::Error::Http(HttpError::Stream(why))) if is_an_answer(why.as_ref()) => {
+            Miss::Nonsense(quote(&chain(why.as_ref())))
+        }
         Some(_) | None => Miss::Unreachable(quote(&chain(why.as_ref()))),
     }
 }
@@ -241,7 +309,9 @@ fn miss(error: Error) -> Miss {
 /// Something did come back: bytes that are no HTTP, or more of them than we take.
 fn is_an_answer(error: &(dyn std::error::Error + 'static)) -> bool {
     let is_parse = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
-    is_parse || error.is::<http_body_util::LengthLimitError>() || error.source().is_some_and(is_an_answer)
+    is_parse
+        || error.is::<http_body_util::LengthLimitError>()
+        || error.source().is_some_and(is_an_answer)
 }
 
 /// The innermost reason: the outer ones say "HTTP error" three times.
@@ -298,14 +368,19 @@ mod tests {
     }
 
     fn http(body: &str) -> Vec<u8> {
-        format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
     }
 
     /// Silence may be a lost packet and breaks no span; an answer that is wrong is an answer.
     #[tokio::test]
     async fn whatever_comes_back_is_no_silence() {
         let large = format!("[{}]", " ".repeat(2 * 1024 * 1024));
-        let unlimited = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{large}").into_bytes();
+        let unlimited = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{large}")
+            .into_bytes();
         for (what, bytes) in [
             ("null", http("null")),
             ("a page", http("<html></html>")),
@@ -314,11 +389,17 @@ mod tests {
             ("too much", http(&large)),
             ("too much, without a length", unlimited),
             ("no HTTP", b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
-            ("a status", b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n".to_vec()),
+            (
+                "a status",
+                b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n".to_vec(),
+            ),
         ] {
             let answers = answered(bytes).await;
             for reading in [&answers.peers, &answers.height, answers.distinct.as_ref().unwrap()] {
-                assert!(matches!(reading, Reading::Missing(miss) if !miss.is_silence()), "{what}: {reading:?}");
+                assert!(
+                    matches!(reading, Reading::Missing(miss) if !miss.is_silence()),
+                    "{what}: {reading:?}"
+                );
             }
         }
     }
@@ -342,7 +423,9 @@ mod tests {
     fn a_hash_has_256_bits_that_say_something() {
         let hash = "00".repeat(31) + "01";
         assert!(is_hash(&hash.as_str()));
-        for wrong in ["", "0", "01", &hash[2..], &format!("{hash}00"), &"00".repeat(32), &"zz".repeat(32)] {
+        for wrong in
+            ["", "0", "01", &hash[2..], &format!("{hash}00"), &"00".repeat(32), &"zz".repeat(32)]
+        {
             assert!(!is_hash(&wrong), "{wrong}");
         }
     }

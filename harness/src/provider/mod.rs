@@ -1,10 +1,12 @@
 //! Where nodes run: the one trait that the executor knows, and the types that cross it.
 //!
-//! A provider owns everything outside the nodes: network, addresses, directories, containers or processes, and their removal. It knows nothing of scenarios, checks or
-//! verdicts. Two exist: `docker` and `process`; both pass the same conformance suite (`tests/provider_conformance.rs`).
+//! A provider owns everything outside the nodes: network, addresses, directories, containers or
+//! processes, and their removal. It knows nothing of scenarios, checks or verdicts. Two exist:
+//! `docker` and `process`; both pass the same conformance suite (`tests/provider_conformance.rs`).
 //!
-//! The order of calls: `reserve` once, then `start` for every node (in parallel), then any of the others, at last `teardown`, which is also safe after a failure of
-//! anything before it, and idempotent.
+//! The order of calls: `reserve` once, then `start` for every node (in parallel), then any of the
+//! others, at last `teardown`, which is also safe after a failure of anything before it, and
+//! idempotent.
 
 #[cfg(feature = "docker")]
 pub mod docker;
@@ -12,7 +14,10 @@ mod lines;
 mod options;
 mod owner;
 pub mod process;
-#[cfg_attr(not(any(test, feature = "docker")), expect(dead_code, reason = "most of it finds a subnet for the engine's networks"))]
+#[cfg_attr(
+    not(any(test, feature = "docker")),
+    expect(dead_code, reason = "most of it finds a subnet for the engine's networks")
+)]
 mod subnet;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::SystemTime};
@@ -64,7 +69,8 @@ pub struct NodeRequest {
     pub source: NodeSource,
 }
 
-/// What a provider promises to one node before it starts. All of it stays the same across restarts, `rpc` excepted: ask [`Provider::rpc`] after every start.
+/// What a provider promises to one node before it starts. All of it stays the same across restarts,
+/// `rpc` excepted: ask [`Provider::rpc`] after every start.
 #[derive(Debug, Clone)]
 pub struct Slot {
     /// The node that it is for.
@@ -122,11 +128,13 @@ pub enum NodeState {
     },
 }
 
-/// What a node uses now. The two providers count memory differently, so a limit is for one of them: an operating system's resident memory holds the pages of the binary that
-/// are in use (7 MiB of our node), an engine's accounting does not.
+/// What a node uses now. The two providers count memory differently, so a limit is for one of them:
+/// an operating system's resident memory holds the pages of the binary that are in use (7 MiB of
+/// our node), an engine's accounting does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Resources {
-    /// Resident memory in bytes: without file contents that the kernel only keeps because there is room.
+    /// Resident memory in bytes: without file contents that the kernel only keeps because there is
+    /// room.
     pub memory_bytes: u64,
     /// Processor time since its execution began, of all its threads, in milliseconds.
     pub cpu_ms: u64,
@@ -156,8 +164,9 @@ pub trait Provider: Send + Sync {
     /// Facts for the evidence: engine version, image digests, network, host.
     fn facts(&self) -> serde_json::Value;
 
-    /// Builds or checks what is to be run, takes a network and an address for every node. `subnet` is the scenario's own wish (`a.b.c.d/len`).
-    /// `progress` gets one line for each step that takes time.
+    /// Builds or checks what is to be run, takes a network and an address for every node. `subnet`
+    /// is the scenario's own wish (`a.b.c.d/len`). `progress` gets one line for each step that
+    /// takes time.
     fn reserve<'a>(
         &'a self,
         nodes: &'a [NodeRequest],
@@ -165,33 +174,49 @@ pub trait Provider: Send + Sync {
         progress: &'a (dyn Fn(String) + Send + Sync),
     ) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>>;
 
-    /// Executes a node for the first time, with a new state directory. Returns when it was executed, not when it answers.
-    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
+    /// Executes a node for the first time, with a new state directory. Returns when it was
+    /// executed, not when it answers.
+    fn start<'a>(
+        &'a self,
+        node: &'a NodeLaunch,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
 
-    /// Ends a node: SIGTERM, SIGKILL after 10 s. Returns its end. Its state, name and address stay reserved.
+    /// Ends a node: SIGTERM, SIGKILL after 10 s. Returns its end. Its state, name and address stay
+    /// reserved.
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
 
     /// Executes a stopped node again: the same container or directory, arguments and environment.
-    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
+    fn start_again<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
 
     /// What the operating system or engine says.
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
 
-    /// What a node uses, by the operating system's or engine's word; `None` if it is not running. A provider that cannot say leaves it at that: nothing passes then.
-    fn resources<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
+    /// What a node uses, by the operating system's or engine's word; `None` if it is not running. A
+    /// provider that cannot say leaves it at that: nothing passes then.
+    fn resources<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
         let _ = name;
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    /// Where the harness reaches a started node's JSON-RPC (HTTP). Looked up anew: an engine may change it at every start.
+    /// Where the harness reaches a started node's JSON-RPC (HTTP). Looked up anew: an engine may
+    /// change it at every start.
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>>;
 
-    /// Log lines of every node of the run, from its first start on, in order per node. Taken once, before the first `start`. Bounded; a slow reader slows nobody: what
-    /// does not fit waits in the provider's own log (file or engine). Closes at teardown, which gives a reader 5 s to take what is left.
+    /// Log lines of every node of the run, from its first start on, in order per node. Taken once,
+    /// before the first `start`. Bounded; a slow reader slows nobody: what does not fit waits in
+    /// the provider's own log (file or engine). Closes at teardown, which gives a reader 5 s to
+    /// take what is left.
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>>;
 
-    /// Removes everything of this run: containers, networks, volumes, directories, processes. In parallel, bounded in time. A log that could not be read to its end is an
-    /// error as well: evidence with holes is none.
+    /// Removes everything of this run: containers, networks, volumes, directories, processes. In
+    /// parallel, bounded in time. A log that could not be read to its end is an error as well:
+    /// evidence with holes is none.
     fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>>;
 }
 
@@ -207,7 +232,9 @@ pub enum ProviderError {
         remedy: String,
     },
     /// An image that was asked for and is not there.
-    #[error("no image `{0}` on this engine; build or load it first (`docker images` lists what is there)")]
+    #[error(
+        "no image `{0}` on this engine; build or load it first (`docker images` lists what is there)"
+    )]
     NoImage(String),
     /// The node binary could not be built, read or executed.
     #[error("{0}")]

@@ -7,9 +7,11 @@ use super::{NodeProfile, ProviderError};
 /// Everything that a provider needs to know of its run.
 #[derive(Debug, Clone)]
 pub struct ProviderOptions {
-    /// Unique on this host and short enough for names: letters, digits, `-`, `_` and `.`, at most 40 of them, a small letter or digit first.
+    /// Unique on this host and short enough for names: letters, digits, `-`, `_` and `.`, at most
+    /// 40 of them, a small letter or digit first.
     pub run_id: String,
-    /// An existing directory of this run, for binaries, node states and logs. The provider makes and removes its own directories in it, never itself.
+    /// An existing directory of this run, for binaries, node states and logs. The provider makes
+    /// and removes its own directories in it, never itself.
     pub scratch: PathBuf,
     /// Overrides what a binary or image says that it is.
     pub profile: Option<NodeProfile>,
@@ -22,16 +24,35 @@ impl ProviderOptions {
     pub(super) fn check(&self) -> Result<(), ProviderError> {
         let id = &self.run_id;
         let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let fits = id.len() <= 40 && id.bytes().next().is_some_and(lower) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        if fits { Ok(()) } else { Err(ProviderError::failed("naming the run", format!("`{id}` cannot be part of a container's name"))) }
+        let fits = id.len() <= 40
+            && id.bytes().next().is_some_and(lower)
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if fits {
+            Ok(())
+        } else {
+            Err(ProviderError::failed(
+                "naming the run",
+                format!("`{id}` cannot be part of a container's name"),
+            ))
+        }
     }
 }
 
 /// Refuses a node name that would not do as a host name and directory.
 pub(super) fn check_node_name(name: &str) -> Result<(), ProviderError> {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let fits = (1..=63).contains(&name.len()) && name.bytes().all(inner) && !name.starts_with('-') && !name.ends_with('-');
-    if fits { Ok(()) } else { Err(ProviderError::failed("naming a node", format!("`{name}` is no host name (a-z, 0-9 and -)"))) }
+    let fits = (1..=63).contains(&name.len())
+        && name.bytes().all(inner)
+        && !name.starts_with('-')
+        && !name.ends_with('-');
+    if fits {
+        Ok(())
+    } else {
+        Err(ProviderError::failed(
+            "naming a node",
+            format!("`{name}` is no host name (a-z, 0-9 and -)"),
+        ))
+    }
 }
 
 #[cfg(test)]
@@ -44,7 +65,12 @@ mod tests {
             assert!(check_node_name(bad).is_err(), "{bad}");
         }
         assert!(check_node_name("node-1").is_ok());
-        let options = |id: &str| ProviderOptions { run_id: id.to_owned(), scratch: PathBuf::new(), profile: None, keep: false };
+        let options = |id: &str| ProviderOptions {
+            run_id: id.to_owned(),
+            scratch: PathBuf::new(),
+            profile: None,
+            keep: false,
+        };
         for bad in ["", "-a", "a b", "a/b", &"a".repeat(41)] {
             assert!(options(bad).check().is_err(), "{bad}");
         }

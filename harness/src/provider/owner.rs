@@ -1,4 +1,5 @@
-//! Which process of which host made something, so that another one can tell later whether it still lives. On every object of an engine, and in every entry of a run.
+//! Which process of which host made something, so that another one can tell later whether it still
+//! lives. On every object of an engine, and in every entry of a run.
 
 use std::{fmt, fs, str::FromStr};
 
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::process::procfs;
 
-/// One process of one host. The number of a process comes back, with another start time or after another boot.
+/// One process of one host. The number of a process comes back, with another start time or after
+/// another boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The host's name and its namespace of process IDs: only there does `pid` mean anything.
@@ -45,8 +47,11 @@ impl Owner {
         }
         let Some(pid) = Pid::from_raw(self.pid) else { return false };
         match procfs::stat(pid) {
-            Some(stat) if self.start_ticks != 0 => stat.start_ticks == self.start_ticks && !stat.zombie,
-            // No /proc here, or one that hides other users' processes (`hidepid`): the number must do, and one that came back errs on the side of leaving things alone.
+            Some(stat) if self.start_ticks != 0 => {
+                stat.start_ticks == self.start_ticks && !stat.zombie
+            }
+            // No /proc here, or one that hides other users' processes (`hidepid`): the number must
+            // do, and one that came back errs on the side of leaving things alone.
             Some(_) | None => !matches!(rustix::process::test_kill_process(pid), Err(Errno::SRCH)),
         }
     }
@@ -70,14 +75,21 @@ impl FromStr for Owner {
         let mut parts = text.split(',');
         let mut next = || parts.next().filter(|part| !part.is_empty()).ok_or(NoOwner);
         let (host, boot, pid, start) = (next()?, next()?, next()?, next()?);
-        let owner =
-            Self { host: host.to_owned(), boot: boot.to_owned(), pid: pid.parse().map_err(|_| NoOwner)?, start_ticks: start.parse().map_err(|_| NoOwner)? };
+        let owner = Self {
+            host: host.to_owned(),
+            boot: boot.to_owned(),
+            pid: pid.parse().map_err(|_| NoOwner)?,
+            start_ticks: start.parse().map_err(|_| NoOwner)?,
+        };
         if parts.next().is_none() { Ok(owner) } else { Err(NoOwner) }
     }
 }
 
 fn host() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
+    let name = fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .unwrap_or_default();
     let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     format!("{}:{}", word(&name), word(&namespace.to_string_lossy()))
 }
@@ -88,7 +100,8 @@ fn boot() -> String {
 
 /// What can stand in a label without quotes.
 fn word(text: &str) -> String {
-    let word: String = text.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
+    let word: String =
+        text.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
     if word.is_empty() { "unknown".to_owned() } else { word }
 }
 

@@ -1,4 +1,5 @@
-//! Which addresses a run may have. Pure: the engine's networks and the host's routes come in as values.
+//! Which addresses a run may have. Pure: the engine's networks and the host's routes come in as
+//! values.
 
 use std::{fmt, net::Ipv4Addr, str::FromStr};
 
@@ -23,7 +24,8 @@ pub enum SubnetError {
         /// What it would be without them.
         meant: Ipv4Subnet,
     },
-    /// Too large to be meant, or too small for a network, a gateway, a broadcast address and a node.
+    /// Too large to be meant, or too small for a network, a gateway, a broadcast address and a
+    /// node.
     #[error("`{0}`: a run's subnet has a prefix length of 16 to 29")]
     Size(String),
 }
@@ -45,7 +47,8 @@ impl Ipv4Subnet {
         (host < self.size() - 1).then(|| self.address(host))
     }
 
-    /// How many nodes can have addresses: not the network's own, the bridge's and the broadcast one.
+    /// How many nodes can have addresses: not the network's own, the bridge's and the broadcast
+    /// one.
     pub fn capacity(self) -> usize {
         self.size() as usize - 3
     }
@@ -72,7 +75,8 @@ impl Ipv4Subnet {
     /// Any prefix length, host bits dropped: other people's networks.
     fn lenient(text: &str) -> Option<Self> {
         let (base, prefix) = text.split_once('/')?;
-        let (base, prefix): (Ipv4Addr, u8) = (base.parse().ok()?, prefix.parse().ok().filter(|prefix| *prefix <= 32)?);
+        let (base, prefix): (Ipv4Addr, u8) =
+            (base.parse().ok()?, prefix.parse().ok().filter(|prefix| *prefix <= 32)?);
         Some(Self { base: Ipv4Addr::from_bits(base.to_bits() & mask(prefix)), prefix })
     }
 }
@@ -110,7 +114,10 @@ pub(super) struct Taken {
 impl Taken {
     /// A network of the engine, if its subnet is an IPv4 one.
     pub(super) fn by_engine(subnet: &str, name: &str) -> Option<Self> {
-        Some(Self { subnet: Ipv4Subnet::lenient(subnet)?, by: format!("the engine's network `{name}`") })
+        Some(Self {
+            subnet: Ipv4Subnet::lenient(subnet)?,
+            by: format!("the engine's network `{name}`"),
+        })
     }
 }
 
@@ -134,13 +141,16 @@ pub(super) fn taken_by(wanted: Ipv4Subnet, taken: &[Taken]) -> Option<&Taken> {
     taken.iter().find(|taken| taken.subnet.overlaps(wanted))
 }
 
-/// The 512 /24s of 198.18.0.0/15 from the `start`-th on: reserved for benchmarks (RFC 2544), so no site uses them, and public enough for released nodes, which refuse
-/// private ranges.
+/// The 512 /24s of 198.18.0.0/15 from the `start`-th on: reserved for benchmarks (RFC 2544), so no
+/// site uses them, and public enough for released nodes, which refuse private ranges.
 pub(super) fn candidates(start: u64) -> impl Iterator<Item = Ipv4Subnet> {
     const BASE: u32 = Ipv4Addr::new(198, 18, 0, 0).to_bits();
     const COUNT: u32 = 512;
     let start = u32::try_from(start % u64::from(COUNT)).expect("less than 512");
-    (0..COUNT).map(move |offset| Ipv4Subnet { base: Ipv4Addr::from_bits(BASE + (start + offset) % COUNT * 256), prefix: 24 })
+    (0..COUNT).map(move |offset| Ipv4Subnet {
+        base: Ipv4Addr::from_bits(BASE + (start + offset) % COUNT * 256),
+        prefix: 24,
+    })
 }
 
 fn mask(prefix: u8) -> u32 {
@@ -164,7 +174,10 @@ mod tests {
         assert_eq!(subnet.node(0), Some(Ipv4Addr::new(198, 18, 7, 2)));
         assert_eq!(subnet.node(252), Some(Ipv4Addr::new(198, 18, 7, 254)));
         assert_eq!(subnet.node(253), None, "that is the broadcast address");
-        assert_eq!("198.18.7.1/24".parse::<Ipv4Subnet>().unwrap_err().to_string(), "`198.18.7.1/24` has host bits set; the network is 198.18.7.0/24");
+        assert_eq!(
+            "198.18.7.1/24".parse::<Ipv4Subnet>().unwrap_err().to_string(),
+            "`198.18.7.1/24` has host bits set; the network is 198.18.7.0/24"
+        );
         for bad in ["", "198.18.7.0", "198.18.7.0/33", "198.18.7/24", "::/64", "198.18.07.0/24"] {
             assert!(matches!(bad.parse::<Ipv4Subnet>(), Err(SubnetError::Form(_))), "{bad}");
         }
@@ -191,7 +204,13 @@ mod tests {
         let table = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
                      eth0\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
                      docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n";
-        assert_eq!(host_routes(table), [Taken { subnet: net("172.17.0.0/16"), by: "the host's route over docker0".to_owned() }]);
+        assert_eq!(
+            host_routes(table),
+            [Taken {
+                subnet: net("172.17.0.0/16"),
+                by: "the host's route over docker0".to_owned()
+            }]
+        );
         assert!(host_routes("").is_empty());
     }
 
@@ -206,7 +225,10 @@ mod tests {
     #[test]
     fn the_owner_of_a_taken_subnet_is_named() {
         let taken = [Taken::by_engine("198.18.0.0/16", "other").unwrap()];
-        assert_eq!(taken_by(net("198.18.7.0/24"), &taken).unwrap().by, "the engine's network `other`");
+        assert_eq!(
+            taken_by(net("198.18.7.0/24"), &taken).unwrap().by,
+            "the engine's network `other`"
+        );
         assert_eq!(taken_by(net("198.19.7.0/24"), &taken), None);
         assert_eq!(Taken::by_engine("fd00::/64", "six"), None);
     }

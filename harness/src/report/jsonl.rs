@@ -26,7 +26,11 @@ impl Jsonl {
     ///
     /// If it is there already or cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: BufWriter::new(File::create_new(path)?), chain: Chain::default(), line: Vec::new() })
+        Ok(Self {
+            file: BufWriter::new(File::create_new(path)?),
+            chain: Chain::default(),
+            line: Vec::new(),
+        })
     }
 }
 
@@ -37,7 +41,8 @@ impl Sink for Jsonl {
         self.chain.seal(&mut self.line);
         self.line.push(b'\n');
         self.file.write_all(&self.line)?;
-        // Samples come by the dozen a second; whatever else happens should be on disk even if we are killed right after.
+        // Samples come by the dozen a second; whatever else happens should be on disk even if we
+        // are killed right after.
         if matches!(event.what, What::Sample(_) | What::State { .. }) {
             return Ok(());
         }

@@ -1,4 +1,5 @@
-//! `junit.xml`: the verdict in the form that CI systems show. Follows from a [`Verdict`] alone, so the same verdict gives the same bytes.
+//! `junit.xml`: the verdict in the form that CI systems show. Follows from a [`Verdict`] alone, so
+//! the same verdict gives the same bytes.
 //!
 //! | here | there |
 //! | --- | --- |
@@ -31,10 +32,12 @@ pub fn xml(verdict: &Verdict) -> io::Result<Vec<u8>> {
         let class = fit(&format!("{}.{}", verdict.scenario, phase.name));
         let mut suite = TestSuite::new(name);
         suite.set_time(phase.checks.iter().map(|check| time(check.seconds)).sum());
-        suite.add_test_cases(phase.faults.iter().map(fault).chain(phase.checks.iter().map(check)).map(|mut case| {
-            case.set_classname(class.as_str());
-            case
-        }));
+        suite.add_test_cases(
+            phase.faults.iter().map(fault).chain(phase.checks.iter().map(check)).map(|mut case| {
+                case.set_classname(class.as_str());
+                case
+            }),
+        );
         report.add_test_suite(suite);
     }
     let mut bytes = Vec::new();
@@ -65,10 +68,16 @@ fn run(verdict: &Verdict) -> TestSuite {
 fn fault(fault: &FaultVerdict) -> TestCase {
     let status = match (&fault.proof, &fault.reason) {
         (Some(_), None) => TestCaseStatus::success(),
-        (_, Some(reason)) => bad(NonSuccessKind::Error, "unproven", reason, "nothing can be concluded from what follows a fault without proof"),
+        (_, Some(reason)) => bad(
+            NonSuccessKind::Error,
+            "unproven",
+            reason,
+            "nothing can be concluded from what follows a fault without proof",
+        ),
         (None, None) => skipped("the run ended before it"),
     };
-    let mut case = TestCase::new(fit(&format!("fault {} of {}", fault.fault, fault.nodes.join(", "))), status);
+    let mut case =
+        TestCase::new(fit(&format!("fault {} of {}", fault.fault, fault.nodes.join(", "))), status);
     if let Some(proof) = &fault.proof {
         case.set_system_out(fit(proof));
     }
@@ -76,14 +85,20 @@ fn fault(fault: &FaultVerdict) -> TestCase {
 }
 
 fn check(check: &CheckResult) -> TestCase {
-    let details = format!("{}\nexpected: {}\nobserved: {}", check.reason, check.expected, check.observed);
+    let details =
+        format!("{}\nexpected: {}\nobserved: {}", check.reason, check.expected, check.observed);
     let status = match check.verdict {
         CheckVerdict::Pass => TestCaseStatus::success(),
         CheckVerdict::Fail => bad(NonSuccessKind::Failure, &check.check, &check.reason, &details),
-        CheckVerdict::Inconclusive => bad(NonSuccessKind::Error, "inconclusive", &check.reason, &details),
+        CheckVerdict::Inconclusive => {
+            bad(NonSuccessKind::Error, "inconclusive", &check.reason, &details)
+        }
         CheckVerdict::NotJudged => skipped(&check.reason),
     };
-    let mut case = TestCase::new(fit(&format!("{} of {}: {}", check.check, check.nodes.join(", "), check.expected)), status);
+    let mut case = TestCase::new(
+        fit(&format!("{} of {}: {}", check.check, check.nodes.join(", "), check.expected)),
+        status,
+    );
     case.set_time(time(check.seconds));
     if check.verdict == CheckVerdict::Pass {
         case.set_system_out(fit(&details));

@@ -1,6 +1,8 @@
-//! What happens, as it happens: one line for each event that matters, and on a terminal a line below that moves. Reads events and nothing else.
+//! What happens, as it happens: one line for each event that matters, and on a terminal a line
+//! below that moves. Reads events and nothing else.
 //!
-//! Runs in a thread of its own behind a bounded queue: a terminal that hangs (a stuck pipe, Ctrl-S) loses lines, and never stops the run.
+//! Runs in a thread of its own behind a bounded queue: a terminal that hangs (a stuck pipe, Ctrl-S)
+//! loses lines, and never stops the run.
 
 use std::{
     collections::BTreeMap,
@@ -47,7 +49,8 @@ pub enum Progress {
 /// The queue's end that the controller feeds.
 pub struct Terminal {
     queue: SyncSender<Event>,
-    /// Every sample is shown, in the line that moves or as a line: by the dozen a second, so that nobody is woken for them in vain.
+    /// Every sample is shown, in the line that moves or as a line: by the dozen a second, so that
+    /// nobody is woken for them in vain.
     samples: bool,
 }
 
@@ -64,7 +67,9 @@ impl Terminal {
 
 impl Sink for Terminal {
     fn take(&mut self, event: &Event) -> io::Result<()> {
-        if matches!(event.what, What::State { .. } | What::Sessions(_) | What::Resources(_)) || (!self.samples && matches!(event.what, What::Sample(_))) {
+        if matches!(event.what, What::State { .. } | What::Sessions(_) | What::Resources(_))
+            || (!self.samples && matches!(event.what, What::Sample(_)))
+        {
             return Ok(());
         }
         match self.queue.try_send(event.clone()) {
@@ -85,7 +90,9 @@ struct Writer {
 impl Writer {
     fn new(plan: Plan, detail: Detail, progress: Progress) -> Self {
         let bar = match progress {
-            Progress::Live if detail > Detail::Quiet => ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10)),
+            Progress::Live if detail > Detail::Quiet => {
+                ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
+            }
             Progress::Live | Progress::Lines => ProgressBar::hidden(),
         };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
@@ -108,7 +115,8 @@ impl Writer {
     }
 
     fn line(&self, at: Moment, text: &str) {
-        let text = format!("{:>7.1}s  {}", Duration::from_millis(at.0).as_secs_f64(), printable(text));
+        let text =
+            format!("{:>7.1}s  {}", Duration::from_millis(at.0).as_secs_f64(), printable(text));
         if self.bar.is_hidden() {
             // A reader that went away is no reason to stop.
             let _ = writeln!(io::stderr(), "{text}");
@@ -130,7 +138,9 @@ impl Writer {
         } else {
             return;
         }
-        let nodes = self.latest.iter().map(|(node, (peers, height))| format!("{node} {}p #{}", number(peers), number(height)));
+        let nodes = self.latest.iter().map(|(node, (peers, height))| {
+            format!("{node} {}p #{}", number(peers), number(height))
+        });
         let nodes = nodes.collect::<Vec<_>>().join("  ");
         self.bar.set_message(printable(&format!("{}  {nodes}", self.activity)));
     }
@@ -141,7 +151,10 @@ impl Writer {
             What::Preparing { step } => vec![step.clone()],
             What::NodeStarted { node, start, incarnation, rpc } => {
                 let again = if *start == 0 { "" } else { " again" };
-                vec![format!("{node} started{again}: process {}, RPC http://{rpc}", incarnation.pid)]
+                vec![format!(
+                    "{node} started{again}: process {}, RPC http://{rpc}",
+                    incarnation.pid
+                )]
             }
             What::AllStarted => vec!["all nodes started".to_owned()],
             What::PhaseStarted { phase } => vec![self.phase(*phase)],
@@ -154,7 +167,13 @@ impl Writer {
             What::FaultUnproven { reason, .. } => vec![format!("fault without proof: {reason}")],
             What::CheckStarted { check } => {
                 let plan = &self.plan.phases[check.phase].checks[check.check];
-                vec![format!("checking {} of {}: {}, within {}", plan.kind.name(), plan.selector, plan.kind, short(plan.within))]
+                vec![format!(
+                    "checking {} of {}: {}, within {}",
+                    plan.kind.name(),
+                    plan.selector,
+                    plan.kind,
+                    short(plan.within)
+                )]
             }
             What::CheckSettled { check, finding } => {
                 let plan = &self.plan.phases[check.phase].checks[check.check];
@@ -163,13 +182,29 @@ impl Writer {
                     CheckVerdict::Fail => "✗",
                     CheckVerdict::Inconclusive | CheckVerdict::NotJudged => "?",
                 };
-                vec![format!("{mark} {} of {}: {} [{}]", plan.kind.name(), plan.selector, finding.reason, finding.observed)]
+                vec![format!(
+                    "{mark} {} of {}: {} [{}]",
+                    plan.kind.name(),
+                    plan.selector,
+                    finding.reason,
+                    finding.observed
+                )]
             }
-            What::NodeExited { node, code, signal, last_lines } => broken(&format!("{node} exited unplanned ({})", ending(*code, *signal)), last_lines),
-            What::NodeBroken { node, reason, last_lines } => broken(&format!("{node} {reason}"), last_lines),
+            What::NodeExited { node, code, signal, last_lines } => {
+                broken(&format!("{node} exited unplanned ({})", ending(*code, *signal)), last_lines)
+            }
+            What::NodeBroken { node, reason, last_lines } => {
+                broken(&format!("{node} {reason}"), last_lines)
+            }
             What::NodeUnseen { node } => vec![unseen(node)],
-            What::ClockJumped { ms } => vec![format!("the machine slept or its clock jumped by {}", short(Duration::from_millis(*ms)))],
-            What::TimedOut { ms } => vec![format!("the scenario's timeout of {} passed", short(Duration::from_millis(*ms)))],
+            What::ClockJumped { ms } => vec![format!(
+                "the machine slept or its clock jumped by {}",
+                short(Duration::from_millis(*ms))
+            )],
+            What::TimedOut { ms } => vec![format!(
+                "the scenario's timeout of {} passed",
+                short(Duration::from_millis(*ms))
+            )],
             What::EnvironmentFailed { reason, .. } => reason.lines().map(str::to_owned).collect(),
             What::Interrupted { signal, .. } => {
                 vec![format!("{signal}: stopping, then removing everything")]
@@ -179,7 +214,12 @@ impl Writer {
                 vec![format!("the clean-up is not complete: {left}")]
             }
             What::Sample(sample) if self.detail == Detail::Verbose => {
-                vec![format!("{} peers {} height {}", sample.node, number(&sample.peers), number(&sample.height))]
+                vec![format!(
+                    "{} peers {} height {}",
+                    sample.node,
+                    number(&sample.peers),
+                    number(&sample.height)
+                )]
             }
             What::Sample(_)
             | What::Prepared { .. }
@@ -196,7 +236,12 @@ impl Writer {
     }
 
     fn phase(&self, index: usize) -> String {
-        format!("phase {} of {}: {}", index + 1, self.plan.phases.len(), self.plan.phases[index].name)
+        format!(
+            "phase {} of {}: {}",
+            index + 1,
+            self.plan.phases.len(),
+            self.plan.phases[index].name
+        )
     }
 }
 

@@ -26,7 +26,8 @@ pub(crate) fn plain(line: &str) -> String {
     plain
 }
 
-/// Text of a node or file, for a terminal: no escape sequence, no control character, nothing that changes the direction of writing.
+/// Text of a node or file, for a terminal: no escape sequence, no control character, nothing that
+/// changes the direction of writing.
 pub(crate) fn printable(text: &str) -> String {
     let direction = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     plain(text)
@@ -57,6 +58,9 @@ mod tests {
 
     #[test]
     fn a_node_cannot_write_on_our_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\rc\u{8}d\u{202e}e\tf"), "ab\u{fffd}c\u{fffd}d\u{fffd}e f");
+        assert_eq!(
+            printable("a\u{1b}[2Jb\rc\u{8}d\u{202e}e\tf"),
+            "ab\u{fffd}c\u{fffd}d\u{fffd}e f"
+        );
     }
 }

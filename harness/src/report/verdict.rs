@@ -1,4 +1,5 @@
-//! The verdict as text, for a person who is tired: what passed, what did not, what was seen instead, and where the evidence is. Reads a [`Verdict`] and nothing else.
+//! The verdict as text, for a person who is tired: what passed, what did not, what was seen
+//! instead, and where the evidence is. Reads a [`Verdict`] and nothing else.
 
 use std::fmt::{self, Write};
 
@@ -100,7 +101,9 @@ impl Text<'_> {
     }
 
     fn times(&self, figures: &Figures, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let part = |name: &str, seconds: Option<f64>| seconds.map(|seconds| format!("{name} {seconds:.1} s"));
+        let part = |name: &str, seconds: Option<f64>| {
+            seconds.map(|seconds| format!("{name} {seconds:.1} s"))
+        };
         let parts: Vec<String> = [
             part("prepare", figures.prepare_seconds),
             part("start", figures.start_seconds),
@@ -137,7 +140,9 @@ impl Text<'_> {
         write!(f, "{} {}", self.paint(word, colour), self.verdict.scenario)?;
         match &self.verdict.reason {
             // A reason may have several lines: what happened, and what to do.
-            Some(reason) => writeln!(f, ": {}", reason.lines().map(printable).collect::<Vec<_>>().join("\n  ")),
+            Some(reason) => {
+                writeln!(f, ": {}", reason.lines().map(printable).collect::<Vec<_>>().join("\n  "))
+            }
             None => writeln!(f, ": every check passed"),
         }
     }
@@ -163,13 +168,24 @@ mod tests {
 
     /// A ledger of the shipped scenario, fed with these events.
     fn verdict(events: Vec<(u64, What)>) -> Verdict {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
         assert!(fs::exists(&file).unwrap());
         let (plan, problems) = load(&file, &Overrides::default());
         let plan = plan.unwrap_or_else(|| panic!("{problems}"));
         let mut ledger = Ledger::new("0123456789".to_owned(), plan);
-        let began = What::RunStarted { version: 1, run: "0123456789".to_owned(), scenario: "three-node".to_owned(), seed: 0 };
-        ledger.record(&Event { seq: 0, at_ms: Moment(0), wall: "1970-01-01T00:00:00.000Z".to_owned(), what: began });
+        let began = What::RunStarted {
+            version: 1,
+            run: "0123456789".to_owned(),
+            scenario: "three-node".to_owned(),
+            seed: 0,
+        };
+        ledger.record(&Event {
+            seq: 0,
+            at_ms: Moment(0),
+            wall: "1970-01-01T00:00:00.000Z".to_owned(),
+            what: began,
+        });
         for (seq, (at, what)) in (1..).zip(events) {
             ledger.record(&Event { seq, at_ms: Moment(at), wall: String::new(), what });
         }
@@ -177,18 +193,34 @@ mod tests {
     }
 
     fn show(verdict: &Verdict) -> String {
-        Text { verdict, evidence: Path::new("/runs/one"), digest: None, colour: Colour::Off }.to_string()
+        Text { verdict, evidence: Path::new("/runs/one"), digest: None, colour: Colour::Off }
+            .to_string()
     }
 
-    fn settled(phase: usize, check: usize, verdict: CheckVerdict, reason: &str, observed: &str, held: Option<u64>) -> [What; 2] {
+    fn settled(
+        phase: usize,
+        check: usize,
+        verdict: CheckVerdict,
+        reason: &str,
+        observed: &str,
+        held: Option<u64>,
+    ) -> [What; 2] {
         let check = CheckId { phase, check };
-        let finding = Finding { verdict, reason: reason.to_owned(), observed: observed.to_owned(), held_since: held.map(Moment) };
+        let finding = Finding {
+            verdict,
+            reason: reason.to_owned(),
+            observed: observed.to_owned(),
+            held_since: held.map(Moment),
+        };
         [What::CheckStarted { check }, What::CheckSettled { check, finding }]
     }
 
     fn started() -> Vec<(u64, What)> {
         vec![
-            (900, What::Prepared { provider: "process".to_owned(), facts: serde_json::Value::Null }),
+            (
+                900,
+                What::Prepared { provider: "process".to_owned(), facts: serde_json::Value::Null },
+            ),
             (1000, What::AllStarted),
             (1000, What::PhaseStarted { phase: 0 }),
         ]
@@ -196,8 +228,19 @@ mod tests {
 
     fn first_phase() -> Vec<(u64, What)> {
         let mut events = started();
-        for (check, observed) in ["node-1: 2; node-2: 2", "seed: 2", "node-1: 0 → 6 (+6); node-2: 0 → 6 (+6)"].into_iter().enumerate() {
-            let [start, settle] = settled(0, check, CheckVerdict::Pass, "held for 2.0 s, distinct peer IDs agree", observed, Some(1150));
+        for (check, observed) in
+            ["node-1: 2; node-2: 2", "seed: 2", "node-1: 0 → 6 (+6); node-2: 0 → 6 (+6)"]
+                .into_iter()
+                .enumerate()
+        {
+            let [start, settle] = settled(
+                0,
+                check,
+                CheckVerdict::Pass,
+                "held for 2.0 s, distinct peer IDs agree",
+                observed,
+                Some(1150),
+            );
             events.extend([(1000, start), (3200, settle)]);
         }
         events.push((3200, What::PhaseEnded { phase: 0 }));
@@ -224,12 +267,30 @@ mod tests {
                 },
             ),
         ]);
-        let [start, settle] = settled(1, 0, CheckVerdict::Pass, "rose, and stayed for 2.0 s", "node-1: 6 → 8 (+2); node-2: 6 → 8 (+2)", Some(7000));
+        let [start, settle] = settled(
+            1,
+            0,
+            CheckVerdict::Pass,
+            "rose, and stayed for 2.0 s",
+            "node-1: 6 → 8 (+2); node-2: 6 → 8 (+2)",
+            Some(7000),
+        );
         events.extend([(3500, start), (9000, settle)]);
-        events.push((9500, What::FaultHealed { fault, since: Moment(9100), proof: "seed back: process 1 → 2, answered after 60 ms".to_owned() }));
-        events.extend([(9500, What::PhaseEnded { phase: 1 }), (9500, What::PhaseStarted { phase: 2 })]);
+        events.push((
+            9500,
+            What::FaultHealed {
+                fault,
+                since: Moment(9100),
+                proof: "seed back: process 1 → 2, answered after 60 ms".to_owned(),
+            },
+        ));
+        events.extend([
+            (9500, What::PhaseEnded { phase: 1 }),
+            (9500, What::PhaseStarted { phase: 2 }),
+        ]);
         for check in 0..3 {
-            let [start, settle] = settled(2, check, CheckVerdict::Pass, "as it should be", "", Some(9900));
+            let [start, settle] =
+                settled(2, check, CheckVerdict::Pass, "as it should be", "", Some(9900));
             events.extend([(9500, start), (12_000, settle)]);
         }
         events.push((12_000, What::PhaseEnded { phase: 2 }));
@@ -243,8 +304,14 @@ mod tests {
     #[test]
     fn a_failed_check_says_what_was_expected_and_what_was_seen() {
         let mut events = started();
-        let [start, settle] =
-            settled(0, 0, CheckVerdict::Fail, "did not hold for 2.0 s by the deadline", "node-1: 1; node-2: unreachable (connection refused)", None);
+        let [start, settle] = settled(
+            0,
+            0,
+            CheckVerdict::Fail,
+            "did not hold for 2.0 s by the deadline",
+            "node-1: 1; node-2: unreachable (connection refused)",
+            None,
+        );
         events.extend([(1000, start), (61_000, settle), (61_000, What::PhaseEnded { phase: 0 })]);
         torn_down(&mut events, 61_000);
         insta::assert_snapshot!("fail", show(&verdict(events)));
@@ -254,7 +321,10 @@ mod tests {
     fn a_fault_without_proof_leaves_its_phase_unjudged() {
         let mut events = first_phase();
         let reason = "seed was stopped, but it still runs as process 7".to_owned();
-        events.extend([(3200, What::PhaseStarted { phase: 1 }), (9200, What::FaultUnproven { fault: FaultId { phase: 1, fault: 0 }, reason })]);
+        events.extend([
+            (3200, What::PhaseStarted { phase: 1 }),
+            (9200, What::FaultUnproven { fault: FaultId { phase: 1, fault: 0 }, reason }),
+        ]);
         events.push((9200, What::PhaseEnded { phase: 1 }));
         torn_down(&mut events, 9200);
         let verdict = verdict(events);
@@ -265,27 +335,46 @@ mod tests {
     #[test]
     fn a_node_that_exited_shows_its_last_words_and_they_cannot_write_on_the_terminal() {
         let mut events = started();
-        let last_lines = vec!["opening the database".to_owned(), "\u{1b}[2Jdisk\u{7} on fire\r".to_owned()];
-        events.push((1500, What::NodeExited { node: "node-2".to_owned(), code: Some(7), signal: None, last_lines }));
+        let last_lines =
+            vec!["opening the database".to_owned(), "\u{1b}[2Jdisk\u{7} on fire\r".to_owned()];
+        events.push((
+            1500,
+            What::NodeExited { node: "node-2".to_owned(), code: Some(7), signal: None, last_lines },
+        ));
         torn_down(&mut events, 1500);
         insta::assert_snapshot!("exited", show(&verdict(events)));
     }
 
     #[test]
     fn what_came_first_decides_and_an_interrupt_is_above_all() {
-        let failed = || settled(0, 0, CheckVerdict::Fail, "no", "", None).map(|what| (1000, what)).to_vec();
-        let unproven = (2000, What::FaultUnproven { fault: FaultId { phase: 1, fault: 0 }, reason: "no".to_owned() });
-        let environment = (2000, What::EnvironmentFailed { reason: "no disk".to_owned(), unsupported: false });
+        let failed =
+            || settled(0, 0, CheckVerdict::Fail, "no", "", None).map(|what| (1000, what)).to_vec();
+        let unproven = (
+            2000,
+            What::FaultUnproven { fault: FaultId { phase: 1, fault: 0 }, reason: "no".to_owned() },
+        );
+        let environment =
+            (2000, What::EnvironmentFailed { reason: "no disk".to_owned(), unsupported: false });
         let interrupted = (3000, What::Interrupted { signal: "SIGTERM".to_owned(), number: 15 });
         let code = |events: &[Vec<(u64, What)>]| verdict(events.concat()).exit_code;
-        assert_eq!(code(&[failed(), vec![unproven.clone()]]), 1, "a failure before stays a failure");
+        assert_eq!(
+            code(&[failed(), vec![unproven.clone()]]),
+            1,
+            "a failure before stays a failure"
+        );
         assert_eq!(code(&[failed(), vec![environment.clone()]]), 1);
         assert_eq!(code(&[vec![unproven], vec![environment]]), 3);
         assert_eq!(code(&[failed(), vec![interrupted]]), 143);
         assert_eq!(code(&[vec![(0, What::ClockJumped { ms: 60_000 })]]), 2);
         assert_eq!(code(&[vec![(0, What::NodeUnseen { node: "seed".into() })]]), 2);
         assert_eq!(code(&[vec![(0, What::HarnessBroken { reason: "x".to_owned() })]]), 70);
-        assert_eq!(code(&[vec![(0, What::EnvironmentFailed { reason: "released node".to_owned(), unsupported: true })]]), 4);
+        assert_eq!(
+            code(&[vec![(
+                0,
+                What::EnvironmentFailed { reason: "released node".to_owned(), unsupported: true }
+            )]]),
+            4
+        );
         assert_eq!(code(&[]), 2, "nothing judged is no pass");
         assert_eq!(code(&[first_phase()]), 2, "nor is a part of it");
     }

@@ -1,4 +1,5 @@
-//! Tasks beside the run's main way: pollers, watchers, log readers. One that panics is a bug of ours and ends the run as such; none outlives the run.
+//! Tasks beside the run's main way: pollers, watchers, log readers. One that panics is a bug of
+//! ours and ends the run as such; none outlives the run.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -21,7 +22,12 @@ pub(crate) struct Background {
 
 impl Background {
     pub(crate) fn new(controller: Arc<Controller>) -> Self {
-        Self { controller, tasks: TaskTracker::new(), end: CancellationToken::new(), stop: CancellationToken::new() }
+        Self {
+            controller,
+            tasks: TaskTracker::new(),
+            end: CancellationToken::new(),
+            stop: CancellationToken::new(),
+        }
     }
 
     /// Runs a task until it ends or the run does.
@@ -53,13 +59,17 @@ impl Background {
     pub(crate) async fn quiet(&self) {
         self.stop.cancel();
         self.tasks.close();
-        // They are dropped at their next await, which is soon; a task that blocks must not keep us from cleaning up.
+        // They are dropped at their next await, which is soon; a task that blocks must not keep us
+        // from cleaning up.
         let _ = tokio::time::timeout(Duration::from_secs(5), self.tasks.wait()).await;
     }
 }
 
 /// What a panic said.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "a panic without a message".to_owned())
 }

@@ -1,4 +1,5 @@
-//! The run's clock: milliseconds since its beginning, and whether the machine slept in between. The only clock that a run reads.
+//! The run's clock: milliseconds since its beginning, and whether the machine slept in between. The
+//! only clock that a run reads.
 
 use std::time::{Duration, Instant};
 
@@ -41,9 +42,13 @@ fn slept() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
     let read = |clock| {
         let time = clock_gettime(clock);
-        Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+        Duration::new(
+            u64::try_from(time.tv_sec).unwrap_or(0),
+            u32::try_from(time.tv_nsec).unwrap_or(0),
+        )
     };
-    // Monotonic first: a pause between the two reads must not look like waking up earlier than we slept.
+    // Monotonic first: a pause between the two reads must not look like waking up earlier than we
+    // slept.
     let monotonic = read(ClockId::Monotonic);
     read(ClockId::Boottime).saturating_sub(monotonic)
 }

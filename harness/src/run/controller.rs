@@ -1,6 +1,8 @@
-//! Gives every event its place: number, moment, wall time. What follows from events (history, verdict, files, terminal) is fed here, in that order, under one lock.
+//! Gives every event its place: number, moment, wall time. What follows from events (history,
+//! verdict, files, terminal) is fed here, in that order, under one lock.
 //!
-//! Sinks must not block for long: a terminal that hangs would stop the pollers. The terminal reporter therefore has a thread and a bounded queue of its own.
+//! Sinks must not block for long: a terminal that hangs would stop the pollers. The terminal
+//! reporter therefore has a thread and a bounded queue of its own.
 
 use std::{
     io,
@@ -64,11 +66,17 @@ impl Controller {
         let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone());
         let state = State { next: 0, history: History::default(), ledger, sinks, broken: None };
         let this = Self { clock, state: Mutex::new(state), changed: watch::Sender::new(0) };
-        this.emit(What::RunStarted { version: FORMAT_VERSION, run: dir.run_id().to_owned(), scenario: plan.scenario.clone(), seed: plan.seed });
+        this.emit(What::RunStarted {
+            version: FORMAT_VERSION,
+            run: dir.run_id().to_owned(),
+            scenario: plan.scenario.clone(),
+            seed: plan.seed,
+        });
         this
     }
 
-    /// No more events: sinks end what they write. The verdict follows from exactly the events that they were given; what happens later changes neither.
+    /// No more events: sinks end what they write. The verdict follows from exactly the events that
+    /// they were given; what happens later changes neither.
     ///
     /// # Errors
     ///
@@ -95,9 +103,14 @@ impl Controller {
         at_ms
     }
 
-    /// Looks at what was observed until now and, if that decides something, records what breaks off the look. Nothing comes between the two: the event's moment is the one
-    /// of the look, and the history before the event is what was looked at, so that the recorded events give the same decision again.
-    pub fn decide<T>(&self, look: impl FnOnce(&History, Moment) -> ControlFlow<What, T>) -> Option<T> {
+    /// Looks at what was observed until now and, if that decides something, records what breaks off
+    /// the look. Nothing comes between the two: the event's moment is the one of the look, and the
+    /// history before the event is what was looked at, so that the recorded events give the same
+    /// decision again.
+    pub fn decide<T>(
+        &self,
+        look: impl FnOnce(&History, Moment) -> ControlFlow<What, T>,
+    ) -> Option<T> {
         let mut state = self.lock();
         let at_ms = self.clock.now();
         match look(&state.history, at_ms) {
@@ -163,7 +176,8 @@ impl Controller {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic under the lock is a bug that ends the run with 70; what was recorded before it still makes the evidence.
+        // A panic under the lock is a bug that ends the run with 70; what was recorded before it
+        // still makes the evidence.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -202,11 +216,16 @@ mod tests {
     #[test]
     fn nothing_comes_between_a_look_and_the_decision_that_follows_from_it() {
         let dir = tempfile::tempdir().unwrap();
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
+        let shipped =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
         let plan = load(&shipped, &crate::scenario::Overrides::default()).0.unwrap();
         let decisions = Arc::default();
         let sink = Counter { samples: 0, decisions: Arc::clone(&decisions) };
-        let controller = Controller::begin(&RunDir::create(dir.path(), "three-node").unwrap(), &plan, vec![Box::new(sink)]);
+        let controller = Controller::begin(
+            &RunDir::create(dir.path(), "three-node").unwrap(),
+            &plan,
+            vec![Box::new(sink)],
+        );
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -231,7 +250,11 @@ mod tests {
         });
         let decisions = decisions.lock().unwrap();
         for (seen, written) in decisions.iter() {
-            assert_eq!(*seen, written.to_string(), "samples looked at, and samples that were written before the decision");
+            assert_eq!(
+                *seen,
+                written.to_string(),
+                "samples looked at, and samples that were written before the decision"
+            );
         }
     }
 }

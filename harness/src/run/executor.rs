@@ -1,4 +1,5 @@
-//! The way through a run, and every way out of it: after whatever happened, panics and signals included, everything is removed and the verdict is written.
+//! The way through a run, and every way out of it: after whatever happened, panics and signals
+//! included, everything is removed and the verdict is written.
 
 use std::{
     io,
@@ -32,7 +33,8 @@ use crate::{
 /// A provider promises a teardown that is bounded in time; this is for one that breaks its promise.
 const TEARDOWN: Duration = Duration::from_secs(90);
 
-/// At the end a node that no check names has so long to answer, if it was not asked before; more than an answer and a silence take together.
+/// At the end a node that no check names has so long to answer, if it was not asked before; more
+/// than an answer and a silence take together.
 const UNSEEN: Duration = Duration::from_secs(30);
 
 /// What becomes of the nodes at the end.
@@ -62,23 +64,29 @@ pub struct Run {
     pub interrupt: Interrupt,
 }
 
-/// The verdict, on disk, and nothing after it changes what it says: a signal that came, a machine that slept and evidence that could not be written are looked at here for the
-/// last time. A signal that comes later finds a run that is decided.
+/// The verdict, on disk, and nothing after it changes what it says: a signal that came, a machine
+/// that slept and evidence that could not be written are looked at here for the last time. A signal
+/// that comes later finds a run that is decided.
 pub fn conclude(controller: &Controller, dir: &RunDir, interrupt: &Interrupt) -> Verdict {
     let lost = |why: String| {
         let reason = format!("the evidence cannot be written to {}: {why}", dir.path().display());
         controller.emit(What::EnvironmentFailed { reason, unsupported: false });
     };
-    if let (Some(signal), false) = (interrupt.signal(), controller.verdict().verdict == RunVerdict::Interrupted) {
+    if let (Some(signal), false) =
+        (interrupt.signal(), controller.verdict().verdict == RunVerdict::Interrupted)
+    {
         controller.emit(What::interrupted(signal));
     }
-    if let (Some(slept), RunVerdict::Pass) = (controller.clock().slept(), controller.verdict().verdict) {
+    if let (Some(slept), RunVerdict::Pass) =
+        (controller.clock().slept(), controller.verdict().verdict)
+    {
         controller.emit(What::clock_jumped(slept));
     }
     if let Some(why) = controller.broken() {
         lost(why);
     }
-    // A disk may say only here that it is full: what was not kept is no evidence, so the verdict waits for it.
+    // A disk may say only here that it is full: what was not kept is no evidence, so the verdict
+    // waits for it.
     let verdict = controller.close().unwrap_or_else(|why| {
         lost(why);
         controller.verdict()
@@ -105,7 +113,10 @@ impl Run {
     pub async fn execute(self) -> Verdict {
         let background = Background::new(Arc::clone(&self.controller));
         let logs = Logs::new(self.dir.logs());
-        let reader = self.provider.logs().map(|lines| tokio::spawn(logs.clone().read(lines, background.clone())));
+        let reader = self
+            .provider
+            .logs()
+            .map(|lines| tokio::spawn(logs.clone().read(lines, background.clone())));
         let bed = Mutex::new(None);
         // From the very beginning: a build takes minutes, and a disk that is full is full.
         background.spawn(watch::machine(Arc::clone(&self.controller), background.clone()));
@@ -145,26 +156,48 @@ impl Run {
         }
     }
 
-    async fn way(&self, background: &Background, logs: &Logs, bed: &Mutex<Option<Arc<Testbed>>>) -> Way {
-        // At once, so that a run that never gets further leaves evidence from which its verdict follows as well.
+    async fn way(
+        &self,
+        background: &Background,
+        logs: &Logs,
+        bed: &Mutex<Option<Arc<Testbed>>>,
+    ) -> Way {
+        // At once, so that a run that never gets further leaves evidence from which its verdict
+        // follows as well.
         if let Err(why) = self.dir.write_plan(&self.plan, &[], &serde_json::Value::Null) {
             return Way::EvidenceFailed(why);
         }
-        let requests: Vec<NodeRequest> = self.plan.nodes.iter().map(|node| NodeRequest { name: node.name.clone(), source: node.source.clone() }).collect();
+        let requests: Vec<NodeRequest> = self
+            .plan
+            .nodes
+            .iter()
+            .map(|node| NodeRequest { name: node.name.clone(), source: node.source.clone() })
+            .collect();
         let progress = |step: String| {
             self.controller.emit(What::Preparing { step });
         };
-        let slots = match self.provider.reserve(&requests, self.plan.subnet.as_deref(), &progress).await {
-            Ok(slots) => slots,
-            Err(error) => return Way::ProviderFailed(error),
-        };
+        let slots =
+            match self.provider.reserve(&requests, self.plan.subnet.as_deref(), &progress).await {
+                Ok(slots) => slots,
+                Err(error) => return Way::ProviderFailed(error),
+            };
         for step in needs::warnings(&self.plan, &slots) {
             self.controller.emit(What::Preparing { step });
         }
-        self.controller.emit(What::Prepared { provider: self.provider.name().to_owned(), facts: self.provider.facts() });
-        let testbed = Arc::new(Testbed::new(&self.plan, &slots, Arc::clone(&self.provider), Arc::clone(&self.controller)));
+        self.controller.emit(What::Prepared {
+            provider: self.provider.name().to_owned(),
+            facts: self.provider.facts(),
+        });
+        let testbed = Arc::new(Testbed::new(
+            &self.plan,
+            &slots,
+            Arc::clone(&self.provider),
+            Arc::clone(&self.controller),
+        ));
         bed.lock().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(&testbed));
-        if let Err(why) = self.dir.write_plan(&self.plan, &testbed.launches(), &self.provider.facts()) {
+        if let Err(why) =
+            self.dir.write_plan(&self.plan, &testbed.launches(), &self.provider.facts())
+        {
             return Way::EvidenceFailed(why);
         }
         self.observe(&testbed, logs, background);
@@ -175,7 +208,9 @@ impl Run {
             Ok(Ok(())) => self.last_look(&testbed, logs).await,
             Ok(Err(error)) => Way::ProviderFailed(error),
             Err(_) => {
-                self.controller.emit(What::TimedOut { ms: u64::try_from(self.plan.timeout.as_millis()).unwrap_or(u64::MAX) });
+                self.controller.emit(What::TimedOut {
+                    ms: u64::try_from(self.plan.timeout.as_millis()).unwrap_or(u64::MAX),
+                });
                 Way::Through
             }
         }
@@ -184,10 +219,22 @@ impl Run {
     /// Everything that watches nodes, before any of them starts.
     fn observe(&self, bed: &Arc<Testbed>, logs: &Logs, background: &Background) {
         for name in &bed.names {
-            background.spawn(watch::node(name.clone(), Arc::clone(bed), logs.clone(), self.timeout_factor, background.clone()));
+            background.spawn(watch::node(
+                name.clone(),
+                Arc::clone(bed),
+                logs.clone(),
+                self.timeout_factor,
+                background.clone(),
+            ));
             if let Some(link) = bed.link(name) {
                 let sessions = needs::sessions(&self.plan, name);
-                let poller = Poller { node: name.clone(), link, controller: Arc::clone(&self.controller), nodes: bed.names.len(), sessions };
+                let poller = Poller {
+                    node: name.clone(),
+                    link,
+                    controller: Arc::clone(&self.controller),
+                    nodes: bed.names.len(),
+                    sessions,
+                };
                 background.spawn(poller.run());
             }
             if needs::resources(&self.plan, name) {
@@ -196,7 +243,8 @@ impl Run {
         }
     }
 
-    /// A phase builds on the ones before: after one that did not pass there is nothing to be learnt, and much to be waited for.
+    /// A phase builds on the ones before: after one that did not pass there is nothing to be
+    /// learnt, and much to be waited for.
     async fn phases(&self, bed: &Testbed, logs: &Logs) -> Result<(), ProviderError> {
         let mut phases = Phases::new(bed, logs, self.timeout_factor);
         for (index, phase) in self.plan.phases.iter().enumerate() {
@@ -204,7 +252,9 @@ impl Run {
             let end = phases.run(index, phase).await?;
             if self.controller.is_good_so_far() {
                 for name in &bed.names {
-                    if let watch::Rpc::Silent(reason) = watch::rpc(name, bed, began, self.timeout_factor) {
+                    if let watch::Rpc::Silent(reason) =
+                        watch::rpc(name, bed, began, self.timeout_factor)
+                    {
                         self.silent(name, reason, logs).await;
                     }
                 }
@@ -221,7 +271,8 @@ impl Run {
         self.controller.emit(What::NodeBroken { node: name.to_owned(), reason, last_lines });
     }
 
-    /// A node that no check names must answer all the same, and now: one that has hung since it was last looked at is no pass.
+    /// A node that no check names must answer all the same, and now: one that has hung since it was
+    /// last looked at is no pass.
     async fn all_answer(&self, bed: &Testbed, logs: &Logs) {
         let from = self.controller.now();
         let deadline = Instant::now() + UNSEEN.mul_f64(self.timeout_factor);
@@ -229,7 +280,9 @@ impl Run {
             while self.controller.is_good_so_far() {
                 match watch::rpc(name, bed, from, self.timeout_factor) {
                     watch::Rpc::Answers => break,
-                    watch::Rpc::NotYet if Instant::now() < deadline => tokio::time::sleep(INTERVAL).await,
+                    watch::Rpc::NotYet if Instant::now() < deadline => {
+                        tokio::time::sleep(INTERVAL).await
+                    }
                     watch::Rpc::NotYet => {
                         self.controller.emit(What::NodeUnseen { node: name.clone() });
                         break;
@@ -248,7 +301,12 @@ impl Run {
                 Ok(watch::Seen::Fine) => {}
                 Ok(watch::Seen::Ended { code, signal }) => {
                     let last_lines = logs.last_lines(name).await;
-                    self.controller.emit(What::NodeExited { node: name.clone(), code, signal, last_lines });
+                    self.controller.emit(What::NodeExited {
+                        node: name.clone(),
+                        code,
+                        signal,
+                        last_lines,
+                    });
                 }
                 Err(error) => return Way::ProviderFailed(error),
             }
@@ -256,7 +314,8 @@ impl Run {
         Way::Through
     }
 
-    /// A provider that was told to keep its nodes leaves them at teardown, so that is called either way.
+    /// A provider that was told to keep its nodes leaves them at teardown, so that is called either
+    /// way.
     async fn clean_up(&self, bed: Option<&Testbed>) {
         if let (AtEnd::Keep, Some(bed)) = (self.at_end, bed) {
             let _ = tokio::time::timeout(TEARDOWN, bed.heal()).await;
@@ -270,7 +329,9 @@ impl Run {
             Ok(Err(panic)) => Some(panic_text(panic.as_ref())),
             Err(_) => Some(format!("the provider did not finish within {} s", TEARDOWN.as_secs())),
         };
-        let left = left.or_else(|| if self.at_end == AtEnd::Remove { self.dir.remove_scratch() } else { None });
+        let left = left.or_else(|| {
+            if self.at_end == AtEnd::Remove { self.dir.remove_scratch() } else { None }
+        });
         self.controller.emit(What::TornDown { left });
     }
 

@@ -1,4 +1,5 @@
-//! Signals that ask us to stop. The first ends the run, later ones are told that cleaning up goes on: only an unfinished clean-up can leak.
+//! Signals that ask us to stop. The first ends the run, later ones are told that cleaning up goes
+//! on: only an unfinished clean-up can leak.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,4 +1,5 @@
-//! Nodes' logs: every line raw into `logs/<node>.log`, the last ones at hand for reports, and an eye on panics.
+//! Nodes' logs: every line raw into `logs/<node>.log`, the last ones at hand for reports, and an
+//! eye on panics.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -70,10 +71,15 @@ impl Logs {
                 return;
             }
             let text = plain(&line.text);
-            // The first panic of a node says it; a task that panics again and again must not flood the evidence.
+            // The first panic of a node says it; a task that panics again and again must not flood
+            // the evidence.
             if text.contains(PANIC) && panicked.insert(line.node.clone()) {
                 let reason = format!("panicked: {}", printable(text.trim()));
-                background.finish(What::NodeBroken { node: line.node.clone(), reason, last_lines: self.tail(&line.node) });
+                background.finish(What::NodeBroken {
+                    node: line.node.clone(),
+                    reason,
+                    last_lines: self.tail(&line.node),
+                });
             }
         }
         if let Err(why) = files.values_mut().try_for_each(|log| log.file.flush()) {
@@ -83,7 +89,8 @@ impl Logs {
 
     /// Evidence with holes is none.
     fn lost(&self, why: &io::Error, background: &Background) {
-        let reason = format!("the nodes' logs cannot be written to {}: {why}", self.folder.display());
+        let reason =
+            format!("the nodes' logs cannot be written to {}: {why}", self.folder.display());
         background.finish(What::EnvironmentFailed { reason, unsupported: false });
     }
 
@@ -122,18 +129,24 @@ impl Logs {
 
     fn keep(&self, line: &LogLine, files: &mut BTreeMap<String, LogFile>) -> io::Result<()> {
         if !files.contains_key(&line.node) {
-            let file = BufWriter::new(File::create_new(self.folder.join(format!("{}.log", line.node)))?);
+            let file =
+                BufWriter::new(File::create_new(self.folder.join(format!("{}.log", line.node)))?);
             files.insert(line.node.clone(), LogFile { file, written: 0 });
         }
         if let Some(log) = files.get_mut(&line.node) {
             writeln!(log.file, "{}", line.text)?;
             log.written += line.text.len() as u64 + 1;
             if log.written >= LARGEST_LOG {
-                return Err(io::Error::other(format!("{} has logged {LARGEST_LOG} bytes, and a log may not have more", line.node)));
+                return Err(io::Error::other(format!(
+                    "{} has logged {LARGEST_LOG} bytes, and a log may not have more",
+                    line.node
+                )));
             }
         }
         let mut tails = self.lock();
-        let tail = tails.entry(line.node.clone()).or_insert_with(|| Tail { lines: VecDeque::new(), changed: Instant::now() });
+        let tail = tails
+            .entry(line.node.clone())
+            .or_insert_with(|| Tail { lines: VecDeque::new(), changed: Instant::now() });
         if tail.lines.len() == LAST_LINES {
             tail.lines.pop_front();
         }

@@ -15,10 +15,13 @@ pub(crate) fn resources(plan: &Plan, node: &str) -> bool {
     checks(plan).any(|check| check.kind.needs_resources() && names(check, node))
 }
 
-/// What may turn out to be missing in a foreign node, one line for each check, to be said before anything starts.
+/// What may turn out to be missing in a foreign node, one line for each check, to be said before
+/// anything starts.
 pub(crate) fn warnings(plan: &Plan, slots: &[Slot]) -> Vec<String> {
     let foreign = |check: &CheckPlan| {
-        let foreign = slots.iter().filter(|slot| slot.profile == NodeProfile::Core && names(check, &slot.name));
+        let foreign = slots
+            .iter()
+            .filter(|slot| slot.profile == NodeProfile::Core && names(check, &slot.name));
         foreign.map(|slot| slot.name.clone()).collect::<Vec<_>>()
     };
     let warning = |check: &CheckPlan| {

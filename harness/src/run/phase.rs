@@ -1,7 +1,9 @@
 //! One phase: its faults in order, its checks at their time.
 //!
-//! A check starts when the phase's last fault has healed and that was proven, or, with `during = "fault"`, when the phase's last fault took effect. A fault lasts at least its
-//! `downtime`, and until the checks that run during it are decided. Checks that run at the same time do not wait for each other.
+//! A check starts when the phase's last fault has healed and that was proven, or, with `during =
+//! "fault"`, when the phase's last fault took effect. A fault lasts at least its `downtime`, and
+//! until the checks that run during it are decided. Checks that run at the same time do not wait
+//! for each other.
 
 use std::{ops::ControlFlow, time::Duration};
 
@@ -48,12 +50,20 @@ impl<'a> Phases<'a> {
     /// # Errors
     ///
     /// If the provider failed. Everything else is in the events.
-    pub(crate) async fn run(&mut self, index: usize, phase: &PhasePlan) -> Result<PhaseEnd, ProviderError> {
+    pub(crate) async fn run(
+        &mut self,
+        index: usize,
+        phase: &PhasePlan,
+    ) -> Result<PhaseEnd, ProviderError> {
         self.bed.controller.emit(What::PhaseStarted { phase: index });
         let mut end = PhaseEnd::Settled;
         for (number, fault) in phase.faults.iter().enumerate() {
             let id = FaultId { phase: index, fault: number };
-            let during = if number + 1 == phase.faults.len() { checks(index, phase, When::DuringFault) } else { Vec::new() };
+            let during = if number + 1 == phase.faults.len() {
+                checks(index, phase, When::DuringFault)
+            } else {
+                Vec::new()
+            };
             end = self.fault(id, fault, &during).await?;
             if end == PhaseEnd::CutShort {
                 break;
@@ -66,23 +76,45 @@ impl<'a> Phases<'a> {
         Ok(end)
     }
 
-    async fn fault(&mut self, id: FaultId, plan: &FaultPlan, during: &[(CheckId, &CheckPlan)]) -> Result<PhaseEnd, ProviderError> {
+    async fn fault(
+        &mut self,
+        id: FaultId,
+        plan: &FaultPlan,
+        during: &[(CheckId, &CheckPlan)],
+    ) -> Result<PhaseEnd, ProviderError> {
         let bed = self.bed;
         let FaultKind::Restart = plan.fault;
-        let restart = Restart { bed, nodes: &plan.nodes, prove_back: plan.prove_back, timeout_factor: self.timeout_factor };
+        let restart = Restart {
+            bed,
+            nodes: &plan.nodes,
+            prove_back: plan.prove_back,
+            timeout_factor: self.timeout_factor,
+        };
         let asked = bed.controller.emit(What::FaultStarted { fault: id });
         let down = match restart.take_effect().await {
             Ok(down) => down,
             Err(error) => return self.unproven(id, error).await,
         };
-        let not_down = bed.controller.decide(|history, _| match evidence::not_down(history, &plan.nodes, asked) {
-            Some(why) => ControlFlow::Continue(why),
-            None => ControlFlow::Break(What::FaultEffective { fault: id, nodes: plan.nodes.clone(), since: down.since, proof: down.proof.clone() }),
+        let not_down = bed.controller.decide(|history, _| {
+            match evidence::not_down(history, &plan.nodes, asked) {
+                Some(why) => ControlFlow::Continue(why),
+                None => ControlFlow::Break(What::FaultEffective {
+                    fault: id,
+                    nodes: plan.nodes.clone(),
+                    since: down.since,
+                    proof: down.proof.clone(),
+                }),
+            }
         });
         if let Some(why) = not_down {
             return self.unproven(id, FaultError::Unproven(why)).await;
         }
-        self.fault = Some(FaultSpan { nodes: plan.nodes.clone(), effective: down.since, healed: None, proven: None });
+        self.fault = Some(FaultSpan {
+            nodes: plan.nodes.clone(),
+            effective: down.since,
+            healed: None,
+            proven: None,
+        });
 
         let downtime = tokio::time::sleep((down.since + plan.downtime).since(bed.controller.now()));
         tokio::join!(downtime, self.settle(during));
@@ -97,7 +129,11 @@ impl<'a> Phases<'a> {
             proven = now;
             match evidence::not_back(history, &plan.nodes) {
                 Some(why) => ControlFlow::Continue(why),
-                None => ControlFlow::Break(What::FaultHealed { fault: id, since: back.since, proof: back.proof.clone() }),
+                None => ControlFlow::Break(What::FaultHealed {
+                    fault: id,
+                    since: back.since,
+                    proof: back.proof.clone(),
+                }),
             }
         });
         if let Some(why) = not_back {
@@ -113,7 +149,9 @@ impl<'a> Phases<'a> {
     async fn unproven(&self, id: FaultId, error: FaultError) -> Result<PhaseEnd, ProviderError> {
         match error {
             FaultError::Environment(error) => return Err(error),
-            FaultError::Unproven(reason) => self.bed.controller.emit(What::FaultUnproven { fault: id, reason }),
+            FaultError::Unproven(reason) => {
+                self.bed.controller.emit(What::FaultUnproven { fault: id, reason })
+            }
             FaultError::Ended { node, code, signal } => {
                 let last_lines = self.logs.last_lines(&node).await;
                 self.bed.controller.emit(What::NodeExited { node, code, signal, last_lines })
@@ -131,11 +169,25 @@ impl<'a> Phases<'a> {
         if checks.is_empty() {
             return;
         }
-        let started = checks.iter().map(|(id, _)| self.bed.controller.emit(What::CheckStarted { check: *id }));
-        let mut pending: Vec<Pending<'_>> =
-            checks.iter().zip(started).map(|((id, plan), start)| Pending { id: *id, plan, start, want: watch::Sender::new(None) }).collect();
-        // Each check has its own rounds, at its own height and of its own nodes: one that waits for a node that hangs does not hold up the others.
-        let fetchers: Vec<_> = pending.iter().map(|check| self.fetch_hashes(&check.plan.nodes, check.want.subscribe())).collect();
+        let started = checks
+            .iter()
+            .map(|(id, _)| self.bed.controller.emit(What::CheckStarted { check: *id }));
+        let mut pending: Vec<Pending<'_>> = checks
+            .iter()
+            .zip(started)
+            .map(|((id, plan), start)| Pending {
+                id: *id,
+                plan,
+                start,
+                want: watch::Sender::new(None),
+            })
+            .collect();
+        // Each check has its own rounds, at its own height and of its own nodes: one that waits for
+        // a node that hangs does not hold up the others.
+        let fetchers: Vec<_> = pending
+            .iter()
+            .map(|check| self.fetch_hashes(&check.plan.nodes, check.want.subscribe()))
+            .collect();
         tokio::select! {
             () = self.judge_all(&mut pending) => {}
             _ = join_all(fetchers) => {}
@@ -148,7 +200,9 @@ impl<'a> Phases<'a> {
             pending.retain(|check| {
                 let open = self.judge(check);
                 if let Some(wants_hash_at) = open {
-                    check.want.send_if_modified(|current| std::mem::replace(current, wants_hash_at) != wants_hash_at);
+                    check.want.send_if_modified(|current| {
+                        std::mem::replace(current, wants_hash_at) != wants_hash_at
+                    });
                 }
                 open.is_some()
             });
@@ -166,7 +220,8 @@ impl<'a> Phases<'a> {
         }
     }
 
-    /// The height that it wants hashes at, as long as it is not decided. A decision is recorded with the moment of the look, so that it can be made again from the events.
+    /// The height that it wants hashes at, as long as it is not decided. A decision is recorded
+    /// with the moment of the look, so that it can be made again from the events.
     fn judge(&self, check: &Pending<'_>) -> Option<Option<u64>> {
         self.bed.controller.decide(|history, now| {
             let deadline = check.deadline();
@@ -182,7 +237,9 @@ impl<'a> Phases<'a> {
             };
             match check.plan.kind.judge(&view) {
                 Judgement::Pending { wants_hash_at, .. } => ControlFlow::Continue(wants_hash_at),
-                Judgement::Settled(finding) => ControlFlow::Break(What::CheckSettled { check: check.id, finding }),
+                Judgement::Settled(finding) => {
+                    ControlFlow::Break(What::CheckSettled { check: check.id, finding })
+                }
             }
         })
     }
@@ -220,5 +277,10 @@ impl Pending<'_> {
 }
 
 fn checks(phase: usize, plan: &PhasePlan, when: When) -> Vec<(CheckId, &CheckPlan)> {
-    plan.checks.iter().enumerate().filter(|(_, check)| check.when == when).map(|(check, plan)| (CheckId { phase, check }, plan)).collect()
+    plan.checks
+        .iter()
+        .enumerate()
+        .filter(|(_, check)| check.when == when)
+        .map(|(check, plan)| (CheckId { phase, check }, plan))
+        .collect()
 }

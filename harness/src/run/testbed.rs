@@ -1,4 +1,5 @@
-//! The running network: what every node was started with, whether it should be running, and how to reach it. Does what it is told; judges nothing.
+//! The running network: what every node was started with, whether it should be running, and how to
+//! reach it. Does what it is told; judges nothing.
 
 use std::{
     collections::BTreeMap,
@@ -53,7 +54,12 @@ pub(crate) struct LaunchRecord<'a> {
 }
 
 impl Testbed {
-    pub(crate) fn new(plan: &Plan, slots: &[Slot], provider: Arc<dyn Provider>, controller: Arc<Controller>) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        slots: &[Slot],
+        provider: Arc<dyn Provider>,
+        controller: Arc<Controller>,
+    ) -> Self {
         let seeds = seeds(plan, slots);
         let nodes = plan
             .nodes
@@ -77,7 +83,14 @@ impl Testbed {
 
     /// What every node is given.
     pub(crate) fn launches(&self) -> Vec<LaunchRecord<'_>> {
-        self.nodes.values().map(|node| LaunchRecord { name: &node.launch.name, args: &node.launch.args, env: &node.launch.env }).collect()
+        self.nodes
+            .values()
+            .map(|node| LaunchRecord {
+                name: &node.launch.name,
+                args: &node.launch.args,
+                env: &node.launch.env,
+            })
+            .collect()
     }
 
     /// Executes every node, in parallel.
@@ -107,8 +120,9 @@ impl Testbed {
         Ok(state)
     }
 
-    /// Executes a stopped node again. If that gives the process that was there before, nothing was executed: the caller has no proof, and the node no new start whose end
-    /// could be held against it.
+    /// Executes a stopped node again. If that gives the process that was there before, nothing was
+    /// executed: the caller has no proof, and the node no new start whose end could be held against
+    /// it.
     pub(crate) async fn start_again(&self, name: &str) -> Result<Incarnation, ProviderError> {
         let node = self.node(name)?;
         let before = self.incarnation(name);
@@ -121,8 +135,12 @@ impl Testbed {
 
     /// Starts whatever a fault left stopped: for networks that outlive their run.
     pub(crate) async fn heal(&self) {
-        let down = self.nodes.values().filter(|node| node.starts.load(Ordering::Relaxed) > 0 && !node.expected().running);
-        // One that does not come back is no reason to leave the others down, and the run is decided already.
+        let down = self
+            .nodes
+            .values()
+            .filter(|node| node.starts.load(Ordering::Relaxed) > 0 && !node.expected().running);
+        // One that does not come back is no reason to leave the others down, and the run is decided
+        // already.
         join_all(down.map(|node| self.start_again(&node.launch.name))).await;
     }
 
@@ -167,8 +185,12 @@ impl Testbed {
     async fn is_up(&self, node: &Node, incarnation: Incarnation) -> Result<(), ProviderError> {
         let name = &node.launch.name;
         let since = self.controller.now();
-        // A node that ended at once has no address; that it ended is what the watcher reports, with its exit code and log.
-        node.incarnation.lock().unwrap_or_else(PoisonError::into_inner).replace(incarnation.clone());
+        // A node that ended at once has no address; that it ended is what the watcher reports, with
+        // its exit code and log.
+        node.incarnation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(incarnation.clone());
         let start = node.starts.fetch_add(1, Ordering::Relaxed);
         node.expect_running(true);
         let address = match self.provider.rpc(name).await {
@@ -178,15 +200,21 @@ impl Testbed {
                 NodeState::Running(_) => return Err(why),
             },
         };
-        self.controller.emit(What::NodeStarted { node: name.clone(), start, incarnation, rpc: address });
+        self.controller.emit(What::NodeStarted {
+            node: name.clone(),
+            start,
+            incarnation,
+            rpc: address,
+        });
         node.link.send_replace(Some(Link { start, since, rpc: Rpc::new(address) }));
         Ok(())
     }
 
     fn node(&self, name: &str) -> Result<&Node, ProviderError> {
-        self.nodes
-            .get(name)
-            .ok_or_else(|| ProviderError::Failed { what: format!("looking for the node {name}"), why: "the provider reserved nothing for it".to_owned() })
+        self.nodes.get(name).ok_or_else(|| ProviderError::Failed {
+            what: format!("looking for the node {name}"),
+            why: "the provider reserved nothing for it".to_owned(),
+        })
     }
 }
 
@@ -211,7 +239,8 @@ fn seeds(plan: &Plan, slots: &[Slot]) -> String {
     slots.iter().filter(is_seed).map(|slot| slot.p2p.to_string()).collect::<Vec<_>>().join(",")
 }
 
-/// Core flags and variables only, and nothing that would help: no shorter tick, no warm start. The scenario has the last word.
+/// Core flags and variables only, and nothing that would help: no shorter tick, no warm start. The
+/// scenario has the last word.
 fn launch(node: &NodePlan, slot: &Slot, seeds: &str) -> NodeLaunch {
     let mut args: Vec<String> = ["--dev", "--base-path"].map(str::to_owned).to_vec();
     args.push(slot.base_path.display().to_string());
@@ -220,12 +249,16 @@ fn launch(node: &NodePlan, slot: &Slot, seeds: &str) -> NodeLaunch {
     args.extend(["--listen-addr".to_owned(), slot.listen.to_string()]);
     args.extend(["--rpc-port".to_owned(), slot.rpc_port.to_string()]);
     if slot.rpc_external {
-        // `auto` would deny `system_peers`, and with it the cross-check of peer counts. The network is the run's own and has no way in.
+        // `auto` would deny `system_peers`, and with it the cross-check of peer counts. The network
+        // is the run's own and has no way in.
         args.extend(["--rpc-external", "--rpc-methods", "unsafe"].map(str::to_owned));
     }
     args.extend(node.args.iter().cloned());
 
-    let mut env = BTreeMap::from([("HEGEMON_SEEDS".to_owned(), seeds.to_owned()), ("HEGEMON_MINE".to_owned(), if node.mine { "1" } else { "0" }.to_owned())]);
+    let mut env = BTreeMap::from([
+        ("HEGEMON_SEEDS".to_owned(), seeds.to_owned()),
+        ("HEGEMON_MINE".to_owned(), if node.mine { "1" } else { "0" }.to_owned()),
+    ]);
     if slot.loopback && slot.profile == NodeProfile::Ours {
         env.insert("HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK".to_owned(), "1".to_owned());
     }

@@ -12,20 +12,29 @@ use crate::{
     provider::{NodeState, ProviderError},
 };
 
-/// An unplanned exit is seen within this, and reported within 2 s with the time that its last log lines take.
+/// An unplanned exit is seen within this, and reported within 2 s with the time that its last log
+/// lines take.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// A node that has not answered properly for so long was silent for a whole window; a slower machine stretches it.
+/// A node that has not answered properly for so long was silent for a whole window; a slower
+/// machine stretches it.
 const SILENT: Duration = Duration::from_secs(5);
 
 /// The engine may fail to answer for so long: a restart of it would end the nodes as well.
 const ENGINE_FAILS: Duration = Duration::from_secs(3);
 
-/// An engine that takes a question and does not answer it for so long has gone as well; a slower machine stretches it.
+/// An engine that takes a question and does not answer it for so long has gone as well; a slower
+/// machine stretches it.
 const ENGINE_SILENT: Duration = Duration::from_secs(6);
 
 /// Asks the engine about a node until the run ends.
-pub(crate) async fn node(name: String, bed: Arc<Testbed>, logs: Logs, timeout_factor: f64, background: Background) {
+pub(crate) async fn node(
+    name: String,
+    bed: Arc<Testbed>,
+    logs: Logs,
+    timeout_factor: f64,
+    background: Background,
+) {
     let silent = ENGINE_SILENT.mul_f64(timeout_factor.max(1.0));
     let mut answered = Instant::now();
     loop {
@@ -43,7 +52,10 @@ pub(crate) async fn node(name: String, bed: Arc<Testbed>, logs: Logs, timeout_fa
             Err(_) => Some(format!("no answer in {}", short(silent))),
         };
         if let Some(why) = why {
-            background.finish(What::EnvironmentFailed { reason: format!("the state of {name} is unknown: {why}"), unsupported: false });
+            background.finish(What::EnvironmentFailed {
+                reason: format!("the state of {name} is unknown: {why}"),
+                unsupported: false,
+            });
             return;
         }
         tokio::time::sleep(LOOK).await;
@@ -74,7 +86,9 @@ pub(crate) async fn look(name: &str, bed: &Testbed) -> Result<Seen, ProviderErro
     bed.controller.emit(What::State { node: name.to_owned(), state: state.clone() });
     match state {
         NodeState::Exited { code, signal } if before.running => Ok(Seen::Ended { code, signal }),
-        NodeState::Running(now) if before.running && bed.incarnation(name).is_some_and(|then| then != now) => {
+        NodeState::Running(now)
+            if before.running && bed.incarnation(name).is_some_and(|then| then != now) =>
+        {
             // Somebody else restarted it: its end went unseen, and it was not ours.
             Ok(Seen::Ended { code: None, signal: None })
         }
@@ -112,7 +126,9 @@ pub(crate) fn rpc(name: &str, bed: &Testbed, from: Moment, timeout_factor: f64) 
         let Some(last) = of_start().next_back() else { return Rpc::NotYet };
         let (what, miss) = match (&last.peers, &last.height) {
             _ if !of_start().any(|sample| sample.peers.value().is_some()) => ("peers", &last.peers),
-            _ if !of_start().any(|sample| sample.height.value().is_some()) => ("height", &last.height),
+            _ if !of_start().any(|sample| sample.height.value().is_some()) => {
+                ("height", &last.height)
+            }
             _ => return Rpc::Answers,
         };
         if window < SILENT.mul_f64(timeout_factor) {
@@ -131,7 +147,10 @@ pub(crate) async fn machine(controller: Arc<Controller>, background: Background)
             return;
         }
         if let Some(why) = controller.broken() {
-            background.finish(What::EnvironmentFailed { reason: format!("the evidence cannot be written: {why}"), unsupported: false });
+            background.finish(What::EnvironmentFailed {
+                reason: format!("the evidence cannot be written: {why}"),
+                unsupported: false,
+            });
             return;
         }
         tokio::time::sleep(LOOK).await;

@@ -1,4 +1,5 @@
-//! `ScenarioFile`: a scenario as written, read strictly. What it says is checked in `validate`, what it means is decided in `plan`.
+//! `ScenarioFile`: a scenario as written, read strictly. What it says is checked in `validate`,
+//! what it means is decided in `plan`.
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
@@ -29,7 +30,8 @@ pub(super) struct ScenarioFile {
 pub(super) struct GroupFile {
     pub(super) span: Range<usize>,
     pub(super) name: Option<At<String>>,
-    /// Written (or asked for with `--nodes`): the nodes are numbered. Else there is one, named as the group.
+    /// Written (or asked for with `--nodes`): the nodes are numbered. Else there is one, named as
+    /// the group.
     pub(super) count: Option<At<u32>>,
     pub(super) seed: bool,
     pub(super) mine: bool,
@@ -50,7 +52,8 @@ pub(super) struct PhaseFile {
 }
 
 impl ScenarioFile {
-    /// Reads all that can be read, and what of the text is no TOML. Usable only if both are without errors.
+    /// Reads all that can be read, and what of the text is no TOML. Usable only if both are without
+    /// errors.
     pub(super) fn read(text: &str, problems: &mut Problems) -> (Self, SyntaxErrors) {
         let (document, errors) = DeTable::parse_recoverable(text);
         let root = Table::root(&document);
@@ -60,9 +63,20 @@ impl ScenarioFile {
             network.only(&["subnet"], problems);
             network.text("subnet", problems)
         });
-        let groups = root.tables("nodes", "a node group", problems).iter().map(|table| GroupFile::read(table, problems)).collect();
-        let phases = root.tables("phases", "a phase", problems).iter().map(|table| PhaseFile::read(table, problems)).collect();
-        let syntax = errors.iter().map(|error| (error.span().unwrap_or(0..0), format!("syntax: {}", error.message()))).collect();
+        let groups = root
+            .tables("nodes", "a node group", problems)
+            .iter()
+            .map(|table| GroupFile::read(table, problems))
+            .collect();
+        let phases = root
+            .tables("phases", "a phase", problems)
+            .iter()
+            .map(|table| PhaseFile::read(table, problems))
+            .collect();
+        let syntax = errors
+            .iter()
+            .map(|error| (error.span().unwrap_or(0..0), format!("syntax: {}", error.message())))
+            .collect();
         (Self { description, timeout, subnet, groups, phases }, syntax)
     }
 }
@@ -82,7 +96,10 @@ fn read_scenario(root: &Table<'_, '_>, problems: &mut Problems) -> (String, Opti
 
 impl GroupFile {
     fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
-        table.only(&["name", "count", "seed", "mine", "env", "args", "image", "bin", "start"], problems);
+        table.only(
+            &["name", "count", "seed", "mine", "env", "args", "image", "bin", "start"],
+            problems,
+        );
         table.require("name", problems);
         match table.text("start", problems) {
             Some(start) if start.value == "later" => {
@@ -95,7 +112,11 @@ impl GroupFile {
         }
         let (image, bin) = (table.text("image", problems), table.text("bin", problems));
         if let (Some(_), Some(bin)) = (&image, &bin) {
-            problems.error_hint(bin.span.clone(), "`image` and `bin` in one group", "write one of them");
+            problems.error_hint(
+                bin.span.clone(),
+                "`image` and `bin` in one group",
+                "write one of them",
+            );
         }
         Self {
             span: table.span.clone(),
@@ -114,7 +135,13 @@ impl GroupFile {
 impl PhaseFile {
     /// The longest `within` of some of its checks.
     pub(super) fn longest(&self, of: impl Fn(&CheckFile) -> bool) -> Duration {
-        self.checks.iter().filter(|check| of(check)).filter_map(|check| check.within.as_ref()).map(|within| within.value).max().unwrap_or_default()
+        self.checks
+            .iter()
+            .filter(|check| of(check))
+            .filter_map(|check| check.within.as_ref())
+            .map(|within| within.value)
+            .max()
+            .unwrap_or_default()
     }
 
     fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
@@ -123,8 +150,16 @@ impl PhaseFile {
         Self {
             name: table.text("name", problems).map_or(String::new(), |name| name.value),
             has_faults: table.has("faults"),
-            faults: table.tables("faults", "a fault", problems).iter().map(|table| FaultFile::read(table, problems)).collect(),
-            checks: table.tables("checks", "a check", problems).iter().map(|table| CheckFile::read(table, problems)).collect(),
+            faults: table
+                .tables("faults", "a fault", problems)
+                .iter()
+                .map(|table| FaultFile::read(table, problems))
+                .collect(),
+            checks: table
+                .tables("checks", "a check", problems)
+                .iter()
+                .map(|table| CheckFile::read(table, problems))
+                .collect(),
         }
     }
 }

@@ -1,7 +1,9 @@
-//! Scenarios: from a file that somebody wrote to a plan that can be run. Pure but for reading the file; nothing here starts anything.
+//! Scenarios: from a file that somebody wrote to a plan that can be run. Pure but for reading the
+//! file; nothing here starts anything.
 //!
-//! `ScenarioFile` (as written, with positions) → [`Plan`] (every name resolved, every default filled in) → `run::Testbed` (running). Every error of a file is collected
-//! and shown at once; a file with one error starts nothing.
+//! `ScenarioFile` (as written, with positions) → [`Plan`] (every name resolved, every default
+//! filled in) → `run::Testbed` (running). Every error of a file is collected and shown at once; a
+//! file with one error starts nothing.
 
 mod file;
 mod names;

@@ -1,4 +1,5 @@
-//! The plan: what a scenario means, with every name resolved and every default filled in. Made only of a file without errors; holds no address, those are the provider's.
+//! The plan: what a scenario means, with every name resolved and every default filled in. Made only
+//! of a file without errors; holds no address, those are the provider's.
 
 use std::{
     collections::BTreeMap,
@@ -121,7 +122,8 @@ pub struct FaultPlan {
     /// At least this long.
     #[serde(with = "seconds")]
     pub downtime: Duration,
-    /// How long the nodes may take to answer again: as long as the phase's most patient check, and 30 s at least.
+    /// How long the nodes may take to answer again: as long as the phase's most patient check, and
+    /// 30 s at least.
     #[serde(with = "seconds")]
     pub prove_back: Duration,
 }
@@ -171,7 +173,8 @@ pub struct CheckPlan {
     pub when: When,
 }
 
-/// Reads a scenario. The problems hold warnings if there is a plan, and at least one error if there is none.
+/// Reads a scenario. The problems hold warnings if there is a plan, and at least one error if there
+/// is none.
 pub fn load(path: &Path, overrides: &Overrides) -> (Option<Plan>, Problems) {
     match read(path) {
         Ok(text) => load_text(path, text, overrides),
@@ -183,7 +186,8 @@ pub fn load(path: &Path, overrides: &Overrides) -> (Option<Plan>, Problems) {
     }
 }
 
-/// The plan that the recorded text of another one gives with these overrides: the file itself may have changed since, or be gone.
+/// The plan that the recorded text of another one gives with these overrides: the file itself may
+/// have changed since, or be gone.
 pub(crate) fn load_again(recorded: &Plan, overrides: &Overrides) -> (Option<Plan>, Problems) {
     let (plan, problems) = load_text(&recorded.path, recorded.text.clone(), overrides);
     // A name follows from where the file is, and that may be another machine.
@@ -201,7 +205,10 @@ fn load_text(path: &Path, text: String, overrides: &Overrides) -> (Option<Plan>,
     }
     // The command line sees to that; a recorded plan may say anything.
     if !is_timeout_factor(overrides.timeout_factor) {
-        return refused(format!("a timeout factor of {}: {TIMEOUT_FACTOR}", overrides.timeout_factor));
+        return refused(format!(
+            "a timeout factor of {}: {TIMEOUT_FACTOR}",
+            overrides.timeout_factor
+        ));
     }
     let mut problems = Problems::new(path.to_owned(), text.clone());
     let (mut file, syntax) = ScenarioFile::read(&text, &mut problems);
@@ -225,11 +232,20 @@ fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|why| why.to_string())
 }
 
-fn resolve(file: ScenarioFile, selectors: &Selectors, path: &Path, text: String, overrides: &Overrides) -> Plan {
+fn resolve(
+    file: ScenarioFile,
+    selectors: &Selectors,
+    path: &Path,
+    text: String,
+    overrides: &Overrides,
+) -> Plan {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut fault_before = false;
     let seeds: Vec<String> = seeds(&file.groups).collect();
-    let timeout = file.timeout.unwrap_or_else(|| default_timeout(&file.phases)).mul_f64(overrides.timeout_factor);
+    let timeout = file
+        .timeout
+        .unwrap_or_else(|| default_timeout(&file.phases))
+        .mul_f64(overrides.timeout_factor);
     let phases = file
         .phases
         .into_iter()
@@ -247,18 +263,27 @@ fn resolve(file: ScenarioFile, selectors: &Selectors, path: &Path, text: String,
         seed: overrides.seed,
         timeout,
         subnet: file.subnet.map(|subnet| subnet.value),
-        nodes: file.groups.into_iter().flat_map(|group| node_plans(group, folder, overrides)).collect(),
+        nodes: file
+            .groups
+            .into_iter()
+            .flat_map(|group| node_plans(group, folder, overrides))
+            .collect(),
         phases,
     }
 }
 
-/// Time for everything that the phases may take: their most patient checks, during faults and after them, the faults' downtimes, and what they take to be done and proven.
+/// Time for everything that the phases may take: their most patient checks, during faults and after
+/// them, the faults' downtimes, and what they take to be done and proven.
 fn default_timeout(phases: &[PhaseFile]) -> Duration {
     const LEAST: Duration = Duration::from_secs(5 * 60);
     const MARGIN: Duration = Duration::from_secs(60);
     let is_during = |check: &CheckFile| check.during.is_some();
     let of = |phase: &PhaseFile| {
-        let faults: Duration = phase.faults.iter().map(|fault| fault.downtime + phase.longest(|_| true).max(LEAST_PROVE_BACK)).sum();
+        let faults: Duration = phase
+            .faults
+            .iter()
+            .map(|fault| fault.downtime + phase.longest(|_| true).max(LEAST_PROVE_BACK))
+            .sum();
         phase.longest(is_during) + phase.longest(|check| !is_during(check)) + faults
     };
     LEAST.max(phases.iter().map(of).sum::<Duration>() + MARGIN)
@@ -275,11 +300,19 @@ fn node_plans(group: GroupFile, folder: &Path, overrides: &Overrides) -> Vec<Nod
         (None, Some(bin)) => NodeSource::Binary(folder.join(bin.value)),
         (None, None) => overrides.source.clone(),
     };
-    let env: BTreeMap<String, String> = group.env.into_iter().map(|(name, value)| (name, value.value)).collect();
+    let env: BTreeMap<String, String> =
+        group.env.into_iter().map(|(name, value)| (name, value.value)).collect();
     let args = group.args.map_or_else(Vec::new, |args| args.value);
     node_names(&name, group.count.map(|count| count.value))
         .into_iter()
-        .map(|name| NodePlan { name, seed: group.seed, mine: group.mine, env: env.clone(), args: args.clone(), source: source.clone() })
+        .map(|name| NodePlan {
+            name,
+            seed: group.seed,
+            mine: group.mine,
+            env: env.clone(),
+            args: args.clone(),
+            source: source.clone(),
+        })
         .collect()
 }
 
@@ -294,21 +327,43 @@ struct Context<'a> {
 
 fn seeds(groups: &[GroupFile]) -> impl Iterator<Item = String> {
     let seeds = groups.iter().filter(|group| group.seed);
-    seeds.filter_map(|group| Some(node_names(&group.name.as_ref()?.value, group.count.as_ref().map(|count| count.value)))).flatten()
+    seeds
+        .filter_map(|group| {
+            Some(node_names(
+                &group.name.as_ref()?.value,
+                group.count.as_ref().map(|count| count.value),
+            ))
+        })
+        .flatten()
 }
 
 fn phase_plan(phase: PhaseFile, context: Context<'_>, overrides: &Overrides) -> PhasePlan {
-    let prove_back = phase.longest(|_| true).max(LEAST_PROVE_BACK).mul_f64(overrides.timeout_factor);
+    let prove_back =
+        phase.longest(|_| true).max(LEAST_PROVE_BACK).mul_f64(overrides.timeout_factor);
     PhasePlan {
         name: phase.name,
-        faults: phase.faults.into_iter().map(|fault| fault_plan(fault, context.selectors, prove_back)).collect(),
-        checks: phase.checks.into_iter().map(|check| check_plan(check, context, overrides)).collect(),
+        faults: phase
+            .faults
+            .into_iter()
+            .map(|fault| fault_plan(fault, context.selectors, prove_back))
+            .collect(),
+        checks: phase
+            .checks
+            .into_iter()
+            .map(|check| check_plan(check, context, overrides))
+            .collect(),
     }
 }
 
 fn fault_plan(fault: FaultFile, selectors: &Selectors, prove_back: Duration) -> FaultPlan {
     let selector = fault.nodes.expect(CHECKED).value;
-    FaultPlan { fault: FaultKind::Restart, nodes: selectors[&selector].clone(), selector, downtime: fault.downtime, prove_back }
+    FaultPlan {
+        fault: FaultKind::Restart,
+        nodes: selectors[&selector].clone(),
+        selector,
+        downtime: fault.downtime,
+        prove_back,
+    }
 }
 
 fn check_plan(check: CheckFile, context: Context<'_>, overrides: &Overrides) -> CheckPlan {
@@ -319,7 +374,11 @@ fn check_plan(check: CheckFile, context: Context<'_>, overrides: &Overrides) -> 
     let kind = check.kind.expect(CHECKED).resolve(healed, context.seeds);
     let within = check.within.expect(CHECKED).value.mul_f64(overrides.timeout_factor);
     CheckPlan {
-        hold: if kind.needs_whole_window() { within } else { check.hold.map_or(DEFAULT_HOLD, |hold| hold.value) },
+        hold: if kind.needs_whole_window() {
+            within
+        } else {
+            check.hold.map_or(DEFAULT_HOLD, |hold| hold.value)
+        },
         kind,
         nodes: context.selectors[&selector].clone(),
         selector,
@@ -334,21 +393,30 @@ mod source {
 
     use crate::provider::NodeSource;
 
-    pub(super) fn serialize<S: Serializer>(source: &NodeSource, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        source: &NodeSource,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match source {
             NodeSource::Workspace => serializer.serialize_str("workspace"),
-            NodeSource::Binary(path) => serializer.collect_str(&format_args!("bin {}", path.display())),
+            NodeSource::Binary(path) => {
+                serializer.collect_str(&format_args!("bin {}", path.display()))
+            }
             NodeSource::Image(image) => serializer.collect_str(&format_args!("image {image}")),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeSource, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<NodeSource, D::Error> {
         let text = String::deserialize(deserializer)?;
         match text.split_once(' ') {
             None if text == "workspace" => Ok(NodeSource::Workspace),
             Some(("bin", path)) => Ok(NodeSource::Binary(path.into())),
             Some(("image", image)) => Ok(NodeSource::Image(image.to_owned())),
-            None | Some(_) => Err(D::Error::custom(format_args!("`{text}` is no source of a node"))),
+            None | Some(_) => {
+                Err(D::Error::custom(format_args!("`{text}` is no source of a node")))
+            }
         }
     }
 }
@@ -359,11 +427,16 @@ mod seconds {
 
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64(duration.as_secs_f64())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
         Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
@@ -419,7 +492,12 @@ checks = [
 
     #[test]
     fn a_plan_with_everything_survives_the_evidence() {
-        let overrides = Overrides { nodes: Some(4), source: NodeSource::Binary("/x y".into()), timeout_factor: 1.3, seed: u64::MAX };
+        let overrides = Overrides {
+            nodes: Some(4),
+            source: NodeSource::Binary("/x y".into()),
+            timeout_factor: 1.3,
+            seed: u64::MAX,
+        };
         let plan = plan(&overrides);
         let read: Plan = serde_json::from_str(&json(&plan)).unwrap();
         assert_eq!(json(&read), json(&plan));
@@ -431,14 +509,24 @@ checks = [
     /// A recorded plan may say anything.
     #[test]
     fn a_timeout_factor_that_is_none_is_refused() {
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
+        let shipped =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
         let plan = load(&shipped, &Overrides::default()).0.unwrap();
         for factor in [-1.0, 0.0, 1e300, f64::INFINITY, f64::NAN] {
-            let (again, problems) = load_again(&plan, &Overrides { timeout_factor: factor, ..Overrides::default() });
-            assert!(again.is_none() && problems.to_string().contains("a number above 0, at most 1000"), "{factor}: {problems}");
+            let (again, problems) =
+                load_again(&plan, &Overrides { timeout_factor: factor, ..Overrides::default() });
+            assert!(
+                again.is_none() && problems.to_string().contains("a number above 0, at most 1000"),
+                "{factor}: {problems}"
+            );
         }
         let large = Plan { text: " ".repeat(2 * 1024 * 1024), ..plan };
-        assert!(load_again(&large, &Overrides::default()).1.to_string().contains("larger than 1048576 bytes"));
+        assert!(
+            load_again(&large, &Overrides::default())
+                .1
+                .to_string()
+                .contains("larger than 1048576 bytes")
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What is wrong with a scenario file, where, and how it is shown. Knows positions and text, not scenarios.
+//! What is wrong with a scenario file, where, and how it is shown. Knows positions and text, not
+//! scenarios.
 
 use std::{fmt, ops::Range, path::PathBuf};
 
@@ -45,7 +46,12 @@ impl Problems {
     }
 
     /// An error at a place, with advice.
-    pub(super) fn error_hint(&mut self, span: Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
+    pub(super) fn error_hint(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         self.push(Severity::Error, Some(span), message.into(), Some(hint.into()));
     }
 
@@ -59,7 +65,13 @@ impl Problems {
         self.push(Severity::Warning, Some(span), message.into(), None);
     }
 
-    fn push(&mut self, severity: Severity, span: Option<Range<usize>>, message: String, hint: Option<String>) {
+    fn push(
+        &mut self,
+        severity: Severity,
+        span: Option<Range<usize>>,
+        message: String,
+        hint: Option<String>,
+    ) {
         self.found.push(Problem { severity, span, message, hint });
     }
 
@@ -84,12 +96,14 @@ impl Problems {
         self
     }
 
-    /// Drops what a broken syntax makes us say about the same line, and what is said to be missing: it may stand in what could not be read.
+    /// Drops what a broken syntax makes us say about the same line, and what is said to be missing:
+    /// it may stand in what could not be read.
     pub(super) fn after_syntax_errors(&mut self, syntax: Vec<(Range<usize>, String)>) {
         if syntax.is_empty() {
             return;
         }
-        let lines: Vec<usize> = syntax.iter().map(|(span, _)| self.position(span.start).0).collect();
+        let lines: Vec<usize> =
+            syntax.iter().map(|(span, _)| self.position(span.start).0).collect();
         let mut kept = std::mem::take(&mut self.found);
         kept.retain(|problem| {
             let Some(span) = &problem.span else {
@@ -147,8 +161,12 @@ impl Problems {
         let (line, column) = self.position(span.start);
         let gutter = " ".repeat(line.to_string().len());
         // A tab would be as wide as the terminal likes, and the marks below it somewhere else.
-        let content: String = self.text.lines().nth(line - 1).unwrap_or_default().replace('\t', " ");
-        let width = self.text.get(span.clone()).map_or(1, |marked| marked.lines().next().unwrap_or_default().chars().count());
+        let content: String =
+            self.text.lines().nth(line - 1).unwrap_or_default().replace('\t', " ");
+        let width = self
+            .text
+            .get(span.clone())
+            .map_or(1, |marked| marked.lines().next().unwrap_or_default().chars().count());
         let width = width.clamp(1, content.chars().count().saturating_sub(column - 1).max(1));
         writeln!(f, "{gutter}--> {}:{line}:{column}", self.path.display())?;
         writeln!(f, "{gutter} |")?;

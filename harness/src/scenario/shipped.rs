@@ -20,7 +20,9 @@ pub struct Library {
 #[derive(Debug, thiserror::Error)]
 pub enum NotFound {
     /// Neither a shipped name nor a path.
-    #[error("no scenario `{asked}`{near}\n  there is {there}; a file or folder elsewhere is given with a path, like `./{asked}`")]
+    #[error(
+        "no scenario `{asked}`{near}\n  there is {there}; a file or folder elsewhere is given with a path, like `./{asked}`"
+    )]
     Name {
         /// What the user wrote.
         asked: String,
@@ -37,7 +39,10 @@ pub enum NotFound {
 impl Library {
     /// In `folder`; the workspace's own if none is named.
     pub fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder: folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")) }
+        Self {
+            folder: folder
+                .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")),
+        }
     }
 
     /// Names of all scenarios in the folder, sorted.
@@ -68,15 +73,17 @@ impl Library {
         &self.folder
     }
 
-    /// What the user means. A word without a path separator that does not end in `.toml` is a shipped name first; a file or folder of that name in the current directory
-    /// is taken only if nothing shipped has it.
+    /// What the user means. A word without a path separator that does not end in `.toml` is a
+    /// shipped name first; a file or folder of that name in the current directory is taken only if
+    /// nothing shipped has it.
     ///
     /// # Errors
     ///
     /// If there is no such scenario.
     pub fn find(&self, argument: &Path) -> Result<PathBuf, NotFound> {
         let text = argument.to_string_lossy();
-        let is_path = text.contains(MAIN_SEPARATOR) || text.ends_with(".toml") || text == "." || text == "..";
+        let is_path =
+            text.contains(MAIN_SEPARATOR) || text.ends_with(".toml") || text == "." || text == "..";
         if !is_path && self.folder.join(argument).join(FILE).is_file() {
             return Ok(self.file(&text));
         }
@@ -84,7 +91,8 @@ impl Library {
         if inside.is_file() {
             return Ok(inside);
         }
-        // Anything that exists is the user's file: a directory or device is refused by the reader with its reason.
+        // Anything that exists is the user's file: a directory or device is refused by the reader
+        // with its reason.
         if argument.is_file() {
             return Ok(argument.to_owned());
         }
@@ -94,7 +102,8 @@ impl Library {
         let names = self.names().unwrap_or_default();
         let words = || names.iter().map(String::as_str);
         Err(NotFound::Name {
-            near: nearest(&text, words()).map_or(String::new(), |near| format!("; did you mean `{near}`?")),
+            near: nearest(&text, words())
+                .map_or(String::new(), |near| format!("; did you mean `{near}`?")),
             there: listed(words()),
             asked: text.into_owned(),
         })
@@ -104,7 +113,11 @@ impl Library {
 /// The folder's name for `…/three-node/scenario.toml`, the file's for `…/mine.toml`.
 pub(super) fn scenario_name(path: &Path) -> String {
     let is_standard = path.file_name().is_some_and(|name| name == FILE);
-    let named_by = if is_standard { path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned)) } else { None };
+    let named_by = if is_standard {
+        path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned))
+    } else {
+        None
+    };
     let stem = match &named_by {
         Some(folder) => folder.file_name(),
         None => path.file_stem(),
@@ -143,7 +156,10 @@ mod tests {
         fs::write(&other, "").unwrap();
         assert_eq!(library.find(&other).unwrap(), other);
         assert_eq!(scenario_name(&other), "other");
-        assert_eq!(library.find(&folder.path().join("late-join")).unwrap(), folder.path().join("late-join").join(FILE));
+        assert_eq!(
+            library.find(&folder.path().join("late-join")).unwrap(),
+            folder.path().join("late-join").join(FILE)
+        );
         assert!(matches!(library.find(&folder.path().join("empty")), Err(NotFound::Path(_))));
     }
 

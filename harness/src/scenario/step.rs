@@ -27,7 +27,21 @@ use crate::{
 };
 
 /// Faults of the specification that this version does not have yet.
-const FAULTS_LATER: [&str; 13] = ["stop", "start", "kill", "pause", "resume", "isolate", "rejoin", "partition", "heal", "wipe", "delay", "join", "hostile"];
+const FAULTS_LATER: [&str; 13] = [
+    "stop",
+    "start",
+    "kill",
+    "pause",
+    "resume",
+    "isolate",
+    "rejoin",
+    "partition",
+    "heal",
+    "wipe",
+    "delay",
+    "join",
+    "hostile",
+];
 
 /// Keys that every check takes.
 const COMMON: [&str; 5] = ["check", "nodes", "within", "for", "during"];
@@ -57,7 +71,8 @@ pub(super) struct CheckFile {
     pub(super) during: Option<At<When>>,
 }
 
-/// What a check looks for, as written: what is left out and depends on the rest of the scenario is still open.
+/// What a check looks for, as written: what is left out and depends on the rest of the scenario is
+/// still open.
 #[derive(Debug, Clone)]
 pub(super) enum KindFile {
     Peers(At<PeersNeeded>),
@@ -78,26 +93,39 @@ impl KindFile {
         matches!(self, Self::NoStall { .. } | Self::Resources { .. })
     }
 
-    /// `fault_before` says whether a fault was healed before this check starts: what `above` is measured from if nothing is written.
+    /// `fault_before` says whether a fault was healed before this check starts: what `above` is
+    /// measured from if nothing is written.
     pub(super) fn resolve(self, fault_before: bool, seeds: &[String]) -> CheckKind {
         match self {
             Self::Peers(needed) => CheckKind::Peers(Peers { needed: needed.value }),
             Self::HeightAdvances { by } => CheckKind::HeightAdvances(HeightAdvances { by }),
             Self::SameChain { depth, above } => {
                 let default = if fault_before { Above::Fault } else { Above::Start };
-                CheckKind::SameChain(SameChain { depth, above: above.map_or(default, |above| above.value) })
+                CheckKind::SameChain(SameChain {
+                    depth,
+                    above: above.map_or(default, |above| above.value),
+                })
             }
-            Self::Recovers { peers_at_least, height_by } => {
-                CheckKind::Recovers(Recovers { peers_at_least: peers_at_least.map(|least| least.value), height_by })
-            }
+            Self::Recovers { peers_at_least, height_by } => CheckKind::Recovers(Recovers {
+                peers_at_least: peers_at_least.map(|least| least.value),
+                height_by,
+            }),
             Self::NoStall { longest } => {
-                let ms = |longest: At<Duration>| u64::try_from(longest.value.as_millis()).unwrap_or(u64::MAX);
+                let ms = |longest: At<Duration>| {
+                    u64::try_from(longest.value.as_millis()).unwrap_or(u64::MAX)
+                };
                 CheckKind::NoStall(NoStall { longest_ms: longest.map(ms) })
             }
             Self::Converged { target } => CheckKind::Converged(Converged { target: target.value }),
-            Self::DistinctPeers(at_least) => CheckKind::DistinctPeers(DistinctPeers { at_least: at_least.value }),
-            Self::StoreSurvives => CheckKind::StoreSurvives(StoreSurvives { seeds: seeds.to_vec() }),
-            Self::Resources { memory, cpu } => CheckKind::Resources(ResourceLimits { memory_bytes: memory, cpu_permille: cpu }),
+            Self::DistinctPeers(at_least) => {
+                CheckKind::DistinctPeers(DistinctPeers { at_least: at_least.value })
+            }
+            Self::StoreSurvives => {
+                CheckKind::StoreSurvives(StoreSurvives { seeds: seeds.to_vec() })
+            }
+            Self::Resources { memory, cpu } => {
+                CheckKind::Resources(ResourceLimits { memory_bytes: memory, cpu_permille: cpu })
+            }
             Self::Alive => CheckKind::Alive(Alive),
         }
     }
@@ -108,19 +136,29 @@ impl FaultFile {
     pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
         const KEYS: [&str; 3] = ["fault", "nodes", "downtime"];
         table.require("fault", problems);
-        match table.text("fault", problems).and_then(|fault| known(&fault, "fault", &names(&FAULTS), &FAULTS_LATER, problems)) {
+        match table
+            .text("fault", problems)
+            .and_then(|fault| known(&fault, "fault", &names(&FAULTS), &FAULTS_LATER, problems))
+        {
             Some(fault) if names(&FAULTS).contains(&fault) => table.only(&KEYS, problems),
             Some(_) | None => table.misspelt(&KEYS, problems),
         }
         table.require("nodes", problems);
-        Self { nodes: table.text("nodes", problems), downtime: table.duration("downtime", problems).map_or(Duration::ZERO, |downtime| downtime.value) }
+        Self {
+            nodes: table.text("nodes", problems),
+            downtime: table
+                .duration("downtime", problems)
+                .map_or(Duration::ZERO, |downtime| downtime.value),
+        }
     }
 }
 
 impl CheckFile {
     pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
         table.require("check", problems);
-        let kind = table.text("check", problems).and_then(|check| known(&check, "check", &names(&CHECKS), &[], problems));
+        let kind = table
+            .text("check", problems)
+            .and_then(|check| known(&check, "check", &names(&CHECKS), &[], problems));
         let kind = read_kind(kind.unwrap_or_default(), table, problems);
         table.require("nodes", problems);
         table.require("within", problems);
@@ -128,7 +166,11 @@ impl CheckFile {
             if during.value == "fault" {
                 return Some(during.map(|_| When::DuringFault));
             }
-            problems.error_hint(during.span, format!("`during` cannot be `{}`", during.value), "the only value is \"fault\"");
+            problems.error_hint(
+                during.span,
+                format!("`during` cannot be `{}`", during.value),
+                "the only value is \"fault\"",
+            );
             None
         });
         Self {
@@ -155,7 +197,8 @@ fn read_kind(check: &str, table: &Table<'_, '_>, problems: &mut Problems) -> Opt
         }
         "same-chain" => {
             only(table, &["depth", "above"], problems);
-            let depth = if table.has("depth") { table.number("depth", 0, problems)?.value } else { 2 };
+            let depth =
+                if table.has("depth") { table.number("depth", 0, problems)?.value } else { 2 };
             Some(KindFile::SameChain { depth: depth.into(), above: read_above(table, problems) })
         }
         "recovers" => {
@@ -163,9 +206,15 @@ fn read_kind(check: &str, table: &Table<'_, '_>, problems: &mut Problems) -> Opt
             let peers_at_least = table.number("peers_at_least", 1, problems);
             let height_by = table.number("height_by", 1, problems);
             if !table.has("peers_at_least") && !table.has("height_by") {
-                problems.error(table.span.clone(), "missing key `peers_at_least` or `height_by` (or both) in a `recovers` check");
+                problems.error(
+                    table.span.clone(),
+                    "missing key `peers_at_least` or `height_by` (or both) in a `recovers` check",
+                );
             }
-            Some(KindFile::Recovers { peers_at_least: peers_at_least.map(|peers| peers.map(u64::from)), height_by: height_by.map(|by| by.value.into()) })
+            Some(KindFile::Recovers {
+                peers_at_least: peers_at_least.map(|peers| peers.map(u64::from)),
+                height_by: height_by.map(|by| by.value.into()),
+            })
         }
         "no-stall" => {
             only_whole(table, &["longest"], problems);
@@ -174,7 +223,8 @@ fn read_kind(check: &str, table: &Table<'_, '_>, problems: &mut Problems) -> Opt
         "converged" => {
             only(table, &["target"], problems);
             let default = At { value: DEFAULT_TARGET, span: table.span.clone() };
-            let target = if table.has("target") { table.number("target", 1, problems)? } else { default };
+            let target =
+                if table.has("target") { table.number("target", 1, problems)? } else { default };
             Some(KindFile::Converged { target: target.map(u64::from) })
         }
         "distinct-peers" => {
@@ -189,10 +239,16 @@ fn read_kind(check: &str, table: &Table<'_, '_>, problems: &mut Problems) -> Opt
         "resources" => {
             only_whole(table, &["memory", "cpu"], problems);
             if !table.has("memory") && !table.has("cpu") {
-                problems.error(table.span.clone(), "missing key `memory` or `cpu` (or both) in a `resources` check");
+                problems.error(
+                    table.span.clone(),
+                    "missing key `memory` or `cpu` (or both) in a `resources` check",
+                );
             }
             let (memory, cpu) = (table.size("memory", problems), table.share("cpu", problems));
-            Some(KindFile::Resources { memory: memory.map(|memory| memory.value), cpu: cpu.map(|cpu| cpu.value) })
+            Some(KindFile::Resources {
+                memory: memory.map(|memory| memory.value),
+                cpu: cpu.map(|cpu| cpu.value),
+            })
         }
         "alive" => {
             only(table, &[], problems);
@@ -211,15 +267,26 @@ fn read_peers(table: &Table<'_, '_>, problems: &mut Problems) -> Option<KindFile
     let at_least = table.number("at_least", 1, problems);
     match (table.has("more_than"), table.has("at_least")) {
         (true, true) => {
-            problems.error_hint(table.key_span("at_least"), "`more_than` and `at_least` in one check", "write one of them");
+            problems.error_hint(
+                table.key_span("at_least"),
+                "`more_than` and `at_least` in one check",
+                "write one of them",
+            );
             None
         }
         (false, false) => {
-            problems.error(table.span.clone(), "missing key `more_than` or `at_least` in a `peers` check");
+            problems.error(
+                table.span.clone(),
+                "missing key `more_than` or `at_least` in a `peers` check",
+            );
             None
         }
-        (true, false) => more_than.map(|n| KindFile::Peers(n.map(|n| PeersNeeded::MoreThan(n.into())))),
-        (false, true) => at_least.map(|n| KindFile::Peers(n.map(|n| PeersNeeded::AtLeast(n.into())))),
+        (true, false) => {
+            more_than.map(|n| KindFile::Peers(n.map(|n| PeersNeeded::MoreThan(n.into()))))
+        }
+        (false, true) => {
+            at_least.map(|n| KindFile::Peers(n.map(|n| PeersNeeded::AtLeast(n.into()))))
+        }
     }
 }
 
@@ -229,7 +296,11 @@ fn read_above(table: &Table<'_, '_>, problems: &mut Problems) -> Option<At<Above
         "fault" => Above::Fault,
         "start" => Above::Start,
         other => {
-            problems.error_hint(above.span, format!("`above` cannot be `{other}`"), "write \"fault\" or \"start\"");
+            problems.error_hint(
+                above.span,
+                format!("`above` cannot be `{other}`"),
+                "write \"fault\" or \"start\"",
+            );
             return None;
         }
     };
@@ -248,15 +319,25 @@ fn only(table: &Table<'_, '_>, own: &[&str], problems: &mut Problems) {
 
 fn only_whole(table: &Table<'_, '_>, own: &[&str], problems: &mut Problems) {
     if table.has("for") {
-        problems.error_hint(table.key_span("for"), "`for` in a check of its whole window", "`within` is how long it is watched");
+        problems.error_hint(
+            table.key_span("for"),
+            "`for` in a check of its whole window",
+            "`within` is how long it is watched",
+        );
     }
     let keys: Vec<&str> = COMMON_WHOLE.iter().chain(&["for"]).chain(own).copied().collect();
     table.only(&keys, problems);
 }
 
-/// What is meant: the name itself, or the nearest one, so that the rest of the table can be looked at. If this version does not have it, says whether nobody does, or a later
-/// version will.
-fn known(name: &At<String>, what: &str, have: &[&'static str], later: &[&'static str], problems: &mut Problems) -> Option<&'static str> {
+/// What is meant: the name itself, or the nearest one, so that the rest of the table can be looked
+/// at. If this version does not have it, says whether nobody does, or a later version will.
+fn known(
+    name: &At<String>,
+    what: &str,
+    have: &[&'static str],
+    later: &[&'static str],
+    problems: &mut Problems,
+) -> Option<&'static str> {
     let word = name.value.as_str();
     if let Some(known) = have.iter().find(|known| **known == word) {
         return Some(known);

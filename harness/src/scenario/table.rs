@@ -1,4 +1,5 @@
-//! Walks a parsed TOML table and collects every error instead of stopping at the first. Knows TOML and durations, not scenarios.
+//! Walks a parsed TOML table and collects every error instead of stopping at the first. Knows TOML
+//! and durations, not scenarios.
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
@@ -41,7 +42,10 @@ impl<'t, 'i> Table<'t, 'i> {
 
     fn open(value: &'t Spanned<DeValue<'i>>, what: &str, problems: &mut Problems) -> Option<Self> {
         let Some(entries) = value.get_ref().as_table() else {
-            problems.error(value.span(), format!("{what} must be a table, not {}", article(value.get_ref())));
+            problems.error(
+                value.span(),
+                format!("{what} must be a table, not {}", article(value.get_ref())),
+            );
             return None;
         };
         Some(Self { entries, span: value.span(), what: what.to_owned() })
@@ -52,17 +56,26 @@ impl<'t, 'i> Table<'t, 'i> {
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
-                problems.error_hint(key.span(), format!("unknown key `{name}` in {}", self.what), suggest(name, known.iter().copied()));
+                problems.error_hint(
+                    key.span(),
+                    format!("unknown key `{name}` in {}", self.what),
+                    suggest(name, known.iter().copied()),
+                );
             }
         }
     }
 
-    /// Only keys that are nearly one of `known` are errors: for a table of which not every key is known.
+    /// Only keys that are nearly one of `known` are errors: for a table of which not every key is
+    /// known.
     pub(super) fn misspelt(&self, known: &[&str], problems: &mut Problems) {
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
             if let Some(near) = nearest(name, known.iter().copied()).filter(|near| *near != name) {
-                problems.error_hint(key.span(), format!("unknown key `{name}` in {}", self.what), format!("did you mean `{near}`?"));
+                problems.error_hint(
+                    key.span(),
+                    format!("unknown key `{name}` in {}", self.what),
+                    format!("did you mean `{near}`?"),
+                );
             }
         }
     }
@@ -72,12 +85,19 @@ impl<'t, 'i> Table<'t, 'i> {
     }
 
     /// An array of tables; empty if it is not there.
-    pub(super) fn tables(&self, key: &str, what: &str, problems: &mut Problems) -> Vec<Table<'t, 'i>> {
+    pub(super) fn tables(
+        &self,
+        key: &str,
+        what: &str,
+        problems: &mut Problems,
+    ) -> Vec<Table<'t, 'i>> {
         let Some(value) = self.entries.get(key) else {
             return Vec::new();
         };
         match value.get_ref().as_array() {
-            Some(array) => array.iter().filter_map(|entry| Self::open(entry, what, problems)).collect(),
+            Some(array) => {
+                array.iter().filter_map(|entry| Self::open(entry, what, problems)).collect()
+            }
             None => {
                 problems.error_hint(
                     value.span(),
@@ -114,11 +134,15 @@ impl<'t, 'i> Table<'t, 'i> {
         match u32::from_str_radix(integer.as_str(), integer.radix()) {
             Ok(number) if number >= least => Some(At { value: number, span: value.span() }),
             Ok(number) => {
-                problems.error(value.span(), format!("`{key}` must be at least {least}, not {number}"));
+                problems
+                    .error(value.span(), format!("`{key}` must be at least {least}, not {number}"));
                 None
             }
             Err(_) => {
-                problems.error(value.span(), format!("`{key}` must be a number from {least} to {}, not {integer}", u32::MAX));
+                problems.error(
+                    value.span(),
+                    format!("`{key}` must be a number from {least} to {}, not {integer}", u32::MAX),
+                );
                 None
             }
         }
@@ -127,19 +151,32 @@ impl<'t, 'i> Table<'t, 'i> {
     pub(super) fn duration(&self, key: &str, problems: &mut Problems) -> Option<At<Duration>> {
         let value = self.entries.get(key)?;
         let Some(text) = value.get_ref().as_str() else {
-            return wrong_type(key, "a duration with its unit in quotes, like \"60s\"", value, problems);
+            return wrong_type(
+                key,
+                "a duration with its unit in quotes, like \"60s\"",
+                value,
+                problems,
+            );
         };
         match parse_duration(text) {
             Ok(duration) => Some(At { value: duration, span: value.span() }),
             Err(why) => {
-                problems.error_hint(value.span(), format!("`{key}` is no duration: {why}"), "write a number and a unit: \"500ms\", \"60s\", \"3m\"");
+                problems.error_hint(
+                    value.span(),
+                    format!("`{key}` is no duration: {why}"),
+                    "write a number and a unit: \"500ms\", \"60s\", \"3m\"",
+                );
                 None
             }
         }
     }
 
     /// Like [`Self::duration`], and zero is an error.
-    pub(super) fn positive_duration(&self, key: &str, problems: &mut Problems) -> Option<At<Duration>> {
+    pub(super) fn positive_duration(
+        &self,
+        key: &str,
+        problems: &mut Problems,
+    ) -> Option<At<Duration>> {
         let duration = self.duration(key, problems)?;
         if duration.value.is_zero() {
             problems.error(duration.span, format!("`{key}` must be longer than nothing"));
@@ -161,10 +198,23 @@ impl<'t, 'i> Table<'t, 'i> {
 
     /// A share in percent, in thousandths.
     pub(super) fn share(&self, key: &str, problems: &mut Problems) -> Option<At<u32>> {
-        self.measure(key, "a share with its unit in quotes, like \"25%\"", "write percent of one core: \"25%\", \"0.5%\"", parse_share, problems)
+        self.measure(
+            key,
+            "a share with its unit in quotes, like \"25%\"",
+            "write percent of one core: \"25%\", \"0.5%\"",
+            parse_share,
+            problems,
+        )
     }
 
-    fn measure<T>(&self, key: &str, wanted: &str, hint: &str, parse: fn(&str) -> Result<T, String>, problems: &mut Problems) -> Option<At<T>> {
+    fn measure<T>(
+        &self,
+        key: &str,
+        wanted: &str,
+        hint: &str,
+        parse: fn(&str) -> Result<T, String>,
+        problems: &mut Problems,
+    ) -> Option<At<T>> {
         let value = self.entries.get(key)?;
         let Some(text) = value.get_ref().as_str() else {
             return wrong_type(key, wanted, value, problems);
@@ -187,13 +237,20 @@ impl<'t, 'i> Table<'t, 'i> {
         for entry in array.iter() {
             match entry.get_ref().as_str() {
                 Some(text) => texts.push(text.to_owned()),
-                None => problems.error(entry.span(), format!("`{key}` must hold strings, not {}", article(entry.get_ref()))),
+                None => problems.error(
+                    entry.span(),
+                    format!("`{key}` must hold strings, not {}", article(entry.get_ref())),
+                ),
             }
         }
         Some(At { value: texts, span: value.span() })
     }
 
-    pub(super) fn text_table(&self, key: &str, problems: &mut Problems) -> Option<BTreeMap<String, At<String>>> {
+    pub(super) fn text_table(
+        &self,
+        key: &str,
+        problems: &mut Problems,
+    ) -> Option<BTreeMap<String, At<String>>> {
         let value = self.entries.get(key)?;
         let Some(table) = value.get_ref().as_table() else {
             return wrong_type(key, "a table of strings", value, problems);
@@ -202,15 +259,26 @@ impl<'t, 'i> Table<'t, 'i> {
         for (name, entry) in table {
             match entry.get_ref().as_str() {
                 Some(text) => {
-                    texts.insert(name.get_ref().to_string(), At { value: text.to_owned(), span: name.span() });
+                    texts.insert(
+                        name.get_ref().to_string(),
+                        At { value: text.to_owned(), span: name.span() },
+                    );
                 }
-                None => problems.error(entry.span(), format!("`{key}.{}` must be a string (in quotes), not {}", name.get_ref(), article(entry.get_ref()))),
+                None => problems.error(
+                    entry.span(),
+                    format!(
+                        "`{key}.{}` must be a string (in quotes), not {}",
+                        name.get_ref(),
+                        article(entry.get_ref())
+                    ),
+                ),
             }
         }
         Some(texts)
     }
 
-    /// Says so if the key is not there at all. A key of the wrong type was complained about already.
+    /// Says so if the key is not there at all. A key of the wrong type was complained about
+    /// already.
     pub(super) fn require(&self, key: &str, problems: &mut Problems) {
         if !self.entries.contains_key(key) {
             problems.error(self.span.clone(), format!("{MISSING}key `{key}` in {}", self.what));
@@ -227,8 +295,14 @@ impl<'t, 'i> Table<'t, 'i> {
     }
 }
 
-fn wrong_type<T>(key: &str, wanted: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<T> {
-    problems.error(value.span(), format!("`{key}` must be {wanted}, not {}", article(value.get_ref())));
+fn wrong_type<T>(
+    key: &str,
+    wanted: &str,
+    value: &Spanned<DeValue<'_>>,
+    problems: &mut Problems,
+) -> Option<T> {
+    problems
+        .error(value.span(), format!("`{key}` must be {wanted}, not {}", article(value.get_ref())));
     None
 }
 
@@ -238,11 +312,16 @@ fn article(value: &DeValue<'_>) -> String {
     format!("{article} {kind}")
 }
 
-/// A duration with its unit, up to a day: longer is a slip of the unit, and memory of a run grows with its length.
+/// A duration with its unit, up to a day: longer is a slip of the unit, and memory of a run grows
+/// with its length.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
     if text.trim().chars().all(|c| c.is_ascii_digit() || c == '.') {
-        return Err(if text.trim().is_empty() { "it is empty".to_owned() } else { "its unit is missing".to_owned() });
+        return Err(if text.trim().is_empty() {
+            "it is empty".to_owned()
+        } else {
+            "its unit is missing".to_owned()
+        });
     }
     let duration = humantime::parse_duration(text).map_err(|why| why.to_string())?;
     if duration > LONGEST {
@@ -254,7 +333,8 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 /// `48 MiB`: powers of 1024 and of 1000, each by its own name.
 fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let (number, unit) =
+        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let unit: u64 = match unit.trim() {
         "B" => 1,
         "kB" => 1000,
@@ -267,21 +347,33 @@ fn parse_size(text: &str) -> Result<u64, String> {
         unit => return Err(format!("`{unit}` is no unit of memory")),
     };
     let number: u64 = number.parse().map_err(|_| "it is no whole number".to_owned())?;
-    number.checked_mul(unit).filter(|bytes| *bytes > 0).ok_or_else(|| "no machine has that much, or nothing".to_owned())
+    number
+        .checked_mul(unit)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "no machine has that much, or nothing".to_owned())
 }
 
 /// `12.5%`, to a tenth of a percent.
 fn parse_share(text: &str) -> Result<u32, String> {
     /// A machine of 1024 cores.
     const MOST: u32 = 1_024_000;
-    let number = text.trim().strip_suffix('%').ok_or_else(|| "its unit is missing (percent of one core)".to_owned())?.trim_end();
+    let number = text
+        .trim()
+        .strip_suffix('%')
+        .ok_or_else(|| "its unit is missing (percent of one core)".to_owned())?
+        .trim_end();
     let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole) || !digits(tenths) || tenths.len() > 1 {
         return Err("it is no number of percent, with one digit after the point at most".to_owned());
     }
-    let permille = whole.parse::<u32>().ok().and_then(|whole| whole.checked_mul(10)?.checked_add(tenths.parse().ok()?));
-    permille.filter(|permille| (1..=MOST).contains(permille)).ok_or_else(|| "no node uses nothing, or so much".to_owned())
+    let permille = whole
+        .parse::<u32>()
+        .ok()
+        .and_then(|whole| whole.checked_mul(10)?.checked_add(tenths.parse().ok()?));
+    permille
+        .filter(|permille| (1..=MOST).contains(permille))
+        .ok_or_else(|| "no node uses nothing, or so much".to_owned())
 }
 
 #[cfg(test)]
@@ -292,11 +384,18 @@ mod tests {
     fn sizes_and_shares_carry_units() {
         assert_eq!(parse_size("48 MiB"), Ok(48 << 20));
         assert_eq!(parse_size("48MB"), Ok(48_000_000));
-        assert_eq!((parse_share("25%"), parse_share("0.5 %"), parse_share("200%")), (Ok(250), Ok(5), Ok(2000)));
-        for bad in ["", "48", "MiB", "4.5 MiB", "-1 MiB", "48 mib", "48 M", "0 MiB", "99999999999 GiB"] {
+        assert_eq!(
+            (parse_share("25%"), parse_share("0.5 %"), parse_share("200%")),
+            (Ok(250), Ok(5), Ok(2000))
+        );
+        for bad in
+            ["", "48", "MiB", "4.5 MiB", "-1 MiB", "48 mib", "48 M", "0 MiB", "99999999999 GiB"]
+        {
             assert!(parse_size(bad).is_err(), "{bad}");
         }
-        for bad in ["", "0.25", "25", "%", "-1%", "0%", "0.05%", "1e2%", "+1%", "9999999%", ".5%", "5.%"] {
+        for bad in
+            ["", "0.25", "25", "%", "-1%", "0%", "0.05%", "1e2%", "+1%", "9999999%", ".5%", "5.%"]
+        {
             assert!(parse_share(bad).is_err(), "{bad}");
         }
     }
@@ -306,7 +405,19 @@ mod tests {
         assert_eq!(parse_duration("60s"), Ok(Duration::from_secs(60)));
         assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
-        for bad in ["", " ", "60", "0", "1.5", "s", "-3s", "3 parsecs", "25h", "999999999999999999999s", "1e3s"] {
+        for bad in [
+            "",
+            " ",
+            "60",
+            "0",
+            "1.5",
+            "s",
+            "-3s",
+            "3 parsecs",
+            "25h",
+            "999999999999999999999s",
+            "1e3s",
+        ] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }

@@ -1,4 +1,5 @@
-//! What a scenario file says, checked across its tables: names, references, counts, times. Collects; decides nothing about what a good file means.
+//! What a scenario file says, checked across its tables: names, references, counts, times.
+//! Collects; decides nothing about what a good file means.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,7 +16,8 @@ use crate::{
     provider::Ipv4Subnet,
 };
 
-/// The largest default network is a /24, of which the network, the broadcast address and the engine's gateway have one each.
+/// The largest default network is a /24, of which the network, the broadcast address and the
+/// engine's gateway have one each.
 const MOST_NODES: u64 = 256 - 3;
 
 /// Every name that a check or fault may use, and the nodes behind it.
@@ -28,7 +30,9 @@ pub(super) fn validate(file: &ScenarioFile, problems: &mut Problems) -> Selector
     if file.groups.is_empty() {
         problems.error_file(format!("{MISSING}`[[nodes]]`: a scenario needs nodes"));
     } else if !file.groups.iter().any(|group| group.seed) {
-        problems.error_file(format!("{MISSING}seed: no group has `seed = true`, so nobody would find anybody"));
+        problems.error_file(format!(
+            "{MISSING}seed: no group has `seed = true`, so nobody would find anybody"
+        ));
     }
     subnet(file, nodes, problems);
     phases(file, &selectors, problems);
@@ -67,8 +71,13 @@ fn names(groups: &[GroupFile], problems: &mut Problems) -> Selectors {
         let nodes = node_names(&name.value, count);
         // The only node of a group may be called as if it were counted.
         let first = format!("{}-1", name.value);
-        if let Some(taken) = nodes.iter().chain([&name.value, &first]).find(|name| selectors.contains_key(*name)) {
-            problems.error(name.span.clone(), format!("the name `{taken}` is taken by an earlier group"));
+        if let Some(taken) =
+            nodes.iter().chain([&name.value, &first]).find(|name| selectors.contains_key(*name))
+        {
+            problems.error(
+                name.span.clone(),
+                format!("the name `{taken}` is taken by an earlier group"),
+            );
         }
         for node in &nodes {
             selectors.insert(node.clone(), vec![node.clone()]);
@@ -84,7 +93,10 @@ fn names(groups: &[GroupFile], problems: &mut Problems) -> Selectors {
 fn environment(group: &GroupFile, problems: &mut Problems) {
     for (name, value) in &group.env {
         if name.is_empty() || name.contains(['=', '\0']) || value.value.contains('\0') {
-            problems.error(value.span.clone(), format!("`{}` cannot be an environment variable", name.escape_debug()));
+            problems.error(
+                value.span.clone(),
+                format!("`{}` cannot be an environment variable", name.escape_debug()),
+            );
         }
     }
     if let Some(args) = &group.args
@@ -102,9 +114,16 @@ fn subnet(file: &ScenarioFile, nodes: u64, problems: &mut Problems) {
         return;
     };
     match subnet.value.parse::<Ipv4Subnet>() {
-        Err(why) => problems.error_hint(subnet.span.clone(), format!("`subnet`: {why}"), "write it like \"198.18.7.0/24\""),
+        Err(why) => problems.error_hint(
+            subnet.span.clone(),
+            format!("`subnet`: {why}"),
+            "write it like \"198.18.7.0/24\"",
+        ),
         Ok(parsed) if (parsed.capacity() as u64) < nodes => {
-            problems.error(subnet.span.clone(), format!("{nodes} nodes, but {parsed} holds at most {}", parsed.capacity()));
+            problems.error(
+                subnet.span.clone(),
+                format!("{nodes} nodes, but {parsed} holds at most {}", parsed.capacity()),
+            );
         }
         Ok(_) => {}
     }
@@ -136,12 +155,21 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
     }
 }
 
-fn selector(nodes: Option<&At<String>>, selectors: &Selectors, what: &str, problems: &mut Problems) {
+fn selector(
+    nodes: Option<&At<String>>,
+    selectors: &Selectors,
+    what: &str,
+    problems: &mut Problems,
+) {
     if let Some(nodes) = nodes
         && !selectors.contains_key(&nodes.value)
     {
         let known = selectors.keys().map(String::as_str);
-        problems.error_hint(nodes.span.clone(), format!("{what} for an unknown node or group `{}`", nodes.value), suggest(&nodes.value, known));
+        problems.error_hint(
+            nodes.span.clone(),
+            format!("{what} for an unknown node or group `{}`", nodes.value),
+            suggest(&nodes.value, known),
+        );
     }
 }
 
@@ -184,23 +212,35 @@ fn order(check: &CheckFile, phase: &PhaseFile, fault_before: bool, problems: &mu
     match &check.kind {
         Some(KindFile::Recovers { .. }) => {
             if let Some(during) = during {
-                problems.error(during.span.clone(), "`recovers` is about the time after the fault, so it cannot run during it");
+                problems.error(
+                    during.span.clone(),
+                    "`recovers` is about the time after the fault, so it cannot run during it",
+                );
             } else if !fault_before {
-                problems.error(check.span.clone(), "`recovers` without a fault in this phase or an earlier one");
+                problems.error(
+                    check.span.clone(),
+                    "`recovers` without a fault in this phase or an earlier one",
+                );
             }
         }
         Some(KindFile::SameChain { above: Some(above), .. }) if above.value == Above::Fault => {
             if during.is_some() {
                 problems.error(above.span.clone(), "`above = \"fault\"` is measured when the fault healed, so it cannot run during it");
             } else if !fault_before {
-                problems.error(above.span.clone(), "`above = \"fault\"` without a fault in this phase or an earlier one");
+                problems.error(
+                    above.span.clone(),
+                    "`above = \"fault\"` without a fault in this phase or an earlier one",
+                );
             }
         }
         Some(KindFile::StoreSurvives) => {
             if let Some(during) = during {
                 problems.error(during.span.clone(), "`store-survives` is about the time after the restart, so it cannot run during it");
             } else if !fault_before {
-                problems.error(check.span.clone(), "`store-survives` without a restart in this phase or an earlier one");
+                problems.error(
+                    check.span.clone(),
+                    "`store-survives` without a restart in this phase or an earlier one",
+                );
             }
         }
         Some(
@@ -225,17 +265,25 @@ fn whole_window(check: &CheckFile, problems: &mut Problems) {
     const MEASURING: Duration = Duration::from_secs(5);
     let Some(within) = &check.within else { return };
     match &check.kind {
-        Some(KindFile::NoStall { longest: Some(longest) }) if longest.value >= within.value => problems.error_hint(
-            longest.span.clone(),
-            format!("`longest` is not shorter than `within` ({}), so no stall could be seen", humantime::format_duration(within.value)),
-            "`within` is how long heights are watched",
-        ),
+        Some(KindFile::NoStall { longest: Some(longest) }) if longest.value >= within.value => {
+            problems.error_hint(
+                longest.span.clone(),
+                format!(
+                    "`longest` is not shorter than `within` ({}), so no stall could be seen",
+                    humantime::format_duration(within.value)
+                ),
+                "`within` is how long heights are watched",
+            )
+        }
         Some(KindFile::NoStall { longest: Some(longest) }) if longest.value < SAMPLING => {
             problems
                 .warning(longest.span.clone(), "shorter than sampling can tell: heights are looked at every 250 ms, and the time between is counted as a gap");
         }
         Some(KindFile::Resources { .. }) if within.value < MEASURING => {
-            problems.warning(within.span.clone(), "too short to measure: resources are looked at every second, three times at least");
+            problems.warning(
+                within.span.clone(),
+                "too short to measure: resources are looked at every second, three times at least",
+            );
         }
         _ => {}
     }
@@ -243,19 +291,34 @@ fn whole_window(check: &CheckFile, problems: &mut Problems) {
 
 /// `store-survives` is about nodes that the last fault of its phase restarts.
 fn remembers(check: &CheckFile, phase: &PhaseFile, selectors: &Selectors, problems: &mut Problems) {
-    let (Some(KindFile::StoreSurvives), Some(nodes), Some(fault)) = (&check.kind, &check.nodes, phase.faults.last()) else { return };
+    let (Some(KindFile::StoreSurvives), Some(nodes), Some(fault)) =
+        (&check.kind, &check.nodes, phase.faults.last())
+    else {
+        return;
+    };
     let of = |selector: &At<String>| selectors.get(&selector.value);
     if let (Some(named), Some(hit)) = (of(nodes), fault.nodes.as_ref().and_then(of))
         && let Some(other) = named.iter().find(|node| !hit.contains(node))
     {
-        problems.error(nodes.span.clone(), format!("`store-survives` of `{other}`, which the fault of this phase does not restart"));
+        problems.error(
+            nodes.span.clone(),
+            format!(
+                "`store-survives` of `{other}`, which the fault of this phase does not restart"
+            ),
+        );
     }
 }
 
-/// `recovers` needs to see a fall. Where the nodes that stay up are enough of peers for each other, there may be none.
+/// `recovers` needs to see a fall. Where the nodes that stay up are enough of peers for each other,
+/// there may be none.
 fn falls(check: &CheckFile, hit: &[String], selectors: &Selectors, problems: &mut Problems) {
-    let (Some(KindFile::Recovers { peers_at_least: Some(least), .. }), Some(nodes)) = (&check.kind, &check.nodes) else { return };
-    let up = selectors.get("*").map_or(0, |all| all.iter().filter(|node| !hit.contains(node)).count());
+    let (Some(KindFile::Recovers { peers_at_least: Some(least), .. }), Some(nodes)) =
+        (&check.kind, &check.nodes)
+    else {
+        return;
+    };
+    let up =
+        selectors.get("*").map_or(0, |all| all.iter().filter(|node| !hit.contains(node)).count());
     let named = selectors.get(&nodes.value).into_iter().flatten();
     let others = up.saturating_sub(1);
     if let Some(node) = named.into_iter().find(|node| !hit.contains(node))
@@ -274,11 +337,18 @@ fn possible(check: &CheckFile, selectors: &Selectors, problems: &mut Problems) {
     if let (Some(KindFile::SameChain { .. }), Some(selector)) = (&check.kind, &check.nodes)
         && selectors.get(&selector.value).is_some_and(|nodes| nodes.len() == 1)
     {
-        problems.error_hint(selector.span.clone(), "`same-chain` of one node says nothing: it always agrees with itself", "name two nodes or more");
+        problems.error_hint(
+            selector.span.clone(),
+            "`same-chain` of one node says nothing: it always agrees with itself",
+            "name two nodes or more",
+        );
     }
     let nodes = selectors.get("*").map_or(0, Vec::len);
     if let (Some(KindFile::Converged { .. }), 1) = (&check.kind, nodes) {
-        problems.error(check.span.clone(), "`converged` in a network of one node says nothing: there is nobody to find");
+        problems.error(
+            check.span.clone(),
+            "`converged` in a network of one node says nothing: there is nobody to find",
+        );
     }
     let (span, least) = match &check.kind {
         Some(KindFile::Peers(needed)) => (&needed.span, needed.value.least()),
@@ -304,16 +374,25 @@ fn possible(check: &CheckFile, selectors: &Selectors, problems: &mut Problems) {
 
 /// Applies `--nodes N`.
 pub(super) fn override_count(file: &mut ScenarioFile, count: u32, problems: &mut Problems) {
-    let mut others: Vec<&mut GroupFile> = file.groups.iter_mut().filter(|group| !group.seed).collect();
+    let mut others: Vec<&mut GroupFile> =
+        file.groups.iter_mut().filter(|group| !group.seed).collect();
     match others.as_mut_slice() {
         [group] => {
             let span = group.count.as_ref().map_or(group.span.clone(), |count| count.span.clone());
             group.count = Some(At { value: count, span });
         }
-        [] => problems.error_file("`--nodes` sets the number of non-seed nodes, and this scenario has none"),
+        [] => problems
+            .error_file("`--nodes` sets the number of non-seed nodes, and this scenario has none"),
         several => {
-            let names: Vec<&str> = several.iter().filter_map(|group| group.name.as_ref()).map(|name| name.value.as_str()).collect();
-            problems.error_file(format!("`--nodes` is ambiguous: this scenario has several groups of non-seed nodes ({})", listed(names)));
+            let names: Vec<&str> = several
+                .iter()
+                .filter_map(|group| group.name.as_ref())
+                .map(|name| name.value.as_str())
+                .collect();
+            problems.error_file(format!(
+                "`--nodes` is ambiguous: this scenario has several groups of non-seed nodes ({})",
+                listed(names)
+            ));
         }
     }
 }

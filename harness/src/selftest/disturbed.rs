@@ -1,4 +1,5 @@
-//! A provider that does something else than it is told: the disturbance of a control, around the one that runs the real nodes.
+//! A provider that does something else than it is told: the disturbance of a control, around the
+//! one that runs the real nodes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,10 +15,14 @@ use tokio::sync::mpsc;
 use super::liar::Liars;
 use crate::{
     control::Disturbance,
-    provider::{Incarnation, LogLine, NodeLaunch, NodeRequest, NodeState, Provider, ProviderError, Resources, Slot},
+    provider::{
+        Incarnation, LogLine, NodeLaunch, NodeRequest, NodeState, Provider, ProviderError,
+        Resources, Slot,
+    },
 };
 
-/// After this a node that is to end by itself does: it has answered by then, so its end is one in the middle of a run.
+/// After this a node that is to end by itself does: it has answered by then, so its end is one in
+/// the middle of a run.
 const ENDS_AFTER: Duration = Duration::from_secs(2);
 
 /// Everything is the inner provider's but for the disturbance.
@@ -33,15 +38,30 @@ pub(super) struct Disturbed {
 }
 
 impl Disturbed {
-    /// `scratch` is the inner provider's: below it are the nodes' state directories, if they are on this host.
-    pub(super) fn new(inner: Arc<dyn Provider>, disturbance: Disturbance, scratch: PathBuf) -> Self {
+    /// `scratch` is the inner provider's: below it are the nodes' state directories, if they are on
+    /// this host.
+    pub(super) fn new(
+        inner: Arc<dyn Provider>,
+        disturbance: Disturbance,
+        scratch: PathBuf,
+    ) -> Self {
         let lies = if let Disturbance::Lies(lies) = disturbance { lies } else { &[] };
-        Self { inner, disturbance, liars: Liars::new(lies), state_dirs: scratch, first: Mutex::default(), again: Mutex::default() }
+        Self {
+            inner,
+            disturbance,
+            liars: Liars::new(lies),
+            state_dirs: scratch,
+            first: Mutex::default(),
+            again: Mutex::default(),
+        }
     }
 
     async fn start_once(&self, node: &NodeLaunch) -> Result<Incarnation, ProviderError> {
         let incarnation = self.inner.start(node).await?;
-        self.first.lock().unwrap_or_else(PoisonError::into_inner).insert(node.name.clone(), incarnation.clone());
+        self.first
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(node.name.clone(), incarnation.clone());
         if matches!(self.disturbance, Disturbance::Ends(name) if name == node.name) {
             let (inner, name) = (Arc::clone(&self.inner), node.name.clone());
             tokio::spawn(async move {
@@ -56,9 +76,13 @@ impl Disturbed {
     async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
         let state = self.inner.state(name).await?;
         match (self.disturbance, state) {
-            (Disturbance::StopDoesNothing, NodeState::Running(incarnation)) => return Ok(incarnation),
+            (Disturbance::StopDoesNothing, NodeState::Running(incarnation)) => {
+                return Ok(incarnation);
+            }
             (Disturbance::StartDoesNothing, NodeState::Exited { .. }) => {
-                if let Some(first) = self.first.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+                if let Some(first) =
+                    self.first.lock().unwrap_or_else(PoisonError::into_inner).get(name)
+                {
                     return Ok(first.clone());
                 }
             }
@@ -75,19 +99,25 @@ impl Disturbed {
         let mut lost = 0;
         while let Some(folder) = folders.pop() {
             let what = || format!("losing the peer store of {name} in {}", folder.display());
-            for entry in std::fs::read_dir(&folder).map_err(|why| ProviderError::failed(what(), why))?.flatten() {
+            for entry in std::fs::read_dir(&folder)
+                .map_err(|why| ProviderError::failed(what(), why))?
+                .flatten()
+            {
                 let path = entry.path();
                 let is_store = entry.file_name().to_string_lossy().starts_with("pq-peers");
                 if path.is_dir() {
                     folders.push(path);
                 } else if is_store && path.iter().any(|part| part == name) {
-                    std::fs::remove_file(&path).map_err(|why| ProviderError::failed(what(), why))?;
+                    std::fs::remove_file(&path)
+                        .map_err(|why| ProviderError::failed(what(), why))?;
                     lost += 1;
                 }
             }
         }
         if lost == 0 {
-            Err(ProviderError::Unsupported(format!("the peer store of {name} is not on this host: run this control with --provider process")))
+            Err(ProviderError::Unsupported(format!(
+                "the peer store of {name} is not on this host: run this control with --provider process"
+            )))
         } else {
             Ok(())
         }
@@ -112,15 +142,25 @@ impl Provider for Disturbed {
         self.inner.reserve(nodes, subnet, progress)
     }
 
-    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start<'a>(
+        &'a self,
+        node: &'a NodeLaunch,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.start_once(node).boxed()
     }
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        if self.disturbance == Disturbance::StopDoesNothing { self.inner.state(name) } else { self.inner.stop(name) }
+        if self.disturbance == Disturbance::StopDoesNothing {
+            self.inner.state(name)
+        } else {
+            self.inner.stop(name)
+        }
     }
 
-    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start_again<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.restart(name).boxed()
     }
 
@@ -132,12 +172,18 @@ impl Provider for Disturbed {
         async move {
             let upstream = self.inner.rpc(name).await?;
             let again = self.again.lock().unwrap_or_else(PoisonError::into_inner).contains(name);
-            self.liars.address(name, upstream, again).await.map_err(|why| ProviderError::failed("opening a port for a liar", why))
+            self.liars
+                .address(name, upstream, again)
+                .await
+                .map_err(|why| ProviderError::failed("opening a port for a liar", why))
         }
         .boxed()
     }
 
-    fn resources<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
+    fn resources<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
         self.inner.resources(name)
     }
 

@@ -1,4 +1,5 @@
-//! Whether a verdict is what its control wants: red, for its own reason, and nothing else red. Pure.
+//! Whether a verdict is what its control wants: red, for its own reason, and nothing else red.
+//! Pure.
 
 use super::list::{Case, Kind};
 use crate::{
@@ -12,25 +13,49 @@ use crate::{
 pub(super) fn judge(case: &Case, verdict: &Verdict) -> Result<String, String> {
     let checks = || verdict.phases.iter().flat_map(|phase| &phase.checks);
     let mine = |check: &&CheckResult| case.kind == Kind::Check && check.check == case.subject;
-    let red = |check: &&CheckResult| matches!(check.verdict, CheckVerdict::Fail | CheckVerdict::Inconclusive);
+    let red = |check: &&CheckResult| {
+        matches!(check.verdict, CheckVerdict::Fail | CheckVerdict::Inconclusive)
+    };
     let reason = verdict.reason.clone().unwrap_or_default();
     let wanted = exit(case.control.wanted);
     if verdict.exit != wanted {
-        return Err(format!("exit code {} instead of {}: {reason}", verdict.exit_code, wanted.code()));
+        return Err(format!(
+            "exit code {} instead of {}: {reason}",
+            verdict.exit_code,
+            wanted.code()
+        ));
     }
     let is_broken = matches!(case.control.wanted, Wanted::Broken(_));
-    if let Some(other) = checks().filter(red).find(|check| !(mine(check) || is_broken && check.check == "alive")) {
-        return Err(format!("{} of {} is red too: {}", other.check, other.nodes.join(", "), other.reason));
+    if let Some(other) =
+        checks().filter(red).find(|check| !(mine(check) || is_broken && check.check == "alive"))
+    {
+        return Err(format!(
+            "{} of {} is red too: {}",
+            other.check,
+            other.nodes.join(", "),
+            other.reason
+        ));
     }
-    let said = |part: &str| if reason.contains(part) { Ok(reason.clone()) } else { Err(format!("`{part}` is not in: {reason}")) };
+    let said = |part: &str| {
+        if reason.contains(part) {
+            Ok(reason.clone())
+        } else {
+            Err(format!("`{part}` is not in: {reason}"))
+        }
+    };
     match case.control.wanted {
         Wanted::Pass => Ok("every check passed".to_owned()),
         Wanted::Check(how, part) => {
             let Some(first) = checks().filter(mine).find(red) else {
                 return Err(format!("the check itself is not red: {reason}"));
             };
-            if let Some(other) = checks().filter(mine).filter(red).find(|check| check.verdict != how) {
-                return Err(format!("{} is {:?} instead of {how:?}: {}", other.check, other.verdict, other.reason));
+            if let Some(other) =
+                checks().filter(mine).filter(red).find(|check| check.verdict != how)
+            {
+                return Err(format!(
+                    "{} is {:?} instead of {how:?}: {}",
+                    other.check, other.verdict, other.reason
+                ));
             }
             if first.reason.contains(part) || first.observed.contains(part) {
                 Ok(first.reason.clone())
@@ -39,7 +64,11 @@ pub(super) fn judge(case: &Case, verdict: &Verdict) -> Result<String, String> {
             }
         }
         Wanted::Unproven(part) => {
-            let without = verdict.phases.iter().flat_map(|phase| &phase.faults).any(|fault| fault.proof.is_none() && fault.reason.is_some());
+            let without = verdict
+                .phases
+                .iter()
+                .flat_map(|phase| &phase.faults)
+                .any(|fault| fault.proof.is_none() && fault.reason.is_some());
             if without { said(part) } else { Err(format!("every fault has a proof: {reason}")) }
         }
         Wanted::Broken(part) => said(part),
@@ -51,7 +80,11 @@ fn exit(wanted: Wanted) -> ExitCode {
     match wanted {
         Wanted::Pass => ExitCode::Pass,
         Wanted::Check(CheckVerdict::Fail, _) | Wanted::Broken(_) => ExitCode::Fail,
-        Wanted::Check(CheckVerdict::Inconclusive | CheckVerdict::NotJudged | CheckVerdict::Pass, _) | Wanted::Unproven(_) => ExitCode::Inconclusive,
+        Wanted::Check(
+            CheckVerdict::Inconclusive | CheckVerdict::NotJudged | CheckVerdict::Pass,
+            _,
+        )
+        | Wanted::Unproven(_) => ExitCode::Inconclusive,
     }
 }
 
@@ -71,7 +104,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("scenario.toml");
         std::fs::write(&file, case.control.scenario.concat()).unwrap();
-        let mut ledger = Ledger::new("run".to_owned(), load(&file, &Overrides::default()).0.unwrap());
+        let mut ledger =
+            Ledger::new("run".to_owned(), load(&file, &Overrides::default()).0.unwrap());
         for (seq, what) in (0..).zip([What::PhaseStarted { phase: 0 }].into_iter().chain(events)) {
             ledger.record(&Event { seq, at_ms: Moment(seq), wall: String::new(), what });
         }
@@ -79,12 +113,21 @@ mod tests {
     }
 
     fn settled(check: usize, verdict: CheckVerdict, reason: &str) -> What {
-        let finding = Finding { verdict, reason: reason.to_owned(), observed: String::new(), held_since: None };
+        let finding = Finding {
+            verdict,
+            reason: reason.to_owned(),
+            observed: String::new(),
+            held_since: None,
+        };
         What::CheckSettled { check: CheckId { phase: 0, check }, finding }
     }
 
     fn broken(reason: &str) -> What {
-        What::NodeBroken { node: "seed".to_owned(), reason: reason.to_owned(), last_lines: Vec::new() }
+        What::NodeBroken {
+            node: "seed".to_owned(),
+            reason: reason.to_owned(),
+            last_lines: Vec::new(),
+        }
     }
 
     const PEERS: &str = "check peers: discovery is off";
@@ -101,7 +144,10 @@ mod tests {
     #[test]
     fn only_the_check_itself_red_for_its_own_reason_will_do() {
         use CheckVerdict::{Fail, Inconclusive, Pass};
-        assert_eq!(said(Pass, Fail, "did not hold for 2.0 s"), Ok("did not hold for 2.0 s".to_owned()));
+        assert_eq!(
+            said(Pass, Fail, "did not hold for 2.0 s"),
+            Ok("did not hold for 2.0 s".to_owned())
+        );
         let wrong = [
             (said(Pass, Pass, ""), "exit code 0 instead of 1"),
             (said(Pass, Fail, "we asked too rarely"), "`did not hold` is not in"),
@@ -112,25 +158,43 @@ mod tests {
         for (said, why) in wrong {
             assert_wrong(&said, why);
         }
-        let dead = said_of(PEERS, [settled(0, Pass, "rose"), settled(1, Fail, "did not hold"), broken("panicked")]);
+        let dead = said_of(
+            PEERS,
+            [settled(0, Pass, "rose"), settled(1, Fail, "did not hold"), broken("panicked")],
+        );
         assert_wrong(&dead, "alive of seed is red too");
     }
 
     #[test]
     fn a_broken_node_is_red_as_alive_and_nothing_else_is() {
         const SILENT: &str = "fault restart: a node never answers again";
-        assert_eq!(said_of(SILENT, [broken("its RPC was silent")]), Ok("seed its RPC was silent".to_owned()));
+        assert_eq!(
+            said_of(SILENT, [broken("its RPC was silent")]),
+            Ok("seed its RPC was silent".to_owned())
+        );
         assert_wrong(&said_of(SILENT, [broken("panicked")]), "`its RPC was silent` is not in");
-        assert_wrong(&said_of(SILENT, [settled(0, CheckVerdict::Fail, "its RPC was silent")]), "is red too");
+        assert_wrong(
+            &said_of(SILENT, [settled(0, CheckVerdict::Fail, "its RPC was silent")]),
+            "is red too",
+        );
     }
 
     #[test]
     fn a_fault_that_was_never_tried_is_not_one_without_proof() {
         const STOPPED: &str = "fault restart: nobody is stopped";
-        let unproven = |reason: &str| What::FaultUnproven { fault: FaultId { phase: 1, fault: 0 }, reason: reason.to_owned() };
+        let unproven = |reason: &str| What::FaultUnproven {
+            fault: FaultId { phase: 1, fault: 0 },
+            reason: reason.to_owned(),
+        };
         let reason = "seed was stopped, but it still runs";
-        assert_eq!(said_of(STOPPED, [unproven(reason)]), Ok(format!("the fault `restart` has no proof: {reason}")));
+        assert_eq!(
+            said_of(STOPPED, [unproven(reason)]),
+            Ok(format!("the fault `restart` has no proof: {reason}"))
+        );
         assert_wrong(&said_of(STOPPED, [unproven("nobody knows")]), "is not in");
-        assert_wrong(&said_of(STOPPED, [What::NodeUnseen { node: "seed".to_owned() }]), "every fault has a proof");
+        assert_wrong(
+            &said_of(STOPPED, [What::NodeUnseen { node: "seed".to_owned() }]),
+            "every fault has a proof",
+        );
     }
 }

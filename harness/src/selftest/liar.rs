@@ -1,4 +1,5 @@
-//! An HTTP proxy in front of a node's JSON-RPC that changes what it answers. A node that is down looks down through it: the connection breaks without an answer.
+//! An HTTP proxy in front of a node's JSON-RPC that changes what it answers. A node that is down
+//! looks down through it: the connection breaks without an answer.
 
 use std::{
     collections::BTreeMap,
@@ -47,8 +48,14 @@ impl Liars {
     }
 
     /// Where to reach a node: itself if nobody lies for it. `again`: it was started a second time.
-    pub(super) async fn address(&self, node: &str, upstream: SocketAddr, again: bool) -> io::Result<SocketAddr> {
-        let lies: Vec<Lie> = self.lies.iter().filter(|lie| lie.node == "*" || lie.node == node).copied().collect();
+    pub(super) async fn address(
+        &self,
+        node: &str,
+        upstream: SocketAddr,
+        again: bool,
+    ) -> io::Result<SocketAddr> {
+        let lies: Vec<Lie> =
+            self.lies.iter().filter(|lie| lie.node == "*" || lie.node == node).copied().collect();
         if lies.is_empty() {
             return Ok(upstream);
         }
@@ -58,7 +65,11 @@ impl Liars {
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let serving = tokio::spawn(serve(listener, Arc::new(Liar { upstream, lies, again, memory: Mutex::default() }))).abort_handle();
+        let serving = tokio::spawn(serve(
+            listener,
+            Arc::new(Liar { upstream, lies, again, memory: Mutex::default() }),
+        ))
+        .abort_handle();
         self.lock().insert(key, Open { address, serving });
         Ok(address)
     }
@@ -78,7 +89,8 @@ struct Liar {
     upstream: SocketAddr,
     lies: Vec<Lie>,
     again: bool,
-    /// What was answered: the first of a method that stays at it, the last of one that outlives its node.
+    /// What was answered: the first of a method that stays at it, the last of one that outlives its
+    /// node.
     memory: Mutex<BTreeMap<String, Value>>,
 }
 
@@ -91,7 +103,9 @@ async fn serve(listener: TcpListener, liar: Arc<Liar>) {
                 async move { liar.answer(request).await }
             });
             // An error here is a connection that broke, which is what a silent node looks like.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }
@@ -104,13 +118,20 @@ struct Silence(String);
 impl Liar {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Silence> {
         let silence = |why: &dyn std::fmt::Display| Silence(why.to_string());
-        let body = Limited::new(request.into_body(), LARGEST).collect().await.map_err(|why| silence(&why))?.to_bytes();
+        let body = Limited::new(request.into_body(), LARGEST)
+            .collect()
+            .await
+            .map_err(|why| silence(&why))?
+            .to_bytes();
         let question: Value = serde_json::from_slice(&body).map_err(|why| silence(&why))?;
         let methods = methods(&question);
         if self.again && self.lies.iter().any(|lie| lie.how == How::IsSilentAfterwards) {
             return Err(Silence("silent since it was started again".to_owned()));
         }
-        let truth = tokio::time::timeout(PATIENCE, ask(self.upstream, body)).await.map_err(|why| silence(&why)).and_then(|answer| answer);
+        let truth = tokio::time::timeout(PATIENCE, ask(self.upstream, body))
+            .await
+            .map_err(|why| silence(&why))
+            .and_then(|answer| answer);
         let answer = match truth {
             Ok(mut answer) => {
                 each(&mut answer, |one| self.change(one, &methods));
@@ -131,9 +152,15 @@ impl Liar {
                     let result = serde_json::from_str(text).unwrap_or(Value::Null);
                     *answer = json!({ "jsonrpc": "2.0", "id": answer["id"], "result": result });
                 }
-                How::Denies => *answer = json!({ "jsonrpc": "2.0", "id": answer["id"], "error": { "code": -32601, "message": "Method not found" } }),
+                How::Denies => {
+                    *answer = json!({ "jsonrpc": "2.0", "id": answer["id"], "error": { "code": -32601, "message": "Method not found" } })
+                }
                 How::StaysAtTheFirst => {
-                    let first = self.memory().entry(method.clone()).or_insert_with(|| answer["result"].clone()).clone();
+                    let first = self
+                        .memory()
+                        .entry(method.clone())
+                        .or_insert_with(|| answer["result"].clone())
+                        .clone();
                     answer["result"] = first;
                 }
                 How::RepeatsItself => {
@@ -153,7 +180,9 @@ impl Liar {
 
     /// What a node that is down would have said, if everything that was asked is remembered.
     fn remembered(&self, question: &Value, methods: &BTreeMap<String, String>) -> Option<Value> {
-        let outlives = |method: &String| self.lies.iter().any(|lie| lie.method == method && lie.how == How::OutlivesTheNode);
+        let outlives = |method: &String| {
+            self.lies.iter().any(|lie| lie.method == method && lie.how == How::OutlivesTheNode)
+        };
         let memory = self.memory();
         let one = |question: &Value| {
             let method = methods.get(&id(question)).filter(|method| outlives(method))?;
@@ -173,7 +202,10 @@ impl Liar {
 /// The method of each question, by its ID.
 fn methods(question: &Value) -> BTreeMap<String, String> {
     let one = |question: &Value| Some((id(question), question["method"].as_str()?.to_owned()));
-    question.as_array().map_or_else(|| one(question).into_iter().collect(), |batch| batch.iter().filter_map(one).collect())
+    question.as_array().map_or_else(
+        || one(question).into_iter().collect(),
+        |batch| batch.iter().filter_map(one).collect(),
+    )
 }
 
 fn id(message: &Value) -> String {
@@ -183,7 +215,9 @@ fn id(message: &Value) -> String {
 fn each(answer: &mut Value, mut change: impl FnMut(&mut Value)) {
     match answer {
         Value::Array(batch) => batch.iter_mut().for_each(change),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => change(answer),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            change(answer)
+        }
     }
 }
 
@@ -191,10 +225,15 @@ fn each(answer: &mut Value, mut change: impl FnMut(&mut Value)) {
 async fn ask(upstream: SocketAddr, body: Bytes) -> Result<Value, Silence> {
     let silence = |why: &dyn std::fmt::Display| Silence(why.to_string());
     let stream = TcpStream::connect(upstream).await.map_err(|why| silence(&why))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|why| silence(&why))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|why| silence(&why))?;
     let connection = tokio::spawn(connection);
-    let question =
-        Request::post("/").header("host", upstream.to_string()).header(CONTENT_TYPE, "application/json").body(Full::new(body)).map_err(|why| silence(&why))?;
+    let question = Request::post("/")
+        .header("host", upstream.to_string())
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::new(body))
+        .map_err(|why| silence(&why))?;
     let answer = async {
         let response = sender.send_request(question).await.map_err(|why| silence(&why))?;
         Limited::new(response.into_body(), LARGEST).collect().await.map_err(|why| silence(&why))

@@ -1,4 +1,5 @@
-//! All controls, in the order of the documentation: a network in which nothing is broken first, else all of them could be red for a wrong reason.
+//! All controls, in the order of the documentation: a network in which nothing is broken first,
+//! else all of them could be red for a wrong reason.
 
 use crate::{
     check,
@@ -41,8 +42,12 @@ impl Case {
 }
 
 /// Every check of this scenario passes if the nodes are what they should be.
-static HEALTHY: Control =
-    Control { name: "nothing is broken", scenario: &[THREE_NODES, DISCOVER, RESTART, ALL_CHECKS], disturbance: Disturbance::None, wanted: Wanted::Pass };
+static HEALTHY: Control = Control {
+    name: "nothing is broken",
+    scenario: &[THREE_NODES, DISCOVER, RESTART, ALL_CHECKS],
+    disturbance: Disturbance::None,
+    wanted: Wanted::Pass,
+};
 
 /// Everything that can be asked of it once the seed is back.
 const ALL_CHECKS: &str = r#"
@@ -86,8 +91,15 @@ within = "5s"
 /// All controls.
 pub fn all() -> Vec<Case> {
     let healthy = Case { kind: Kind::Healthy, subject: "everything", control: &HEALTHY };
-    let of =
-        |kind| move |registration: &'static Registration| registration.controls.iter().map(move |control| Case { kind, subject: registration.name, control });
+    let of = |kind| {
+        move |registration: &'static Registration| {
+            registration.controls.iter().map(move |control| Case {
+                kind,
+                subject: registration.name,
+                control,
+            })
+        }
+    };
     let checks = check::CHECKS.into_iter().flat_map(of(Kind::Check));
     let faults = fault::FAULTS.into_iter().flat_map(of(Kind::Fault));
     std::iter::once(healthy).chain(checks).chain(faults).collect()
@@ -115,8 +127,16 @@ mod tests {
                 Kind::Healthy => true,
                 // On in every run.
                 Kind::Check if case.subject == "alive" => true,
-                Kind::Check => plan.phases.iter().flat_map(|phase| &phase.checks).any(|check| check.kind.name() == case.subject),
-                Kind::Fault => plan.phases.iter().flat_map(|phase| &phase.faults).any(|fault| fault.fault.name() == case.subject),
+                Kind::Check => plan
+                    .phases
+                    .iter()
+                    .flat_map(|phase| &phase.checks)
+                    .any(|check| check.kind.name() == case.subject),
+                Kind::Fault => plan
+                    .phases
+                    .iter()
+                    .flat_map(|phase| &phase.faults)
+                    .any(|fault| fault.fault.name() == case.subject),
             };
             assert!(has, "{}: its scenario does not have it", case.name());
         }
@@ -125,9 +145,16 @@ mod tests {
     #[test]
     fn the_healthy_network_is_asked_by_every_check() {
         let text = HEALTHY.scenario.concat();
-        // In three nodes the seed dials first most of the time, and then nothing can be said of a store: its control is about one that was wiped.
-        for registration in check::CHECKS.iter().filter(|registration| registration.name != "store-survives") {
-            assert!(text.contains(&format!("check = \"{}\"", registration.name)), "{}", registration.name);
+        // In three nodes the seed dials first most of the time, and then nothing can be said of a
+        // store: its control is about one that was wiped.
+        for registration in
+            check::CHECKS.iter().filter(|registration| registration.name != "store-survives")
+        {
+            assert!(
+                text.contains(&format!("check = \"{}\"", registration.name)),
+                "{}",
+                registration.name
+            );
         }
     }
 }

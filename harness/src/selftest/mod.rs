@@ -1,4 +1,5 @@
-//! `selftest`: every check and every fault is made to fail for its own reason, on real nodes. A check that cannot fail proves nothing.
+//! `selftest`: every check and every fault is made to fail for its own reason, on real nodes. A
+//! check that cannot fail proves nothing.
 //!
 //! | module | what it is |
 //! | --- | --- |

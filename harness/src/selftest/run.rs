@@ -1,4 +1,5 @@
-//! From a list of controls to a list of outcomes: each is a run of its own, with its own network and evidence; some at once.
+//! From a list of controls to a list of outcomes: each is a run of its own, with its own network
+//! and evidence; some at once.
 
 use std::{
     fs, io,
@@ -125,9 +126,20 @@ where
         seen
     }
 
-    async fn run_guarded(&self, case: &Case, plan: Plan, dir: &RunDir, guard: &Guard) -> io::Result<Seen> {
+    async fn run_guarded(
+        &self,
+        case: &Case,
+        plan: Plan,
+        dir: &RunDir,
+        guard: &Guard,
+    ) -> io::Result<Seen> {
         let scratch = dir.scratch()?;
-        let options = ProviderOptions { run_id: dir.run_id().to_owned(), scratch: scratch.clone(), profile: None, keep: false };
+        let options = ProviderOptions {
+            run_id: dir.run_id().to_owned(),
+            scratch: scratch.clone(),
+            profile: None,
+            keep: false,
+        };
         let provider = match (self.provider)(options).await {
             Ok(provider) => Arc::new(Disturbed::new(provider, case.control.disturbance, scratch)),
             Err(error) => {
@@ -136,7 +148,11 @@ where
             }
         };
         guard.provider(provider.as_ref())?;
-        let controller = Arc::new(Controller::begin(dir, &plan, vec![Box::new(Jsonl::create(&dir.events())?), guard.sink()]));
+        let controller = Arc::new(Controller::begin(
+            dir,
+            &plan,
+            vec![Box::new(Jsonl::create(&dir.events())?), guard.sink()],
+        ));
         let run = Run {
             plan,
             provider,
@@ -150,18 +166,23 @@ where
         Ok(match (verdict.verdict, verdict.exit) {
             (RunVerdict::Interrupted, ExitCode::Interrupted(signal)) => Seen::Interrupted(signal),
             (RunVerdict::Environment, _) => Seen::Environment(verdict.reason.unwrap_or_default()),
-            _ => judge::judge(case, &verdict).and_then(|seen| verifies(dir).map(|()| seen)).map_or_else(Seen::Otherwise, Seen::AsWanted),
+            _ => judge::judge(case, &verdict)
+                .and_then(|seen| verifies(dir).map(|()| seen))
+                .map_or_else(Seen::Otherwise, Seen::AsWanted),
         })
     }
 }
 
 /// The evidence of a control is a bundle like any other: what it says must follow from it.
 fn verifies(dir: &RunDir) -> Result<(), String> {
-    let verified = verify(dir.path(), None).map_err(|why| format!("its bundle cannot be read: {why}"))?;
+    let verified =
+        verify(dir.path(), None).map_err(|why| format!("its bundle cannot be read: {why}"))?;
     match verified.problems.first() {
         None if verified.is_whole() => Ok(()),
         None => Err("its bundle is not whole".to_owned()),
-        Some(problem) => Err(format!("its bundle does not verify: {}: {}", problem.file, problem.what)),
+        Some(problem) => {
+            Err(format!("its bundle does not verify: {}: {}", problem.file, problem.what))
+        }
     }
 }
 

@@ -1,6 +1,8 @@
-//! `verify`: what a bundle says, from its plan and events alone, and everything that does not fit. `EVIDENCE.md` says what that proves and what it does not.
+//! `verify`: what a bundle says, from its plan and events alone, and everything that does not fit.
+//! `EVIDENCE.md` says what that proves and what it does not.
 //!
-//! `reading` opens files that may be anybody's, `replayed` goes through the run again, `bundle` here compares what follows with what the files say.
+//! `reading` opens files that may be anybody's, `replayed` goes through the run again, `bundle`
+//! here compares what follows with what the files say.
 
 mod reading;
 mod replayed;
@@ -94,7 +96,8 @@ impl Verified {
 ///
 /// # Errors
 ///
-/// If there is no directory, or it cannot be read. Whatever is wrong inside it is a problem of the bundle.
+/// If there is no directory, or it cannot be read. Whatever is wrong inside it is a problem of the
+/// bundle.
 pub fn verify(dir: &Path, expected: Option<Sha256Hex>) -> io::Result<Verified> {
     let found = bundle::files(dir)?;
     if found.files.is_empty() && found.strange.is_empty() && !dir.join(MANIFEST).exists() {
@@ -126,11 +129,19 @@ struct Version {
     version: u32,
 }
 
-fn parse<T: serde::de::DeserializeOwned>(file: &str, bytes: &[u8], verified: &mut Verified) -> Option<T> {
+fn parse<T: serde::de::DeserializeOwned>(
+    file: &str,
+    bytes: &[u8],
+    verified: &mut Verified,
+) -> Option<T> {
     match serde_json::from_slice::<Version>(bytes) {
         Ok(Version { version: FORMAT_VERSION }) => {}
         Ok(Version { version }) => {
-            verified.wrong(file, None, format!("format version {version}; this harness knows {FORMAT_VERSION}"));
+            verified.wrong(
+                file,
+                None,
+                format!("format version {version}; this harness knows {FORMAT_VERSION}"),
+            );
             return None;
         }
         Err(why) => {
@@ -138,7 +149,9 @@ fn parse<T: serde::de::DeserializeOwned>(file: &str, bytes: &[u8], verified: &mu
             return None;
         }
     }
-    serde_json::from_slice(bytes).map_err(|why| verified.wrong(file, None, format!("cannot be understood: {why}"))).ok()
+    serde_json::from_slice(bytes)
+        .map_err(|why| verified.wrong(file, None, format!("cannot be understood: {why}")))
+        .ok()
 }
 
 fn read(dir: &Path, file: &str, verified: &mut Verified) -> Option<Vec<u8>> {
@@ -180,7 +193,9 @@ fn files(dir: &Path, manifest: &Manifest, found: &[String], verified: &mut Verif
     }
     for entry in &manifest.files {
         if !left.remove(entry.path.as_str()) {
-            let what = if reading::open(dir, &entry.path).is_err_and(|why| why.kind() != io::ErrorKind::NotFound) {
+            let what = if reading::open(dir, &entry.path)
+                .is_err_and(|why| why.kind() != io::ErrorKind::NotFound)
+            {
                 "is no file of this bundle"
             } else {
                 "is missing"
@@ -189,10 +204,16 @@ fn files(dir: &Path, manifest: &Manifest, found: &[String], verified: &mut Verif
             continue;
         }
         match reading::open(dir, &entry.path).and_then(bundle::hash_file) {
-            Ok((bytes, _)) if bytes != entry.bytes => verified.wrong(&entry.path, None, format!("has {bytes} bytes, the manifest says {}", entry.bytes)),
-            Ok((_, sha256)) if sha256 != entry.sha256 => {
-                verified.wrong(&entry.path, None, format!("was changed: its hash is {sha256}, the manifest says {}", entry.sha256))
-            }
+            Ok((bytes, _)) if bytes != entry.bytes => verified.wrong(
+                &entry.path,
+                None,
+                format!("has {bytes} bytes, the manifest says {}", entry.bytes),
+            ),
+            Ok((_, sha256)) if sha256 != entry.sha256 => verified.wrong(
+                &entry.path,
+                None,
+                format!("was changed: its hash is {sha256}, the manifest says {}", entry.sha256),
+            ),
             Ok(_) => {}
             Err(why) => verified.wrong(&entry.path, None, format!("cannot be read: {why}")),
         }
@@ -214,7 +235,9 @@ fn plan(dir: &Path, verified: &mut Verified) -> Option<PlanRecord> {
     let (again, problems) = scenario::load_again(&record.plan, &record.plan.overrides);
     match again {
         Some(again) if is_same_plan(&again, &record.plan) => {}
-        Some(_) => verified.wrong(PLAN, None, "is not the plan that its scenario gives with its overrides"),
+        Some(_) => {
+            verified.wrong(PLAN, None, "is not the plan that its scenario gives with its overrides")
+        }
         None => verified.wrong(PLAN, None, format!("its scenario is refused: {problems}")),
     }
     Some(record)
@@ -244,7 +267,9 @@ fn events(dir: &Path, record: Option<&PlanRecord>, verified: &mut Verified) -> O
                 verified.events = number;
                 if let Some(event) = event(&line, number, &mut chain, verified) {
                     same_facts(&event, record, number, verified);
-                    for what in replayed.as_mut().map_or_else(Vec::new, |replayed| replayed.take(&event)) {
+                    for what in
+                        replayed.as_mut().map_or_else(Vec::new, |replayed| replayed.take(&event))
+                    {
                         verified.wrong(EVENTS, Some(number), what);
                     }
                 }
@@ -264,7 +289,8 @@ fn events(dir: &Path, record: Option<&PlanRecord>, verified: &mut Verified) -> O
     Some(chain.last())
 }
 
-/// One line: its link of the chain, and the event in it. What is wrong with it does not hide what is wrong with later ones.
+/// One line: its link of the chain, and the event in it. What is wrong with it does not hide what
+/// is wrong with later ones.
 fn event(line: &[u8], number: u64, chain: &mut Chain, verified: &mut Verified) -> Option<Event> {
     let Some(content) = line.strip_suffix(b"\n") else {
         verified.wrong(EVENTS, Some(number), "is cut off");
@@ -305,7 +331,8 @@ fn same_verdict(dir: &Path, derived: &Verdict, verified: &mut Verified) {
     if let (Some(recorded), Ok(bytes)) = (read(dir, VERDICT, verified), derived.to_bytes())
         && recorded != bytes
     {
-        match (serde_json::from_slice::<Value>(&recorded), serde_json::from_slice::<Value>(&bytes)) {
+        match (serde_json::from_slice::<Value>(&recorded), serde_json::from_slice::<Value>(&bytes))
+        {
             (Ok(recorded), Ok(derived)) if recorded != derived => {
                 let mut paths = Vec::new();
                 differences("", &recorded, &derived, &mut paths);
@@ -313,7 +340,9 @@ fn same_verdict(dir: &Path, derived: &Verdict, verified: &mut Verified) {
                     verified.wrong(VERDICT, None, what);
                 }
             }
-            (Ok(_), Ok(_)) => verified.wrong(VERDICT, None, "is not written as a harness writes it"),
+            (Ok(_), Ok(_)) => {
+                verified.wrong(VERDICT, None, "is not written as a harness writes it")
+            }
             _ => verified.wrong(VERDICT, None, "cannot be understood"),
         }
     }
@@ -329,12 +358,20 @@ fn differences(path: &str, recorded: &Value, derived: &Value, into: &mut Vec<Str
     if recorded == derived || into.len() == MOST {
         return;
     }
-    let below = |key: &dyn fmt::Display| if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
+    let below = |key: &dyn fmt::Display| {
+        if path.is_empty() { key.to_string() } else { format!("{path}.{key}") }
+    };
     match (recorded, derived) {
         (Value::Object(one), Value::Object(other)) => {
-            let keys: BTreeMap<&String, ()> = one.keys().chain(other.keys()).map(|key| (key, ())).collect();
+            let keys: BTreeMap<&String, ()> =
+                one.keys().chain(other.keys()).map(|key| (key, ())).collect();
             for key in keys.into_keys() {
-                differences(&below(key), one.get(key).unwrap_or(&Value::Null), other.get(key).unwrap_or(&Value::Null), into);
+                differences(
+                    &below(key),
+                    one.get(key).unwrap_or(&Value::Null),
+                    other.get(key).unwrap_or(&Value::Null),
+                    into,
+                );
             }
         }
         (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
@@ -344,7 +381,11 @@ fn differences(path: &str, recorded: &Value, derived: &Value, into: &mut Vec<Str
         }
         _ => {
             let short = |value: &Value| value.to_string().chars().take(120).collect::<String>();
-            into.push(format!("{path} says {}, but {} follows from the events", short(recorded), short(derived)));
+            into.push(format!(
+                "{path} says {}, but {} follows from the events",
+                short(recorded),
+                short(derived)
+            ));
         }
     }
 }
@@ -352,16 +393,33 @@ fn differences(path: &str, recorded: &Value, derived: &Value, into: &mut Vec<Str
 /// The manifest says what the rest of the bundle says.
 fn same_manifest(manifest: &Manifest, last: Option<Sha256Hex>, verified: &mut Verified) {
     if manifest.events != verified.events {
-        verified.wrong(MANIFEST, None, format!("says {} events, there are {}", manifest.events, verified.events));
+        verified.wrong(
+            MANIFEST,
+            None,
+            format!("says {} events, there are {}", manifest.events, verified.events),
+        );
     }
     if last.is_some_and(|last| last != manifest.chain) {
         verified.wrong(MANIFEST, None, "says another last value of the chain than the events have");
     }
     let Some(verdict) = verified.verdict.clone() else { return };
     if manifest.run != verdict.run {
-        verified.wrong(MANIFEST, None, format!("is of run {}, plan and events are of run {}", manifest.run, verdict.run));
+        verified.wrong(
+            MANIFEST,
+            None,
+            format!("is of run {}, plan and events are of run {}", manifest.run, verdict.run),
+        );
     }
-    if (manifest.verdict, manifest.exit_code, &manifest.scenario) != (verdict.verdict, verdict.exit_code, &verdict.scenario) {
-        verified.wrong(MANIFEST, None, format!("says another verdict ({:?}, {}) than follows from the events", manifest.verdict, manifest.exit_code));
+    if (manifest.verdict, manifest.exit_code, &manifest.scenario)
+        != (verdict.verdict, verdict.exit_code, &verdict.scenario)
+    {
+        verified.wrong(
+            MANIFEST,
+            None,
+            format!(
+                "says another verdict ({:?}, {}) than follows from the events",
+                manifest.verdict, manifest.exit_code
+            ),
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Files of a directory that may be anybody's: nothing outside it is opened, nothing in it that is no plain file, and nothing that would fill our memory.
+//! Files of a directory that may be anybody's: nothing outside it is opened, nothing in it that is
+//! no plain file, and nothing that would fill our memory.
 
 use std::{
     fs::{self, File},
@@ -73,7 +74,17 @@ mod tests {
         fs::write(dir.join("logs/a"), "x").unwrap();
         std::os::unix::fs::symlink("../secret", dir.join("link")).unwrap();
         std::os::unix::fs::symlink("..", dir.join("up")).unwrap();
-        for bad in ["../secret", "/etc/passwd", "logs/../../secret", "link", "up/secret", "logs", "", "a\0b", "."] {
+        for bad in [
+            "../secret",
+            "/etc/passwd",
+            "logs/../../secret",
+            "link",
+            "up/secret",
+            "logs",
+            "",
+            "a\0b",
+            ".",
+        ] {
             assert!(open(&dir, bad).is_err(), "{bad}");
         }
         assert!(open(&dir, "logs/a").is_ok());

@@ -1,4 +1,5 @@
-//! The way to the engine, to be cut or blocked in the middle of a run; and what other people have on it.
+//! The way to the engine, to be cut or blocked in the middle of a run; and what other people have
+//! on it.
 
 use std::{
     io::{Read, Write},
@@ -30,8 +31,13 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming() {
                 let (client, engine) = (client.unwrap(), UnixStream::connect(real()).unwrap());
-                streams.lock().unwrap().extend([client.try_clone().unwrap(), engine.try_clone().unwrap()]);
-                for (from, to) in [(client.try_clone().unwrap(), engine.try_clone().unwrap()), (engine, client)] {
+                streams
+                    .lock()
+                    .unwrap()
+                    .extend([client.try_clone().unwrap(), engine.try_clone().unwrap()]);
+                for (from, to) in
+                    [(client.try_clone().unwrap(), engine.try_clone().unwrap()), (engine, client)]
+                {
                     let swallow = Arc::clone(&swallow);
                     thread::spawn(move || pass(from, to, &swallow));
                 }
@@ -71,7 +77,9 @@ fn pass(mut from: UnixStream, mut to: UnixStream, swallow: &AtomicBool) {
 }
 
 fn real() -> PathBuf {
-    let host = std::env::var("DOCKER_HOST").ok().and_then(|host| host.strip_prefix("unix://").map(PathBuf::from));
+    let host = std::env::var("DOCKER_HOST")
+        .ok()
+        .and_then(|host| host.strip_prefix("unix://").map(PathBuf::from));
     host.unwrap_or_else(|| "/var/run/docker.sock".into())
 }
 
@@ -85,11 +93,20 @@ impl Foreign {
     /// With these labels. `image` is any that the engine has; the container is never started.
     pub(crate) fn new(image: &str, labels: &[String]) -> Self {
         let name = format!("foreign-{}", unique_run());
-        let flags: Vec<&str> = labels.iter().flat_map(|label| ["--label", label.as_str()]).collect();
+        let flags: Vec<&str> =
+            labels.iter().flat_map(|label| ["--label", label.as_str()]).collect();
         // The engine's own choice of addresses may be used up; these are for documentation.
         let made = (0..16).any(|part| {
             let subnet = format!("203.0.113.{}/28", part * 16);
-            !docker_cli(&[&["network", "create", "--internal", "--subnet", subnet.as_str()], &flags[..], &[&name]].concat()).is_empty()
+            !docker_cli(
+                &[
+                    &["network", "create", "--internal", "--subnet", subnet.as_str()],
+                    &flags[..],
+                    &[&name],
+                ]
+                .concat(),
+            )
+            .is_empty()
         });
         assert!(made, "no network of somebody else");
         let container = docker_cli(&[&["create", "--name", &name], &flags[..], &[image]].concat());
@@ -98,7 +115,9 @@ impl Foreign {
     }
 
     pub(crate) fn is_there(&self) -> bool {
-        let there = |kind: &str, name: &str| !docker_cli(&[kind, "inspect", name]).trim_matches(['[', ']', '\n']).is_empty();
+        let there = |kind: &str, name: &str| {
+            !docker_cli(&[kind, "inspect", name]).trim_matches(['[', ']', '\n']).is_empty()
+        };
         there("network", &self.network) && there("container", &self.container)
     }
 }
@@ -117,8 +136,16 @@ impl Image {
     pub(crate) fn new() -> Self {
         use std::process::{Command, Stdio};
         let name = format!("foreign/{}", unique_run());
-        let mut tar = Command::new("tar").args(["-c", "--files-from=/dev/null"]).stdout(Stdio::piped()).spawn().unwrap();
-        let import = Command::new("docker").args(["import", "-c", "CMD [\"/none\"]", "-", &name]).stdin(tar.stdout.take().unwrap()).output().unwrap();
+        let mut tar = Command::new("tar")
+            .args(["-c", "--files-from=/dev/null"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let import = Command::new("docker")
+            .args(["import", "-c", "CMD [\"/none\"]", "-", &name])
+            .stdin(tar.stdout.take().unwrap())
+            .output()
+            .unwrap();
         assert!(import.status.success() && tar.wait().unwrap().success(), "{import:?}");
         Self(name)
     }

@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::provider::{Fake, PATIENCE, docker_cli, engine_objects, fake, processes_in};
 
-/// Fake nodes answer nonsense, so its check is undecided until its time is over: long enough for anything that is done to the run.
+/// Fake nodes answer nonsense, so its check is undecided until its time is over: long enough for
+/// anything that is done to the run.
 const SCENARIO: &str = r#"
 [scenario]
 description = "a run to be ended"
@@ -51,9 +52,23 @@ impl Trial {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("test.toml"), SCENARIO).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
-        command.args(["scenario", "./test.toml", "--no-progress", "--provider", provider, "--node-bin"]).arg(node);
-        command.current_dir(folder.path()).env("XDG_STATE_HOME", folder.path().join("state")).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A group of its own, as a shell gives it: what is sent to all of it must not reach the watchdog.
+        command
+            .args([
+                "scenario",
+                "./test.toml",
+                "--no-progress",
+                "--provider",
+                provider,
+                "--node-bin",
+            ])
+            .arg(node);
+        command
+            .current_dir(folder.path())
+            .env("XDG_STATE_HOME", folder.path().join("state"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        // A group of its own, as a shell gives it: what is sent to all of it must not reach the
+        // watchdog.
         command.process_group(0);
         change(&mut command);
         let child = command.spawn().unwrap();
@@ -99,7 +114,10 @@ impl Trial {
     pub(crate) fn event(&self, kind: &str) -> Option<Value> {
         let events = fs::read_to_string(self.dir()?.join("events.jsonl")).ok()?;
         // The last line may be half written.
-        events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|event| event["event"] == kind)
+        events
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .find(|event| event["event"] == kind)
     }
 
     pub(crate) fn watchdog_log(&self) -> String {
@@ -107,7 +125,8 @@ impl Trial {
     }
 
     pub(crate) fn entries(&self) -> usize {
-        fs::read_dir(self.folder.path().join("state/hegemon-testbed/runs")).map_or(0, Iterator::count)
+        fs::read_dir(self.folder.path().join("state/hegemon-testbed/runs"))
+            .map_or(0, Iterator::count)
     }
 
     pub(crate) fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
@@ -126,7 +145,11 @@ impl Trial {
         assert_eq!(named(&run), Vec::<String>::new(), "a watchdog or a node");
         assert_eq!(self.entries(), 0, "the run's entry");
         assert_ne!(docker_cli(&["version"]), "", "without an engine nothing can be said");
-        assert_eq!(engine_objects(&format!("org.hegemon.testbed.run={run}")), "", "objects of the engine");
+        assert_eq!(
+            engine_objects(&format!("org.hegemon.testbed.run={run}")),
+            "",
+            "objects of the engine"
+        );
     }
 }
 
@@ -136,7 +159,11 @@ impl Drop for Trial {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let Some(dir) = self.dir() else { return };
-        let run = dir.to_string_lossy().rsplit_once('-').map(|(_, run)| run.to_owned()).unwrap_or_default();
+        let run = dir
+            .to_string_lossy()
+            .rsplit_once('-')
+            .map(|(_, run)| run.to_owned())
+            .unwrap_or_default();
         let deadline = Instant::now() + PATIENCE;
         while !named(&run).is_empty() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(10));
@@ -146,12 +173,25 @@ impl Drop for Trial {
 
 /// Processes with this text in their command line.
 pub(crate) fn named(text: &str) -> Vec<String> {
-    let lines = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
-    lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(text)).collect()
+    let lines = fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    lines
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(text))
+        .collect()
 }
 
 /// Runs the harness to its end with this state directory.
 pub(crate) fn harness(state: &Path, arguments: &[&str]) -> (i32, String) {
-    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_harness")).args(arguments).env("XDG_STATE_HOME", state).output().unwrap();
-    (status.code().unwrap(), format!("{}{}", String::from_utf8_lossy(&stderr), String::from_utf8_lossy(&stdout)))
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_harness"))
+        .args(arguments)
+        .env("XDG_STATE_HOME", state)
+        .output()
+        .unwrap();
+    (
+        status.code().unwrap(),
+        format!("{}{}", String::from_utf8_lossy(&stderr), String::from_utf8_lossy(&stdout)),
+    )
 }

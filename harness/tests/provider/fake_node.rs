@@ -1,7 +1,9 @@
-//! A stand-in that honours the core of the node contract's command line and nothing of its network. Compiled by the tests with rustc alone, static or dynamic, so that they
-//! need no node and no dependency. `FAKE_VERSION` is compiled in, as `--version` runs without environment.
+//! A stand-in that honours the core of the node contract's command line and nothing of its network.
+//! Compiled by the tests with rustc alone, static or dynamic, so that they need no node and no
+//! dependency. `FAKE_VERSION` is compiled in, as `--version` runs without environment.
 //!
-//! RPC: any request is answered with `starts=N uid=N`, a request for `/resolve/NAME` with the address of that name.
+//! RPC: any request is answered with `starts=N uid=N`, a request for `/resolve/NAME` with the
+//! address of that name.
 
 use std::{
     env, fs,

@@ -1,4 +1,5 @@
-//! What only the Docker provider does: images of every kind, a network of its own, and an engine that will not do.
+//! What only the Docker provider does: images of every kind, a network of its own, and an engine
+//! that will not do.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -10,10 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::provider::{Ipv4Subnet, NodeProfile, NodeSource, ProviderError, ProviderOptions, docker::DockerProvider};
+use harness::provider::{
+    Ipv4Subnet, NodeProfile, NodeSource, ProviderError, ProviderOptions, docker::DockerProvider,
+};
 use testcontainers::bollard::{API_DEFAULT_VERSION, Docker};
 
-use crate::support::{Bed, Fake, Kind, PATIENCE, docker_cli, engine_objects, fake, launch, script, source, unique_run};
+use crate::support::{
+    Bed, Fake, Kind, PATIENCE, docker_cli, engine_objects, fake, launch, script, source, unique_run,
+};
 
 /// An image or network of somebody else, removed at the end of its test.
 struct Foreign {
@@ -22,16 +27,35 @@ struct Foreign {
 }
 
 impl Foreign {
-    /// An image like a released node's: its own place, entrypoint, user and volume, made without our code.
+    /// An image like a released node's: its own place, entrypoint, user and volume, made without
+    /// our code.
     fn image(entrypoint: &str) -> Self {
         let name = format!("foreign/{}", unique_run());
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("opt")).unwrap();
         std::fs::copy(fake(Fake::StaticForeign), dir.path().join("opt/node")).unwrap();
-        let mut tar = Command::new("tar").args(["-C"]).arg(dir.path()).args(["-c", "."]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut tar = Command::new("tar")
+            .args(["-C"])
+            .arg(dir.path())
+            .args(["-c", "."])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let entrypoint = format!("ENTRYPOINT {entrypoint}");
         let import = Command::new("docker")
-            .args(["import", "-c", &entrypoint, "-c", "USER 1234:1234", "-c", "WORKDIR /opt", "-c", "VOLUME /hegemon-data", "-", &name])
+            .args([
+                "import",
+                "-c",
+                &entrypoint,
+                "-c",
+                "USER 1234:1234",
+                "-c",
+                "WORKDIR /opt",
+                "-c",
+                "VOLUME /hegemon-data",
+                "-",
+                &name,
+            ])
             .stdin(tar.stdout.take().unwrap())
             .output()
             .unwrap();
@@ -39,7 +63,8 @@ impl Foreign {
         Self { kind: "image", name }
     }
 
-    /// A network of sixteen addresses that are for documentation, so that no site has them: as good as free on any machine that these tests run on.
+    /// A network of sixteen addresses that are for documentation, so that no site has them: as good
+    /// as free on any machine that these tests run on.
     fn network(labels: &[&str]) -> Self {
         let name = format!("foreign-{}", unique_run());
         let created = documentation_subnets(28).into_iter().any(|subnet| {
@@ -53,7 +78,9 @@ impl Foreign {
     }
 
     fn subnet(&self) -> String {
-        docker_cli(&["network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", &self.name]).trim().to_owned()
+        docker_cli(&["network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", &self.name])
+            .trim()
+            .to_owned()
     }
 
     fn source(&self) -> NodeSource {
@@ -65,7 +92,12 @@ impl Foreign {
 fn documentation_subnets(prefix: u32) -> Vec<String> {
     let step = 1 << (32 - prefix);
     let blocks = ["192.0.2", "198.51.100", "203.0.113"];
-    let mut subnets: Vec<_> = blocks.iter().flat_map(|block| (0..256).step_by(step).map(move |host| format!("{block}.{host}/{prefix}"))).collect();
+    let mut subnets: Vec<_> = blocks
+        .iter()
+        .flat_map(|block| {
+            (0..256).step_by(step).map(move |host| format!("{block}.{host}/{prefix}"))
+        })
+        .collect();
     let start = RandomState::new().hash_one(0) as usize % subnets.len();
     subnets.rotate_left(start);
     subnets
@@ -80,14 +112,19 @@ impl Drop for Foreign {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dynamic_binary_is_packed_with_what_it_needs() {
     let bed = Bed::new(Kind::Docker).await;
-    let slot = bed.reserve(&["solo"], NodeSource::Binary(fake(Fake::DynamicOurs))).await.unwrap().remove(0);
+    let slot = bed
+        .reserve(&["solo"], NodeSource::Binary(fake(Fake::DynamicOurs)))
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(bed.provider.facts()["sources"][0]["linkage"], "dynamic");
     bed.provider.start(&launch(&slot, &[])).await.unwrap();
     assert_eq!(bed.ask("solo", "/").await, "starts=1 uid=65532", "and runs as nobody special");
     bed.finish().await;
 }
 
-/// The moment at which a kill of what there is comes too early: the containers exist and do not run yet.
+/// The moment at which a kill of what there is comes too early: the containers exist and do not run
+/// yet.
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_come_up_during_teardown_end_and_are_read_to_their_end() {
     let bed = Bed::new(Kind::Docker).await;
@@ -95,7 +132,8 @@ async fn nodes_that_come_up_during_teardown_end_and_are_read_to_their_end() {
     let slots = bed.reserve(&names, source()).await.unwrap();
     let filter = format!("label=org.hegemon.testbed.run={}", bed.run);
     let launches: Vec<_> = slots.iter().map(|slot| launch(slot, &[])).collect();
-    let starts = futures_util::future::join_all(launches.iter().map(|launch| bed.provider.start(launch)));
+    let starts =
+        futures_util::future::join_all(launches.iter().map(|launch| bed.provider.start(launch)));
     let first_is_there = tokio::task::spawn_blocking(move || {
         let deadline = Instant::now() + PATIENCE;
         while docker_cli(&["ps", "-aq", "--filter", &filter]).is_empty() {
@@ -122,11 +160,21 @@ async fn a_foreign_image_keeps_its_entrypoint_and_user_and_can_write_its_state()
     bed.kill("solo").await;
     bed.provider.start_again("solo").await.unwrap();
     assert_eq!(bed.ask("solo", "/").await, "starts=2 uid=1234");
-    let volume = docker_cli(&["inspect", "-f", "{{(index .Mounts 0).Name}}", &format!("hegemon-{}-solo", bed.run)]).trim().to_owned();
+    let volume = docker_cli(&[
+        "inspect",
+        "-f",
+        "{{(index .Mounts 0).Name}}",
+        &format!("hegemon-{}-solo", bed.run),
+    ])
+    .trim()
+    .to_owned();
     assert!(!volume.is_empty(), "the engine has made one for VOLUME");
     let log = bed.finish().await;
     assert!(log.iter().any(|line| line.starts_with("args --dev --base-path ")), "{log:?}");
-    assert!(!docker_cli(&["image", "inspect", &image.name]).trim_start_matches("[]").trim().is_empty(), "the image is not ours to remove");
+    assert!(
+        !docker_cli(&["image", "inspect", &image.name]).trim_start_matches("[]").trim().is_empty(),
+        "the image is not ours to remove"
+    );
     let volumes = docker_cli(&["volume", "ls", "-q"]);
     assert!(!volumes.contains(&volume), "the volume that its image wanted is gone");
 }
@@ -143,12 +191,17 @@ async fn the_profile_can_be_overridden() {
 async fn what_cannot_run_in_a_container_is_refused_in_words() {
     let dir = tempfile::tempdir().unwrap();
     let bed = Bed::new(Kind::Docker).await;
-    let missing = bed.reserve(&["solo"], NodeSource::Image("no/such:image".to_owned())).await.unwrap_err();
-    assert!(matches!(&missing, ProviderError::NoImage(name) if name == "no/such:image"), "{missing}");
+    let missing =
+        bed.reserve(&["solo"], NodeSource::Image("no/such:image".to_owned())).await.unwrap_err();
+    assert!(
+        matches!(&missing, ProviderError::NoImage(name) if name == "no/such:image"),
+        "{missing}"
+    );
     let shell = NodeSource::Binary(script(dir.path(), "node.sh", "#!/bin/sh\nexit 0\n"));
     let refused = bed.reserve(&["solo"], shell).await.unwrap_err();
     assert!(refused.to_string().contains("is a script"), "{refused}");
-    let absent = bed.reserve(&["solo"], NodeSource::Binary("/no/such/node".into())).await.unwrap_err();
+    let absent =
+        bed.reserve(&["solo"], NodeSource::Binary("/no/such/node".into())).await.unwrap_err();
     assert_eq!(absent.to_string(), "no node binary at `/no/such/node`");
     bed.finish().await;
 }
@@ -160,7 +213,11 @@ async fn a_container_that_cannot_start_is_removed_all_the_same() {
     let slot = bed.reserve(&["solo"], image.source()).await.unwrap().remove(0);
     let error = bed.provider.start(&launch(&slot, &[])).await.unwrap_err();
     assert!(matches!(error, ProviderError::Binary(_)), "{error}");
-    assert_ne!(engine_objects(&format!("org.hegemon.testbed.run={}", bed.run)), "", "the engine has kept the container");
+    assert_ne!(
+        engine_objects(&format!("org.hegemon.testbed.run={}", bed.run)),
+        "",
+        "the engine has kept the container"
+    );
     bed.finish().await;
 }
 
@@ -178,7 +235,8 @@ async fn nodes_find_each_other_by_name_and_strangers_not_at_all() {
         assert_eq!(found, "unknown");
         assert!(millis < 2_500, "{stranger} took {millis} ms");
     }
-    let internal = docker_cli(&["network", "inspect", "-f", "{{.Internal}}", &format!("hegemon-{}", bed.run)]);
+    let internal =
+        docker_cli(&["network", "inspect", "-f", "{{.Internal}}", &format!("hegemon-{}", bed.run)]);
     assert_eq!(internal.trim(), "true");
     bed.finish().await;
 }
@@ -221,7 +279,8 @@ async fn a_chosen_subnet_is_taken_or_its_owner_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_of_other_runs_and_other_people_stay() {
     let run = unique_run();
-    let ours_but_another_run = Foreign::network(&["org.hegemon.testbed=1", &format!("org.hegemon.testbed.run={run}")]);
+    let ours_but_another_run =
+        Foreign::network(&["org.hegemon.testbed=1", &format!("org.hegemon.testbed.run={run}")]);
     let half_labelled = Foreign::network(&["org.hegemon.testbed=1"]);
     let nobodys = Foreign::network(&[]);
     let bed = Bed::new(Kind::Docker).await;
@@ -248,7 +307,12 @@ async fn a_container_that_somebody_removed_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kept_run_stays_and_says_how_to_remove_it() {
     let scratch = tempfile::tempdir().unwrap();
-    let options = ProviderOptions { run_id: unique_run(), scratch: scratch.path().to_owned(), profile: None, keep: true };
+    let options = ProviderOptions {
+        run_id: unique_run(),
+        scratch: scratch.path().to_owned(),
+        profile: None,
+        keep: true,
+    };
     let label = format!("org.hegemon.testbed.run={}", options.run_id);
     let mut bed = Bed::with(Kind::Docker, |given| *given = options.clone()).await;
     bed.one(&[]).await;
@@ -256,7 +320,11 @@ async fn a_kept_run_stays_and_says_how_to_remove_it() {
     bed.provider.teardown().await.unwrap();
     assert!(bed.log_is_closed().await, "a reader that waits for the end is not left waiting");
     drop(bed.provider);
-    assert_eq!(docker_cli(&["ps", "-q", "--filter", &format!("label={label}")]).lines().count(), 1, "it runs on");
+    assert_eq!(
+        docker_cli(&["ps", "-q", "--filter", &format!("label={label}")]).lines().count(),
+        1,
+        "it runs on"
+    );
     let hint = DockerProvider::connect(options).await.unwrap().keep_hint();
     assert!(Command::new("sh").args(["-c", &hint]).output().unwrap().status.success(), "{hint}");
     assert_eq!(engine_objects(&label), "", "{hint}");
@@ -287,9 +355,15 @@ fn false_engine(dir: &Path, answer: Option<(u16, &'static str)>) -> Docker {
 
 async fn refusal(answer: Option<(u16, &'static str)>) -> String {
     let dir = tempfile::tempdir().unwrap();
-    let options = ProviderOptions { run_id: unique_run(), scratch: dir.path().to_owned(), profile: None, keep: false };
+    let options = ProviderOptions {
+        run_id: unique_run(),
+        scratch: dir.path().to_owned(),
+        profile: None,
+        keep: false,
+    };
     let began = Instant::now();
-    let error = DockerProvider::connect_to(false_engine(dir.path(), answer), options).await.unwrap_err();
+    let error =
+        DockerProvider::connect_to(false_engine(dir.path(), answer), options).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_millis(2_500), "--provider auto waits for this");
     assert!(matches!(error, ProviderError::Unavailable { .. }), "{error}");
     error.to_string()
@@ -297,14 +371,33 @@ async fn refusal(answer: Option<(u16, &'static str)>) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_will_not_do_is_refused_with_a_remedy() {
-    const TOO_NEW: &str =
-        r#"{"message":"client version 1.53 is too old. Minimum supported API version is 1.60, please upgrade your client to a newer version"}"#;
+    const TOO_NEW: &str = r#"{"message":"client version 1.53 is too old. Minimum supported API version is 1.60, please upgrade your client to a newer version"}"#;
     for (answer, reason, remedy) in [
-        (Some((400, TOO_NEW)), "share no API version: client version 1.53 is too old", "update the engine or this harness"),
-        (Some((200, r#"{"ApiVersion":"1.24","MinAPIVersion":"1.12"}"#)), "speaks API 1.24 at most", "Docker Engine 20.10 or later"),
-        (Some((200, r#"{"ApiVersion":"1.99","MinAPIVersion":"1.60"}"#)), "speaks API 1.60 at least", "update the engine or this harness"),
-        (Some((200, r#"{"ApiVersion":"1.45","OSType":"windows"}"#)), "runs windows containers", "Linux containers"),
-        (Some((500, r#"{"message":"out of order"}"#)), "cannot be used: Docker responded with status code 500: out of order", "start Docker"),
+        (
+            Some((400, TOO_NEW)),
+            "share no API version: client version 1.53 is too old",
+            "update the engine or this harness",
+        ),
+        (
+            Some((200, r#"{"ApiVersion":"1.24","MinAPIVersion":"1.12"}"#)),
+            "speaks API 1.24 at most",
+            "Docker Engine 20.10 or later",
+        ),
+        (
+            Some((200, r#"{"ApiVersion":"1.99","MinAPIVersion":"1.60"}"#)),
+            "speaks API 1.60 at least",
+            "update the engine or this harness",
+        ),
+        (
+            Some((200, r#"{"ApiVersion":"1.45","OSType":"windows"}"#)),
+            "runs windows containers",
+            "Linux containers",
+        ),
+        (
+            Some((500, r#"{"message":"out of order"}"#)),
+            "cannot be used: Docker responded with status code 500: out of order",
+            "start Docker",
+        ),
         (None, "does not answer within 2 s", "restart it"),
     ] {
         let error = refusal(answer).await;
@@ -317,8 +410,14 @@ async fn a_socket_on_which_nobody_listens_is_no_engine() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("engine.sock");
     drop(UnixListener::bind(&path).unwrap());
-    let docker = Docker::connect_with_unix(path.to_str().unwrap(), 120, API_DEFAULT_VERSION).unwrap();
-    let options = ProviderOptions { run_id: unique_run(), scratch: dir.path().to_owned(), profile: None, keep: false };
+    let docker =
+        Docker::connect_with_unix(path.to_str().unwrap(), 120, API_DEFAULT_VERSION).unwrap();
+    let options = ProviderOptions {
+        run_id: unique_run(),
+        scratch: dir.path().to_owned(),
+        profile: None,
+        keep: false,
+    };
     let error = DockerProvider::connect_to(docker, options).await.unwrap_err().to_string();
     assert!(error.starts_with("no Docker engine: nobody listens on its socket\n"), "{error}");
 }

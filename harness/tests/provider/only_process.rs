@@ -1,4 +1,5 @@
-//! What only the process provider does: it refuses what processes cannot be, and its nodes end with the harness however that ends.
+//! What only the process provider does: it refuses what processes cannot be, and its nodes end with
+//! the harness however that ends.
 
 use std::{
     io::{BufRead, BufReader},
@@ -7,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::provider::{NodeProfile, NodeSource, Provider, ProviderError, ProviderOptions, process::ProcessProvider};
+use harness::provider::{
+    NodeProfile, NodeSource, Provider, ProviderError, ProviderOptions, process::ProcessProvider,
+};
 
 use crate::support::{Bed, Fake, Kind, PATIENCE, fake, launch, processes_in, script, source};
 
@@ -15,8 +18,16 @@ use crate::support::{Bed, Fake, Kind, PATIENCE, fake, launch, processes_in, scri
 async fn what_cannot_be_a_process_is_refused_before_anything_starts() {
     let bed = Bed::new(Kind::Process).await;
     for (source, subnet, reason) in [
-        (NodeSource::Binary(fake(Fake::StaticForeign)), None, "a released hegemon node refuses loopback addresses"),
-        (NodeSource::Image("some/image".to_owned()), None, "an image (`some/image`) cannot be run as a process"),
+        (
+            NodeSource::Binary(fake(Fake::StaticForeign)),
+            None,
+            "a released hegemon node refuses loopback addresses",
+        ),
+        (
+            NodeSource::Image("some/image".to_owned()),
+            None,
+            "an image (`some/image`) cannot be run as a process",
+        ),
         (source(), Some("198.18.7.0/24"), "processes have loopback addresses only"),
     ] {
         let error = bed.reserve_in(&["solo"], source, subnet).await.unwrap_err();
@@ -29,7 +40,11 @@ async fn what_cannot_be_a_process_is_refused_before_anything_starts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_node_that_knows_loopback_can_be_called_ours() {
     let bed = Bed::with(Kind::Process, |options| options.profile = Some(NodeProfile::Ours)).await;
-    let slot = bed.reserve(&["solo"], NodeSource::Binary(fake(Fake::StaticForeign))).await.unwrap().remove(0);
+    let slot = bed
+        .reserve(&["solo"], NodeSource::Binary(fake(Fake::StaticForeign)))
+        .await
+        .unwrap()
+        .remove(0);
     bed.provider.start(&launch(&slot, &[])).await.unwrap();
     bed.ask("solo", "/").await;
     bed.finish().await;
@@ -39,7 +54,10 @@ async fn a_foreign_node_that_knows_loopback_can_be_called_ours() {
 async fn a_wrapper_scripts_node_ends_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let node = fake(Fake::StaticOurs);
-    let text = format!("#!/bin/sh\n[ \"$1\" = --version ] && exec {0} --version\n{0} \"$@\" &\nwait\n", node.display());
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && exec {0} --version\n{0} \"$@\" &\nwait\n",
+        node.display()
+    );
     let wrapper = NodeSource::Binary(script(dir.path(), "wrapper.sh", &text));
     let bed = Bed::new(Kind::Process).await;
     let slot = bed.reserve(&["solo"], wrapper).await.unwrap().remove(0);
@@ -71,9 +89,17 @@ async fn a_binary_that_cannot_be_executed_is_named() {
 #[ignore = "the child process of the tests below"]
 async fn child_harness() {
     let scratch = std::env::var_os("CHILD_SCRATCH").expect("the parent names a directory").into();
-    let options = ProviderOptions { run_id: "child".to_owned(), scratch, profile: None, keep: std::env::var_os("CHILD_KEEPS").is_some() };
+    let options = ProviderOptions {
+        run_id: "child".to_owned(),
+        scratch,
+        profile: None,
+        keep: std::env::var_os("CHILD_KEEPS").is_some(),
+    };
     let provider = ProcessProvider::create(options).unwrap();
-    let request = [harness::provider::NodeRequest { name: "solo".to_owned(), source: NodeSource::Binary(fake(Fake::StaticOurs)) }];
+    let request = [harness::provider::NodeRequest {
+        name: "solo".to_owned(),
+        source: NodeSource::Binary(fake(Fake::StaticOurs)),
+    }];
     let slots = provider.reserve(&request, None, &|_| ()).await.unwrap();
     let incarnation = provider.start(&launch(&slots[0], &[])).await.unwrap();
     println!("\nnode {}", incarnation.pid);
@@ -88,13 +114,18 @@ struct ChildHarness {
 
 fn child_harness_in(scratch: &Path, keep: bool) -> ChildHarness {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "only_process::child_harness", "--ignored", "--nocapture"]).env("CHILD_SCRATCH", scratch);
+    command
+        .args(["--exact", "only_process::child_harness", "--ignored", "--nocapture"])
+        .env("CHILD_SCRATCH", scratch);
     if keep {
         command.env("CHILD_KEEPS", "1");
     }
     let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    let hint = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("hint ").map(str::to_owned)).expect("the child starts its node");
+    let hint = lines
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("hint ").map(str::to_owned))
+        .expect("the child starts its node");
     ChildHarness { process, hint }
 }
 
@@ -124,7 +155,11 @@ fn kept_nodes_outlive_the_harness_until_its_hint_is_followed() {
     child.process.wait().unwrap();
     std::thread::sleep(Duration::from_millis(200));
     assert!(node_runs(scratch.path()), "it was to be kept");
-    assert!(Command::new("sh").args(["-c", &child.hint]).status().unwrap().success(), "{}", child.hint);
+    assert!(
+        Command::new("sh").args(["-c", &child.hint]).status().unwrap().success(),
+        "{}",
+        child.hint
+    );
     let deadline = Instant::now() + PATIENCE;
     while node_runs(scratch.path()) {
         assert!(Instant::now() < deadline, "{} did not end it", child.hint);

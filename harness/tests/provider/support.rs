@@ -1,4 +1,5 @@
-//! What the provider tests stand on: fake nodes, a run with its provider, and an independent look at what is left of it.
+//! What the provider tests stand on: fake nodes, a run with its provider, and an independent look
+//! at what is left of it.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +14,8 @@ use std::{
 };
 
 use harness::provider::{
-    LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Slot,
+    LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError,
+    ProviderOptions, Slot,
     docker::{DockerProvider, Reach},
     process::ProcessProvider,
 };
@@ -43,14 +45,24 @@ pub(crate) enum Fake {
 pub(crate) fn fake(which: Fake) -> PathBuf {
     static BUILT: [OnceLock<PathBuf>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
     let (slot, name, flag, version) = match which {
-        Fake::StaticOurs => (0, "fake-static-ours", "-Ctarget-feature=+crt-static", "hegemon-node 9.9.9 (hegemon-testbed)"),
-        Fake::DynamicOurs => (1, "fake-dynamic-ours", "-Cprefer-dynamic=no", "hegemon-node 9.9.9 (hegemon-testbed)"),
-        Fake::StaticForeign => (2, "fake-static-foreign", "-Ctarget-feature=+crt-static", "hegemon-node 0.10.0"),
+        Fake::StaticOurs => (
+            0,
+            "fake-static-ours",
+            "-Ctarget-feature=+crt-static",
+            "hegemon-node 9.9.9 (hegemon-testbed)",
+        ),
+        Fake::DynamicOurs => {
+            (1, "fake-dynamic-ours", "-Cprefer-dynamic=no", "hegemon-node 9.9.9 (hegemon-testbed)")
+        }
+        Fake::StaticForeign => {
+            (2, "fake-static-foreign", "-Ctarget-feature=+crt-static", "hegemon-node 0.10.0")
+        }
     };
     BUILT[slot].get_or_init(|| compile(name, flag, version)).clone()
 }
 
-/// One compiler at a time, over all test processes of this target directory; a binary that is there under its name is complete, because it was renamed into place.
+/// One compiler at a time, over all test processes of this target directory; a binary that is there
+/// under its name is complete, because it was renamed into place.
 fn compile(name: &str, flag: &str, version: &str) -> PathBuf {
     let source = include_str!("fake_node.rs");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -60,7 +72,8 @@ fn compile(name: &str, flag: &str, version: &str) -> PathBuf {
     if output.exists() {
         return output;
     }
-    // rustc and the linker name what they leave on the way after their output: nobody else's is in this folder.
+    // rustc and the linker name what they leave on the way after their output: nobody else's is in
+    // this folder.
     let own = tempfile::tempdir_in(folder).expect("a temporary directory");
     let fresh = own.path().join(name);
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
@@ -72,7 +85,12 @@ fn compile(name: &str, flag: &str, version: &str) -> PathBuf {
         .env("TMPDIR", own.path())
         .output()
         .expect("rustc runs");
-    assert!(run.status.success(), "{name} does not compile ({}):\n{}", run.status, String::from_utf8_lossy(&run.stderr));
+    assert!(
+        run.status.success(),
+        "{name} does not compile ({}):\n{}",
+        run.status,
+        String::from_utf8_lossy(&run.stderr)
+    );
     fs::rename(&fresh, &output).expect("a file can be renamed in its directory");
     output
 }
@@ -85,7 +103,8 @@ fn fingerprint(parts: &[&str]) -> u64 {
     hasher.finish()
 }
 
-/// A provider with its run's directory. Asserts at the end that nothing is left; a test that panics is cleaned up by the provider's own `Drop`.
+/// A provider with its run's directory. Asserts at the end that nothing is left; a test that panics
+/// is cleaned up by the provider's own `Drop`.
 pub(crate) struct Bed {
     kind: Kind,
     pub(crate) provider: Arc<dyn Provider>,
@@ -103,10 +122,17 @@ impl Bed {
     pub(crate) async fn with(kind: Kind, change: impl FnOnce(&mut ProviderOptions)) -> Self {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let run = unique_run();
-        let mut options = ProviderOptions { run_id: run.clone(), scratch: scratch.path().to_owned(), profile: None, keep: false };
+        let mut options = ProviderOptions {
+            run_id: run.clone(),
+            scratch: scratch.path().to_owned(),
+            profile: None,
+            keep: false,
+        };
         change(&mut options);
         let provider: Arc<dyn Provider> = match kind {
-            Kind::Process => Arc::new(ProcessProvider::create(options).expect("the process provider")),
+            Kind::Process => {
+                Arc::new(ProcessProvider::create(options).expect("the process provider"))
+            }
             Kind::Docker => Arc::new(docker(options).await),
             Kind::DockerPublished => Arc::new(docker(options).await.reaching(Reach::Published)),
         };
@@ -115,18 +141,34 @@ impl Bed {
         Self { kind, provider, run, scratch, lines, seen: Vec::new() }
     }
 
-    pub(crate) async fn reserve(&self, names: &[&str], source: NodeSource) -> Result<Vec<Slot>, ProviderError> {
+    pub(crate) async fn reserve(
+        &self,
+        names: &[&str],
+        source: NodeSource,
+    ) -> Result<Vec<Slot>, ProviderError> {
         self.reserve_in(names, source, None).await
     }
 
-    pub(crate) async fn reserve_in(&self, names: &[&str], source: NodeSource, subnet: Option<&str>) -> Result<Vec<Slot>, ProviderError> {
-        let requests: Vec<_> = names.iter().map(|name| NodeRequest { name: (*name).to_owned(), source: source.clone() }).collect();
+    pub(crate) async fn reserve_in(
+        &self,
+        names: &[&str],
+        source: NodeSource,
+        subnet: Option<&str>,
+    ) -> Result<Vec<Slot>, ProviderError> {
+        let requests: Vec<_> = names
+            .iter()
+            .map(|name| NodeRequest { name: (*name).to_owned(), source: source.clone() })
+            .collect();
         self.provider.reserve(&requests, subnet, &|_| ()).await
     }
 
     /// One node that runs and answers.
     pub(crate) async fn one(&self, env: &[(&str, &str)]) -> Slot {
-        let slot = self.reserve(&["solo"], NodeSource::Binary(fake(Fake::StaticOurs))).await.expect("reserve").remove(0);
+        let slot = self
+            .reserve(&["solo"], NodeSource::Binary(fake(Fake::StaticOurs)))
+            .await
+            .expect("reserve")
+            .remove(0);
         self.provider.start(&launch(&slot, env)).await.expect("start");
         slot
     }
@@ -137,9 +179,15 @@ impl Bed {
         loop {
             let address = self.provider.rpc(name).await.expect("an address");
             let request = path.to_owned();
-            match tokio::task::spawn_blocking(move || get(address, &request)).await.expect("no panic") {
+            match tokio::task::spawn_blocking(move || get(address, &request))
+                .await
+                .expect("no panic")
+            {
                 Ok(body) => return body,
-                Err(error) => assert!(Instant::now() < deadline, "{name} does not answer at {address}: {error}"),
+                Err(error) => assert!(
+                    Instant::now() < deadline,
+                    "{name} does not answer at {address}: {error}"
+                ),
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -147,9 +195,15 @@ impl Bed {
 
     /// Kills a node from outside, as anybody could, and waits until the provider has seen it.
     pub(crate) async fn kill(&self, name: &str) -> NodeState {
-        let NodeState::Running(incarnation) = self.provider.state(name).await.expect("a state") else { panic!("{name} does not run") };
+        let NodeState::Running(incarnation) = self.provider.state(name).await.expect("a state")
+        else {
+            panic!("{name} does not run")
+        };
         if self.kind == Kind::Process {
-            let status = Command::new("kill").args(["-9", "--", &format!("-{}", incarnation.pid)]).status().expect("kill runs");
+            let status = Command::new("kill")
+                .args(["-9", "--", &format!("-{}", incarnation.pid)])
+                .status()
+                .expect("kill runs");
             assert!(status.success(), "{name} cannot be killed");
         } else {
             docker_cli(&["kill", &format!("hegemon-{}-{name}", self.run)]);
@@ -157,7 +211,9 @@ impl Bed {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.provider.state(name).await.expect("a state") {
-                NodeState::Running(_) => assert!(Instant::now() < deadline, "{name} outlives SIGKILL"),
+                NodeState::Running(_) => {
+                    assert!(Instant::now() < deadline, "{name} outlives SIGKILL")
+                }
                 ended @ NodeState::Exited { .. } => return ended,
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -176,7 +232,9 @@ impl Bed {
 
     /// Whether the log comes to its end.
     pub(crate) async fn log_is_closed(&mut self) -> bool {
-        tokio::time::timeout(PATIENCE, async { while self.lines.recv().await.is_some() {} }).await.is_ok()
+        tokio::time::timeout(PATIENCE, async { while self.lines.recv().await.is_some() {} })
+            .await
+            .is_ok()
     }
 
     pub(crate) fn texts(&self) -> Vec<&str> {
@@ -194,7 +252,10 @@ impl Bed {
             seen
         });
         self.provider.teardown().await.expect("teardown");
-        let seen = tokio::time::timeout(PATIENCE, reader).await.expect("the log closes at teardown").expect("no panic");
+        let seen = tokio::time::timeout(PATIENCE, reader)
+            .await
+            .expect("the log closes at teardown")
+            .expect("no panic");
         self.provider.teardown().await.expect("teardown once more");
         assert_nothing_left(self.kind, &self.run, self.scratch.path());
         seen.into_iter().map(|line| line.text).collect()
@@ -202,7 +263,9 @@ impl Bed {
 }
 
 async fn docker(options: ProviderOptions) -> DockerProvider {
-    DockerProvider::connect(options).await.expect("these tests need a Docker engine; run the others with `cargo test process`")
+    DockerProvider::connect(options)
+        .await
+        .expect("these tests need a Docker engine; run the others with `cargo test process`")
 }
 
 pub(crate) fn unique_run() -> String {
@@ -211,11 +274,17 @@ pub(crate) fn unique_run() -> String {
 }
 
 pub(crate) fn launch(slot: &Slot, env: &[(&str, &str)]) -> NodeLaunch {
-    let mut args = vec!["--base-path".to_owned(), slot.base_path.display().to_string(), "--rpc-port".to_owned(), slot.rpc_port.to_string()];
+    let mut args = vec![
+        "--base-path".to_owned(),
+        slot.base_path.display().to_string(),
+        "--rpc-port".to_owned(),
+        slot.rpc_port.to_string(),
+    ];
     if slot.rpc_external {
         args.push("--rpc-external".to_owned());
     }
-    let env: BTreeMap<_, _> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let env: BTreeMap<_, _> =
+        env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     NodeLaunch { name: slot.name.clone(), args, env }
 }
 
@@ -235,12 +304,18 @@ fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
 
 /// Asks the operating system and the engine's own command line, not the code under test.
 pub(crate) fn assert_nothing_left(kind: Kind, run: &str, scratch: &Path) {
-    let entries: Vec<_> = fs::read_dir(scratch).map(|dir| dir.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
+    let entries: Vec<_> = fs::read_dir(scratch)
+        .map(|dir| dir.flatten().map(|entry| entry.path()).collect())
+        .unwrap_or_default();
     assert!(entries.is_empty(), "directories are left: {entries:?}");
     assert_eq!(processes_in(scratch), Vec::<String>::new(), "processes are left");
     if kind != Kind::Process {
         assert_ne!(docker_cli(&["version"]), "", "without an engine nothing can be said");
-        assert_eq!(engine_objects(&format!("org.hegemon.testbed.run={run}")), "", "objects of the engine are left");
+        assert_eq!(
+            engine_objects(&format!("org.hegemon.testbed.run={run}")),
+            "",
+            "objects of the engine are left"
+        );
     }
 }
 
@@ -257,16 +332,28 @@ pub(crate) fn processes_in(dir: &Path) -> Vec<String> {
 /// Everything that carries a label, one line each.
 pub(crate) fn engine_objects(label: &str) -> String {
     let filter = format!("label={label}");
-    [vec!["ps", "-aq"], vec!["network", "ls", "-q"], vec!["volume", "ls", "-q"], vec!["images", "-aq"]]
-        .into_iter()
-        .map(|command| docker_cli(&[&command[..], &["--filter", &filter]].concat()))
-        .collect()
+    [
+        vec!["ps", "-aq"],
+        vec!["network", "ls", "-q"],
+        vec!["volume", "ls", "-q"],
+        vec!["images", "-aq"],
+    ]
+    .into_iter()
+    .map(|command| docker_cli(&[&command[..], &["--filter", &filter]].concat()))
+    .collect()
 }
 
 /// Runs the engine's command line and returns what it prints; nothing if it fails.
 pub(crate) fn docker_cli(args: &[&str]) -> String {
-    let output = Command::new("docker").args(args).output().expect("the Docker tests look at the engine through the `docker` command");
-    if output.status.success() { String::from_utf8_lossy(&output.stdout).into_owned() } else { String::new() }
+    let output = Command::new("docker")
+        .args(args)
+        .output()
+        .expect("the Docker tests look at the engine through the `docker` command");
+    if output.status.success() {
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    } else {
+        String::new()
+    }
 }
 
 /// An executable script.

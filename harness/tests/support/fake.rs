@@ -1,5 +1,6 @@
-//! A network that does not exist: JSON-RPC servers in this process that answer as nodes would, and misbehave as told. It lets the executor be tested without a node; what
-//! a run says about real nodes is tested in `real_node.rs`.
+//! A network that does not exist: JSON-RPC servers in this process that answer as nodes would, and
+//! misbehave as told. It lets the executor be tested without a node; what a run says about real
+//! nodes is tested in `real_node.rs`.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +13,10 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt};
-use harness::provider::{Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeState, Provider, ProviderError, Resources, Slot};
+use harness::provider::{
+    Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeState, Provider, ProviderError,
+    Resources, Slot,
+};
 use jsonrpsee::{
     RpcModule,
     server::{BatchRequestConfig, Server, ServerConfig, ServerHandle},
@@ -72,7 +76,8 @@ pub(crate) struct Faults {
     pub(crate) no_batches: bool,
     /// How much memory each node is said to use; not written: nobody can say.
     pub(crate) memory: Option<u64>,
-    /// `hegemon_peerList` and `system_localPeerId` are offered; a node that was started again lists nobody if it has forgotten.
+    /// `hegemon_peerList` and `system_localPeerId` are offered; a node that was started again lists
+    /// nobody if it has forgotten.
     pub(crate) lists_sessions: Option<Memory>,
     /// This node's `system_health.peers` is `null`.
     pub(crate) nulls: Option<&'static str>,
@@ -122,14 +127,24 @@ const BLOCK: Duration = Duration::from_millis(100);
 
 impl World {
     fn height(&self) -> u64 {
-        if self.faults.no_mining { 0 } else { (self.began.elapsed().as_millis() / BLOCK.as_millis()) as u64 }
+        if self.faults.no_mining {
+            0
+        } else {
+            (self.began.elapsed().as_millis() / BLOCK.as_millis()) as u64
+        }
     }
 
     fn peers(&self, node: &str) -> Vec<String> {
         let running = self.running.lock().unwrap();
-        let knows = |other: &str| !self.faults.no_discovery || [node, other].contains(&"seed") || other == node;
+        let knows = |other: &str| {
+            !self.faults.no_discovery || [node, other].contains(&"seed") || other == node
+        };
         let is_peer = |other: &str| other != node || self.faults.lists_itself;
-        running.iter().filter(|(other, running)| **running && is_peer(other) && knows(other)).map(|(other, _)| other.clone()).collect()
+        running
+            .iter()
+            .filter(|(other, running)| **running && is_peer(other) && knows(other))
+            .map(|(other, _)| other.clone())
+            .collect()
     }
 }
 
@@ -174,7 +189,8 @@ impl Fake {
 
     async fn run(&self, name: &str) -> Incarnation {
         let pid = self.pids.fetch_add(1, Ordering::Relaxed);
-        let incarnation = Incarnation { pid: pid.into(), started: SystemTime::now(), id: format!("fake-{pid}") };
+        let incarnation =
+            Incarnation { pid: pid.into(), started: SystemTime::now(), id: format!("fake-{pid}") };
         let lines = self.lines.clone();
         let log = |text: String| LogLine { node: name.to_owned(), text };
         lines.send(log(format!("\u{1b}[32m{name} starts\u{1b}[0m"))).await.unwrap();
@@ -182,7 +198,12 @@ impl Fake {
             && node == name
         {
             lines.send(log("cannot open the database".to_owned())).await.unwrap();
-            let node = Node { first: None, state: NodeState::Exited { code: Some(code), signal: None }, rpc: None, server: None };
+            let node = Node {
+                first: None,
+                state: NodeState::Exited { code: Some(code), signal: None },
+                rpc: None,
+                server: None,
+            };
             self.lock().insert(name.to_owned(), node);
             return incarnation;
         }
@@ -196,13 +217,22 @@ impl Fake {
             });
         }
         // A new port at every start, as an engine may do it.
-        let batches = if self.faults.no_batches { BatchRequestConfig::Disabled } else { BatchRequestConfig::Unlimited };
+        let batches = if self.faults.no_batches {
+            BatchRequestConfig::Disabled
+        } else {
+            BatchRequestConfig::Unlimited
+        };
         let config = ServerConfig::builder().set_batch_request_config(batches).build();
         let server = Server::builder().set_config(config).build("127.0.0.1:0").await.unwrap();
         let rpc = server.local_addr().unwrap();
         *self.world.starts.lock().unwrap().entry(name.to_owned()).or_default() += 1;
         let handle = server.start(module(name, &self.world));
-        let node = Node { first: Some(incarnation.clone()), state: NodeState::Running(incarnation.clone()), rpc: Some(rpc), server: Some(handle) };
+        let node = Node {
+            first: Some(incarnation.clone()),
+            state: NodeState::Running(incarnation.clone()),
+            rpc: Some(rpc),
+            server: Some(handle),
+        };
         self.lock().insert(name.to_owned(), node);
         self.world.running.lock().unwrap().insert(name.to_owned(), true);
         incarnation
@@ -210,13 +240,15 @@ impl Fake {
 
     /// Somebody else starts a node again.
     pub(crate) fn is_replaced(&self, name: &str) {
-        let incarnation = Incarnation { pid: 7, started: SystemTime::now(), id: "fake-7".to_owned() };
+        let incarnation =
+            Incarnation { pid: 7, started: SystemTime::now(), id: "fake-7".to_owned() };
         self.lock().get_mut(name).unwrap().state = NodeState::Running(incarnation);
     }
 
     /// A node ends by itself.
     pub(crate) fn dies(&self, name: &str, code: i64) {
-        self.lock().get_mut(name).unwrap().state = NodeState::Exited { code: Some(code), signal: None };
+        self.lock().get_mut(name).unwrap().state =
+            NodeState::Exited { code: Some(code), signal: None };
     }
 
     async fn end(&self, name: &str) -> NodeState {
@@ -251,12 +283,24 @@ fn module(name: &str, world: &Arc<World>) -> RpcModule<(String, Arc<World>)> {
     if !world.faults.core_only {
         methods.push("system_peers");
         module
-            .register_method("system_peers", |_, (name, world), _| -> Result<Value, ErrorObjectOwned> {
-                if world.faults.withdraws && world.began.elapsed() > Duration::from_millis(500) {
-                    return Err(ErrorObjectOwned::owned(-32601, "Method not found", None::<()>));
-                }
-                Ok(world.peers(name).into_iter().map(|peer| json!({ "peerId": peer })).collect())
-            })
+            .register_method(
+                "system_peers",
+                |_, (name, world), _| -> Result<Value, ErrorObjectOwned> {
+                    if world.faults.withdraws && world.began.elapsed() > Duration::from_millis(500)
+                    {
+                        return Err(ErrorObjectOwned::owned(
+                            -32601,
+                            "Method not found",
+                            None::<()>,
+                        ));
+                    }
+                    Ok(world
+                        .peers(name)
+                        .into_iter()
+                        .map(|peer| json!({ "peerId": peer }))
+                        .collect())
+                },
+            )
             .unwrap();
     }
     if let Some(memory) = world.faults.lists_sessions {
@@ -264,7 +308,11 @@ fn module(name: &str, world: &Arc<World>) -> RpcModule<(String, Arc<World>)> {
         module.register_method("system_localPeerId", |_, (name, _), _| name.clone()).unwrap();
         module
             .register_method("hegemon_peerList", move |_, (name, world), _| -> Value {
-                world.sessions(name, memory).into_iter().map(|peer| json!({ "peer_id": peer, "direction": "outbound" })).collect()
+                world
+                    .sessions(name, memory)
+                    .into_iter()
+                    .map(|peer| json!({ "peer_id": peer, "direction": "outbound" }))
+                    .collect()
             })
             .unwrap();
     }
@@ -277,11 +325,18 @@ fn module(name: &str, world: &Arc<World>) -> RpcModule<(String, Arc<World>)> {
     module
         .register_async_method("system_health", |_, context, _| async move {
             let (name, world) = &*context;
-            if world.faults.hangs.is_some_and(|node| node == name) && world.hung.swap(true, Ordering::Relaxed) {
+            if world.faults.hangs.is_some_and(|node| node == name)
+                && world.hung.swap(true, Ordering::Relaxed)
+            {
                 std::future::pending::<()>().await;
             }
             let nulls = world.faults.nulls.filter(|node| node == name).map(|_| Value::Null);
-            let peers = world.faults.peers.clone().or(nulls).unwrap_or_else(|| json!(world.peers(name).len()));
+            let peers = world
+                .faults
+                .peers
+                .clone()
+                .or(nulls)
+                .unwrap_or_else(|| json!(world.peers(name).len()));
             json!({ "peers": peers, "isSyncing": false, "shouldHavePeers": true })
         })
         .unwrap();
@@ -292,11 +347,22 @@ fn module(name: &str, world: &Arc<World>) -> RpcModule<(String, Arc<World>)> {
         })
         .unwrap();
     module
-        .register_method("chain_getBlockHash", |params, (name, world), _| -> Result<Value, ErrorObjectOwned> {
-            let height: u64 = params.one()?;
-            let fork = if world.faults.fork { name.len() as u64 + u64::from(name.as_bytes()[name.len() - 1]) } else { 0 };
-            Ok(if height > world.height() { Value::Null } else { json!(format!("0x{:064x}", height << 16 | fork)) })
-        })
+        .register_method(
+            "chain_getBlockHash",
+            |params, (name, world), _| -> Result<Value, ErrorObjectOwned> {
+                let height: u64 = params.one()?;
+                let fork = if world.faults.fork {
+                    name.len() as u64 + u64::from(name.as_bytes()[name.len() - 1])
+                } else {
+                    0
+                };
+                Ok(if height > world.height() {
+                    Value::Null
+                } else {
+                    json!(format!("0x{:064x}", height << 16 | fork))
+                })
+            },
+        )
         .unwrap();
     module
 }
@@ -334,7 +400,10 @@ impl Provider for Fake {
         async { Ok(slots) }.boxed()
     }
 
-    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start<'a>(
+        &'a self,
+        node: &'a NodeLaunch,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         async {
             assert!(!self.faults.start_panics, "a bug in the provider");
             if self.faults.start_fails {
@@ -346,15 +415,25 @@ impl Provider for Fake {
     }
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        async move { if self.faults.noop_restart { self.state(name).await } else { Ok(self.end(name).await) } }.boxed()
+        async move {
+            if self.faults.noop_restart { self.state(name).await } else { Ok(self.end(name).await) }
+        }
+        .boxed()
     }
 
-    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start_again<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         async move {
-            if let (true, NodeState::Running(incarnation)) = (self.faults.noop_restart, self.state(name).await?) {
+            if let (true, NodeState::Running(incarnation)) =
+                (self.faults.noop_restart, self.state(name).await?)
+            {
                 return Ok(incarnation);
             }
-            if let (true, Some(incarnation)) = (self.faults.noop_start, self.lock().get(name).and_then(|node| node.first.clone())) {
+            if let (true, Some(incarnation)) =
+                (self.faults.noop_start, self.lock().get(name).and_then(|node| node.first.clone()))
+            {
                 return Ok(incarnation);
             }
             Ok(self.run(name).await)
@@ -363,20 +442,40 @@ impl Provider for Fake {
     }
 
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        let fails = self.faults.blinks && (3..6).contains(&self.looks.fetch_add(1, Ordering::Relaxed));
+        let fails =
+            self.faults.blinks && (3..6).contains(&self.looks.fetch_add(1, Ordering::Relaxed));
         let state = self.lock().get(name).map(|node| node.state.clone()).filter(|_| !fails);
-        async move { state.ok_or_else(|| ProviderError::Failed { what: "looking".to_owned(), why: "no state".to_owned() }) }.boxed()
+        async move {
+            state.ok_or_else(|| ProviderError::Failed {
+                what: "looking".to_owned(),
+                why: "no state".to_owned(),
+            })
+        }
+        .boxed()
     }
 
-    fn resources<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
+    fn resources<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
         let runs = self.world.running.lock().unwrap().get(name).copied().unwrap_or_default();
-        let used = self.faults.memory.filter(|_| runs).map(|memory_bytes| Resources { memory_bytes, cpu_ms: 10 });
+        let used = self
+            .faults
+            .memory
+            .filter(|_| runs)
+            .map(|memory_bytes| Resources { memory_bytes, cpu_ms: 10 });
         async move { Ok(used) }.boxed()
     }
 
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
         let rpc = self.lock().get(name).and_then(|node| node.rpc);
-        async move { rpc.ok_or_else(|| ProviderError::Failed { what: "looking".to_owned(), why: "not running".to_owned() }) }.boxed()
+        async move {
+            rpc.ok_or_else(|| ProviderError::Failed {
+                what: "looking".to_owned(),
+                why: "not running".to_owned(),
+            })
+        }
+        .boxed()
     }
 
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
@@ -388,7 +487,10 @@ impl Provider for Fake {
             self.torn_down.store(true, Ordering::Relaxed);
             self.lock().clear();
             if self.faults.leaks {
-                return Err(ProviderError::Failed { what: "removing a network".to_owned(), why: "in use".to_owned() });
+                return Err(ProviderError::Failed {
+                    what: "removing a network".to_owned(),
+                    why: "in use".to_owned(),
+                });
             }
             Ok(())
         }

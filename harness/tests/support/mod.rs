@@ -1,4 +1,5 @@
-//! What the integration tests share: scenarios on disk, a run from file to verdict, and a network of fakes.
+//! What the integration tests share: scenarios on disk, a run from file to verdict, and a network
+//! of fakes.
 
 #![expect(dead_code, reason = "every test binary uses its own part")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -32,14 +33,26 @@ pub(crate) struct Done {
 impl Done {
     /// `verdict.json`, as somebody else would read it.
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&fs::read_to_string(self.dir.path().join("verdict.json")).unwrap()).unwrap()
+        serde_json::from_str(&fs::read_to_string(self.dir.path().join("verdict.json")).unwrap())
+            .unwrap()
     }
 
     /// Names and decisions of all checks of the run, in order.
     pub(crate) fn checks(&self) -> Vec<(String, String)> {
         let json = self.json();
-        let checks = json["phases"].as_array().unwrap().iter().flat_map(|phase| phase["checks"].as_array().unwrap());
-        checks.map(|check| (check["check"].as_str().unwrap().to_owned(), check["verdict"].as_str().unwrap().to_owned())).collect()
+        let checks = json["phases"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|phase| phase["checks"].as_array().unwrap());
+        checks
+            .map(|check| {
+                (
+                    check["check"].as_str().unwrap().to_owned(),
+                    check["verdict"].as_str().unwrap().to_owned(),
+                )
+            })
+            .collect()
     }
 
     /// Every event, in order.
@@ -75,18 +88,51 @@ pub(crate) async fn run(text: &str, provider: Arc<dyn Provider>, interrupt: Inte
 }
 
 /// The same, with something that listens to its events.
-pub(crate) async fn run_with(text: &str, provider: Arc<dyn Provider>, interrupt: Interrupt, listeners: Vec<Box<dyn Sink>>) -> Done {
-    start(RunClock::start(), tempfile::tempdir().unwrap(), text, provider, interrupt, listeners, |_| ()).await
+pub(crate) async fn run_with(
+    text: &str,
+    provider: Arc<dyn Provider>,
+    interrupt: Interrupt,
+    listeners: Vec<Box<dyn Sink>>,
+) -> Done {
+    start(
+        RunClock::start(),
+        tempfile::tempdir().unwrap(),
+        text,
+        provider,
+        interrupt,
+        listeners,
+        |_| (),
+    )
+    .await
 }
 
 /// The same in a run directory that somebody has touched before.
-pub(crate) async fn run_in(folder: tempfile::TempDir, text: &str, provider: Arc<dyn Provider>, touch: impl FnOnce(&RunDir)) -> Done {
+pub(crate) async fn run_in(
+    folder: tempfile::TempDir,
+    text: &str,
+    provider: Arc<dyn Provider>,
+    touch: impl FnOnce(&RunDir),
+) -> Done {
     start(RunClock::start(), folder, text, provider, Interrupt::default(), Vec::new(), touch).await
 }
 
 /// The same by a clock of the test's own.
-pub(crate) async fn run_by(clock: RunClock, text: &str, provider: Arc<dyn Provider>, listeners: Vec<Box<dyn Sink>>) -> Done {
-    start(clock, tempfile::tempdir().unwrap(), text, provider, Interrupt::default(), listeners, |_| ()).await
+pub(crate) async fn run_by(
+    clock: RunClock,
+    text: &str,
+    provider: Arc<dyn Provider>,
+    listeners: Vec<Box<dyn Sink>>,
+) -> Done {
+    start(
+        clock,
+        tempfile::tempdir().unwrap(),
+        text,
+        provider,
+        Interrupt::default(),
+        listeners,
+        |_| (),
+    )
+    .await
 }
 
 async fn start(
@@ -105,7 +151,15 @@ async fn start(
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(jsonl)];
     sinks.extend(listeners);
     let controller = Arc::new(Controller::begin_at(clock, &dir, &plan, sinks));
-    let run = Run { plan, provider, controller, dir: dir.clone(), timeout_factor: 1.0, at_end: AtEnd::Remove, interrupt };
+    let run = Run {
+        plan,
+        provider,
+        controller,
+        dir: dir.clone(),
+        timeout_factor: 1.0,
+        at_end: AtEnd::Remove,
+        interrupt,
+    };
     let verdict = run.execute().await;
     Done { verdict, dir, folder }
 }

@@ -1,4 +1,5 @@
-//! A peer store from the disk: ours, an earlier version's, an older node's, or anybody's bytes. Each input is also read with a checksum that fits, or the fuzzer would not get past it.
+//! A peer store from the disk: ours, an earlier version's, an older node's, or anybody's bytes.
+//! Each input is also read with a checksum that fits, or the fuzzer would not get past it.
 #![no_main]
 
 use std::time::Duration;

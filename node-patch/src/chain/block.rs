@@ -10,7 +10,8 @@ use super::{
 /// Extrinsics of one block. This chain carries them and executes none.
 pub type Body = Vec<Vec<u8>>;
 
-/// Encoded header and body of one block. A miner of ours makes blocks of some 200 bytes; a block must fit well into a 16 MiB frame together with others.
+/// Encoded header and body of one block. A miner of ours makes blocks of some 200 bytes; a block
+/// must fit well into a 16 MiB frame together with others.
 pub const MAX_BLOCK_BYTES: usize = 256 * 1024;
 
 /// A header, its body, and the header's hash, computed once. Not yet validated.
@@ -81,7 +82,8 @@ impl Block {
     }
 }
 
-/// The root that a header states for `body`: blake2b-256 of the SCALE-encoded list. (Substrate has a trie root here; nobody proves single extrinsics of this chain.)
+/// The root that a header states for `body`: blake2b-256 of the SCALE-encoded list. (Substrate has
+/// a trie root here; nobody proves single extrinsics of this chain.)
 #[must_use]
 pub fn extrinsics_root(body: &Body) -> Hash {
     Hash::of(&body.encode())

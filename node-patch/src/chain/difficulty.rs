@@ -1,16 +1,21 @@
-//! How hard a block must be: Homestead's idea (only the parent and the time since it matter), linear instead of in steps.
+//! How hard a block must be: Homestead's idea (only the parent and the time since it matter),
+//! linear instead of in steps.
 //!
 //! ```text
 //! next = parent + parent · (T − min(dt, 9 T)) / (16 T)        T: block time, dt: time since the parent
 //! ```
 //!
-//! A block that comes at once raises difficulty by a sixteenth; one that takes 9 T or more halves it, so a network that lost most of its miners is back at its pace after
-//! a few slow blocks. When dt is exponential with mean difficulty / hash rate, the expected change is zero where the mean is T (steps, as Homestead has them, put it elsewhere:
-//! at 1.44 steps). The remaining bias is the variance of the difficulty itself, a few per cent; `simulated_networks_keep_the_pace` measures it.
+//! A block that comes at once raises difficulty by a sixteenth; one that takes 9 T or more halves
+//! it, so a network that lost most of its miners is back at its pace after a few slow blocks. When
+//! dt is exponential with mean difficulty / hash rate, the expected change is zero where the mean
+//! is T (steps, as Homestead has them, put it elsewhere: at 1.44 steps). The remaining bias is the
+//! variance of the difficulty itself, a few per cent; `simulated_networks_keep_the_pace` measures
+//! it.
 
 use super::{header::PowClaim, params::ChainParams};
 
-/// Blocks' difficulties stay below 2^96: even 2^32 blocks of it add up to less than 2^128, so total work cannot overflow.
+/// Blocks' difficulties stay below 2^96: even 2^32 blocks of it add up to less than 2^128, so total
+/// work cannot overflow.
 pub const MAX_DIFFICULTY: u128 = 1 << 96;
 
 /// Longest block time, one day. It keeps the product below within an `i128`.
@@ -22,13 +27,22 @@ const STEP: i128 = 16;
 /// Beyond this many block times a block's lateness counts no more: the clamp at −8 / 16, a halving.
 const LATEST: i128 = 9;
 
-const _: () = assert!((MAX_DIFFICULTY as i128).checked_mul((LATEST - 1) * MAX_BLOCK_TIME_MS as i128).is_some(), "difficulty arithmetic must not overflow");
+const _: () = assert!(
+    (MAX_DIFFICULTY as i128).checked_mul((LATEST - 1) * MAX_BLOCK_TIME_MS as i128).is_some(),
+    "difficulty arithmetic must not overflow"
+);
 
-/// The difficulty of a block with timestamp `timestamp_ms` on a parent with number `parent_number` and claim `parent`.
+/// The difficulty of a block with timestamp `timestamp_ms` on a parent with number `parent_number`
+/// and claim `parent`.
 ///
 /// A child of genesis keeps the initial difficulty: the time since a fixed date measures nothing.
 #[must_use]
-pub(super) fn next(params: &ChainParams, parent_number: u32, parent: &PowClaim, timestamp_ms: u64) -> u128 {
+pub(super) fn next(
+    params: &ChainParams,
+    parent_number: u32,
+    parent: &PowClaim,
+    timestamp_ms: u64,
+) -> u128 {
     if parent_number == 0 {
         return parent.difficulty;
     }
@@ -90,12 +104,14 @@ mod tests {
         assert_eq!(difficulty, params.min_difficulty());
     }
 
-    /// Miners as they are: each hash wins with probability 1 / difficulty, and the difficulty of the block in the making falls as its timestamp moves on
-    /// (templates are refreshed every 500 ms).
+    /// Miners as they are: each hash wins with probability 1 / difficulty, and the difficulty of
+    /// the block in the making falls as its timestamp moves on (templates are refreshed every 500
+    /// ms).
     fn mean_interval_ms(params: &ChainParams, miners: u64, seed: u64) -> f64 {
         const BLOCKS: u32 = 3_000;
         let mut random = Weyl(seed);
-        let rate_per_ms = f64::from(super::super::params::DEV_HASHES_PER_SECOND) * miners as f64 / 1000.0;
+        let rate_per_ms =
+            f64::from(super::super::params::DEV_HASHES_PER_SECOND) * miners as f64 / 1000.0;
         let mut difficulty = params.initial_difficulty();
         let mut total = 0.0;
         for _ in 0..BLOCKS {
@@ -115,7 +131,8 @@ mod tests {
         total / f64::from(BLOCKS)
     }
 
-    /// A few lines of a Weyl generator with a 64-bit mixer: enough for a mean, and the same in every run.
+    /// A few lines of a Weyl generator with a 64-bit mixer: enough for a mean, and the same in
+    /// every run.
     struct Weyl(u64);
 
     impl Weyl {
@@ -133,7 +150,10 @@ mod tests {
         let params = ChainParams::dev(2_000).unwrap();
         for miners in 1..=8 {
             let mean = mean_interval_ms(&params, miners, 42 + miners);
-            assert!((1_400.0..2_600.0).contains(&mean), "{miners} miners: a block every {mean:.0} ms");
+            assert!(
+                (1_400.0..2_600.0).contains(&mean),
+                "{miners} miners: a block every {mean:.0} ms"
+            );
         }
     }
 }

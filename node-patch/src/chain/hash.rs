@@ -6,7 +6,19 @@ use blake2::{Blake2b, Digest, digest::consts::U32};
 use parity_scale_codec::{Decode, DecodeWithMemTracking, Encode};
 
 /// A blake2b-256 hash, shown as `0x` and 64 hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Encode, Decode, DecodeWithMemTracking)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Default,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+)]
 pub struct Hash(pub [u8; 32]);
 
 impl Hash {

@@ -1,6 +1,7 @@
 //! Substrate's header, and the two digest items that proof of work puts into it.
 //!
-//! The encoding is canonical: what decodes encodes to the same bytes again, so a header has one hash. Bounds are checked before anything is allocated.
+//! The encoding is canonical: what decodes encodes to the same bytes again, so a header has one
+//! hash. Bounds are checked before anything is allocated.
 
 use parity_scale_codec::{Compact, Decode, DecodeAll, Encode, Error as CodecError, Input};
 
@@ -9,7 +10,8 @@ use super::hash::Hash;
 /// The engine id of both digest items.
 pub const POW_ENGINE: [u8; 4] = *b"pow_";
 
-/// Digest items of one header. Ours have two; the rest is room for what other engines add, and bounds what a peer makes us allocate.
+/// Digest items of one header. Ours have two; the rest is room for what other engines add, and
+/// bounds what a peer makes us allocate.
 pub const MAX_DIGEST_ITEMS: usize = 8;
 
 /// Bytes in one digest item: ten times our own.
@@ -75,7 +77,8 @@ pub struct Header {
     pub parent_hash: Hash,
     /// Height: the parent's plus one.
     pub number: BlockNumber,
-    /// Hash of the chain parameters (this chain executes nothing): it tells chains apart from any one header.
+    /// Hash of the chain parameters (this chain executes nothing): it tells chains apart from any
+    /// one header.
     pub state_root: Hash,
     /// Hash of the SCALE-encoded body.
     pub extrinsics_root: Hash,
@@ -126,7 +129,15 @@ impl Header {
     /// What the work is done over: the hash of the header without its seal.
     #[must_use]
     pub fn pre_hash(&self) -> Hash {
-        let unsealed = Self { digest: self.digest.iter().filter(|item| !matches!(item, DigestItem::Seal(..))).cloned().collect(), ..self.clone() };
+        let unsealed = Self {
+            digest: self
+                .digest
+                .iter()
+                .filter(|item| !matches!(item, DigestItem::Seal(..)))
+                .cloned()
+                .collect(),
+            ..self.clone()
+        };
         unsealed.hash()
     }
 
@@ -134,7 +145,8 @@ impl Header {
     #[must_use]
     pub fn pow_claim(&self) -> Option<PowClaim> {
         match self.digest.as_slice() {
-            [DigestItem::PreRuntime(POW_ENGINE, data)] | [DigestItem::PreRuntime(POW_ENGINE, data), DigestItem::Seal(..)] => {
+            [DigestItem::PreRuntime(POW_ENGINE, data)]
+            | [DigestItem::PreRuntime(POW_ENGINE, data), DigestItem::Seal(..)] => {
                 PowClaim::decode_all(&mut data.as_slice()).ok()
             }
             _ => None,
@@ -145,7 +157,9 @@ impl Header {
     #[must_use]
     pub fn nonce(&self) -> Option<u64> {
         match self.digest.as_slice() {
-            [DigestItem::PreRuntime(..), DigestItem::Seal(POW_ENGINE, data)] => u64::decode_all(&mut data.as_slice()).ok(),
+            [DigestItem::PreRuntime(..), DigestItem::Seal(POW_ENGINE, data)] => {
+                u64::decode_all(&mut data.as_slice()).ok()
+            }
             _ => None,
         }
     }
@@ -173,7 +187,10 @@ mod tests {
             state_root: Hash([2; 32]),
             extrinsics_root: Hash([3; 32]),
             digest: vec![
-                DigestItem::PreRuntime(POW_ENGINE, PowClaim { author: [4; 32], timestamp_ms: 5, difficulty: 6 }.encode()),
+                DigestItem::PreRuntime(
+                    POW_ENGINE,
+                    PowClaim { author: [4; 32], timestamp_ms: 5, difficulty: 6 }.encode(),
+                ),
                 DigestItem::Seal(POW_ENGINE, 7u64.encode()),
             ],
         }

@@ -11,8 +11,9 @@ use super::{
 
 /// Hashes per second of one dev mining thread.
 ///
-/// A thread that burnt a whole core would starve the other 29 nodes on a laptop. At this rate it takes 4 % of a core in a debug build (measured) and a small part of that in
-/// a release build, and a two-second block is still found by some 80,000 real hashes.
+/// A thread that burnt a whole core would starve the other 29 nodes on a laptop. At this rate it
+/// takes 4 % of a core in a debug build (measured) and a small part of that in a release build, and
+/// a two-second block is still found by some 80,000 real hashes.
 pub const DEV_HASHES_PER_SECOND: u32 = 20_000;
 
 /// Block time of a dev chain unless configured, in milliseconds.
@@ -21,7 +22,8 @@ pub const DEV_BLOCK_TIME_MS: u32 = 2_000;
 /// 2026-01-01T00:00:00Z. Fixed, so that every node has the same genesis.
 const GENESIS_TIMESTAMP_MS: u64 = 1_767_225_600_000;
 
-/// Raised when the rules of validity change: nodes of different rules then refuse each other on their first block.
+/// Raised when the rules of validity change: nodes of different rules then refuse each other on
+/// their first block.
 const RULES: u32 = 1;
 
 /// The parameters of a chain. Two nodes share a chain if and only if all of them are equal.
@@ -43,35 +45,53 @@ pub struct BadBlockTime(pub u64);
 const MIN_BLOCK_TIME_MS: u32 = 50;
 
 impl ChainParams {
-    /// The development chain: its difficulty starts at what one paced thread does in one block time.
+    /// The development chain: its difficulty starts at what one paced thread does in one block
+    /// time.
     ///
     /// # Errors
     /// If the block time is out of range.
     pub fn dev(block_time_ms: u64) -> Result<Self, BadBlockTime> {
-        let block_time_ms =
-            u32::try_from(block_time_ms).ok().filter(|ms| (MIN_BLOCK_TIME_MS..=MAX_BLOCK_TIME_MS).contains(ms)).ok_or(BadBlockTime(block_time_ms))?;
+        let block_time_ms = u32::try_from(block_time_ms)
+            .ok()
+            .filter(|ms| (MIN_BLOCK_TIME_MS..=MAX_BLOCK_TIME_MS).contains(ms))
+            .ok_or(BadBlockTime(block_time_ms))?;
         let hashes = u128::from(DEV_HASHES_PER_SECOND) * u128::from(block_time_ms) / 1000;
         Ok(Self {
             name: "Hegemon Development".into(),
             rules: RULES,
             block_time_ms,
-            // One thread keeps the pace from the first block; more are ahead of it for some twenty blocks.
+            // One thread keeps the pace from the first block; more are ahead of it for some twenty
+            // blocks.
             initial_difficulty: hashes,
             // A tenth of one thread: with fewer hashes the granularity of pacing would show.
             min_difficulty: hashes / 10,
         })
     }
 
-    /// The chain without `--dev`: minute blocks, and miners that use whole cores (about 10 million hashes a second each).
+    /// The chain without `--dev`: minute blocks, and miners that use whole cores (about 10 million
+    /// hashes a second each).
     #[must_use]
     pub fn testbed() -> Self {
-        Self { name: "Hegemon Testbed".into(), rules: RULES, block_time_ms: 60_000, initial_difficulty: 600_000_000, min_difficulty: 1_000_000 }
+        Self {
+            name: "Hegemon Testbed".into(),
+            rules: RULES,
+            block_time_ms: 60_000,
+            initial_difficulty: 600_000_000,
+            min_difficulty: 1_000_000,
+        }
     }
 
-    /// As [`Self::dev`], with difficulties so low that a test mines thousands of blocks in a moment.
+    /// As [`Self::dev`], with difficulties so low that a test mines thousands of blocks in a
+    /// moment.
     #[must_use]
     pub fn trivial(name: &str) -> Self {
-        Self { name: name.into(), rules: RULES, block_time_ms: 1_000, initial_difficulty: 16, min_difficulty: 1 }
+        Self {
+            name: name.into(),
+            rules: RULES,
+            block_time_ms: 1_000,
+            initial_difficulty: 16,
+            min_difficulty: 1,
+        }
     }
 
     /// What `system_chain` says.
@@ -80,7 +100,8 @@ impl ChainParams {
         &self.name
     }
 
-    /// Mean time between blocks that difficulty aims at, in milliseconds; within 50 to [`MAX_BLOCK_TIME_MS`].
+    /// Mean time between blocks that difficulty aims at, in milliseconds; within 50 to
+    /// [`MAX_BLOCK_TIME_MS`].
     #[must_use]
     pub fn block_time_ms(&self) -> u32 {
         self.block_time_ms
@@ -107,7 +128,11 @@ impl ChainParams {
     /// The first block: nobody mined it, so it has no seal.
     #[must_use]
     pub fn genesis(&self) -> Block {
-        let claim = PowClaim { author: [0; 32], timestamp_ms: GENESIS_TIMESTAMP_MS, difficulty: self.initial_difficulty.min(MAX_DIFFICULTY) };
+        let claim = PowClaim {
+            author: [0; 32],
+            timestamp_ms: GENESIS_TIMESTAMP_MS,
+            difficulty: self.initial_difficulty.min(MAX_DIFFICULTY),
+        };
         let header = Header {
             parent_hash: Hash::default(),
             number: 0,

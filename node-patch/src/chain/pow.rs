@@ -11,14 +11,16 @@ pub fn work(pre_hash: &Hash, nonce: u64) -> [u8; 32] {
     *blake3::hash(&input).as_bytes()
 }
 
-/// Whether `work`, as a big-endian 256-bit number, times `difficulty` stays below 2^256; in other words, whether it is at most ⌊(2^256 − 1) / difficulty⌋.
-/// A hash does so with probability 1 / `difficulty`. No work meets difficulty 0.
+/// Whether `work`, as a big-endian 256-bit number, times `difficulty` stays below 2^256; in other
+/// words, whether it is at most ⌊(2^256 − 1) / difficulty⌋. A hash does so with probability 1 /
+/// `difficulty`. No work meets difficulty 0.
 #[must_use]
 pub fn meets(work: &[u8; 32], difficulty: u128) -> bool {
     if difficulty == 0 {
         return false;
     }
-    // Schoolbook multiplication in base 2^64: four limbs times two, least significant first. Exact; only the two limbs above 2^256 matter.
+    // Schoolbook multiplication in base 2^64: four limbs times two, least significant first. Exact;
+    // only the two limbs above 2^256 matter.
     let factors = [difficulty as u64, (difficulty >> 64) as u64];
     let mut product = [0u64; 6];
     for (i, limb) in work.rchunks_exact(8).enumerate() {

@@ -1,7 +1,9 @@
-//! The database: blocks by hash, the best chain by height, the best block. It knows layout and durability, not validity.
+//! The database: blocks by hash, the best chain by height, the best block. It knows layout and
+//! durability, not validity.
 //!
-//! Writes happen in one redb transaction, durable when [`Writer::commit`] returns, and take effect wholly or not at all, whenever the process dies.
-//! Readers see the last committed state and never wait for a writer.
+//! Writes happen in one redb transaction, durable when [`Writer::commit`] returns, and take effect
+//! wholly or not at all, whenever the process dies. Readers see the last committed state and never
+//! wait for a writer.
 
 use std::{
     fs, io,
@@ -31,7 +33,8 @@ const BEST_KEY: &str = "best";
 /// Raised when a table's layout changes.
 const SCHEMA: u32 = 1;
 
-/// redb's page cache, in bytes. An idle node is meant to need some 5 MiB in all; the operating system caches the file anyway.
+/// redb's page cache, in bytes. An idle node is meant to need some 5 MiB in all; the operating
+/// system caches the file anyway.
 const CACHE_BYTES: usize = 2 * 1024 * 1024;
 
 /// The database could not be opened. Each message says what to do.
@@ -44,7 +47,9 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// Not a database, or a damaged one.
-    #[error("{path}: not a chain database, or a damaged one ({reason}); move it away, and the node fetches the chain from its peers again")]
+    #[error(
+        "{path}: not a chain database, or a damaged one ({reason}); move it away, and the node fetches the chain from its peers again"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -135,7 +140,8 @@ impl Store {
         builder
     }
 
-    /// Makes the database under a temporary name: a process killed in here leaves no half-made one under the real name.
+    /// Makes the database under a temporary name: a process killed in here leaves no half-made one
+    /// under the real name.
     fn make(path: &Path, params: &ChainParams) -> Result<(), OpenError> {
         let io_error = |source| OpenError::Io { path: path.into(), source };
         let unfinished = path.with_extension("new");
@@ -143,19 +149,22 @@ impl Store {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(error)),
             Ok(()) | Err(_) => {}
         }
-        let database = Self::builder().create(&unfinished).map_err(|error| open_error(path, error))?;
+        let database =
+            Self::builder().create(&unfinished).map_err(|error| open_error(path, error))?;
         let store = Self { database };
         store.write_genesis(params).map_err(|error| damaged(path, &error))?;
         drop(store);
         fs::rename(&unfinished, path).map_err(io_error)?;
         // The name itself must survive a power cut too.
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let directory =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error)
     }
 
     fn write_genesis(&self, params: &ChainParams) -> Result<(), StoreError> {
         let genesis = params.genesis();
-        let best = Best { hash: genesis.hash(), number: 0, total_work: params.initial_difficulty() };
+        let best =
+            Best { hash: genesis.hash(), number: 0, total_work: params.initial_difficulty() };
         let writer = self.begin_write()?;
         writer.transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA.encode().as_slice())?;
         writer.put_block(&genesis, best.total_work)?;
@@ -169,7 +178,10 @@ impl Store {
             return Err(OpenError::Schema { path: path.into(), found: schema });
         }
         let ours = params.genesis().hash();
-        let found = self.canonical(0).map_err(|error| damaged(path, &error))?.ok_or_else(|| damaged(path, &undecodable()))?;
+        let found = self
+            .canonical(0)
+            .map_err(|error| damaged(path, &error))?
+            .ok_or_else(|| damaged(path, &undecodable()))?;
         if found != ours {
             return Err(OpenError::OtherChain { path: path.into(), found, ours });
         }
@@ -202,7 +214,10 @@ impl Store {
     /// A stored block's header.
     pub(super) fn header(&self, hash: &Hash) -> Result<Option<Header>, StoreError> {
         let table = self.database.begin_read()?.open_table(BLOCKS)?;
-        table.get(hash.0)?.map(|record| decode_header(record.value()).map(|(_, header)| header)).transpose()
+        table
+            .get(hash.0)?
+            .map(|record| decode_header(record.value()).map(|(_, header)| header))
+            .transpose()
     }
 
     /// A stored block.
@@ -211,7 +226,8 @@ impl Store {
         let Some(record) = table.get(hash.0)? else {
             return Ok(None);
         };
-        let (_, header, body) = <(u128, Header, Body)>::decode(&mut record.value()).map_err(|_| undecodable())?;
+        let (_, header, body) =
+            <(u128, Header, Body)>::decode(&mut record.value()).map_err(|_| undecodable())?;
         Ok(Some(Block::new(header, body)))
     }
 
@@ -265,7 +281,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes a stored block the best one and points the canonical index at its branch. Returns the height of the last block that old and new chain share.
+    /// Makes a stored block the best one and points the canonical index at its branch. Returns the
+    /// height of the last block that old and new chain share.
     pub(super) fn set_best(&self, best: &Best) -> Result<BlockNumber, StoreError> {
         self.transaction.open_table(META)?.insert(BEST_KEY, best.encode().as_slice())?;
         let mut canonical = self.transaction.open_table(CANONICAL)?;
@@ -334,7 +351,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("chain.redb");
         let writer = open(&path).unwrap().begin_write().unwrap();
-        writer.transaction.open_table(META).unwrap().insert(SCHEMA_KEY, 99u32.encode().as_slice()).unwrap();
+        writer
+            .transaction
+            .open_table(META)
+            .unwrap()
+            .insert(SCHEMA_KEY, 99u32.encode().as_slice())
+            .unwrap();
         writer.commit().unwrap();
         assert!(matches!(open(&path), Err(OpenError::Schema { found: 99, .. })));
     }
@@ -343,7 +365,8 @@ mod tests {
     fn what_a_killed_start_left_behind_is_no_obstacle() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("chain.redb");
-        // redb sets a file's length before it writes the header: this is how a file looks when the process died in between.
+        // redb sets a file's length before it writes the header: this is how a file looks when the
+        // process died in between.
         fs::write(path.with_extension("new"), vec![0; 1 << 20]).unwrap();
         assert_eq!(open(&path).unwrap().best().unwrap().number, 0);
         assert!(!path.with_extension("new").exists());

@@ -21,9 +21,16 @@ pub struct Template {
 }
 
 impl Template {
-    /// The next block on `parent`. Its timestamp is `now_ms`, or just after the parent's if our clock is behind.
+    /// The next block on `parent`. Its timestamp is `now_ms`, or just after the parent's if our
+    /// clock is behind.
     #[must_use]
-    pub fn on(params: &ChainParams, parent: &Header, author: [u8; 32], now_ms: u64, body: Body) -> Self {
+    pub fn on(
+        params: &ChainParams,
+        parent: &Header,
+        author: [u8; 32],
+        now_ms: u64,
+        body: Body,
+    ) -> Self {
         let parent_claim = parent.pow_claim().expect("a stored block has a claim");
         let timestamp_ms = now_ms.max(parent_claim.timestamp_ms.saturating_add(1));
         let difficulty = difficulty::next(params, parent.number, &parent_claim, timestamp_ms);
@@ -32,12 +39,16 @@ impl Template {
             number: parent.number.saturating_add(1),
             state_root: params.state_root(),
             extrinsics_root: extrinsics_root(&body),
-            digest: vec![DigestItem::PreRuntime(POW_ENGINE, PowClaim { author, timestamp_ms, difficulty }.encode())],
+            digest: vec![DigestItem::PreRuntime(
+                POW_ENGINE,
+                PowClaim { author, timestamp_ms, difficulty }.encode(),
+            )],
         };
         Self::from_unsealed(header, body, difficulty)
     }
 
-    /// Joins an unsealed header, a body and a difficulty as they are: for tests of blocks that break a rule.
+    /// Joins an unsealed header, a body and a difficulty as they are: for tests of blocks that
+    /// break a rule.
     #[must_use]
     pub fn from_unsealed(header: Header, body: Body, difficulty: u128) -> Self {
         let pre_hash = header.pre_hash();
@@ -59,7 +70,9 @@ impl Template {
     /// The first of `count` nonces from `start` on (wrapping) that does the work.
     #[must_use]
     pub fn search(&self, start: u64, count: u32) -> Option<u64> {
-        (0..u64::from(count)).map(|offset| start.wrapping_add(offset)).find(|nonce| pow::meets(&pow::work(&self.pre_hash, *nonce), self.difficulty))
+        (0..u64::from(count))
+            .map(|offset| start.wrapping_add(offset))
+            .find(|nonce| pow::meets(&pow::work(&self.pre_hash, *nonce), self.difficulty))
     }
 
     /// The finished block.
@@ -70,7 +83,8 @@ impl Template {
         Block::new(header, self.body)
     }
 
-    /// Searches from `start` on until the work is done: for difficulties at which that takes no time.
+    /// Searches from `start` on until the work is done: for difficulties at which that takes no
+    /// time.
     #[must_use]
     pub fn mine(self, mut start: u64) -> Block {
         loop {

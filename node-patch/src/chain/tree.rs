@@ -43,7 +43,8 @@ pub enum ImportError {
     FromTheFuture,
 }
 
-/// The chain of one node. Reads run beside each other and beside an import; imports run one after the other.
+/// The chain of one node. Reads run beside each other and beside an import; imports run one after
+/// the other.
 #[derive(Debug)]
 pub struct Chain {
     store: Store,
@@ -59,7 +60,9 @@ impl Chain {
     /// If the file is in use, damaged, foreign, or of another chain.
     pub fn open(path: &Path, params: ChainParams) -> Result<Self, OpenError> {
         let store = Store::open(path, &params)?;
-        let best = store.best().map_err(|error| OpenError::Damaged { path: path.into(), reason: error.to_string() })?;
+        let best = store
+            .best()
+            .map_err(|error| OpenError::Damaged { path: path.into(), reason: error.to_string() })?;
         Ok(Self { store, params, best: RwLock::new(best) })
     }
 
@@ -121,18 +124,28 @@ impl Chain {
     ///
     /// # Errors
     /// If the database fails.
-    pub fn import(&self, block: &Block, now_ms: u64) -> Result<Result<Imported, ImportError>, StoreError> {
+    pub fn import(
+        &self,
+        block: &Block,
+        now_ms: u64,
+    ) -> Result<Result<Imported, ImportError>, StoreError> {
         let mut results = self.import_batch(std::slice::from_ref(block), now_ms)?;
         Ok(results.pop().expect("one result for each block"))
     }
 
-    /// Imports blocks in the order given, each after the ones before it, and returns one result for each. `now_ms`: milliseconds since 1970.
+    /// Imports blocks in the order given, each after the ones before it, and returns one result for
+    /// each. `now_ms`: milliseconds since 1970.
     ///
-    /// All are durable when this returns, in one transaction. It waits for the disk: not for async workers.
+    /// All are durable when this returns, in one transaction. It waits for the disk: not for async
+    /// workers.
     ///
     /// # Errors
     /// If the database fails; then nothing was imported.
-    pub fn import_batch(&self, blocks: &[Block], now_ms: u64) -> Result<Vec<Result<Imported, ImportError>>, StoreError> {
+    pub fn import_batch(
+        &self,
+        blocks: &[Block],
+        now_ms: u64,
+    ) -> Result<Vec<Result<Imported, ImportError>>, StoreError> {
         let writer = self.store.begin_write()?;
         // Read under the write transaction: no other import is between.
         let before = self.best();
@@ -141,14 +154,23 @@ impl Chain {
         for block in blocks {
             results.push(self.import_one(&writer, &mut best, block, now_ms)?);
         }
-        if results.iter().any(|result| matches!(result, Ok(Imported::Side | Imported::NewBest { .. }))) {
+        if results
+            .iter()
+            .any(|result| matches!(result, Ok(Imported::Side | Imported::NewBest { .. })))
+        {
             writer.commit()?;
             *self.best.write().unwrap_or_else(PoisonError::into_inner) = best;
         }
         Ok(results)
     }
 
-    fn import_one(&self, writer: &Writer, best: &mut Best, block: &Block, now_ms: u64) -> Result<Result<Imported, ImportError>, StoreError> {
+    fn import_one(
+        &self,
+        writer: &Writer,
+        best: &mut Best,
+        block: &Block,
+        now_ms: u64,
+    ) -> Result<Result<Imported, ImportError>, StoreError> {
         let hash = block.hash();
         if writer.header(&hash)?.is_some() {
             return Ok(Ok(Imported::AlreadyKnown));

@@ -8,7 +8,8 @@ use super::{
     pow,
 };
 
-/// How far a block's timestamp may be ahead of our clock, in milliseconds: Ethereum's 15 s. Clocks differ, and a miner gains little by lying less than that.
+/// How far a block's timestamp may be ahead of our clock, in milliseconds: Ethereum's 15 s. Clocks
+/// differ, and a miner gains little by lying less than that.
 pub const MAX_DRIFT_MS: u64 = 15_000;
 
 /// Why a block can never become part of this chain. Whoever passed it on did not check it.
@@ -43,7 +44,8 @@ pub enum Invalid {
     Difficulty,
 }
 
-/// Checks everything that can be told without the parent: the chain, the sizes, the work. Cheap: three hashes.
+/// Checks everything that can be told without the parent: the chain, the sizes, the work. Cheap:
+/// three hashes.
 ///
 /// # Errors
 /// The first rule that the block breaks.
@@ -84,7 +86,12 @@ pub fn header_standalone(params: &ChainParams, header: &Header) -> Result<PowCla
 ///
 /// # Errors
 /// The first rule that the header breaks.
-pub(super) fn on_parent(params: &ChainParams, parent: &Header, header: &Header, claim: &PowClaim) -> Result<(), Invalid> {
+pub(super) fn on_parent(
+    params: &ChainParams,
+    parent: &Header,
+    header: &Header,
+    claim: &PowClaim,
+) -> Result<(), Invalid> {
     let parent_claim = parent.pow_claim().expect("a stored block has a claim");
     if parent.number.checked_add(1) != Some(header.number) {
         return Err(Invalid::Number);
@@ -92,7 +99,9 @@ pub(super) fn on_parent(params: &ChainParams, parent: &Header, header: &Header, 
     if claim.timestamp_ms <= parent_claim.timestamp_ms {
         return Err(Invalid::Timestamp);
     }
-    if claim.difficulty != difficulty::next(params, parent.number, &parent_claim, claim.timestamp_ms) {
+    if claim.difficulty
+        != difficulty::next(params, parent.number, &parent_claim, claim.timestamp_ms)
+    {
         return Err(Invalid::Difficulty);
     }
     Ok(())
@@ -139,14 +148,23 @@ mod tests {
     #[test]
     fn every_rule_is_checked() {
         assert_eq!(verdict(&child_of_genesis()), Ok(()));
-        assert_eq!(verdict(&resealed(|header, _| header.state_root = Hash([1; 32]))), Err(Invalid::OtherChain));
+        assert_eq!(
+            verdict(&resealed(|header, _| header.state_root = Hash([1; 32]))),
+            Err(Invalid::OtherChain)
+        );
         assert_eq!(verdict(&resealed(|header, _| header.number = 0)), Err(Invalid::OtherGenesis));
         assert_eq!(verdict(&resealed(|header, _| header.number = 2)), Err(Invalid::Number));
-        assert_eq!(verdict(&resealed(|header, _| header.extrinsics_root = Hash([1; 32]))), Err(Invalid::ExtrinsicsRoot));
+        assert_eq!(
+            verdict(&resealed(|header, _| header.extrinsics_root = Hash([1; 32]))),
+            Err(Invalid::ExtrinsicsRoot)
+        );
         assert_eq!(verdict(&resealed(|_, claim| claim.difficulty += 1)), Err(Invalid::Difficulty));
         assert_eq!(verdict(&resealed(|_, claim| claim.difficulty = 0)), Err(Invalid::Difficulty));
         let genesis_time = params().genesis().header().pow_claim().unwrap().timestamp_ms;
-        assert_eq!(verdict(&resealed(|_, claim| claim.timestamp_ms = genesis_time)), Err(Invalid::Timestamp));
+        assert_eq!(
+            verdict(&resealed(|_, claim| claim.timestamp_ms = genesis_time)),
+            Err(Invalid::Timestamp)
+        );
     }
 
     #[test]
@@ -157,7 +175,9 @@ mod tests {
         assert_eq!(verdict(&Block::new(unsealed, body.clone())), Err(Invalid::Digest));
 
         let difficulty = header.pow_claim().unwrap().difficulty;
-        let lazy = (0u64..).find(|nonce| !pow::meets(&pow::work(&header.pre_hash(), *nonce), difficulty)).unwrap();
+        let lazy = (0u64..)
+            .find(|nonce| !pow::meets(&pow::work(&header.pre_hash(), *nonce), difficulty))
+            .unwrap();
         let mut wrong = header;
         wrong.digest[1] = DigestItem::Seal(POW_ENGINE, lazy.encode());
         assert_eq!(verdict(&Block::new(wrong, body)), Err(Invalid::Work));
@@ -167,7 +187,8 @@ mod tests {
     fn a_body_must_fit() {
         let genesis = params().genesis();
         let body = vec![vec![0; MAX_BLOCK_BYTES]];
-        let block = Template::on(&params(), genesis.header(), [7; 32], 1_800_000_000_000, body).mine(0);
+        let block =
+            Template::on(&params(), genesis.header(), [7; 32], 1_800_000_000_000, body).mine(0);
         assert_eq!(verdict(&block), Err(Invalid::TooLarge));
     }
 

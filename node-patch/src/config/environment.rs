@@ -118,7 +118,11 @@ impl Environment {
             min_peers: reader.number("HEGEMON_PQ_DISCOVERY_MIN_PEERS", 0, 1, 100),
             target_outbound: reader.number("HEGEMON_PQ_DISCOVERY_TARGET_OUTBOUND", 0, 1, 100),
             tick_secs: reader.number("HEGEMON_PQ_DISCOVERY_TICK_SECS", 30, 5, 86_400),
-            groups: reader.choice("HEGEMON_PQ_DISCOVERY_GROUPS", &[("on", true), ("off", false)], true),
+            groups: reader.choice(
+                "HEGEMON_PQ_DISCOVERY_GROUPS",
+                &[("on", true), ("off", false)],
+                true,
+            ),
             allow_loopback: reader.flag("HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK"),
             block_time_ms: reader.number("HEGEMON_BLOCK_TIME_MS", 2_000, 100, 600_000),
         };
@@ -137,13 +141,26 @@ impl Environment {
         if given_min == 0 {
             self.min_peers = DEFAULT_MIN.min(self.target_outbound);
         }
-        let error = |variable, value: usize, accepted| EnvError { variable, value: value.to_string(), accepted };
+        let error = |variable, value: usize, accepted| EnvError {
+            variable,
+            value: value.to_string(),
+            accepted,
+        };
         if self.target_outbound < self.min_peers {
-            errors.push(error(TARGET, self.target_outbound, format!("must not be below {MIN}, which is {}", self.min_peers)));
+            errors.push(error(
+                TARGET,
+                self.target_outbound,
+                format!("must not be below {MIN}, which is {}", self.min_peers),
+            ));
         }
         if self.target_outbound >= self.max_peers {
-            let (variable, value) = if given_target == 0 { (MIN, given_min) } else { (TARGET, given_target) };
-            errors.push(error(variable, value, format!("must be below HEGEMON_MAX_PEERS, which is {}", self.max_peers)));
+            let (variable, value) =
+                if given_target == 0 { (MIN, given_min) } else { (TARGET, given_target) };
+            errors.push(error(
+                variable,
+                value,
+                format!("must be below HEGEMON_MAX_PEERS, which is {}", self.max_peers),
+            ));
         }
     }
 }
@@ -175,7 +192,11 @@ impl<F: Fn(&str) -> Option<OsString>> Reader<F> {
         match text.parse::<T>() {
             Ok(number) if number >= least && number <= most => number,
             Ok(_) | Err(_) => {
-                self.reject(variable, &text, format!("must be a whole number from {least} to {most}"));
+                self.reject(
+                    variable,
+                    &text,
+                    format!("must be a whole number from {least} to {most}"),
+                );
                 default
             }
         }
@@ -185,12 +206,21 @@ impl<F: Fn(&str) -> Option<OsString>> Reader<F> {
         self.choice(variable, &[("1", true), ("0", false)], false)
     }
 
-    fn choice(&mut self, variable: &'static str, choices: &[(&str, bool); 2], default: bool) -> bool {
+    fn choice(
+        &mut self,
+        variable: &'static str,
+        choices: &[(&str, bool); 2],
+        default: bool,
+    ) -> bool {
         let Some(text) = self.text(variable) else { return default };
         match choices.iter().find(|(name, _)| *name == text) {
             Some((_, value)) => *value,
             None => {
-                self.reject(variable, &text, format!("must be {} or {}", choices[0].0, choices[1].0));
+                self.reject(
+                    variable,
+                    &text,
+                    format!("must be {} or {}", choices[0].0, choices[1].0),
+                );
                 default
             }
         }
@@ -263,7 +293,8 @@ fn parse_seed(entry: &str) -> Option<Seed> {
         Some(port) => port.parse().ok().filter(|port| *port != 0)?,
         None => DEFAULT_PORT,
     };
-    let named = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:".contains(c));
+    let named =
+        !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:".contains(c));
     named.then(|| Seed { host: host.to_owned(), port })
 }
 
@@ -272,43 +303,86 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Environment, String> {
-        let lookup = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
-        Environment::read(lookup).map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        let lookup = |name: &str| {
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| OsString::from(value))
+        };
+        Environment::read(lookup)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     }
 
     fn seeds(text: &str) -> Result<Vec<String>, String> {
-        read(&[("HEGEMON_SEEDS", text)]).map(|environment| environment.seeds.iter().map(ToString::to_string).collect())
+        read(&[("HEGEMON_SEEDS", text)])
+            .map(|environment| environment.seeds.iter().map(ToString::to_string).collect())
     }
 
     #[test]
     fn nothing_set_is_the_contract_s_defaults() {
         let environment = read(&[]).unwrap();
-        assert_eq!((environment.mine, environment.mine_threads, environment.max_peers), (false, 1, 50));
+        assert_eq!(
+            (environment.mine, environment.mine_threads, environment.max_peers),
+            (false, 1, 50)
+        );
         assert_eq!(environment.pending_per_ip, 16);
-        assert_eq!((environment.min_peers, environment.target_outbound, environment.tick_secs), (4, 8, 30));
-        assert_eq!((environment.discovery, environment.allow_loopback, environment.block_time_ms), (true, false, 2_000));
+        assert_eq!(
+            (environment.min_peers, environment.target_outbound, environment.tick_secs),
+            (4, 8, 30)
+        );
+        assert_eq!(
+            (environment.discovery, environment.allow_loopback, environment.block_time_ms),
+            (true, false, 2_000)
+        );
         assert_eq!(environment.identity, IdentitySource::BasePath);
         assert!(environment.seeds.is_empty());
     }
 
     #[test]
     fn few_peers_mean_few_targets_and_contradictions_are_named() {
-        let targets = |variables: &[(&str, &str)]| read(variables).map(|environment| (environment.min_peers, environment.target_outbound));
+        let targets = |variables: &[(&str, &str)]| {
+            read(variables).map(|environment| (environment.min_peers, environment.target_outbound))
+        };
         assert_eq!(targets(&[("HEGEMON_MAX_PEERS", "2")]), Ok((1, 1)));
         assert_eq!(targets(&[("HEGEMON_MAX_PEERS", "10")]), Ok((4, 5)));
         assert_eq!(targets(&[("HEGEMON_PQ_DISCOVERY_TARGET_OUTBOUND", "2")]), Ok((2, 2)));
         assert_eq!(targets(&[("HEGEMON_PQ_DISCOVERY_MIN_PEERS", "12")]), Ok((12, 12)));
-        assert!(targets(&[("HEGEMON_PQ_DISCOVERY_MIN_PEERS", "100")]).unwrap_err().starts_with("HEGEMON_PQ_DISCOVERY_MIN_PEERS=\"100\""));
-        assert!(targets(&[("HEGEMON_MAX_PEERS", "4"), ("HEGEMON_PQ_DISCOVERY_TARGET_OUTBOUND", "4")]).is_err());
+        assert!(
+            targets(&[("HEGEMON_PQ_DISCOVERY_MIN_PEERS", "100")])
+                .unwrap_err()
+                .starts_with("HEGEMON_PQ_DISCOVERY_MIN_PEERS=\"100\"")
+        );
+        assert!(
+            targets(&[("HEGEMON_MAX_PEERS", "4"), ("HEGEMON_PQ_DISCOVERY_TARGET_OUTBOUND", "4")])
+                .is_err()
+        );
     }
 
     #[test]
     fn seeds_in_every_form() {
         assert_eq!(seeds("").unwrap(), Vec::<String>::new());
         assert_eq!(seeds("seed").unwrap(), ["seed:30333"]);
-        assert_eq!(seeds(" seed:1 , 198.18.0.2:30334,seed:1").unwrap(), ["seed:1", "198.18.0.2:30334"]);
-        assert_eq!(seeds("::1,[fd00::2],[fd00::3]:40000").unwrap(), ["::1:30333", "fd00::2:30333", "fd00::3:40000"]);
-        for bad in ["seed:", "seed:0", "seed:65536", "seed:x", ",", "a,,b", "[::1", "[seed]:1", "a b", "http://seed", ":30333"] {
+        assert_eq!(
+            seeds(" seed:1 , 198.18.0.2:30334,seed:1").unwrap(),
+            ["seed:1", "198.18.0.2:30334"]
+        );
+        assert_eq!(
+            seeds("::1,[fd00::2],[fd00::3]:40000").unwrap(),
+            ["::1:30333", "fd00::2:30333", "fd00::3:40000"]
+        );
+        for bad in [
+            "seed:",
+            "seed:0",
+            "seed:65536",
+            "seed:x",
+            ",",
+            "a,,b",
+            "[::1",
+            "[seed]:1",
+            "a b",
+            "http://seed",
+            ":30333",
+        ] {
             assert!(seeds(bad).is_err(), "{bad}");
         }
     }

@@ -1,4 +1,5 @@
-//! What the chain side sees of the network: sessions by number, frames of its two protocols, and a way to answer.
+//! What the chain side sees of the network: sessions by number, frames of its two protocols, and a
+//! way to answer.
 
 use bytes::Bytes;
 pub use hegemon_discovery::{PeerId, SessionId};
@@ -38,7 +39,8 @@ pub enum ChainEvent {
     },
 }
 
-/// What the chain side may ask of the network. Never blocks: a full queue closes that session and no other.
+/// What the chain side may ask of the network. Never blocks: a full queue closes that session and
+/// no other.
 pub trait ChainNetwork: Send + Sync + 'static {
     /// Queues a frame; to a session that is gone it goes nowhere.
     fn send(&self, session: SessionId, protocol: ChainProtocol, data: Vec<u8>);

@@ -1,5 +1,6 @@
-//! The one task that owns the session table and the discovery engine. Everything that happens on the network is an event in its queue, so that nothing needs a lock and every
-//! order of things is one that a test can make.
+//! The one task that owns the session table and the discovery engine. Everything that happens on
+//! the network is an event in its queue, so that nothing needs a lock and every order of things is
+//! one that a test can make.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use hegemon_discovery::{Action, ChainState, CloseReason as EngineReason, DialError, DialId, Direction, Event, Message, Mono, PeerId, SeedIndex, SessionId};
+use hegemon_discovery::{
+    Action, ChainState, CloseReason as EngineReason, DialError, DialId, Direction, Event, Message,
+    Mono, PeerId, SeedIndex, SessionId,
+};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, mpsc},
@@ -31,11 +35,14 @@ use crate::{
     transport::{envelope::Protocol, identity::Identity, pool::FramePool},
 };
 
-/// Events that may wait for the hub. Its work per event is microseconds; what fills this is a flood, and then the readers wait. The largest, a full list of addresses, has 32 KiB.
+/// Events that may wait for the hub. Its work per event is microseconds; what fills this is a
+/// flood, and then the readers wait. The largest, a full list of addresses, has 32 KiB.
 pub const HUB_QUEUE: usize = 256;
-/// Chain frames dropped while the chain is this many events behind; openings and closings wait instead.
+/// Chain frames dropped while the chain is this many events behind; openings and closings wait
+/// instead.
 const CHAIN_BACKLOG: usize = 1_024;
-/// Bytes of chain frames between their readers and the chain, long ones not counted: those keep their share of the pool.
+/// Bytes of chain frames between their readers and the chain, long ones not counted: those keep
+/// their share of the pool.
 const CHAIN_BYTES: usize = 2 * 1024 * 1024;
 /// The view's numbers that change by themselves are renewed this often.
 const VIEW_INTERVAL: Duration = Duration::from_secs(1);
@@ -174,9 +181,15 @@ impl Hub {
         Self { pending, ..self }
     }
 
-    /// Accepts, dials and keeps sessions until `stop`; then ends them all and writes the peer store.
+    /// Accepts, dials and keeps sessions until `stop`; then ends them all and writes the peer
+    /// store.
     pub async fn run(mut self, listener: TcpListener, stop: CancellationToken) {
-        let accepting = tokio::spawn(listener::accept(listener, self.identity.clone(), self.pending, self.events.0.clone()));
+        let accepting = tokio::spawn(listener::accept(
+            listener,
+            self.identity.clone(),
+            self.pending,
+            self.events.0.clone(),
+        ));
         self.discover(Event::Wakeup);
         loop {
             self.publish();
@@ -203,7 +216,9 @@ impl Hub {
 
     fn event(&mut self, event: HubEvent) {
         match event {
-            HubEvent::Dialled { dial, result: Ok(connection) } => self.opened(*connection, Some(dial)),
+            HubEvent::Dialled { dial, result: Ok(connection) } => {
+                self.opened(*connection, Some(dial))
+            }
             HubEvent::Dialled { dial, result: Err(error) } => {
                 self.dialling.remove(&dial);
                 // Whether anybody was heard while it failed decides whose fault it is.
@@ -238,7 +253,9 @@ impl Hub {
         let dialled = dial.and_then(|dial| self.dialling.remove(&dial));
         if peer == self.identity.peer_id() {
             // As a listener we answer ourselves; as a dialler the handshake has said so already.
-            dial.into_iter().for_each(|dial| self.discover(Event::DialFailed { dial, error: DialError::Itself }));
+            dial.into_iter().for_each(|dial| {
+                self.discover(Event::DialFailed { dial, error: DialError::Itself })
+            });
             return;
         }
         let session = SessionId(self.next_session);
@@ -248,7 +265,11 @@ impl Hub {
         if let Admission::Refused(reason) = admission {
             tracing::debug!(?peer, %remote, ?direction, ?reason, "session refused");
             if let Some(dial) = dial {
-                let error = if reason == CloseReason::Full { DialError::NoSlot } else { DialError::Duplicate(peer) };
+                let error = if reason == CloseReason::Full {
+                    DialError::NoSlot
+                } else {
+                    DialError::Duplicate(peer)
+                };
                 self.discover(Event::DialFailed { dial, error });
             }
             self.carry_out(commands);
@@ -270,7 +291,11 @@ impl Hub {
                 outlet: outlet.clone(),
             },
         );
-        let shared = Shared { hub: self.events.0.clone(), pool: self.pool.clone(), chain_bytes: self.chain_bytes.clone() };
+        let shared = Shared {
+            hub: self.events.0.clone(),
+            pool: self.pool.clone(),
+            chain_bytes: self.chain_bytes.clone(),
+        };
         session::spawn(session, direction, connection, (outlet, queue), shared);
         self.tell_chain(ChainEvent::Opened { session, peer });
         self.discover(Event::Opened { session, peer, remote, dial });
@@ -289,7 +314,9 @@ impl Hub {
                 self.note(session, &message);
                 self.discover(Event::Message { session, message });
             }
-            Inbound::Chain(protocol, data) => self.tell_chain(ChainEvent::Frame { session, protocol, data }),
+            Inbound::Chain(protocol, data) => {
+                self.tell_chain(ChainEvent::Frame { session, protocol, data })
+            }
             Inbound::Other => {}
         }
     }
@@ -303,14 +330,21 @@ impl Hub {
     }
 
     /// What the table and the view want to know of a discovery message.
-    fn note(&mut self, session: SessionId, message: &Result<Message, hegemon_discovery::DecodeError>) {
+    fn note(
+        &mut self,
+        session: SessionId,
+        message: &Result<Message, hegemon_discovery::DecodeError>,
+    ) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         match message {
-            Ok(Message::Addrs { .. }) if std::mem::take(&mut known.asked) => self.table.answered(session),
+            Ok(Message::Addrs { .. }) if std::mem::take(&mut known.asked) => {
+                self.table.answered(session)
+            }
             Ok(Message::Hello { listen_port }) if *listen_port != 0 => {
                 known.listen.get_or_insert(SocketAddr::new(known.remote.ip(), *listen_port));
             }
-            Ok(Message::Addrs { .. } | Message::Hello { .. } | Message::GetAddrs { .. }) | Err(_) => {}
+            Ok(Message::Addrs { .. } | Message::Hello { .. } | Message::GetAddrs { .. })
+            | Err(_) => {}
         }
     }
 
@@ -322,13 +356,16 @@ impl Hub {
                 Action::KeepAlive { session } => self.registry.keep_alive(session),
                 Action::Dial { dial, addr } => self.dial(dial, addr),
                 Action::Close { session, reason } => self.close_for_engine(session, reason),
-                Action::Resolve { .. } | Action::Persist { .. } | Action::Alarm { .. } => unreachable!("the driver keeps these"),
+                Action::Resolve { .. } | Action::Persist { .. } | Action::Alarm { .. } => {
+                    unreachable!("the driver keeps these")
+                }
             }
         }
     }
 
     fn say(&mut self, session: SessionId, message: &Message) {
-        if let (Message::GetAddrs { .. }, Some(known)) = (message, self.sessions.get_mut(&session)) {
+        if let (Message::GetAddrs { .. }, Some(known)) = (message, self.sessions.get_mut(&session))
+        {
             known.asked = true;
         }
         self.registry.send(session, Protocol::Discovery, &message.encode());
@@ -385,25 +422,40 @@ impl Hub {
         self.discover(Event::Closed { session });
     }
 
-    /// Frames may be lost when the chain is far behind, like on any network; that a session opened or closed may not.
+    /// Frames may be lost when the chain is far behind, like on any network; that a session opened
+    /// or closed may not.
     fn tell_chain(&mut self, event: ChainEvent) {
         let waiting = !self.unheard.is_empty();
-        let rejected = if waiting { Some(event) } else { self.chain.try_send(event).err().map(mpsc::error::TrySendError::into_inner) };
+        let rejected = if waiting {
+            Some(event)
+        } else {
+            self.chain.try_send(event).err().map(mpsc::error::TrySendError::into_inner)
+        };
         match rejected {
-            Some(frame @ ChainEvent::Frame { .. }) if self.unheard.len() < CHAIN_BACKLOG => self.unheard.push_back(frame),
-            Some(ChainEvent::Frame { session, .. }) => tracing::debug!(?session, "the chain is behind: a frame is dropped"),
+            Some(frame @ ChainEvent::Frame { .. }) if self.unheard.len() < CHAIN_BACKLOG => {
+                self.unheard.push_back(frame)
+            }
+            Some(ChainEvent::Frame { session, .. }) => {
+                tracing::debug!(?session, "the chain is behind: a frame is dropped")
+            }
             Some(ChainEvent::Closed { session }) => self.unhear(session),
             Some(opened @ ChainEvent::Opened { .. }) => self.unheard.push_back(opened),
             None => {}
         }
     }
 
-    /// A session that ended before the chain heard that it opened is not told at all: what waits is bounded by the living sessions, however often peers come and go.
+    /// A session that ended before the chain heard that it opened is not told at all: what waits is
+    /// bounded by the living sessions, however often peers come and go.
     fn unhear(&mut self, ended: SessionId) {
         let of = |event: &ChainEvent| match event {
-            ChainEvent::Opened { session, .. } | ChainEvent::Closed { session } | ChainEvent::Frame { session, .. } => *session,
+            ChainEvent::Opened { session, .. }
+            | ChainEvent::Closed { session }
+            | ChainEvent::Frame { session, .. } => *session,
         };
-        let untold = self.unheard.iter().any(|event| matches!(event, ChainEvent::Opened { session, .. } if *session == ended));
+        let untold = self
+            .unheard
+            .iter()
+            .any(|event| matches!(event, ChainEvent::Opened { session, .. } if *session == ended));
         self.unheard.retain(|event| of(event) != ended);
         if !untold {
             self.unheard.push_back(ChainEvent::Closed { session: ended });
@@ -412,11 +464,16 @@ impl Hub {
 
     fn next_wakeup(&self) -> Mono {
         let now = self.clock.now().mono;
-        [self.driver.next_wakeup(), self.table.next_wakeup(), self.table.next_settled(now), Some(self.view_due)]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(now.after(VIEW_INTERVAL))
+        [
+            self.driver.next_wakeup(),
+            self.table.next_wakeup(),
+            self.table.next_settled(now),
+            Some(self.view_due),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(now.after(VIEW_INTERVAL))
     }
 
     /// Renews the view if it would show something else, or is old.
@@ -426,7 +483,8 @@ impl Hub {
         if !self.changed && settled_peers == self.shown_settled && now < self.view_due {
             return;
         }
-        (self.changed, self.shown_settled, self.view_due) = (false, settled_peers, now.after(VIEW_INTERVAL));
+        (self.changed, self.shown_settled, self.view_due) =
+            (false, settled_peers, now.after(VIEW_INTERVAL));
         let session = |(id, session): (&SessionId, &Session)| SessionView {
             session: *id,
             peer: session.peer,

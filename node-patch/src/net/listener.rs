@@ -1,4 +1,5 @@
-//! Strangers at the door: each has its own task, its own deadline, and a bounded number of companions. Whoever is one too many is hung up on before anything is read of him.
+//! Strangers at the door: each has its own task, its own deadline, and a bounded number of
+//! companions. Whoever is one too many is hung up on before anything is read of him.
 
 use std::{
     collections::BTreeMap,
@@ -18,13 +19,16 @@ use crate::{
     transport::identity::Identity,
 };
 
-/// Handshakes of strangers at once from one IP, unless configured: behind it there may be a NAT, or Docker's gateway.
+/// Handshakes of strangers at once from one IP, unless configured: behind it there may be a NAT, or
+/// Docker's gateway.
 pub const PENDING_PER_IP: usize = 16;
-/// Handshakes of strangers at once, at the least. Each costs a millisecond of a core and 20 KiB for up to ten seconds.
+/// Handshakes of strangers at once, at the least. Each costs a millisecond of a core and 20 KiB for
+/// up to ten seconds.
 const PENDING: usize = 64;
 /// IPs that it takes to fill the whole: one alone never keeps the others out.
 const PENDING_IPS: usize = 4;
-/// Connections that the system holds until we accept them; the usual 128 overflow in a burst, and then an honest newcomer's next try is a second later.
+/// Connections that the system holds until we accept them; the usual 128 overflow in a burst, and
+/// then an honest newcomer's next try is a second later.
 const BACKLOG: u32 = 1_024;
 /// Out of descriptors: try again so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -66,7 +70,12 @@ pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Accepts for as long as it is not aborted.
-pub(super) async fn accept(listener: TcpListener, identity: Arc<Identity>, limits: PendingLimits, events: mpsc::Sender<HubEvent>) {
+pub(super) async fn accept(
+    listener: TcpListener,
+    identity: Arc<Identity>,
+    limits: PendingLimits,
+    events: mpsc::Sender<HubEvent>,
+) {
     let pending = Pending::default();
     loop {
         let (stream, remote) = match listener.accept().await {
@@ -78,7 +87,8 @@ pub(super) async fn accept(listener: TcpListener, identity: Arc<Identity>, limit
             }
         };
         let Some(ticket) = pending.take(remote.ip(), limits) else {
-            // Reset, not closed in order: a flood leaves no sockets waiting in the kernel. Best effort, like every option.
+            // Reset, not closed in order: a flood leaves no sockets waiting in the kernel. Best
+            // effort, like every option.
             let _ = stream.set_zero_linger();
             continue;
         };
@@ -110,7 +120,9 @@ impl Pending {
     fn take(&self, ip: IpAddr, limits: PendingLimits) -> Option<Ticket> {
         let source = source(ip);
         let mut counts = self.lock();
-        if counts.values().sum::<usize>() >= limits.total || counts.get(&source).is_some_and(|count| *count >= limits.per_ip) {
+        if counts.values().sum::<usize>() >= limits.total
+            || counts.get(&source).is_some_and(|count| *count >= limits.per_ip)
+        {
             return None;
         }
         *counts.entry(source).or_default() += 1;
@@ -156,20 +168,29 @@ mod tests {
 
     #[test]
     fn one_ip_has_its_share_and_never_all_of_it() {
-        for limits in [PendingLimits::default(), PendingLimits::per_ip(1), PendingLimits::per_ip(1_024)] {
+        for limits in
+            [PendingLimits::default(), PendingLimits::per_ip(1), PendingLimits::per_ip(1_024)]
+        {
             let pending = Pending::default();
-            let held: Vec<Ticket> = std::iter::from_fn(|| pending.take(ip("127.0.0.2"), limits)).take(5_000).collect();
+            let held: Vec<Ticket> =
+                std::iter::from_fn(|| pending.take(ip("127.0.0.2"), limits)).take(5_000).collect();
             assert_eq!(held.len(), limits.per_ip);
             assert!(pending.take(ip("127.0.0.1"), limits).is_some(), "another IP gets in");
             drop(held);
-            assert!(pending.take(ip("127.0.0.2"), limits).is_some(), "and this one again, when its own are over");
+            assert!(
+                pending.take(ip("127.0.0.2"), limits).is_some(),
+                "and this one again, when its own are over"
+            );
         }
     }
 
     #[test]
     fn the_total_is_bounded_and_every_ticket_comes_back() {
         let (pending, limits) = (Pending::default(), PendingLimits::default());
-        let held: Vec<Ticket> = (0..=255).flat_map(|last| [last; 16]).filter_map(|last| pending.take([127, 0, 1, last].into(), limits)).collect();
+        let held: Vec<Ticket> = (0..=255)
+            .flat_map(|last| [last; 16])
+            .filter_map(|last| pending.take([127, 0, 1, last].into(), limits))
+            .collect();
         assert_eq!(held.len(), PENDING);
         drop(held);
         assert!(pending.lock().is_empty());
@@ -178,8 +199,14 @@ mod tests {
     #[test]
     fn an_ipv6_host_is_its_prefix_and_a_mapped_address_is_ipv4() {
         let (pending, limits) = (Pending::default(), PendingLimits::per_ip(1));
-        let _held = [pending.take(ip("fd00::1"), limits).unwrap(), pending.take(ip("::ffff:127.0.0.2"), limits).unwrap()];
-        assert!(pending.take(ip("fd00::ffff:1:2:3"), limits).is_none() && pending.take(ip("127.0.0.2"), limits).is_none());
+        let _held = [
+            pending.take(ip("fd00::1"), limits).unwrap(),
+            pending.take(ip("::ffff:127.0.0.2"), limits).unwrap(),
+        ];
+        assert!(
+            pending.take(ip("fd00::ffff:1:2:3"), limits).is_none()
+                && pending.take(ip("127.0.0.2"), limits).is_none()
+        );
         assert!(pending.take(ip("fd00:0:0:1::1"), limits).is_some());
     }
 }

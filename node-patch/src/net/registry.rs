@@ -1,4 +1,5 @@
-//! Who can be written to now. Queues are bounded by bytes; a full one ends its own session and no other, and nobody ever waits for a peer's socket here.
+//! Who can be written to now. Queues are bounded by bytes; a full one ends its own session and no
+//! other, and nobody ever waits for a peer's socket here.
 
 use std::{
     collections::BTreeMap,
@@ -17,12 +18,13 @@ use crate::{
     transport::envelope::{self, Protocol},
 };
 
-/// Bytes that may wait for one peer's socket: an honest peer asks for one answer of a kind at a time, and ours have 1 MiB at the most. A single longer frame may pass if nothing
-/// waits.
+/// Bytes that may wait for one peer's socket: an honest peer asks for one answer of a kind at a
+/// time, and ours have 1 MiB at the most. A single longer frame may pass if nothing waits.
 pub const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 /// Frames that may wait for one peer's socket: bounds what many empty ones cost.
 pub const QUEUE_FRAMES: usize = 1_024;
-/// Bytes that may wait for all peers' sockets together. Beyond it the session with the longest queue ends: many peers that ask and never read must not add up.
+/// Bytes that may wait for all peers' sockets together. Beyond it the session with the longest
+/// queue ends: many peers that ask and never read must not add up.
 pub const QUEUES_BYTES: usize = 2 * QUEUE_BYTES;
 /// Misbehaviour points on the chain protocols at which a session is closed.
 pub const SCORE_CLOSE: u32 = 100;
@@ -69,7 +71,13 @@ pub struct Traffic {
 impl Outlet {
     fn new() -> (Arc<Self>, mpsc::Receiver<Queued>) {
         let (frames, queue) = mpsc::channel(QUEUE_FRAMES);
-        let outlet = Self { frames, waiting: Arc::default(), score: AtomicU32::new(0), traffic: Traffic::default(), cancel: CancellationToken::new() };
+        let outlet = Self {
+            frames,
+            waiting: Arc::default(),
+            score: AtomicU32::new(0),
+            traffic: Traffic::default(),
+            cancel: CancellationToken::new(),
+        };
         (Arc::new(outlet), queue)
     }
 
@@ -137,11 +145,15 @@ impl Registry {
         }
     }
 
-    /// Ends the sessions with the longest queues until the rest fits. What ended ones still hold goes with their tasks.
+    /// Ends the sessions with the longest queues until the rest fits. What ended ones still hold
+    /// goes with their tasks.
     fn relieve(&self) {
         let outlets = self.lock();
-        let mut living: Vec<(usize, &Arc<Outlet>)> =
-            outlets.values().filter(|outlet| !outlet.cancel.is_cancelled()).map(|outlet| (outlet.waiting.load(Relaxed), outlet)).collect();
+        let mut living: Vec<(usize, &Arc<Outlet>)> = outlets
+            .values()
+            .filter(|outlet| !outlet.cancel.is_cancelled())
+            .map(|outlet| (outlet.waiting.load(Relaxed), outlet))
+            .collect();
         living.sort_by_key(|(waiting, _)| *waiting);
         let mut together: usize = living.iter().map(|(waiting, _)| waiting).sum();
         while together > QUEUES_BYTES
@@ -192,14 +204,19 @@ mod tests {
     #[test]
     fn a_full_queue_ends_its_own_session_and_no_other() {
         let registry = Registry::default();
-        let ((full, queue), (other, _other_queue)) = (registry.open(SessionId(0)), registry.open(SessionId(1)));
+        let ((full, queue), (other, _other_queue)) =
+            (registry.open(SessionId(0)), registry.open(SessionId(1)));
         fill(&registry, SessionId(0), QUEUE_BYTES);
         assert!(!full.cancel.is_cancelled());
         registry.keep_alive(SessionId(1));
         registry.send_raw(SessionId(0), vec![0; FRAME]);
         assert!(full.cancel.is_cancelled() && !other.cancel.is_cancelled());
         registry.send_raw(SessionId(0), vec![0; FRAME]);
-        assert_eq!(registry.waiting.load(Relaxed), QUEUE_BYTES, "one that has ended takes nothing more");
+        assert_eq!(
+            registry.waiting.load(Relaxed),
+            QUEUE_BYTES,
+            "one that has ended takes nothing more"
+        );
         drop(queue);
         assert_eq!(registry.waiting.load(Relaxed), 0, "what waited goes with its writer");
     }
@@ -220,10 +237,15 @@ mod tests {
         let sessions: Vec<_> = (0..5).map(|number| registry.open(SessionId(number))).collect();
         let longest = 3;
         for number in 0..5 {
-            fill(&registry, SessionId(number), QUEUES_BYTES / 5 + if number == longest { 2 * FRAME } else { 0 });
+            fill(
+                &registry,
+                SessionId(number),
+                QUEUES_BYTES / 5 + if number == longest { 2 * FRAME } else { 0 },
+            );
         }
         fill(&registry, SessionId(0), 2 * FRAME);
-        let ended: Vec<bool> = sessions.iter().map(|(outlet, _)| outlet.cancel.is_cancelled()).collect();
+        let ended: Vec<bool> =
+            sessions.iter().map(|(outlet, _)| outlet.cancel.is_cancelled()).collect();
         assert_eq!(ended, [false, false, false, true, false]);
     }
 }

@@ -1,4 +1,5 @@
-//! The two tasks of a session. The reader decrypts, sorts and passes on; the writer encrypts what its queue holds and keeps the line alive.
+//! The two tasks of a session. The reader decrypts, sorts and passes on; the writer encrypts what
+//! its queue holds and keeps the line alive.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -30,16 +31,19 @@ use crate::{
     },
 };
 
-/// Older listeners lose what arrives together with `Finish`: the dialer waits for the listener's first frame, or so long.
+/// Older listeners lose what arrives together with `Finish`: the dialer waits for the listener's
+/// first frame, or so long.
 pub const FIRST_FRAME_WAIT: Duration = Duration::from_secs(1);
 /// An empty frame goes out after so long without another.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// A frame that takes longer to leave, or to arrive once it has begun, ends the session: nobody keeps a share of the pool or of a queue by being slow.
+/// A frame that takes longer to leave, or to arrive once it has begun, ends the session: nobody
+/// keeps a share of the pool or of a queue by being slow.
 pub const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
 /// What the socket is read into. Frames gather elsewhere, so it never grows.
 const READ_BUFFER: usize = 4 * 1024;
 
-/// Frames that a peer may send in one second, and saved up. Ours sends some ten a second at the most, and a few hundred at once while one side catches up.
+/// Frames that a peer may send in one second, and saved up. Ours sends some ten a second at the
+/// most, and a few hundred at once while one side catches up.
 pub const FRAMES_PER_SECOND: f64 = 200.0;
 /// See [`FRAMES_PER_SECOND`].
 pub const FRAMES_SAVED: f64 = 2_000.0;
@@ -92,12 +96,24 @@ pub struct Shared {
     pub chain_bytes: Arc<Semaphore>,
 }
 
-/// Starts both tasks. The reader reports every frame and, as the last thing of the session, its end.
-pub fn spawn(session: SessionId, direction: Direction, connection: Connection, (outlet, queue): (Arc<Outlet>, mpsc::Receiver<Queued>), shared: Shared) {
+/// Starts both tasks. The reader reports every frame and, as the last thing of the session, its
+/// end.
+pub fn spawn(
+    session: SessionId,
+    direction: Direction,
+    connection: Connection,
+    (outlet, queue): (Arc<Outlet>, mpsc::Receiver<Queued>),
+    shared: Shared,
+) {
     let parts = connection.framed.into_parts();
     let (reading, writing) = parts.io.into_split();
     let heard = Arc::new(Notify::new());
-    let writer = Writer { socket: writing, sealer: connection.established.sealer, queue, outlet: outlet.clone() };
+    let writer = Writer {
+        socket: writing,
+        sealer: connection.established.sealer,
+        queue,
+        outlet: outlet.clone(),
+    };
     let reader = Reader {
         session,
         socket: reading,
@@ -135,7 +151,8 @@ struct Reader {
 
 impl Reader {
     async fn run(mut self) {
-        let (cancel, hub, session) = (self.outlet.cancel.clone(), self.shared.hub.clone(), self.session);
+        let (cancel, hub, session) =
+            (self.outlet.cancel.clone(), self.shared.hub.clone(), self.session);
         let why = tokio::select! {
             () = cancel.cancelled() => SessionEnd::ByUs,
             why = self.read() => why,
@@ -182,7 +199,9 @@ impl Reader {
             self.buffer.reserve(READ_BUFFER);
             let read = self.socket.read_buf(&mut self.buffer);
             let read = match begun {
-                Some(begun) => timeout_at(begun + FRAME_TIMEOUT, read).await.map_err(|_| SessionEnd::Stalled)?,
+                Some(begun) => timeout_at(begun + FRAME_TIMEOUT, read)
+                    .await
+                    .map_err(|_| SessionEnd::Stalled)?,
                 None => read.await,
             };
             if read.map_err(FrameError::from)? == 0 {
@@ -191,8 +210,10 @@ impl Reader {
         }
     }
 
-    /// Discovery messages are decoded here, where a long one delays its sender and nobody else. Chain frames are passed on undecoded, as slices without a copy; when the chain is
-    /// so far behind that its share of memory is used up they are dropped, as a network may: reading never stops.
+    /// Discovery messages are decoded here, where a long one delays its sender and nobody else.
+    /// Chain frames are passed on undecoded, as slices without a copy; when the chain is so far
+    /// behind that its share of memory is used up they are dropped, as a network may: reading never
+    /// stops.
     fn sort(&self, plaintext: Frame) -> Inbound {
         let Some((protocol, data)) = envelope::decode(&plaintext) else { return Inbound::Other };
         let start = data.as_ptr().addr() - plaintext.as_ptr().addr();
@@ -202,9 +223,16 @@ impl Reader {
             Protocol::BlockAnnounces => ChainProtocol::BlockAnnounces,
             Protocol::Sync => ChainProtocol::Sync,
         };
-        let share = if plaintext.is_pooled() { Ok(None) } else { self.chain_share(plaintext.len()).map(Some) };
+        let share = if plaintext.is_pooled() {
+            Ok(None)
+        } else {
+            self.chain_share(plaintext.len()).map(Some)
+        };
         match share {
-            Ok(share) => Inbound::Chain(protocol, Bytes::from_owner(Accounted { plaintext, _share: share }).slice(range)),
+            Ok(share) => Inbound::Chain(
+                protocol,
+                Bytes::from_owner(Accounted { plaintext, _share: share }).slice(range),
+            ),
             Err(_) => {
                 tracing::debug!(session = ?self.session, "the chain is behind: a frame is dropped");
                 Inbound::Other
@@ -218,7 +246,8 @@ impl Reader {
     }
 }
 
-/// A token bucket: what is over it ends the session, since reading never stops and dropping would only hide the flood.
+/// A token bucket: what is over it ends the session, since reading never stops and dropping would
+/// only hide the flood.
 struct Allowance {
     frames: f64,
     refilled: Instant,
@@ -238,7 +267,8 @@ impl Allowance {
     }
 }
 
-/// A chain frame that gives its share of the memory back when the chain has dealt with it. A long one has that share in itself.
+/// A chain frame that gives its share of the memory back when the chain has dealt with it. A long
+/// one has that share in itself.
 struct Accounted {
     plaintext: Frame,
     _share: Option<OwnedSemaphorePermit>,
@@ -292,13 +322,16 @@ impl Writer {
         }
     }
 
-    /// Seals in place and writes prefix and frame as they lie, without a buffer in between that would stay as large as the longest frame.
+    /// Seals in place and writes prefix and frame as they lie, without a buffer in between that
+    /// would stay as large as the longest frame.
     async fn write(&mut self, frame: &mut Vec<u8>) -> Result<(), WriteEnd> {
         self.sealer.seal(frame)?;
         let prefix = frame::prefix(frame.len(), MAX_SESSION_FRAME)?;
         self.outlet.traffic.sent.fetch_add(frame.len() as u64, Relaxed);
         let mut bytes = Buf::chain(prefix.as_slice(), frame.as_slice());
-        let written = timeout(FRAME_TIMEOUT, self.socket.write_all_buf(&mut bytes)).await.map_err(|_| WriteEnd::Stalled)?;
+        let written = timeout(FRAME_TIMEOUT, self.socket.write_all_buf(&mut bytes))
+            .await
+            .map_err(|_| WriteEnd::Stalled)?;
         Ok(written.map_err(FrameError::from)?)
     }
 }

@@ -20,14 +20,16 @@ use crate::transport::{
 
 /// A dead address costs a dial no more than this.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The whole handshake, either role. Three messages and a millisecond of computation; the rest is for slow lines.
+/// The whole handshake, either role. Three messages and a millisecond of computation; the rest is
+/// for slow lines.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Unacknowledged data for so long: the other host is gone.
 pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An authenticated connection.
 pub struct Connection {
-    /// The socket, still with the handshake's codec; bytes that were read past `Finish` are in its buffer.
+    /// The socket, still with the handshake's codec; bytes that were read past `Finish` are in its
+    /// buffer.
     pub framed: Framed<TcpStream, FrameCodec>,
     /// Keys, and who is at the other end.
     pub established: Established,
@@ -61,7 +63,9 @@ impl ConnectError {
     pub fn blame(&self) -> DialError {
         match self {
             Self::Timeout => DialError::Unreachable,
-            Self::Connect(error) if error.kind() == ErrorKind::ConnectionRefused => DialError::Refused,
+            Self::Connect(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                DialError::Refused
+            }
             Self::Connect(error) if is_local(error) => DialError::LocalNetwork,
             Self::Connect(_) => DialError::Unreachable,
             Self::Handshake(HandshakeError::Itself) => DialError::Itself,
@@ -72,10 +76,16 @@ impl ConnectError {
 
 /// No network here, or out of addresses or descriptors: ours, whoever was dialled.
 fn is_local(error: &io::Error) -> bool {
-    const NETWORK: [ErrorKind; 4] = [ErrorKind::NetworkUnreachable, ErrorKind::NetworkDown, ErrorKind::AddrNotAvailable, ErrorKind::PermissionDenied];
+    const NETWORK: [ErrorKind; 4] = [
+        ErrorKind::NetworkUnreachable,
+        ErrorKind::NetworkDown,
+        ErrorKind::AddrNotAvailable,
+        ErrorKind::PermissionDenied,
+    ];
     /// ENFILE, EMFILE and ENOBUFS of Linux, which std has no names for.
     const RESOURCES: [i32; 3] = [23, 24, 105];
-    NETWORK.contains(&error.kind()) || error.raw_os_error().is_some_and(|code| RESOURCES.contains(&code))
+    NETWORK.contains(&error.kind())
+        || error.raw_os_error().is_some_and(|code| RESOURCES.contains(&code))
 }
 
 /// Connects and shakes hands as the dialer.
@@ -84,10 +94,15 @@ fn is_local(error: &io::Error) -> bool {
 ///
 /// [`ConnectError`].
 pub async fn dial(addr: SocketAddr, identity: Arc<Identity>) -> Result<Connection, ConnectError> {
-    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(addr)).await.map_err(|_| ConnectError::Timeout)?.map_err(ConnectError::Connect)?;
+    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(addr))
+        .await
+        .map_err(|_| ConnectError::Timeout)?
+        .map_err(ConnectError::Connect)?;
     tune(&stream);
     let mut framed = Framed::new(stream, FrameCodec::handshake());
-    let established = timeout(HANDSHAKE_TIMEOUT, shake_as_dialer(&mut framed, identity)).await.map_err(|_| ConnectError::Timeout)??;
+    let established = timeout(HANDSHAKE_TIMEOUT, shake_as_dialer(&mut framed, identity))
+        .await
+        .map_err(|_| ConnectError::Timeout)??;
     Ok(Connection { framed, established, remote: addr })
 }
 
@@ -96,14 +111,23 @@ pub async fn dial(addr: SocketAddr, identity: Arc<Identity>) -> Result<Connectio
 /// # Errors
 ///
 /// [`ConnectError`].
-pub async fn accept(stream: TcpStream, remote: SocketAddr, identity: Arc<Identity>) -> Result<Connection, ConnectError> {
+pub async fn accept(
+    stream: TcpStream,
+    remote: SocketAddr,
+    identity: Arc<Identity>,
+) -> Result<Connection, ConnectError> {
     tune(&stream);
     let mut framed = Framed::new(stream, FrameCodec::handshake());
-    let established = timeout(HANDSHAKE_TIMEOUT, shake_as_listener(&mut framed, identity)).await.map_err(|_| ConnectError::Timeout)??;
+    let established = timeout(HANDSHAKE_TIMEOUT, shake_as_listener(&mut framed, identity))
+        .await
+        .map_err(|_| ConnectError::Timeout)??;
     Ok(Connection { framed, established, remote })
 }
 
-async fn shake_as_dialer(framed: &mut Framed<TcpStream, FrameCodec>, identity: Arc<Identity>) -> Result<Established, ConnectError> {
+async fn shake_as_dialer(
+    framed: &mut Framed<TcpStream, FrameCodec>,
+    identity: Arc<Identity>,
+) -> Result<Established, ConnectError> {
     let (state, init_hello) = handshake::start(identity)?;
     framed.send(init_hello).await?;
     let (established, finish) = state.receive(&next_frame(framed).await?)?;
@@ -111,7 +135,10 @@ async fn shake_as_dialer(framed: &mut Framed<TcpStream, FrameCodec>, identity: A
     Ok(established)
 }
 
-async fn shake_as_listener(framed: &mut Framed<TcpStream, FrameCodec>, identity: Arc<Identity>) -> Result<Established, ConnectError> {
+async fn shake_as_listener(
+    framed: &mut Framed<TcpStream, FrameCodec>,
+    identity: Arc<Identity>,
+) -> Result<Established, ConnectError> {
     let state = ExpectInitHello::new(identity);
     let (state, resp_hello) = state.receive(&next_frame(framed).await?)?;
     framed.send(resp_hello).await?;
@@ -122,7 +149,8 @@ async fn next_frame(framed: &mut Framed<TcpStream, FrameCodec>) -> Result<Frame,
     Ok(framed.next().await.ok_or(ConnectError::HungUp)??)
 }
 
-/// Best effort: a socket without these options still works, only later in noticing that nobody is there.
+/// Best effort: a socket without these options still works, only later in noticing that nobody is
+/// there.
 fn tune(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
     let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(TCP_USER_TIMEOUT));

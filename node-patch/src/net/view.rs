@@ -1,4 +1,5 @@
-//! What RPC shows of the network: a copy that the hub renews, so that nobody who asks can hold it up.
+//! What RPC shows of the network: a copy that the hub renews, so that nobody who asks can hold it
+//! up.
 
 use std::{
     net::SocketAddr,

@@ -179,7 +179,8 @@ fn system_version(context: &RpcContext, params: &Params<'_>) -> Answer {
 fn mining_status(context: &RpcContext) -> Answer {
     let status = context.miner.status();
     let best = context.chain.best();
-    let claim = context.chain.header(&best.hash).map_err(internal)?.and_then(|header| header.pow_claim());
+    let claim =
+        context.chain.header(&best.hash).map_err(internal)?.and_then(|header| header.pow_claim());
     Ok(json!({
         "is_mining": status.threads > 0,
         "threads": status.threads,

@@ -1,4 +1,5 @@
-//! JSON-RPC 2.0 over HTTP and WebSocket: what `node-contract.md` promises to operators and to the harness.
+//! JSON-RPC 2.0 over HTTP and WebSocket: what `node-contract.md` promises to operators and to the
+//! harness.
 //!
 //! | module | about |
 //! | --- | --- |

@@ -1,4 +1,5 @@
-//! Parameters of the methods. A malformed one is error -32602, and the message says what is accepted.
+//! Parameters of the methods. A malformed one is error -32602, and the message says what is
+//! accepted.
 
 use jsonrpsee::types::{ErrorObjectOwned, Params, error::INVALID_PARAMS_CODE};
 use serde_json::Value;
@@ -27,7 +28,10 @@ pub(super) fn hash(params: &Params<'_>) -> Result<Option<Hash>, ErrorObjectOwned
 pub(super) fn number(params: &Params<'_>) -> Result<Option<u64>, ErrorObjectOwned> {
     const ACCEPTED: &str = "accepted: no parameter or null for the best block, or one height as a number or as a \"0x\" hex string";
     optional(params, ACCEPTED, |value| match value.as_str() {
-        Some(text) => text.strip_prefix("0x").filter(|digits| !digits.starts_with('+')).and_then(|digits| u64::from_str_radix(digits, 16).ok()),
+        Some(text) => text
+            .strip_prefix("0x")
+            .filter(|digits| !digits.starts_with('+'))
+            .and_then(|digits| u64::from_str_radix(digits, 16).ok()),
         None => value.as_u64(),
     })
 }
@@ -47,7 +51,11 @@ pub(super) fn invalid(message: impl Into<String>) -> ErrorObjectOwned {
     ErrorObjectOwned::owned(INVALID_PARAMS_CODE, message, None::<()>)
 }
 
-fn optional<T>(params: &Params<'_>, accepted: &str, parse: impl FnOnce(&Value) -> Option<T>) -> Result<Option<T>, ErrorObjectOwned> {
+fn optional<T>(
+    params: &Params<'_>,
+    accepted: &str,
+    parse: impl FnOnce(&Value) -> Option<T>,
+) -> Result<Option<T>, ErrorObjectOwned> {
     match values(params)?.as_slice() {
         [] | [Value::Null] => Ok(None),
         [value] => parse(value).map(Some).ok_or_else(|| invalid(accepted)),

@@ -15,10 +15,12 @@ use super::{
 };
 use crate::chain::MAX_BLOCK_BYTES;
 
-/// Connections at a time. A harness, a dashboard and an operator need a handful; each idle one costs a few KiB.
+/// Connections at a time. A harness, a dashboard and an operator need a handful; each idle one
+/// costs a few KiB.
 const MAX_CONNECTIONS: u32 = 100;
 
-/// Largest request, in bytes. Our parameters are a hash at most; this is a full batch of them and to spare.
+/// Largest request, in bytes. Our parameters are a hash at most; this is a full batch of them and
+/// to spare.
 const MAX_REQUEST_BYTES: u32 = 64 * 1024;
 
 /// Largest response, in bytes: the largest block in hex, and as much again for JSON around it.
@@ -49,7 +51,9 @@ pub struct RpcConfig {
 
 /// The server could not start.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot serve RPC on {addr}: {source}; choose another --rpc-port, or stop what listens there")]
+#[error(
+    "cannot serve RPC on {addr}: {source}; choose another --rpc-port, or stop what listens there"
+)]
 pub struct RpcError {
     addr: SocketAddr,
     source: io::Error,
@@ -108,10 +112,16 @@ fn module(config: RpcConfig, context: RpcContext) -> RpcModule<RpcContext> {
     let mut module = RpcModule::new(context);
     for method in METHODS.iter().filter(enabled) {
         let call = method.call;
-        module.register_method(method.name, move |params, context, _| call(context, &params)).expect("no name is in the table twice");
+        module
+            .register_method(method.name, move |params, context, _| call(context, &params))
+            .expect("no name is in the table twice");
     }
     let mut names: Vec<_> = module.method_names().chain(["rpc_methods"]).collect();
     names.sort_unstable();
-    module.register_method("rpc_methods", move |params, _, _| params::none(&params).map(|()| json!({ "methods": names }))).expect("not in the table");
+    module
+        .register_method("rpc_methods", move |params, _, _| {
+            params::none(&params).map(|()| json!({ "methods": names }))
+        })
+        .expect("not in the table");
     module
 }

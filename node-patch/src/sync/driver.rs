@@ -1,6 +1,8 @@
-//! Joins engine, chain and network: events from the channels go into the engine, its actions to the network and the chain.
+//! Joins engine, chain and network: events from the channels go into the engine, its actions to the
+//! network and the chain.
 //!
-//! The driver has a thread of its own (one of tokio's blocking ones), because an import waits for the disk. Everything it does is in one order: that of its channels.
+//! The driver has a thread of its own (one of tokio's blocking ones), because an import waits for
+//! the disk. Everything it does is in one order: that of its channels.
 
 use std::{
     collections::VecDeque,
@@ -25,7 +27,8 @@ use crate::{
     net::handle::{ChainEvent, ChainNetwork},
 };
 
-/// Mined blocks that may wait for the driver. More than one or two only if the disk stands still, and then they are forks of each other.
+/// Mined blocks that may wait for the driver. More than one or two only if the disk stands still,
+/// and then they are forks of each other.
 const MAX_MINED: usize = 4;
 
 /// Why the driver ended before it was told to.
@@ -45,7 +48,8 @@ pub struct SyncHandles {
     pub best: watch::Receiver<Best>,
     /// How far along we are.
     pub status: watch::Receiver<SyncStatus>,
-    /// Ends with `Ok` when the network's event channel is closed, with an error if the database fails. A panic shows as a join error.
+    /// Ends with `Ok` when the network's event channel is closed, with an error if the database
+    /// fails. A panic shows as a join error.
     pub task: JoinHandle<Result<(), DriverError>>,
 }
 
@@ -62,19 +66,37 @@ pub struct SyncDriver<N: ?Sized> {
 impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
     /// Starts the driver. Must be called inside a multi-threaded tokio runtime.
     ///
-    /// It ends when `events` is closed, that is, when its last sender is dropped. Everything that was imported is durable by then.
+    /// It ends when `events` is closed, that is, when its last sender is dropped. Everything that
+    /// was imported is durable by then.
     #[must_use]
-    pub fn spawn(chain: Arc<Chain>, network: Arc<N>, events: mpsc::Receiver<ChainEvent>) -> SyncHandles {
+    pub fn spawn(
+        chain: Arc<Chain>,
+        network: Arc<N>,
+        events: mpsc::Receiver<ChainEvent>,
+    ) -> SyncHandles {
         let (mined, mined_receiver) = mpsc::channel(MAX_MINED);
         let (best_sender, best) = watch::channel(chain.best());
         let (status_sender, status) = watch::channel(SyncStatus::default());
-        let driver = Self { chain, network, engine: SyncEngine::default(), started: Instant::now(), best: best_sender, status: status_sender };
+        let driver = Self {
+            chain,
+            network,
+            engine: SyncEngine::default(),
+            started: Instant::now(),
+            best: best_sender,
+            status: status_sender,
+        };
         let runtime = Handle::current();
-        let task = tokio::task::spawn_blocking(move || runtime.block_on(driver.run(events, mined_receiver)));
+        let task = tokio::task::spawn_blocking(move || {
+            runtime.block_on(driver.run(events, mined_receiver))
+        });
         SyncHandles { mined, best, status, task }
     }
 
-    async fn run(mut self, mut events: mpsc::Receiver<ChainEvent>, mut mined: mpsc::Receiver<Block>) -> Result<(), DriverError> {
+    async fn run(
+        mut self,
+        mut events: mpsc::Receiver<ChainEvent>,
+        mut mined: mpsc::Receiver<Block>,
+    ) -> Result<(), DriverError> {
         loop {
             let wakeup = self.engine.next_wakeup().map(|at| self.started + at);
             tokio::select! {
@@ -99,9 +121,15 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
         while let Some(event) = events.pop_front() {
             for action in self.engine.handle(&*self.chain, event, self.now())? {
                 match action {
-                    Action::Send { session, protocol, data } => self.network.send(session, protocol, data),
-                    Action::Punish { session, offence } => self.network.punish(session, offence.reason(), offence.points()),
-                    Action::Import { source, blocks } => events.push_back(import(&self.chain, source, blocks)?),
+                    Action::Send { session, protocol, data } => {
+                        self.network.send(session, protocol, data)
+                    }
+                    Action::Punish { session, offence } => {
+                        self.network.punish(session, offence.reason(), offence.points())
+                    }
+                    Action::Import { source, blocks } => {
+                        events.push_back(import(&self.chain, source, blocks)?)
+                    }
                 }
             }
         }
@@ -120,14 +148,19 @@ impl From<ChainEvent> for Event {
         match event {
             ChainEvent::Opened { session, peer } => Self::Opened { session, peer },
             ChainEvent::Closed { session } => Self::Closed { session },
-            ChainEvent::Frame { session, protocol, data } => Self::Frame { session, protocol, data },
+            ChainEvent::Frame { session, protocol, data } => {
+                Self::Frame { session, protocol, data }
+            }
         }
     }
 }
 
 fn import(chain: &Chain, source: Source, blocks: Vec<Block>) -> Result<Event, StoreError> {
     let outcomes = chain.import_batch(&blocks, unix_ms())?;
-    let results = blocks.iter().zip(outcomes).map(|(block, outcome)| (block.hash(), u64::from(block.number()), outcome));
+    let results = blocks
+        .iter()
+        .zip(outcomes)
+        .map(|(block, outcome)| (block.hash(), u64::from(block.number()), outcome));
     let results: Vec<_> = results.collect();
     for (hash, number, outcome) in &results {
         match outcome {

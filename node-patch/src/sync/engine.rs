@@ -1,10 +1,13 @@
-//! The rules of keeping up, without IO: [`SyncEngine::handle`] takes an event and the time, and returns actions.
+//! The rules of keeping up, without IO: [`SyncEngine::handle`] takes an event and the time, and
+//! returns actions.
 //!
-//! What the caller owes: `now` never goes back (any origin); actions are done in order; after an [`Action::Import`] comes its [`Event::Imported`]; the engine is woken at
+//! What the caller owes: `now` never goes back (any origin); actions are done in order; after an
+//! [`Action::Import`] comes its [`Event::Imported`]; the engine is woken at
 //! [`SyncEngine::next_wakeup`]. Spurious wake-ups are harmless.
 //!
-//! What keeps it alive: a peer that claims a block that we do not have is asked for it until it delivers, takes the claim back or goes away, at growing intervals; a peer
-//! that says nothing is asked now and then. So nothing hangs on one message.
+//! What keeps it alive: a peer that claims a block that we do not have is asked for it until it
+//! delivers, takes the claim back or goes away, at growing intervals; a peer that says nothing is
+//! asked now and then. So nothing hangs on one message.
 
 mod catch_up;
 
@@ -26,7 +29,8 @@ use crate::{
     net::handle::{ChainProtocol, PeerId, SessionId},
 };
 
-/// A node is syncing while it fetches from a peer that claims more blocks ahead than this. Fewer are the normal life of a chain.
+/// A node is syncing while it fetches from a peer that claims more blocks ahead than this. Fewer
+/// are the normal life of a chain.
 const SYNCING_GAP: u64 = 3;
 
 /// The engine. One for a node.
@@ -46,13 +50,20 @@ impl SyncEngine {
     ///
     /// # Errors
     /// If the database fails.
-    pub fn handle(&mut self, chain: &impl ChainView, event: Event, now: Duration) -> Result<Vec<Action>, StoreError> {
+    pub fn handle(
+        &mut self,
+        chain: &impl ChainView,
+        event: Event,
+        now: Duration,
+    ) -> Result<Vec<Action>, StoreError> {
         match event {
             Event::Opened { session, peer } => self.opened(chain, session, peer, now)?,
             Event::Closed { session } => {
                 self.peers.remove(&session);
             }
-            Event::Frame { session, protocol, data } => self.frame(chain, session, protocol, &data, now)?,
+            Event::Frame { session, protocol, data } => {
+                self.frame(chain, session, protocol, &data, now)?
+            }
             Event::Imported { source, results } => self.imported(chain, source, &results, now)?,
             Event::Wakeup => {}
         }
@@ -83,7 +94,11 @@ impl SyncEngine {
     pub fn status(&self, chain: &impl ChainView) -> SyncStatus {
         let best = u64::from(chain.best().number);
         // A claim that could not be backed up counts no more.
-        let believed = self.peers.values().filter(|peer| peer.failures == 0).filter_map(|peer| Some((peer, peer.claim?)));
+        let believed = self
+            .peers
+            .values()
+            .filter(|peer| peer.failures == 0)
+            .filter_map(|peer| Some((peer, peer.claim?)));
         let (mut highest, mut is_syncing) = (best, false);
         for (peer, claim) in believed {
             highest = highest.max(claim.number);
@@ -93,7 +108,13 @@ impl SyncEngine {
         SyncStatus { is_syncing, highest, claims }
     }
 
-    fn opened(&mut self, chain: &impl ChainView, session: SessionId, id: PeerId, now: Duration) -> Result<(), StoreError> {
+    fn opened(
+        &mut self,
+        chain: &impl ChainView,
+        session: SessionId,
+        id: PeerId,
+        now: Duration,
+    ) -> Result<(), StoreError> {
         let best = chain.best().hash;
         let mut peer = Peer::new(id, now);
         peer.note_known(best);
@@ -102,19 +123,35 @@ impl SyncEngine {
         self.announce_to(chain, best, &[session])
     }
 
-    fn announce_to(&mut self, chain: &impl ChainView, hash: Hash, sessions: &[SessionId]) -> Result<(), StoreError> {
+    fn announce_to(
+        &mut self,
+        chain: &impl ChainView,
+        hash: Hash,
+        sessions: &[SessionId],
+    ) -> Result<(), StoreError> {
         if sessions.is_empty() {
             return Ok(());
         }
         let block = chain.block(&hash)?.expect("the best block is stored");
         let data = BlockAnnounce::best(&block).encode();
         for session in sessions {
-            self.actions.push(Action::Send { session: *session, protocol: ChainProtocol::BlockAnnounces, data: data.clone() });
+            self.actions.push(Action::Send {
+                session: *session,
+                protocol: ChainProtocol::BlockAnnounces,
+                data: data.clone(),
+            });
         }
         Ok(())
     }
 
-    fn frame(&mut self, chain: &impl ChainView, session: SessionId, protocol: ChainProtocol, data: &[u8], now: Duration) -> Result<(), StoreError> {
+    fn frame(
+        &mut self,
+        chain: &impl ChainView,
+        session: SessionId,
+        protocol: ChainProtocol,
+        data: &[u8],
+        now: Duration,
+    ) -> Result<(), StoreError> {
         // A session that we were told nothing of, or no more: nobody to answer.
         let Some(peer) = self.peers.get_mut(&session) else {
             return Ok(());
@@ -127,7 +164,8 @@ impl SyncEngine {
                 Ok(announce) => self.announce(chain, session, announce, now)?,
                 Err(_) => self.punish(session, Offence::Undecodable),
             },
-            // Nothing was asked, or it was given up: late perhaps, so no offence; but not worth decoding.
+            // Nothing was asked, or it was given up: late perhaps, so no offence; but not worth
+            // decoding.
             ChainProtocol::Sync if !peer.is_asked() && message::is_response(data) => {}
             ChainProtocol::Sync => match message::decode(data) {
                 Ok(SyncMessage::Request(request)) => {
@@ -135,16 +173,28 @@ impl SyncEngine {
                         self.punish(session, Offence::Flood);
                     }
                 }
-                Ok(SyncMessage::Response(SyncResponse::Blocks { blocks, .. })) => self.blocks(chain, session, blocks, now)?,
+                Ok(SyncMessage::Response(SyncResponse::Blocks { blocks, .. })) => {
+                    self.blocks(chain, session, blocks, now)?
+                }
                 // We ask for nothing else.
-                Ok(SyncMessage::Response(SyncResponse::BlockHeaders { .. } | SyncResponse::BlockBodies { .. } | SyncResponse::StateResponse { .. })) => {}
+                Ok(SyncMessage::Response(
+                    SyncResponse::BlockHeaders { .. }
+                    | SyncResponse::BlockBodies { .. }
+                    | SyncResponse::StateResponse { .. },
+                )) => {}
                 Err(_) => self.punish(session, Offence::Undecodable),
             },
         }
         Ok(())
     }
 
-    fn announce(&mut self, chain: &impl ChainView, session: SessionId, announce: BlockAnnounce, now: Duration) -> Result<(), StoreError> {
+    fn announce(
+        &mut self,
+        chain: &impl ChainView,
+        session: SessionId,
+        announce: BlockAnnounce,
+        now: Duration,
+    ) -> Result<(), StoreError> {
         let Some(peer) = self.peers.get_mut(&session) else {
             return Ok(());
         };
@@ -175,7 +225,8 @@ impl SyncEngine {
         }
         if chain.contains(&block.parent_hash())? {
             peer.claim_missing = false;
-            self.actions.push(Action::Import { source: Source::Announced(session), blocks: vec![block] });
+            self.actions
+                .push(Action::Import { source: Source::Announced(session), blocks: vec![block] });
         } else {
             self.orphans.hold(block, session, now);
         }
@@ -203,11 +254,16 @@ impl SyncEngine {
 
     /// A block is here: what waited for it moves on.
     fn arrived(&mut self, hash: Hash) {
-        for peer in self.peers.values_mut().filter(|peer| peer.claim.is_some_and(|claim| claim.hash == hash)) {
+        for peer in self
+            .peers
+            .values_mut()
+            .filter(|peer| peer.claim.is_some_and(|claim| claim.hash == hash))
+        {
             peer.claim_missing = false;
         }
         for (session, block) in self.orphans.children_of(&hash) {
-            self.actions.push(Action::Import { source: Source::Announced(session), blocks: vec![block] });
+            self.actions
+                .push(Action::Import { source: Source::Announced(session), blocks: vec![block] });
         }
     }
 
@@ -218,7 +274,8 @@ impl SyncEngine {
         match error {
             ImportError::Invalid(invalid) => self.blame(session, *invalid),
             ImportError::UnknownParent(_) | ImportError::FromTheFuture => {
-                // Perhaps later; by asking again, since we keep nothing that may never become valid.
+                // Perhaps later; by asking again, since we keep nothing that may never become
+                // valid.
                 let Some(peer) = self.peers.get_mut(&session) else {
                     return;
                 };
@@ -262,7 +319,11 @@ impl SyncEngine {
                 self.responses = self.responses.wrapping_add(1);
                 let response = serve::answer(chain, request, self.responses)?;
                 let data = SyncMessage::Response(response).encode();
-                self.actions.push(Action::Send { session: *session, protocol: ChainProtocol::Sync, data });
+                self.actions.push(Action::Send {
+                    session: *session,
+                    protocol: ChainProtocol::Sync,
+                    data,
+                });
             }
         }
         Ok(())
@@ -279,9 +340,13 @@ impl SyncEngine {
                     peer.set_other_chain();
                 }
             }
-            Invalid::TooLarge | Invalid::Digest | Invalid::ExtrinsicsRoot | Invalid::Work | Invalid::Number | Invalid::Timestamp | Invalid::Difficulty => {
-                self.punish(session, Offence::InvalidBlock)
-            }
+            Invalid::TooLarge
+            | Invalid::Digest
+            | Invalid::ExtrinsicsRoot
+            | Invalid::Work
+            | Invalid::Number
+            | Invalid::Timestamp
+            | Invalid::Difficulty => self.punish(session, Offence::InvalidBlock),
         }
     }
 }

@@ -32,7 +32,8 @@ pub enum Event {
         /// The bytes.
         data: bytes::Bytes,
     },
-    /// Blocks went through the chain's import, as asked by [`Action::Import`] or because we mined them.
+    /// Blocks went through the chain's import, as asked by [`Action::Import`] or because we mined
+    /// them.
     Imported {
         /// Where they came from.
         source: Source,
@@ -111,7 +112,8 @@ impl Offence {
         }
     }
 
-    /// How bad it is; with 100 points we are rid of the peer. An invalid block cannot happen to an honest node; the others might, to a buggy or very different one.
+    /// How bad it is; with 100 points we are rid of the peer. An invalid block cannot happen to an
+    /// honest node; the others might, to a buggy or very different one.
     #[must_use]
     pub fn points(self) -> u32 {
         match self {

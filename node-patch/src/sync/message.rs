@@ -1,22 +1,28 @@
-//! Chain messages as they are on the wire (`wire.md` §8), in SCALE, with bounds on what decoding may allocate.
+//! Chain messages as they are on the wire (`wire.md` §8), in SCALE, with bounds on what decoding
+//! may allocate.
 //!
 //! The envelopes are Hegemon's, the blocks inside our own: headers stay bytes here.
 
-use parity_scale_codec::{Decode, DecodeWithMemLimit, DecodeWithMemTracking, Encode, Error as CodecError};
+use parity_scale_codec::{
+    Decode, DecodeWithMemLimit, DecodeWithMemTracking, Encode, Error as CodecError,
+};
 
 use crate::chain::{Block, Body, Hash};
 
-/// Heap that decoding one message may use, in bytes. A list of empty lists takes 24 bytes of memory for each byte on the wire: without a limit a 16 MiB frame would make 384 MiB.
-/// Room for [`MAX_RESPONSE_BYTES`] several times over.
+/// Heap that decoding one message may use, in bytes. A list of empty lists takes 24 bytes of memory
+/// for each byte on the wire: without a limit a 16 MiB frame would make 384 MiB. Room for
+/// [`MAX_RESPONSE_BYTES`] several times over.
 pub const MAX_DECODED_BYTES: usize = 8 * 1024 * 1024;
 
-/// Encoded blocks in one response of ours, in bytes: a fraction of a frame, so that a session's queue does not stand still behind one answer.
+/// Encoded blocks in one response of ours, in bytes: a fraction of a frame, so that a session's
+/// queue does not stand still behind one answer.
 pub const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
 /// Blocks, headers or bodies in one response of ours, and the most that we ask for at once.
 pub const MAX_RESPONSE_BLOCKS: u32 = 128;
 
-const _: () = assert!(MAX_RESPONSE_BYTES * 4 <= MAX_DECODED_BYTES, "we must be able to read what we write");
+const _: () =
+    assert!(MAX_RESPONSE_BYTES * 4 <= MAX_DECODED_BYTES, "we must be able to read what we write");
 
 /// What the announcer thinks of the block. On the wire one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
@@ -48,7 +54,13 @@ impl BlockAnnounce {
     /// Announces `block`, body included, as the tip of our best chain.
     #[must_use]
     pub fn best(block: &Block) -> Self {
-        Self { header: block.header().encode(), state: BlockState::Best, number: block.number().into(), hash: block.hash(), body: Some(block.body().clone()) }
+        Self {
+            header: block.header().encode(),
+            state: BlockState::Best,
+            number: block.number().into(),
+            hash: block.hash(),
+            body: Some(block.body().clone()),
+        }
     }
 }
 
@@ -142,11 +154,17 @@ pub struct WireBlock {
 
 impl From<&Block> for WireBlock {
     fn from(block: &Block) -> Self {
-        Self { number: block.number().into(), hash: block.hash(), header: block.header().encode(), body: block.body().clone() }
+        Self {
+            number: block.number().into(),
+            hash: block.hash(),
+            header: block.header().encode(),
+            body: block.body().clone(),
+        }
     }
 }
 
-/// Decodes a message of a session. Trailing bytes are ignored, as everywhere inside a session (`wire.md` §2).
+/// Decodes a message of a session. Trailing bytes are ignored, as everywhere inside a session
+/// (`wire.md` §2).
 ///
 /// # Errors
 /// If the bytes are no such message, or it needs more than [`MAX_DECODED_BYTES`].
@@ -164,7 +182,10 @@ pub fn is_response(data: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn check<T: Encode + DecodeWithMemTracking + PartialEq + std::fmt::Debug>(message: &T, bytes: &[&[u8]]) {
+    fn check<T: Encode + DecodeWithMemTracking + PartialEq + std::fmt::Debug>(
+        message: &T,
+        bytes: &[&[u8]],
+    ) {
         let bytes = bytes.concat();
         assert_eq!(hex::encode(message.encode()), hex::encode(&bytes));
         assert_eq!(decode::<T>(&bytes).as_ref(), Ok(message));
@@ -175,26 +196,48 @@ mod tests {
         }
     }
 
-    /// Every line is written by hand from `wire.md` §8 and the SCALE rules: compact lengths (n << 2), little-endian integers.
+    /// Every line is written by hand from `wire.md` §8 and the SCALE rules: compact lengths (n <<
+    /// 2), little-endian integers.
     #[test]
     fn announcements_are_as_specified() {
-        let announce =
-            BlockAnnounce { header: vec![0xaa, 0xbb], state: BlockState::Best, number: 0x0102, hash: Hash([7; 32]), body: Some(vec![vec![1], vec![]]) };
-        check(&announce, &[&[8, 0xaa, 0xbb], &[0], &[2, 1, 0, 0, 0, 0, 0, 0], &[7; 32], &[1, 8, 4, 1, 0]]);
-        let bare = BlockAnnounce { header: vec![], state: BlockState::Normal, number: 0, hash: Hash([0; 32]), body: None };
+        let announce = BlockAnnounce {
+            header: vec![0xaa, 0xbb],
+            state: BlockState::Best,
+            number: 0x0102,
+            hash: Hash([7; 32]),
+            body: Some(vec![vec![1], vec![]]),
+        };
+        check(
+            &announce,
+            &[&[8, 0xaa, 0xbb], &[0], &[2, 1, 0, 0, 0, 0, 0, 0], &[7; 32], &[1, 8, 4, 1, 0]],
+        );
+        let bare = BlockAnnounce {
+            header: vec![],
+            state: BlockState::Normal,
+            number: 0,
+            hash: Hash([0; 32]),
+            body: None,
+        };
         check(&bare, &[&[0], &[2], &[0; 8], &[0; 32], &[0]]);
     }
 
     #[test]
     fn requests_are_as_specified() {
-        let headers = SyncRequest::BlockHeaders { start_hash: Hash([1; 32]), max_headers: 5, ascending: true };
+        let headers = SyncRequest::BlockHeaders {
+            start_hash: Hash([1; 32]),
+            max_headers: 5,
+            ascending: true,
+        };
         check(&SyncMessage::Request(headers), &[&[0, 0], &[1; 32], &[5, 0, 0, 0], &[1]]);
         let bodies = SyncRequest::BlockBodies { hashes: vec![Hash([2; 32])] };
         check(&SyncMessage::Request(bodies), &[&[0, 1, 4], &[2; 32]]);
         let state = SyncRequest::StateRequest { block_hash: Hash([3; 32]), keys: vec![vec![9]] };
         check(&SyncMessage::Request(state), &[&[0, 2], &[3; 32], &[4, 4, 9]]);
         let blocks = SyncRequest::GetBlocks { start_height: 0x0a0b, max_blocks: 128 };
-        check(&SyncMessage::Request(blocks), &[&[0, 3], &[0x0b, 0x0a, 0, 0, 0, 0, 0, 0], &[128, 0, 0, 0]]);
+        check(
+            &SyncMessage::Request(blocks),
+            &[&[0, 3], &[0x0b, 0x0a, 0, 0, 0, 0, 0, 0], &[128, 0, 0, 0]],
+        );
     }
 
     #[test]
@@ -204,11 +247,16 @@ mod tests {
         check(&SyncMessage::Response(headers), &[&[1, 0], id, &[4, 8, 1, 2]]);
         let bodies = SyncResponse::BlockBodies { request_id: 4, bodies: vec![None, Some(vec![])] };
         check(&SyncMessage::Response(bodies), &[&[1, 1], id, &[8, 0, 1, 0]]);
-        let state = SyncResponse::StateResponse { request_id: 4, entries: vec![(vec![1], vec![2])] };
+        let state =
+            SyncResponse::StateResponse { request_id: 4, entries: vec![(vec![1], vec![2])] };
         check(&SyncMessage::Response(state), &[&[1, 2], id, &[4, 4, 1, 4, 2]]);
-        let block = WireBlock { number: 6, hash: Hash([5; 32]), header: vec![8], body: vec![vec![7]] };
+        let block =
+            WireBlock { number: 6, hash: Hash([5; 32]), header: vec![8], body: vec![vec![7]] };
         let blocks = SyncResponse::Blocks { request_id: 4, blocks: vec![block] };
-        check(&SyncMessage::Response(blocks), &[&[1, 3], id, &[4, 6, 0, 0, 0, 0, 0, 0, 0], &[5; 32], &[4, 8, 4, 4, 7]]);
+        check(
+            &SyncMessage::Response(blocks),
+            &[&[1, 3], id, &[4, 6, 0, 0, 0, 0, 0, 0, 0], &[5; 32], &[4, 8, 4, 4, 7]],
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Keeping up with the other nodes' chain: announcements, catch-up, answers to those who catch up with us.
+//! Keeping up with the other nodes' chain: announcements, catch-up, answers to those who catch up
+//! with us.
 //!
 //! | module | about |
 //! | --- | --- |

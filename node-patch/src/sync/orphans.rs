@@ -1,4 +1,5 @@
-//! Announced blocks whose parent is not here yet. A convenience, not a promise: what falls out of the pool comes again with its ancestors.
+//! Announced blocks whose parent is not here yet. A convenience, not a promise: what falls out of
+//! the pool comes again with its ancestors.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -7,7 +8,8 @@ use crate::{
     net::handle::SessionId,
 };
 
-/// Blocks in the pool. A node that is not catching up misses a handful; one that is fetches them in order anyway.
+/// Blocks in the pool. A node that is not catching up misses a handful; one that is fetches them in
+/// order anyway.
 const MAX_BLOCKS: usize = 256;
 
 /// Encoded bytes in the pool.
@@ -22,7 +24,10 @@ const MAX_BYTES_PER_SESSION: usize = MAX_BYTES / 8;
 /// A parent that has not come in this time will come with the next catch-up, if at all.
 const MAX_AGE: Duration = Duration::from_secs(120);
 
-const _: () = assert!(MAX_BYTES_PER_SESSION >= crate::chain::MAX_BLOCK_BYTES, "the largest block must fit one share");
+const _: () = assert!(
+    MAX_BYTES_PER_SESSION >= crate::chain::MAX_BLOCK_BYTES,
+    "the largest block must fit one share"
+);
 
 struct Orphan {
     block: Block,
@@ -37,13 +42,16 @@ pub(super) struct Orphans {
 }
 
 impl Orphans {
-    /// Holds `block` back. What exceeds the session's share pushes out that session's oldest, what exceeds the pool the oldest of all.
+    /// Holds `block` back. What exceeds the session's share pushes out that session's oldest, what
+    /// exceeds the pool the oldest of all.
     pub(super) fn hold(&mut self, block: Block, session: SessionId, now: Duration) {
         if self.contains(&block.hash()) {
             return;
         }
         self.blocks.push_back(Orphan { block, session, since: now });
-        while self.exceeds(MAX_BLOCKS_PER_SESSION, MAX_BYTES_PER_SESSION, |orphan| orphan.session == session) {
+        while self.exceeds(MAX_BLOCKS_PER_SESSION, MAX_BYTES_PER_SESSION, |orphan| {
+            orphan.session == session
+        }) {
             let oldest = self.blocks.iter().position(|orphan| orphan.session == session);
             self.blocks.remove(oldest.expect("the session exceeds its share, so it has a block"));
         }
@@ -53,7 +61,11 @@ impl Orphans {
     }
 
     fn exceeds(&self, blocks: usize, bytes: usize, which: impl Fn(&Orphan) -> bool) -> bool {
-        let (count, sum) = self.blocks.iter().filter(|orphan| which(orphan)).fold((0, 0), |(count, sum), orphan| (count + 1, sum + orphan.block.size()));
+        let (count, sum) = self
+            .blocks
+            .iter()
+            .filter(|orphan| which(orphan))
+            .fold((0, 0), |(count, sum), orphan| (count + 1, sum + orphan.block.size()));
         count > blocks || sum > bytes
     }
 
@@ -64,7 +76,10 @@ impl Orphans {
 
     /// Takes out the children of a block that has arrived, with the sessions that they came from.
     pub(super) fn children_of(&mut self, parent: &Hash) -> Vec<(SessionId, Block)> {
-        let (children, others) = self.blocks.drain(..).partition::<Vec<_>, _>(|orphan| orphan.block.parent_hash() == *parent);
+        let (children, others) = self
+            .blocks
+            .drain(..)
+            .partition::<Vec<_>, _>(|orphan| orphan.block.parent_hash() == *parent);
         self.blocks = others.into();
         children.into_iter().map(|orphan| (orphan.session, orphan.block)).collect()
     }
@@ -95,7 +110,13 @@ mod tests {
     fn block(parent: u32, number: u32, bytes: usize) -> Block {
         let mut parent_hash = [0; 32];
         parent_hash[..4].copy_from_slice(&parent.to_le_bytes());
-        let header = Header { parent_hash: Hash(parent_hash), number, state_root: Hash::default(), extrinsics_root: Hash::default(), digest: Vec::new() };
+        let header = Header {
+            parent_hash: Hash(parent_hash),
+            number,
+            state_root: Hash::default(),
+            extrinsics_root: Hash::default(),
+            digest: Vec::new(),
+        };
         Block::new(header, vec![vec![0; bytes]])
     }
 

@@ -22,7 +22,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(60);
 pub(super) enum Standing {
     /// As far as we know.
     SameChain,
-    /// It has another genesis or other rules: nothing is asked of it or announced to it. It may still be a good source of addresses.
+    /// It has another genesis or other rules: nothing is asked of it or announced to it. It may
+    /// still be a good source of addresses.
     OtherChain,
 }
 
@@ -110,7 +111,8 @@ impl Peer {
     /// Ends a catch-up that brought nothing; the peer gets its next turn later and later.
     pub(super) fn fail(&mut self, now: Duration) {
         self.catch_up = None;
-        self.retry_at = now + FIRST_BACKOFF.saturating_mul(1 << self.failures.min(16)).min(MAX_BACKOFF);
+        self.retry_at =
+            now + FIRST_BACKOFF.saturating_mul(1 << self.failures.min(16)).min(MAX_BACKOFF);
         self.failures = self.failures.saturating_add(1);
     }
 

@@ -11,10 +11,12 @@ use super::{
 };
 use crate::chain::{Block, BlockNumber, Hash, StoreError};
 
-/// Answers per second and session: at [`MAX_RESPONSE_BLOCKS`] each, 4,000 blocks a second for a node that catches up, and a bound on what a peer can make us read.
+/// Answers per second and session: at [`MAX_RESPONSE_BLOCKS`] each, 4,000 blocks a second for a
+/// node that catches up, and a bound on what a peer can make us read.
 const ANSWERS_PER_SECOND: u32 = 32;
 
-/// Requests of one session that may wait. Whoever keeps one of a kind in flight has at most four. Waiting instead of dropping: to an honest peer a dropped request is a timeout of ten seconds.
+/// Requests of one session that may wait. Whoever keeps one of a kind in flight has at most four.
+/// Waiting instead of dropping: to an honest peer a dropped request is a timeout of ten seconds.
 const MAX_WAITING: usize = 4;
 
 /// One session's requests that wait for their turn.
@@ -65,10 +67,17 @@ impl Queue {
 }
 
 /// Answers `request` within [`MAX_RESPONSE_BLOCKS`] and [`MAX_RESPONSE_BYTES`].
-pub(super) fn answer(chain: &impl ChainView, request: SyncRequest, request_id: u64) -> Result<SyncResponse, StoreError> {
+pub(super) fn answer(
+    chain: &impl ChainView,
+    request: SyncRequest,
+    request_id: u64,
+) -> Result<SyncResponse, StoreError> {
     Ok(match request {
         SyncRequest::BlockHeaders { start_hash, max_headers, ascending } => {
-            SyncResponse::BlockHeaders { request_id, headers: headers(chain, start_hash, max_headers, ascending)? }
+            SyncResponse::BlockHeaders {
+                request_id,
+                headers: headers(chain, start_hash, max_headers, ascending)?,
+            }
         }
         SyncRequest::BlockBodies { hashes } => {
             let mut budget = Budget::new(MAX_RESPONSE_BLOCKS);
@@ -82,12 +91,21 @@ pub(super) fn answer(chain: &impl ChainView, request: SyncRequest, request_id: u
             }
             SyncResponse::BlockBodies { request_id, bodies }
         }
-        SyncRequest::StateRequest { .. } => SyncResponse::StateResponse { request_id, entries: Vec::new() },
-        SyncRequest::GetBlocks { start_height, max_blocks } => SyncResponse::Blocks { request_id, blocks: blocks(chain, start_height, max_blocks)? },
+        SyncRequest::StateRequest { .. } => {
+            SyncResponse::StateResponse { request_id, entries: Vec::new() }
+        }
+        SyncRequest::GetBlocks { start_height, max_blocks } => {
+            SyncResponse::Blocks { request_id, blocks: blocks(chain, start_height, max_blocks)? }
+        }
     })
 }
 
-fn headers(chain: &impl ChainView, start: Hash, max: u32, ascending: bool) -> Result<Vec<Vec<u8>>, StoreError> {
+fn headers(
+    chain: &impl ChainView,
+    start: Hash,
+    max: u32,
+    ascending: bool,
+) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut budget = Budget::new(max);
     let mut headers = Vec::new();
     let mut next = Some(start);
@@ -182,9 +200,15 @@ mod tests {
     fn no_more_than_a_few_wait() {
         let mut queue = Queue::default();
         for _ in 0..MAX_WAITING {
-            assert!(queue.push(SyncRequest::BlockBodies { hashes: vec![Hash::default(); 100_000] }).is_ok());
+            assert!(
+                queue
+                    .push(SyncRequest::BlockBodies { hashes: vec![Hash::default(); 100_000] })
+                    .is_ok()
+            );
         }
         assert!(queue.push(SyncRequest::GetBlocks { start_height: 0, max_blocks: 0 }).is_err());
-        assert!(matches!(queue.pop(Duration::ZERO), Some(SyncRequest::BlockBodies { hashes }) if hashes.len() == 128));
+        assert!(
+            matches!(queue.pop(Duration::ZERO), Some(SyncRequest::BlockBodies { hashes }) if hashes.len() == 128)
+        );
     }
 }

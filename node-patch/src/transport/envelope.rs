@@ -1,5 +1,5 @@
-//! What a session's plaintext is: a protocol's name and its data. What is not such an envelope is ignored, an empty plaintext therefore is a keepalive that every node
-//! understands.
+//! What a session's plaintext is: a protocol's name and its data. What is not such an envelope is
+//! ignored, an empty plaintext therefore is a keepalive that every node understands.
 
 use wincode::{SchemaRead, SchemaWrite};
 
@@ -26,7 +26,9 @@ impl Protocol {
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        [Self::Discovery, Self::BlockAnnounces, Self::Sync].into_iter().find(|protocol| protocol.name() == name)
+        [Self::Discovery, Self::BlockAnnounces, Self::Sync]
+            .into_iter()
+            .find(|protocol| protocol.name() == name)
     }
 }
 
@@ -39,10 +41,12 @@ struct Envelope<'a> {
 /// A plaintext for a known protocol.
 #[must_use]
 pub fn encode(protocol: Protocol, data: &[u8]) -> Vec<u8> {
-    wincode::serialize(&Envelope { protocol: protocol.name(), data }).expect("a name and bytes always have an encoding")
+    wincode::serialize(&Envelope { protocol: protocol.name(), data })
+        .expect("a name and bytes always have an encoding")
 }
 
-/// The protocol and where its data lies in the plaintext; `None` for everything that is to be ignored.
+/// The protocol and where its data lies in the plaintext; `None` for everything that is to be
+/// ignored.
 #[must_use]
 pub fn decode(plaintext: &[u8]) -> Option<(Protocol, &[u8])> {
     let envelope: Envelope<'_> = wincode::deserialize(plaintext).ok()?;

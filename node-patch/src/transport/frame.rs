@@ -1,7 +1,10 @@
-//! Length-delimited frames: four bytes big-endian, then that many. Wire-compatible with tokio-util's codec, which would reserve a frame's whole length as soon as it is declared
-//! and keep the longest buffer that it ever needed. Here every frame gathers its bytes in a buffer of its own, which grows with what really came, is never larger than the frame,
-//! and goes with it; what the socket is read into stays as small as it began. Long frames lie in pages of their own, that the system gives as they are written to and takes back
-//! at once: an allocator would copy them as they grow, and keep them when they are gone.
+//! Length-delimited frames: four bytes big-endian, then that many. Wire-compatible with
+//! tokio-util's codec, which would reserve a frame's whole length as soon as it is declared and
+//! keep the longest buffer that it ever needed. Here every frame gathers its bytes in a buffer of
+//! its own, which grows with what really came, is never larger than the frame, and goes with it;
+//! what the socket is read into stays as small as it began. Long frames lie in pages of their own,
+//! that the system gives as they are written to and takes back at once: an allocator would copy
+//! them as they grow, and keep them when they are gone.
 
 use std::ops::{Deref, DerefMut};
 
@@ -66,7 +69,8 @@ impl Frame {
         self.len = self.len.min(len);
     }
 
-    /// Takes what there is of a frame of `declared` bytes. On the heap its buffer doubles, up to that.
+    /// Takes what there is of a frame of `declared` bytes. On the heap its buffer doubles, up to
+    /// that.
     fn fill(&mut self, declared: usize, bytes: &mut BytesMut) {
         let missing = declared - self.len;
         let here = missing.min(bytes.len());
@@ -77,7 +81,9 @@ impl Frame {
                 }
                 buffer.extend_from_slice(&bytes[..here]);
             }
-            Buffer::Pooled { pages, .. } => pages[self.len..][..here].copy_from_slice(&bytes[..here]),
+            Buffer::Pooled { pages, .. } => {
+                pages[self.len..][..here].copy_from_slice(&bytes[..here])
+            }
         }
         bytes.advance(here);
         self.len += here;
@@ -114,7 +120,8 @@ pub fn prefix(len: usize, limit: usize) -> Result<[u8; PREFIX], FrameError> {
     Ok(declared.ok_or(FrameError::TooLong { got: len, limit })?.to_be_bytes())
 }
 
-/// The codec of one connection. Its limit changes once, after the handshake; bytes that were read past `Finish` stay in the buffer.
+/// The codec of one connection. Its limit changes once, after the handshake; bytes that were read
+/// past `Finish` stay in the buffer.
 #[derive(Debug)]
 pub struct FrameCodec {
     limit: usize,
@@ -148,7 +155,8 @@ impl FrameCodec {
         self.gathering.is_some()
     }
 
-    /// Begins a frame with its declared length; a long one takes its share of the pool before its bytes are gathered.
+    /// Begins a frame with its declared length; a long one takes its share of the pool before its
+    /// bytes are gathered.
     fn begin(&self, declared: u32) -> Result<Gathering, FrameError> {
         let len = usize::try_from(declared).unwrap_or(usize::MAX);
         if len > self.limit {
@@ -222,13 +230,20 @@ mod tests {
                 frames.push(frame.to_vec());
             }
         }
-        assert!(buffer.capacity() <= 2 * 8_192.max(piece), "the read buffer stays small: {}", buffer.capacity());
+        assert!(
+            buffer.capacity() <= 2 * 8_192.max(piece),
+            "the read buffer stays small: {}",
+            buffer.capacity()
+        );
         frames
     }
 
     #[test]
     fn frames_in_any_pieces_are_the_same_frames() {
-        let frames: Vec<Vec<u8>> = [0, 1, 5, 8_191, 8_192, 100_000, 0, 3].iter().map(|len| vec![u8::try_from(len % 251).unwrap(); *len]).collect();
+        let frames: Vec<Vec<u8>> = [0, 1, 5, 8_191, 8_192, 100_000, 0, 3]
+            .iter()
+            .map(|len| vec![u8::try_from(len % 251).unwrap(); *len])
+            .collect();
         let mut stream = BytesMut::new();
         for frame in &frames {
             FrameCodec::session(None).encode(frame, &mut stream).unwrap();
@@ -243,9 +258,15 @@ mod tests {
     #[test]
     fn a_declared_length_allocates_nothing_and_one_over_the_limit_is_refused() {
         let pool = FramePool::default();
-        for (mut codec, limit) in [(FrameCodec::handshake(), MAX_HANDSHAKE_FRAME), (FrameCodec::session(Some(pool.clone())), MAX_SESSION_FRAME)] {
-            let declared = |len: usize| BytesMut::from(&u32::try_from(len).unwrap().to_be_bytes()[..]);
-            assert!(matches!(codec.decode(&mut declared(limit + 1)), Err(FrameError::TooLong { got, limit: allowed }) if got == limit + 1 && allowed == limit));
+        for (mut codec, limit) in [
+            (FrameCodec::handshake(), MAX_HANDSHAKE_FRAME),
+            (FrameCodec::session(Some(pool.clone())), MAX_SESSION_FRAME),
+        ] {
+            let declared =
+                |len: usize| BytesMut::from(&u32::try_from(len).unwrap().to_be_bytes()[..]);
+            assert!(
+                matches!(codec.decode(&mut declared(limit + 1)), Err(FrameError::TooLong { got, limit: allowed }) if got == limit + 1 && allowed == limit)
+            );
             assert!(codec.decode(&mut declared(limit)).unwrap().is_none());
             match &codec.gathering.as_ref().unwrap().frame.buffer {
                 Buffer::Heap(bytes) => assert_eq!(bytes.capacity(), 0),

@@ -31,7 +31,8 @@ impl Identity {
     #[must_use]
     pub fn from_transport_seed(seed: &[u8]) -> Self {
         let xi = Zeroizing::new(sha256(&[b"ml-dsa-65-xi", seed]));
-        let keys = PqdsaKeyPair::from_seed(&ML_DSA_65_SIGNING, xi.as_slice()).expect("every 32 bytes are an ML-DSA-65 seed");
+        let keys = PqdsaKeyPair::from_seed(&ML_DSA_65_SIGNING, xi.as_slice())
+            .expect("every 32 bytes are an ML-DSA-65 seed");
         let peer_id = peer_id(keys.public_key().as_ref());
         Self { keys, peer_id }
     }
@@ -48,11 +49,15 @@ impl Identity {
         self.keys.public_key().as_ref()
     }
 
-    /// Signs a digest, with an empty context; [`SIGNATURE_LEN`] bytes. Hedged: two signatures of one digest differ.
+    /// Signs a digest, with an empty context; [`SIGNATURE_LEN`] bytes. Hedged: two signatures of
+    /// one digest differ.
     #[must_use]
     pub fn sign(&self, digest: &[u8; 32]) -> Vec<u8> {
         let mut signature = vec![0; SIGNATURE_LEN];
-        let written = self.keys.sign(digest, &mut signature).expect("ML-DSA-65 signs any message into 3,309 bytes");
+        let written = self
+            .keys
+            .sign(digest, &mut signature)
+            .expect("ML-DSA-65 signs any message into 3,309 bytes");
         debug_assert_eq!(written, SIGNATURE_LEN);
         signature
     }

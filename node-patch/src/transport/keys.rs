@@ -1,4 +1,5 @@
-//! Transcript, signed digests and session keys: pure functions of what was said. Public, so that the recorded handshake can be checked step by step.
+//! Transcript, signed digests and session keys: pure functions of what was said. Public, so that
+//! the recorded handshake can be checked step by step.
 
 use aws_lc_rs::{digest, hkdf};
 use zeroize::Zeroizing;
@@ -38,14 +39,28 @@ impl Transcript {
 /// What the dialer signs first.
 #[must_use]
 pub fn init_hello_digest(message: &InitHello) -> [u8; 32] {
-    sha256(&[b"init-hello", &[message.version], &message.kem_public_key, &message.identity_key, &message.nonce.to_be_bytes()])
+    sha256(&[
+        b"init-hello",
+        &[message.version],
+        &message.kem_public_key,
+        &message.identity_key,
+        &message.nonce.to_be_bytes(),
+    ])
 }
 
 /// What the listener signs; `transcript` is the hash after `InitHello`.
 #[must_use]
 pub fn resp_hello_digest(message: &RespHello, transcript: &[u8; 32]) -> [u8; 32] {
     let nonce = message.nonce.to_be_bytes();
-    sha256(&[b"resp-hello", &[message.version], &message.kem_public_key, &message.kem_ciphertext, &message.identity_key, &nonce, transcript])
+    sha256(&[
+        b"resp-hello",
+        &[message.version],
+        &message.kem_public_key,
+        &message.kem_ciphertext,
+        &message.identity_key,
+        &nonce,
+        transcript,
+    ])
 }
 
 /// What the dialer signs last; `transcript` is the hash after `RespHello`.
@@ -65,7 +80,8 @@ pub struct SessionKeys {
 }
 
 impl SessionKeys {
-    /// From both shared secrets (`ss1` for the dialer's key, `ss2` for the listener's) and the hash after `Finish`.
+    /// From both shared secrets (`ss1` for the dialer's key, `ss2` for the listener's) and the hash
+    /// after `Finish`.
     #[must_use]
     pub fn derive(ss1: &[u8], ss2: &[u8], transcript: &[u8; 32]) -> Self {
         let secret = Zeroizing::new([ss1, ss2].concat());
@@ -73,7 +89,8 @@ impl SessionKeys {
         let expand = |info: &[u8]| {
             let mut out = Zeroizing::new([0; 32]);
             let info = [info];
-            let okm = key.expand(&info, hkdf::HKDF_SHA256).expect("32 bytes are within HKDF's bound");
+            let okm =
+                key.expand(&info, hkdf::HKDF_SHA256).expect("32 bytes are within HKDF's bound");
             okm.fill(out.as_mut_slice()).expect("the buffer has the length that was asked for");
             out
         };

@@ -1,4 +1,5 @@
-//! The three handshake messages. On the wire: the enum, bincode's varint form, nothing after it. In the transcript: the struct, fixed-width form.
+//! The three handshake messages. On the wire: the enum, bincode's varint form, nothing after it. In
+//! the transcript: the struct, fixed-width form.
 
 use wincode::{
     ReadError, SchemaRead, SchemaWrite,
@@ -98,14 +99,16 @@ pub enum MessageFault {
     },
 }
 
-/// What one message may make us allocate: the largest field is a signature, and a handshake frame has 64 KiB at most.
+/// What one message may make us allocate: the largest field is a signature, and a handshake frame
+/// has 64 KiB at most.
 const ALLOCATION: usize = 64 * 1024;
 
 impl HandshakeMessage {
     /// The message as a frame's content.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        wincode::config::serialize(self, Configuration::default().with_varint_encoding()).expect("a message of bytes and integers always has an encoding")
+        wincode::config::serialize(self, Configuration::default().with_varint_encoding())
+            .expect("a message of bytes and integers always has an encoding")
     }
 
     /// Reads a frame's content.
@@ -114,9 +117,16 @@ impl HandshakeMessage {
     ///
     /// [`MessageFault::Malformed`] or [`MessageFault::Trailing`].
     pub fn decode(bytes: &[u8]) -> Result<Self, MessageFault> {
-        let config = Configuration::default().with_varint_encoding().with_preallocation_size_limit::<ALLOCATION>();
-        wincode::config::deserialize_exact(bytes, config)
-            .map_err(|error| if matches!(error, ReadError::TrailingBytes) { MessageFault::Trailing } else { MessageFault::Malformed })
+        let config = Configuration::default()
+            .with_varint_encoding()
+            .with_preallocation_size_limit::<ALLOCATION>();
+        wincode::config::deserialize_exact(bytes, config).map_err(|error| {
+            if matches!(error, ReadError::TrailingBytes) {
+                MessageFault::Trailing
+            } else {
+                MessageFault::Malformed
+            }
+        })
     }
 
     fn name(&self) -> &'static str {
@@ -141,7 +151,9 @@ impl InitHello {
     pub fn expect(bytes: &[u8]) -> Result<Self, MessageFault> {
         let message = match HandshakeMessage::decode(bytes)? {
             HandshakeMessage::InitHello(message) => message,
-            other @ (HandshakeMessage::RespHello(_) | HandshakeMessage::Finish(_)) => return Err(other.out_of_order("InitHello")),
+            other @ (HandshakeMessage::RespHello(_) | HandshakeMessage::Finish(_)) => {
+                return Err(other.out_of_order("InitHello"));
+            }
         };
         version(message.version)?;
         lengths(&[
@@ -162,7 +174,9 @@ impl RespHello {
     pub fn expect(bytes: &[u8]) -> Result<Self, MessageFault> {
         let message = match HandshakeMessage::decode(bytes)? {
             HandshakeMessage::RespHello(message) => message,
-            other @ (HandshakeMessage::InitHello(_) | HandshakeMessage::Finish(_)) => return Err(other.out_of_order("RespHello")),
+            other @ (HandshakeMessage::InitHello(_) | HandshakeMessage::Finish(_)) => {
+                return Err(other.out_of_order("RespHello"));
+            }
         };
         version(message.version)?;
         lengths(&[
@@ -184,9 +198,14 @@ impl Finish {
     pub fn expect(bytes: &[u8]) -> Result<Self, MessageFault> {
         let message = match HandshakeMessage::decode(bytes)? {
             HandshakeMessage::Finish(message) => message,
-            other @ (HandshakeMessage::InitHello(_) | HandshakeMessage::RespHello(_)) => return Err(other.out_of_order("Finish")),
+            other @ (HandshakeMessage::InitHello(_) | HandshakeMessage::RespHello(_)) => {
+                return Err(other.out_of_order("Finish"));
+            }
         };
-        lengths(&[("KEM ciphertext", &message.kem_ciphertext, KEM_CIPHERTEXT_LEN), ("signature", &message.signature, SIGNATURE_LEN)])?;
+        lengths(&[
+            ("KEM ciphertext", &message.kem_ciphertext, KEM_CIPHERTEXT_LEN),
+            ("signature", &message.signature, SIGNATURE_LEN),
+        ])?;
         Ok(message)
     }
 }

@@ -1,4 +1,5 @@
-//! The post-quantum transport, `/hegemon/pq/1`, byte for byte: who the other side is, and what it says.
+//! The post-quantum transport, `/hegemon/pq/1`, byte for byte: who the other side is, and what it
+//! says.
 //!
 //! | module | is about |
 //! | --- | --- |

@@ -1,7 +1,10 @@
-//! What long frames may hold of memory, over all sessions of a node: those that are coming in and those that nobody has dealt with yet.
+//! What long frames may hold of memory, over all sessions of a node: those that are coming in and
+//! those that nobody has dealt with yet.
 //!
-//! A share is taken for the whole of a frame's declared length. When there is no room the frame that holds the largest share and is still coming in makes room, if it is longer
-//! than the newcomer: whoever declares 16 MiB and then dribbles would otherwise keep everybody else's frames out.
+//! A share is taken for the whole of a frame's declared length. When there is no room the frame
+//! that holds the largest share and is still coming in makes room, if it is longer than the
+//! newcomer: whoever declares 16 MiB and then dribbles would otherwise keep everybody else's frames
+//! out.
 
 use std::{
     cmp::Reverse,
@@ -13,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::frame::MAX_SESSION_FRAME;
 
-/// Frames up to this length need no share: forty-five sessions of them are 3 MiB. One answer of a young chain fits.
+/// Frames up to this length need no share: forty-five sessions of them are 3 MiB. One answer of a
+/// young chain fits.
 pub const POOLED_FRAME: usize = 64 * 1024;
 /// Bytes of longer frames, over all sessions: two of the longest.
 pub const POOL_BYTES: usize = 2 * MAX_SESSION_FRAME;
@@ -79,13 +83,20 @@ impl FramePool {
 impl Shares {
     /// Ends sessions that receive longer frames, the longest first, but none in vain.
     fn make_room(&mut self, bytes: usize) -> bool {
-        let movable: usize = self.arriving.values().map(|frame| frame.bytes).filter(|longer| *longer > bytes).sum();
+        let movable: usize =
+            self.arriving.values().map(|frame| frame.bytes).filter(|longer| *longer > bytes).sum();
         if self.taken - movable + bytes > POOL_BYTES {
             return false;
         }
         while self.taken + bytes > POOL_BYTES {
-            let longest = self.arriving.iter().max_by_key(|(id, frame)| (frame.bytes, Reverse(**id))).map(|(id, _)| *id);
-            let Some(frame) = longest.and_then(|id| self.arriving.remove(&id)) else { return false };
+            let longest = self
+                .arriving
+                .iter()
+                .max_by_key(|(id, frame)| (frame.bytes, Reverse(**id)))
+                .map(|(id, _)| *id);
+            let Some(frame) = longest.and_then(|id| self.arriving.remove(&id)) else {
+                return false;
+            };
             self.taken -= frame.bytes;
             frame.owner.cancel();
         }
@@ -128,11 +139,14 @@ mod tests {
     #[test]
     fn the_longest_that_is_still_coming_makes_room_and_no_other() {
         let node = FramePool::default();
-        let ((long, long_ends), (longer, longer_ends), (short, short_ends)) = (session(&node), session(&node), session(&node));
+        let ((long, long_ends), (longer, longer_ends), (short, short_ends)) =
+            (session(&node), session(&node), session(&node));
         let _long = long.take(14 * MIB).unwrap();
         let _longer = longer.take(16 * MIB).unwrap();
         let _short = short.take(4 * MIB).unwrap();
-        assert!(longer_ends.is_cancelled() && !long_ends.is_cancelled() && !short_ends.is_cancelled());
+        assert!(
+            longer_ends.is_cancelled() && !long_ends.is_cancelled() && !short_ends.is_cancelled()
+        );
         assert_eq!(node.taken(), 18 * MIB);
     }
 
@@ -146,7 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn what_has_arrived_is_held_until_it_is_dropped_and_what_was_written_off_is_not_counted_twice() {
+    fn what_has_arrived_is_held_until_it_is_dropped_and_what_was_written_off_is_not_counted_twice()
+    {
         let node = FramePool::default();
         let (pool, ends) = session(&node);
         let mut arrived = pool.take(16 * MIB).unwrap();

@@ -43,7 +43,10 @@ impl Sealer {
     /// [`RecordError::Exhausted`].
     pub fn seal(&mut self, frame: &mut Vec<u8>) -> Result<(), RecordError> {
         let nonce = self.0.next_nonce()?;
-        self.0.key.seal_in_place_append_tag(nonce, Aad::from(*self.0.aad), frame).map_err(|_| RecordError::Exhausted)
+        self.0
+            .key
+            .seal_in_place_append_tag(nonce, Aad::from(*self.0.aad), frame)
+            .map_err(|_| RecordError::Exhausted)
     }
 }
 
@@ -61,7 +64,11 @@ impl Opener {
     /// [`RecordError`].
     pub fn open(&mut self, frame: &mut [u8]) -> Result<usize, RecordError> {
         let nonce = self.0.next_nonce()?;
-        let plaintext = self.0.key.open_in_place(nonce, Aad::from(*self.0.aad), frame).map_err(|_| RecordError::Forged)?;
+        let plaintext = self
+            .0
+            .key
+            .open_in_place(nonce, Aad::from(*self.0.aad), frame)
+            .map_err(|_| RecordError::Forged)?;
         Ok(plaintext.len())
     }
 }
@@ -72,7 +79,8 @@ impl Channel {
         Self { key: LessSafeKey::new(key), aad: Zeroizing::new(*aad), counter: Some(0) }
     }
 
-    /// Four zero bytes and the counter, big-endian. A nonce is never used twice: the counter ends instead of wrapping.
+    /// Four zero bytes and the counter, big-endian. A nonce is never used twice: the counter ends
+    /// instead of wrapping.
     fn next_nonce(&mut self) -> Result<Nonce, RecordError> {
         let counter = self.counter.ok_or(RecordError::Exhausted)?;
         self.counter = counter.checked_add(1);

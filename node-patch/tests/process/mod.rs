@@ -50,7 +50,8 @@ impl Node {
 
     pub(crate) async fn height(&self) -> u64 {
         let header = self.call("chain_getHeader").await;
-        u64::from_str_radix(header["number"].as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+        u64::from_str_radix(header["number"].as_str().unwrap().trim_start_matches("0x"), 16)
+            .unwrap()
     }
 }
 
@@ -63,7 +64,10 @@ impl Drop for Node {
 
 pub(crate) fn command(environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hegemon-node"));
-    command.env_clear().env("HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK", "1").envs(environment.iter().copied());
+    command
+        .env_clear()
+        .env("HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK", "1")
+        .envs(environment.iter().copied());
     command
 }
 
@@ -73,7 +77,11 @@ fn addresses(log: &mut impl BufRead) -> (SocketAddr, SocketAddr) {
     loop {
         let mut line = String::new();
         assert_ne!(log.read_line(&mut line).unwrap(), 0, "the node ended at its start: {seen}");
-        let field = |name: &str| line.split_whitespace().find_map(|word| word.strip_prefix(name)).and_then(|value| value.parse().ok());
+        let field = |name: &str| {
+            line.split_whitespace()
+                .find_map(|word| word.strip_prefix(name))
+                .and_then(|value| value.parse().ok())
+        };
         if let (Some(listen), Some(rpc)) = (field("listen="), field("rpc=")) {
             return (listen, rpc);
         }

@@ -1,5 +1,6 @@
-//! A peer over real sockets that treats its sessions as the recorded nodes do: it looks for an existing one, then inserts, not atomically; closes the newer on a hit; cleans up by
-//! peer, not by session; loses what came together with `Finish`; sends nothing to keep a session alive.
+//! A peer over real sockets that treats its sessions as the recorded nodes do: it looks for an
+//! existing one, then inserts, not atomically; closes the newer on a hit; cleans up by peer, not by
+//! session; loses what came together with `Finish`; sends nothing to keep a session alive.
 
 use std::{
     net::SocketAddr,
@@ -26,7 +27,8 @@ use tokio::{
 use tokio_util::{codec::Framed, sync::CancellationToken};
 
 type Transcript = [u8; 32];
-type Outgoing = Arc<tokio::sync::Mutex<(SplitSink<Framed<TcpStream, FrameCodec>, Vec<u8>>, Sealer)>>;
+type Outgoing =
+    Arc<tokio::sync::Mutex<(SplitSink<Framed<TcpStream, FrameCodec>, Vec<u8>>, Sealer)>>;
 
 /// What it holds; clones are the same peer.
 #[derive(Clone)]
@@ -48,10 +50,17 @@ struct Table {
 }
 
 impl Legacy {
-    /// Listens at once, and dials the other side once when everybody starts. What it hears of the chain comes out of the receiver.
-    pub(crate) fn start(listener: TcpListener, other: SocketAddr, identity: Arc<Identity>, start: Arc<Barrier>) -> (Self, mpsc::UnboundedReceiver<Vec<u8>>) {
+    /// Listens at once, and dials the other side once when everybody starts. What it hears of the
+    /// chain comes out of the receiver.
+    pub(crate) fn start(
+        listener: TcpListener,
+        other: SocketAddr,
+        identity: Arc<Identity>,
+        start: Arc<Barrier>,
+    ) -> (Self, mpsc::UnboundedReceiver<Vec<u8>>) {
         let (received, messages) = mpsc::unbounded_channel();
-        let peer = Self { identity, table: Arc::default(), received, stop: CancellationToken::new() };
+        let peer =
+            Self { identity, table: Arc::default(), received, stop: CancellationToken::new() };
         let (dialling, listening) = (peer.clone(), peer.clone());
         tokio::spawn(async move {
             start.wait().await;
@@ -60,10 +69,14 @@ impl Legacy {
             }
         });
         tokio::spawn(async move {
-            while let Some(Ok((stream, remote))) = listening.stop.run_until_cancelled(listener.accept()).await {
+            while let Some(Ok((stream, remote))) =
+                listening.stop.run_until_cancelled(listener.accept()).await
+            {
                 let peer = listening.clone();
                 tokio::spawn(async move {
-                    if let Ok(mut connection) = socket::accept(stream, remote, peer.identity.clone()).await {
+                    if let Ok(mut connection) =
+                        socket::accept(stream, remote, peer.identity.clone()).await
+                    {
                         // As a codec is exchanged together with its buffer.
                         connection.framed.read_buffer_mut().clear();
                         peer.hold(connection).await;
@@ -86,7 +99,8 @@ impl Legacy {
 
     /// Sends over the current session, if there is one.
     pub(crate) async fn send(&self, protocol: Protocol, data: &[u8]) {
-        let outgoing = self.table.lock().unwrap().current.as_ref().map(|(_, outgoing)| outgoing.clone());
+        let outgoing =
+            self.table.lock().unwrap().current.as_ref().map(|(_, outgoing)| outgoing.clone());
         if let Some(outgoing) = outgoing {
             let mut frame = envelope::encode(protocol, data);
             let mut outgoing = outgoing.lock().await;
@@ -128,11 +142,16 @@ impl Legacy {
         while let Some(Some(Ok(mut frame))) = self.stop.run_until_cancelled(frames.next()).await {
             let Ok(len) = opener.open(&mut frame) else { break };
             match envelope::decode(&frame[..len]) {
-                Some((Protocol::Discovery, data)) if matches!(Message::decode(data), Ok(Message::GetAddrs { .. })) => {
-                    self.send(Protocol::Discovery, &Message::Addrs { addrs: Vec::new() }.encode()).await;
+                Some((Protocol::Discovery, data))
+                    if matches!(Message::decode(data), Ok(Message::GetAddrs { .. })) =>
+                {
+                    self.send(Protocol::Discovery, &Message::Addrs { addrs: Vec::new() }.encode())
+                        .await;
                 }
                 Some((Protocol::Discovery, _)) | None => {}
-                Some((Protocol::BlockAnnounces | Protocol::Sync, data)) => drop(self.received.send(data.to_vec())),
+                Some((Protocol::BlockAnnounces | Protocol::Sync, data)) => {
+                    drop(self.received.send(data.to_vec()))
+                }
             }
         }
         // By peer: also if the current one is another.

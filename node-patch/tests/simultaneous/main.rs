@@ -1,5 +1,6 @@
-//! A thousand pairs of nodes that dial each other at the same moment, over real sockets: each pair ends with one session, the same at both ends, and it works. Once with
-//! two nodes of ours, once with a peer on the other side that behaves as older nodes do.
+//! A thousand pairs of nodes that dial each other at the same moment, over real sockets: each pair
+//! ends with one session, the same at both ends, and it works. Once with two nodes of ours, once
+//! with a peer on the other side that behaves as older nodes do.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod legacy;
@@ -47,16 +48,37 @@ struct Side {
 }
 
 /// A hub that has the other side as its seed, and starts at the barrier.
-async fn side(listener: TcpListener, other: SocketAddr, identity: Arc<Identity>, start: Arc<Barrier>) -> Side {
-    let (clock, events, (chain_sender, chain)) = (Clock::start(), mpsc::channel(HUB_QUEUE), mpsc::channel(64));
-    let config = Config { exchange: Exchange::On, loopback: Loopback::Allowed, ..Config::new(listener.local_addr().unwrap(), 1) };
+async fn side(
+    listener: TcpListener,
+    other: SocketAddr,
+    identity: Arc<Identity>,
+    start: Arc<Barrier>,
+) -> Side {
+    let (clock, events, (chain_sender, chain)) =
+        (Clock::start(), mpsc::channel(HUB_QUEUE), mpsc::channel(64));
+    let config = Config {
+        exchange: Exchange::On,
+        loopback: Loopback::Allowed,
+        ..Config::new(listener.local_addr().unwrap(), 1)
+    };
     let seeds = vec![Seed { host: other.ip().to_string(), port: other.port() }];
     // No store: nothing is written before the first ten seconds, and the directory does not exist.
     let store = PeerStore::under(std::path::Path::new("/nonexistent"));
-    let driver = DiscoveryDriver::new(config, seeds.into(), store, clock, events.0.clone()).unwrap();
-    let (registry, view, stop) = (Registry::default(), SharedView::default(), CancellationToken::new());
+    let driver =
+        DiscoveryDriver::new(config, seeds.into(), store, clock, events.0.clone()).unwrap();
+    let (registry, view, stop) =
+        (Registry::default(), SharedView::default(), CancellationToken::new());
     let limits = Limits { inbound: 10, outbound: 10 };
-    let hub = Hub::new(HubParts { identity, limits, driver, clock, registry: registry.clone(), view: view.clone(), chain: chain_sender, events });
+    let hub = Hub::new(HubParts {
+        identity,
+        limits,
+        driver,
+        clock,
+        registry: registry.clone(),
+        view: view.clone(),
+        chain: chain_sender,
+        events,
+    });
     let stopped = stop.clone();
     tokio::spawn(async move {
         start.wait().await;
@@ -72,16 +94,24 @@ fn identity(number: usize) -> Arc<Identity> {
 }
 
 async fn pair(number: usize, start: Arc<Barrier>) -> (Side, Side) {
-    let (one, two) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (one, two) = (
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    );
     let (one_addr, two_addr) = (one.local_addr().unwrap(), two.local_addr().unwrap());
-    (side(one, two_addr, identity(2 * number), start.clone()).await, side(two, one_addr, identity(2 * number + 1), start).await)
+    (
+        side(one, two_addr, identity(2 * number), start.clone()).await,
+        side(two, one_addr, identity(2 * number + 1), start).await,
+    )
 }
 
 /// The session that both ends have, if each has exactly one and it is the same.
 fn agreed(one: &Side, two: &Side) -> Option<(SessionView, SessionView)> {
     let (one, two) = (one.view.read().sessions, two.view.read().sessions);
     match (one.as_slice(), two.as_slice()) {
-        ([one], [two]) if one.transcript == two.transcript && one.settled && two.settled => Some((one.clone(), two.clone())),
+        ([one], [two]) if one.transcript == two.transcript && one.settled && two.settled => {
+            Some((one.clone(), two.clone()))
+        }
         _ => None,
     }
 }
@@ -101,19 +131,29 @@ async fn receives(side: &mut Side, session: SessionId, expected: &[u8]) -> bool 
     timeout(PATIENCE, wanted).await.unwrap_or(false)
 }
 
-/// Settles, waits until every trial is over, and speaks both ways. Whether two sessions really stood against each other.
+/// Settles, waits until every trial is over, and speaks both ways. Whether two sessions really
+/// stood against each other.
 async fn settle((mut one, mut two): (Side, Side)) -> bool {
     let begin = Instant::now();
     while agreed(&one, &two).is_none() {
-        assert!(begin.elapsed() < PATIENCE, "no single session: {:?} and {:?}", one.view.read().sessions, two.view.read().sessions);
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "no single session: {:?} and {:?}",
+            one.view.read().sessions,
+            two.view.read().sessions
+        );
         sleep(Duration::from_millis(50)).await;
     }
     // What a survivor has to show takes five seconds; it must be the same session after that.
     sleep(Duration::from_secs(6)).await;
-    let (first, second) = agreed(&one, &two).expect("one session, the same at both ends, also after the survivor was tried");
+    let (first, second) = agreed(&one, &two)
+        .expect("one session, the same at both ends, also after the survivor was tried");
     one.registry.send(first.session, Protocol::Sync, b"there");
     two.registry.send(second.session, Protocol::Sync, b"and back");
-    assert!(receives(&mut two, second.session, b"there").await && receives(&mut one, first.session, b"and back").await);
+    assert!(
+        receives(&mut two, second.session, b"there").await
+            && receives(&mut one, first.session, b"and back").await
+    );
     let rivals = one.view.read().rivalries > 0 || two.view.read().rivalries > 0;
     one.stop.cancel();
     two.stop.cancel();
@@ -140,7 +180,10 @@ async fn a_thousand_simultaneous_opens_end_in_a_thousand_sessions() {
 
 /// One of ours and one that is older; every other time ours has the lower ID.
 async fn mixed_pair(number: usize, start: Arc<Barrier>) -> bool {
-    let (one, two) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (one, two) = (
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    );
     let (one_addr, two_addr) = (one.local_addr().unwrap(), two.local_addr().unwrap());
     let mut identities = [identity(2 * number), identity(2 * number + 1)];
     identities.sort_by_key(|identity| identity.peer_id());
@@ -162,15 +205,18 @@ async fn mixed_pair(number: usize, start: Arc<Barrier>) -> bool {
     old.rivalries() > 0 || new.view.read().rivalries > 0
 }
 
-/// The one session that both ends know, once it has been so for longer than a survivor's trial. An older node may forget a session that it had when another one ends: then
-/// ours has to notice, and dial again.
+/// The one session that both ends know, once it has been so for longer than a survivor's trial. An
+/// older node may forget a session that it had when another one ends: then ours has to notice, and
+/// dial again.
 async fn lasting(new: &Side, old: &Legacy) -> (SessionId, [u8; 32]) {
     let begin = Instant::now();
     let mut since: Option<(Instant, [u8; 32])> = None;
     loop {
         let sessions = new.view.read().sessions;
         let agreed = match sessions.as_slice() {
-            [session] if session.settled && old.current() == Some(session.transcript) => Some((session.session, session.transcript)),
+            [session] if session.settled && old.current() == Some(session.transcript) => {
+                Some((session.session, session.transcript))
+            }
             _ => None,
         };
         match (agreed, since) {
@@ -182,7 +228,11 @@ async fn lasting(new: &Side, old: &Legacy) -> (SessionId, [u8; 32]) {
             (Some((_, transcript)), _) => since = Some((Instant::now(), transcript)),
             (None, _) => since = None,
         }
-        assert!(begin.elapsed() < PATIENCE, "no session that lasts: {sessions:?} here, {:?} there", old.current());
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "no session that lasts: {sessions:?} here, {:?} there",
+            old.current()
+        );
         sleep(Duration::from_millis(50)).await;
     }
 }
@@ -192,7 +242,9 @@ async fn a_thousand_simultaneous_opens_with_older_nodes_end_in_a_thousand_sessio
     let mut rivalries = 0;
     for batch in 0..PAIRS / BATCH {
         let start = Arc::new(Barrier::new(2 * BATCH));
-        let tasks: Vec<_> = (batch * BATCH..(batch + 1) * BATCH).map(|number| tokio::spawn(mixed_pair(number, start.clone()))).collect();
+        let tasks: Vec<_> = (batch * BATCH..(batch + 1) * BATCH)
+            .map(|number| tokio::spawn(mixed_pair(number, start.clone())))
+            .collect();
         for task in tasks {
             rivalries += usize::from(task.await.unwrap());
         }

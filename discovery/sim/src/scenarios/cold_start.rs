@@ -1,7 +1,9 @@
-//! Fifty nodes start in the same moment, without stores; all they know is one seed, which is the first of them.
+//! Fifty nodes start in the same moment, without stores; all they know is one seed, which is the
+//! first of them.
 //!
-//! Measured: the time until the last of them has eight outbound peers. The seed is everybody's first peer, so that there is hardly anybody left whom it could dial itself: for it
-//! eight peers count, whoever dialled.
+//! Measured: the time until the last of them has eight outbound peers. The seed is everybody's
+//! first peer, so that there is hardly anybody left whom it could dial itself: for it eight peers
+//! count, whoever dialled.
 
 use std::time::Duration;
 
@@ -13,7 +15,12 @@ use crate::{
     world::{Setting, World},
 };
 
-pub(super) const SCENARIO: Scenario = Scenario { name: "cold-start", what: "50 nodes, one seed", goal: "all reach 8 outbound; p50 ≤ 2 s, p99 ≤ 5 s", run };
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "cold-start",
+    what: "50 nodes, one seed",
+    goal: "all reach 8 outbound; p50 ≤ 2 s, p99 ≤ 5 s",
+    run,
+};
 
 const NODES: usize = 50;
 const OUTBOUND: usize = 8;

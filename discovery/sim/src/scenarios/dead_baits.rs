@@ -1,8 +1,10 @@
-//! Forty honest nodes, a fifth of them behind NATs, and eight hostile peers. Each of these dials six of the nodes, answers with lists of which nine of ten addresses are dead, and
-//! sends ten such addresses as news every ten seconds. Ten minutes.
+//! Forty honest nodes, a fifth of them behind NATs, and eight hostile peers. Each of these dials
+//! six of the nodes, answers with lists of which nine of ten addresses are dead, and sends ten such
+//! addresses as news every ten seconds. Ten minutes.
 //!
-//! Measured: what is really at the addresses that honest nodes answer with, in the moment in which they do. A node that runs behind a NAT is counted apart: it is there, and
-//! announces itself over its own session, but nobody can dial it.
+//! Measured: what is really at the addresses that honest nodes answer with, in the moment in which
+//! they do. A node that runs behind a NAT is counted apart: it is there, and announces itself over
+//! its own session, but nobody can dial it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,8 +19,12 @@ use crate::{
     world::{Setting, Shared},
 };
 
-pub(super) const SCENARIO: Scenario =
-    Scenario { name: "dead-baits", what: "90 % of injected addresses dead", goal: "≤ 5 % of served addresses dead (NATed owners counted apart)", run };
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "dead-baits",
+    what: "90 % of injected addresses dead",
+    goal: "≤ 5 % of served addresses dead (NATed owners counted apart)",
+    run,
+};
 
 const NODES: usize = 40;
 const NATTED_PERCENT: u32 = 20;
@@ -31,7 +37,10 @@ fn run(bench: Bench) -> Outcome {
     let served = bench.over_seeds(served).into_iter().fold(Shared::default(), Shared::plus);
     let all = served.live + served.unreachable + served.dead;
     let (dead, natted) = (per_cent(served.dead, all), per_cent(served.unreachable, all));
-    Outcome::new(format!("{dead:.2} % dead, {natted:.1} % NATed, of {all} served"), all > 0 && dead <= 5.0)
+    Outcome::new(
+        format!("{dead:.2} % dead, {natted:.1} % NATed, of {all} served"),
+        all > 0 && dead <= 5.0,
+    )
 }
 
 fn served(seed: u64) -> Shared {
@@ -46,12 +55,22 @@ fn served(seed: u64) -> Shared {
         baits_per_honest: 9,
     });
     for _ in 0..HOSTILE {
-        let victims = town.nodes.sample(&mut rng, VICTIMS).map(|victim| world.host(*victim).addr).collect();
-        let script = Script { pool: pool.clone(), victims, opening: None, news_every: Some(Duration::from_secs(10)), news_length: 10 };
+        let victims =
+            town.nodes.sample(&mut rng, VICTIMS).map(|victim| world.host(*victim).addr).collect();
+        let script = Script {
+            pool: pool.clone(),
+            victims,
+            opening: None,
+            news_every: Some(Duration::from_secs(10)),
+            news_length: 10,
+        };
         let addr = world.draw_hostile(HOSTILE);
         let hostile = world.add_hostile(addr, script);
         world.start(hostile);
     }
     world.run_for(TIME);
-    town.nodes.iter().map(|node| world.host(*node).tally.served).fold(Shared::default(), Shared::plus)
+    town.nodes
+        .iter()
+        .map(|node| world.host(*node).tally.served)
+        .fold(Shared::default(), Shared::plus)
 }

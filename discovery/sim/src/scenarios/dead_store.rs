@@ -1,5 +1,6 @@
-//! A node comes back with a store of 200 addresses, each once connected. Thirty of them are nodes of a settled network of sixty; 170 are dead: a fifth of these refuse, the others
-//! are black holes that cost a dial five seconds. Its one seed is a black hole too.
+//! A node comes back with a store of 200 addresses, each once connected. Thirty of them are nodes
+//! of a settled network of sixty; 170 are dead: a fifth of these refuse, the others are black holes
+//! that cost a dial five seconds. Its one seed is a black hole too.
 //!
 //! Measured: the time until it has eight peers.
 
@@ -16,10 +17,12 @@ use crate::{
     world::{Reach, Setting, network::EPOCH},
 };
 
-pub(super) const SCENARIO: Scenario =
-    Scenario {
-        name: "dead-store", what: "85 % of the store dead, four fifths of those black holes, no seed reachable", goal: "8 live peers: p95 ≤ 10 s", run
-    };
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "dead-store",
+    what: "85 % of the store dead, four fifths of those black holes, no seed reachable",
+    goal: "8 live peers: p95 ≤ 10 s",
+    run,
+};
 
 const NODES: usize = 60;
 const LIVE: usize = 30;
@@ -36,7 +39,8 @@ fn time_to_peers(seed: u64) -> Option<Duration> {
     let mut town = Town::settled(Setting::new(seed), NODES, Duration::from_secs(60));
     let world = &mut town.world;
     let mut rng = world.generator(10);
-    let mut stored: Vec<_> = town.nodes.sample(&mut rng, LIVE).map(|node| world.host(*node).addr).collect();
+    let mut stored: Vec<_> =
+        town.nodes.sample(&mut rng, LIVE).map(|node| world.host(*node).addr).collect();
     stored.extend((0..DEAD).map(|_| world.draw_honest()));
     stored.shuffle(&mut rng);
     // A host that is not there at all: nobody answers.

@@ -1,6 +1,7 @@
 //! Four nodes are all that there is, and each wants eight. Half an hour.
 //!
-//! Measured: the most dials of a node in any minute after the first, how often a node dialled itself, and dials to somebody with whom the dialler had a session already.
+//! Measured: the most dials of a node in any minute after the first, how often a node dialled
+//! itself, and dials to somebody with whom the dialler had a session already.
 
 use std::time::Duration;
 
@@ -39,7 +40,10 @@ fn run(bench: Bench) -> Outcome {
     let redials = runs.iter().map(|run| run.redials).max().unwrap_or(0);
     let connected = runs.iter().filter(|run| run.connected).count();
     let met = busiest <= BOUND && itself <= 1 && redials == 0 && connected == runs.len();
-    let ours = format!("at most {busiest} dials in a minute, {itself} self-dials, {redials} redials; all connected in {connected} of {}", runs.len());
+    let ours = format!(
+        "at most {busiest} dials in a minute, {itself} self-dials, {redials} redials; all connected in {connected} of {}",
+        runs.len()
+    );
     Outcome::new(ours, met)
 }
 
@@ -48,11 +52,21 @@ fn one(seed: u64) -> Counted {
     town.start_within(Duration::ZERO);
     town.world.run_for(MINUTE * MINUTES);
     let hosts: Vec<&Host> = town.nodes.iter().map(|node| town.world.host(*node)).collect();
-    let minutes = (1..MINUTES).map(|minute| (Mono(0).after(MINUTE * minute), Mono(0).after(MINUTE * (minute + 1))));
-    let in_minute = |host: &Host, (from, to): (Mono, Mono)| host.tally.dials_from(from).len() - host.tally.dials_from(to).len();
+    let minutes = (1..MINUTES)
+        .map(|minute| (Mono(0).after(MINUTE * minute), Mono(0).after(MINUTE * (minute + 1))));
+    let in_minute = |host: &Host, (from, to): (Mono, Mono)| {
+        host.tally.dials_from(from).len() - host.tally.dials_from(to).len()
+    };
     Counted {
-        busiest: minutes.flat_map(|minute| hosts.iter().map(move |host| in_minute(host, minute))).max().unwrap_or(0),
-        itself: hosts.iter().map(|host| host.tally.started.iter().filter(|(_, addr)| *addr == host.addr).count()).max().unwrap_or(0),
+        busiest: minutes
+            .flat_map(|minute| hosts.iter().map(move |host| in_minute(host, minute)))
+            .max()
+            .unwrap_or(0),
+        itself: hosts
+            .iter()
+            .map(|host| host.tally.started.iter().filter(|(_, addr)| *addr == host.addr).count())
+            .max()
+            .unwrap_or(0),
         redials: hosts.iter().map(|host| host.tally.redials).sum(),
         connected: town.nodes.iter().all(|node| town.world.peers(*node).len() == NODES - 1),
     }

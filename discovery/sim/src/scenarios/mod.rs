@@ -1,4 +1,5 @@
-//! The table: what discovery has to show, one scenario a file. Each says how it is laid out and what is measured; the row says what came out.
+//! The table: what discovery has to show, one scenario a file. Each says how it is laid out and
+//! what is measured; the row says what came out.
 
 mod cold_start;
 mod dead_baits;

@@ -1,5 +1,6 @@
-//! A settled network of forty nodes is parted into two random halves for ten minutes. The seed is in one of them. Within a minute and a half all sessions between the halves are
-//! given up, and each half fills its slots with its own. Then packets pass again.
+//! A settled network of forty nodes is parted into two random halves for ten minutes. The seed is
+//! in one of them. Within a minute and a half all sessions between the halves are given up, and
+//! each half fills its slots with its own. Then packets pass again.
 //!
 //! Measured: the time until all nodes have eight outbound peers and all are in one part.
 

@@ -1,7 +1,9 @@
-//! A node of a settled network of fifty is stopped in order. The seed goes for ever, half of the others go and as many come at other addresses. Seven days later by its wall clock the
-//! node starts again from its store; its seed's name still resolves to the host that is gone.
+//! A node of a settled network of fifty is stopped in order. The seed goes for ever, half of the
+//! others go and as many come at other addresses. Seven days later by its wall clock the node
+//! starts again from its store; its seed's name still resolves to the host that is gone.
 //!
-//! The others' week is five minutes long: what matters to the node is that its stamps are seven days old and half of its addresses dead.
+//! The others' week is five minutes long: what matters to the node is that its stamps are seven
+//! days old and half of its addresses dead.
 //!
 //! Measured: the time until it has four peers.
 
@@ -17,7 +19,12 @@ use crate::{
     world::{Exit, Setting},
 };
 
-pub(super) const SCENARIO: Scenario = Scenario { name: "restart", what: "restart with the seed gone, after 7 days", goal: "≥ 4 peers: p95 ≤ 2 s", run };
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "restart",
+    what: "restart with the seed gone, after 7 days",
+    goal: "≥ 4 peers: p95 ≤ 2 s",
+    run,
+};
 
 const NODES: usize = 50;
 const PEERS: usize = 4;
@@ -34,7 +41,8 @@ fn time_to_peers(seed: u64) -> Option<Duration> {
     let (first, node) = (town.nodes[0], town.nodes[NODES - 1]);
     town.world.stop(node, Exit::Orderly);
     let others = &town.nodes[1..NODES - 1];
-    let leaving: Vec<_> = others.sample(&mut town.world.generator(10), others.len() / 2).copied().collect();
+    let leaving: Vec<_> =
+        others.sample(&mut town.world.generator(10), others.len() / 2).copied().collect();
     for leaver in leaving {
         town.world.stop(leaver, Exit::PowerLoss);
         town.join();

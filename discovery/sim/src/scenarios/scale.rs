@@ -1,5 +1,6 @@
-//! A network of a hundred and one of ten thousand, each node with a store of a hundred others, four seeds, started within a minute. When it has run for three minutes, six nodes a
-//! minute join either of them, for three minutes: the same absolute rate. One seed.
+//! A network of a hundred and one of ten thousand, each node with a store of a hundred others, four
+//! seeds, started within a minute. When it has run for three minutes, six nodes a minute join
+//! either of them, for three minutes: the same absolute rate. One seed.
 //!
 //! Measured: discovery messages and their frames' bytes, per node and minute of the last three.
 
@@ -33,9 +34,14 @@ struct Load {
 }
 
 fn run(bench: Bench) -> Outcome {
-    let loads = bench.exactly(SIZES.len() as u64).over_seeds(|index| load(SIZES[usize::try_from(index).unwrap_or(0)]));
+    let loads = bench
+        .exactly(SIZES.len() as u64)
+        .over_seeds(|index| load(SIZES[usize::try_from(index).unwrap_or(0)]));
     let [small, large] = &loads[..] else { return Outcome::new("did not run".to_owned(), false) };
-    let ours = format!("{:.1} messages, {:.0} B; with 100: {:.1} messages, {:.0} B", large.messages, large.bytes, small.messages, small.bytes);
+    let ours = format!(
+        "{:.1} messages, {:.0} B; with 100: {:.1} messages, {:.0} B",
+        large.messages, large.bytes, small.messages, small.bytes
+    );
     Outcome::new(ours, large.messages <= FLAT * small.messages && large.bytes <= FLAT * small.bytes)
 }
 
@@ -51,10 +57,14 @@ fn load(nodes: usize) -> Load {
         town.world.run_for(PAUSE);
     }
     let after = sent(&town.world, &old);
-    let per_node = |total: u64| total as f64 / (PAUSE * JOINERS).as_secs_f64() * 60.0 / nodes as f64;
+    let per_node =
+        |total: u64| total as f64 / (PAUSE * JOINERS).as_secs_f64() * 60.0 / nodes as f64;
     Load { messages: per_node(after.0 - before.0), bytes: per_node(after.1 - before.1) }
 }
 
 fn sent(world: &World, nodes: &[HostIndex]) -> (u64, u64) {
-    nodes.iter().map(|node| &world.host(*node).tally).fold((0, 0), |(messages, bytes), tally| (messages + tally.messages, bytes + tally.bytes))
+    nodes
+        .iter()
+        .map(|node| &world.host(*node).tally)
+        .fold((0, 0), |(messages, bytes), tally| (messages + tally.messages, bytes + tally.bytes))
 }

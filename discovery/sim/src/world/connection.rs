@@ -1,4 +1,5 @@
-//! One TCP connection, from the dial to the end at both sides. Its number is its session's at either end.
+//! One TCP connection, from the dial to the end at both sides. Its number is its session's at
+//! either end.
 
 use std::time::Duration;
 
@@ -72,7 +73,10 @@ impl ConnectionIndex {
     }
 
     pub(crate) fn of(session: SessionId) -> Self {
-        Self(usize::try_from(session.0).expect("it was an index before it became a session's number"))
+        Self(
+            usize::try_from(session.0)
+                .expect("it was an index before it became a session's number"),
+        )
     }
 }
 

@@ -1,7 +1,9 @@
 //! Partitions, hosts without a network, sessions that are cut and noticed late.
 //!
-//! While packets do not pass between two hosts, what they send each other is held, as TCP does, and arrives when they pass again. An end that hears nothing gives its session up
-//! after 60 to 90 s: a write that does not leave, or probes that nobody answers. The other end, if it still has the session when packets pass again, hears of it then.
+//! While packets do not pass between two hosts, what they send each other is held, as TCP does, and
+//! arrives when they pass again. An end that hears nothing gives its session up after 60 to 90 s: a
+//! write that does not leave, or probes that nobody answers. The other end, if it still has the
+//! session when packets pass again, hears of it then.
 
 use std::time::Duration;
 
@@ -30,7 +32,8 @@ pub enum Outage {
 }
 
 impl World {
-    /// Parts the network: packets pass only between hosts of the same list. Hosts in none of them are together on a side of their own.
+    /// Parts the network: packets pass only between hosts of the same list. Hosts in none of them
+    /// are together on a side of their own.
     ///
     /// # Panics
     ///
@@ -64,14 +67,18 @@ impl World {
         connected(one) && connected(other) && one.side == other.side
     }
 
-    /// Cuts the sessions over which nothing passes any more, and mends those over which it does again.
+    /// Cuts the sessions over which nothing passes any more, and mends those over which it does
+    /// again.
     pub(super) fn pass(&mut self) {
         for index in (0..self.connections.len()).map(ConnectionIndex) {
             let connection = &self.connections[index.0];
             if !connection.is_alive() {
                 continue;
             }
-            match (self.passable(connection.dialler.host, connection.listener.host), connection.cut.is_some()) {
+            match (
+                self.passable(connection.dialler.host, connection.listener.host),
+                connection.cut.is_some(),
+            ) {
                 (false, false) => self.cut(index),
                 (true, true) => self.mend(index),
                 (true, false) | (false, true) => {}
@@ -85,7 +92,11 @@ impl World {
         connection.cuts += 1;
         let cut = connection.cuts;
         for (number, at) in (0..).zip([Side::Dialler, Side::Listener]) {
-            let after = self.chance.time(Purpose::Silence, (index.0 as u64, u64::from(cut) << 1 | number), SILENCE_NOTICED);
+            let after = self.chance.time(
+                Purpose::Silence,
+                (index.0 as u64, u64::from(cut) << 1 | number),
+                SILENCE_NOTICED,
+            );
             self.queue.push(self.now.after(after), Packet::Silence { connection: index, at, cut });
         }
     }
@@ -112,7 +123,8 @@ impl World {
 
     /// Takes the sessions away from a host that ends.
     pub(super) fn release(&mut self, host: HostIndex, exit: Exit) {
-        let sessions: Vec<SessionId> = self.hosts[host.0].actor.as_ref().map(Actor::sessions).unwrap_or_default();
+        let sessions: Vec<SessionId> =
+            self.hosts[host.0].actor.as_ref().map(Actor::sessions).unwrap_or_default();
         for index in sessions.into_iter().map(ConnectionIndex::of) {
             let connection = &self.connections[index.0];
             let side = connection.side(host);

@@ -1,7 +1,8 @@
 //! What happens when something is due: dials, sessions, frames, endings.
 //!
-//! A dial takes one round trip for TCP and one for the handshake until the dialler has its session, half a round trip more until the listener has it, and two milliseconds of
-//! computation. Frames of a session arrive in the order of their sending, one latency later; so does its end.
+//! A dial takes one round trip for TCP and one for the handshake until the dialler has its session,
+//! half a round trip more until the listener has it, and two milliseconds of computation. Frames of
+//! a session arrive in the order of their sending, one latency later; so does its end.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -66,7 +67,9 @@ impl World {
             Packet::Wake { host, due } => self.wake(host, due),
             Packet::DiallerReady(connection) => self.dialler_ready(connection),
             Packet::ListenerReady(connection) => self.listener_ready(connection),
-            Packet::DialFailed { host, life, dial, error } => self.dial_failed(host, life, dial, error),
+            Packet::DialFailed { host, life, dial, error } => {
+                self.dial_failed(host, life, dial, error)
+            }
             Packet::Arrival { connection, to, carried } => self.arrival(connection, to, carried),
             Packet::Silence { connection, at, cut } => self.silence(connection, at, cut),
             Packet::Resolved { host, life, seed, addrs } => {
@@ -78,8 +81,14 @@ impl World {
         }
     }
 
-    /// Tells an actor something and does what it wants. An answer to `answering` is counted as such.
-    pub(super) fn drive(&mut self, host: HostIndex, answering: Option<SessionId>, tell: impl FnOnce(&mut Actor, Now, &mut Vec<Output>)) {
+    /// Tells an actor something and does what it wants. An answer to `answering` is counted as
+    /// such.
+    pub(super) fn drive(
+        &mut self,
+        host: HostIndex,
+        answering: Option<SessionId>,
+        tell: impl FnOnce(&mut Actor, Now, &mut Vec<Output>),
+    ) {
         let now = self.clock(host);
         let mut out = Vec::new();
         let Some(actor) = &mut self.hosts[host.0].actor else { return };
@@ -92,7 +101,9 @@ impl World {
 
     fn carry_out(&mut self, host: HostIndex, answering: Option<SessionId>, output: Output) {
         match output {
-            Output::Frame { session, frame } => self.send(host, session, frame, answering == Some(session)),
+            Output::Frame { session, frame } => {
+                self.send(host, session, frame, answering == Some(session))
+            }
             Output::Dial { dial, addr } => self.dial(host, dial, addr),
             Output::Resolve { seed } => self.resolve(host, seed),
             Output::Persist { snapshot } => self.hosts[host.0].stored = snapshot,
@@ -104,7 +115,8 @@ impl World {
         }
     }
 
-    /// Sees to it that the queue has a wake-up that is early enough; a too early one finds nothing to do.
+    /// Sees to it that the queue has a wake-up that is early enough; a too early one finds nothing
+    /// to do.
     fn reschedule(&mut self, host: HostIndex) {
         let here = &mut self.hosts[host.0];
         let Some(due) = here.actor.as_ref().and_then(Actor::next_wakeup) else { return };
@@ -137,7 +149,11 @@ impl World {
         let connections = &self.connections;
         let here = &mut self.hosts[host.0];
         if let Some(Actor::Node(node)) = &mut here.actor {
-            here.tally.keepalives += node.settle(|session| connections[ConnectionIndex::of(session).0].cut.is_none(), now, &mut out);
+            here.tally.keepalives += node.settle(
+                |session| connections[ConnectionIndex::of(session).0].cut.is_none(),
+                now,
+                &mut out,
+            );
         }
         for output in out {
             self.carry_out(host, None, output);
@@ -145,7 +161,9 @@ impl World {
     }
 
     fn dial(&mut self, host: HostIndex, dial: DialId, addr: SocketAddr) {
-        let connected = self.owner(addr).is_some_and(|owner| self.hosts[host.0].node().is_some_and(|node| node.has(self.hosts[owner.0].peer)));
+        let connected = self.owner(addr).is_some_and(|owner| {
+            self.hosts[host.0].node().is_some_and(|node| node.has(self.hosts[owner.0].peer))
+        });
         let tally = &mut self.hosts[host.0].tally;
         tally.started.push((self.now, addr));
         tally.redials += u64::from(connected);
@@ -156,10 +174,22 @@ impl World {
             Route::Silence => self.fail(host, dial, DialError::Unreachable, CONNECT_TIMEOUT),
             Route::Refusal => self.fail(host, dial, DialError::Refused, 2 * one_way),
             Route::Host(target) => {
-                let end = |host: HostIndex| End { host, life: self.hosts[host.0].life, state: State::Pending };
-                let connection = Connection { dialler: end(host), listener: end(target), dial, one_way, cut: None, cuts: 0 };
+                let end = |host: HostIndex| End {
+                    host,
+                    life: self.hosts[host.0].life,
+                    state: State::Pending,
+                };
+                let connection = Connection {
+                    dialler: end(host),
+                    listener: end(target),
+                    dial,
+                    one_way,
+                    cut: None,
+                    cuts: 0,
+                };
                 let ready = self.now.after(4 * one_way + HANDSHAKE_WORK);
-                self.queue.push(ready, Packet::DiallerReady(ConnectionIndex(self.connections.len())));
+                self.queue
+                    .push(ready, Packet::DiallerReady(ConnectionIndex(self.connections.len())));
                 self.connections.push(connection);
             }
         }
@@ -236,7 +266,8 @@ impl World {
         let Connection { dialler, listener, .. } = &self.connections[index.0];
         let (host, from) = (listener.host, dialler.host);
         self.note(fold(4, host.0 as u64));
-        // Packets may have ceased to pass just now: the listener's handshake then runs out, and the dialler has its own silence to notice.
+        // Packets may have ceased to pass just now: the listener's handshake then runs out, and the
+        // dialler has its own silence to notice.
         if !self.is_present(index, Side::Listener) || self.connections[index.0].cut.is_some() {
             self.connections[index.0].listener.state = State::Closed;
             return;
@@ -256,14 +287,22 @@ impl World {
     }
 
     /// Tells the actor at an end of its session; a refused one is closed.
-    fn open(&mut self, index: ConnectionIndex, side: Side, remote: SocketAddr, dial: Option<DialId>) -> Result<(), DialError> {
+    fn open(
+        &mut self,
+        index: ConnectionIndex,
+        side: Side,
+        remote: SocketAddr,
+        dial: Option<DialId>,
+    ) -> Result<(), DialError> {
         let connection = &mut self.connections[index.0];
         connection.end_mut(side).state = State::Open;
         let (host, other) = (connection.end(side).host, connection.end(side.other()).host);
         let peer = self.hosts[other.0].peer;
         let mut admitted = Ok(());
         self.changed = true;
-        self.drive(host, None, |actor, now, out| admitted = actor.opened(index.session(), peer, remote, dial, now, out));
+        self.drive(host, None, |actor, now, out| {
+            admitted = actor.opened(index.session(), peer, remote, dial, now, out)
+        });
         if admitted.is_err() {
             self.close(index, side);
         }
@@ -283,7 +322,10 @@ impl World {
         tally.bytes += frame.wire_bytes() as u64;
         let counted = if is_answer { &mut tally.served } else { &mut tally.passed_on };
         *counted = counted.plus(listed);
-        self.queue.push(self.now.after(one_way), Packet::Arrival { connection: index, to: side.other(), carried: Carried::Frame(frame) });
+        self.queue.push(
+            self.now.after(one_way),
+            Packet::Arrival { connection: index, to: side.other(), carried: Carried::Frame(frame) },
+        );
     }
 
     /// What is really at the addresses of a list.
@@ -291,7 +333,11 @@ impl World {
         let mut listed = Addresses::default();
         if let Frame::Message(Message::Addrs { addrs }) = frame {
             for addr in addrs {
-                match self.owner(*addr).map(|owner| &self.hosts[owner.0]).filter(|owner| owner.is_up()) {
+                match self
+                    .owner(*addr)
+                    .map(|owner| &self.hosts[owner.0])
+                    .filter(|owner| owner.is_up())
+                {
                     Some(owner) if owner.reach == Reach::Public => listed.live += 1,
                     Some(_) => listed.unreachable += 1,
                     None => listed.dead += 1,
@@ -315,7 +361,8 @@ impl World {
         self.note(fold(5, host.0 as u64));
         match carried {
             Carried::Frame(frame) => {
-                let asked = matches!(frame, Frame::Message(Message::GetAddrs { .. })).then_some(session);
+                let asked =
+                    matches!(frame, Frame::Message(Message::GetAddrs { .. })).then_some(session);
                 self.drive(host, asked, |actor, now, out| actor.frame(session, frame, now, out));
             }
             Carried::Fin => self.lose(index, to),
@@ -341,14 +388,21 @@ impl World {
         end.state = State::Closed;
         let arrives = self.now.after(connection.one_way);
         self.changed = true;
-        self.queue.push(arrives, Packet::Arrival { connection: index, to: side.other(), carried: Carried::Fin });
+        self.queue.push(
+            arrives,
+            Packet::Arrival { connection: index, to: side.other(), carried: Carried::Fin },
+        );
     }
 
     fn resolve(&mut self, host: HostIndex, seed: SeedIndex) {
         let life = self.hosts[host.0].life;
         let (addrs, after) = match self.hosts[host.0].outage {
             None => {
-                let after = self.chance.time(Purpose::Lookup, (host.0 as u64, self.now.0.unsigned_abs()), LOOKUP);
+                let after = self.chance.time(
+                    Purpose::Lookup,
+                    (host.0 as u64, self.now.0.unsigned_abs()),
+                    LOOKUP,
+                );
                 (self.seeds.get(seed.0).cloned().unwrap_or_default(), after)
             }
             Some(Outage::InterfaceDown) => (Vec::new(), NEXT),

@@ -20,7 +20,8 @@ pub struct HostIndex(pub usize);
 pub enum Reach {
     /// By everybody.
     Public,
-    /// By nobody: it is behind a NAT that drops what comes unasked. It can dial, and announces its port all the same.
+    /// By nobody: it is behind a NAT that drops what comes unasked. It can dial, and announces its
+    /// port all the same.
     Nat,
 }
 
@@ -166,7 +167,13 @@ impl Actor {
         }
     }
 
-    pub(crate) fn frame(&mut self, session: SessionId, frame: Frame, now: Now, out: &mut Vec<Output>) {
+    pub(crate) fn frame(
+        &mut self,
+        session: SessionId,
+        frame: Frame,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
         match self {
             Self::Node(node) => node.frame(session, frame, now, out),
             Self::Hostile(hostile) => hostile.frame(session, &frame, out),
@@ -180,14 +187,26 @@ impl Actor {
         }
     }
 
-    pub(crate) fn dial_failed(&mut self, dial: DialId, error: DialError, now: Now, out: &mut Vec<Output>) {
+    pub(crate) fn dial_failed(
+        &mut self,
+        dial: DialId,
+        error: DialError,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
         match self {
             Self::Node(node) => node.dial_failed(dial, error, now, out),
             Self::Hostile(hostile) => hostile.dial_failed(dial, now),
         }
     }
 
-    pub(crate) fn resolved(&mut self, seed: SeedIndex, addrs: Vec<SocketAddr>, now: Now, out: &mut Vec<Output>) {
+    pub(crate) fn resolved(
+        &mut self,
+        seed: SeedIndex,
+        addrs: Vec<SocketAddr>,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
         match self {
             Self::Node(node) => node.resolved(seed, addrs, now, out),
             Self::Hostile(_) => {}

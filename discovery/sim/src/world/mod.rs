@@ -1,4 +1,5 @@
-//! The network: hosts, what lies between them, and the loop that takes one thing after another out of the queue.
+//! The network: hosts, what lies between them, and the loop that takes one thing after another out
+//! of the queue.
 //!
 //! | module | is about |
 //! | --- | --- |

@@ -65,7 +65,12 @@ impl Setting {
     pub fn new(seed: u64) -> Self {
         // As in a container: a node listens on every interface and does not know its own address.
         let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
-        Self { seed, latency: (Duration::from_millis(20), Duration::from_millis(150)), refusing_percent: 20, config: Config::new(listen, 0) }
+        Self {
+            seed,
+            latency: (Duration::from_millis(20), Duration::from_millis(150)),
+            refusing_percent: 20,
+            config: Config::new(listen, 0),
+        }
     }
 }
 
@@ -97,7 +102,8 @@ impl World {
         self.add(addr, reach, Role::Honest)
     }
 
-    /// A host of the attacker's at an address that [`World::draw_hostile`] gave out; it does not run yet.
+    /// A host of the attacker's at an address that [`World::draw_hostile`] gave out; it does not
+    /// run yet.
     pub fn add_hostile(&mut self, addr: SocketAddr, script: Script) -> HostIndex {
         self.add(addr, Reach::Public, Role::Hostile(script))
     }
@@ -150,7 +156,8 @@ impl World {
                 Actor::Node(Box::new(Node::start(here.peer, config, entropy, &here.stored, now)))
             }
             Role::Hostile(script) => {
-                let rng = self.chance.generator(Purpose::Script, host.0 as u64, u64::from(here.life));
+                let rng =
+                    self.chance.generator(Purpose::Script, host.0 as u64, u64::from(here.life));
                 Actor::Hostile(Box::new(Hostile::new(script.clone(), rng, now.mono)))
             }
         });
@@ -188,7 +195,8 @@ impl World {
         self.now = end;
     }
 
-    /// Lets time pass until `done`, which is asked after every session that came or went; how long that took, or `None` after `limit`.
+    /// Lets time pass until `done`, which is asked after every session that came or went; how long
+    /// that took, or `None` after `limit`.
     pub fn run_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> Option<Duration> {
         let begin = self.now;
         let end = begin.after(limit);
@@ -204,8 +212,14 @@ impl World {
         }
     }
 
-    /// Like [`World::run_until`], asking only once in a while: for what is dear to find out, or no matter of sessions.
-    pub fn run_until_asking(&mut self, every: Duration, limit: Duration, done: impl Fn(&Self) -> bool) -> Option<Duration> {
+    /// Like [`World::run_until`], asking only once in a while: for what is dear to find out, or no
+    /// matter of sessions.
+    pub fn run_until_asking(
+        &mut self,
+        every: Duration,
+        limit: Duration,
+        done: impl Fn(&Self) -> bool,
+    ) -> Option<Duration> {
         let begin = self.now;
         while !done(self) {
             if self.now.since(begin) >= limit {
@@ -240,7 +254,8 @@ impl World {
         self.now
     }
 
-    /// A number that two runs share only if the same things happened in them, in the same order and at the same times.
+    /// A number that two runs share only if the same things happened in them, in the same order and
+    /// at the same times.
     #[must_use]
     pub fn digest(&self) -> u64 {
         self.digest
@@ -302,12 +317,18 @@ impl World {
         peers.into_iter().filter_map(|peer| self.peers.get(&peer).copied()).collect()
     }
 
-    /// Sizes of the parts of the network that sessions join, over the honest nodes that run; the largest first.
+    /// Sizes of the parts of the network that sessions join, over the honest nodes that run; the
+    /// largest first.
     #[must_use]
     pub fn components(&self) -> Vec<usize> {
         let mut part: Vec<usize> = (0..self.hosts.len()).collect();
-        let whole = self.connections.iter().filter(|connection| connection.is_whole() && connection.cut.is_none());
-        for (one, other) in whole.map(|connection| (connection.dialler.host, connection.listener.host)) {
+        let whole = self
+            .connections
+            .iter()
+            .filter(|connection| connection.is_whole() && connection.cut.is_none());
+        for (one, other) in
+            whole.map(|connection| (connection.dialler.host, connection.listener.host))
+        {
             if self.host(one).node().is_some() && self.host(other).node().is_some() {
                 let (one, other) = (root(&mut part, one.0), root(&mut part, other.0));
                 part[one] = other;

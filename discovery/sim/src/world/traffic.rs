@@ -67,12 +67,20 @@ impl Addresses {
     /// The sum of two counts.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
-        Self { live: self.live + other.live, unreachable: self.unreachable + other.unreachable, dead: self.dead + other.dead }
+        Self {
+            live: self.live + other.live,
+            unreachable: self.unreachable + other.unreachable,
+            dead: self.dead + other.dead,
+        }
     }
 
     /// What is in this count and not in the earlier one.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
-        Self { live: self.live - earlier.live, unreachable: self.unreachable - earlier.unreachable, dead: self.dead - earlier.dead }
+        Self {
+            live: self.live - earlier.live,
+            unreachable: self.unreachable - earlier.unreachable,
+            dead: self.dead - earlier.dead,
+        }
     }
 }

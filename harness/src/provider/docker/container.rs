@@ -1,4 +1,5 @@
-//! One node's container: created with a fixed address and a writable state directory, started, ended, and described.
+//! One node's container: created with a fixed address and a writable state directory, started,
+//! ended, and described.
 
 use std::{
     collections::HashMap,
@@ -11,12 +12,13 @@ use testcontainers::bollard::{
     Docker, body_full,
     errors::Error as EngineError,
     models::{
-        ContainerCreateBody, ContainerState, ContainerStatsResponse, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig, NetworkingConfig,
-        PortBinding, PortMap, RestartPolicy, RestartPolicyNameEnum,
+        ContainerCreateBody, ContainerState, ContainerStatsResponse, EndpointIpamConfig,
+        EndpointSettings, HostConfig, HostConfigLogConfig, NetworkingConfig, PortBinding, PortMap,
+        RestartPolicy, RestartPolicyNameEnum,
     },
     query_parameters::{
-        CreateContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions, StatsOptionsBuilder, StopContainerOptionsBuilder,
-        UploadToContainerOptionsBuilder,
+        CreateContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions,
+        StatsOptionsBuilder, StopContainerOptionsBuilder, UploadToContainerOptionsBuilder,
     },
 };
 
@@ -65,39 +67,71 @@ pub(super) fn name(run: &str, node: &str) -> String {
 }
 
 /// Creates the container, gives it its state directory, and starts it. Returns its ID.
-pub(super) async fn launch(docker: &Docker, recipe: Recipe) -> Result<(String, Incarnation), ProviderError> {
+pub(super) async fn launch(
+    docker: &Docker,
+    recipe: Recipe,
+) -> Result<(String, Incarnation), ProviderError> {
     let name = name(&recipe.run, &recipe.launch.name);
     let options = CreateContainerOptionsBuilder::new().name(&name).build();
-    let created = docker.create_container(Some(options), body(&recipe)).await.map_err(failed(format!("creating the container {name}")))?;
+    let created = docker
+        .create_container(Some(options), body(&recipe))
+        .await
+        .map_err(failed(format!("creating the container {name}")))?;
     let root = UploadToContainerOptionsBuilder::new().path("/").build();
     let directory = binary::empty_directory(DATA_DIR).await?;
-    docker.upload_to_container(&created.id, Some(root), body_full(directory.into())).await.map_err(failed(format!("making {DATA_DIR} in {name}")))?;
+    docker
+        .upload_to_container(&created.id, Some(root), body_full(directory.into()))
+        .await
+        .map_err(failed(format!("making {DATA_DIR} in {name}")))?;
     let incarnation = start(docker, &created.id, &name).await?;
     Ok((created.id, incarnation))
 }
 
 /// Starts a container that exists: for the first time or again.
-pub(super) async fn start(docker: &Docker, id: &str, name: &str) -> Result<Incarnation, ProviderError> {
-    docker.start_container(id, None::<StartContainerOptions>).await.map_err(|error| start_failure(name, error))?;
+pub(super) async fn start(
+    docker: &Docker,
+    id: &str,
+    name: &str,
+) -> Result<Incarnation, ProviderError> {
+    docker
+        .start_container(id, None::<StartContainerOptions>)
+        .await
+        .map_err(|error| start_failure(name, error))?;
     let state = inspect(docker, id, name).await?;
     incarnation(id, &state)
 }
 
 /// SIGTERM, SIGKILL after the limit. A container that has ended already is no error.
-pub(super) async fn stop(docker: &Docker, id: &str, name: &str) -> Result<NodeState, ProviderError> {
+pub(super) async fn stop(
+    docker: &Docker,
+    id: &str,
+    name: &str,
+) -> Result<NodeState, ProviderError> {
     let options = StopContainerOptionsBuilder::new().t(STOP_SECONDS).build();
     docker.stop_container(id, Some(options)).await.map_err(failed(format!("stopping {name}")))?;
     ended(docker, id, name).await
 }
 
 /// What the engine says now.
-pub(super) async fn state(docker: &Docker, id: &str, name: &str) -> Result<NodeState, ProviderError> {
+pub(super) async fn state(
+    docker: &Docker,
+    id: &str,
+    name: &str,
+) -> Result<NodeState, ProviderError> {
     let state = inspect(docker, id, name).await?;
-    if state.running == Some(true) { Ok(NodeState::Running(incarnation(id, &state)?)) } else { Ok(exit_of(&state)) }
+    if state.running == Some(true) {
+        Ok(NodeState::Running(incarnation(id, &state)?))
+    } else {
+        Ok(exit_of(&state))
+    }
 }
 
 /// What the engine's accounting says; `None` of a container that does not run.
-pub(super) async fn resources(docker: &Docker, id: &str, name: &str) -> Result<Option<Resources>, ProviderError> {
+pub(super) async fn resources(
+    docker: &Docker,
+    id: &str,
+    name: &str,
+) -> Result<Option<Resources>, ProviderError> {
     // One reading and no second one a second later to compare it with: that is ours to do.
     let options = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
     let answer = std::pin::pin!(docker.stats(id, Some(options))).next().await;
@@ -105,33 +139,59 @@ pub(super) async fn resources(docker: &Docker, id: &str, name: &str) -> Result<O
     Ok(stats.and_then(|stats| used(&stats)))
 }
 
-/// As `docker stats` counts memory: without the file contents that the kernel keeps only because there is room (cgroup v2 and v1 name them differently).
+/// As `docker stats` counts memory: without the file contents that the kernel keeps only because
+/// there is room (cgroup v2 and v1 name them differently).
 fn used(stats: &ContainerStatsResponse) -> Option<Resources> {
     const NANOSECONDS_IN_MS: u64 = 1_000_000;
     let memory = stats.memory_stats.as_ref()?;
-    let idle = memory.stats.as_ref().and_then(|stats| stats.get("total_inactive_file").or_else(|| stats.get("inactive_file"))).copied().unwrap_or(0);
-    let (usage, nanoseconds) = (memory.usage?, stats.cpu_stats.as_ref()?.cpu_usage.as_ref()?.total_usage?);
+    let idle = memory
+        .stats
+        .as_ref()
+        .and_then(|stats| stats.get("total_inactive_file").or_else(|| stats.get("inactive_file")))
+        .copied()
+        .unwrap_or(0);
+    let (usage, nanoseconds) =
+        (memory.usage?, stats.cpu_stats.as_ref()?.cpu_usage.as_ref()?.total_usage?);
     // A container that does not run has zeros.
-    (usage > 0 && nanoseconds > 0).then(|| Resources { memory_bytes: usage.saturating_sub(idle), cpu_ms: nanoseconds / NANOSECONDS_IN_MS })
+    (usage > 0 && nanoseconds > 0).then(|| Resources {
+        memory_bytes: usage.saturating_sub(idle),
+        cpu_ms: nanoseconds / NANOSECONDS_IN_MS,
+    })
 }
 
 /// The host's port that the engine gave to RPC at the last start.
-pub(super) async fn published_rpc(docker: &Docker, id: &str, name: &str) -> Result<SocketAddr, ProviderError> {
-    let inspect = docker.inspect_container(id, None::<InspectContainerOptions>).await.map_err(failed(format!("looking at {name}")))?;
+pub(super) async fn published_rpc(
+    docker: &Docker,
+    id: &str,
+    name: &str,
+) -> Result<SocketAddr, ProviderError> {
+    let inspect = docker
+        .inspect_container(id, None::<InspectContainerOptions>)
+        .await
+        .map_err(failed(format!("looking at {name}")))?;
     let ports = inspect.network_settings.and_then(|settings| settings.ports).unwrap_or_default();
     ports
         .get(&format!("{RPC_PORT}/tcp"))
         .and_then(|bindings| bindings.as_ref()?.first()?.host_port.as_ref()?.parse().ok())
         .map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .ok_or_else(|| ProviderError::failed(format!("looking up the RPC port of {name}"), "the engine has published none; is the container running?"))
+        .ok_or_else(|| {
+            ProviderError::failed(
+                format!("looking up the RPC port of {name}"),
+                "the engine has published none; is the container running?",
+            )
+        })
 }
 
 async fn inspect(docker: &Docker, id: &str, name: &str) -> Result<ContainerState, ProviderError> {
     let what = format!("looking at {name}");
-    let inspect = docker
-        .inspect_container(id, None::<InspectContainerOptions>)
-        .await
-        .map_err(|error| if is_absent(&error) { ProviderError::failed(&what, "somebody removed its container") } else { failed(&what)(error) })?;
+    let inspect =
+        docker.inspect_container(id, None::<InspectContainerOptions>).await.map_err(|error| {
+            if is_absent(&error) {
+                ProviderError::failed(&what, "somebody removed its container")
+            } else {
+                failed(&what)(error)
+            }
+        })?;
     inspect.state.ok_or_else(|| ProviderError::failed(what, "the engine gives no state"))
 }
 
@@ -140,9 +200,14 @@ async fn ended(docker: &Docker, id: &str, name: &str) -> Result<NodeState, Provi
     let deadline = Instant::now() + KILL_LIMIT;
     loop {
         match state(docker, id, name).await? {
-            NodeState::Running(_) if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
+            NodeState::Running(_) if Instant::now() < deadline => {
+                tokio::time::sleep(LOOK_EVERY).await
+            }
             NodeState::Running(_) => {
-                return Err(ProviderError::failed(format!("ending {name}"), "the engine does not report its end"));
+                return Err(ProviderError::failed(
+                    format!("ending {name}"),
+                    "the engine does not report its end",
+                ));
             }
             exited @ NodeState::Exited { .. } => return Ok(exited),
         }
@@ -151,8 +216,14 @@ async fn ended(docker: &Docker, id: &str, name: &str) -> Result<NodeState, Provi
 
 fn incarnation(id: &str, state: &ContainerState) -> Result<Incarnation, ProviderError> {
     let text = state.started_at.as_deref().unwrap_or_default();
-    let started: SystemTime = humantime::parse_rfc3339(text).map_err(|error| ProviderError::failed(format!("reading the start time `{text}`"), error))?;
-    Ok(Incarnation { pid: state.pid.unwrap_or(0), started, id: format!("container {}", id.get(..12).unwrap_or(id)) })
+    let started: SystemTime = humantime::parse_rfc3339(text).map_err(|error| {
+        ProviderError::failed(format!("reading the start time `{text}`"), error)
+    })?;
+    Ok(Incarnation {
+        pid: state.pid.unwrap_or(0),
+        started,
+        id: format!("container {}", id.get(..12).unwrap_or(id)),
+    })
 }
 
 /// A runtime reports the end by signal `n` as code 128 + `n`, as a shell does.
@@ -177,7 +248,10 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
     let mut labels = recipe.labels.clone();
     labels.insert(NODE_LABEL.to_owned(), recipe.launch.name.clone());
     let endpoint = EndpointSettings {
-        ipam_config: Some(EndpointIpamConfig { ipv4_address: Some(recipe.address.to_string()), ..EndpointIpamConfig::default() }),
+        ipam_config: Some(EndpointIpamConfig {
+            ipv4_address: Some(recipe.address.to_string()),
+            ..EndpointIpamConfig::default()
+        }),
         aliases: Some(vec![recipe.launch.name.clone()]),
         ..EndpointSettings::default()
     };
@@ -185,14 +259,19 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
         hostname: Some(recipe.launch.name.clone()),
         image: Some(recipe.image.clone()),
         cmd: Some(recipe.launch.args.clone()),
-        env: Some(recipe.launch.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        env: Some(
+            recipe.launch.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        ),
         labels: Some(labels),
         // The node contract's signal, whatever the image says.
         stop_signal: Some("SIGTERM".to_owned()),
         tty: Some(false),
-        exposed_ports: (recipe.network.reach == Reach::Published).then(|| vec![format!("{RPC_PORT}/tcp")]),
+        exposed_ports: (recipe.network.reach == Reach::Published)
+            .then(|| vec![format!("{RPC_PORT}/tcp")]),
         host_config: Some(host_config(&recipe.network)),
-        networking_config: Some(NetworkingConfig { endpoints_config: Some(HashMap::from([(recipe.network.name.clone(), endpoint)])) }),
+        networking_config: Some(NetworkingConfig {
+            endpoints_config: Some(HashMap::from([(recipe.network.name.clone(), endpoint)])),
+        }),
         ..ContainerCreateBody::default()
     }
 }
@@ -203,13 +282,20 @@ fn host_config(network: &Network) -> HostConfig {
     HostConfig {
         network_mode: Some(network.name.clone()),
         port_bindings: (network.reach == Reach::Published).then_some(bindings),
-        restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }),
-        // The engine's own server answers for the run's nodes. Any other name ends at the container's own loopback, at once and without a packet leaving the host.
+        restart_policy: Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::NO),
+            maximum_retry_count: None,
+        }),
+        // The engine's own server answers for the run's nodes. Any other name ends at the
+        // container's own loopback, at once and without a packet leaving the host.
         dns: Some(vec![Ipv4Addr::LOCALHOST.to_string()]),
         dns_options: Some(vec!["timeout:1".to_owned(), "attempts:1".to_owned()]),
         dns_search: Some(vec![".".to_owned()]),
         // Whatever the engine's default is: this one keeps lines for us to read, all of them.
-        log_config: Some(HostConfigLogConfig { typ: Some("json-file".to_owned()), config: Some(HashMap::new()) }),
+        log_config: Some(HostConfigLogConfig {
+            typ: Some("json-file".to_owned()),
+            config: Some(HashMap::new()),
+        }),
         memory: Some(MEMORY_BYTES),
         memory_swap: Some(MEMORY_BYTES),
         pids_limit: Some(PROCESSES),
@@ -223,7 +309,8 @@ mod tests {
 
     #[test]
     fn an_end_is_a_code_or_a_signal() {
-        let end = |code| exit_of(&ContainerState { exit_code: Some(code), ..ContainerState::default() });
+        let end =
+            |code| exit_of(&ContainerState { exit_code: Some(code), ..ContainerState::default() });
         assert_eq!(end(0), NodeState::Exited { code: Some(0), signal: None });
         assert_eq!(end(101), NodeState::Exited { code: Some(101), signal: None });
         assert_eq!(end(137), NodeState::Exited { code: None, signal: Some(9) });

@@ -1,4 +1,5 @@
-//! The way to the engine: found as testcontainers finds it (`DOCKER_HOST`, the usual sockets), asked what it is, and refused with a reason when it will not do.
+//! The way to the engine: found as testcontainers finds it (`DOCKER_HOST`, the usual sockets),
+//! asked what it is, and refused with a reason when it will not do.
 
 use std::{
     error::Error,
@@ -25,10 +26,13 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 /// Engine 20.10, of 2020.
 const OLDEST_API: (u32, u32) = (1, 41);
 
-const REMEDY_START: &str = "start Docker, set DOCKER_HOST if the engine is elsewhere, or use --provider process";
-const REMEDY_PERMISSION: &str = "add yourself to the `docker` group and log in again, or use --provider process";
+const REMEDY_START: &str =
+    "start Docker, set DOCKER_HOST if the engine is elsewhere, or use --provider process";
+const REMEDY_PERMISSION: &str =
+    "add yourself to the `docker` group and log in again, or use --provider process";
 const REMEDY_OLD: &str = "use Docker Engine 20.10 or later, or --provider process";
-const REMEDY_VERSION: &str = "update the engine or this harness, whichever is older, or use --provider process";
+const REMEDY_VERSION: &str =
+    "update the engine or this harness, whichever is older, or use --provider process";
 const REMEDY_LINUX: &str = "switch the engine to Linux containers";
 
 /// An engine that will do, and what it says of itself.
@@ -53,12 +57,17 @@ impl Engine {
 
 /// The engine that this user's other tools would use.
 pub(super) async fn find() -> Result<Docker, ProviderError> {
-    docker_client_instance()
-        .await
-        .map_err(|error| if let ClientError::Init(error) = error { unavailable(&error) } else { refusal(format!("no Docker engine: {error}"), REMEDY_START) })
+    docker_client_instance().await.map_err(|error| {
+        if let ClientError::Init(error) = error {
+            unavailable(&error)
+        } else {
+            refusal(format!("no Docker engine: {error}"), REMEDY_START)
+        }
+    })
 }
 
-/// Talks to the engine for the first time. (bollard 0.21 names no version in its requests, so the engine answers in its own newest; the limits below are what we know.)
+/// Talks to the engine for the first time. (bollard 0.21 names no version in its requests, so the
+/// engine answers in its own newest; the limits below are what we know.)
 pub(super) async fn probe(docker: Docker) -> Result<Engine, ProviderError> {
     let conversation = async {
         let docker = docker.negotiate_version().await?;
@@ -68,7 +77,10 @@ pub(super) async fn probe(docker: Docker) -> Result<Engine, ProviderError> {
     match tokio::time::timeout(ANSWER_LIMIT, conversation).await {
         Ok(Ok((docker, version, info))) => accept(docker, &version, &info),
         Ok(Err(error)) => Err(unavailable(&error)),
-        Err(_) => Err(refusal(format!("the Docker engine does not answer within {} s", ANSWER_LIMIT.as_secs()), "restart it, or use --provider process")),
+        Err(_) => Err(refusal(
+            format!("the Docker engine does not answer within {} s", ANSWER_LIMIT.as_secs()),
+            "restart it, or use --provider process",
+        )),
     }
 }
 
@@ -91,16 +103,31 @@ pub(super) async fn answers(docker: &Docker) -> Result<(), String> {
     }
 }
 
-fn accept(docker: Docker, version: &SystemVersion, info: &SystemInfo) -> Result<Engine, ProviderError> {
+fn accept(
+    docker: Docker,
+    version: &SystemVersion,
+    info: &SystemInfo,
+) -> Result<Engine, ProviderError> {
     let refuse = |what, remedy| Err(refusal(what, remedy));
     let spoken = docker.client_version();
     let api = version.api_version.clone().unwrap_or_default();
     if parse_api(&api).is_none_or(|api| api < OLDEST_API) {
-        return refuse(format!("this Docker engine speaks API {api} at most; the harness needs {}.{}", OLDEST_API.0, OLDEST_API.1), REMEDY_OLD);
+        return refuse(
+            format!(
+                "this Docker engine speaks API {api} at most; the harness needs {}.{}",
+                OLDEST_API.0, OLDEST_API.1
+            ),
+            REMEDY_OLD,
+        );
     }
     let oldest = version.min_api_version.clone().unwrap_or_default();
-    if parse_api(&oldest).is_some_and(|(major, minor)| (major as usize, minor as usize) > (spoken.major_version, spoken.minor_version)) {
-        return refuse(format!("this Docker engine speaks API {oldest} at least; the harness knows {spoken}"), REMEDY_VERSION);
+    if parse_api(&oldest).is_some_and(|(major, minor)| {
+        (major as usize, minor as usize) > (spoken.major_version, spoken.minor_version)
+    }) {
+        return refuse(
+            format!("this Docker engine speaks API {oldest} at least; the harness knows {spoken}"),
+            REMEDY_VERSION,
+        );
     }
     let os = info.os_type.as_deref().unwrap_or("linux");
     if os != "linux" {
@@ -134,12 +161,22 @@ fn unavailable(error: &EngineError) -> ProviderError {
         return refusal(format!("no Docker engine: there is no socket at {path}"), REMEDY_START);
     }
     if let EngineError::DockerResponseServerError { status_code: 400, message } = error {
-        return refusal(format!("the Docker engine and this harness share no API version: {message}"), REMEDY_VERSION);
+        return refusal(
+            format!("the Docker engine and this harness share no API version: {message}"),
+            REMEDY_VERSION,
+        );
     }
     match io_cause(error).map(io::Error::kind) {
-        Some(io::ErrorKind::PermissionDenied) => refusal("the Docker engine's socket is not open to this user".to_owned(), REMEDY_PERMISSION),
-        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => refusal("no Docker engine: nobody listens on its socket".to_owned(), REMEDY_START),
-        Some(_) | None => refusal(format!("the Docker engine cannot be used: {}", whole(error)), REMEDY_START),
+        Some(io::ErrorKind::PermissionDenied) => refusal(
+            "the Docker engine's socket is not open to this user".to_owned(),
+            REMEDY_PERMISSION,
+        ),
+        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+            refusal("no Docker engine: nobody listens on its socket".to_owned(), REMEDY_START)
+        }
+        Some(_) | None => {
+            refusal(format!("the Docker engine cannot be used: {}", whole(error)), REMEDY_START)
+        }
     }
 }
 

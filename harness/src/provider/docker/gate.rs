@@ -1,5 +1,6 @@
-//! Changes to the engine, each in a task of its own: a caller that is dropped half-way (an interrupt during a start) leaves no call of unknown outcome, and teardown can wait for
-//! all of them before it asks the engine what there is.
+//! Changes to the engine, each in a task of its own: a caller that is dropped half-way (an
+//! interrupt during a start) leaves no call of unknown outcome, and teardown can wait for all of
+//! them before it asks the engine what there is.
 
 use std::{
     sync::Mutex,
@@ -19,7 +20,10 @@ pub(super) struct Gate {
 
 impl Gate {
     /// Runs a change to its end, whether or not the caller waits for it.
-    pub(super) async fn pass<T: Send + 'static>(&self, change: impl Future<Output = Result<T, ProviderError>> + Send + 'static) -> Result<T, ProviderError> {
+    pub(super) async fn pass<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, ProviderError>> + Send + 'static,
+    ) -> Result<T, ProviderError> {
         let task = {
             let closed = self.closed.lock().expect("no code panics with this lock");
             if *closed {

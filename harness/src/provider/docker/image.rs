@@ -1,12 +1,17 @@
-//! What containers are made from: an image that the engine has, or one that holds a single binary, made here.
+//! What containers are made from: an image that the engine has, or one that holds a single binary,
+//! made here.
 //!
-//! An image is *imported*, not built: one archive and the instructions of `docker/harness.Dockerfile`. It appears whole or not at all, needs no builder and leaves no build
-//! cache behind, on any engine. Its tag and labels are the run's own, so removing it takes nothing from a run beside.
+//! An image is *imported*, not built: one archive and the instructions of
+//! `docker/harness.Dockerfile`. It appears whole or not at all, needs no builder and leaves no
+//! build cache behind, on any engine. Its tag and labels are the run's own, so removing it takes
+//! nothing from a run beside.
 
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
-use testcontainers::bollard::{body_full, models::ImageInspect, query_parameters::CreateImageOptionsBuilder};
+use testcontainers::bollard::{
+    body_full, models::ImageInspect, query_parameters::CreateImageOptionsBuilder,
+};
 
 use super::{
     engine::{Engine, failed, is_absent},
@@ -18,7 +23,8 @@ use crate::{
 };
 
 /// The recipe; also a Dockerfile that a person can build from an unpacked root.
-const RECIPE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docker/harness.Dockerfile"));
+const RECIPE: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docker/harness.Dockerfile"));
 const REPOSITORY: &str = "hegemon-testbed/node";
 
 /// An image that containers can be created from.
@@ -38,30 +44,58 @@ pub(super) struct Image {
 ///
 /// # Errors
 /// There is none of that name.
-pub(super) async fn find(engine: &Engine, reference: &str, profile: Option<NodeProfile>) -> Result<Image, ProviderError> {
+pub(super) async fn find(
+    engine: &Engine,
+    reference: &str,
+    profile: Option<NodeProfile>,
+) -> Result<Image, ProviderError> {
     let inspect = engine.docker.inspect_image(reference).await.map_err(|error| {
-        if is_absent(&error) { ProviderError::NoImage(reference.to_owned()) } else { failed(format!("looking at the image {reference}"))(error) }
+        if is_absent(&error) {
+            ProviderError::NoImage(reference.to_owned())
+        } else {
+            failed(format!("looking at the image {reference}"))(error)
+        }
     })?;
-    let label = inspect.config.as_ref().and_then(|config| config.labels.as_ref()?.get(PROFILE_LABEL));
-    let found = if label.is_some_and(|value| value == PROFILE_OURS) { NodeProfile::Ours } else { NodeProfile::Core };
+    let label =
+        inspect.config.as_ref().and_then(|config| config.labels.as_ref()?.get(PROFILE_LABEL));
+    let found = if label.is_some_and(|value| value == PROFILE_OURS) {
+        NodeProfile::Ours
+    } else {
+        NodeProfile::Core
+    };
     let profile = profile.unwrap_or(found);
     let facts = serde_json::json!({ "source": format!("image {reference}"), "profile": profile_name(profile), "image": image_facts(&inspect) });
     Ok(Image { id: image_id(&inspect, reference)?, profile, facts, made: None })
 }
 
-/// Makes an image that holds one binary. `source` says in the evidence where that is from, `labels` whose it is.
+/// Makes an image that holds one binary. `source` says in the evidence where that is from, `labels`
+/// whose it is.
 ///
 /// # Errors
 /// A script, a binary for another machine than the engine's, or the engine's refusal.
-pub(super) async fn import(engine: &Engine, artefact: &Artefact, source: &str, labels: &HashMap<String, String>) -> Result<Image, ProviderError> {
+pub(super) async fn import(
+    engine: &Engine,
+    artefact: &Artefact,
+    source: &str,
+    labels: &HashMap<String, String>,
+) -> Result<Image, ProviderError> {
     if engine.architecture != std::env::consts::ARCH {
-        let what = format!("the engine is {}, the binary {}; give an image that it can run (--node-image)", engine.architecture, std::env::consts::ARCH);
+        let what = format!(
+            "the engine is {}, the binary {}; give an image that it can run (--node-image)",
+            engine.architecture,
+            std::env::consts::ARCH
+        );
         return Err(ProviderError::Binary(what));
     }
     let root = binary::rootfs(&artefact.path, &artefact.executable).await?;
     let run = labels.get(RUN_LABEL).map_or("", String::as_str);
     let tag = format!("{run}-{}", &artefact.sha256[..8]);
-    let options = CreateImageOptionsBuilder::new().from_src("-").repo(REPOSITORY).tag(&tag).changes(changes(artefact, labels)).build();
+    let options = CreateImageOptionsBuilder::new()
+        .from_src("-")
+        .repo(REPOSITORY)
+        .tag(&tag)
+        .changes(changes(artefact, labels))
+        .build();
     let reference = format!("{REPOSITORY}:{tag}");
     let what = format!("importing the image {reference}");
     let import = engine.docker.create_image(Some(options), Some(body_full(root.into())), None);
@@ -69,7 +103,12 @@ pub(super) async fn import(engine: &Engine, artefact: &Artefact, source: &str, l
     let inspect = engine.docker.inspect_image(&reference).await.map_err(failed(what))?;
     let mut facts = artefact.facts(source);
     facts["image"] = image_facts(&inspect);
-    Ok(Image { id: image_id(&inspect, &reference)?, profile: artefact.profile, facts, made: Some(reference) })
+    Ok(Image {
+        id: image_id(&inspect, &reference)?,
+        profile: artefact.profile,
+        facts,
+        made: Some(reference),
+    })
 }
 
 /// The recipe's instructions for what the archive cannot say, and the run's labels.
@@ -87,11 +126,15 @@ fn changes(artefact: &Artefact, labels: &HashMap<String, String>) -> Vec<String>
 
 /// `FROM scratch` and `COPY` are what the archive is.
 fn recipe_changes() -> impl Iterator<Item = &'static str> {
-    RECIPE.lines().map(str::trim).filter(|line| !line.is_empty() && !["#", "FROM ", "COPY "].iter().any(|start| line.starts_with(start)))
+    RECIPE.lines().map(str::trim).filter(|line| {
+        !line.is_empty() && !["#", "FROM ", "COPY "].iter().any(|start| line.starts_with(start))
+    })
 }
 
 fn image_id(inspect: &ImageInspect, reference: &str) -> Result<String, ProviderError> {
-    inspect.id.clone().ok_or_else(|| ProviderError::failed(format!("looking at the image {reference}"), "the engine gives no ID"))
+    inspect.id.clone().ok_or_else(|| {
+        ProviderError::failed(format!("looking at the image {reference}"), "the engine gives no ID")
+    })
 }
 
 fn image_facts(inspect: &ImageInspect) -> serde_json::Value {
@@ -130,7 +173,16 @@ mod tests {
         .unwrap();
         let facts = image_facts(&inspect);
         let expected = serde_json::json!([["/node"], ["--x"], ["RUST_LOG=debug"], "/srv", "1:1"]);
-        assert_eq!(serde_json::json!([facts["entrypoint"], facts["cmd"], facts["env"], facts["working_dir"], facts["user"]]), expected);
+        assert_eq!(
+            serde_json::json!([
+                facts["entrypoint"],
+                facts["cmd"],
+                facts["env"],
+                facts["working_dir"],
+                facts["user"]
+            ]),
+            expected
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What says that an object of the engine is ours: the only ground on which anything is ever removed.
+//! What says that an object of the engine is ours: the only ground on which anything is ever
+//! removed.
 
 use std::{collections::HashMap, path::PathBuf};
 
@@ -16,7 +17,8 @@ pub const SCRATCH_LABEL: &str = "org.hegemon.testbed.scratch";
 pub const KEPT_LABEL: &str = "org.hegemon.testbed.kept";
 /// On a container: its node's name, for people.
 pub(super) const NODE_LABEL: &str = "org.hegemon.testbed.node";
-/// On an image: `ours` if its node takes everything in the node contract. Our own Dockerfile sets it too.
+/// On an image: `ours` if its node takes everything in the node contract. Our own Dockerfile sets
+/// it too.
 pub const PROFILE_LABEL: &str = "org.hegemon.testbed.profile";
 /// The profile label's value for our node.
 pub(super) const PROFILE_OURS: &str = "ours";
@@ -25,7 +27,8 @@ pub(super) const PROFILE_OURS: &str = "ours";
 pub(super) fn labels(options: &ProviderOptions) -> HashMap<String, String> {
     let mut labels = plain_labels(options);
     labels.insert(SCRATCH_LABEL.to_owned(), options.scratch.display().to_string());
-    // Said in any case: a container has its image's labels too, and the image may be of a run that is kept.
+    // Said in any case: a container has its image's labels too, and the image may be of a run that
+    // is kept.
     labels.entry(KEPT_LABEL.to_owned()).or_default();
     labels
 }
@@ -45,7 +48,10 @@ pub(super) fn plain_labels(options: &ProviderOptions) -> HashMap<String, String>
 
 /// A filter that matches objects with both labels, and no others.
 pub(super) fn filter(run: &str) -> HashMap<String, Vec<String>> {
-    HashMap::from([("label".to_owned(), vec![format!("{TESTBED_LABEL}=1"), format!("{RUN_LABEL}={run}")])])
+    HashMap::from([(
+        "label".to_owned(),
+        vec![format!("{TESTBED_LABEL}=1"), format!("{RUN_LABEL}={run}")],
+    )])
 }
 
 /// A filter that matches the objects of any run.
@@ -89,9 +95,20 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_what_lacks_a_label_is_not_ours() {
-        let options = ProviderOptions { run_id: "r1".to_owned(), scratch: "/a b/scratch".into(), profile: None, keep: true };
+        let options = ProviderOptions {
+            run_id: "r1".to_owned(),
+            scratch: "/a b/scratch".into(),
+            profile: None,
+            keep: true,
+        };
         let origin = Origin::of(&labels(&options)).unwrap();
-        let expected = Origin { run: "r1".to_owned(), owner: Some(Owner::this()), scratch: Some("/a b/scratch".into()), kept: true, node: None };
+        let expected = Origin {
+            run: "r1".to_owned(),
+            owner: Some(Owner::this()),
+            scratch: Some("/a b/scratch".into()),
+            kept: true,
+            node: None,
+        };
         assert_eq!(origin, expected);
         for missing in [TESTBED_LABEL, RUN_LABEL] {
             let mut half = labels(&options);

@@ -1,4 +1,5 @@
-//! What runs have left on an engine, for `ps`, `gc` and the watchdog: everything with our labels, by run.
+//! What runs have left on an engine, for `ps`, `gc` and the watchdog: everything with our labels,
+//! by run.
 
 use std::{
     collections::BTreeMap,
@@ -55,10 +56,25 @@ impl Leftovers {
     /// The engine does not list it.
     pub async fn by_run(&self) -> Result<BTreeMap<String, Vec<Leftover>>, ProviderError> {
         let mut runs: BTreeMap<String, Vec<Leftover>> = BTreeMap::new();
-        for found in sweep::list(&self.docker, &any_run()).await.map_err(failed("listing what runs have left"))? {
-            let container = if let Object::Container { id, .. } = &found.object { Some(id.get(..12).unwrap_or(id).to_owned()) } else { None };
-            let created = found.created.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?)));
-            let left = Leftover { what: found.object.describe(), origin: found.origin, created, container };
+        for found in sweep::list(&self.docker, &any_run())
+            .await
+            .map_err(failed("listing what runs have left"))?
+        {
+            let container = if let Object::Container { id, .. } = &found.object {
+                Some(id.get(..12).unwrap_or(id).to_owned())
+            } else {
+                None
+            };
+            let created = found.created.and_then(|seconds| {
+                SystemTime::UNIX_EPOCH
+                    .checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
+            });
+            let left = Leftover {
+                what: found.object.describe(),
+                origin: found.origin,
+                created,
+                container,
+            };
             runs.entry(left.origin.run.clone()).or_default().push(left);
         }
         Ok(runs)
@@ -72,7 +88,9 @@ impl Leftovers {
         sweep::remove_all(&self.docker, run).await.map_err(|unfinished| {
             let why = match unfinished {
                 Unfinished::Refused(objects) => format!("left behind: {}", objects.join(", ")),
-                Unfinished::NoEngine(why) => format!("the engine is gone ({why}); what is left is unknown"),
+                Unfinished::NoEngine(why) => {
+                    format!("the engine is gone ({why}); what is left is unknown")
+                }
             };
             ProviderError::failed(format!("cleaning up the run {run}"), why)
         })

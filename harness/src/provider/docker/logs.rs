@@ -1,8 +1,10 @@
 //! Container logs to lines: every line once, across restarts, at the reader's pace.
 //!
-//! The engine keeps a container's whole log and ends a reader's stream when the container ends. So each pass reads from the beginning and skips what was passed on, counted in
-//! bytes per stream: exact whatever the clocks do. A pass that brought something new is followed by another, which finds what came between the last line and the end of the
-//! stream; then the next start is waited for.
+//! The engine keeps a container's whole log and ends a reader's stream when the container ends. So
+//! each pass reads from the beginning and skips what was passed on, counted in bytes per stream:
+//! exact whatever the clocks do. A pass that brought something new is followed by another, which
+//! finds what came between the last line and the end of the stream; then the next start is waited
+//! for.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -69,7 +71,8 @@ enum Pass {
 impl Pump {
     /// Runs until the run closes, the container is removed, or nobody reads.
     pub(super) async fn run(mut self) -> End {
-        let mut cursors = BTreeMap::from([(Stream::Out, Cursor::default()), (Stream::Err, Cursor::default())]);
+        let mut cursors =
+            BTreeMap::from([(Stream::Out, Cursor::default()), (Stream::Err, Cursor::default())]);
         loop {
             self.starts.borrow_and_update();
             match self.pass(&mut cursors).await {
@@ -103,12 +106,15 @@ impl Pump {
         while let Some(frame) = log.next().await {
             let (stream, message) = match frame {
                 Ok(LogOutput::StdErr { message }) => (Stream::Err, message),
-                Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => (Stream::Out, message),
+                Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => {
+                    (Stream::Out, message)
+                }
                 Ok(LogOutput::StdIn { .. }) => continue,
                 Err(error) if is_absent(&error) => return Pass::Gone,
                 Err(_) => return Pass::Broken,
             };
-            let (cursor, seen) = (cursors.entry(stream).or_default(), seen.entry(stream).or_default());
+            let (cursor, seen) =
+                (cursors.entry(stream).or_default(), seen.entry(stream).or_default());
             let known = cursor.passed.saturating_sub(*seen).min(message.len());
             *seen += message.len();
             if known < message.len() {

@@ -1,12 +1,17 @@
-//! Nodes as containers of a Docker engine, on a network of their own with fixed addresses. The engine is found and talked to through testcontainers' client; the rest is
-//! bollard, since a testbed needs what testcontainers leaves out (fixed addresses, restarts of the same container, images without a build) and must not have what it adds:
-//! containers that vanish with a handle, a reaper, a watchdog.
+//! Nodes as containers of a Docker engine, on a network of their own with fixed addresses. The
+//! engine is found and talked to through testcontainers' client; the rest is bollard, since a
+//! testbed needs what testcontainers leaves out (fixed addresses, restarts of the same container,
+//! images without a build) and must not have what it adds: containers that vanish with a handle, a
+//! reaper, a watchdog.
 //!
-//! Every object carries two labels from its creation on, and is removed by them. Whatever changes the engine runs in a task of its own, which ends even if its caller is
-//! dropped (an interrupt in the middle of a start); teardown waits for such tasks before it asks the engine what there is.
+//! Every object carries two labels from its creation on, and is removed by them. Whatever changes
+//! the engine runs in a task of its own, which ends even if its caller is dropped (an interrupt in
+//! the middle of a start); teardown waits for such tasks before it asks the engine what there is.
 //!
-//! `engine` finds and judges the engine, `network` chooses addresses, `image` makes images, `container` is one node, `logs` reads, `sweep` removes, `leftovers` is what
-//! other runs have left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is made of them all.
+//! `engine` finds and judges the engine, `network` chooses addresses, `image` makes images,
+//! `container` is one node, `logs` reads, `sweep` removes, `leftovers` is what other runs have
+//! left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
+//! made of them all.
 
 mod container;
 mod engine;
@@ -21,7 +26,9 @@ mod state;
 mod sweep;
 
 pub use self::{
-    labels::{KEPT_LABEL, OWNER_LABEL, Origin, PROFILE_LABEL, RUN_LABEL, SCRATCH_LABEL, TESTBED_LABEL},
+    labels::{
+        KEPT_LABEL, OWNER_LABEL, Origin, PROFILE_LABEL, RUN_LABEL, SCRATCH_LABEL, TESTBED_LABEL,
+    },
     leftovers::{Leftover, Leftovers},
     network::Reach,
     provider::DockerProvider,

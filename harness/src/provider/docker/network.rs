@@ -18,7 +18,8 @@ use crate::provider::{
     subnet::{self, Ipv4Subnet, Taken},
 };
 
-/// Subnets that are tried before giving up: each failure means that somebody took it in the milliseconds since we looked.
+/// Subnets that are tried before giving up: each failure means that somebody took it in the
+/// milliseconds since we looked.
 const TRIES: usize = 32;
 
 /// How the harness reaches a node's RPC.
@@ -67,24 +68,36 @@ pub(super) fn name(run: &str) -> String {
 /// The wished subnet is taken (by whom), none is free, or the engine fails.
 pub(super) async fn create(engine: &Engine, wish: Wish<'_>) -> Result<Network, ProviderError> {
     if let Some(subnet) = wish.subnet.filter(|subnet| !subnet.has_room_for(wish.nodes)) {
-        return Err(ProviderError::Subnet(format!("the subnet {subnet} has no room for {} nodes", wish.nodes)));
+        return Err(ProviderError::Subnet(format!(
+            "the subnet {subnet} has no room for {} nodes",
+            wish.nodes
+        )));
     }
     match wish.reach {
         Some(reach) => create_with(engine, wish, reach).await,
         None if engine.is_desktop => create_with(engine, wish, Reach::Published).await,
         None => {
             let network = create_with(engine, wish, Reach::Container).await?;
-            // The engine has just put a bridge with this route on its host. If that is not ours (rootless, remote, in a virtual machine), there is no way in.
+            // The engine has just put a bridge with this route on its host. If that is not ours
+            // (rootless, remote, in a virtual machine), there is no way in.
             if routes().iter().any(|route| route.subnet == network.subnet) {
                 return Ok(network);
             }
-            engine.docker.remove_network(&network.name).await.map_err(failed(format!("removing the network {}", network.name)))?;
+            engine
+                .docker
+                .remove_network(&network.name)
+                .await
+                .map_err(failed(format!("removing the network {}", network.name)))?;
             create_with(engine, wish, Reach::Published).await
         }
     }
 }
 
-async fn create_with(engine: &Engine, wish: Wish<'_>, reach: Reach) -> Result<Network, ProviderError> {
+async fn create_with(
+    engine: &Engine,
+    wish: Wish<'_>,
+    reach: Reach,
+) -> Result<Network, ProviderError> {
     let start = RandomState::new().hash_one(wish.run);
     let mut last_refusal = String::new();
     for _ in 0..TRIES {
@@ -106,7 +119,9 @@ async fn create_with(engine: &Engine, wish: Wish<'_>, reach: Reach) -> Result<Ne
             // Another run was quicker: look again.
             Err(error) if is_overlap(&error) => last_refusal = whole(&error),
             Err(error) => {
-                return Err(failed(format!("creating the network {} ({subnet})", network.name))(error));
+                return Err(failed(format!("creating the network {} ({subnet})", network.name))(
+                    error,
+                ));
             }
         }
     }
@@ -114,7 +129,11 @@ async fn create_with(engine: &Engine, wish: Wish<'_>, reach: Reach) -> Result<Ne
 }
 
 fn request(network: &Network, labels: HashMap<String, String>) -> NetworkCreateRequest {
-    let addresses = IpamConfig { subnet: Some(network.subnet.to_string()), gateway: Some(network.subnet.gateway().to_string()), ..IpamConfig::default() };
+    let addresses = IpamConfig {
+        subnet: Some(network.subnet.to_string()),
+        gateway: Some(network.subnet.gateway().to_string()),
+        ..IpamConfig::default()
+    };
     NetworkCreateRequest {
         name: network.name.clone(),
         driver: Some("bridge".to_owned()),
@@ -126,17 +145,24 @@ fn request(network: &Network, labels: HashMap<String, String>) -> NetworkCreateR
     }
 }
 
-/// The engine says "Pool overlaps with other one on this address space" (20.10 … 29), or that a route conflicts.
+/// The engine says "Pool overlaps with other one on this address space" (20.10 … 29), or that a
+/// route conflicts.
 fn is_overlap(error: &EngineError) -> bool {
     matches!(error, EngineError::DockerResponseServerError { message, .. } if message.contains("overlap") || message.contains("conflicts with"))
 }
 
 async fn taken(docker: &Docker) -> Result<Vec<Taken>, ProviderError> {
-    let networks = docker.list_networks(None::<ListNetworksOptions>).await.map_err(failed("listing the engine's networks"))?;
+    let networks = docker
+        .list_networks(None::<ListNetworksOptions>)
+        .await
+        .map_err(failed("listing the engine's networks"))?;
     let of_engine = networks.into_iter().flat_map(|network| {
         let name = network.name.unwrap_or_default();
         let configs = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
-        configs.into_iter().filter_map(move |config| Taken::by_engine(&config.subnet?, &name)).collect::<Vec<_>>()
+        configs
+            .into_iter()
+            .filter_map(move |config| Taken::by_engine(&config.subnet?, &name))
+            .collect::<Vec<_>>()
     });
     Ok(of_engine.chain(routes()).collect())
 }

@@ -31,7 +31,8 @@ use super::{
 use crate::{
     binary::{self, Progress, Staging},
     provider::{
-        Incarnation, Ipv4Subnet, LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Resources, Slot, options,
+        Incarnation, Ipv4Subnet, LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider,
+        ProviderError, ProviderOptions, Resources, Slot, options,
     },
 };
 
@@ -42,7 +43,8 @@ const LOG_LIMIT: Duration = Duration::from_secs(5);
 /// Lines that wait for a reader; what is more waits at the engine.
 const LOG_QUEUE: usize = 512;
 
-/// Nodes as containers. Dropped without teardown, it still removes everything of the run, unless the run is kept.
+/// Nodes as containers. Dropped without teardown, it still removes everything of the run, unless
+/// the run is kept.
 #[derive(Debug)]
 pub struct DockerProvider {
     options: ProviderOptions,
@@ -63,7 +65,8 @@ pub struct DockerProvider {
 }
 
 impl DockerProvider {
-    /// Finds the engine as this user's other tools do and asks it whether it will do. Changes nothing. Takes 2 s at most.
+    /// Finds the engine as this user's other tools do and asks it whether it will do. Changes
+    /// nothing. Takes 2 s at most.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`] with the reason and the remedy.
@@ -76,7 +79,10 @@ impl DockerProvider {
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`] with the reason and the remedy.
-    pub async fn connect_to(docker: Docker, options: ProviderOptions) -> Result<Self, ProviderError> {
+    pub async fn connect_to(
+        docker: Docker,
+        options: ProviderOptions,
+    ) -> Result<Self, ProviderError> {
         options.check()?;
         let engine = engine::probe(docker).await?;
         let (sender, lines) = mpsc::channel(LOG_QUEUE);
@@ -116,19 +122,43 @@ impl DockerProvider {
     }
 
     /// Runs a change to its end, whether or not the caller waits for it.
-    async fn change<T: Send + 'static>(&self, change: impl Future<Output = Result<T, ProviderError>> + Send + 'static) -> Result<T, ProviderError> {
+    async fn change<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, ProviderError>> + Send + 'static,
+    ) -> Result<T, ProviderError> {
         self.calls.pass(change).await
     }
 
-    async fn reserve_all(&self, requests: &[NodeRequest], subnet: Option<&str>, progress: Progress<'_>) -> Result<Vec<Slot>, ProviderError> {
-        let wished = subnet.map(str::parse::<Ipv4Subnet>).transpose().map_err(|error| ProviderError::Subnet(error.to_string()))?;
+    async fn reserve_all(
+        &self,
+        requests: &[NodeRequest],
+        subnet: Option<&str>,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Slot>, ProviderError> {
+        let wished = subnet
+            .map(str::parse::<Ipv4Subnet>)
+            .transpose()
+            .map_err(|error| ProviderError::Subnet(error.to_string()))?;
         for request in requests {
             options::check_node_name(&request.name)?;
         }
         self.done.store(false, Ordering::Relaxed);
         let images = self.images(requests, progress).await?;
-        let (engine, options, reach, count) = (self.engine.clone(), self.options.clone(), self.reach, requests.len());
-        let wish = async move { network::create(&engine, Wish { run: &options.run_id, labels: &labels(&options), nodes: count, subnet: wished, reach }).await };
+        let (engine, options, reach, count) =
+            (self.engine.clone(), self.options.clone(), self.reach, requests.len());
+        let wish = async move {
+            network::create(
+                &engine,
+                Wish {
+                    run: &options.run_id,
+                    labels: &labels(&options),
+                    nodes: count,
+                    subnet: wished,
+                    reach,
+                },
+            )
+            .await
+        };
         let network = self.change(wish).await?;
         if network.reach == Reach::Published {
             progress("this host has no route to containers: RPC goes through published loopback ports, and the nodes' network has a way out".to_owned());
@@ -136,17 +166,26 @@ impl DockerProvider {
         self.nodes.has_network(network.clone());
         let mut slots = Vec::new();
         for (index, request) in requests.iter().enumerate() {
-            let address = network.subnet.node(index).expect("the network was made for this many nodes");
-            let (_, image) = images.iter().find(|(source, _)| *source == request.source).expect("every source was resolved above");
+            let address =
+                network.subnet.node(index).expect("the network was made for this many nodes");
+            let (_, image) = images
+                .iter()
+                .find(|(source, _)| *source == request.source)
+                .expect("every source was resolved above");
             self.nodes.add(&request.name, image.clone(), address)?;
             slots.push(slot(&request.name, address, image));
         }
         Ok(slots)
     }
 
-    async fn images(&self, requests: &[NodeRequest], progress: Progress<'_>) -> Result<Vec<(NodeSource, Image)>, ProviderError> {
+    async fn images(
+        &self,
+        requests: &[NodeRequest],
+        progress: Progress<'_>,
+    ) -> Result<Vec<(NodeSource, Image)>, ProviderError> {
         let dir = self.binary_dir();
-        fs::create_dir_all(&dir).map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
+        fs::create_dir_all(&dir)
+            .map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
         let mut images: Vec<(NodeSource, Image)> = Vec::new();
         for source in requests.iter().map(|request| &request.source) {
             if !images.iter().any(|(known, _)| known == source) {
@@ -160,7 +199,12 @@ impl DockerProvider {
         Ok(images)
     }
 
-    async fn image(&self, source: &NodeSource, dir: &Path, progress: Progress<'_>) -> Result<Image, ProviderError> {
+    async fn image(
+        &self,
+        source: &NodeSource,
+        dir: &Path,
+        progress: Progress<'_>,
+    ) -> Result<Image, ProviderError> {
         let binary: Option<&Path> = match source {
             NodeSource::Image(reference) => {
                 return image::find(&self.engine, reference, self.options.profile).await;
@@ -168,15 +212,19 @@ impl DockerProvider {
             NodeSource::Workspace => None,
             NodeSource::Binary(path) => Some(path),
         };
-        let artefact = binary::prepare(binary, Staging { dir, profile: self.options.profile }, progress).await?;
-        let (engine, source, labels) = (self.engine.clone(), source.to_string(), plain_labels(&self.options));
+        let artefact =
+            binary::prepare(binary, Staging { dir, profile: self.options.profile }, progress)
+                .await?;
+        let (engine, source, labels) =
+            (self.engine.clone(), source.to_string(), plain_labels(&self.options));
         self.change(async move { image::import(&engine, &artefact, &source, &labels).await }).await
     }
 
     async fn start_first(&self, launch: &NodeLaunch) -> Result<Incarnation, ProviderError> {
         let recipe = self.nodes.recipe(&self.options, launch)?;
         let (docker, name) = (self.engine.docker.clone(), launch.name.clone());
-        let (nodes, pumps, closing) = (Arc::clone(&self.nodes), self.pumps.clone(), self.closing.clone());
+        let (nodes, pumps, closing) =
+            (Arc::clone(&self.nodes), self.pumps.clone(), self.closing.clone());
         let cut = Arc::clone(&self.cut);
         let to = self.to_lines.lock().expect("no code panics with this lock").clone();
         // A kept container's log has no end to wait for.
@@ -202,10 +250,18 @@ impl DockerProvider {
     }
 
     async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
-        let (docker, id, nodes, name) = (self.engine.docker.clone(), self.nodes.container(name)?, Arc::clone(&self.nodes), name.to_owned());
+        let (docker, id, nodes, name) = (
+            self.engine.docker.clone(),
+            self.nodes.container(name)?,
+            Arc::clone(&self.nodes),
+            name.to_owned(),
+        );
         self.change(async move {
             if let NodeState::Running(_) = container::state(&docker, &id, &name).await? {
-                return Err(ProviderError::failed(format!("starting {name} again"), "it is running"));
+                return Err(ProviderError::failed(
+                    format!("starting {name} again"),
+                    "it is running",
+                ));
             }
             let incarnation = container::start(&docker, &id, &name).await?;
             nodes.started_again(&name);
@@ -237,37 +293,52 @@ impl DockerProvider {
         // At once: a stop that is under way need not wait for its node any more.
         let _ = tokio::time::timeout(CALLS_LIMIT, sweep::kill_all(docker, run)).await;
         let quiet = self.calls.ended(CALLS_LIMIT).await;
-        // And again: a start that was under way may have brought its node up after that, and a living node's log has no end to read to.
+        // And again: a start that was under way may have brought its node up after that, and a
+        // living node's log has no end to read to.
         let _ = tokio::time::timeout(CALLS_LIMIT, sweep::kill_all(docker, run)).await;
         self.stop_reading();
         self.pumps.wait().await;
         sweep::remove_all(docker, run).await.map_err(|unfinished| match unfinished {
-            Unfinished::Refused(objects) => ProviderError::failed(format!("cleaning up the run {run}"), format!("left behind: {}", objects.join(", "))),
+            Unfinished::Refused(objects) => ProviderError::failed(
+                format!("cleaning up the run {run}"),
+                format!("left behind: {}", objects.join(", ")),
+            ),
             Unfinished::NoEngine(why) => self.abandon(&why),
         })?;
         self.remove_directory()?;
         if !quiet {
             return Err(ProviderError::failed(
                 format!("cleaning up the run {run}"),
-                format!("a call to the engine has not come back; what it may still make is removed with: {}", self.keep_hint()),
+                format!(
+                    "a call to the engine has not come back; what it may still make is removed with: {}",
+                    self.keep_hint()
+                ),
             ));
         }
         self.done.store(true, Ordering::Relaxed);
         // Said once: a second teardown has nothing left to say.
         let cut = std::mem::take(&mut *self.cut.lock().expect("no code panics with this lock"));
         let cut: Vec<String> = cut.iter().map(|node| format!("log of {node} incomplete")).collect();
-        if cut.is_empty() { Ok(()) } else { Err(ProviderError::failed("reading logs to their end", cut.join(", "))) }
+        if cut.is_empty() {
+            Ok(())
+        } else {
+            Err(ProviderError::failed("reading logs to their end", cut.join(", ")))
+        }
     }
 
-    /// The engine has gone: nothing more can be done, now or when this is dropped, and only memory says what there is.
+    /// The engine has gone: nothing more can be done, now or when this is dropped, and only memory
+    /// says what there is.
     fn abandon(&self, why: &str) -> ProviderError {
         self.done.store(true, Ordering::Relaxed);
         let run = &self.options.run_id;
         let left = self.nodes.remembered(run).join(", ");
-        let directory = self.remove_directory().err().map(|error| format!("; {error}")).unwrap_or_default();
+        let directory =
+            self.remove_directory().err().map(|error| format!("; {error}")).unwrap_or_default();
         ProviderError::failed(
             format!("cleaning up the run {run}"),
-            format!("the engine is gone ({why}); left behind: {left}{directory}. When it is back, `harness gc` removes them"),
+            format!(
+                "the engine is gone ({why}); left behind: {left}{directory}. When it is back, `harness gc` removes them"
+            ),
         )
     }
 
@@ -283,7 +354,9 @@ impl DockerProvider {
     fn remove_directory(&self) -> Result<(), ProviderError> {
         let dir = self.binary_dir();
         match fs::remove_dir_all(&dir) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ProviderError::failed(format!("removing {}", dir.display()), error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(ProviderError::failed(format!("removing {}", dir.display()), error))
+            }
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -312,23 +385,35 @@ impl Provider for DockerProvider {
         serde_json::json!({ "provider": self.name(), "engine": self.engine.facts, "network": network, "sources": sources })
     }
 
-    fn reserve<'a>(&'a self, nodes: &'a [NodeRequest], subnet: Option<&'a str>, progress: Progress<'a>) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
+    fn reserve<'a>(
+        &'a self,
+        nodes: &'a [NodeRequest],
+        subnet: Option<&'a str>,
+        progress: Progress<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
         self.reserve_all(nodes, subnet, progress).boxed()
     }
 
-    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start<'a>(
+        &'a self,
+        node: &'a NodeLaunch,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.start_first(node).boxed()
     }
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         async move {
-            let (docker, id, name) = (self.engine.docker.clone(), self.nodes.container(name)?, name.to_owned());
+            let (docker, id, name) =
+                (self.engine.docker.clone(), self.nodes.container(name)?, name.to_owned());
             self.change(async move { container::stop(&docker, &id, &name).await }).await
         }
         .boxed()
     }
 
-    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start_again<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.restart(name).boxed()
     }
 
@@ -336,8 +421,14 @@ impl Provider for DockerProvider {
         async move { container::state(&self.engine.docker, &self.nodes.container(name)?, name).await }.boxed()
     }
 
-    fn resources<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
-        async move { container::resources(&self.engine.docker, &self.nodes.container(name)?, name).await }.boxed()
+    fn resources<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
+        async move {
+            container::resources(&self.engine.docker, &self.nodes.container(name)?, name).await
+        }
+        .boxed()
     }
 
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
@@ -354,7 +445,8 @@ impl Provider for DockerProvider {
 }
 
 impl Drop for DockerProvider {
-    /// The way out of a panic. A runtime of its own, because the caller's may be on its way out or is this very thread.
+    /// The way out of a panic. A runtime of its own, because the caller's may be on its way out or
+    /// is this very thread.
     fn drop(&mut self) {
         self.closing.cancel();
         if self.options.keep || self.done.load(Ordering::Relaxed) {

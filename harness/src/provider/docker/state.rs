@@ -68,21 +68,36 @@ impl Nodes {
         inner.images.extend(image.made.clone());
     }
 
-    pub(super) fn add(&self, name: &str, image: Image, address: Ipv4Addr) -> Result<(), ProviderError> {
+    pub(super) fn add(
+        &self,
+        name: &str,
+        image: Image,
+        address: Ipv4Addr,
+    ) -> Result<(), ProviderError> {
         let node = Node { image, address, launched: false, container: None };
         match self.lock().nodes.insert(name.to_owned(), node) {
             None => Ok(()),
-            Some(_) => Err(ProviderError::failed(format!("reserving {name}"), "two nodes have this name")),
+            Some(_) => {
+                Err(ProviderError::failed(format!("reserving {name}"), "two nodes have this name"))
+            }
         }
     }
 
     /// Everything for a first start, which happens once.
-    pub(super) fn recipe(&self, options: &ProviderOptions, launch: &NodeLaunch) -> Result<Recipe, ProviderError> {
+    pub(super) fn recipe(
+        &self,
+        options: &ProviderOptions,
+        launch: &NodeLaunch,
+    ) -> Result<Recipe, ProviderError> {
         let mut inner = self.lock();
         let network = inner.network.clone();
-        let (node, network) = inner.nodes.get_mut(&launch.name).zip(network).ok_or_else(|| unknown(&launch.name))?;
+        let (node, network) =
+            inner.nodes.get_mut(&launch.name).zip(network).ok_or_else(|| unknown(&launch.name))?;
         if std::mem::replace(&mut node.launched, true) {
-            return Err(ProviderError::failed(format!("starting {}", launch.name), "it was started before; start it again instead"));
+            return Err(ProviderError::failed(
+                format!("starting {}", launch.name),
+                "it was started before; start it again instead",
+            ));
         }
         Ok(Recipe {
             run: options.run_id.clone(),
@@ -95,15 +110,22 @@ impl Nodes {
     }
 
     /// A node has its container now. Returns what tells of its later starts.
-    pub(super) fn created(&self, name: &str, id: &str) -> Result<watch::Receiver<u64>, ProviderError> {
+    pub(super) fn created(
+        &self,
+        name: &str,
+        id: &str,
+    ) -> Result<watch::Receiver<u64>, ProviderError> {
         let (starts, told) = watch::channel(0);
-        self.lock().nodes.get_mut(name).ok_or_else(|| unknown(name))?.container = Some(Container { id: id.to_owned(), starts });
+        self.lock().nodes.get_mut(name).ok_or_else(|| unknown(name))?.container =
+            Some(Container { id: id.to_owned(), starts });
         Ok(told)
     }
 
     /// The container was started once more.
     pub(super) fn started_again(&self, name: &str) {
-        if let Some(container) = self.lock().nodes.get(name).and_then(|node| node.container.as_ref()) {
+        if let Some(container) =
+            self.lock().nodes.get(name).and_then(|node| node.container.as_ref())
+        {
             container.starts.send_modify(|starts| *starts += 1);
         }
     }
@@ -111,7 +133,10 @@ impl Nodes {
     pub(super) fn container(&self, name: &str) -> Result<String, ProviderError> {
         let inner = self.lock();
         let node = inner.nodes.get(name).ok_or_else(|| unknown(name))?;
-        node.container.as_ref().map(|container| container.id.clone()).ok_or_else(|| ProviderError::failed(format!("using {name}"), "it was never started"))
+        node.container
+            .as_ref()
+            .map(|container| container.id.clone())
+            .ok_or_else(|| ProviderError::failed(format!("using {name}"), "it was never started"))
     }
 
     pub(super) fn rpc(&self, name: &str) -> Result<Rpc, ProviderError> {
@@ -129,7 +154,8 @@ impl Nodes {
     pub(super) fn remembered(&self, run: &str) -> Vec<String> {
         let inner = self.lock();
         let launched = inner.nodes.iter().filter(|(_, node)| node.launched);
-        let mut objects: Vec<String> = launched.map(|(name, _)| format!("container {}", container::name(run, name))).collect();
+        let mut objects: Vec<String> =
+            launched.map(|(name, _)| format!("container {}", container::name(run, name))).collect();
         objects.extend(inner.network.as_ref().map(|network| format!("network {}", network.name)));
         objects.extend(inner.images.iter().map(|image| format!("image {image}")));
         objects

@@ -1,5 +1,6 @@
-//! Removes what carries the labels of a run, and nothing else. Asks the engine what there is instead of trusting memory: a start that failed half-way, or whose answer was
-//! lost, leaves objects that nobody remembers.
+//! Removes what carries the labels of a run, and nothing else. Asks the engine what there is
+//! instead of trusting memory: a start that failed half-way, or whose answer was lost, leaves
+//! objects that nobody remembers.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -11,8 +12,9 @@ use testcontainers::bollard::{
     Docker,
     errors::Error as EngineError,
     query_parameters::{
-        KillContainerOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
-        RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder, RemoveVolumeOptionsBuilder,
+        KillContainerOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptionsBuilder,
+        ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
+        RemoveImageOptionsBuilder, RemoveVolumeOptionsBuilder,
     },
 };
 
@@ -71,7 +73,8 @@ pub(super) async fn kill_all(docker: &Docker, run: &str) {
     let kill = |found: Found| async move {
         if let Object::Container { id, .. } = found.object {
             let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
-            // One that is not running cannot be killed; what can go wrong otherwise, the removal will say.
+            // One that is not running cannot be killed; what can go wrong otherwise, the removal
+            // will say.
             let _ = docker.kill_container(&id, Some(options)).await;
         }
     };
@@ -81,20 +84,28 @@ pub(super) async fn kill_all(docker: &Docker, run: &str) {
 /// Removes everything of the run and looks again until nothing is left. Says what was removed.
 ///
 /// # Errors
-/// What is left when the time is over, or that the engine went away; that takes seconds and not the whole time.
+/// What is left when the time is over, or that the engine went away; that takes seconds and not the
+/// whole time.
 pub(super) async fn remove_all(docker: &Docker, run: &str) -> Result<Vec<String>, Unfinished> {
     let deadline = Instant::now() + SWEEP_LIMIT;
     let mut sweep = Sweep { docker, run, seen: BTreeSet::new(), refusals: BTreeMap::new() };
     loop {
         let why = match tokio::time::timeout_at(deadline.into(), sweep.round()).await {
-            Ok(Ok(left)) if left.is_empty() => return Ok(sweep.seen.iter().map(Object::describe).collect()),
-            Ok(Ok(left)) if Instant::now() >= deadline => return Err(Unfinished::Refused(left.iter().map(|object| sweep.describe(object)).collect())),
+            Ok(Ok(left)) if left.is_empty() => {
+                return Ok(sweep.seen.iter().map(Object::describe).collect());
+            }
+            Ok(Ok(left)) if Instant::now() >= deadline => {
+                return Err(Unfinished::Refused(
+                    left.iter().map(|object| sweep.describe(object)).collect(),
+                ));
+            }
             Ok(Ok(_)) => None,
             Ok(Err(error)) => Some(whole(&error)),
             Err(_) => Some("it does not answer".to_owned()),
         };
         if let Some(why) = why {
-            // One failed call says little. An engine that does not even say that it is there has gone.
+            // One failed call says little. An engine that does not even say that it is there has
+            // gone.
             answers(docker).await.map_err(Unfinished::NoEngine)?;
             if Instant::now() >= deadline {
                 return Err(Unfinished::NoEngine(why));
@@ -105,7 +116,10 @@ pub(super) async fn remove_all(docker: &Docker, run: &str) -> Result<Vec<String>
 }
 
 /// Everything on the engine that matches, containers first.
-pub(super) async fn list(docker: &Docker, filter: &HashMap<String, Vec<String>>) -> Result<Vec<Found>, EngineError> {
+pub(super) async fn list(
+    docker: &Docker,
+    filter: &HashMap<String, Vec<String>>,
+) -> Result<Vec<Found>, EngineError> {
     let mut found = containers(docker, filter).await?;
     found.extend(others(docker, filter).await?);
     Ok(found)
@@ -119,7 +133,8 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// One attempt at everything, containers first: the rest is in use as long as they are there. Returns what is still listed.
+    /// One attempt at everything, containers first: the rest is in use as long as they are there.
+    /// Returns what is still listed.
     async fn round(&mut self) -> Result<Vec<Object>, EngineError> {
         let filter = filter(self.run);
         let first = containers(self.docker, &filter).await?;
@@ -145,7 +160,9 @@ impl Sweep<'_> {
     }
 
     fn describe(&self, object: &Object) -> String {
-        self.refusals.get(object).map_or_else(|| object.describe(), |why| format!("{} ({why})", object.describe()))
+        self.refusals
+            .get(object)
+            .map_or_else(|| object.describe(), |why| format!("{} ({why})", object.describe()))
     }
 }
 
@@ -158,30 +175,50 @@ fn remove<'a>(docker: &'a Docker, object: &'a Object) -> BoxFuture<'a, Result<()
                 docker.remove_container(id, Some(options)).await
             }
             Object::Network { id, .. } => docker.remove_network(id).await,
-            Object::Volume(name) => docker.remove_volume(name, Some(RemoveVolumeOptionsBuilder::new().force(true).build())).await,
-            Object::Image { id, .. } => docker.remove_image(id, Some(RemoveImageOptionsBuilder::new().force(true).build()), None).await.map(drop),
+            Object::Volume(name) => {
+                docker
+                    .remove_volume(
+                        name,
+                        Some(RemoveVolumeOptionsBuilder::new().force(true).build()),
+                    )
+                    .await
+            }
+            Object::Image { id, .. } => docker
+                .remove_image(id, Some(RemoveImageOptionsBuilder::new().force(true).build()), None)
+                .await
+                .map(drop),
         }
     }
     .boxed()
 }
 
-async fn containers(docker: &Docker, filter: &HashMap<String, Vec<String>>) -> Result<Vec<Found>, EngineError> {
+async fn containers(
+    docker: &Docker,
+    filter: &HashMap<String, Vec<String>>,
+) -> Result<Vec<Found>, EngineError> {
     let options = ListContainersOptionsBuilder::new().all(true).filters(filter).build();
     let containers = docker.list_containers(Some(options)).await?;
     Ok(containers
         .into_iter()
         .filter_map(|container| {
             let id = container.id?;
-            let name = container.names.and_then(|names| names.into_iter().next()).unwrap_or_else(|| id.clone());
+            let name = container
+                .names
+                .and_then(|names| names.into_iter().next())
+                .unwrap_or_else(|| id.clone());
             let object = Object::Container { name: name.trim_start_matches('/').to_owned(), id };
             found(object, container.labels.as_ref(), container.created)
         })
-        // A container has its image's labels: what somebody else runs of an image of ours looks like the run's, but for its node.
+        // A container has its image's labels: what somebody else runs of an image of ours looks
+        // like the run's, but for its node.
         .filter(|found| found.origin.node.is_some())
         .collect())
 }
 
-async fn others(docker: &Docker, filter: &HashMap<String, Vec<String>>) -> Result<Vec<Found>, EngineError> {
+async fn others(
+    docker: &Docker,
+    filter: &HashMap<String, Vec<String>>,
+) -> Result<Vec<Found>, EngineError> {
     let (networks, volumes, images) = tokio::try_join!(
         docker.list_networks(Some(ListNetworksOptionsBuilder::new().filters(filter).build())),
         docker.list_volumes(Some(ListVolumesOptionsBuilder::new().filters(filter).build())),
@@ -191,15 +228,26 @@ async fn others(docker: &Docker, filter: &HashMap<String, Vec<String>>) -> Resul
         let object = Object::Network { id: network.id?, name: network.name.unwrap_or_default() };
         found(object, network.labels.as_ref(), None)
     });
-    let volumes = volumes.volumes.unwrap_or_default().into_iter().filter_map(|volume| found(Object::Volume(volume.name), Some(&volume.labels), None));
+    let volumes = volumes
+        .volumes
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|volume| found(Object::Volume(volume.name), Some(&volume.labels), None));
     let images = images.into_iter().filter_map(|image| {
-        let object = Object::Image { name: image.repo_tags.first().cloned().unwrap_or_else(|| image.id.clone()), id: image.id };
+        let object = Object::Image {
+            name: image.repo_tags.first().cloned().unwrap_or_else(|| image.id.clone()),
+            id: image.id,
+        };
         found(object, Some(&image.labels), Some(image.created))
     });
     Ok(networks.chain(volumes).chain(images).collect())
 }
 
 /// The engine has filtered by labels; they are looked at again, because a removal has no way back.
-fn found(object: Object, labels: Option<&HashMap<String, String>>, created: Option<i64>) -> Option<Found> {
+fn found(
+    object: Object,
+    labels: Option<&HashMap<String, String>>,
+    created: Option<i64>,
+) -> Option<Found> {
     Some(Found { object, origin: Origin::of(labels?)?, created })
 }

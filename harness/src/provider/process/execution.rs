@@ -1,7 +1,9 @@
-//! One execution of a node: its process group from the moment that it was executed until the kernel has reported its end.
+//! One execution of a node: its process group from the moment that it was executed until the kernel
+//! has reported its end.
 //!
-//! A signal goes to the group, so that a wrapper script's node gets it too. It is only sent while the leader is not reaped: until then the kernel gives its number to nobody
-//! else. When the leader has ended, what is left of the group is killed, then the leader is reaped.
+//! A signal goes to the group, so that a wrapper script's node gets it too. It is only sent while
+//! the leader is not reaped: until then the kernel gives its number to nobody else. When the leader
+//! has ended, what is left of the group is killed, then the leader is reaped.
 
 use std::{
     io,
@@ -55,7 +57,8 @@ impl Group {
 
     /// Waits for the end; `None` when the time is over.
     pub(super) async fn ends_within(&mut self, limit: Duration) -> Option<NodeState> {
-        let status = tokio::time::timeout(limit, self.end.wait_for(Option::is_some)).await.ok()?.ok()?;
+        let status =
+            tokio::time::timeout(limit, self.end.wait_for(Option::is_some)).await.ok()?.ok()?;
         (*status).map(exited)
     }
 
@@ -76,10 +79,17 @@ pub(super) struct Execution {
 
 impl Execution {
     /// Takes over a child that leads its own process group.
-    pub(super) fn watch(child: Child, boot: std::time::SystemTime, custody: Custody) -> io::Result<Self> {
-        let pid = Pid::from_raw(child.id().cast_signed()).ok_or_else(|| io::Error::other("a child without a process ID"))?;
+    pub(super) fn watch(
+        child: Child,
+        boot: std::time::SystemTime,
+        custody: Custody,
+    ) -> io::Result<Self> {
+        let pid = Pid::from_raw(child.id().cast_signed())
+            .ok_or_else(|| io::Error::other("a child without a process ID"))?;
         // Nobody has reaped it yet, so the kernel still knows it, even if it has already ended.
-        let start_ticks = procfs::stat(pid).ok_or_else(|| io::Error::other("a child that /proc does not know"))?.start_ticks;
+        let start_ticks = procfs::stat(pid)
+            .ok_or_else(|| io::Error::other("a child that /proc does not know"))?
+            .start_ticks;
         let child = Arc::new(Mutex::new(Some(child)));
         let (report, end) = watch::channel(None);
         let reaped = Arc::clone(&child);
@@ -96,7 +106,11 @@ impl Execution {
             .spawn(reaper)
             .inspect_err(|_| kill_group(pid, Signal::KILL))?;
         let number = pid.as_raw_nonzero().get();
-        let incarnation = Incarnation { pid: number.into(), started: boot + procfs::ticks(start_ticks), id: format!("process group {number}") };
+        let incarnation = Incarnation {
+            pid: number.into(),
+            started: boot + procfs::ticks(start_ticks),
+            id: format!("process group {number}"),
+        };
         Ok(Self { group: Group { pid, child, end }, start_ticks, incarnation, custody })
     }
 
@@ -113,13 +127,16 @@ impl Execution {
     /// What it uses; `None` if it has ended.
     pub(super) fn usage(&self) -> Option<Resources> {
         let used = procfs::usage(self.group.pid)?;
-        // Read before the look, so that it was this execution's and not that of a process with the same number.
+        // Read before the look, so that it was this execution's and not that of a process with the
+        // same number.
         self.is_running().then_some(used)
     }
 
     /// Whether the kernel still runs exactly this execution.
     pub(super) fn is_running(&self) -> bool {
-        self.group.ended().is_none() && procfs::stat(self.group.pid).is_some_and(|stat| stat.start_ticks == self.start_ticks && !stat.zombie)
+        self.group.ended().is_none()
+            && procfs::stat(self.group.pid)
+                .is_some_and(|stat| stat.start_ticks == self.start_ticks && !stat.zombie)
     }
 }
 

@@ -1,10 +1,13 @@
-//! Nodes as processes of this host, on 127.0.0.1: for machines without a container engine, and the quickest way to run anything. Linux only (`/proc`, parent-death signals).
+//! Nodes as processes of this host, on 127.0.0.1: for machines without a container engine, and the
+//! quickest way to run anything. Linux only (`/proc`, parent-death signals).
 //!
-//! Every node has a directory of its own, a P2P port and an RPC port, and one log file. Nothing is shared with the harness's environment. There is no network to cut and no
-//! namespace: what a node does to the host, it does.
+//! Every node has a directory of its own, a P2P port and an RPC port, and one log file. Nothing is
+//! shared with the harness's environment. There is no network to cut and no namespace: what a node
+//! does to the host, it does.
 //!
-//! `spawner` executes, `execution` is one process group, `tail` reads logs, `ports` keeps ports, `procfs` is the evidence, `strays` finds what
-//! escaped; `state` is memory, `provider` is made of them all.
+//! `spawner` executes, `execution` is one process group, `tail` reads logs, `ports` keeps ports,
+//! `procfs` is the evidence, `strays` finds what escaped; `state` is memory, `provider` is made of
+//! them all.
 
 mod execution;
 mod ports;

@@ -1,8 +1,10 @@
 //! Ports of this run on 127.0.0.1 that no other run takes and that no kernel gives away.
 //!
-//! A node's port must stay its own while the node is down: other nodes keep dialling it. Two things could take it. The kernel, as the source port of some connection (even
-//! of the very dial to it, which then connects to itself): so ports come from outside the ephemeral range. And another run: so every TCP port is claimed through its UDP
-//! twin, which no node uses, bound from reservation to teardown; a killed harness loses its claims with its process.
+//! A node's port must stay its own while the node is down: other nodes keep dialling it. Two things
+//! could take it. The kernel, as the source port of some connection (even of the very dial to it,
+//! which then connects to itself): so ports come from outside the ephemeral range. And another run:
+//! so every TCP port is claimed through its UDP twin, which no node uses, bound from reservation to
+//! teardown; a killed harness loses its claims with its process.
 
 use std::{
     fs,
@@ -37,7 +39,14 @@ pub(super) fn claim(count: usize) -> io::Result<Vec<PortClaim>> {
 
 fn claim_among(ports: Vec<u16>, count: usize) -> io::Result<Vec<PortClaim>> {
     let claims: Vec<_> = ports.into_iter().filter_map(claim_one).take(count).collect();
-    if claims.len() == count { Ok(claims) } else { Err(io::Error::new(io::ErrorKind::AddrInUse, format!("{} of {count} ports are free", claims.len()))) }
+    if claims.len() == count {
+        Ok(claims)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            format!("{} of {count} ports are free", claims.len()),
+        ))
+    }
 }
 
 /// The twin first: whoever holds it may probe and use the port.
@@ -76,8 +85,13 @@ mod tests {
     #[test]
     fn ports_are_below_the_ephemeral_range_and_no_defaults() {
         let ports = candidates(32_768..61_000);
-        assert!(ports.iter().all(|port| (10_000..32_768).contains(port) && !DEFAULTS.contains(port)));
-        assert!(candidates(1_024..65_535).len() > 50_000, "a host that gives nearly all ports away");
+        assert!(
+            ports.iter().all(|port| (10_000..32_768).contains(port) && !DEFAULTS.contains(port))
+        );
+        assert!(
+            candidates(1_024..65_535).len() > 50_000,
+            "a host that gives nearly all ports away"
+        );
     }
 
     #[test]

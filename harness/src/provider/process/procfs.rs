@@ -1,4 +1,5 @@
-//! What the kernel says of a process: the evidence that an execution is the one that it is said to be. Linux only.
+//! What the kernel says of a process: the evidence that an execution is the one that it is said to
+//! be. Linux only.
 
 use std::{
     fs,
@@ -27,8 +28,8 @@ pub(crate) fn stat(pid: Pid) -> Option<Stat> {
     parse_stat(&fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?)
 }
 
-/// Fields are counted after the command's name, which may hold blanks and parentheses itself (proc(5): state is field 3, pgrp 5, utime and stime
-/// 14 and 15, starttime 22).
+/// Fields are counted after the command's name, which may hold blanks and parentheses itself
+/// (proc(5): state is field 3, pgrp 5, utime and stime 14 and 15, starttime 22).
 fn parse_stat(text: &str) -> Option<Stat> {
     let (_, after_name) = text.rsplit_once(") ")?;
     let mut fields = after_name.split_ascii_whitespace();
@@ -37,10 +38,16 @@ fn parse_stat(text: &str) -> Option<Stat> {
     let user: u64 = fields.nth(8)?.parse().ok()?;
     let kernel: u64 = fields.next()?.parse().ok()?;
     let start_ticks = fields.nth(6)?.parse().ok()?;
-    Some(Stat { group, start_ticks, zombie: matches!(state, "Z" | "X"), cpu_ticks: user.checked_add(kernel)? })
+    Some(Stat {
+        group,
+        start_ticks,
+        zombie: matches!(state, "Z" | "X"),
+        cpu_ticks: user.checked_add(kernel)?,
+    })
 }
 
-/// Resident memory and processor time of a process and its living descendants: a wrapper script's node is what counts. `None` if the process is gone.
+/// Resident memory and processor time of a process and its living descendants: a wrapper script's
+/// node is what counts. `None` if the process is gone.
 pub(super) fn usage(pid: Pid) -> Option<Resources> {
     let mut total = of_one(pid)?;
     for child in children(pid) {
@@ -64,12 +71,22 @@ fn of_one(pid: Pid) -> Option<Resources> {
 
 /// Children of any of its threads.
 fn children(pid: Pid) -> Vec<Pid> {
-    let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).into_iter().flatten().flatten();
+    let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()))
+        .into_iter()
+        .flatten()
+        .flatten();
     let texts = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    texts.flat_map(|text| text.split_ascii_whitespace().filter_map(|word| Pid::from_raw(word.parse().ok()?)).collect::<Vec<_>>()).collect()
+    texts
+        .flat_map(|text| {
+            text.split_ascii_whitespace()
+                .filter_map(|word| Pid::from_raw(word.parse().ok()?))
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
-/// Wall-clock time at which the machine was booted. The kernel derives it anew from both clocks at every read, so it is read once per provider.
+/// Wall-clock time at which the machine was booted. The kernel derives it anew from both clocks at
+/// every read, so it is read once per provider.
 pub(super) fn boot_time() -> Option<SystemTime> {
     let text = fs::read_to_string("/proc/stat").ok()?;
     let seconds = text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
@@ -88,7 +105,10 @@ mod tests {
     #[test]
     fn a_name_cannot_shift_the_fields() {
         let text = "42 (evil) Z 1 (x) S 1 42 42 0 -1 4194560 1 0 0 0 3 4 0 0 20 0 1 0 987654 1000 1 18446744073709551615";
-        assert_eq!(parse_stat(text), Some(Stat { group: 42, start_ticks: 987_654, zombie: false, cpu_ticks: 7 }));
+        assert_eq!(
+            parse_stat(text),
+            Some(Stat { group: 42, start_ticks: 987_654, zombie: false, cpu_ticks: 7 })
+        );
     }
 
     #[test]
@@ -104,7 +124,8 @@ mod tests {
         }
         assert!(of_one(own).unwrap().memory_bytes > before.memory_bytes + (32 << 20));
         drop(held);
-        let mut child = std::process::Command::new("sh").args(["-c", "sleep 60 & wait"]).spawn().unwrap();
+        let mut child =
+            std::process::Command::new("sh").args(["-c", "sleep 60 & wait"]).spawn().unwrap();
         let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
         while children(pid).is_empty() {
             assert!(began.elapsed() < Duration::from_secs(60), "the kernel lists no children");

@@ -24,7 +24,8 @@ use super::{
 use crate::{
     binary::{self, Artefact, Progress, Staging},
     provider::{
-        Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource, NodeState, Provider, ProviderError, ProviderOptions, Resources, Slot, options,
+        Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource, NodeState,
+        Provider, ProviderError, ProviderOptions, Resources, Slot, options,
     },
 };
 
@@ -40,7 +41,8 @@ const LOG_QUEUE: usize = 512;
 const LOOPBACK_REFUSED: &str = "a released hegemon node refuses loopback addresses, so it finds no peers as a process of one host. \
      Use --provider docker; or --node-profile ours if this binary knows HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK";
 
-/// Nodes as processes. Dropped without teardown, it still kills every node and removes every directory, unless the run is kept.
+/// Nodes as processes. Dropped without teardown, it still kills every node and removes every
+/// directory, unless the run is kept.
 #[derive(Debug)]
 pub struct ProcessProvider {
     options: ProviderOptions,
@@ -58,19 +60,27 @@ impl ProcessProvider {
     pub fn create(options: ProviderOptions) -> Result<Self, ProviderError> {
         options.check()?;
         let boot = procfs::boot_time().ok_or_else(|| ProviderError::Unavailable {
-            what: "the process provider reads process start times from /proc, and there is none".to_owned(),
+            what: "the process provider reads process start times from /proc, and there is none"
+                .to_owned(),
             remedy: "run it on Linux, or use --provider docker".to_owned(),
         })?;
         let custody = if options.keep { Custody::User } else { Custody::Harness };
-        let failed = |error| ProviderError::failed("starting the process provider's threads", error);
+        let failed =
+            |error| ProviderError::failed("starting the process provider's threads", error);
         let (sender, lines) = mpsc::channel(LOG_QUEUE);
-        let (spawner, tail) = (Spawner::new(boot, custody).map_err(failed)?, Tail::new(sender).map_err(failed)?);
+        let (spawner, tail) =
+            (Spawner::new(boot, custody).map_err(failed)?, Tail::new(sender).map_err(failed)?);
         Ok(Self { options, spawner, tail, lines: Mutex::new(Some(lines)), nodes: Nodes::default() })
     }
 
     /// The shell command that ends a kept run and removes what is its own.
     pub fn keep_hint(&self) -> String {
-        let groups: String = self.nodes.incarnations().iter().map(|incarnation| format!(" -{}", incarnation.pid)).collect();
+        let groups: String = self
+            .nodes
+            .incarnations()
+            .iter()
+            .map(|incarnation| format!(" -{}", incarnation.pid))
+            .collect();
         let kill = if groups.is_empty() { String::new() } else { format!("kill --{groups}; ") };
         format!("{kill}rm -rf '{}' '{}'", self.node_root().display(), self.binary_dir().display())
     }
@@ -88,24 +98,38 @@ impl ProcessProvider {
         self.options.scratch.join("bin")
     }
 
-    async fn prepare(&self, source: &NodeSource, progress: Progress<'_>) -> Result<Artefact, ProviderError> {
+    async fn prepare(
+        &self,
+        source: &NodeSource,
+        progress: Progress<'_>,
+    ) -> Result<Artefact, ProviderError> {
         let binary: Option<&Path> = match source {
             NodeSource::Workspace => None,
             NodeSource::Binary(path) => Some(path),
             NodeSource::Image(image) => {
-                return Err(ProviderError::Unsupported(format!("an image (`{image}`) cannot be run as a process; use --provider docker or --node-bin")));
+                return Err(ProviderError::Unsupported(format!(
+                    "an image (`{image}`) cannot be run as a process; use --provider docker or --node-bin"
+                )));
             }
         };
         let dir = self.binary_dir();
-        fs::create_dir_all(&dir).map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
-        let artefact = binary::prepare(binary, Staging { dir: &dir, profile: self.options.profile }, progress).await?;
+        fs::create_dir_all(&dir)
+            .map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
+        let artefact =
+            binary::prepare(binary, Staging { dir: &dir, profile: self.options.profile }, progress)
+                .await?;
         match artefact.profile {
             NodeProfile::Ours => Ok(artefact),
             NodeProfile::Core => Err(ProviderError::Unsupported(LOOPBACK_REFUSED.to_owned())),
         }
     }
 
-    async fn reserve_all(&self, requests: &[NodeRequest], subnet: Option<&str>, progress: Progress<'_>) -> Result<Vec<Slot>, ProviderError> {
+    async fn reserve_all(
+        &self,
+        requests: &[NodeRequest],
+        subnet: Option<&str>,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Slot>, ProviderError> {
         if let Some(subnet) = subnet {
             return Err(ProviderError::Unsupported(format!(
                 "the scenario wants its nodes in {subnet}; processes have loopback addresses only. Use --provider docker"
@@ -115,15 +139,21 @@ impl ProcessProvider {
         for request in requests {
             options::check_node_name(&request.name)?;
             if !prepared.iter().any(|(source, _)| *source == request.source) {
-                prepared.push((request.source.clone(), self.prepare(&request.source, progress).await?));
+                prepared
+                    .push((request.source.clone(), self.prepare(&request.source, progress).await?));
             }
         }
-        let claims = ports::claim(requests.len() * 2).map_err(|error| ProviderError::failed("reserving ports on 127.0.0.1", error))?;
+        let claims = ports::claim(requests.len() * 2)
+            .map_err(|error| ProviderError::failed("reserving ports on 127.0.0.1", error))?;
         let mut claims = claims.into_iter();
         let mut slots = Vec::new();
         for request in requests {
-            let (_, artefact) = prepared.iter().find(|(source, _)| *source == request.source).expect("every source was prepared above");
-            let (p2p, rpc) = claims.next().zip(claims.next()).expect("two ports per node were claimed");
+            let (_, artefact) = prepared
+                .iter()
+                .find(|(source, _)| *source == request.source)
+                .expect("every source was prepared above");
+            let (p2p, rpc) =
+                claims.next().zip(claims.next()).expect("two ports per node were claimed");
             let dir = self.node_root().join(&request.name);
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, p2p.port));
             let slot = Slot {
@@ -168,7 +198,9 @@ impl ProcessProvider {
             return Ok(state);
         }
         self.nodes.signal(name, Signal::KILL)?;
-        group.ends_within(KILL_LIMIT).await.ok_or_else(|| ProviderError::failed(format!("killing {name}"), "the kernel does not report its end"))
+        group.ends_within(KILL_LIMIT).await.ok_or_else(|| {
+            ProviderError::failed(format!("killing {name}"), "the kernel does not report its end")
+        })
     }
 
     async fn current_state(&self, name: &str) -> Result<NodeState, ProviderError> {
@@ -177,7 +209,9 @@ impl ProcessProvider {
             Err(group) => group,
         };
         // It has ended, or is about to be reaped.
-        group.ends_within(KILL_LIMIT).await.ok_or_else(|| ProviderError::failed(format!("looking at {name}"), "neither running nor ended"))
+        group.ends_within(KILL_LIMIT).await.ok_or_else(|| {
+            ProviderError::failed(format!("looking at {name}"), "neither running nor ended")
+        })
     }
 
     async fn remove_everything(&self) -> Result<(), ProviderError> {
@@ -186,7 +220,10 @@ impl ProcessProvider {
             self.nodes.close();
             let spawner = self.spawner.clone();
             let groups = tokio::task::spawn_blocking(move || spawner.close()).await;
-            let groups = groups.map_err(io::Error::other).flatten().map_err(|error| ProviderError::failed("cleaning up", error))?;
+            let groups = groups
+                .map_err(io::Error::other)
+                .flatten()
+                .map_err(|error| ProviderError::failed("cleaning up", error))?;
             let ends = groups.into_iter().map(|mut group| async move {
                 group.signal(Signal::KILL);
                 let ended = group.ends_within(KILL_LIMIT).await;
@@ -194,8 +231,11 @@ impl ProcessProvider {
             });
             left.extend(join_all(ends).await.into_iter().flatten());
             let (scratch, groups) = (self.options.scratch.clone(), self.groups());
-            let strays = tokio::task::spawn_blocking(move || strays::end(&scratch, &groups, KILL_LIMIT)).await;
-            let strays = strays.map_err(|error| ProviderError::failed("cleaning up", io::Error::other(error)))?;
+            let strays =
+                tokio::task::spawn_blocking(move || strays::end(&scratch, &groups, KILL_LIMIT))
+                    .await;
+            let strays = strays
+                .map_err(|error| ProviderError::failed("cleaning up", io::Error::other(error)))?;
             left.extend(strays.left.iter().map(|stray| format!("{} left", stray.describe())));
         }
         // An untaken receiver would make the reader wait for nobody.
@@ -206,7 +246,11 @@ impl ProcessProvider {
             left.extend(cut.iter().map(|node| format!("log of {node} incomplete")));
             left.extend(self.remove_directories());
         }
-        if left.is_empty() { Ok(()) } else { Err(ProviderError::failed("cleaning up", left.join(", "))) }
+        if left.is_empty() {
+            Ok(())
+        } else {
+            Err(ProviderError::failed("cleaning up", left.join(", ")))
+        }
     }
 
     fn remove_directories(&self) -> Vec<String> {
@@ -239,11 +283,19 @@ impl Provider for ProcessProvider {
         })
     }
 
-    fn reserve<'a>(&'a self, nodes: &'a [NodeRequest], subnet: Option<&'a str>, progress: Progress<'a>) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
+    fn reserve<'a>(
+        &'a self,
+        nodes: &'a [NodeRequest],
+        subnet: Option<&'a str>,
+        progress: Progress<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
         self.reserve_all(nodes, subnet, progress).boxed()
     }
 
-    fn start<'a>(&'a self, node: &'a NodeLaunch) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start<'a>(
+        &'a self,
+        node: &'a NodeLaunch,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.start_first(node).boxed()
     }
 
@@ -251,7 +303,10 @@ impl Provider for ProcessProvider {
         self.end(name).boxed()
     }
 
-    fn start_again<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+    fn start_again<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.restart(name).boxed()
     }
 
@@ -259,7 +314,10 @@ impl Provider for ProcessProvider {
         self.current_state(name).boxed()
     }
 
-    fn resources<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
+    fn resources<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
         async move { self.nodes.usage(name) }.boxed()
     }
 

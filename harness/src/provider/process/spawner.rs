@@ -1,8 +1,10 @@
 //! Executes nodes, all from one thread.
 //!
-//! The kernel ties a "die with your parent" to the *thread* that forked. This thread lives as long as the provider, so nodes die when the provider is dropped, when the
-//! harness ends, and when it is killed with SIGKILL: no handler is needed for any of them. What a node forks itself is killed with its process group, which needs a living
-//! harness: a wrapper script's children outlive a SIGKILL of the harness.
+//! The kernel ties a "die with your parent" to the *thread* that forked. This thread lives as long
+//! as the provider, so nodes die when the provider is dropped, when the harness ends, and when it
+//! is killed with SIGKILL: no handler is needed for any of them. What a node forks itself is killed
+//! with its process group, which needs a living harness: a wrapper script's children outlive a
+//! SIGKILL of the harness.
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +37,8 @@ pub(super) struct Program {
     pub(super) env: BTreeMap<String, String>,
     /// Its working directory.
     pub(super) dir: PathBuf,
-    /// Its state directory, made here if it is not there: nothing is made once the spawner is closed.
+    /// Its state directory, made here if it is not there: nothing is made once the spawner is
+    /// closed.
     pub(super) data: PathBuf,
     /// Both output streams are appended here: a file never makes a writer wait.
     pub(super) log: PathBuf,
@@ -56,19 +59,23 @@ impl Spawner {
     /// Starts the thread.
     pub(super) fn new(boot: SystemTime, custody: Custody) -> io::Result<Self> {
         let (requests, queue) = queue::channel(QUEUE);
-        thread::Builder::new().name("spawn nodes".to_owned()).spawn(move || serve(queue, boot, custody))?;
+        thread::Builder::new()
+            .name("spawn nodes".to_owned())
+            .spawn(move || serve(queue, boot, custody))?;
         Ok(Self { requests })
     }
 
-    /// Executes a program. Returns after a successful `execve`. If the caller goes away meanwhile, the process is killed as soon as it is there.
+    /// Executes a program. Returns after a successful `execve`. If the caller goes away meanwhile,
+    /// the process is killed as soon as it is there.
     pub(super) async fn execute(&self, program: Program) -> io::Result<Execution> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(Request::Execute(program, reply)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
-    /// Executes nothing more, and names every process group that is still there. Waits for an execution that is under way. Blocks, for milliseconds; also
-    /// where a runtime forbids its own way of blocking (a destructor).
+    /// Executes nothing more, and names every process group that is still there. Waits for an
+    /// execution that is under way. Blocks, for milliseconds; also where a runtime forbids its own
+    /// way of blocking (a destructor).
     pub(super) fn close(&self) -> io::Result<Vec<Group>> {
         let (reply, answer) = mpsc::sync_channel(1);
         let deadline = Instant::now() + BUSY_LIMIT;
@@ -94,7 +101,11 @@ fn serve(mut queue: queue::Receiver<Request>, boot: SystemTime, custody: Custody
     while let Some(request) = queue.blocking_recv() {
         match request {
             Request::Execute(program, reply) => {
-                let outcome = if closed { Err(io::Error::other("the run was torn down")) } else { execute(&program, boot, custody) };
+                let outcome = if closed {
+                    Err(io::Error::other("the run was torn down"))
+                } else {
+                    execute(&program, boot, custody)
+                };
                 groups.retain(|group| group.ended().is_none());
                 groups.extend(outcome.as_ref().ok().map(|execution| execution.group().clone()));
                 // If nobody waits any more, the execution is dropped here, and with it the process.
@@ -114,7 +125,8 @@ fn execute(program: &Program, boot: SystemTime, custody: Custody) -> io::Result<
     let mut command = Command::new(&program.path);
     let (out, err) = log_streams(&program.log)?;
     command.args(&program.args).env_clear().envs(&program.env).current_dir(&program.dir);
-    // A group of its own: Ctrl-C on the terminal reaches the harness, which decides what its nodes get.
+    // A group of its own: Ctrl-C on the terminal reaches the harness, which decides what its nodes
+    // get.
     command.process_group(0).stdin(Stdio::null()).stdout(out).stderr(err);
     if custody == Custody::Harness {
         die_with_this_thread(&mut command);
@@ -122,14 +134,20 @@ fn execute(program: &Program, boot: SystemTime, custody: Custody) -> io::Result<
     let deadline = Instant::now() + BUSY_LIMIT;
     let child = loop {
         match command.spawn() {
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && Instant::now() < deadline => thread::sleep(BUSY_RETRY),
+            Err(error)
+                if error.kind() == io::ErrorKind::ExecutableFileBusy
+                    && Instant::now() < deadline =>
+            {
+                thread::sleep(BUSY_RETRY)
+            }
             other => break other?,
         }
     };
     Execution::watch(child, boot, custody)
 }
 
-/// The log, opened for both streams. A line that a killed node left unfinished is ended, so that the next execution's first line stands alone.
+/// The log, opened for both streams. A line that a killed node left unfinished is ended, so that
+/// the next execution's first line stands alone.
 fn log_streams(path: &Path) -> io::Result<(fs::File, fs::File)> {
     let mut log = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     let mut last = [b'\n'];

@@ -31,7 +31,12 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(slot: Slot, artefact: Artefact, dir: PathBuf, claims: [PortClaim; 2]) -> Self {
+    pub(super) fn new(
+        slot: Slot,
+        artefact: Artefact,
+        dir: PathBuf,
+        claims: [PortClaim; 2],
+    ) -> Self {
         Self { slot, artefact, dir, launch: None, execution: None, _claims: claims }
     }
 
@@ -67,12 +72,18 @@ impl Nodes {
         self.0.lock().expect("no code panics with this lock")
     }
 
-    fn with<T>(&self, name: &str, act: impl FnOnce(&mut Node) -> Result<T, ProviderError>) -> Result<T, ProviderError> {
+    fn with<T>(
+        &self,
+        name: &str,
+        act: impl FnOnce(&mut Node) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
         let mut inner = self.lock();
         if inner.closed {
             return Err(ProviderError::failed(format!("using {name}"), "the run was torn down"));
         }
-        let node = inner.nodes.get_mut(name).ok_or_else(|| ProviderError::failed(format!("using {name}"), "no node of this name was reserved"))?;
+        let node = inner.nodes.get_mut(name).ok_or_else(|| {
+            ProviderError::failed(format!("using {name}"), "no node of this name was reserved")
+        })?;
         act(node)
     }
 
@@ -80,16 +91,22 @@ impl Nodes {
         let name = node.slot.name.clone();
         let mut inner = self.lock();
         if inner.closed {
-            return Err(ProviderError::failed(format!("reserving {name}"), "the run was torn down"));
+            return Err(ProviderError::failed(
+                format!("reserving {name}"),
+                "the run was torn down",
+            ));
         }
         match inner.nodes.insert(name.clone(), node) {
             None => Ok(()),
-            Some(_) => Err(ProviderError::failed(format!("reserving {name}"), "two nodes have this name")),
+            Some(_) => {
+                Err(ProviderError::failed(format!("reserving {name}"), "two nodes have this name"))
+            }
         }
     }
 
     pub(super) fn remember_sources(&self, prepared: &[(NodeSource, Artefact)]) {
-        self.lock().sources = prepared.iter().map(|(source, artefact)| artefact.facts(&source.to_string())).collect();
+        self.lock().sources =
+            prepared.iter().map(|(source, artefact)| artefact.facts(&source.to_string())).collect();
     }
 
     pub(super) fn sources(&self) -> Vec<serde_json::Value> {
@@ -100,7 +117,10 @@ impl Nodes {
     pub(super) fn launched(&self, launch: &NodeLaunch) -> Result<Program, ProviderError> {
         self.with(&launch.name, |node| {
             if node.launch.is_some() {
-                return Err(ProviderError::failed(format!("starting {}", launch.name), "it was started before; start it again instead"));
+                return Err(ProviderError::failed(
+                    format!("starting {}", launch.name),
+                    "it was started before; start it again instead",
+                ));
             }
             node.launch = Some(launch.clone());
             Ok(node.program(launch))
@@ -110,15 +130,24 @@ impl Nodes {
     pub(super) fn program_to_start_again(&self, name: &str) -> Result<Program, ProviderError> {
         self.with(name, |node| {
             if node.is_up() {
-                return Err(ProviderError::failed(format!("starting {name} again"), "it is running"));
+                return Err(ProviderError::failed(
+                    format!("starting {name} again"),
+                    "it is running",
+                ));
             }
-            let launch = node.launch.as_ref().ok_or_else(|| ProviderError::failed(format!("starting {name} again"), "it was never started"))?;
+            let launch = node.launch.as_ref().ok_or_else(|| {
+                ProviderError::failed(format!("starting {name} again"), "it was never started")
+            })?;
             Ok(node.program(launch))
         })
     }
 
     /// Takes a new execution. After teardown it is dropped at once, and so killed.
-    pub(super) fn began(&self, name: &str, execution: Execution) -> Result<Incarnation, ProviderError> {
+    pub(super) fn began(
+        &self,
+        name: &str,
+        execution: Execution,
+    ) -> Result<Incarnation, ProviderError> {
         self.with(name, |node| {
             let incarnation = execution.incarnation().clone();
             node.execution = Some(execution);
@@ -129,7 +158,9 @@ impl Nodes {
     /// Signals a node and says how to wait for its end.
     pub(super) fn signal(&self, name: &str, signal: Signal) -> Result<Group, ProviderError> {
         self.with(name, |node| {
-            let execution = node.execution.as_ref().ok_or_else(|| ProviderError::failed(format!("ending {name}"), "it was never started"))?;
+            let execution = node.execution.as_ref().ok_or_else(|| {
+                ProviderError::failed(format!("ending {name}"), "it was never started")
+            })?;
             execution.group().signal(signal);
             Ok(execution.group().clone())
         })
@@ -138,8 +169,14 @@ impl Nodes {
     /// The incarnation that the kernel runs now, or the end to wait for.
     pub(super) fn running(&self, name: &str) -> Result<Result<Incarnation, Group>, ProviderError> {
         self.with(name, |node| {
-            let execution = node.execution.as_ref().ok_or_else(|| ProviderError::failed(format!("looking at {name}"), "it was never started"))?;
-            Ok(if execution.is_running() { Ok(execution.incarnation().clone()) } else { Err(execution.group().clone()) })
+            let execution = node.execution.as_ref().ok_or_else(|| {
+                ProviderError::failed(format!("looking at {name}"), "it was never started")
+            })?;
+            Ok(if execution.is_running() {
+                Ok(execution.incarnation().clone())
+            } else {
+                Err(execution.group().clone())
+            })
         })
     }
 
@@ -162,7 +199,8 @@ impl Nodes {
             .collect()
     }
 
-    /// Refuses everything from now on, gives up the executions (which kills them unless they are kept) and the ports.
+    /// Refuses everything from now on, gives up the executions (which kills them unless they are
+    /// kept) and the ports.
     pub(super) fn close(&self) {
         let nodes = {
             let mut inner = self.lock();

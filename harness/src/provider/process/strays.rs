@@ -1,5 +1,6 @@
-//! Processes of a run that nobody holds: what a node's wrapper script has put into a group of its own, what it started before a SIGKILL of the harness, and what is kept. Nodes
-//! themselves die with their provider, by the kernel's hand.
+//! Processes of a run that nobody holds: what a node's wrapper script has put into a group of its
+//! own, what it started before a SIGKILL of the harness, and what is kept. Nodes themselves die
+//! with their provider, by the kernel's hand.
 
 use std::{
     collections::BTreeSet,
@@ -29,7 +30,8 @@ impl Process {
     /// Kills exactly this process: its number may have come back since it was found.
     pub(crate) fn kill(&self) {
         let Some(pid) = Pid::from_raw(self.pid) else { return };
-        // The descriptor keeps the process's identity from here on; if it is not the one that was found, it is not signalled.
+        // The descriptor keeps the process's identity from here on; if it is not the one that was
+        // found, it is not signalled.
         if let Ok(process) = pidfd_open(pid, PidfdFlags::empty())
             && procfs::stat(pid).is_some_and(|stat| stat.start_ticks == self.start_ticks)
         {
@@ -45,7 +47,8 @@ pub(crate) struct Ended {
     pub(crate) left: Vec<Process>,
 }
 
-/// Kills all that [`of`] finds until it finds none, or until the time is over: a process may be forking while it is found. Blocks for as long.
+/// Kills all that [`of`] finds until it finds none, or until the time is over: a process may be
+/// forking while it is found. Blocks for as long.
 pub(crate) fn end(scratch: &Path, groups: &BTreeSet<i64>, limit: Duration) -> Ended {
     let deadline = Instant::now() + limit;
     let mut ended = Ended::default();
@@ -64,13 +67,22 @@ pub(crate) fn end(scratch: &Path, groups: &BTreeSet<i64>, limit: Duration) -> En
     }
 }
 
-/// Processes that run in or from this scratch directory and belong to a group that the run is known to have made: because it wrote that down, or because one of the group was
-/// given a state directory there. Somebody who merely stands in the directory is left alone.
+/// Processes that run in or from this scratch directory and belong to a group that the run is known
+/// to have made: because it wrote that down, or because one of the group was given a state
+/// directory there. Somebody who merely stands in the directory is left alone.
 pub(crate) fn of(scratch: &Path, groups: &BTreeSet<i64>) -> Vec<Process> {
-    let inside: Vec<(Process, i32, PathBuf)> = all().filter(|(_, _, path)| is_inside(path, scratch)).collect();
-    let marked = inside.iter().filter(|(_, _, path)| has_state_in(path, scratch)).map(|(_, group, _)| i64::from(*group));
+    let inside: Vec<(Process, i32, PathBuf)> =
+        all().filter(|(_, _, path)| is_inside(path, scratch)).collect();
+    let marked = inside
+        .iter()
+        .filter(|(_, _, path)| has_state_in(path, scratch))
+        .map(|(_, group, _)| i64::from(*group));
     let groups: BTreeSet<i64> = groups.iter().copied().chain(marked).collect();
-    let mut found: Vec<Process> = inside.into_iter().filter(|(_, group, _)| groups.contains(&i64::from(*group))).map(|(process, _, _)| process).collect();
+    let mut found: Vec<Process> = inside
+        .into_iter()
+        .filter(|(_, group, _)| groups.contains(&i64::from(*group)))
+        .map(|(process, _, _)| process)
+        .collect();
     found.sort();
     found
 }
@@ -80,13 +92,16 @@ fn all() -> impl Iterator<Item = (Process, i32, PathBuf)> {
     fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
         let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
         let stat = procfs::stat(Pid::from_raw(pid)?).filter(|stat| !stat.zombie)?;
-        let command = fs::read_to_string(entry.path().join("comm")).unwrap_or_default().trim().to_owned();
+        let command =
+            fs::read_to_string(entry.path().join("comm")).unwrap_or_default().trim().to_owned();
         Some((Process { pid, start_ticks: stat.start_ticks, command }, stat.group, entry.path()))
     })
 }
 
 fn is_inside(process: &Path, scratch: &Path) -> bool {
-    ["cwd", "exe"].iter().any(|link| fs::read_link(process.join(link)).is_ok_and(|target| target.starts_with(scratch)))
+    ["cwd", "exe"].iter().any(|link| {
+        fs::read_link(process.join(link)).is_ok_and(|target| target.starts_with(scratch))
+    })
 }
 
 /// One of its arguments is `--base-path` with a directory of the run's nodes after it.
@@ -109,10 +124,19 @@ mod tests {
     fn a_bystander_in_the_directory_is_left_alone_and_a_recorded_group_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let scratch = dir.path().canonicalize().unwrap();
-        let mut child = Command::new("sleep").arg("1000").current_dir(&scratch).process_group(0).spawn().unwrap();
+        let mut child = Command::new("sleep")
+            .arg("1000")
+            .current_dir(&scratch)
+            .process_group(0)
+            .spawn()
+            .unwrap();
         let group = i64::from(child.id());
         assert_eq!(of(&scratch, &BTreeSet::new()), [], "it only stands there");
-        assert_eq!(of(Path::new("/nowhere"), &BTreeSet::from([group])), [], "a group's number may be somebody else's now");
+        assert_eq!(
+            of(Path::new("/nowhere"), &BTreeSet::from([group])),
+            [],
+            "a group's number may be somebody else's now"
+        );
         let found = of(&scratch, &BTreeSet::from([group]));
         assert_eq!(found.len(), 1);
         Process { start_ticks: found[0].start_ticks + 1, ..found[0].clone() }.kill();
@@ -128,10 +152,20 @@ mod tests {
         let state = scratch.join("nodes/seed/data");
         fs::create_dir_all(&state).unwrap();
         let shell = "sleep 1000 & wait";
-        let mut node = Command::new("sh").args(["-c", shell, "node", "--base-path"]).arg(&state).current_dir(&scratch).process_group(0).spawn().unwrap();
+        let mut node = Command::new("sh")
+            .args(["-c", shell, "node", "--base-path"])
+            .arg(&state)
+            .current_dir(&scratch)
+            .process_group(0)
+            .spawn()
+            .unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
         while of(&scratch, &BTreeSet::new()).len() < 2 {
-            assert!(Instant::now() < deadline, "the shell and what it started: {:?}", of(&scratch, &BTreeSet::new()));
+            assert!(
+                Instant::now() < deadline,
+                "the shell and what it started: {:?}",
+                of(&scratch, &BTreeSet::new())
+            );
         }
         let ended = end(&scratch, &BTreeSet::new(), Duration::from_secs(10));
         assert!(ended.killed.len() == 2 && ended.left.is_empty(), "{ended:?}");

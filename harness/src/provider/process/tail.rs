@@ -1,4 +1,5 @@
-//! Log files to lines: one thread reads what nodes append, and waits for its reader alone. A node writes to its file and never waits.
+//! Log files to lines: one thread reads what nodes append, and waits for its reader alone. A node
+//! writes to its file and never waits.
 
 use std::{
     collections::BTreeSet,
@@ -56,7 +57,8 @@ impl Tail {
         let _ = self.orders.send(Order::Follow { node: node.to_owned(), path: path.to_owned() });
     }
 
-    /// Passes on everything that is in the files now, and ends. The channel then closes. Returns the nodes whose logs could not be passed on in time.
+    /// Passes on everything that is in the files now, and ends. The channel then closes. Returns
+    /// the nodes whose logs could not be passed on in time.
     pub(super) async fn finish(&self, limit: Duration) -> Vec<String> {
         let (done, finished) = oneshot::channel();
         if self.orders.send(Order::Finish(done)).is_err() {
@@ -65,7 +67,13 @@ impl Tail {
         }
         match tokio::time::timeout(limit, finished).await {
             Ok(_) => Vec::new(),
-            Err(_) => self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect(),
+            Err(_) => self
+                .unfinished
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .cloned()
+                .collect(),
         }
     }
 }
@@ -79,13 +87,19 @@ struct Log {
 
 struct Closed;
 
-fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>, unfinished: &Unfinished) -> Result<(), Closed> {
+fn follow(
+    orders: &mpsc::Receiver<Order>,
+    to: &lines::Sender<LogLine>,
+    unfinished: &Unfinished,
+) -> Result<(), Closed> {
     let mut logs: Vec<Log> = Vec::new();
     let mut block = vec![0; BLOCK];
     let mut pause = LOOK_EVERY;
     loop {
         match orders.recv_timeout(pause) {
-            Ok(Order::Follow { node, path }) => logs.push(Log { node, path, file: None, assembler: LineAssembler::default() }),
+            Ok(Order::Follow { node, path }) => {
+                logs.push(Log { node, path, file: None, assembler: LineAssembler::default() })
+            }
             Ok(Order::Finish(done)) => {
                 let left = || unfinished.lock().unwrap_or_else(PoisonError::into_inner);
                 // The nodes have ended, so the files do.
@@ -107,7 +121,11 @@ fn follow(orders: &mpsc::Receiver<Order>, to: &lines::Sender<LogLine>, unfinishe
 }
 
 /// One block of every file; the number of bytes that there were.
-fn read_each(logs: &mut [Log], block: &mut [u8], to: &lines::Sender<LogLine>) -> Result<usize, Closed> {
+fn read_each(
+    logs: &mut [Log],
+    block: &mut [u8],
+    to: &lines::Sender<LogLine>,
+) -> Result<usize, Closed> {
     let mut read = 0;
     for log in logs {
         read += log.read(block, to)?;
@@ -172,6 +190,9 @@ mod tests {
         std::fs::write(dir.path().join("node"), "a\nb").unwrap();
         tail.follow("node", &dir.path().join("node"));
         assert_eq!(tail.finish(Duration::from_secs(5)).await, Vec::<String>::new());
-        assert_eq!((reader.recv().await.unwrap().text, reader.recv().await.unwrap().text), ("a".to_owned(), "b".to_owned()));
+        assert_eq!(
+            (reader.recv().await.unwrap().text, reader.recv().await.unwrap().text),
+            ("a".to_owned(), "b".to_owned())
+        );
     }
 }

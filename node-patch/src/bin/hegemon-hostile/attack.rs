@@ -118,19 +118,30 @@ pub(crate) struct Plan {
 pub(crate) fn target(text: &str) -> Result<SocketAddr, String> {
     let target: SocketAddr = text.parse().map_err(|_| "must be an IP and a port".to_owned())?;
     let allowed = match target.ip().to_canonical() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || (ip.octets()[0] == 198 && ip.octets()[1] & 0xfe == 18),
+        IpAddr::V4(ip) => {
+            ip.is_loopback()
+                || ip.is_private()
+                || (ip.octets()[0] == 198 && ip.octets()[1] & 0xfe == 18)
+        }
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
     };
-    if allowed { Ok(target) } else { Err("must be on loopback, in a private network or in 198.18.0.0/15: this program is for one's own nodes".to_owned()) }
+    if allowed {
+        Ok(target)
+    } else {
+        Err("must be on loopback, in a private network or in 198.18.0.0/15: this program is for one's own nodes".to_owned())
+    }
 }
 
 /// Runs every peer, or as many as there is time for.
 pub(crate) async fn run(plan: Plan) -> Report {
-    let (begin, tally, places) = (Instant::now(), Arc::new(Tally::default()), Arc::new(Semaphore::new(AT_ONCE)));
+    let (begin, tally, places) =
+        (Instant::now(), Arc::new(Tally::default()), Arc::new(Semaphore::new(AT_ONCE)));
     let deadline = begin + plan.time;
     let mut peers = JoinSet::new();
     for _ in 0..plan.count {
-        let Ok(Ok(place)) = timeout_at(deadline, places.clone().acquire_owned()).await else { break };
+        let Ok(Ok(place)) = timeout_at(deadline, places.clone().acquire_owned()).await else {
+            break;
+        };
         // Those that have ended are forgotten as we go.
         while peers.try_join_next().is_some() {}
         let tally = tally.clone();
@@ -148,7 +159,9 @@ async fn one(plan: Plan, deadline: Instant, tally: Arc<Tally>) {
     let peer = match timeout_at(deadline, connecting).await {
         Ok(Ok(peer)) => peer,
         // Turned away faster than we could see the connection.
-        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionReset => return tally.count(|counts| counts.refused += 1),
+        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionReset => {
+            return tally.count(|counts| counts.refused += 1);
+        }
         Ok(Err(_)) | Err(_) => return tally.count(|counts| counts.not_connected += 1),
     };
     let begin = Instant::now();
@@ -166,9 +179,17 @@ mod tests {
 
     #[test]
     fn only_targets_that_cannot_be_anybody_else_s_are_accepted() {
-        for good in
-            ["127.0.0.1:1", "[::1]:1", "10.1.2.3:1", "192.168.0.1:1", "172.31.0.1:1", "198.18.0.1:1", "198.19.255.1:1", "[fd00::1]:1", "[::ffff:127.0.0.1]:1"]
-        {
+        for good in [
+            "127.0.0.1:1",
+            "[::1]:1",
+            "10.1.2.3:1",
+            "192.168.0.1:1",
+            "172.31.0.1:1",
+            "198.18.0.1:1",
+            "198.19.255.1:1",
+            "[fd00::1]:1",
+            "[::ffff:127.0.0.1]:1",
+        ] {
             assert!(target(good).is_ok(), "{good}");
         }
         for bad in [

@@ -1,5 +1,6 @@
-//! A peer that means harm, for tests: `hegemon-hostile ATTACK --target IP:PORT` does one thing that a node must withstand, for a bounded time, and prints one line of JSON about
-//! what it did and what the node did. It speaks the node's own transport.
+//! A peer that means harm, for tests: `hegemon-hostile ATTACK --target IP:PORT` does one thing that
+//! a node must withstand, for a bounded time, and prints one line of JSON about what it did and
+//! what the node did. It speaks the node's own transport.
 //!
 //! | module | is about |
 //! | --- | --- |
@@ -28,9 +29,14 @@ use clap::{Parser, error::ErrorKind};
 /// The command line was wrong: `EX_USAGE`.
 const USAGE: u8 = 64;
 
-/// Attacks one node for a bounded time and prints what happened as one line of JSON. Refuses targets that are not on this machine or in a private or testbed network.
+/// Attacks one node for a bounded time and prints what happened as one line of JSON. Refuses
+/// targets that are not on this machine or in a private or testbed network.
 #[derive(Debug, Parser)]
-#[command(name = "hegemon-hostile", version, after_help = "Exit codes: 0 done as asked, 1 the target could not be reached at all, 64 usage")]
+#[command(
+    name = "hegemon-hostile",
+    version,
+    after_help = "Exit codes: 0 done as asked, 1 the target could not be reached at all, 64 usage"
+)]
 struct Options {
     /// What to do
     #[arg(value_enum)]
@@ -54,12 +60,19 @@ fn main() -> io::Result<ExitCode> {
         Ok(options) => options,
         Err(error) => {
             error.print()?;
-            let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let asked_for =
+                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             return Ok(if asked_for { ExitCode::SUCCESS } else { ExitCode::from(USAGE) });
         }
     };
     let count = options.count.unwrap_or(options.attack.default_count());
-    let plan = Plan { attack: options.attack, target: options.target, from: options.from, time: Duration::from_secs(options.seconds), count };
+    let plan = Plan {
+        attack: options.attack,
+        target: options.target,
+        from: options.from,
+        time: Duration::from_secs(options.seconds),
+        count,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(attack::run(plan));
     writeln!(io::stdout(), "{}", serde_json::to_string(&report)?)?;

@@ -37,7 +37,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) async fn connect(target: SocketAddr, from: Option<IpAddr>, tally: Arc<Tally>) -> io::Result<Self> {
+    pub(crate) async fn connect(
+        target: SocketAddr,
+        from: Option<IpAddr>,
+        tally: Arc<Tally>,
+    ) -> io::Result<Self> {
         let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         if let Some(from) = from {
             socket.bind(SocketAddr::new(from, 0))?;
@@ -90,8 +94,10 @@ impl Peer {
 /// An `InitHello` as it is on the wire, and who waits for its answer.
 pub(crate) fn init_hello() -> io::Result<(handshake::ExpectRespHello, Vec<u8>)> {
     let mut seed = [0; 32];
-    aws_lc_rs::rand::fill(&mut seed).map_err(|_| io::Error::other("this machine's random generator failed"))?;
-    let (state, hello) = handshake::start(Arc::new(Identity::from_identity_seed(&seed))).map_err(io::Error::other)?;
+    aws_lc_rs::rand::fill(&mut seed)
+        .map_err(|_| io::Error::other("this machine's random generator failed"))?;
+    let (state, hello) = handshake::start(Arc::new(Identity::from_identity_seed(&seed)))
+        .map_err(io::Error::other)?;
     Ok((state, framed(&hello, MAX_HANDSHAKE_FRAME)?))
 }
 
@@ -117,7 +123,8 @@ impl Session {
     pub(crate) async fn all_but_finish(mut peer: Peer) -> io::Result<(Self, Vec<u8>)> {
         let (state, hello) = init_hello()?;
         peer.write(&hello).await?;
-        let (established, finish) = state.receive(&peer.frame().await?).map_err(io::Error::other)?;
+        let (established, finish) =
+            state.receive(&peer.frame().await?).map_err(io::Error::other)?;
         peer.codec = FrameCodec::session(None);
         peer.tally.count(|counts| counts.sessions += 1);
         Ok((Self { peer, established }, framed(&finish, MAX_HANDSHAKE_FRAME)?))

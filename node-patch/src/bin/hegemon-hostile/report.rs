@@ -95,5 +95,9 @@ impl Tally {
 
 fn spread(sorted: &[Duration]) -> Option<Spread> {
     let (least, most) = (sorted.first()?, sorted.last()?);
-    Some(Spread { least: least.as_millis(), median: sorted[sorted.len() / 2].as_millis(), most: most.as_millis() })
+    Some(Spread {
+        least: least.as_millis(),
+        median: sorted[sorted.len() / 2].as_millis(),
+        most: most.as_millis(),
+    })
 }

@@ -26,7 +26,8 @@ const ASK_EVERY: Duration = Duration::from_millis(35);
 const SMALL_WINDOW: usize = 4 * 1024;
 /// Between two lists of addresses.
 const LIST_EVERY: Duration = Duration::from_millis(50);
-/// Between two frames of a flood that does not want to fill its own side's buffers without hearing of its end.
+/// Between two frames of a flood that does not want to fill its own side's buffers without hearing
+/// of its end.
 const LISTEN_EVERY: u32 = 64;
 
 pub(crate) async fn finish_with_frames(peer: Peer) -> io::Result<()> {
@@ -56,7 +57,9 @@ pub(crate) async fn stalled(peer: Peer) -> io::Result<()> {
 pub(crate) async fn large(peer: Peer) -> io::Result<()> {
     let mut session = Session::open(peer).await?;
     let room = MAX_SESSION_FRAME - TAG_LEN - envelope::encode(Protocol::BlockAnnounces, &[]).len();
-    for protocol in [Protocol::Sync, Protocol::BlockAnnounces, Protocol::Discovery].into_iter().cycle() {
+    for protocol in
+        [Protocol::Sync, Protocol::BlockAnnounces, Protocol::Discovery].into_iter().cycle()
+    {
         let plaintext = envelope::encode(protocol, &vec![0; room]);
         session.send(plaintext).await?;
         // Whoever hears nothing may have been cut off long ago.
@@ -119,7 +122,11 @@ pub(crate) async fn addresses(peer: Peer) -> io::Result<()> {
 pub(crate) async fn never_reads(peer: Peer) -> io::Result<()> {
     socket2::SockRef::from(peer.stream()).set_recv_buffer_size(SMALL_WINDOW)?;
     let mut session = Session::open(peer).await?;
-    let blocks = SyncMessage::Request(SyncRequest::GetBlocks { start_height: 1, max_blocks: MAX_RESPONSE_BLOCKS }).encode();
+    let blocks = SyncMessage::Request(SyncRequest::GetBlocks {
+        start_height: 1,
+        max_blocks: MAX_RESPONSE_BLOCKS,
+    })
+    .encode();
     loop {
         session.send(envelope::encode(Protocol::Sync, &blocks)).await?;
         session.send(discovery(&ask())).await?;
@@ -135,8 +142,11 @@ fn discovery(message: &Message) -> Vec<u8> {
     envelope::encode(Protocol::Discovery, &message.encode())
 }
 
-/// Addresses where nobody listens, all on loopback: a node that believes them dials nothing beyond this machine.
+/// Addresses where nobody listens, all on loopback: a node that believes them dials nothing beyond
+/// this machine.
 fn list(len: u16) -> Vec<u8> {
-    let addrs = (0..len).map(|number| SocketAddr::from((Ipv4Addr::new(127, 9, 9, 9), 2_000 + number))).collect();
+    let addrs = (0..len)
+        .map(|number| SocketAddr::from((Ipv4Addr::new(127, 9, 9, 9), 2_000 + number)))
+        .collect();
     Message::Addrs { addrs }.encode()
 }

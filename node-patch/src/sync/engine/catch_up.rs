@@ -1,7 +1,9 @@
-//! Catching up with a peer: fetching its blocks in ascending order, from the last one that we share.
+//! Catching up with a peer: fetching its blocks in ascending order, from the last one that we
+//! share.
 //!
-//! The cursor only moves up when blocks are there, and its steps back double until new ones come, so a catch-up ends after some log₂(height) steps and height / 128 requests,
-//! whatever the peer answers.
+//! The cursor only moves up when blocks are there, and its steps back double until new ones come,
+//! so a catch-up ends after some log₂(height) steps and height / 128 requests, whatever the peer
+//! answers.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -21,27 +23,39 @@ use crate::{
     net::handle::{ChainProtocol, SessionId},
 };
 
-/// How long a request may take: a full response takes well under a second on a line of 1 MiB/s and its queue in front of it; after this another peer gets its turn.
+/// How long a request may take: a full response takes well under a second on a line of 1 MiB/s and
+/// its queue in front of it; after this another peer gets its turn.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Catch-ups at a time. Two, so that one slow or hostile peer cannot hold up the rest for [`REQUEST_TIMEOUT`]; more would fetch the same blocks again.
+/// Catch-ups at a time. Two, so that one slow or hostile peer cannot hold up the rest for
+/// [`REQUEST_TIMEOUT`]; more would fetch the same blocks again.
 pub(super) const MAX_CATCH_UPS: usize = 2;
 
-/// A peer that has said nothing of its chain for so long is asked what follows our best block: its announcement may have been lost, or it never announces.
+/// A peer that has said nothing of its chain for so long is asked what follows our best block: its
+/// announcement may have been lost, or it never announces.
 const ASK_SILENT_AFTER: Duration = Duration::from_secs(60);
 
-/// How far below our best block a silent peer is asked from: its tip may be a heavier one at our height, or a little below.
+/// How far below our best block a silent peer is asked from: its tip may be a heavier one at our
+/// height, or a little below.
 const OVERLAP: u64 = 8;
 
 impl SyncEngine {
-    pub(super) fn start_catch_ups(&mut self, chain: &impl ChainView, now: Duration) -> Result<(), StoreError> {
+    pub(super) fn start_catch_ups(
+        &mut self,
+        chain: &impl ChainView,
+        now: Duration,
+    ) -> Result<(), StoreError> {
         while self.catch_ups() < MAX_CATCH_UPS {
             // First those that delivered, then those that claim most.
             let candidate = self
                 .peers
                 .iter()
-                .filter(|(_, peer)| peer.catch_up.is_none() && wanted_at(peer).is_some_and(|at| at <= now))
-                .min_by_key(|(_, peer)| (peer.failures, Reverse(peer.claim.map(|claim| claim.number))));
+                .filter(|(_, peer)| {
+                    peer.catch_up.is_none() && wanted_at(peer).is_some_and(|at| at <= now)
+                })
+                .min_by_key(|(_, peer)| {
+                    (peer.failures, Reverse(peer.claim.map(|claim| claim.number)))
+                });
             let Some((&session, peer)) = candidate else {
                 break;
             };
@@ -64,7 +78,13 @@ impl SyncEngine {
         Ok(())
     }
 
-    pub(super) fn blocks(&mut self, chain: &impl ChainView, session: SessionId, blocks: Vec<WireBlock>, now: Duration) -> Result<(), StoreError> {
+    pub(super) fn blocks(
+        &mut self,
+        chain: &impl ChainView,
+        session: SessionId,
+        blocks: Vec<WireBlock>,
+        now: Duration,
+    ) -> Result<(), StoreError> {
         let Some(peer) = self.peers.get_mut(&session) else {
             return Ok(());
         };
@@ -106,7 +126,8 @@ impl SyncEngine {
         Ok(())
     }
 
-    /// The peer's blocks from the cursor up to `last` hang in the air: their common ancestor with ours is further down.
+    /// The peer's blocks from the cursor up to `last` hang in the air: their common ancestor with
+    /// ours is further down.
     fn step_back(&mut self, session: SessionId, last: &Block, now: Duration) {
         let Some(peer) = self.peers.get_mut(&session) else {
             return;
@@ -147,7 +168,12 @@ impl SyncEngine {
         }
     }
 
-    pub(super) fn catch_up_further(&mut self, session: SessionId, results: &[(Hash, u64, Result<Imported, ImportError>)], now: Duration) {
+    pub(super) fn catch_up_further(
+        &mut self,
+        session: SessionId,
+        results: &[(Hash, u64, Result<Imported, ImportError>)],
+        now: Duration,
+    ) {
         let Some(peer) = self.peers.get_mut(&session) else {
             return;
         };
@@ -158,7 +184,9 @@ impl SyncEngine {
             Some((_, number, Ok(_))) => *number,
             Some((_, _, Err(_))) | None => return peer.fail(now),
         };
-        let news = results.iter().any(|(_, _, result)| matches!(result, Ok(Imported::Side | Imported::NewBest { .. })));
+        let news = results
+            .iter()
+            .any(|(_, _, result)| matches!(result, Ok(Imported::Side | Imported::NewBest { .. })));
         let step = if news { 1 } else { step };
         if news {
             peer.failures = 0;
@@ -180,8 +208,10 @@ impl SyncEngine {
         let Some(peer) = self.peers.get_mut(&session) else {
             return;
         };
-        peer.catch_up = Some(CatchUp { next, step, phase: Phase::Asked { deadline: now + REQUEST_TIMEOUT } });
-        let request = SyncRequest::GetBlocks { start_height: next, max_blocks: MAX_RESPONSE_BLOCKS };
+        peer.catch_up =
+            Some(CatchUp { next, step, phase: Phase::Asked { deadline: now + REQUEST_TIMEOUT } });
+        let request =
+            SyncRequest::GetBlocks { start_height: next, max_blocks: MAX_RESPONSE_BLOCKS };
         let data = SyncMessage::Request(request).encode();
         self.actions.push(Action::Send { session, protocol: ChainProtocol::Sync, data });
     }
@@ -205,7 +235,9 @@ enum Unpack {
 /// The first run of blocks of which each is the child of the one before it.
 fn unpack(wire: Vec<WireBlock>) -> Result<Vec<Block>, Unpack> {
     let mut blocks: Vec<Block> = Vec::new();
-    for WireBlock { number, hash, header, body } in wire.into_iter().take(MAX_RESPONSE_BLOCKS as usize) {
+    for WireBlock { number, hash, header, body } in
+        wire.into_iter().take(MAX_RESPONSE_BLOCKS as usize)
+    {
         let block = Block::from_wire(&header, body).map_err(|_| Unpack::OtherChain)?;
         if (block.hash(), u64::from(block.number())) != (hash, number) {
             return Err(Unpack::Misdescribed);
