@@ -15,13 +15,15 @@ use std::{
 
 use futures_util::future::join_all;
 use harness::{
-    bundle::{Chain, Entry, Link, Manifest, Sha256Hex},
-    event::Event,
-    exit::Signal,
+    evidence::{RunDir, verify},
     provider::Provider,
-    record::RunDir,
-    run::{controller::Sink, interrupt::Interrupt},
-    verify::{Verified, verify},
+    run::interrupt::Interrupt,
+};
+use harness_core::{
+    bundle::{Chain, Entry, Link, Manifest, Sha256Hex},
+    event::{Event, Sink},
+    exit::Signal,
+    verify::Verified,
 };
 use proptest::prelude::*;
 use support::{

@@ -3,7 +3,8 @@
 
 mod support;
 
-use harness::{exit::ExitCode, run::interrupt::Interrupt};
+use harness::run::interrupt::Interrupt;
+use harness_core::exit::ExitCode;
 use support::{
     Done,
     fake::{Fake, Faults, Memory},

@@ -5,10 +5,10 @@ mod support;
 
 use std::{fs, sync::atomic::Ordering, time::Duration};
 
-use harness::{
-    event::{Event, What},
+use harness::run::{clock::RunClock, interrupt::Interrupt};
+use harness_core::{
+    event::{Event, Sink, What},
     exit::{ExitCode, Signal},
-    run::{clock::RunClock, controller::Sink, interrupt::Interrupt},
 };
 use support::{
     Done, When,

@@ -16,12 +16,15 @@ use std::{
 
 use futures_util::future::{BoxFuture, FutureExt};
 use harness::{
-    exit::ExitCode,
     provider::{
-        Incarnation, LogLine, NodeLaunch, NodeRequest, NodeState, Provider, ProviderError,
-        ProviderOptions, Slot, docker::DockerProvider, process::ProcessProvider,
+        LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
+        docker::DockerProvider, process::ProcessProvider,
     },
     run::interrupt::Interrupt,
+};
+use harness_core::{
+    exit::ExitCode,
+    node::{Incarnation, NodeState},
 };
 use provider::{Fake, Kind, assert_nothing_left, fake, unique_run};
 use tokio::sync::mpsc;

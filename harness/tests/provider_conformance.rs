@@ -12,7 +12,8 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use harness::provider::{NodeLaunch, NodeProfile, NodeState};
+use harness::provider::NodeLaunch;
+use harness_core::node::{NodeProfile, NodeState};
 use support::{Bed, Kind, PATIENCE, launch, source};
 
 macro_rules! conformance {

@@ -118,7 +118,7 @@ async fn every_check_and_fault_fails_for_its_own_reason() {
         String::from_utf8_lossy(&output.stdout)
     );
     assert_eq!(output.status.code(), Some(0), "{words}");
-    let controls = harness::selftest::list::all().len();
+    let controls = harness_core::selftest::list::all().len();
     assert!(
         words.contains(&format!("{controls} of {controls} controls said what they must")),
         "{words}"

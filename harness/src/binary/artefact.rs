@@ -7,10 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use harness_core::node::NodeProfile;
 use sha2::{Digest, Sha256};
 
 use super::{BinaryError, Executable, Progress, identify, inspect, workspace_node};
-use crate::provider::NodeProfile;
 
 /// A binary that a provider can run or pack.
 #[derive(Debug, Clone)]

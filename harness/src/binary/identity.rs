@@ -3,10 +3,10 @@
 
 use std::{path::Path, time::Duration};
 
+use harness_core::node::NodeProfile;
 use tokio::process::Command;
 
 use super::subprocess;
-use crate::provider::NodeProfile;
 
 /// The first line of our node's `--version` contains this; nobody else's does.
 pub const OURS_MARKER: &str = "hegemon-testbed";

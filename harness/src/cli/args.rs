@@ -3,13 +3,14 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-
-use crate::{
+use harness_core::{
     bundle::Sha256Hex,
-    provider::NodeProfile,
+    node::NodeProfile,
     record::Asked,
-    scenario::{Library, TIMEOUT_FACTOR, is_timeout_factor},
+    scenario::{TIMEOUT_FACTOR, is_timeout_factor},
 };
+
+use crate::library::Library;
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use harness_core::exit::ExitCode;
+
 use super::{args::GcArgs, output, ps};
 use crate::{
-    exit::ExitCode,
     lease::{Cleared, Means, RunOnHost, State, clear, forget},
     provider::docker::Leftovers,
 };

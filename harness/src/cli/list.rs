@@ -1,10 +1,9 @@
 //! `list`: the shipped scenarios and what each is about.
 
+use harness_core::{exit::ExitCode, scenario::Overrides};
+
 use super::{args::ListArgs, output};
-use crate::{
-    exit::ExitCode,
-    scenario::{Overrides, load},
-};
+use crate::library::load;
 
 pub(super) fn run(args: &ListArgs) -> ExitCode {
     let library = args.library.library();

@@ -11,6 +11,7 @@ mod replay;
 mod scenario;
 mod selftest;
 mod signals;
+mod terminal;
 mod validate;
 mod verify;
 mod watchdog;
@@ -22,7 +23,8 @@ use clap::Parser;
 pub use args::Cli;
 use args::Verb;
 
-use crate::{exit::ExitCode, lease::Registry, run::interrupt::Interrupt};
+use crate::{lease::Registry, run::interrupt::Interrupt};
+use harness_core::exit::ExitCode;
 
 /// The whole program, from arguments to exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -3,7 +3,9 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::report::{terminal::Progress, verdict::Colour};
+use harness_core::report::verdict::Colour;
+
+use crate::cli::terminal::Progress;
 
 /// A result.
 pub(super) fn result(text: &str) {

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
+use harness_core::{node::NodeSource, scenario::Plan};
+
 use super::args::ProviderChoice;
-use crate::{
-    provider::{
-        NodeSource, Provider, ProviderError, ProviderOptions, docker::DockerProvider,
-        process::ProcessProvider,
-    },
-    scenario::Plan,
+use crate::provider::{
+    Provider, ProviderError, ProviderOptions, docker::DockerProvider, process::ProcessProvider,
 };
 
 /// A provider that was chosen; concrete, because each has its own way of telling how to remove what

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use harness_core::exit::ExitCode;
 use serde::Serialize;
 
 use super::{
@@ -9,7 +10,6 @@ use super::{
     output, registry,
 };
 use crate::{
-    exit::ExitCode,
     lease::{RunOnHost, State, Survey, survey},
     provider::{ProviderError, docker::Leftovers},
 };

@@ -3,18 +3,17 @@
 
 use std::{collections::BTreeMap, io};
 
+use harness_core::{
+    event::{Event, Sink, What},
+    exit::ExitCode,
+    node::NodeSource,
+    record::PlanRecord,
+    scenario::{Overrides, Plan, load_again},
+};
 use serde_json::Value;
 
 use super::{args::ReplayArgs, output, scenario};
-use crate::{
-    event::{Event, What},
-    exit::ExitCode,
-    provider::NodeSource,
-    record::PlanRecord,
-    run::{controller::Sink, interrupt::Interrupt},
-    scenario::{Overrides, Plan, load_again},
-    verify::verify,
-};
+use crate::{evidence::verify, run::interrupt::Interrupt};
 
 pub(super) async fn run(args: &ReplayArgs, interrupt: Interrupt) -> ExitCode {
     let Some(record) = record(args) else { return ExitCode::Usage };

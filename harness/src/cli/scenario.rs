@@ -2,6 +2,15 @@
 
 use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
 
+use harness_core::{
+    event::{Sink, What},
+    exit::ExitCode,
+    node::NodeSource,
+    report::verdict::Text,
+    scenario::{Overrides, Plan},
+    verdict::Verdict,
+};
+
 use super::{
     args::{ProviderChoice, ScenarioArgs},
     output,
@@ -9,23 +18,16 @@ use super::{
     registry,
 };
 use crate::{
-    event::What,
-    exit::ExitCode,
+    cli::terminal::{Detail, Progress, Terminal},
+    evidence::{self, Jsonl, RunDir},
     lease::Guard,
-    provider::{NodeSource, ProviderError, ProviderOptions},
-    record::{self, RunDir},
-    report::{
-        jsonl::Jsonl,
-        terminal::{Detail, Progress, Terminal},
-        verdict::Text,
-    },
+    library::load,
+    provider::{ProviderError, ProviderOptions},
     run::{
-        controller::{Controller, Sink},
+        controller::Controller,
         executor::{self, AtEnd, Run},
         interrupt::Interrupt,
     },
-    scenario::{Overrides, Plan, load},
-    verdict::Verdict,
 };
 
 pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
@@ -79,7 +81,7 @@ fn plans(args: &ScenarioArgs) -> Option<Vec<Plan>> {
         nodes: args.nodes,
         source,
         timeout_factor: args.timeout_factor,
-        seed: args.seed.unwrap_or_else(record::draw_seed),
+        seed: args.seed.unwrap_or_else(evidence::draw_seed),
     };
     let library = args.library.library();
     let plans: Vec<Option<Plan>> = args
@@ -231,7 +233,7 @@ fn no_provider(
 ) -> Verdict {
     let unsupported = matches!(error, ProviderError::Unsupported(_));
     controller.emit(What::EnvironmentFailed { reason: error.to_string(), unsupported });
-    if let Err(why) = dir.write_plan(plan, &[], &serde_json::Value::Null) {
+    if let Err(why) = dir.write_plan(plan, Vec::new(), &serde_json::Value::Null) {
         controller.emit(What::EnvironmentFailed {
             reason: format!("the plan cannot be written to {}: {why}", dir.path().display()),
             unsupported: false,

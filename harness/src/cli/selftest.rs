@@ -1,18 +1,19 @@
 //! `selftest`: the negative controls, and a table of what came of them.
 
+use harness_core::{
+    exit::ExitCode,
+    node::NodeSource,
+    scenario::Overrides,
+    selftest::list::{self, Case},
+    text::short,
+};
+
 use super::{args::SelftestArgs, output, provider::choose_node, registry};
 use crate::{
-    check::short,
-    exit::ExitCode,
+    evidence::RunDir,
     lease::Guard,
-    provider::NodeSource,
-    record::RunDir,
     run::interrupt::Interrupt,
-    scenario::Overrides,
-    selftest::{
-        list::{self, Case},
-        run::{Bench, Outcome, Seen},
-    },
+    selftest::run::{Bench, Outcome, Seen},
 };
 
 pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
@@ -77,7 +78,7 @@ fn mark(seen: &Seen) -> &'static str {
 fn said(seen: &Seen) -> String {
     match seen {
         Seen::AsWanted(what) | Seen::Otherwise(what) | Seen::Environment(what) => {
-            crate::report::printable(what.lines().next().unwrap_or_default())
+            harness_core::text::printable(what.lines().next().unwrap_or_default())
         }
         Seen::Interrupted(signal) => signal.name().to_owned(),
     }

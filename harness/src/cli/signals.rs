@@ -3,10 +3,11 @@
 
 use std::io;
 
+use harness_core::exit::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::output;
-use crate::{exit::Signal, run::interrupt::Interrupt};
+use crate::run::interrupt::Interrupt;
 
 /// Listens until the process ends.
 pub(super) fn listen(interrupt: Interrupt) -> io::Result<()> {

@@ -1,10 +1,9 @@
 //! `validate`: strict check of scenario files. Starts nothing.
 
+use harness_core::{exit::ExitCode, scenario::Overrides};
+
 use super::{args::ValidateArgs, output};
-use crate::{
-    exit::ExitCode,
-    scenario::{Overrides, load},
-};
+use crate::library::load;
 
 pub(super) fn run(args: &ValidateArgs) -> ExitCode {
     let library = args.library.library();

@@ -1,10 +1,9 @@
 //! The hidden verb: the process that cleans up after a harness that was killed.
 
+use harness_core::exit::ExitCode;
+
 use super::args::WatchdogArgs;
-use crate::{
-    exit::ExitCode,
-    lease::watchdog::{Orders, watch},
-};
+use crate::lease::watchdog::{Orders, watch};
 
 pub(super) async fn run(args: &WatchdogArgs) -> ExitCode {
     let orders = Orders { run: args.run.clone(), dir: args.dir.clone(), entry: args.entry.clone() };

@@ -3,8 +3,10 @@
 
 use std::{io, path::PathBuf};
 
+use harness_core::event::Sink;
+
 use super::{Lease, Registry, watchdog::Watchdog};
-use crate::{provider::Provider, record::RunDir, run::controller::Sink};
+use crate::{evidence::RunDir, provider::Provider};
 
 /// One run's.
 #[derive(Debug)]

@@ -9,16 +9,16 @@ use std::{
     time::SystemTime,
 };
 
+use harness_core::event::{Event, Sink, What};
+
 use super::{
     entry::{Entry, NodeEntry, VERSION},
     marker::Marker,
     registry::{self, Registry},
 };
 use crate::{
-    event::{Event, What},
+    evidence::RunDir,
     provider::{Owner, Provider},
-    record::RunDir,
-    run::controller::Sink,
 };
 
 /// A run that lives.

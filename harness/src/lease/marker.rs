@@ -7,8 +7,8 @@ use std::{
     path::Path,
 };
 
-pub use crate::record::MARKER;
-use crate::record::remove_marked;
+pub use crate::evidence::MARKER;
+use crate::evidence::remove_marked;
 
 /// Longer than any marker.
 const LONGEST: u64 = 200;

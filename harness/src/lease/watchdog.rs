@@ -24,7 +24,7 @@ use super::{
     holder::{Lease, forget},
     registry,
 };
-use crate::{provider::docker::Leftovers, record::RunDir};
+use crate::{evidence::RunDir, provider::docker::Leftovers};
 
 /// What the harness says when nothing is left, or when it has said itself what is.
 const CLEAN: &[u8] = b"clean\n";

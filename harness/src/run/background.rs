@@ -4,10 +4,10 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
+use harness_core::event::What;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::controller::Controller;
-use crate::event::What;
 
 /// Tasks of one run.
 #[derive(Clone)]

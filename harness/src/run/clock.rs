@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::event::Moment;
+use harness_core::event::Moment;
 
 /// Starts at zero and never steps.
 pub struct RunClock {

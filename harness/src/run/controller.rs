@@ -5,40 +5,20 @@
 //! reporter therefore has a thread and a bounded queue of its own.
 
 use std::{
-    io,
     ops::ControlFlow,
     sync::{Mutex, MutexGuard},
 };
 
-use tokio::sync::watch;
-
-use super::clock::RunClock;
-use crate::{
-    event::{Event, FORMAT_VERSION, Moment, What},
+use harness_core::{
+    event::{Event, FORMAT_VERSION, Moment, Sink, What},
     history::History,
-    record::RunDir,
     scenario::Plan,
     verdict::{Ledger, Verdict},
 };
+use tokio::sync::watch;
 
-/// Consumes the ordered stream.
-pub trait Sink: Send {
-    /// Takes one event; in order.
-    ///
-    /// # Errors
-    ///
-    /// If it could not be kept. The run ends then: evidence with holes is none.
-    fn take(&mut self, event: &Event) -> io::Result<()>;
-
-    /// There are no more.
-    ///
-    /// # Errors
-    ///
-    /// If what was taken could not be kept after all: a full disk may say so only at the end.
-    fn close(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use super::clock::RunClock;
+use crate::evidence::RunDir;
 
 /// The one place where events are ordered.
 pub struct Controller {
@@ -185,6 +165,7 @@ impl Controller {
 #[cfg(test)]
 mod tests {
     use std::{
+        io,
         path::Path,
         sync::{
             Arc,
@@ -193,7 +174,23 @@ mod tests {
     };
 
     use super::*;
-    use crate::{check::testing::sample, scenario::load};
+    use crate::library::load;
+    use harness_core::{
+        event::{Reading, Sample},
+        scenario::Overrides,
+    };
+
+    fn sample(node: &str, at: u64) -> Sample {
+        Sample {
+            node: node.to_owned(),
+            start: 0,
+            sent: Moment(at),
+            answered: Moment(at),
+            peers: Reading::Value(2),
+            distinct: None,
+            height: Reading::Value(10),
+        }
+    }
 
     /// Samples that were written before each decision; a decision says how many it had looked at.
     struct Counter {
@@ -218,7 +215,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let shipped =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
-        let plan = load(&shipped, &crate::scenario::Overrides::default()).0.unwrap();
+        let plan = load(&shipped, &Overrides::default()).0.unwrap();
         let decisions = Arc::default();
         let sink = Counter { samples: 0, decisions: Arc::clone(&decisions) };
         let controller = Controller::begin(

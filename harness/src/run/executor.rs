@@ -9,6 +9,13 @@ use std::{
 };
 
 use futures_util::FutureExt;
+use harness_core::{
+    event::What,
+    needs,
+    node::NodeProfile,
+    scenario::Plan,
+    verdict::{RunVerdict, Verdict},
+};
 use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
@@ -16,18 +23,14 @@ use super::{
     controller::Controller,
     interrupt::Interrupt,
     logs::Logs,
-    needs,
     phase::{PhaseEnd, Phases},
     testbed::Testbed,
     watch,
 };
 use crate::{
-    event::What,
-    poll::{INTERVAL, Poller, resources},
-    provider::{NodeRequest, Provider, ProviderError},
-    record::RunDir,
-    scenario::Plan,
-    verdict::{RunVerdict, Verdict},
+    evidence::RunDir,
+    provider::{NodeRequest, Provider, ProviderError, Slot},
+    run::poll::{INTERVAL, Poller, resources},
 };
 
 /// A provider promises a teardown that is bounded in time; this is for one that breaks its promise.
@@ -164,7 +167,7 @@ impl Run {
     ) -> Way {
         // At once, so that a run that never gets further leaves evidence from which its verdict
         // follows as well.
-        if let Err(why) = self.dir.write_plan(&self.plan, &[], &serde_json::Value::Null) {
+        if let Err(why) = self.dir.write_plan(&self.plan, Vec::new(), &serde_json::Value::Null) {
             return Way::EvidenceFailed(why);
         }
         let requests: Vec<NodeRequest> = self
@@ -181,7 +184,7 @@ impl Run {
                 Ok(slots) => slots,
                 Err(error) => return Way::ProviderFailed(error),
             };
-        for step in needs::warnings(&self.plan, &slots) {
+        for step in needs::warnings(&self.plan, &foreign(&slots)) {
             self.controller.emit(What::Preparing { step });
         }
         self.controller.emit(What::Prepared {
@@ -196,7 +199,7 @@ impl Run {
         ));
         bed.lock().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(&testbed));
         if let Err(why) =
-            self.dir.write_plan(&self.plan, &testbed.launches(), &self.provider.facts())
+            self.dir.write_plan(&self.plan, testbed.launches(), &self.provider.facts())
         {
             return Way::EvidenceFailed(why);
         }
@@ -345,4 +348,10 @@ impl Run {
             self.controller.emit(What::HarnessBroken { reason: panic_text(panic.as_ref()) });
         }
     }
+}
+
+/// The nodes that promise the core of the contract only.
+fn foreign(slots: &[Slot]) -> Vec<String> {
+    let foreign = slots.iter().filter(|slot| slot.profile == NodeProfile::Core);
+    foreign.map(|slot| slot.name.clone()).collect()
 }

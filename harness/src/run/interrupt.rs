@@ -3,9 +3,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use harness_core::exit::Signal;
 use tokio_util::sync::CancellationToken;
-
-use crate::exit::Signal;
 
 /// Asked by many, raised once.
 #[derive(Debug, Clone, Default)]

@@ -10,16 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use harness_core::{
+    event::What,
+    text::{plain, printable},
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    event::What,
-    provider::LogLine,
-    report::{plain, printable},
-};
-
 use super::background::Background;
+use crate::provider::LogLine;
 
 /// Characters of a line that a report shows.
 const LONGEST_QUOTE: usize = 1000;

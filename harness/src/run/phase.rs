@@ -8,16 +8,21 @@
 use std::{ops::ControlFlow, time::Duration};
 
 use futures_util::future::join_all;
+use harness_core::{
+    check::{FaultSpan, Judgement, View},
+    event::{CheckId, FaultId, Moment, What},
+    fault::evidence,
+    scenario::{CheckPlan, FaultKind, FaultPlan, PhasePlan, When},
+};
 use tokio::sync::watch;
 
 use super::{logs::Logs, testbed::Testbed};
 use crate::{
-    check::{FaultSpan, Judgement, View},
-    event::{CheckId, FaultId, Moment, What},
-    fault::{FaultError, evidence, restart::Restart},
-    poll::INTERVAL,
     provider::ProviderError,
-    scenario::{CheckPlan, FaultKind, FaultPlan, PhasePlan, When},
+    run::{
+        fault::{FaultError, restart::Restart},
+        poll::INTERVAL,
+    },
 };
 
 /// Judging at every event would judge the same thing many times.

@@ -10,15 +10,18 @@ use std::{
 };
 
 use futures_util::future::{join_all, try_join_all};
-use serde::Serialize;
+use harness_core::{
+    event::{HashRound, What},
+    node::{Incarnation, NodeProfile, NodeState},
+    record::Launch,
+    scenario::{NodePlan, Plan},
+};
 use tokio::sync::watch;
 
 use super::controller::Controller;
 use crate::{
-    event::{HashRound, What},
-    poll::{Link, rpc::Rpc},
-    provider::{Incarnation, NodeLaunch, NodeProfile, NodeState, Provider, ProviderError, Slot},
-    scenario::{NodePlan, Plan},
+    provider::{NodeLaunch, Provider, ProviderError, Slot},
+    run::poll::{Link, rpc::Rpc},
 };
 
 /// The network of a run.
@@ -43,14 +46,6 @@ struct Node {
 pub(crate) struct Expected {
     pub(crate) running: bool,
     epoch: u64,
-}
-
-/// What a node was given, for the evidence.
-#[derive(Debug, Serialize)]
-pub(crate) struct LaunchRecord<'a> {
-    name: &'a str,
-    args: &'a [String],
-    env: &'a BTreeMap<String, String>,
 }
 
 impl Testbed {
@@ -81,16 +76,14 @@ impl Testbed {
         Self { provider, controller, names, nodes }
     }
 
-    /// What every node is given.
-    pub(crate) fn launches(&self) -> Vec<LaunchRecord<'_>> {
-        self.nodes
-            .values()
-            .map(|node| LaunchRecord {
-                name: &node.launch.name,
-                args: &node.launch.args,
-                env: &node.launch.env,
-            })
-            .collect()
+    /// What every node is given, for the evidence.
+    pub(crate) fn launches(&self) -> Vec<Launch> {
+        let launch = |node: &Node| Launch {
+            name: node.launch.name.clone(),
+            args: node.launch.args.clone(),
+            env: node.launch.env.clone(),
+        };
+        self.nodes.values().map(launch).collect()
     }
 
     /// Executes every node, in parallel.

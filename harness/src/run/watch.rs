@@ -5,12 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{background::Background, controller::Controller, logs::Logs, testbed::Testbed};
-use crate::{
-    check::short,
+use harness_core::{
     event::{Moment, Reading, What},
-    provider::{NodeState, ProviderError},
+    node::NodeState,
+    text::short,
 };
+
+use super::{background::Background, controller::Controller, logs::Logs, testbed::Testbed};
+use crate::provider::ProviderError;
 
 /// An unplanned exit is seen within this, and reported within 2 s with the time that its last log
 /// lines take.

@@ -10,16 +10,14 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt};
+use harness_core::{
+    control::Disturbance,
+    node::{Incarnation, NodeState, Resources},
+};
 use tokio::sync::mpsc;
 
 use super::liar::Liars;
-use crate::{
-    control::Disturbance,
-    provider::{
-        Incarnation, LogLine, NodeLaunch, NodeRequest, NodeState, Provider, ProviderError,
-        Resources, Slot,
-    },
-};
+use crate::provider::{LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot};
 
 /// After this a node that is to end by itself does: it has answered by then, so its end is one in
 /// the middle of a run.

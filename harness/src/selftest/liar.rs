@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use harness_core::control::{How, Lie};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Request, Response,
@@ -22,8 +23,6 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::AbortHandle,
 };
-
-use crate::control::{How, Lie};
 
 /// Questions and answers of a harness and a node of ours are a hundredth of it.
 const LARGEST: usize = 4 * 1024 * 1024;

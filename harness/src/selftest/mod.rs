@@ -10,12 +10,6 @@
 //! | `liar` | an HTTP proxy that changes what nodes answer |
 //! | [`run`] | from a list of controls to a list of outcomes |
 
-#[cfg(feature = "docker")]
 mod disturbed;
-#[cfg(any(test, feature = "docker"))]
-mod judge;
-#[cfg(feature = "docker")]
 mod liar;
-pub mod list;
-#[cfg(feature = "docker")]
 pub mod run;

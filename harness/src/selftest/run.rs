@@ -9,22 +9,24 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-
-use super::{disturbed::Disturbed, judge, list::Case};
-use crate::{
+use harness_core::{
     exit::{ExitCode, Signal},
+    scenario::{Overrides, Plan},
+    selftest::{judge, list::Case},
+    verdict::RunVerdict,
+};
+
+use super::disturbed::Disturbed;
+use crate::{
+    evidence::{Jsonl, RunDir, verify},
     lease::Guard,
+    library::load,
     provider::{Provider, ProviderError, ProviderOptions},
-    record::RunDir,
-    report::jsonl::Jsonl,
     run::{
         controller::Controller,
         executor::{AtEnd, Run},
         interrupt::Interrupt,
     },
-    scenario::{Overrides, Plan, load},
-    verdict::RunVerdict,
-    verify::verify,
 };
 
 /// What all controls have in common.
@@ -166,7 +168,7 @@ where
         Ok(match (verdict.verdict, verdict.exit) {
             (RunVerdict::Interrupted, ExitCode::Interrupted(signal)) => Seen::Interrupted(signal),
             (RunVerdict::Environment, _) => Seen::Environment(verdict.reason.unwrap_or_default()),
-            _ => judge::judge(case, &verdict)
+            _ => judge(case, &verdict)
                 .and_then(|seen| verifies(dir).map(|()| seen))
                 .map_or_else(Seen::Otherwise, Seen::AsWanted),
         })

@@ -5,16 +5,7 @@
 //! RPC: any request is answered with `starts=N uid=N`, a request for `/resolve/NAME` with the
 //! address of that name.
 
-use std::{
-    env, fs,
-    io::{ErrorKind, Read, Write},
-    net::{TcpListener, TcpStream, ToSocketAddrs},
-    os::unix::fs::MetadataExt,
-    process::exit,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{env, fs, io::{ErrorKind, Read, Write}, net::{TcpListener, TcpStream, ToSocketAddrs}, os::unix::fs::MetadataExt, process::exit, sync::atomic::{AtomicBool, Ordering}, thread, time::{Duration, Instant}};
 
 static TERM: AtomicBool = AtomicBool::new(false);
 

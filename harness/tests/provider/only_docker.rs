@@ -11,8 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::provider::{
-    Ipv4Subnet, NodeProfile, NodeSource, ProviderError, ProviderOptions, docker::DockerProvider,
+use harness::provider::{ProviderError, ProviderOptions, docker::DockerProvider};
+use harness_core::{
+    node::{NodeProfile, NodeSource},
+    subnet::Ipv4Subnet,
 };
 use testcontainers::bollard::{API_DEFAULT_VERSION, Docker};
 

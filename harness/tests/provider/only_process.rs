@@ -8,9 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::provider::{
-    NodeProfile, NodeSource, Provider, ProviderError, ProviderOptions, process::ProcessProvider,
-};
+use harness::provider::{Provider, ProviderError, ProviderOptions, process::ProcessProvider};
+use harness_core::node::{NodeProfile, NodeSource};
 
 use crate::support::{Bed, Fake, Kind, PATIENCE, fake, launch, processes_in, script, source};
 

@@ -14,11 +14,11 @@ use std::{
 };
 
 use harness::provider::{
-    LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider, ProviderError,
-    ProviderOptions, Slot,
+    LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
     docker::{DockerProvider, Reach},
     process::ProcessProvider,
 };
+use harness_core::node::{NodeSource, NodeState};
 use tokio::sync::mpsc;
 
 /// How long anything may take here that usually takes milliseconds.

@@ -13,10 +13,8 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt};
-use harness::provider::{
-    Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeState, Provider, ProviderError,
-    Resources, Slot,
-};
+use harness::provider::{LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot};
+use harness_core::node::{Incarnation, NodeProfile, NodeState, Resources};
 use jsonrpsee::{
     RpcModule,
     server::{BatchRequestConfig, Server, ServerConfig, ServerHandle},

@@ -9,17 +9,19 @@ pub(crate) mod fake;
 use std::{fs, path::Path, sync::Arc};
 
 use harness::{
-    event::Event,
+    evidence::{Jsonl, RunDir},
+    library::load,
     provider::Provider,
-    record::RunDir,
-    report::jsonl::Jsonl,
     run::{
         clock::RunClock,
-        controller::{Controller, Sink},
+        controller::Controller,
         executor::{AtEnd, Run},
         interrupt::Interrupt,
     },
-    scenario::{Overrides, Plan, load},
+};
+use harness_core::{
+    event::{Event, Sink},
+    scenario::{Overrides, Plan},
     verdict::Verdict,
 };
 

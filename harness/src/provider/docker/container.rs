@@ -8,6 +8,7 @@ use std::{
 };
 
 use futures_util::StreamExt;
+use harness_core::node::{Incarnation, NodeState, Resources};
 use testcontainers::bollard::{
     Docker, body_full,
     errors::Error as EngineError,
@@ -30,7 +31,7 @@ use super::{
 };
 use crate::{
     binary,
-    provider::{Incarnation, NodeLaunch, NodeState, ProviderError, Resources},
+    provider::{NodeLaunch, ProviderError},
 };
 
 /// The state directory in every container: a name that no image has, so it starts empty.

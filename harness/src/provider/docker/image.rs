@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
+use harness_core::node::NodeProfile;
 use testcontainers::bollard::{
     body_full, models::ImageInspect, query_parameters::CreateImageOptionsBuilder,
 };
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     binary::{self, Artefact, Executable, LIBRARY_DIR},
-    provider::{NodeProfile, ProviderError},
+    provider::ProviderError,
 };
 
 /// The recipe; also a Dockerfile that a person can build from an unpacked root.

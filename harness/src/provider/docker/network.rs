@@ -5,6 +5,7 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
+use harness_core::subnet::{self, Ipv4Subnet, Taken};
 use testcontainers::bollard::{
     Docker,
     errors::Error as EngineError,
@@ -13,10 +14,7 @@ use testcontainers::bollard::{
 };
 
 use super::engine::{Engine, failed, whole};
-use crate::provider::{
-    ProviderError,
-    subnet::{self, Ipv4Subnet, Taken},
-};
+use crate::provider::ProviderError;
 
 /// Subnets that are tried before giving up: each failure means that somebody took it in the
 /// milliseconds since we looked.

@@ -13,6 +13,10 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt};
+use harness_core::{
+    node::{Incarnation, NodeSource, NodeState, Resources},
+    subnet::Ipv4Subnet,
+};
 use testcontainers::bollard::Docker;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -31,8 +35,7 @@ use super::{
 use crate::{
     binary::{self, Progress, Staging},
     provider::{
-        Incarnation, Ipv4Subnet, LogLine, NodeLaunch, NodeRequest, NodeSource, NodeState, Provider,
-        ProviderError, ProviderOptions, Resources, Slot, options,
+        LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot, options,
     },
 };
 

@@ -14,14 +14,12 @@ use std::{
     time::Duration,
 };
 
+use harness_core::node::{Incarnation, NodeState, Resources};
 use rustix::process::{Pid, Signal};
 use tokio::sync::watch;
 
 use super::procfs;
-use crate::{
-    binary::{kill_group, wait_unreaped},
-    provider::{Incarnation, NodeState, Resources},
-};
+use crate::binary::{kill_group, wait_unreaped};
 
 /// How the operating system is asked to look after a node when nobody holds it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

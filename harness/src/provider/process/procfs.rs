@@ -6,9 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use harness_core::node::Resources;
 use rustix::process::Pid;
-
-use crate::provider::Resources;
 
 /// One process as the kernel describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

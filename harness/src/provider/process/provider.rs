@@ -10,6 +10,7 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
+use harness_core::node::{Incarnation, NodeProfile, NodeSource, NodeState, Resources};
 use rustix::process::Signal;
 use tokio::sync::mpsc;
 
@@ -24,8 +25,7 @@ use super::{
 use crate::{
     binary::{self, Artefact, Progress, Staging},
     provider::{
-        Incarnation, LogLine, NodeLaunch, NodeProfile, NodeRequest, NodeSource, NodeState,
-        Provider, ProviderError, ProviderOptions, Resources, Slot, options,
+        LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot, options,
     },
 };
 

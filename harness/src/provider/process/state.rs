@@ -7,6 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
+use harness_core::node::{Incarnation, NodeSource, Resources};
 use rustix::process::Signal;
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     binary::Artefact,
-    provider::{Incarnation, NodeLaunch, NodeSource, ProviderError, Resources, Slot},
+    provider::{NodeLaunch, ProviderError, Slot},
 };
 
 /// One reserved node.

@@ -1,0 +1,304 @@
+//! The rule that every check follows: held by all at once, for long enough, seen often enough. And
+//! what it means if we did not look.
+
+use std::time::Duration;
+
+use super::{FRESH, View};
+use crate::event::{Moment, Reading};
+
+/// Fresh samples of each node that a span needs.
+const SAMPLES: usize = 3;
+
+/// What one observation says about a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Says {
+    /// It holds.
+    Yes,
+    /// It does not, or the answer was wrong: breaks the span.
+    No,
+    /// Nothing came back: tolerated until the last answer is no longer fresh.
+    Nothing,
+}
+
+impl Says {
+    /// What a reading says about a condition on its value.
+    pub fn of<T>(reading: &Reading<T>, holds: impl FnOnce(&T) -> bool) -> Self {
+        match reading {
+            Reading::Value(value) if holds(value) => Self::Yes,
+            Reading::Value(_) => Self::No,
+            Reading::Missing(miss) if miss.is_silence() => Self::Nothing,
+            Reading::Missing(_) => Self::No,
+        }
+    }
+
+    /// Both conditions: one `No` is a no, one silence leaves it open.
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Nothing, _) | (_, Self::Nothing) => Self::Nothing,
+            (Self::Yes, Self::Yes) => Self::Yes,
+        }
+    }
+}
+
+/// One observation of a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// When the question was sent: what it says was true at some moment from here on …
+    pub sent: Moment,
+    /// … to here.
+    pub answered: Moment,
+    /// What it says.
+    pub says: Says,
+}
+
+/// The moment since when the condition has held for all at once, if that is for at least `hold`
+/// until now. `marks` holds one list for each node, in order of time.
+///
+/// The span counted is the one that is certain: from the first answer of the last node to have it,
+/// to the last question of the node that was asked least lately.
+pub fn held(marks: &[Vec<Mark>], hold: Duration, now: Moment) -> Option<Moment> {
+    let runs: Vec<Vec<Mark>> = marks.iter().map(|marks| unbroken(marks, now)).collect();
+    let since = runs
+        .iter()
+        .map(|run| run.first().map(|mark| mark.answered))
+        .collect::<Option<Vec<_>>>()?
+        .into_iter()
+        .max()?;
+    let until = runs.iter().filter_map(|run| run.last()).map(|mark| mark.sent).min()?;
+    let enough =
+        runs.iter().all(|run| run.iter().filter(|mark| mark.answered >= since).count() >= SAMPLES);
+    (enough && until >= since + hold).then_some(since)
+}
+
+/// The observations that say yes, back from now, until one says no or two are too far apart.
+fn unbroken(marks: &[Mark], now: Moment) -> Vec<Mark> {
+    let mut run: Vec<Mark> = Vec::new();
+    let mut later = now;
+    for mark in marks.iter().rev() {
+        match mark.says {
+            Says::No => break,
+            Says::Nothing => {}
+            Says::Yes
+                if later.since(mark.answered) > FRESH || mark.answered.since(mark.sent) > FRESH =>
+            {
+                break;
+            }
+            Says::Yes => {
+                later = mark.sent;
+                run.push(*mark);
+            }
+        }
+    }
+    run.reverse();
+    run
+}
+
+/// Why the window cannot be judged because of us: a node was not asked for more than half of it, or
+/// not at its end.
+///
+/// A node that is asked and does not answer is the node's fault; a node that is not asked is ours.
+pub fn starved(view: &View<'_>) -> Option<String> {
+    let window = view.deadline.since(view.start);
+    for node in view.nodes {
+        let mut unasked = Duration::ZERO;
+        let mut last = view.start;
+        // Not `view.samples`: a question that was still open at the deadline was asked all the
+        // same.
+        for sample in view.history.samples(node, view.start, Moment(u64::MAX)) {
+            unasked += gap(last, sample.sent.min(view.deadline));
+            last = sample.answered.min(view.deadline).max(last);
+        }
+        let at_end = gap(last, view.deadline);
+        unasked += at_end;
+        if unasked * 2 > window || !at_end.is_zero() {
+            return Some(format!(
+                "we asked {node} too rarely to judge (no question for {} of {}): this machine was too busy",
+                crate::text::short(unasked),
+                crate::text::short(window)
+            ));
+        }
+    }
+    None
+}
+
+/// A pause between questions that is too long to be a poll interval, and longer than a question can
+/// stay open (`poll::REQUEST_TIMEOUT`).
+fn gap(from: Moment, to: Moment) -> Duration {
+    const LATE: Duration = Duration::from_secs(3);
+    let pause = to.since(from);
+    if pause > LATE { pause } else { Duration::ZERO }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        check::testing::{Seen, sample},
+        event::Sample,
+    };
+
+    const HOLD: Duration = Duration::from_secs(2);
+
+    fn marks(says: &[(u64, Says)]) -> Vec<Mark> {
+        says.iter()
+            .map(|&(at, says)| Mark { sent: Moment(at), answered: Moment(at + 10), says })
+            .collect()
+    }
+
+    fn every(step: u64, from: u64, to: u64, says: Says) -> Vec<Mark> {
+        marks(&(from..=to).step_by(step as usize).map(|at| (at, says)).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn holds_from_the_last_node_to_have_it() {
+        let early = every(250, 0, 5000, Says::Yes);
+        let late = every(250, 2000, 5000, Says::Yes);
+        assert_eq!(held(&[early.clone(), late.clone()], HOLD, Moment(5000)), Some(Moment(2010)));
+        assert_eq!(held(&[early, every(250, 3250, 5000, Says::Yes)], HOLD, Moment(5000)), None);
+    }
+
+    #[test]
+    fn nobody_named_is_never_a_pass() {
+        assert_eq!(held(&[], HOLD, Moment(5000)), None);
+        assert_eq!(held(&[vec![]], HOLD, Moment(5000)), None);
+    }
+
+    #[test]
+    fn two_samples_are_too_few_and_three_are_enough() {
+        assert_eq!(
+            held(
+                &[marks(&[(0, Says::Yes), (1990, Says::Yes)])],
+                Duration::from_secs(1),
+                Moment(2010)
+            ),
+            None
+        );
+        assert!(
+            held(
+                &[marks(&[(0, Says::Yes), (1000, Says::Yes), (1990, Says::Yes)])],
+                Duration::from_secs(1),
+                Moment(2010)
+            )
+            .is_some()
+        );
+    }
+
+    #[test]
+    fn three_quick_samples_do_not_stand_for_two_seconds() {
+        let quick = marks(&[(0, Says::Yes), (50, Says::Yes), (100, Says::Yes)]);
+        assert_eq!(held(&[quick], HOLD, Moment(2100)), None);
+    }
+
+    #[test]
+    fn flapping_never_holds() {
+        let flapping: Vec<_> =
+            (0..40).map(|n| (n * 250, if n % 6 == 5 { Says::No } else { Says::Yes })).collect();
+        for now in (0..10_000).step_by(100) {
+            let seen: Vec<_> = flapping.iter().copied().filter(|(at, _)| at + 10 <= now).collect();
+            assert_eq!(held(&[marks(&seen)], HOLD, Moment(now)), None);
+        }
+    }
+
+    #[test]
+    fn one_missed_answer_is_tolerated_and_a_silence_is_not() {
+        let mut one = every(250, 0, 3000, Says::Yes);
+        one[5].says = Says::Nothing;
+        assert!(held(&[one], HOLD, Moment(3100)).is_some());
+        let mut silence = every(250, 0, 5000, Says::Yes);
+        silence[4..14].iter_mut().for_each(|mark| mark.says = Says::Nothing);
+        assert_eq!(held(&[silence], HOLD, Moment(5100)), None, "2.5 s without an answer");
+    }
+
+    #[test]
+    fn what_was_true_is_not_true_when_it_is_stale() {
+        let old = every(250, 0, 5000, Says::Yes);
+        assert!(held(std::slice::from_ref(&old), HOLD, Moment(7000)).is_some());
+        assert_eq!(held(&[old], HOLD, Moment(7100)), None);
+    }
+
+    #[test]
+    fn two_seconds_are_fresh_and_a_millisecond_more_is_not() {
+        let spaced = |pause: u64, took: u64| {
+            let marks = (0..3).map(|n| Mark {
+                sent: Moment(n * (pause + took)),
+                answered: Moment(n * (pause + took) + took),
+                says: Says::Yes,
+            });
+            held(&[marks.collect()], HOLD, Moment(2 * (pause + took) + took)).is_some()
+        };
+        assert!(spaced(2000, 10) && !spaced(2001, 10), "between an answer and the next question");
+        assert!(spaced(10, 2000) && !spaced(10, 2001), "between a question and its answer");
+    }
+
+    #[test]
+    fn a_node_is_starved_by_pauses_of_more_than_three_seconds_that_make_more_than_half_of_its_window()
+     {
+        // Asked at these moments of a window from 0 to 20 s, answered at once.
+        let starved = |asked: &[u64]| {
+            let mut seen = Seen::default();
+            for &at in asked {
+                seen.add(Sample { answered: Moment(at), ..sample("node-1", at) });
+            }
+            let nodes = ["node-1".to_owned()];
+            let view = View {
+                history: &seen.history,
+                nodes: &nodes,
+                network: &nodes,
+                start: Moment(0),
+                deadline: Moment(20_000),
+                hold: HOLD,
+                now: Moment(20_000),
+                fault: None,
+            };
+            super::starved(&view).is_some()
+        };
+        assert!(!starved(&[5000, 10_000, 13_000, 16_000, 19_000]), "half of it");
+        assert!(starved(&[5000, 10_001, 13_000, 16_000, 19_000]), "more than half");
+        assert!(!starved(&[3000, 6000, 9000, 12_000, 15_000, 17_000]), "pauses that are none");
+        assert!(starved(&[3000, 6000, 9000, 12_000, 15_000, 16_999]), "not asked at the end");
+    }
+
+    #[test]
+    fn an_answer_that_took_longer_than_freshness_says_nothing_of_now() {
+        let slow: Vec<Mark> = (0..5)
+            .map(|n| Mark {
+                sent: Moment(n * 2500),
+                answered: Moment(n * 2500 + 2400),
+                says: Says::Yes,
+            })
+            .collect();
+        assert_eq!(held(&[slow], HOLD, Moment(12_500)), None);
+    }
+
+    proptest! {
+        /// Against the definition, word for word.
+        #[test]
+        fn agrees_with_the_definition(
+            nodes in prop::collection::vec(prop::collection::vec((1u64..900, 0u8..8), 0..30), 1..4),
+        ) {
+            let nodes: Vec<Vec<Mark>> = nodes.into_iter().map(|steps| {
+                let mut at = 0;
+                steps.into_iter().map(|(step, says)| {
+                    at += step + 10;
+                    let says = match says { 0 => Says::No, 1 => Says::Nothing, _ => Says::Yes };
+                    Mark { sent: Moment(at), answered: Moment(at + 10), says }
+                }).collect()
+            }).collect();
+            let now = nodes.iter().flatten().map(|mark| mark.answered).max().unwrap_or_default();
+            if let Some(since) = held(&nodes, HOLD, now) {
+                for marks in &nodes {
+                    let span: Vec<&Mark> = marks.iter().filter(|mark| mark.answered >= since).collect();
+                    prop_assert!(span.iter().all(|mark| mark.says != Says::No), "a no in the span");
+                    let yes: Vec<_> = span.iter().filter(|mark| mark.says == Says::Yes).collect();
+                    prop_assert!(yes.len() >= 3, "too few samples");
+                    let last = yes.last().map(|mark| mark.sent).unwrap_or_default();
+                    prop_assert!(last >= since + HOLD, "too short");
+                    prop_assert!(now.since(last) <= FRESH + Duration::from_millis(10), "stale");
+                }
+            }
+        }
+    }
+}

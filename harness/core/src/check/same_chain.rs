@@ -1,0 +1,350 @@
+//! `same-chain`: the named nodes have one block hash at a height that is new (above every height
+//! seen before the fault healed, or before the check) and settled (`depth` below every tip).
+//! Disagreement is looked at again until the deadline.
+
+use std::{collections::BTreeSet, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    FRESH, Judgement, View, decide, fail,
+    hold::{Mark, Says, held},
+    per_node,
+};
+use crate::event::{HashRound, Moment, Reading};
+
+/// The condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SameChain {
+    /// Blocks below every tip: the last ones may still change.
+    pub depth: u64,
+    /// What the height must be above.
+    pub above: Above,
+}
+
+/// Which heights count as old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Above {
+    /// All that any node had before the last fault was proven healed.
+    Fault,
+    /// All that any node had before this check started.
+    Start,
+}
+
+impl fmt::Display for SameChain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let old = match self.above {
+            Above::Fault => "the fault healed",
+            Above::Start => "the check",
+        };
+        write!(f, "one hash at a height from after {old}, {} below every tip", self.depth)
+    }
+}
+
+impl SameChain {
+    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+        if view.nodes.len() < 2 {
+            return Judgement::Settled(fail(
+                "impossible: one node has nobody to agree with".to_owned(),
+                String::new(),
+            ));
+        }
+        let floor = self.floor(view);
+        let rounds: Vec<&HashRound> = view
+            .history
+            .hash_rounds(view.start, view.now)
+            .filter(|round| {
+                round.height > floor && self.is_deep(view, round) && is_ours(view, round)
+            })
+            .collect();
+        let marks: Vec<Mark> = rounds
+            .iter()
+            .map(|round| Mark {
+                sent: round.sent,
+                answered: round.answered,
+                says: agree(round, view.nodes),
+            })
+            .collect();
+        let wanted = self.wanted(view, floor);
+        let observed = match rounds.last() {
+            Some(round) => describe(round, view.nodes),
+            None => format!(
+                "no height above {floor} is {} below every tip yet ({})",
+                self.depth,
+                heights(view)
+            ),
+        };
+        match decide(view, held(&[marks], view.hold, view.now), observed, |_| {
+            format!("agreed for {}", crate::text::short(view.hold))
+        }) {
+            Judgement::Pending { seen, wants_hash_at: _ } => {
+                Judgement::Pending { seen, wants_hash_at: wanted }
+            }
+            settled @ Judgement::Settled(_) => settled,
+        }
+    }
+
+    /// Every height up to here was there before.
+    fn floor(&self, view: &View<'_>) -> u64 {
+        let before = match self.above {
+            Above::Start => view.start,
+            Above::Fault => view.fault.and_then(|fault| fault.proven).unwrap_or(view.start),
+        };
+        view.history.highest_before(before).unwrap_or(0)
+    }
+
+    /// Whether the round's height was `depth` below every named node's tip when it was asked for:
+    /// rounds of other checks are in the same history.
+    fn is_deep(&self, view: &View<'_>, round: &HashRound) -> bool {
+        let deep =
+            |tip: u64| round.height.checked_add(self.depth).is_some_and(|needed| needed <= tip);
+        view.nodes
+            .iter()
+            .all(|node| tip(view, node, round.sent - FRESH, round.answered).is_some_and(deep))
+    }
+
+    /// The height at which hashes can be compared now.
+    fn wanted(&self, view: &View<'_>, floor: u64) -> Option<u64> {
+        let lowest_tip = view
+            .nodes
+            .iter()
+            .map(|node| tip(view, node, view.now - FRESH, view.now))
+            .collect::<Option<Vec<u64>>>()?
+            .into_iter()
+            .min()?;
+        lowest_tip.checked_sub(self.depth).filter(|height| *height > floor)
+    }
+}
+
+/// A node's last height between two moments.
+fn tip(view: &View<'_>, node: &str, from: Moment, to: Moment) -> Option<u64> {
+    let samples = view.history.samples(node, view.start, to.min(view.now));
+    samples
+        .iter()
+        .rev()
+        .take_while(|sample| sample.answered >= from)
+        .find_map(|sample| sample.height.value().copied())
+}
+
+/// The round asked the named nodes and nobody else: one that also waited for a node that hangs says
+/// nothing about these in time.
+fn is_ours(view: &View<'_>, round: &HashRound) -> bool {
+    round.hashes.len() == view.nodes.len()
+        && view.nodes.iter().all(|node| round.hashes.contains_key(node))
+}
+
+fn agree(round: &HashRound, nodes: &[String]) -> Says {
+    let mut hashes = BTreeSet::new();
+    let mut says = Says::Yes;
+    for node in nodes {
+        let Some(reading) = round.hashes.get(node) else {
+            return Says::Nothing;
+        };
+        says = says.and(Says::of(reading, |_| true));
+        hashes.extend(reading.value());
+    }
+    if hashes.len() > 1 { Says::No } else { says }
+}
+
+fn describe(round: &HashRound, nodes: &[String]) -> String {
+    if agree(round, nodes) == Says::Yes {
+        let hash = nodes
+            .first()
+            .and_then(|node| round.hashes.get(node))
+            .and_then(Reading::value)
+            .map_or("", String::as_str);
+        return format!("height {}: {hash}", round.height);
+    }
+    let by_node = per_node(nodes, |node| match round.hashes.get(node) {
+        Some(Reading::Value(hash)) => hash.clone(),
+        Some(Reading::Missing(miss)) => miss.to_string(),
+        None => "not asked".to_owned(),
+    });
+    format!("height {}: {by_node}", round.height)
+}
+
+fn heights(view: &View<'_>) -> String {
+    per_node(view.nodes, |node| {
+        tip(view, node, view.now - FRESH, view.now)
+            .map_or_else(|| "no fresh height".to_owned(), |height| height.to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        check::{
+            CheckKind, FaultSpan,
+            testing::{Seen, names},
+        },
+        event::{CheckVerdict, Sample},
+    };
+
+    const NODES: [&str; 2] = ["node-1", "node-2"];
+
+    fn check(above: Above) -> CheckKind {
+        CheckKind::SameChain(SameChain { depth: 2, above })
+    }
+
+    /// One block a second; the check starts at 5 s.
+    fn growing() -> Seen {
+        let grow = |at: u64, sample: &mut Sample| sample.height = Reading::Value(at / 1000);
+        Seen::default().poll("node-1", 0, 15_000, grow).poll("node-2", 0, 15_000, grow)
+    }
+
+    fn rounds(seen: Seen, from: u64, hashes: [&str; 2]) -> Seen {
+        (from..15_000).step_by(250).fold(seen, |seen, at| {
+            seen.hashes(
+                at,
+                (at / 1000).saturating_sub(2),
+                &[("node-1", hashes[0]), ("node-2", hashes[1])],
+            )
+        })
+    }
+
+    #[test]
+    fn agreement_at_a_new_height_passes_once_it_held() {
+        let seen = rounds(growing(), 7000, ["0xa", "0xa"]);
+        let finding = seen.verdict(&check(Above::Start), &NODES, 5000);
+        // At 5 s the highest is 4, so 5 is the first new one, and 2 below the tip at 7 s.
+        assert_eq!((finding.verdict, finding.held_since), (CheckVerdict::Pass, Some(Moment(7005))));
+    }
+
+    #[test]
+    fn hashes_are_wanted_at_the_first_new_height_that_is_deep_enough() {
+        let wants = |now: u64| match growing().judge(&check(Above::Start), &NODES, 5000, now) {
+            Judgement::Pending { wants_hash_at, .. } => wants_hash_at,
+            Judgement::Settled(finding) => panic!("{finding:?}"),
+        };
+        assert_eq!([5900, 6900, 7100, 8100].map(wants), [None, None, Some(5), Some(6)]);
+    }
+
+    #[test]
+    fn agreement_on_old_blocks_is_worth_nothing() {
+        let seen = (5000..15_000).step_by(250).fold(growing(), |seen, at| {
+            seen.hashes(at, 4, &[("node-1", "0xa"), ("node-2", "0xa")])
+        });
+        let finding = seen.verdict(&check(Above::Start), &NODES, 5000);
+        assert_eq!(finding.verdict, CheckVerdict::Fail);
+        assert_eq!(
+            finding.observed,
+            "no height above 4 is 2 below every tip yet (node-1: 14; node-2: 14)"
+        );
+        let silent = Seen::default().poll("node-1", 0, 15_000, |_, _| {});
+        assert_eq!(
+            silent.verdict(&check(Above::Start), &NODES, 5000).observed,
+            "no height above 10 is 2 below every tip yet (node-1: 10; node-2: no fresh height)"
+        );
+    }
+
+    #[test]
+    fn above_the_fault_counts_what_any_node_had_before_it_healed() {
+        let grow = |at: u64, sample: &mut Sample| sample.height = Reading::Value(at / 1000);
+        // A node that is not even named had a higher block.
+        let mut seen = Seen::default()
+            .poll("node-1", 0, 4000, grow)
+            .poll("seed", 4000, 4001, |_, sample| sample.height = Reading::Value(9))
+            .poll("node-1", 4000, 15_000, grow)
+            .poll("node-2", 4000, 15_000, grow);
+        seen = rounds(seen, 5000, ["0xa", "0xa"]);
+        seen.fault = Some(FaultSpan {
+            nodes: names(&["seed"]),
+            effective: Moment(1000),
+            healed: Some(Moment(4100)),
+            proven: Some(Moment(4500)),
+        });
+        let finding = seen.verdict(&check(Above::Fault), &NODES, 5000);
+        assert_eq!(
+            (finding.verdict, finding.held_since),
+            (CheckVerdict::Pass, Some(Moment(12_005))),
+            "height 10 is 2 below the tip at 12 s"
+        );
+    }
+
+    #[test]
+    fn a_fork_fails_with_both_hashes() {
+        let finding =
+            rounds(growing(), 5000, ["0xa", "0xb"]).verdict(&check(Above::Start), &NODES, 5000);
+        assert_eq!(finding.verdict, CheckVerdict::Fail);
+        assert!(finding.observed.ends_with("node-1: 0xa; node-2: 0xb"), "{}", finding.observed);
+    }
+
+    #[test]
+    fn a_fork_that_is_resolved_in_time_passes() {
+        let seen = (8000..10_000).step_by(250).fold(growing(), |seen, at| {
+            seen.hashes(at, 6, &[("node-1", "0xa"), ("node-2", "0xb")])
+        });
+        let finding =
+            rounds(seen, 10_000, ["0xa", "0xa"]).verdict(&check(Above::Start), &NODES, 5000);
+        assert_eq!(
+            (finding.verdict, finding.held_since),
+            (CheckVerdict::Pass, Some(Moment(10_005)))
+        );
+    }
+
+    #[test]
+    fn null_is_not_a_hash_that_two_nodes_share() {
+        let finding = rounds(growing(), 5000, ["", ""]).verdict(&check(Above::Start), &NODES, 5000);
+        assert_eq!(finding.verdict, CheckVerdict::Fail);
+    }
+
+    #[test]
+    fn a_round_without_one_of_the_nodes_says_nothing() {
+        let seen = (5000..15_000)
+            .step_by(250)
+            .fold(growing(), |seen, at| seen.hashes(at, at / 1000 - 2, &[("node-1", "0xa")]));
+        assert_eq!(seen.verdict(&check(Above::Start), &NODES, 5000).verdict, CheckVerdict::Fail);
+    }
+
+    #[test]
+    fn a_height_that_another_check_asked_for_is_not_deep_enough_for_this_one() {
+        // Every round is at the very tip, as a check with `depth = 0` wants it.
+        let at_the_tip = (5000..15_000).step_by(250).fold(growing(), |seen, at| {
+            seen.hashes(at, at / 1000, &[("node-1", "0xa"), ("node-2", "0xa")])
+        });
+        let finding = at_the_tip.verdict(&check(Above::Start), &NODES, 5000);
+        assert_eq!(finding.verdict, CheckVerdict::Fail, "{finding:?}");
+    }
+
+    #[test]
+    fn one_node_always_agrees_with_itself() {
+        let seen = (5000..15_000).step_by(250).fold(growing(), |seen, at| {
+            seen.hashes(at, (at / 1000).saturating_sub(2), &[("node-1", "0xa")])
+        });
+        let finding = seen.verdict(&check(Above::Start), &["node-1"], 5000);
+        assert_eq!(
+            (finding.verdict, finding.reason.as_str()),
+            (CheckVerdict::Fail, "impossible: one node has nobody to agree with")
+        );
+    }
+
+    #[test]
+    fn a_round_that_others_were_asked_in_too_is_theirs() {
+        // The seed hangs, so the rounds of a check that names it take longer than an answer is
+        // fresh.
+        let mut seen = rounds(growing(), 5000, ["0xa", "0xa"]);
+        for at in (5100..15_000).step_by(2100) {
+            seen = seen.slow_hashes(
+                at,
+                2100,
+                (at / 1000).saturating_sub(2),
+                &[("node-1", "0xa"), ("node-2", "0xa"), ("seed", "0xa")],
+            );
+        }
+        assert_eq!(seen.verdict(&check(Above::Start), &NODES, 5000).verdict, CheckVerdict::Pass);
+    }
+
+    #[test]
+    fn it_asks_for_a_height_below_every_tip_and_above_the_floor() {
+        let slow = |at: u64, sample: &mut Sample| sample.height = Reading::Value(at / 2000);
+        let seen = growing().poll("seed", 0, 15_000, slow);
+        let wants = |now| match seen.judge(&check(Above::Start), &["node-1", "seed"], 5000, now) {
+            Judgement::Pending { wants_hash_at, .. } => wants_hash_at,
+            Judgement::Settled(_) => None,
+        };
+        assert_eq!(wants(6000), None, "the seed is at 3");
+        assert_eq!(wants(14_100), Some(5), "the seed is at 7, and 4 was the highest before");
+    }
+}

@@ -1,0 +1,263 @@
+//! What was observed in a run, by node and time: the checks' memory. Fed with events in their
+//! order; knows nothing of what the observations mean.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    event::{Event, HashRound, Moment, ResourceSample, Sample, SessionList, What},
+    node::{Incarnation, NodeState},
+};
+
+/// Everything observed so far. Grows with the run, which its timeout bounds: about 150 bytes for
+/// each sample.
+#[derive(Debug, Default)]
+pub struct History {
+    samples: BTreeMap<String, Vec<Sample>>,
+    states: BTreeMap<String, Vec<StateSeen>>,
+    hashes: Vec<HashRound>,
+    sessions: BTreeMap<String, Vec<SessionList>>,
+    resources: BTreeMap<String, Vec<ResourceSample>>,
+    starts: BTreeMap<String, BTreeMap<u32, Start>>,
+    /// Node by its own peer ID.
+    identities: BTreeMap<String, String>,
+    all_started: Option<Moment>,
+    /// The highest height seen at each moment at which it grew.
+    peaks: Vec<(Moment, u64)>,
+}
+
+/// The engine's word on a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateSeen {
+    /// When it was asked.
+    pub at: Moment,
+    /// What it said.
+    pub state: NodeState,
+}
+
+/// One start of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// When it was recorded: just after it was executed.
+    pub at: Moment,
+    /// Proof of it from outside.
+    pub incarnation: Incarnation,
+}
+
+impl History {
+    /// Takes in what an event observed.
+    pub fn record(&mut self, event: &Event) {
+        match &event.what {
+            What::Sample(sample) => self.record_sample(sample),
+            What::Hashes(round) => self.hashes.push(round.clone()),
+            What::State { node, state } => {
+                self.states
+                    .entry(node.clone())
+                    .or_default()
+                    .push(StateSeen { at: event.at_ms, state: state.clone() });
+            }
+            What::Sessions(list) => {
+                self.sessions.entry(list.node.clone()).or_default().push(list.clone())
+            }
+            What::Resources(sample) => {
+                self.resources.entry(sample.node.clone()).or_default().push(sample.clone())
+            }
+            What::NodeStarted { node, start, incarnation, .. } => {
+                self.starts
+                    .entry(node.clone())
+                    .or_default()
+                    .insert(*start, Start { at: event.at_ms, incarnation: incarnation.clone() });
+            }
+            What::AllStarted => self.all_started = Some(event.at_ms),
+            What::Methods { node, peer_id, .. } => {
+                self.identities.extend(peer_id.clone().map(|id| (id, node.clone())))
+            }
+            What::RunStarted { .. }
+            | What::Preparing { .. }
+            | What::Prepared { .. }
+            | What::PhaseStarted { .. }
+            | What::PhaseEnded { .. }
+            | What::FaultStarted { .. }
+            | What::FaultEffective { .. }
+            | What::FaultHealed { .. }
+            | What::FaultUnproven { .. }
+            | What::CheckStarted { .. }
+            | What::CheckSettled { .. }
+            | What::NodeExited { .. }
+            | What::NodeBroken { .. }
+            | What::NodeUnseen { .. }
+            | What::ClockJumped { .. }
+            | What::TimedOut { .. }
+            | What::EnvironmentFailed { .. }
+            | What::Interrupted { .. }
+            | What::HarnessBroken { .. }
+            | What::TeardownStarted
+            | What::TornDown { .. }
+            | What::Kept => {}
+        }
+    }
+
+    /// A node's samples that were sent since `from` and answered by `to`, in order.
+    pub fn samples(&self, node: &str, from: Moment, to: Moment) -> &[Sample] {
+        let samples = self.samples.get(node).map_or(&[][..], Vec::as_slice);
+        between(samples, |sample| sample.sent >= from, |sample| sample.answered <= to)
+    }
+
+    /// What the engine said about a node from `from` to `to`, in order.
+    pub fn states(&self, node: &str, from: Moment, to: Moment) -> &[StateSeen] {
+        let states = self.states.get(node).map_or(&[][..], Vec::as_slice);
+        between(states, |state| state.at >= from, |state| state.at <= to)
+    }
+
+    /// Rounds of block hashes that were sent since `from` and answered by `to`, in the order of
+    /// their answers: several are under way at a time.
+    pub fn hash_rounds(&self, from: Moment, to: Moment) -> impl Iterator<Item = &HashRound> {
+        self.hashes.iter().filter(move |round| round.sent >= from && round.answered <= to)
+    }
+
+    /// The highest height that any node had given by `before`.
+    pub fn highest_before(&self, before: Moment) -> Option<u64> {
+        let seen = self.peaks.partition_point(|(at, _)| *at <= before);
+        seen.checked_sub(1).map(|last| self.peaks[last].1)
+    }
+
+    /// A node's lists of sessions that were answered by `to`, in order.
+    pub fn sessions(&self, node: &str, to: Moment) -> &[SessionList] {
+        let lists = self.sessions.get(node).map_or(&[][..], Vec::as_slice);
+        between(lists, |_| true, |list| list.answered <= to)
+    }
+
+    /// What a node was seen to use from `from` to `to`, in order.
+    pub fn resources(&self, node: &str, from: Moment, to: Moment) -> &[ResourceSample] {
+        let samples = self.resources.get(node).map_or(&[][..], Vec::as_slice);
+        between(samples, |sample| sample.sent >= from, |sample| sample.answered <= to)
+    }
+
+    /// This start of a node.
+    pub fn start(&self, node: &str, start: u32) -> Option<&Start> {
+        self.starts.get(node)?.get(&start)
+    }
+
+    /// A node's last start, and its number.
+    pub fn last_start(&self, node: &str) -> Option<(u32, &Start)> {
+        self.starts.get(node)?.last_key_value().map(|(number, start)| (*number, start))
+    }
+
+    /// "Last start": when the last node was executed.
+    pub fn all_started(&self) -> Option<Moment> {
+        self.all_started
+    }
+
+    /// Whose peer ID this is, by that node's own word.
+    pub fn node_of(&self, peer_id: &str) -> Option<&str> {
+        self.identities.get(peer_id).map(String::as_str)
+    }
+
+    /// A node has said its peer ID.
+    pub fn knows_identity(&self, node: &str) -> bool {
+        self.identities.values().any(|known| known == node)
+    }
+
+    /// Times in milliseconds that the network took for each of its new heights by `before`. One
+    /// that was skipped between two samples took an equal part of the time. What was there at the
+    /// first look is no interval.
+    pub fn block_intervals(&self, before: Moment) -> Vec<u64> {
+        let peaks = &self.peaks[..self.peaks.partition_point(|(at, _)| *at <= before)];
+        let mut intervals = Vec::new();
+        for pair in peaks.windows(2) {
+            let (blocks, took) = (pair[1].1 - pair[0].1, pair[1].0.0 - pair[0].0.0);
+            // A node that lies about its height must not cost us our memory.
+            intervals.extend((0..blocks.min(64)).map(|_| took / blocks));
+        }
+        intervals
+    }
+
+    fn record_sample(&mut self, sample: &Sample) {
+        if let Some(height) = sample.height.value()
+            && self.peaks.last().is_none_or(|(_, peak)| height > peak)
+        {
+            // Answers of several nodes may be recorded a little out of order; a peak is dated at
+            // the latest of them, so that it never counts as earlier than it was.
+            let at = self.peaks.last().map_or(sample.answered, |(at, _)| sample.answered.max(*at));
+            self.peaks.push((at, *height));
+        }
+        self.samples.entry(sample.node.clone()).or_default().push(sample.clone());
+    }
+}
+
+/// The part of a list in order of time that began late enough and ended early enough.
+fn between<T>(list: &[T], began: impl Fn(&T) -> bool, ended: impl Fn(&T) -> bool) -> &[T] {
+    let first = list.partition_point(|entry| !began(entry));
+    let rest = &list[first..];
+    &rest[..rest.partition_point(ended)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        check::testing::{Seen, incarnation, sample},
+        event::Reading,
+    };
+
+    #[test]
+    fn what_lies_outside_of_the_span_is_not_looked_at() {
+        let mut seen = Seen::default();
+        for at in [1_000, 2_000, 3_000] {
+            seen.state("node-1", at, true);
+            // Answered 5 ms later.
+            seen = seen.hashes(at, at / 1_000, &[("node-1", "0xa")]);
+        }
+        let states = |from, to| {
+            seen.history
+                .states("node-1", Moment(from), Moment(to))
+                .iter()
+                .map(|state| state.at.0)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(states(2_000, 2_999), [2_000]);
+        assert_eq!(states(1_001, 3_000), [2_000, 3_000]);
+        let rounds = |from, to| {
+            seen.history
+                .hash_rounds(Moment(from), Moment(to))
+                .map(|round| round.height)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(rounds(2_000, 3_004), [2]);
+        assert_eq!(rounds(1_001, 3_005), [2, 3]);
+        assert_eq!(rounds(0, 1_005), [1]);
+    }
+
+    #[test]
+    fn a_height_that_was_skipped_took_an_equal_part_of_the_time() {
+        let mut seen = Seen::default();
+        for (at, height) in
+            [(1_000, 5), (2_000, 5), (3_995, 8), (4_500, 7), (5_995, 9), (8_000, 90)]
+        {
+            seen.add(Sample { height: Reading::Value(height), ..sample("node-1", at) });
+        }
+        // Answers come 5 ms later.
+        assert_eq!(seen.history.block_intervals(Moment(6_000)), [998, 998, 998, 2_000]);
+        assert_eq!(
+            seen.history.block_intervals(Moment(8_005)).len(),
+            4 + 64,
+            "a leap costs no more memory than that"
+        );
+    }
+
+    #[test]
+    fn the_last_start_is_the_one_with_the_highest_number() {
+        let mut seen = Seen::default();
+        assert!(seen.history.last_start("node-1").is_none());
+        for start in 0..3 {
+            seen.started(
+                "node-1",
+                1_000 * u64::from(start),
+                start,
+                incarnation(i64::from(start) + 7),
+            );
+        }
+        let (number, start) = seen.history.last_start("node-1").unwrap();
+        assert_eq!((number, start.at, start.incarnation.pid), (2, Moment(2_000), 9));
+        assert!(seen.history.last_start("node-2").is_none());
+    }
+}

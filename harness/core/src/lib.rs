@@ -1,0 +1,32 @@
+//! What the harness decides and describes, without IO, clock or runtime: the same events give the same
+//! verdict.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`text`], [`exit`], [`node`], [`subnet`] | words, exit codes, what is known of a node from outside, networks |
+//! | [`event`], [`history`] | the stream that everything in a run writes, and what was observed |
+//! | [`check`], [`fault`] | pure decisions about observations, and proofs of what was done |
+//! | [`control`], [`selftest`] | what makes each check and fault fail for its own reason, and whether it did |
+//! | [`scenario`], [`needs`] | from a text to a plan, and what a plan needs |
+//! | [`verdict`], [`report`], [`record`] | what follows from a run's events, how it is shown, what was asked for |
+//! | [`bundle`], [`verify`] | what makes evidence show a change, and the verdict from it alone |
+//!
+//! A pass needs observations; whatever is missing is never one.
+
+pub mod bundle;
+pub mod check;
+pub mod control;
+pub mod event;
+pub mod exit;
+pub mod fault;
+pub mod history;
+pub mod needs;
+pub mod node;
+pub mod record;
+pub mod report;
+pub mod scenario;
+pub mod selftest;
+pub mod subnet;
+pub mod text;
+pub mod verdict;
+pub mod verify;

@@ -1,0 +1,81 @@
+//! What is known of a node from outside: what it runs, what it may be given, and what the operating
+//! system or engine says of it.
+
+use std::{fmt, path::PathBuf, time::SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// What is run: one per distinct image or binary of a run, resolved before anything starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeSource {
+    /// Our own node, built from this workspace.
+    Workspace,
+    /// A binary on this host, static or dynamic.
+    Binary(PathBuf),
+    /// An image that the engine has; its own entrypoint stays.
+    Image(String),
+}
+
+impl fmt::Display for NodeSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workspace => formatter.write_str("workspace"),
+            Self::Binary(path) => write!(formatter, "binary {}", path.display()),
+            Self::Image(reference) => write!(formatter, "image {reference}"),
+        }
+    }
+}
+
+/// What of the node contract a node may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeProfile {
+    /// Our node: everything in the contract.
+    Ours,
+    /// A foreign node: core flags and variables only.
+    Core,
+}
+
+/// Proof of one execution, from outside the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incarnation {
+    /// Process ID on the host (in Docker: as the engine reports it).
+    pub pid: i64,
+    /// When the operating system or the engine says that it was started.
+    pub started: SystemTime,
+    /// Container or process-group ID, for people.
+    pub id: String,
+}
+
+/// What the operating system or engine says about a node now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeState {
+    /// Executed and not ended.
+    Running(Incarnation),
+    /// Ended; the code if it exited by itself, the signal if it was killed.
+    Exited {
+        /// Exit code, if any.
+        code: Option<i64>,
+        /// Signal number, if any.
+        signal: Option<i64>,
+    },
+}
+
+/// What a node uses now. The two providers count memory differently, so a limit is for one of them:
+/// an operating system's resident memory holds the pages of the binary that are in use (7 MiB of
+/// our node), an engine's accounting does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resources {
+    /// Resident memory in bytes: without file contents that the kernel only keeps because there is
+    /// room.
+    pub memory_bytes: u64,
+    /// Processor time since its execution began, of all its threads, in milliseconds.
+    pub cpu_ms: u64,
+}
+
+impl NodeState {
+    /// It was executed and has not ended.
+    pub fn is_running(&self) -> bool {
+        matches!(self, Self::Running(_))
+    }
+}

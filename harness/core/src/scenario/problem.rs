@@ -1,0 +1,195 @@
+//! What is wrong with a scenario file, where, and how it is shown. Knows positions and text, not
+//! scenarios.
+
+use std::{fmt, ops::Range, path::PathBuf};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The scenario is refused.
+    Error,
+    /// It can run, but probably does not say what its author meant.
+    Warning,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Error or warning.
+    pub severity: Severity,
+    /// Where, in bytes of the text; `None` is the file as a whole.
+    pub span: Option<Range<usize>>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do, shown beside the place.
+    pub hint: Option<String>,
+}
+
+/// All that is wrong with one file, with the text to show it in.
+#[derive(Debug, Clone)]
+pub struct Problems {
+    /// The file as the user named it.
+    pub path: PathBuf,
+    text: String,
+    found: Vec<Problem>,
+}
+
+impl Problems {
+    /// None yet.
+    pub fn new(path: PathBuf, text: String) -> Self {
+        Self { path, text, found: Vec::new() }
+    }
+
+    /// An error at a place.
+    pub(super) fn error(&mut self, span: Range<usize>, message: impl Into<String>) {
+        self.push(Severity::Error, Some(span), message.into(), None);
+    }
+
+    /// An error at a place, with advice.
+    pub(super) fn error_hint(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(Severity::Error, Some(span), message.into(), Some(hint.into()));
+    }
+
+    /// An error of the whole file.
+    pub fn error_file(&mut self, message: impl Into<String>) {
+        self.push(Severity::Error, None, message.into(), None);
+    }
+
+    /// A warning at a place.
+    pub(super) fn warning(&mut self, span: Range<usize>, message: impl Into<String>) {
+        self.push(Severity::Warning, Some(span), message.into(), None);
+    }
+
+    fn push(
+        &mut self,
+        severity: Severity,
+        span: Option<Range<usize>>,
+        message: String,
+        hint: Option<String>,
+    ) {
+        self.found.push(Problem { severity, span, message, hint });
+    }
+
+    /// At least one of them is an error.
+    pub fn refused(&self) -> bool {
+        self.errors() > 0
+    }
+
+    /// How many errors.
+    pub fn errors(&self) -> usize {
+        self.found.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
+
+    /// Nothing at all, not even a warning.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// In the order of the file.
+    pub fn sorted(mut self) -> Self {
+        self.found.sort_by_key(|problem| problem.span.as_ref().map(|span| span.start));
+        self
+    }
+
+    /// Drops what a broken syntax makes us say about the same line, and what is said to be missing:
+    /// it may stand in what could not be read.
+    pub(super) fn after_syntax_errors(&mut self, syntax: Vec<(Range<usize>, String)>) {
+        if syntax.is_empty() {
+            return;
+        }
+        let lines: Vec<usize> =
+            syntax.iter().map(|(span, _)| self.position(span.start).0).collect();
+        let mut kept = std::mem::take(&mut self.found);
+        kept.retain(|problem| {
+            let Some(span) = &problem.span else {
+                return false;
+            };
+            !lines.contains(&self.position(span.start).0) && !problem.message.starts_with(MISSING)
+        });
+        self.found = kept;
+        for (span, message) in syntax {
+            self.error(span, message);
+        }
+    }
+
+    /// Line and column of a byte, both from 1; columns are characters.
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let before = &self.text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}
+
+/// How every message about something that is not there begins.
+pub(super) const MISSING: &str = "missing ";
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.found.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            self.show(problem, f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Problems {
+    fn show(&self, problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match problem.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        writeln!(f, "{severity}: {}", problem.message)?;
+        let Some(span) = &problem.span else {
+            writeln!(f, "  --> {}", self.path.display())?;
+            return match &problem.hint {
+                Some(hint) => writeln!(f, "   = {hint}"),
+                None => Ok(()),
+            };
+        };
+        let (line, column) = self.position(span.start);
+        let gutter = " ".repeat(line.to_string().len());
+        // A tab would be as wide as the terminal likes, and the marks below it somewhere else.
+        let content: String =
+            self.text.lines().nth(line - 1).unwrap_or_default().replace('\t', " ");
+        let width = self
+            .text
+            .get(span.clone())
+            .map_or(1, |marked| marked.lines().next().unwrap_or_default().chars().count());
+        let width = width.clamp(1, content.chars().count().saturating_sub(column - 1).max(1));
+        writeln!(f, "{gutter}--> {}:{line}:{column}", self.path.display())?;
+        writeln!(f, "{gutter} |")?;
+        writeln!(f, "{line} | {}", crate::text::printable(&content))?;
+        write!(f, "{gutter} | {}{}", " ".repeat(column - 1), "^".repeat(width))?;
+        match &problem.hint {
+            Some(hint) => writeln!(f, " {hint}"),
+            None => writeln!(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_characters_from_one() {
+        let problems = Problems::new("f".into(), "a\nüb = 1\n".to_owned());
+        assert_eq!(problems.position(0), (1, 1));
+        assert_eq!(problems.position(2), (2, 1));
+        assert_eq!(problems.position(4), (2, 2), "ü is two bytes and one column");
+        assert_eq!(problems.position(3), (2, 1), "the middle of a character is its beginning");
+        assert_eq!(problems.position(999), (3, 1), "past the end is the end");
+    }
+}

@@ -1,0 +1,529 @@
+//! The verdict: what follows from the events of a run, in the shape of `verdict.json`. Consumes
+//! events and nothing else, so a recorded stream gives the same verdict again.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    check::CheckKind,
+    event::{CheckId, CheckVerdict, Event, FORMAT_VERSION, FaultId, Finding, Moment, What},
+    exit::{ExitCode, Signal},
+    scenario::{Plan, When},
+    text::{ending, short},
+};
+
+/// `verdict.json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verdict {
+    /// [`FORMAT_VERSION`].
+    pub version: u32,
+    /// The run's ID.
+    pub run: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The decision.
+    pub verdict: RunVerdict,
+    /// What the process exits with.
+    pub exit_code: u8,
+    /// The same, as a type.
+    #[serde(skip)]
+    pub exit: ExitCode,
+    /// Why it is not a pass, in one sentence.
+    pub reason: Option<String>,
+    /// Wall clock, RFC 3339.
+    pub started: String,
+    /// From the first event to the last.
+    pub seconds: f64,
+    /// In the order of the plan.
+    pub phases: Vec<PhaseVerdict>,
+    /// What took how long.
+    pub figures: Figures,
+}
+
+/// The decision about a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunVerdict {
+    /// Every check passed.
+    Pass,
+    /// A check or a node failed.
+    Fail,
+    /// Nothing can be said.
+    Inconclusive,
+    /// The environment failed, or we did.
+    Environment,
+    /// A signal ended it.
+    Interrupted,
+}
+
+impl RunVerdict {
+    /// In capitals, as a last line has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Environment => "ENVIRONMENT",
+            Self::Interrupted => "INTERRUPTED",
+        }
+    }
+}
+
+/// One phase of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct PhaseVerdict {
+    /// As the scenario names it.
+    pub name: String,
+    /// In order.
+    pub faults: Vec<FaultVerdict>,
+    /// In order; what ended the run, if a node did, comes last.
+    pub checks: Vec<CheckResult>,
+}
+
+impl PhaseVerdict {
+    /// Something of it was done, started or decided.
+    pub fn was_reached(&self) -> bool {
+        let fault = |fault: &FaultVerdict| fault.proof.is_some() || fault.reason.is_some();
+        let check = |check: &CheckResult| {
+            check.started.is_some() || check.verdict != CheckVerdict::NotJudged
+        };
+        self.faults.iter().any(fault) || self.checks.iter().any(check)
+    }
+}
+
+/// One fault of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct FaultVerdict {
+    /// Its kind.
+    pub fault: String,
+    /// To whom.
+    pub nodes: Vec<String>,
+    /// The evidence, from outside the nodes; `null` if there is none.
+    pub proof: Option<String>,
+    /// Why there is none.
+    pub reason: Option<String>,
+}
+
+/// One check of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckResult {
+    /// Its kind.
+    pub check: String,
+    /// At whom it looked.
+    pub nodes: Vec<String>,
+    /// The decision.
+    pub verdict: CheckVerdict,
+    /// Why.
+    pub reason: String,
+    /// What was seen.
+    pub observed: String,
+    /// What had to be seen.
+    pub expected: String,
+    /// From its start to its decision.
+    pub seconds: Option<f64>,
+    #[serde(skip)]
+    started: Option<Moment>,
+    #[serde(skip)]
+    held_since: Option<Moment>,
+}
+
+/// What took how long, in seconds; `null` for what never happened.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Figures {
+    /// Building, checking, network.
+    pub prepare_seconds: Option<f64>,
+    /// From the first node's start to the last one's.
+    pub start_seconds: Option<f64>,
+    /// The scenario's own time.
+    pub phases_seconds: Option<f64>,
+    /// Removing everything.
+    pub teardown_seconds: Option<f64>,
+    /// All but the scenario's own time.
+    pub overhead_seconds: Option<f64>,
+    /// From the last node's execution until the first `peers` checks held.
+    pub last_start_to_peers_seconds: Option<f64>,
+    /// From the heal of the last fault until `recovers` held; the longest of them.
+    pub recovery_seconds: Option<f64>,
+}
+
+/// Collects events into a verdict.
+#[derive(Debug)]
+pub struct Ledger {
+    run: String,
+    plan: Plan,
+    started: String,
+    phases: Vec<PhaseVerdict>,
+    current: usize,
+    times: Times,
+    failure: Option<String>,
+    environment: Option<(String, ExitCode)>,
+    inconclusive: Option<String>,
+    interrupted: Option<Signal>,
+    bug: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Times {
+    now: Moment,
+    prepared: Option<Moment>,
+    all_started: Option<Moment>,
+    phases_ended: Option<Moment>,
+    teardown: Option<Moment>,
+    healed: Option<Moment>,
+    recovery: Option<Duration>,
+}
+
+const NEVER_STARTED: &str = "the run ended before it could start";
+const NEVER_DECIDED: &str = "the run ended before it was decided";
+
+impl Verdict {
+    /// As `verdict.json` has it. There is one way to write a verdict, so that one that was derived
+    /// again can be compared byte by byte.
+    ///
+    /// # Errors
+    ///
+    /// None that a verdict can cause.
+    pub fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec_pretty(self)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+impl Ledger {
+    /// Everything is still to be judged.
+    pub fn new(run: String, plan: Plan) -> Self {
+        let phases = plan
+            .phases
+            .iter()
+            .map(|phase| PhaseVerdict {
+                name: phase.name.clone(),
+                faults: phase
+                    .faults
+                    .iter()
+                    .map(|fault| FaultVerdict {
+                        fault: fault.fault.name().to_owned(),
+                        nodes: fault.nodes.clone(),
+                        proof: None,
+                        reason: None,
+                    })
+                    .collect(),
+                checks: phase
+                    .checks
+                    .iter()
+                    .map(|check| CheckResult {
+                        check: check.kind.name().to_owned(),
+                        nodes: check.nodes.clone(),
+                        verdict: CheckVerdict::NotJudged,
+                        reason: NEVER_STARTED.to_owned(),
+                        observed: String::new(),
+                        expected: format!(
+                            "{}{}, for {}, within {}",
+                            check.kind,
+                            if check.when == When::DuringFault { " during the fault" } else { "" },
+                            short(check.hold),
+                            short(check.within)
+                        ),
+                        seconds: None,
+                        started: None,
+                        held_since: None,
+                    })
+                    .collect(),
+            })
+            .collect();
+        Self {
+            run,
+            plan,
+            started: String::new(),
+            phases,
+            current: 0,
+            times: Times::default(),
+            failure: None,
+            environment: None,
+            inconclusive: None,
+            interrupted: None,
+            bug: None,
+        }
+    }
+
+    /// Takes in one event; in order.
+    pub fn record(&mut self, event: &Event) {
+        let at = event.at_ms;
+        self.times.now = at;
+        match &event.what {
+            What::RunStarted { .. } => self.started.clone_from(&event.wall),
+            What::Prepared { .. } => self.times.prepared = Some(at),
+            What::AllStarted => self.times.all_started = Some(at),
+            What::PhaseStarted { phase } => self.current = *phase,
+            What::PhaseEnded { .. } => self.times.phases_ended = Some(at),
+            What::FaultEffective { fault, proof, .. } => {
+                self.fault(*fault).proof = Some(proof.clone())
+            }
+            What::FaultHealed { fault, proof, since, .. } => {
+                let entry = self.fault(*fault);
+                entry.proof = Some(
+                    entry
+                        .proof
+                        .take()
+                        .map_or_else(|| proof.clone(), |down| format!("{down}; {proof}")),
+                );
+                self.times.healed = Some(*since);
+            }
+            What::FaultUnproven { fault, reason } => self.unproven(*fault, reason),
+            What::CheckStarted { check } => {
+                let entry = self.check(*check);
+                entry.started = Some(at);
+                NEVER_DECIDED.clone_into(&mut entry.reason);
+            }
+            What::CheckSettled { check, finding } => self.settle(*check, finding, at),
+            What::NodeExited { node, code, signal, last_lines } => {
+                self.broke(
+                    node,
+                    format!("{node} exited unplanned ({})", ending(*code, *signal)),
+                    last_lines,
+                );
+            }
+            What::NodeBroken { node, reason, last_lines } => {
+                self.broke(node, format!("{node} {reason}"), last_lines)
+            }
+            What::NodeUnseen { node } => {
+                self.inconclusive.get_or_insert(unseen(node));
+            }
+            What::ClockJumped { ms } => {
+                let reason = format!(
+                    "the machine slept or its clock jumped by {}",
+                    short(Duration::from_millis(*ms))
+                );
+                self.inconclusive.get_or_insert(reason);
+            }
+            What::TimedOut { ms } => self.timed_out(Duration::from_millis(*ms), at),
+            What::EnvironmentFailed { reason, unsupported } => {
+                let exit = if *unsupported { ExitCode::NothingRan } else { ExitCode::Environment };
+                self.environment.get_or_insert((reason.clone(), exit));
+            }
+            What::Interrupted { number, .. } => {
+                let signal = [Signal::Hangup, Signal::Interrupt, Signal::Terminate]
+                    .into_iter()
+                    .find(|signal| signal.number() == *number);
+                self.interrupted = Some(signal.unwrap_or(Signal::Interrupt));
+            }
+            What::HarnessBroken { reason } => {
+                self.bug.get_or_insert(reason.clone());
+            }
+            What::TeardownStarted => self.times.teardown = Some(at),
+            What::TornDown { left: Some(left) } => {
+                self.environment.get_or_insert((
+                    format!("the clean-up is not complete: {left}"),
+                    ExitCode::Environment,
+                ));
+            }
+            What::TornDown { left: None }
+            | What::Preparing { .. }
+            | What::NodeStarted { .. }
+            | What::Methods { .. }
+            | What::Sample(_)
+            | What::Sessions(_)
+            | What::Resources(_)
+            | What::Hashes(_)
+            | What::State { .. }
+            | What::FaultStarted { .. }
+            | What::Kept => {}
+        }
+    }
+
+    /// What follows from the events so far.
+    pub fn verdict(&self) -> Verdict {
+        let (verdict, exit, reason) = self.decide();
+        Verdict {
+            version: FORMAT_VERSION,
+            run: self.run.clone(),
+            scenario: self.plan.scenario.clone(),
+            verdict,
+            exit_code: exit.code(),
+            exit,
+            reason,
+            started: self.started.clone(),
+            seconds: seconds(self.times.now, Moment(0)),
+            phases: self.phases.clone(),
+            figures: self.figures(),
+        }
+    }
+
+    /// Every check that was decided has passed, so the next phase has what it builds on.
+    pub fn is_good_so_far(&self) -> bool {
+        self.failure.is_none()
+            && self.inconclusive.is_none()
+            && self
+                .checks()
+                .all(|check| matches!(check.verdict, CheckVerdict::Pass | CheckVerdict::NotJudged))
+    }
+
+    /// The order: an interrupt and our own bugs first; then a failure stays a failure whatever
+    /// followed; a pass is what remains if every check passed, and there was one.
+    fn decide(&self) -> (RunVerdict, ExitCode, Option<String>) {
+        if let Some(signal) = self.interrupted {
+            return (
+                RunVerdict::Interrupted,
+                ExitCode::Interrupted(signal),
+                Some(format!("interrupted by {}", signal.name())),
+            );
+        }
+        if let Some(bug) = &self.bug {
+            return (
+                RunVerdict::Environment,
+                ExitCode::Bug,
+                Some(format!("a bug of the harness: {bug}")),
+            );
+        }
+        let first = |verdict| self.checks().find(|check| check.verdict == verdict);
+        let name = |check: &CheckResult| {
+            let seen = if check.observed.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", check.observed)
+            };
+            format!("{} of {}: {}{seen}", check.check, check.nodes.join(", "), check.reason)
+        };
+        if let Some(reason) = self.failure.clone().or_else(|| first(CheckVerdict::Fail).map(name)) {
+            return (RunVerdict::Fail, ExitCode::Fail, Some(reason));
+        }
+        if let Some((reason, exit)) = &self.environment {
+            return (RunVerdict::Environment, *exit, Some(reason.clone()));
+        }
+        if let Some(reason) =
+            self.inconclusive.clone().or_else(|| first(CheckVerdict::Inconclusive).map(name))
+        {
+            return (RunVerdict::Inconclusive, ExitCode::Inconclusive, Some(reason));
+        }
+        let all_passed = self.checks().count() > 0
+            && self.checks().all(|check| check.verdict == CheckVerdict::Pass);
+        if all_passed {
+            return (RunVerdict::Pass, ExitCode::Pass, None);
+        }
+        (
+            RunVerdict::Inconclusive,
+            ExitCode::Inconclusive,
+            Some("not every check was judged".to_owned()),
+        )
+    }
+
+    fn figures(&self) -> Figures {
+        let times = &self.times;
+        let span = |from: Option<Moment>, to: Option<Moment>| Some(seconds(to?, from?));
+        let phases = span(times.all_started, times.phases_ended);
+        let first_peers = self.plan.phases.iter().position(|phase| {
+            phase.faults.is_empty()
+                && phase.checks.iter().any(|check| matches!(check.kind, CheckKind::Peers(_)))
+        });
+        let peers_held = first_peers.and_then(|phase| {
+            let held: Option<Vec<Moment>> = self.phases[phase]
+                .checks
+                .iter()
+                .filter(|check| check.check == "peers")
+                .map(|check| check.held_since)
+                .collect();
+            held?.into_iter().max()
+        });
+        Figures {
+            prepare_seconds: span(Some(Moment(0)), times.prepared),
+            start_seconds: span(times.prepared, times.all_started),
+            phases_seconds: phases,
+            teardown_seconds: span(times.teardown, times.teardown.map(|_| times.now)),
+            overhead_seconds: phases.map(|phases| round(seconds(times.now, Moment(0)) - phases)),
+            last_start_to_peers_seconds: span(times.all_started, peers_held),
+            recovery_seconds: times.recovery.map(|time| time.as_secs_f64()),
+        }
+    }
+
+    fn settle(&mut self, id: CheckId, finding: &Finding, at: Moment) {
+        let healed = self.times.healed;
+        let recovers =
+            matches!(self.plan.phases[id.phase].checks[id.check].kind, CheckKind::Recovers(_));
+        let entry = self.check(id);
+        entry.verdict = finding.verdict;
+        entry.reason.clone_from(&finding.reason);
+        entry.observed.clone_from(&finding.observed);
+        entry.held_since = finding.held_since;
+        entry.seconds = entry.started.map(|started| seconds(at, started));
+        if let (true, Some(healed), Some(held)) = (recovers, healed, finding.held_since) {
+            self.times.recovery = self.times.recovery.max(Some(held.since(healed)));
+        }
+    }
+
+    fn unproven(&mut self, id: FaultId, reason: &str) {
+        let entry = self.fault(id);
+        entry.proof = None;
+        entry.reason = Some(reason.to_owned());
+        let reason = format!("the fault `{}` has no proof: {reason}", entry.fault);
+        for check in &mut self.phases[id.phase].checks {
+            if check.verdict == CheckVerdict::NotJudged {
+                check.reason.clone_from(&reason);
+            }
+        }
+        self.inconclusive.get_or_insert(reason);
+    }
+
+    /// A node broke: shown as the check that is on in every run.
+    fn broke(&mut self, node: &str, reason: String, last_lines: &[String]) {
+        let observed =
+            if last_lines.is_empty() { "no log".to_owned() } else { last_lines.join("\n") };
+        if let Some(phase) = self.phases.get_mut(self.current) {
+            phase.checks.push(CheckResult {
+                check: "alive".to_owned(),
+                nodes: vec![node.to_owned()],
+                verdict: CheckVerdict::Fail,
+                reason: reason.clone(),
+                observed,
+                expected: "no unplanned exit, no panic in the log".to_owned(),
+                seconds: None,
+                started: None,
+                held_since: None,
+            });
+        }
+        self.failure.get_or_insert(reason);
+    }
+
+    fn timed_out(&mut self, timeout: Duration, at: Moment) {
+        let reason = format!("the scenario's timeout of {} passed", short(timeout));
+        for check in self.phases.iter_mut().flat_map(|phase| &mut phase.checks) {
+            if check.verdict == CheckVerdict::NotJudged
+                && let Some(started) = check.started
+            {
+                check.verdict = CheckVerdict::Fail;
+                check.reason.clone_from(&reason);
+                check.seconds = Some(seconds(at, started));
+            }
+        }
+        self.failure.get_or_insert(reason);
+    }
+
+    fn checks(&self) -> impl Iterator<Item = &CheckResult> {
+        self.phases.iter().flat_map(|phase| &phase.checks)
+    }
+
+    fn fault(&mut self, id: FaultId) -> &mut FaultVerdict {
+        &mut self.phases[id.phase].faults[id.fault]
+    }
+
+    fn check(&mut self, id: CheckId) -> &mut CheckResult {
+        &mut self.phases[id.phase].checks[id.check]
+    }
+}
+
+/// What a node that was not seen means for the verdict.
+pub fn unseen(node: &str) -> String {
+    format!("{node} was not asked often enough to say that it answers: this machine was too busy")
+}
+
+fn seconds(to: Moment, from: Moment) -> f64 {
+    round(to.since(from).as_secs_f64())
+}
+
+/// To the millisecond: the clock of a run has no more.
+fn round(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+use quick_junit::{NonSuccessKind, TestCaseStatus};
+
+use super::*;
+use crate::{
+    event::CheckVerdict::{Fail, Inconclusive, Pass},
+    scenario::testing::three_node,
+};
+
+/// A ledger of the shipped scenario: two phases and three checks before the restart, in which
+/// `heal` is phase 2's.
+struct Run {
+    ledger: Ledger,
+    seq: u64,
+}
+
+impl Run {
+    fn new(change: impl FnOnce(&mut Plan)) -> Self {
+        let mut plan = three_node();
+        change(&mut plan);
+        let mut run = Self { ledger: Ledger::new("0123456789".to_owned(), plan), seq: 0 };
+        run.see(
+            0,
+            What::RunStarted {
+                version: FORMAT_VERSION,
+                run: "0123456789".to_owned(),
+                scenario: "three-node".to_owned(),
+                seed: 0,
+            },
+        );
+        run
+    }
+
+    fn see(&mut self, at: u64, what: What) {
+        self.ledger.record(&Event {
+            seq: self.seq,
+            at_ms: Moment(at),
+            wall: "1970-01-01T00:00:00.000Z".to_owned(),
+            what,
+        });
+        self.seq += 1;
+    }
+
+    fn settle(&mut self, at: u64, id: CheckId, verdict: CheckVerdict, held: Option<u64>) {
+        self.see(at, What::CheckStarted { check: id });
+        let finding = Finding {
+            verdict,
+            reason: "because".to_owned(),
+            observed: "seen".to_owned(),
+            held_since: held.map(Moment),
+        };
+        self.see(at + 500, What::CheckSettled { check: id, finding });
+    }
+
+    fn ids(&self) -> Vec<CheckId> {
+        let phases = self.ledger.phases.iter().enumerate();
+        phases
+            .flat_map(|(phase, entry)| {
+                (0..entry.checks.len()).map(move |check| CheckId { phase, check })
+            })
+            .collect()
+    }
+
+    fn settle_all(&mut self, verdict: CheckVerdict) {
+        for (at, id) in (1000..).step_by(1000).zip(self.ids()) {
+            self.settle(at, id, verdict, None);
+        }
+    }
+
+    fn verdict(&self) -> (RunVerdict, u8) {
+        let verdict = self.ledger.verdict();
+        assert_eq!(verdict.exit_code, verdict.exit.code());
+        (verdict.verdict, verdict.exit_code)
+    }
+}
+
+fn exited() -> What {
+    What::NodeExited {
+        node: "node-1".to_owned(),
+        code: Some(1),
+        signal: None,
+        last_lines: vec!["last words".to_owned()],
+    }
+}
+
+#[test]
+fn without_a_check_there_is_nothing_to_pass() {
+    let mut run = Run::new(|plan| plan.phases.iter_mut().for_each(|phase| phase.checks.clear()));
+    run.see(1000, What::AllStarted);
+    assert_eq!(run.verdict(), (RunVerdict::Inconclusive, 2));
+}
+
+#[test]
+fn all_checks_and_nothing_less_make_a_pass() {
+    let mut run = Run::new(|_| {});
+    let last = run.ids().pop().unwrap();
+    for id in run.ids() {
+        assert_eq!(run.verdict(), (RunVerdict::Inconclusive, 2), "before {id:?}");
+        assert!(run.ledger.is_good_so_far());
+        run.settle(1000, id, Pass, None);
+    }
+    assert_eq!(run.verdict(), (RunVerdict::Pass, 0));
+    assert!(run.ledger.is_good_so_far());
+    for (verdict, wanted) in
+        [(Fail, (RunVerdict::Fail, 1)), (Inconclusive, (RunVerdict::Inconclusive, 2))]
+    {
+        run.settle(3000, last, verdict, None);
+        assert_eq!(run.verdict(), wanted);
+        assert!(!run.ledger.is_good_so_far());
+    }
+}
+
+#[test]
+fn what_happens_to_a_node_or_to_us_spoils_a_run_whose_checks_all_passed() {
+    let jump = What::ClockJumped { ms: 5000 };
+    let unseen = What::NodeUnseen { node: "node-1".to_owned() };
+    for (what, wanted, reason) in [
+        (exited(), (RunVerdict::Fail, 1), "node-1 exited unplanned (code 1)"),
+        (
+            What::NodeBroken {
+                node: "node-1".to_owned(),
+                reason: "panicked".to_owned(),
+                last_lines: vec![],
+            },
+            (RunVerdict::Fail, 1),
+            "node-1 panicked",
+        ),
+        (jump, (RunVerdict::Inconclusive, 2), "the machine slept or its clock jumped by 5.0 s"),
+        (
+            unseen,
+            (RunVerdict::Inconclusive, 2),
+            "node-1 was not asked often enough to say that it answers: this machine was too busy",
+        ),
+    ] {
+        let mut run = Run::new(|_| {});
+        run.settle_all(Pass);
+        run.see(90_000, what);
+        assert_eq!(run.verdict(), wanted, "{reason}");
+        assert_eq!(run.ledger.verdict().reason.as_deref(), Some(reason));
+        assert!(!run.ledger.is_good_so_far(), "{reason}");
+    }
+}
+
+#[test]
+fn a_timeout_fails_what_was_begun_and_leaves_the_rest_alone() {
+    let mut run = Run::new(|_| {});
+    let ids = run.ids();
+    run.settle(1000, ids[0], Pass, None);
+    run.see(2000, What::CheckStarted { check: ids[1] });
+    run.see(62_000, What::TimedOut { ms: 62_000 });
+    let verdict = run.ledger.verdict();
+    assert_eq!((verdict.verdict, verdict.exit_code), (RunVerdict::Fail, 1));
+    assert_eq!(verdict.reason.as_deref(), Some("the scenario's timeout of 62.0 s passed"));
+    let check = |id: CheckId| &verdict.phases[id.phase].checks[id.check];
+    assert_eq!((check(ids[0]).verdict, check(ids[0]).reason.as_str()), (Pass, "because"));
+    assert_eq!(
+        (check(ids[1]).verdict, check(ids[1]).reason.as_str(), check(ids[1]).seconds),
+        (Fail, "the scenario's timeout of 62.0 s passed", Some(60.0))
+    );
+    assert_eq!(
+        (check(ids[2]).verdict, check(ids[2]).reason.as_str()),
+        (CheckVerdict::NotJudged, NEVER_STARTED)
+    );
+}
+
+#[test]
+fn the_time_to_peers_is_that_of_the_first_undisturbed_phase_that_asks_for_them() {
+    let mut run = Run::new(|_| {});
+    run.see(900, What::Prepared { provider: "process".to_owned(), facts: serde_json::Value::Null });
+    run.see(1000, What::AllStarted);
+    for (held, id) in [2500, 4000, 9000].into_iter().zip(run.ids()) {
+        run.settle(9500, id, Pass, Some(held));
+    }
+    // The third of them is about heights.
+    assert_eq!(run.ledger.verdict().figures.last_start_to_peers_seconds, Some(3.0));
+
+    // A phase before it that asks for something else changes nothing.
+    let mut run = Run::new(|plan| {
+        let mut before = plan.phases[0].clone();
+        before.checks.retain(|check| !matches!(check.kind, CheckKind::Peers(_)));
+        plan.phases.insert(0, before);
+    });
+    run.see(1000, What::AllStarted);
+    for (held, id) in [2000, 2500, 4000].into_iter().zip(run.ids()) {
+        run.settle(9500, id, Pass, Some(held));
+    }
+    assert_eq!(run.ledger.verdict().figures.last_start_to_peers_seconds, Some(3.0));
+
+    // The same phase, but with a fault in it, is no cold start; a phase without peers says nothing
+    // of them.
+    let mut run = Run::new(|plan| {
+        plan.phases[0].faults = plan.phases[1].faults.clone();
+        plan.phases[2].checks.retain(|check| !matches!(check.kind, CheckKind::Peers(_)));
+    });
+    run.see(1000, What::AllStarted);
+    run.settle_all(Pass);
+    assert_eq!(run.ledger.verdict().figures.last_start_to_peers_seconds, None);
+}
+
+#[test]
+fn a_verdict_is_written_as_json_that_says_it_all() {
+    let mut run = Run::new(|_| {});
+    run.settle_all(Pass);
+    let bytes = run.ledger.verdict().to_bytes().unwrap();
+    assert_eq!(bytes.last(), Some(&b'\n'));
+    let written: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(
+        (written["verdict"].as_str(), written["exit_code"].as_u64(), written["scenario"].as_str()),
+        (Some("pass"), Some(0), Some("three-node"))
+    );
+    assert_eq!(written["phases"][0]["checks"][0]["reason"], "because");
+}
+
+/// JUnit is for other people's programs: what they need is read back by a parser, for every way to
+/// end.
+#[test]
+fn junit_is_well_formed_and_red_exactly_where_the_verdict_is_not_a_pass() {
+    let hostile = "]]> <\u{1}&\u{202e}\"";
+    for verdict in [Pass, Fail, Inconclusive] {
+        let mut run = Run::new(|_| {});
+        run.settle_all(verdict);
+        if verdict == Fail {
+            run.see(
+                90_000,
+                What::NodeExited {
+                    node: "node-1".to_owned(),
+                    code: None,
+                    signal: Some(11),
+                    last_lines: vec![hostile.to_owned()],
+                },
+            );
+        }
+        let xml =
+            String::from_utf8(crate::report::junit::xml(&run.ledger.verdict()).unwrap()).unwrap();
+        let report = quick_junit::Report::deserialize_from_str(&xml)
+            .unwrap_or_else(|why| panic!("{why}: {xml}"));
+        assert_eq!(report.name.as_ref().map(quick_junit::XmlString::as_str), Some("three-node"));
+        assert_eq!(report.test_suites.len(), 1 + run.ledger.phases.len());
+        let cases = || report.test_suites.iter().flat_map(|suite| &suite.test_cases);
+        let count = |wanted: fn(&TestCaseStatus) -> bool| {
+            cases().filter(|case| wanted(&case.status)).count()
+        };
+        let failures = count(|status| {
+            matches!(status, TestCaseStatus::NonSuccess { kind: NonSuccessKind::Failure, .. })
+        });
+        let errors = count(|status| {
+            matches!(status, TestCaseStatus::NonSuccess { kind: NonSuccessKind::Error, .. })
+        });
+        let skipped = count(|status| matches!(status, TestCaseStatus::Skipped { .. }));
+        // The run itself is a case; the one fault was not reached.
+        let judged = run.ledger.checks().count() + 1;
+        assert_eq!(
+            (failures, errors),
+            if verdict == Pass {
+                (0, 0)
+            } else if verdict == Fail {
+                (judged, 0)
+            } else {
+                (0, judged)
+            },
+            "{xml}"
+        );
+        assert_eq!((skipped, cases().count()), (1, judged + 1), "{xml}");
+    }
+}

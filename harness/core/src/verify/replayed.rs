@@ -1,0 +1,492 @@
+//! The run again, from its recorded events: which of them could have happened in this order, what
+//! every check finds when it is asked again, and what verdict follows. Pure.
+//!
+//! The executor records a decision with the moment of the look (`Controller::decide`), so the
+//! history before a `CheckSettled` is exactly what the check saw.
+
+use std::{collections::BTreeMap, panic::AssertUnwindSafe};
+
+use crate::{
+    check::{FaultSpan, Judgement, View},
+    event::{CheckId, Event, FORMAT_VERSION, FaultId, Finding, Moment, What},
+    fault::evidence,
+    history::History,
+    scenario::{CheckPlan, Plan, When},
+    verdict::{Ledger, Verdict},
+};
+
+/// A run that is being gone through again.
+pub struct Replayed<'a> {
+    plan: &'a Plan,
+    run: &'a str,
+    network: Vec<String>,
+    history: History,
+    ledger: Ledger,
+    span: Option<FaultSpan>,
+    began: bool,
+    next: u64,
+    now: Moment,
+    phase: Phase,
+    checks: BTreeMap<CheckId, Step>,
+    faults: BTreeMap<FaultId, FaultStep>,
+    /// When the last fault started.
+    fault_started: Moment,
+    torn_down: bool,
+}
+
+/// Which phase the stream is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Not in one; this one would be next.
+    Before(usize),
+    /// In this one.
+    In(usize),
+    /// Nothing more will be done.
+    Over,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Started(Moment),
+    Settled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FaultStep {
+    Started,
+    Effective,
+    Healed,
+    Unproven,
+}
+
+/// What is wrong with one event, in one sentence.
+type Wrong = Result<(), String>;
+
+impl<'a> Replayed<'a> {
+    /// Before the first event of a run of this plan.
+    pub fn new(plan: &'a Plan, run: &'a str) -> Self {
+        Self {
+            plan,
+            run,
+            network: plan.nodes.iter().map(|node| node.name.clone()).collect(),
+            history: History::default(),
+            ledger: Ledger::new(run.to_owned(), plan.clone()),
+            span: None,
+            began: false,
+            next: 0,
+            now: Moment(0),
+            phase: Phase::Before(0),
+            checks: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            fault_started: Moment(0),
+            torn_down: false,
+        }
+    }
+
+    /// Takes the next event. What is wrong with it does not end anything: the rest is gone through
+    /// as if it had been right.
+    pub fn take(&mut self, event: &Event) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if event.seq != self.next {
+            wrong.push(format!("event {} where {} should be", event.seq, self.next));
+        }
+        if event.at_ms < self.now {
+            wrong.push(format!("time goes back, from {} ms to {} ms", self.now.0, event.at_ms.0));
+        }
+        self.next = event.seq.saturating_add(1);
+        self.now = self.now.max(event.at_ms);
+        if !self.began && !matches!(event.what, What::RunStarted { .. }) {
+            wrong.push("an event before the run started".to_owned());
+        }
+        match self.step(event) {
+            Ok(()) => {
+                self.history.record(event);
+                self.ledger.record(event);
+            }
+            Err(why) => wrong.push(why),
+        }
+        wrong
+    }
+
+    /// What must have happened and did not.
+    pub fn end(&self) -> Wrong {
+        must(self.began, || "there is no beginning (run-started)".to_owned())?;
+        must(self.torn_down, || {
+            "there is no end (torn-down or kept): the harness was killed, or the rest is missing"
+                .to_owned()
+        })
+    }
+
+    /// Events so far.
+    pub fn events(&self) -> u64 {
+        self.next
+    }
+
+    /// What follows from them.
+    pub fn verdict(&self) -> Verdict {
+        self.ledger.verdict()
+    }
+
+    fn step(&mut self, event: &Event) -> Wrong {
+        let at = event.at_ms;
+        match &event.what {
+            What::RunStarted { version, run, scenario, seed } => {
+                self.begin(*version, run, scenario, *seed)
+            }
+            What::PhaseStarted { phase } => self.phase_started(*phase),
+            What::PhaseEnded { phase } => {
+                must(self.phase == Phase::In(*phase), || {
+                    format!("phase {phase} ends and was not under way")
+                })?;
+                self.phase = Phase::Before(phase.saturating_add(1));
+                Ok(())
+            }
+            What::FaultStarted { fault } => {
+                self.fault_started = at;
+                self.fault_started(*fault)
+            }
+            What::FaultEffective { fault, nodes, since, .. } => {
+                self.fault_goes_on(
+                    *fault,
+                    &[FaultStep::Started],
+                    FaultStep::Effective,
+                    *since,
+                    at,
+                )?;
+                let planned = &self.plan.phases[fault.phase].faults[fault.fault].nodes;
+                must(planned == nodes, || {
+                    "the fault hit other nodes than the plan says".to_owned()
+                })?;
+                self.were_down(nodes, at)?;
+                self.span = Some(FaultSpan {
+                    nodes: nodes.clone(),
+                    effective: *since,
+                    healed: None,
+                    proven: None,
+                });
+                Ok(())
+            }
+            What::FaultHealed { fault, since, .. } => {
+                must(!self.is_any_open(), || {
+                    "a fault healed before the checks during it were decided".to_owned()
+                })?;
+                self.fault_goes_on(*fault, &[FaultStep::Effective], FaultStep::Healed, *since, at)?;
+                self.are_back(at)?;
+                if let Some(span) = &mut self.span {
+                    (span.healed, span.proven) = (Some(*since), Some(at));
+                }
+                Ok(())
+            }
+            What::FaultUnproven { fault, .. } => self.fault_goes_on(
+                *fault,
+                &[FaultStep::Started, FaultStep::Effective],
+                FaultStep::Unproven,
+                at,
+                at,
+            ),
+            What::CheckStarted { check } => self.check_started(*check, at),
+            What::CheckSettled { check, finding } => self.check_settled(*check, finding, at),
+            What::TeardownStarted => {
+                self.phase = Phase::Over;
+                Ok(())
+            }
+            What::TornDown { .. } | What::Kept => {
+                self.torn_down = true;
+                self.phase = Phase::Over;
+                Ok(())
+            }
+            What::Sample(sample) => {
+                must(sample.sent <= sample.answered && sample.answered <= at, || {
+                    "an answer from the future".to_owned()
+                })
+            }
+            What::Hashes(round) => {
+                must(round.sent <= round.answered && round.answered <= at, || {
+                    "an answer from the future".to_owned()
+                })
+            }
+            What::Sessions(list) => must(list.sent <= list.answered && list.answered <= at, || {
+                "an answer from the future".to_owned()
+            }),
+            What::Resources(sample) => {
+                must(sample.sent <= sample.answered && sample.answered <= at, || {
+                    "a measurement from the future".to_owned()
+                })
+            }
+            What::Preparing { .. }
+            | What::Prepared { .. }
+            | What::NodeStarted { .. }
+            | What::AllStarted
+            | What::Methods { .. }
+            | What::State { .. }
+            | What::NodeExited { .. }
+            | What::NodeBroken { .. }
+            | What::NodeUnseen { .. }
+            | What::ClockJumped { .. }
+            | What::TimedOut { .. }
+            | What::EnvironmentFailed { .. }
+            | What::Interrupted { .. }
+            | What::HarnessBroken { .. } => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, version: u32, run: &str, scenario: &str, seed: u64) -> Wrong {
+        must(!self.began, || "the run starts a second time".to_owned())?;
+        self.began = true;
+        must(version == FORMAT_VERSION, || {
+            format!("the events have format {version}, this harness knows {FORMAT_VERSION}")
+        })?;
+        must(run == self.run, || {
+            format!("the events are of run {run}, the plan is of run {}", self.run)
+        })?;
+        must(scenario == self.plan.scenario, || {
+            format!(
+                "the events are of the scenario {scenario}, the plan is of {}",
+                self.plan.scenario
+            )
+        })?;
+        must(seed == self.plan.seed, || {
+            format!("the events have the seed {seed}, the plan has {}", self.plan.seed)
+        })
+    }
+
+    fn phase_started(&mut self, phase: usize) -> Wrong {
+        must(self.phase == Phase::Before(phase), || format!("phase {phase} starts out of order"))?;
+        must(phase < self.plan.phases.len(), || format!("the plan has no phase {phase}"))?;
+        self.phase = Phase::In(phase);
+        Ok(())
+    }
+
+    fn fault_started(&mut self, id: FaultId) -> Wrong {
+        self.known_fault(id)?;
+        let before = (0..id.fault).map(|fault| FaultId { phase: id.phase, fault });
+        let all_healed =
+            before.into_iter().all(|fault| self.faults.get(&fault) == Some(&FaultStep::Healed));
+        must(all_healed, || "a fault starts before the one before it has healed".to_owned())?;
+        must(self.faults.insert(id, FaultStep::Started).is_none(), || {
+            "a fault starts a second time".to_owned()
+        })
+    }
+
+    fn fault_goes_on(
+        &mut self,
+        id: FaultId,
+        from: &[FaultStep],
+        to: FaultStep,
+        since: Moment,
+        at: Moment,
+    ) -> Wrong {
+        self.known_fault(id)?;
+        must(since <= at, || "a fault in effect, or healed, in the future".to_owned())?;
+        let before = self.faults.get(&id).copied();
+        must(before.is_some_and(|before| from.contains(&before)), || {
+            format!("a fault cannot become {to:?} that was {before:?}")
+        })?;
+        self.faults.insert(id, to);
+        Ok(())
+    }
+
+    /// The record itself shows that the nodes of a fault that took effect were down.
+    fn were_down(&self, nodes: &[String], at: Moment) -> Wrong {
+        nodes.iter().try_for_each(|node| {
+            let down = evidence::down(&self.history, node, self.fault_started, at);
+            must(down.proven().is_some(), || {
+                format!("the fault has no proof: of {node} the record says that {}", down.missing())
+            })
+        })
+    }
+
+    /// And that they were down until they were started again, and are back.
+    fn are_back(&self, at: Moment) -> Wrong {
+        let Some(span) = &self.span else { return Ok(()) };
+        span.nodes.iter().try_for_each(|node| {
+            let (number, start) = self
+                .history
+                .last_start(node)
+                .ok_or_else(|| format!("{node} is back and was never started"))?;
+            must(start.at >= span.effective, || {
+                format!("{node} is back and was not started again")
+            })?;
+            let sign =
+                evidence::sign_of_life_until_start(&self.history, node, span.effective, number);
+            must(sign.is_none(), || {
+                format!(
+                    "{node} {} although it should have been down all the time",
+                    sign.unwrap_or_default()
+                )
+            })?;
+            must(evidence::back(&self.history, node, number, at).proven().is_some(), || {
+                format!("nothing shows that {node} is back")
+            })
+        })
+    }
+
+    fn check_started(&mut self, id: CheckId, at: Moment) -> Wrong {
+        let plan = self.known_check(id)?;
+        let steps: Vec<Option<FaultStep>> = (0..self.plan.phases[id.phase].faults.len())
+            .map(|fault| self.faults.get(&FaultId { phase: id.phase, fault }).copied())
+            .collect();
+        let in_time = match plan.when {
+            When::AfterFaults => steps.iter().all(|step| *step == Some(FaultStep::Healed)),
+            When::DuringFault => steps.last() == Some(&Some(FaultStep::Effective)),
+        };
+        must(in_time, || {
+            format!("the check {} starts at another time than the plan says", name(id))
+        })?;
+        must(self.checks.insert(id, Step::Started(at)).is_none(), || {
+            format!("the check {} starts a second time", name(id))
+        })
+    }
+
+    fn check_settled(&mut self, id: CheckId, recorded: &Finding, at: Moment) -> Wrong {
+        let plan = self.known_check(id)?;
+        let start = match self.checks.get(&id) {
+            Some(Step::Started(start)) => *start,
+            Some(Step::Settled) => {
+                return Err(format!("the check {} is decided a second time", name(id)));
+            }
+            None => return Err(format!("the check {} is decided and was never started", name(id))),
+        };
+        self.checks.insert(id, Step::Settled);
+        let deadline = start + plan.within;
+        let view = View {
+            history: &self.history,
+            nodes: &plan.nodes,
+            network: &self.network,
+            start,
+            deadline,
+            hold: plan.hold,
+            now: at.min(deadline),
+            fault: self.span.as_ref(),
+        };
+        // Checks are total; on a stream that nobody recorded even a mistake of theirs must not end
+        // us.
+        let judged = std::panic::catch_unwind(AssertUnwindSafe(|| plan.kind.judge(&view)));
+        let found = match judged {
+            Ok(Judgement::Settled(found)) if found == *recorded => return Ok(()),
+            Ok(Judgement::Settled(found)) => found,
+            Ok(Judgement::Pending { .. }) => {
+                return Err(format!(
+                    "the check {} was not decided yet by what was seen until then",
+                    name(id)
+                ));
+            }
+            Err(_) => return Err(format!("the check {} cannot judge what is recorded", name(id))),
+        };
+        // The verdict that follows is the one of what was seen, not of what somebody says about it.
+        self.ledger.record(&Event {
+            seq: self.next,
+            at_ms: at,
+            wall: String::new(),
+            what: What::CheckSettled { check: id, finding: found.clone() },
+        });
+        let differs = if found.verdict == recorded.verdict {
+            String::new()
+        } else {
+            format!(" ({:?}, not {:?})", found.verdict, recorded.verdict)
+        };
+        Err(format!(
+            "the check {} finds something else than is recorded{differs}: {} [{}]",
+            name(id),
+            found.reason,
+            found.observed
+        ))
+    }
+
+    fn is_any_open(&self) -> bool {
+        self.checks.values().any(|step| matches!(step, Step::Started(_)))
+    }
+
+    fn known_fault(&self, id: FaultId) -> Wrong {
+        let known =
+            self.plan.phases.get(id.phase).is_some_and(|phase| id.fault < phase.faults.len());
+        must(known, || format!("the plan has no fault {} in phase {}", id.fault, id.phase))?;
+        must(self.phase == Phase::In(id.phase), || {
+            format!("a fault of phase {}, which is not under way", id.phase)
+        })
+    }
+
+    fn known_check(&self, id: CheckId) -> Result<&'a CheckPlan, String> {
+        let plan = self.plan.phases.get(id.phase).and_then(|phase| phase.checks.get(id.check));
+        let plan = plan
+            .ok_or_else(|| format!("the plan has no check {} in phase {}", id.check, id.phase))?;
+        must(self.phase == Phase::In(id.phase), || {
+            format!("the check {} in a phase that is not under way", name(id))
+        })?;
+        Ok(plan)
+    }
+}
+
+fn must(holds: bool, else_wrong: impl FnOnce() -> String) -> Wrong {
+    if holds { Ok(()) } else { Err(else_wrong()) }
+}
+
+/// As people count.
+fn name(id: CheckId) -> String {
+    format!("{} of phase {}", id.check.saturating_add(1), id.phase.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        check::testing::sample,
+        event::{HashRound, Reading, ResourceSample, Sample, SessionList},
+        scenario::testing::three_node,
+    };
+
+    /// Only what has happened by the time of its event can be in it.
+    #[test]
+    fn what_was_observed_was_asked_first_and_recorded_last() {
+        let plan = three_node();
+        let node = || "node-1".to_owned();
+        let kinds: [fn(String, Moment, Moment) -> What; 4] = [
+            |node, sent, answered| What::Sample(Sample { sent, answered, ..sample(&node, 0) }),
+            |_, sent, answered| {
+                What::Hashes(HashRound { height: 1, sent, answered, hashes: BTreeMap::new() })
+            },
+            |node, sent, answered| {
+                What::Sessions(SessionList {
+                    node,
+                    start: 0,
+                    sent,
+                    answered,
+                    sessions: Reading::Value(Vec::new()),
+                })
+            },
+            |node, sent, answered| {
+                What::Resources(ResourceSample { node, start: 0, sent, answered, used: None })
+            },
+        ];
+        for kind in kinds {
+            let wrong = |sent: u64, answered: u64, at: u64| {
+                let mut replayed = Replayed::new(&plan, "run");
+                let event = |seq, at: u64, what| Event {
+                    seq,
+                    at_ms: Moment(at),
+                    wall: String::new(),
+                    what,
+                };
+                let began = What::RunStarted {
+                    version: FORMAT_VERSION,
+                    run: "run".to_owned(),
+                    scenario: plan.scenario.clone(),
+                    seed: plan.seed,
+                };
+                assert_eq!(
+                    (replayed.take(&event(0, 0, began)), replayed.events()),
+                    (Vec::new(), 1)
+                );
+                let wrong =
+                    replayed.take(&event(1, at, kind(node(), Moment(sent), Moment(answered))));
+                assert_eq!(replayed.events(), 2);
+                wrong
+            };
+            assert_eq!(wrong(10, 20, 30), Vec::<String>::new());
+            assert_eq!(wrong(10, 10, 10), Vec::<String>::new());
+            for future in [wrong(20, 10, 30), wrong(10, 31, 30), wrong(31, 31, 30)] {
+                assert!(future.len() == 1 && future[0].ends_with("from the future"), "{future:?}");
+            }
+        }
+    }
+}

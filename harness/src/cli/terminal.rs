@@ -1,0 +1,256 @@
+//! What happens, as it happens: one line for each event that matters, and on a terminal a line
+//! below that moves. Reads events and nothing else.
+//!
+//! Runs in a thread of its own behind a bounded queue: a terminal that hangs (a stuck pipe, Ctrl-S)
+//! loses lines, and never stops the run.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use harness_core::{
+    event::{CheckVerdict, Event, Moment, Reading, Sample, Sink, What},
+    scenario::Plan,
+    text::{ending, printable, short},
+    verdict::unseen,
+};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Events that may wait for a slow terminal.
+const QUEUE: usize = 4096;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Detail {
+    /// Nothing but the verdict.
+    Quiet,
+    /// What matters.
+    Normal,
+    /// Also every change of a node's peers and height.
+    Verbose,
+}
+
+/// Whether there is a line that moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// A live line below.
+    Live,
+    /// Lines only.
+    Lines,
+}
+
+/// The queue's end that the controller feeds.
+pub(super) struct Terminal {
+    queue: SyncSender<Event>,
+    /// Every sample is shown, in the line that moves or as a line: by the dozen a second, so that
+    /// nobody is woken for them in vain.
+    samples: bool,
+}
+
+impl Terminal {
+    /// Starts the reporter. It ends, and the handle can be joined, when the sink is dropped.
+    pub(super) fn spawn(plan: &Plan, detail: Detail, progress: Progress) -> (Self, JoinHandle<()>) {
+        let (queue, events) = sync_channel(QUEUE);
+        let mut writer = Writer::new(plan.clone(), detail, progress);
+        let samples = detail == Detail::Verbose || !writer.bar.is_hidden();
+        let thread = std::thread::spawn(move || writer.run(&events));
+        (Self { queue, samples }, thread)
+    }
+}
+
+impl Sink for Terminal {
+    fn take(&mut self, event: &Event) -> io::Result<()> {
+        if matches!(event.what, What::State { .. } | What::Sessions(_) | What::Resources(_))
+            || (!self.samples && matches!(event.what, What::Sample(_)))
+        {
+            return Ok(());
+        }
+        match self.queue.try_send(event.clone()) {
+            // The terminal is for people; the evidence is elsewhere.
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Ok(()),
+        }
+    }
+}
+
+struct Writer {
+    plan: Plan,
+    detail: Detail,
+    bar: ProgressBar,
+    activity: String,
+    latest: BTreeMap<String, (Reading<u64>, Reading<u64>)>,
+}
+
+impl Writer {
+    fn new(plan: Plan, detail: Detail, progress: Progress) -> Self {
+        let bar = match progress {
+            Progress::Live if detail > Detail::Quiet => {
+                ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
+            }
+            Progress::Live | Progress::Lines => ProgressBar::hidden(),
+        };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { plan, detail, bar, activity: "preparing".to_owned(), latest: BTreeMap::new() }
+    }
+
+    fn run(&mut self, events: &Receiver<Event>) {
+        while let Ok(event) = events.recv() {
+            self.follow(&event);
+            if self.detail > Detail::Quiet {
+                for line in self.lines(&event.what) {
+                    self.line(event.at_ms, &line);
+                }
+            }
+        }
+        self.bar.finish_and_clear();
+    }
+
+    fn line(&self, at: Moment, text: &str) {
+        let text =
+            format!("{:>7.1}s  {}", Duration::from_millis(at.0).as_secs_f64(), printable(text));
+        if self.bar.is_hidden() {
+            // A reader that went away is no reason to stop.
+            let _ = writeln!(io::stderr(), "{text}");
+        } else {
+            self.bar.println(text);
+        }
+    }
+
+    /// Keeps the moving line up to date.
+    fn follow(&mut self, event: &Event) {
+        if let What::Sample(Sample { node, peers, height, .. }) = &event.what {
+            self.latest.insert(node.clone(), (peers.clone(), height.clone()));
+        } else if let What::Preparing { step } = &event.what {
+            self.activity.clone_from(step);
+        } else if let What::PhaseStarted { phase } = &event.what {
+            self.activity = self.phase(*phase);
+        } else if let What::TeardownStarted = &event.what {
+            "removing everything".clone_into(&mut self.activity);
+        } else {
+            return;
+        }
+        let nodes = self.latest.iter().map(|(node, (peers, height))| {
+            format!("{node} {}p #{}", number(peers), number(height))
+        });
+        let nodes = nodes.collect::<Vec<_>>().join("  ");
+        self.bar.set_message(printable(&format!("{}  {nodes}", self.activity)));
+    }
+
+    fn lines(&mut self, what: &What) -> Vec<String> {
+        match what {
+            What::RunStarted { run, scenario, .. } => vec![format!("{scenario}: run {run}")],
+            What::Preparing { step } => vec![step.clone()],
+            What::NodeStarted { node, start, incarnation, rpc } => {
+                let again = if *start == 0 { "" } else { " again" };
+                vec![format!(
+                    "{node} started{again}: process {}, RPC http://{rpc}",
+                    incarnation.pid
+                )]
+            }
+            What::AllStarted => vec!["all nodes started".to_owned()],
+            What::PhaseStarted { phase } => vec![self.phase(*phase)],
+            What::FaultStarted { fault } => {
+                let plan = &self.plan.phases[fault.phase].faults[fault.fault];
+                vec![format!("fault {} of {}", plan.fault.name(), plan.nodes.join(", "))]
+            }
+            What::FaultEffective { proof, .. } => vec![format!("in effect: {proof}")],
+            What::FaultHealed { proof, .. } => vec![format!("healed: {proof}")],
+            What::FaultUnproven { reason, .. } => vec![format!("fault without proof: {reason}")],
+            What::CheckStarted { check } => {
+                let plan = &self.plan.phases[check.phase].checks[check.check];
+                vec![format!(
+                    "checking {} of {}: {}, within {}",
+                    plan.kind.name(),
+                    plan.selector,
+                    plan.kind,
+                    short(plan.within)
+                )]
+            }
+            What::CheckSettled { check, finding } => {
+                let plan = &self.plan.phases[check.phase].checks[check.check];
+                let mark = match finding.verdict {
+                    CheckVerdict::Pass => "✓",
+                    CheckVerdict::Fail => "✗",
+                    CheckVerdict::Inconclusive | CheckVerdict::NotJudged => "?",
+                };
+                vec![format!(
+                    "{mark} {} of {}: {} [{}]",
+                    plan.kind.name(),
+                    plan.selector,
+                    finding.reason,
+                    finding.observed
+                )]
+            }
+            What::NodeExited { node, code, signal, last_lines } => {
+                broken(&format!("{node} exited unplanned ({})", ending(*code, *signal)), last_lines)
+            }
+            What::NodeBroken { node, reason, last_lines } => {
+                broken(&format!("{node} {reason}"), last_lines)
+            }
+            What::NodeUnseen { node } => vec![unseen(node)],
+            What::ClockJumped { ms } => vec![format!(
+                "the machine slept or its clock jumped by {}",
+                short(Duration::from_millis(*ms))
+            )],
+            What::TimedOut { ms } => vec![format!(
+                "the scenario's timeout of {} passed",
+                short(Duration::from_millis(*ms))
+            )],
+            What::EnvironmentFailed { reason, .. } => reason.lines().map(str::to_owned).collect(),
+            What::Interrupted { signal, .. } => {
+                vec![format!("{signal}: stopping, then removing everything")]
+            }
+            What::HarnessBroken { reason } => vec![format!("a bug of the harness: {reason}")],
+            What::TornDown { left: Some(left) } => {
+                vec![format!("the clean-up is not complete: {left}")]
+            }
+            What::Sample(sample) if self.detail == Detail::Verbose => {
+                vec![format!(
+                    "{} peers {} height {}",
+                    sample.node,
+                    number(&sample.peers),
+                    number(&sample.height)
+                )]
+            }
+            What::Sample(_)
+            | What::Prepared { .. }
+            | What::Methods { .. }
+            | What::Sessions(_)
+            | What::Resources(_)
+            | What::Hashes(_)
+            | What::State { .. }
+            | What::PhaseEnded { .. }
+            | What::TeardownStarted
+            | What::TornDown { left: None }
+            | What::Kept => Vec::new(),
+        }
+    }
+
+    fn phase(&self, index: usize) -> String {
+        format!(
+            "phase {} of {}: {}",
+            index + 1,
+            self.plan.phases.len(),
+            self.plan.phases[index].name
+        )
+    }
+}
+
+fn number(reading: &Reading<u64>) -> String {
+    reading.value().map_or_else(|| "–".to_owned(), u64::to_string)
+}
+
+fn broken(headline: &str, last_lines: &[String]) -> Vec<String> {
+    let mut lines = vec![headline.to_owned()];
+    if last_lines.is_empty() {
+        lines.push("  (it logged nothing)".to_owned());
+    }
+    lines.extend(last_lines.iter().map(|line| format!("  | {line}")));
+    lines
+}

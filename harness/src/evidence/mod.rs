@@ -1,0 +1,12 @@
+//! Where the evidence of a run is kept: the run's directory, its event log, and a bundle's directory
+//! that may be anybody's.
+
+mod folder;
+mod host;
+mod jsonl;
+mod run_dir;
+
+pub use folder::verify;
+pub use jsonl::Jsonl;
+pub(crate) use run_dir::remove_marked;
+pub use run_dir::{MARKER, RunDir, draw_seed};

@@ -1,0 +1,215 @@
+//! One node's poller: when it is asked, and what of.
+
+use std::{sync::Arc, time::Duration};
+
+use harness_core::event::{Miss, Moment, Reading, Sample, Session, SessionList, What};
+use tokio::sync::watch;
+
+use super::rpc::{Also, Answers, Batching, Rpc};
+use crate::run::controller::Controller;
+
+/// Between two rounds of questions to one node, in a network of up to 31 nodes.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
+
+/// For so long after a start it is asked more often: that is when things happen, and figures of 0.1
+/// s are of interest.
+const EAGER: Duration = Duration::from_secs(5);
+
+/// A larger network shares about 125 rounds a second; no node is asked less often than this: two
+/// intervals must be well within what counts as fresh.
+const LONGEST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A list of sessions that has not changed is recorded again after this.
+const REPEAT: Duration = Duration::from_secs(1);
+
+/// How to reach one start of a node.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub(crate) start: u32,
+    pub(crate) since: Moment,
+    pub(crate) rpc: Rpc,
+}
+
+/// What is polled and where it goes.
+pub(crate) struct Poller {
+    pub(crate) node: String,
+    /// The latest link; `None` before the first start. Stays while the node is down: that it does
+    /// not answer is evidence.
+    pub(crate) link: watch::Receiver<Option<Link>>,
+    pub(crate) controller: Arc<Controller>,
+    /// Nodes in the network: together they must not be asked more than this machine can answer.
+    pub(crate) nodes: usize,
+    /// A check needs this node's sessions.
+    pub(crate) sessions: bool,
+}
+
+impl Poller {
+    /// Asks until it is dropped.
+    pub(crate) async fn run(self) {
+        let mut links = self.link.clone();
+        let (mut methods, mut listed) = (Methods::default(), None);
+        loop {
+            let Ok(link) = links.wait_for(Option::is_some).await.map(|link| link.clone()) else {
+                return;
+            };
+            let Some(link) = link else { return };
+            links.mark_unchanged();
+            let round = async {
+                let (sample, sessions) = self.ask(&link, &mut methods).await;
+                if let Some(list) = sessions
+                    .map(|sessions| self.list(&sample, sessions))
+                    .filter(|list| is_news(list, listed.as_ref()))
+                {
+                    self.controller.emit(What::Sessions(list.clone()));
+                    listed = Some(list);
+                }
+                self.controller.emit(What::Sample(sample));
+                tokio::time::sleep(until_next(self.interval(&link), self.controller.now())).await;
+            };
+            tokio::select! {
+                () = round => {}
+                // A new start is asked at once; a question to the old one may hang.
+                changed = links.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    fn interval(&self, link: &Link) -> Duration {
+        let nodes = u32::try_from(self.nodes).unwrap_or(u32::MAX);
+        let usual =
+            Duration::from_millis(8).saturating_mul(nodes).clamp(INTERVAL, LONGEST_INTERVAL);
+        if self.controller.now().since(link.since) > EAGER {
+            return usual;
+        }
+        // 20 Hz for the usual three nodes; a large network shares about 60 rounds a second.
+        Duration::from_millis(15).saturating_mul(nodes).clamp(Duration::from_millis(50), usual)
+    }
+
+    fn list(&self, sample: &Sample, sessions: Reading<Vec<Session>>) -> SessionList {
+        SessionList {
+            node: self.node.clone(),
+            start: sample.start,
+            sent: sample.sent,
+            answered: sample.answered,
+            sessions,
+        }
+    }
+
+    async fn ask(
+        &self,
+        link: &Link,
+        methods: &mut Methods,
+    ) -> (Sample, Option<Reading<Vec<Session>>>) {
+        let sent = self.controller.now();
+        let probed = if methods.start == Some(link.start) {
+            Ok(())
+        } else {
+            self.probe(link, methods).await
+        };
+        let also =
+            Also { system_peers: probed.is_ok() && methods.system_peers, sessions: self.sessions };
+        let mut answers = match &probed {
+            Err(miss) if miss.is_silence() => Answers::none(also, miss),
+            Ok(()) | Err(_) => {
+                link.rpc.round(also, methods.own.as_deref(), &mut methods.batching).await
+            }
+        };
+        if let Err(miss) = probed
+            && !miss.is_silence()
+        {
+            // It does not say what it offers, so its count cannot be cross-checked, which is
+            // another thing than having nothing to check it with.
+            answers.distinct = Some(Reading::Missing(miss.of("rpc_methods")));
+        }
+        let distinct = answers.distinct.filter(|reading| !self.is_withheld(reading, link, methods));
+        let (peers, height) = (answers.peers, answers.height);
+        (
+            Sample {
+                node: self.node.clone(),
+                start: link.start,
+                sent,
+                answered: self.controller.now(),
+                peers,
+                distinct,
+                height,
+            },
+            answers.sessions,
+        )
+    }
+
+    /// Asks once for each start what the node offers. Until it answers, nothing else is asked: a
+    /// count of peers that could be cross-checked must not pass unchecked.
+    async fn probe(&self, link: &Link, methods: &mut Methods) -> Result<(), Miss> {
+        let names = match link.rpc.methods().await {
+            Reading::Value(names) => names,
+            // It has no such method: only what is core is used then.
+            Reading::Missing(miss) if miss.is_unknown_method() => Vec::new(),
+            Reading::Missing(miss) => return Err(miss),
+        };
+        let offers = |method: &str| names.iter().any(|name| name == method);
+        // Evidence of who is who; that a node does not say it is no fault.
+        let peer_id = if offers("system_localPeerId") {
+            link.rpc.peer_id().await.value().cloned()
+        } else {
+            None
+        };
+        let system_peers = offers("system_peers");
+        *methods = Methods {
+            start: Some(link.start),
+            system_peers,
+            own: peer_id.clone(),
+            ..Methods::default()
+        };
+        self.controller.emit(What::Methods {
+            node: self.node.clone(),
+            start: link.start,
+            system_peers,
+            peer_id,
+        });
+        Ok(())
+    }
+
+    /// Substrate lists unsafe methods and then denies them as not found: that is not offering. What
+    /// was answered once in this start is offered, whatever is said later.
+    fn is_withheld(&self, reading: &Reading<u64>, link: &Link, methods: &mut Methods) -> bool {
+        methods.answered |= reading.value().is_some();
+        let withheld = !methods.answered
+            && matches!(reading, Reading::Missing(miss) if miss.is_unknown_method());
+        if withheld {
+            methods.system_peers = false;
+            self.controller.emit(What::Methods {
+                node: self.node.clone(),
+                start: link.start,
+                system_peers: false,
+                peer_id: None,
+            });
+        }
+        withheld
+    }
+}
+
+/// The time until the run's clock shows a multiple of the interval: all nodes are asked in the same
+/// moments, so that one waking serves them all.
+fn until_next(interval: Duration, now: Moment) -> Duration {
+    let step = interval.as_millis().max(1) as u64;
+    Duration::from_millis(step - now.0 % step)
+}
+
+/// What a start of a node was found to offer.
+#[derive(Default)]
+struct Methods {
+    start: Option<u32>,
+    system_peers: bool,
+    /// Its own peer ID, if it says one.
+    own: Option<String>,
+    answered: bool,
+    batching: Batching,
+}
+
+/// Another list than the last one, or the same a while later.
+fn is_news(list: &SessionList, last: Option<&SessionList>) -> bool {
+    last.is_none_or(|last| {
+        (last.start, &last.sessions) != (list.start, &list.sessions)
+            || list.sent.since(last.sent) >= REPEAT
+    })
+}
