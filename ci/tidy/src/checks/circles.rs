@@ -1,7 +1,7 @@
 //! No circle between modules: of any two that refer to each other, neither can be read, tested or
 //! taken over without the other.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use crate::{
     finding::Finding,
@@ -26,11 +26,7 @@ fn of_forest(forest: &Forest<'_>) -> Vec<Finding> {
     levels.iter().flat_map(of_level).collect()
 }
 
-fn describe(
-    forest: &Forest<'_>,
-    level: &Level,
-    knot: &std::collections::BTreeSet<String>,
-) -> Finding {
+fn describe(forest: &Forest<'_>, level: &Level, knot: &BTreeSet<String>) -> Finding {
     let path = forest.path(level.module);
     let place = if path.is_empty() { String::new() } else { format!(" of `{path}`") };
     let mut what = format!(

@@ -205,7 +205,7 @@ fn path_attribute(attributes: &[Attribute]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read;
+    use super::super::read::read;
 
     fn paths(text: &str) -> Vec<String> {
         let body = read(text).unwrap().body;
@@ -224,10 +224,10 @@ mod tests {
     #[test]
     fn paths_in_types_expressions_macros_and_attributes_are_seen() {
         let text = "#[serde(with = \"crate::hex\")] struct S(crate::a::B<super::c::D>);\n\
-                    fn f() { x::y(); assert!(z::w == 1, \"{}\", [crate::q::R]); }";
+                    fn f() { x::y(); assert!(z::w == 1, \"{}\", [crate::q::R]); m!(S { a: t::u }, ::v::w); }";
         assert_eq!(
             paths(text),
-            ["crate::hex", "crate::a::B", "super::c::D", "x::y", "z::w", "crate::q::R"]
+            ["crate::hex", "crate::a::B", "super::c::D", "x::y", "z::w", "crate::q::R", "t::u"]
         );
     }
 

@@ -1,6 +1,9 @@
 //! The data that is kept of a Rust file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All Rust files of a tree, by path.
+pub type Sources = BTreeMap<String, Source>;
 
 /// One file.
 #[derive(Debug)]

@@ -60,7 +60,7 @@ mod tests {
     fn functions_are_found_wherever_they_are_and_measured_without_their_attributes() {
         let text = "#[test]\nfn a() {\n}\nimpl X {\n    /// Says.\n    fn b() {}\n}\ntrait Y {\n    fn none();\n    fn c() {\n    }\n}\n\
                     proptest! {\n    fn d(x in any::<u8>()) {\n        x;\n    }\n}\n";
-        let functions = super::super::read(text).unwrap().functions;
+        let functions = super::super::read::read(text).unwrap().functions;
         let seen: Vec<_> = functions.iter().map(|one| (one.name.as_str(), one.lines())).collect();
         assert_eq!(seen, [("a", 2), ("b", 1), ("c", 2), ("d", 3)]);
     }

@@ -12,7 +12,7 @@ pub(super) fn paths(tokens: &TokenStream, mentions: &mut Vec<Mention>) {
     while at < tokens.len() {
         match &tokens[at] {
             TokenTree::Group(group) => paths(&group.stream(), mentions),
-            TokenTree::Ident(first) if at == 0 || !is(&tokens[at - 1], ':') => {
+            TokenTree::Ident(first) if !follows_colons(&tokens[..at]) => {
                 let mut path = vec![first.to_string()];
                 while let [_, one, two, TokenTree::Ident(next), ..] = &tokens[at..]
                     && is(one, ':')
@@ -50,6 +50,11 @@ pub(super) fn functions(tokens: &TokenStream, functions: &mut Vec<Function>) {
             _ => {}
         }
     }
+}
+
+/// Whether what comes next is the rest of a path that began with `::`.
+fn follows_colons(before: &[TokenTree]) -> bool {
+    matches!(before, [.., one, two] if is(one, ':') && is(two, ':'))
 }
 
 fn is(token: &TokenTree, character: char) -> bool {
