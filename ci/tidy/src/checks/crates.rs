@@ -97,7 +97,7 @@ pub fn check(tree: &Tree, packages: &[Package], arrows: &[Arrow], pure: &[Pure])
     let named = arrows.iter().map(|arrow| arrow.package).chain(pure.iter().map(|one| one.package));
     for name in named {
         if !packages.iter().any(|package| package.name == name) {
-            let what = format!("a table of tidy names `{name}`, which is no member");
+            let what = format!("tidy's tables name `{name}`, which is not a member");
             findings.push(Finding::of("Cargo.toml", what));
         }
     }
@@ -175,7 +175,7 @@ mod tests {
     fn a_package_without_a_row_and_a_row_without_a_package_are_found() {
         let found = found("", "", &[Arrow { package: "gone", may_use: &[], why: "" }], &[]);
         assert_eq!(found.len(), 3, "{found:?}");
-        assert_eq!(found[0], "Cargo.toml: a table of tidy names `gone`, which is no member");
+        assert_eq!(found[0], "Cargo.toml: tidy's tables name `gone`, which is not a member");
     }
 
     #[test]
