@@ -5,8 +5,9 @@ use std::{
     path::{MAIN_SEPARATOR, Path, PathBuf},
 };
 
-use harness_core::scenario::{
-    LARGEST_FILE, Origin, Overrides, Plan, Problems, listed, load as load_text, nearest,
+use harness_core::{
+    document::{Problems, listed, nearest},
+    scenario::{LARGEST_FILE, Origin, Overrides, Plan, load as load_text},
 };
 
 /// The file inside a scenario's folder.

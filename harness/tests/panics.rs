@@ -24,6 +24,7 @@ use harness::{
 };
 use harness_core::{
     exit::ExitCode,
+    fault::Capability,
     node::{Incarnation, NodeState},
 };
 use provider::{Fake, Kind, assert_nothing_left, fake, unique_run};
@@ -99,6 +100,14 @@ impl Provider for Bug {
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         self.inner.stop(name)
+    }
+
+    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        self.inner.kill(name)
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        self.inner.capabilities()
     }
 
     fn start_again<'a>(

@@ -25,6 +25,12 @@ pub enum Disturbance {
     StopDoesNothing,
     /// Nobody is started who was stopped, and the old process is said to run.
     StartDoesNothing,
+    /// Who is to be killed is asked to end instead.
+    KillAsks,
+    /// Nobody is killed who should be.
+    KillDoesNothing,
+    /// Who was stopped or killed is started again at once, and the run does not know of it.
+    ComesBack,
     /// A second start begins with an empty peer store.
     StoreIsLost,
     /// This node is ended some seconds after its start, and the run does not know of it.
@@ -77,27 +83,44 @@ pub enum Wanted {
     Broken(&'static str),
 }
 
-/// A check or fault with what proves it: one that has no control does not compile.
-#[derive(Debug)]
-pub struct Registration {
-    /// As scenarios write it.
-    pub name: &'static str,
-    /// What it must notice.
-    pub controls: &'static [Control],
-}
+/// What proves a check or fault: one that has no control does not compile.
+#[derive(Debug, Clone, Copy)]
+pub struct Controls(&'static [Control]);
 
-impl Registration {
-    /// Registers; without a control this is an error of the compiler.
+impl Controls {
+    /// Without a control this is an error of the compiler.
     ///
     /// # Panics
     ///
-    /// Never at run time: registrations are constants.
+    /// Never at run time: controls are constants.
     #[must_use]
-    pub const fn new(name: &'static str, controls: &'static [Control]) -> Self {
+    pub const fn new(controls: &'static [Control]) -> Self {
         assert!(!controls.is_empty(), "a check or fault without a negative control proves nothing");
-        Self { name, controls }
+        Self(controls)
+    }
+
+    /// All of them.
+    pub fn all(self) -> &'static [Control] {
+        self.0
     }
 }
+
+/// This JSON instead of what `node-1` answers.
+pub(crate) const fn node_1_says(method: &'static str, json: &'static str) -> Lie {
+    Lie { node: "node-1", method, how: How::Says(json) }
+}
+
+/// What the seed answers is changed.
+pub(crate) const fn of_the_seed(method: &'static str, how: How) -> Lie {
+    Lie { node: "seed", method, how }
+}
+
+/// The seed's RPC goes on answering while the seed is down.
+pub(crate) const OUTLIVES: Disturbance = Disturbance::Lies(&[
+    of_the_seed("system_health", How::OutlivesTheNode),
+    of_the_seed("chain_getHeader", How::OutlivesTheNode),
+    of_the_seed("system_peers", How::OutlivesTheNode),
+]);
 
 /// Three nodes of ours, all mining, twice as many blocks as usual in the time.
 pub const THREE_NODES: &str = r#"
@@ -142,4 +165,56 @@ name = "restart the seed"
 fault = "restart"
 nodes = "seed"
 downtime = "2s"
+"#;
+
+/// The three nodes, and nobody is told of anybody but the seed.
+pub const WITHOUT_DISCOVERY: &str = r#"
+[scenario]
+description = "A negative control"
+timeout = "90s"
+[[nodes]]
+name = "seed"
+seed = true
+mine = true
+env = { HEGEMON_BLOCK_TIME_MS = "500", HEGEMON_PQ_DISCOVERY = "off" }
+[[nodes]]
+name = "node"
+count = 2
+mine = true
+env = { HEGEMON_BLOCK_TIME_MS = "500", HEGEMON_PQ_DISCOVERY = "off" }
+"#;
+
+/// Three nodes, and nobody mines.
+pub const WITHOUT_MINERS: &str = r#"
+[scenario]
+description = "A negative control"
+timeout = "90s"
+[[nodes]]
+name = "seed"
+seed = true
+[[nodes]]
+name = "node"
+count = 2
+"#;
+
+/// They find each other.
+pub const PEERS_ONLY: &str = r#"
+[[phases]]
+name = "discover"
+[[phases.checks]]
+check = "peers"
+nodes = "node"
+more_than = 1
+within = "15s"
+for = "1s"
+"#;
+
+/// All three get new blocks: whoever was down is back.
+pub const ALL_ADVANCE: &str = r#"
+[[phases.checks]]
+check = "height-advances"
+nodes = "*"
+by = 1
+within = "15s"
+for = "1s"
 "#;

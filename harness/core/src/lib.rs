@@ -5,9 +5,11 @@
 //! | --- | --- |
 //! | [`text`], [`exit`], [`node`], [`subnet`] | words, exit codes, what is known of a node from outside, networks |
 //! | [`event`], [`history`] | the stream that everything in a run writes, and what was observed |
+//! | [`document`], `seconds` | a TOML document, read strictly; durations in the evidence |
 //! | [`check`], [`fault`] | pure decisions about observations, and proofs of what was done |
 //! | [`control`], [`selftest`] | what makes each check and fault fail for its own reason, and whether it did |
 //! | [`scenario`], [`needs`] | from a text to a plan, and what a plan needs |
+//! | [`explain`], [`schema`] | checks and faults as people read them, and scenario files as editors do |
 //! | [`verdict`], [`report`], [`record`] | what follows from a run's events, how it is shown, what was asked for |
 //! | [`bundle`], [`verify`] | what makes evidence show a change, and the verdict from it alone |
 //!
@@ -16,8 +18,10 @@
 pub mod bundle;
 pub mod check;
 pub mod control;
+pub mod document;
 pub mod event;
 pub mod exit;
+pub mod explain;
 pub mod fault;
 pub mod history;
 pub mod needs;
@@ -25,6 +29,8 @@ pub mod node;
 pub mod record;
 pub mod report;
 pub mod scenario;
+pub mod schema;
+mod seconds;
 pub mod selftest;
 pub mod subnet;
 pub mod text;

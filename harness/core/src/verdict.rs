@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    check::CheckKind,
+    check::{CheckKind, When},
     event::{CheckId, CheckVerdict, Event, FORMAT_VERSION, FaultId, Finding, Moment, What},
     exit::{ExitCode, Signal},
-    scenario::{Plan, When},
+    scenario::Plan,
     text::{ending, short},
 };
 
@@ -203,7 +203,7 @@ impl Ledger {
                     .faults
                     .iter()
                     .map(|fault| FaultVerdict {
-                        fault: fault.fault.name().to_owned(),
+                        fault: fault.kind.name().to_owned(),
                         nodes: fault.nodes.clone(),
                         proof: None,
                         reason: None,

@@ -34,6 +34,11 @@ Exit codes:
   0   every file is good (warnings are shown)
   64  at least one is refused, or is not there";
 
+const EXPLAIN_CODES: &str = "\
+Exit codes:
+  0   explained
+  64  neither a check nor a fault has such a name";
+
 const SELFTEST_CODES: &str = "\
 Exit codes:
   0   every control said what it must
@@ -92,6 +97,11 @@ pub(super) enum Verb {
     /// Check scenario files strictly: all errors at once, nothing is started
     #[command(after_help = VALIDATE_CODES)]
     Validate(ValidateArgs),
+    /// Explain a check or fault in full, or list them: keys, when it holds, controls, an example
+    #[command(after_help = EXPLAIN_CODES)]
+    Explain(ExplainArgs),
+    /// Print a JSON Schema of scenario files, for editors
+    Schema,
     /// Make every check and every fault fail for its own reason, on real nodes, and say whether
     /// each did
     #[command(after_help = SELFTEST_CODES)]
@@ -213,6 +223,12 @@ impl ScenarioArgs {
 pub(super) struct ListArgs {
     #[command(flatten)]
     pub(super) library: LibraryArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// A check or fault; without one, all are listed
+    pub(super) name: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 //! once; the rest of the harness reads neither.
 
 mod args;
+mod explain;
 mod gc;
 mod list;
 mod output;
@@ -52,6 +53,8 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Replay(args) => interruptible(async |interrupt| replay::run(args, interrupt).await),
         Verb::Verify(args) => verify::run(args),
         Verb::List(args) => list::run(args),
+        Verb::Explain(args) => explain::run(args),
+        Verb::Schema => explain::print_schema(),
         Verb::Validate(args) => validate::run(args),
         Verb::Ps(args) => in_runtime(ps::run(args)),
         Verb::Gc(args) => in_runtime(gc::run(args)),

@@ -157,7 +157,7 @@ impl Writer {
             What::PhaseStarted { phase } => vec![self.phase(*phase)],
             What::FaultStarted { fault } => {
                 let plan = &self.plan.phases[fault.phase].faults[fault.fault];
-                vec![format!("fault {} of {}", plan.fault.name(), plan.nodes.join(", "))]
+                vec![format!("fault {} of {}", plan.kind.name(), plan.nodes.join(", "))]
             }
             What::FaultEffective { proof, .. } => vec![format!("in effect: {proof}")],
             What::FaultHealed { proof, .. } => vec![format!("healed: {proof}")],

@@ -17,7 +17,10 @@ pub mod process;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use futures_util::future::BoxFuture;
-use harness_core::node::{Incarnation, NodeProfile, NodeSource, NodeState, Resources};
+use harness_core::{
+    fault::Capability,
+    node::{Incarnation, NodeProfile, NodeSource, NodeState, Resources},
+};
 
 pub use options::ProviderOptions;
 pub use owner::{NoOwner, Owner};
@@ -104,6 +107,13 @@ pub trait Provider: Send + Sync {
     /// Ends a node: SIGTERM, SIGKILL after 10 s. Returns its end. Its state, name and address stay
     /// reserved.
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
+
+    /// Ends a node with SIGKILL. Returns its end. Its state, name and address stay reserved.
+    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
+
+    /// What it can do to nodes beside starting them. A scenario that needs more is refused before
+    /// anything starts.
+    fn capabilities(&self) -> &'static [Capability];
 
     /// Executes a stopped node again: the same container or directory, arguments and environment.
     fn start_again<'a>(

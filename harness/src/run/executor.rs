@@ -170,6 +170,14 @@ impl Run {
         if let Err(why) = self.dir.write_plan(&self.plan, Vec::new(), &serde_json::Value::Null) {
             return Way::EvidenceFailed(why);
         }
+        if let Some(missing) =
+            self.plan.needs().into_iter().find(|need| !self.provider.capabilities().contains(need))
+        {
+            let (provider, missing) = (self.provider.name(), missing.words());
+            let why =
+                format!("the provider `{provider}` cannot {missing}, which this scenario needs");
+            return Way::ProviderFailed(ProviderError::Unsupported(why));
+        }
         let requests: Vec<NodeRequest> = self
             .plan
             .nodes
@@ -249,12 +257,12 @@ impl Run {
     /// A phase builds on the ones before: after one that did not pass there is nothing to be
     /// learnt, and much to be waited for.
     async fn phases(&self, bed: &Testbed, logs: &Logs) -> Result<(), ProviderError> {
-        let mut phases = Phases::new(bed, logs, self.timeout_factor);
+        let mut phases = Phases::new(bed, logs, self.timeout_factor, self.plan.timeline());
         for (index, phase) in self.plan.phases.iter().enumerate() {
             let began = self.controller.now();
             let end = phases.run(index, phase).await?;
             if self.controller.is_good_so_far() {
-                for name in &bed.names {
+                for name in bed.should_run() {
                     if let watch::Rpc::Silent(reason) =
                         watch::rpc(name, bed, began, self.timeout_factor)
                     {
@@ -279,7 +287,7 @@ impl Run {
     async fn all_answer(&self, bed: &Testbed, logs: &Logs) {
         let from = self.controller.now();
         let deadline = Instant::now() + UNSEEN.mul_f64(self.timeout_factor);
-        for name in &bed.names {
+        for name in bed.should_run() {
             while self.controller.is_good_so_far() {
                 match watch::rpc(name, bed, from, self.timeout_factor) {
                     watch::Rpc::Answers => break,

@@ -9,31 +9,31 @@ use std::{ops::ControlFlow, time::Duration};
 
 use futures_util::future::join_all;
 use harness_core::{
-    check::{FaultSpan, Judgement, View},
+    check::{Judgement, View, When},
     event::{CheckId, FaultId, Moment, What},
-    fault::evidence,
-    scenario::{CheckPlan, FaultKind, FaultPlan, PhasePlan, When},
+    fault::{Course, Timeline},
+    scenario::{CheckPlan, FaultPlan, PhasePlan},
 };
-use tokio::sync::watch;
+use tokio::sync::watch::{Receiver, Sender};
 
-use super::{logs::Logs, testbed::Testbed};
-use crate::{
-    provider::ProviderError,
-    run::{
-        fault::{FaultError, restart::Restart},
-        poll::INTERVAL,
-    },
+use super::{
+    fault::{self, FaultError, Scene},
+    logs::Logs,
+    poll::INTERVAL,
+    testbed::Testbed,
+    watch,
 };
+use crate::provider::ProviderError;
 
 /// Judging at every event would judge the same thing many times.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Runs phases; remembers the last fault from one to the next.
+/// Runs phases; remembers what faults have done from one to the next.
 pub(crate) struct Phases<'a> {
     bed: &'a Testbed,
     logs: &'a Logs,
     timeout_factor: f64,
-    fault: Option<FaultSpan>,
+    faults: Timeline,
 }
 
 /// How a phase ended.
@@ -45,9 +45,17 @@ pub(crate) enum PhaseEnd {
     CutShort,
 }
 
+/// What a step of a fault came to: the run goes on, or the phase ends.
+type Step = Result<PhaseEnd, ProviderError>;
+
 impl<'a> Phases<'a> {
-    pub(crate) fn new(bed: &'a Testbed, logs: &'a Logs, timeout_factor: f64) -> Self {
-        Self { bed, logs, timeout_factor, fault: None }
+    pub(crate) fn new(
+        bed: &'a Testbed,
+        logs: &'a Logs,
+        timeout_factor: f64,
+        faults: Timeline,
+    ) -> Self {
+        Self { bed, logs, timeout_factor, faults }
     }
 
     /// Runs one phase.
@@ -55,11 +63,7 @@ impl<'a> Phases<'a> {
     /// # Errors
     ///
     /// If the provider failed. Everything else is in the events.
-    pub(crate) async fn run(
-        &mut self,
-        index: usize,
-        phase: &PhasePlan,
-    ) -> Result<PhaseEnd, ProviderError> {
+    pub(crate) async fn run(&mut self, index: usize, phase: &PhasePlan) -> Step {
         self.bed.controller.emit(What::PhaseStarted { phase: index });
         let mut end = PhaseEnd::Settled;
         for (number, fault) in phase.faults.iter().enumerate() {
@@ -77,8 +81,29 @@ impl<'a> Phases<'a> {
         if end == PhaseEnd::Settled {
             self.settle(&checks(index, phase, When::AfterFaults)).await;
         }
-        self.bed.controller.emit(What::PhaseEnded { phase: index });
-        Ok(end)
+        Ok(self.end(index, end).await)
+    }
+
+    /// A fault that stays must have stayed until here.
+    async fn end(&mut self, phase: usize, end: PhaseEnd) -> PhaseEnd {
+        for id in self.faults.that_stay() {
+            for node in self.faults.hit_by(id) {
+                // The engine may fail for a moment; whoever watches the node says so if it does not
+                // come back.
+                let _ = watch::see(&node, self.bed).await;
+            }
+        }
+        let faults = &self.faults;
+        let broken = self.bed.controller.decide(|history, now| {
+            match faults.what_stays_holds(now, history) {
+                Ok(()) => ControlFlow::Break(What::PhaseEnded { phase }),
+                Err(why) => ControlFlow::Continue(why),
+            }
+        });
+        let Some((id, reason)) = broken else { return end };
+        self.emit_unproven(id, reason);
+        self.bed.controller.emit(What::PhaseEnded { phase });
+        PhaseEnd::CutShort
     }
 
     async fn fault(
@@ -86,77 +111,109 @@ impl<'a> Phases<'a> {
         id: FaultId,
         plan: &FaultPlan,
         during: &[(CheckId, &CheckPlan)],
-    ) -> Result<PhaseEnd, ProviderError> {
-        let bed = self.bed;
-        let FaultKind::Restart = plan.fault;
-        let restart = Restart {
-            bed,
-            nodes: &plan.nodes,
-            prove_back: plan.prove_back,
-            timeout_factor: self.timeout_factor,
-        };
-        let asked = bed.controller.emit(What::FaultStarted { fault: id });
-        let down = match restart.take_effect().await {
-            Ok(down) => down,
+    ) -> Step {
+        let at = self.bed.controller.emit(What::FaultStarted { fault: id });
+        if let Err(why) = self.faults.started(id, at) {
+            return Ok(self.emit_unproven(id, why));
+        }
+        let course = plan.kind.course();
+        if course != Course::Ends && self.take_effect(id, plan).await? == PhaseEnd::CutShort {
+            return Ok(PhaseEnd::CutShort);
+        }
+        match course {
+            Course::Heals(downtime) => {
+                let since = self.faults.last().map_or(at, |span| span.effective);
+                let rest = (since + downtime).since(self.bed.controller.now());
+                tokio::join!(tokio::time::sleep(rest), self.settle(during));
+                self.heal(id, plan).await
+            }
+            Course::Stays => {
+                self.settle(during).await;
+                Ok(PhaseEnd::Settled)
+            }
+            Course::Ends => self.heal(id, plan).await,
+        }
+    }
+
+    async fn take_effect(&mut self, id: FaultId, plan: &FaultPlan) -> Step {
+        let done = match fault::take_effect(&plan.kind, self.scene(plan)).await {
+            Ok(done) => done,
             Err(error) => return self.unproven(id, error).await,
         };
-        let not_down = bed.controller.decide(|history, _| {
-            match evidence::not_down(history, &plan.nodes, asked) {
-                Some(why) => ControlFlow::Continue(why),
-                None => ControlFlow::Break(What::FaultEffective {
+        let faults = &mut self.faults;
+        let lacking = self.bed.controller.decide(|history, now| {
+            match faults.effective(id, done.since, now, history) {
+                Err(why) => ControlFlow::Continue(why),
+                Ok(()) => ControlFlow::Break(What::FaultEffective {
                     fault: id,
                     nodes: plan.nodes.clone(),
-                    since: down.since,
-                    proof: down.proof.clone(),
+                    since: done.since,
+                    proof: done.proof,
                 }),
             }
         });
-        if let Some(why) = not_down {
-            return self.unproven(id, FaultError::Unproven(why)).await;
+        Ok(self.proven(id, lacking))
+    }
+
+    async fn heal(&mut self, id: FaultId, plan: &FaultPlan) -> Step {
+        for node in &plan.nodes {
+            watch::see(node, self.bed).await?;
         }
-        self.fault = Some(FaultSpan {
-            nodes: plan.nodes.clone(),
-            effective: down.since,
-            healed: None,
-            proven: None,
-        });
-
-        let downtime = tokio::time::sleep((down.since + plan.downtime).since(bed.controller.now()));
-        tokio::join!(downtime, self.settle(during));
-
-        let back = match restart.heal(down.since).await {
-            Ok(back) => back,
+        let now = self.bed.controller.now();
+        let held =
+            self.bed.controller.with_history(|seen| self.faults.still_hit(&plan.nodes, now, seen));
+        if let Err((id, why)) = held {
+            return Ok(self.emit_unproven(id, why));
+        }
+        let done = match fault::heal(&plan.kind, self.scene(plan)).await {
+            Ok(done) => done,
             Err(error) => return self.unproven(id, error).await,
         };
         // A node that ended while the others came back is seen as that by whoever watches it.
-        let mut proven = Moment::default();
-        let not_back = bed.controller.decide(|history, now| {
-            proven = now;
-            match evidence::not_back(history, &plan.nodes) {
-                Some(why) => ControlFlow::Continue(why),
-                None => ControlFlow::Break(What::FaultHealed {
+        let faults = &mut self.faults;
+        let lacking = self.bed.controller.decide(|history, now| {
+            match faults.healed(id, done.since, now, history) {
+                Err(why) => ControlFlow::Continue(why),
+                Ok(()) => ControlFlow::Break(What::FaultHealed {
                     fault: id,
-                    since: back.since,
-                    proof: back.proof.clone(),
+                    since: done.since,
+                    proof: done.proof,
                 }),
             }
         });
-        if let Some(why) = not_back {
-            return self.unproven(id, FaultError::Unproven(why)).await;
-        }
-        if let Some(fault) = &mut self.fault {
-            fault.healed = Some(back.since);
-            fault.proven = Some(proven);
-        }
-        Ok(PhaseEnd::Settled)
+        Ok(self.proven(id, lacking))
     }
 
-    async fn unproven(&self, id: FaultId, error: FaultError) -> Result<PhaseEnd, ProviderError> {
+    fn scene<'s>(&self, plan: &'s FaultPlan) -> Scene<'s>
+    where
+        'a: 's,
+    {
+        Scene {
+            bed: self.bed,
+            nodes: &plan.nodes,
+            prove_back: plan.prove_back,
+            timeout_factor: self.timeout_factor,
+        }
+    }
+
+    fn proven(&mut self, id: FaultId, lacking: Option<String>) -> PhaseEnd {
+        match lacking {
+            Some(why) => self.emit_unproven(id, why),
+            None => PhaseEnd::Settled,
+        }
+    }
+
+    fn emit_unproven(&mut self, id: FaultId, reason: String) -> PhaseEnd {
+        let at = self.bed.controller.emit(What::FaultUnproven { fault: id, reason });
+        // One that never started has no step to go back on.
+        let _ = self.faults.unproven(id, at);
+        PhaseEnd::CutShort
+    }
+
+    async fn unproven(&mut self, id: FaultId, error: FaultError) -> Step {
         match error {
             FaultError::Environment(error) => return Err(error),
-            FaultError::Unproven(reason) => {
-                self.bed.controller.emit(What::FaultUnproven { fault: id, reason })
-            }
+            FaultError::Unproven(reason) => return Ok(self.emit_unproven(id, reason)),
             FaultError::Ended { node, code, signal } => {
                 let last_lines = self.logs.last_lines(&node).await;
                 self.bed.controller.emit(What::NodeExited { node, code, signal, last_lines })
@@ -180,12 +237,7 @@ impl<'a> Phases<'a> {
         let mut pending: Vec<Pending<'_>> = checks
             .iter()
             .zip(started)
-            .map(|((id, plan), start)| Pending {
-                id: *id,
-                plan,
-                start,
-                want: watch::Sender::new(None),
-            })
+            .map(|((id, plan), start)| Pending { id: *id, plan, start, want: Sender::new(None) })
             .collect();
         // Each check has its own rounds, at its own height and of its own nodes: one that waits for
         // a node that hangs does not hold up the others.
@@ -238,7 +290,7 @@ impl<'a> Phases<'a> {
                 deadline,
                 hold: check.plan.hold,
                 now: now.min(deadline),
-                fault: self.fault.as_ref(),
+                fault: self.faults.last(),
             };
             match check.plan.kind.judge(&view) {
                 Judgement::Pending { wants_hash_at, .. } => ControlFlow::Continue(wants_hash_at),
@@ -250,7 +302,7 @@ impl<'a> Phases<'a> {
     }
 
     /// Asks a check's nodes for block hashes as long as it wants them.
-    async fn fetch_hashes(&self, nodes: &[String], mut wanted: watch::Receiver<Option<u64>>) {
+    async fn fetch_hashes(&self, nodes: &[String], mut wanted: Receiver<Option<u64>>) {
         loop {
             let height = match wanted.wait_for(Option::is_some).await {
                 Ok(height) => *height,
@@ -272,7 +324,7 @@ struct Pending<'a> {
     plan: &'a CheckPlan,
     start: Moment,
     /// The height at which it needs its nodes' block hashes.
-    want: watch::Sender<Option<u64>>,
+    want: Sender<Option<u64>>,
 }
 
 impl Pending<'_> {

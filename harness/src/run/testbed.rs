@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{BoxFuture, join_all, try_join_all};
 use harness_core::{
     event::{HashRound, What},
     node::{Incarnation, NodeProfile, NodeState},
@@ -98,11 +98,29 @@ impl Testbed {
         Ok(())
     }
 
+    /// Nodes that no fault has ended.
+    pub(crate) fn should_run(&self) -> impl Iterator<Item = &String> {
+        self.names.iter().filter(|name| self.expected(name).is_some_and(|node| node.running))
+    }
+
     /// Stops a node on purpose.
     pub(crate) async fn stop(&self, name: &str) -> Result<NodeState, ProviderError> {
+        self.end(name, self.provider.stop(name)).await
+    }
+
+    /// Kills a node on purpose.
+    pub(crate) async fn kill(&self, name: &str) -> Result<NodeState, ProviderError> {
+        self.end(name, self.provider.kill(name)).await
+    }
+
+    async fn end(
+        &self,
+        name: &str,
+        by: BoxFuture<'_, Result<NodeState, ProviderError>>,
+    ) -> Result<NodeState, ProviderError> {
         let node = self.node(name)?;
         node.expect_running(false);
-        let state = self.provider.stop(name).await?;
+        let state = by.await?;
         node.link.send_if_modified(|link| match link {
             Some(link) => {
                 link.rpc = link.rpc.of_stopped();

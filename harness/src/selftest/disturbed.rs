@@ -12,6 +12,7 @@ use std::{
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     control::Disturbance,
+    fault::Capability,
     node::{Incarnation, NodeState, Resources},
 };
 use tokio::sync::mpsc;
@@ -22,6 +23,16 @@ use crate::provider::{LogLine, NodeLaunch, NodeRequest, Provider, ProviderError,
 /// After this a node that is to end by itself does: it has answered by then, so its end is one in
 /// the middle of a run.
 const ENDS_AFTER: Duration = Duration::from_secs(2);
+
+/// After this a node that was ended comes back: it was proven to be down by then.
+const COMES_BACK_AFTER: Duration = Duration::from_secs(3);
+
+/// How a node is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Asked,
+    Killed,
+}
 
 /// Everything is the inner provider's but for the disturbance.
 pub(super) struct Disturbed {
@@ -74,7 +85,10 @@ impl Disturbed {
     async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
         let state = self.inner.state(name).await?;
         match (self.disturbance, state) {
-            (Disturbance::StopDoesNothing, NodeState::Running(incarnation)) => {
+            (
+                Disturbance::StopDoesNothing | Disturbance::KillDoesNothing,
+                NodeState::Running(incarnation),
+            ) => {
                 return Ok(incarnation);
             }
             (Disturbance::StartDoesNothing, NodeState::Exited { .. }) => {
@@ -89,6 +103,27 @@ impl Disturbed {
         }
         self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
         self.inner.start_again(name).await
+    }
+
+    /// Ends a node as it is told to, or not, and starts it again if it is not to stay down.
+    async fn end(&self, name: &str, how: Ending) -> Result<NodeState, ProviderError> {
+        let state = match (self.disturbance, how) {
+            (Disturbance::StopDoesNothing, Ending::Asked)
+            | (Disturbance::KillDoesNothing, Ending::Killed) => {
+                return self.inner.state(name).await;
+            }
+            (Disturbance::KillAsks, _) | (_, Ending::Asked) => self.inner.stop(name).await?,
+            (_, Ending::Killed) => self.inner.kill(name).await?,
+        };
+        if self.disturbance == Disturbance::ComesBack {
+            let (inner, name) = (Arc::clone(&self.inner), name.to_owned());
+            tokio::spawn(async move {
+                tokio::time::sleep(COMES_BACK_AFTER).await;
+                // A run that is over by then has no such node any more.
+                let _ = inner.start_again(&name).await;
+            });
+        }
+        Ok(state)
     }
 
     /// Removes every peer store of the node, the generation before included.
@@ -148,11 +183,15 @@ impl Provider for Disturbed {
     }
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        if self.disturbance == Disturbance::StopDoesNothing {
-            self.inner.state(name)
-        } else {
-            self.inner.stop(name)
-        }
+        self.end(name, Ending::Asked).boxed()
+    }
+
+    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        self.end(name, Ending::Killed).boxed()
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        self.inner.capabilities()
     }
 
     fn start_again<'a>(

@@ -14,7 +14,10 @@ use std::{
 
 use futures_util::future::{BoxFuture, FutureExt};
 use harness::provider::{LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot};
-use harness_core::node::{Incarnation, NodeProfile, NodeState, Resources};
+use harness_core::{
+    fault::Capability,
+    node::{Incarnation, NodeProfile, NodeState, Resources},
+};
 use jsonrpsee::{
     RpcModule,
     server::{BatchRequestConfig, Server, ServerConfig, ServerHandle},
@@ -417,6 +420,14 @@ impl Provider for Fake {
             if self.faults.noop_restart { self.state(name).await } else { Ok(self.end(name).await) }
         }
         .boxed()
+    }
+
+    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        self.stop(name)
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        &[Capability::Restart, Capability::Kill]
     }
 
     fn start_again<'a>(

@@ -8,8 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Judgement, View, decide,
+    entry::{Check, CheckEntry, Context, Needs, Window, Written},
     hold::{Mark, Says, held},
     per_node,
+};
+use crate::{
+    control::{Control, Controls, Disturbance, THREE_NODES, Wanted},
+    document::{Key, Problems, Table},
+    event::CheckVerdict::Fail,
 };
 
 /// The condition has no parameters.
@@ -22,8 +28,12 @@ impl fmt::Display for Alive {
     }
 }
 
-impl Alive {
-    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+impl Check for Alive {
+    fn entry(&self) -> &'static CheckEntry {
+        &ENTRY
+    }
+
+    fn judge(&self, view: &View<'_>) -> Judgement {
         let marks: Vec<Vec<Mark>> = view
             .nodes
             .iter()
@@ -51,6 +61,60 @@ impl Alive {
         })
     }
 }
+
+/// What there is to know of it.
+pub(super) static ENTRY: CheckEntry = CheckEntry {
+    name: "alive",
+    about: "the nodes run; on in every run",
+    keys: KEYS,
+    window: Window::Part,
+    needs: Needs::Samples,
+    holds: "the engine says that they run. Without being asked for, every run fails when a node exits unplanned or panics, or, named by a check or not, gives no peers or no height for a whole phase of 5 s or more",
+    missing: "fails",
+    example: r#"[[phases.checks]]
+check = "alive"
+nodes = "*"
+within = "10s"
+"#,
+    controls: Controls::new(&[
+        Control {
+            name: "a node ends in the middle",
+            scenario: &[THREE_NODES, STAYS_UP],
+            disturbance: Disturbance::Ends("node-2"),
+            wanted: Wanted::Check(Fail, "node-2 exited unplanned (code 0)"),
+        },
+        Control {
+            name: "a panic in a log",
+            scenario: &[THREE_NODES, STAYS_UP],
+            disturbance: Disturbance::Logs("node-2", "thread 'main' panicked at src/main.rs:1:1:"),
+            wanted: Wanted::Check(Fail, "node-2 panicked"),
+        },
+    ]),
+};
+
+const KEYS: &[Key] = &[];
+
+pub(super) fn read(_: &Table<'_, '_>, _: &mut Problems) -> Option<Alive> {
+    Some(Alive)
+}
+
+impl Written for Alive {
+    type Condition = Alive;
+
+    fn resolve(&self, _: &Context<'_>) -> Alive {
+        *self
+    }
+}
+
+const STAYS_UP: &str = r#"
+[[phases]]
+name = "stays up"
+[[phases.checks]]
+check = "alive"
+nodes = "*"
+within = "20s"
+for = "10s"
+"#;
 
 #[cfg(test)]
 mod tests {

@@ -9,11 +9,18 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Judgement, View, decide_or_blame, fail,
+    Judgement, View, decide_or_blame,
+    entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
+    fail,
     hold::{Mark, Says, held},
-    peers,
+    peers, peers_in_words,
 };
-use crate::{event::Moment, text::short};
+use crate::{
+    control::{Control, Controls, Disturbance, WITHOUT_DISCOVERY, Wanted},
+    document::{Given, Key, Problems, Table, Takes},
+    event::{CheckVerdict::Fail, Moment},
+    text::short,
+};
 
 /// The condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,12 +31,16 @@ pub struct Converged {
 
 impl fmt::Display for Converged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} each, or all other nodes", peers::peers(self.target))
+        write!(f, "{} each, or all other nodes", peers_in_words(self.target))
     }
 }
 
-impl Converged {
-    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+impl Check for Converged {
+    fn entry(&self) -> &'static CheckEntry {
+        &ENTRY
+    }
+
+    fn judge(&self, view: &View<'_>) -> Judgement {
         let others = view.network.len().saturating_sub(1) as u64;
         let least = self.target.min(others);
         if least == 0 {
@@ -59,7 +70,7 @@ impl Converged {
                 "{} of {} ever had {}; {}",
                 times.len(),
                 view.nodes.len(),
-                peers::peers(least),
+                peers_in_words(least),
                 peers::describe_all(view)
             )
         };
@@ -92,15 +103,84 @@ fn spread(mut times: Vec<Duration>) -> String {
     format!("p50 {}, p95 {}, max {}", rank(50), rank(95), rank(100))
 }
 
+/// What there is to know of it.
+pub(super) static ENTRY: CheckEntry = CheckEntry {
+    name: "converged",
+    about: "each node has the peers that it wants, and how long that took",
+    keys: KEYS,
+    window: Window::Part,
+    needs: Needs::Samples,
+    holds: "each has that many peers, or all others, by the rules of `peers`; the verdict gives p50, p95 and max of the times from the last start (after a fault: from the check's start)",
+    missing: "fails",
+    example: r#"[[phases.checks]]
+check = "converged"
+nodes = "*"
+within = "60s"
+"#,
+    controls: Controls::new(&[Control {
+        name: "discovery is off",
+        scenario: &[WITHOUT_DISCOVERY, CONVERGED_PHASE],
+        disturbance: Disturbance::None,
+        wanted: Wanted::Check(Fail, "did not hold"),
+    }]),
+};
+
+const KEYS: &[Key] = &[Key {
+    name: "target",
+    takes: Takes::Number(1),
+    given: Given::Else("8"),
+    about: "peers that each must have; all others are enough",
+}];
+
+/// Peers that are asked for if nothing is written: as many outbound ones as our node wants.
+const DEFAULT_TARGET: u32 = 8;
+
+pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Converged> {
+    let target = if table.has("target") {
+        table.number("target", 1, problems)?.value
+    } else {
+        DEFAULT_TARGET
+    };
+    Some(Converged { target: target.into() })
+}
+
+impl Written for Converged {
+    type Condition = Converged;
+
+    fn validate(&self, place: &Place<'_>, problems: &mut Problems) {
+        if place.network.len() == 1 {
+            problems.error(
+                place.span.clone(),
+                "`converged` in a network of one node says nothing: there is nobody to find",
+            );
+        }
+    }
+
+    fn resolve(&self, _: &Context<'_>) -> Converged {
+        *self
+    }
+}
+
+const CONVERGED_PHASE: &str = r#"
+[[phases]]
+name = "converged"
+[[phases.checks]]
+check = "converged"
+nodes = "node"
+target = 2
+within = "8s"
+"#;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         check::{
-            CheckKind, FaultSpan,
+            CheckKind,
             testing::{Seen, names, unreachable},
         },
         event::{CheckVerdict, Reading, Sample},
+        fault::FaultSpan,
     };
 
     const EIGHT: CheckKind = CheckKind::Converged(Converged { target: 8 });

@@ -6,14 +6,21 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Judgement, View, decide_or_blame, fail,
+    Judgement, View, decide_or_blame,
+    entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
+    fail,
     hold::{Mark, Says, held},
-    peers, per_node,
+    impossible, peers_in_words, per_node,
     view::inconclusive,
     wrong_answer,
 };
 use crate::{
-    event::{Reading, Sample},
+    control::{Control, Controls, Disturbance, How, Lie, THREE_NODES, Wanted},
+    document::{At, Given, Key, Problems, Table, Takes},
+    event::{
+        CheckVerdict::{Fail, Inconclusive},
+        Reading, Sample,
+    },
     text::short,
 };
 
@@ -26,18 +33,22 @@ pub struct DistinctPeers {
 
 impl fmt::Display for DistinctPeers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at least {} each, by distinct peer IDs", peers::peers(self.at_least))
+        write!(f, "at least {} each, by distinct peer IDs", peers_in_words(self.at_least))
     }
 }
 
-impl DistinctPeers {
-    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+impl Check for DistinctPeers {
+    fn entry(&self) -> &'static CheckEntry {
+        &ENTRY
+    }
+
+    fn judge(&self, view: &View<'_>) -> Judgement {
         let observed = per_node(view.nodes, |node| {
             view.samples(node, view.start)
                 .last()
                 .map_or_else(|| "not asked yet".to_owned(), describe)
         });
-        if let Some(why) = peers::impossible(self.at_least, view.network.len()) {
+        if let Some(why) = impossible(self.at_least, view.network.len()) {
             return Judgement::Settled(fail(format!("impossible: {why}"), observed));
         }
         if let Some(node) =
@@ -56,10 +67,12 @@ impl DistinctPeers {
             wrong(view, sample)
         })
     }
+}
 
+impl DistinctPeers {
     fn marks(&self, view: &View<'_>, node: &str) -> Vec<Mark> {
         let enough = |count: &u64| {
-            *count >= self.at_least && peers::impossible(*count, view.network.len()).is_none()
+            *count >= self.at_least && impossible(*count, view.network.len()).is_none()
         };
         // An answer without IDs has ended the check before: what has none here is a question that
         // was lost.
@@ -83,7 +96,7 @@ fn wrong(view: &View<'_>, sample: &Sample) -> Option<String> {
     let distinct = sample.distinct.as_ref()?;
     match distinct
         .value()
-        .and_then(|count| peers::impossible(*count, view.network.len()).map(|why| (count, why)))
+        .and_then(|count| impossible(*count, view.network.len()).map(|why| (count, why)))
     {
         Some((count, why)) => {
             Some(format!("{} lists {count} distinct peer IDs, and {why}", sample.node))
@@ -100,6 +113,86 @@ fn describe(sample: &Sample) -> String {
         None => "not reached".to_owned(),
     }
 }
+
+/// What there is to know of it.
+pub(super) static ENTRY: CheckEntry = CheckEntry {
+    name: "distinct-peers",
+    about: "each node lists enough different peer IDs",
+    keys: KEYS,
+    window: Window::Part,
+    needs: Needs::Method("system_peers"),
+    holds: "that many distinct peer IDs are in `system_peers`",
+    missing: "fails; not offered: inconclusive. A foreign node is warned about before the start",
+    example: r#"[[phases.checks]]
+check = "distinct-peers"
+nodes = "node"
+at_least = 2
+within = "60s"
+"#,
+    controls: Controls::new(&[
+        Control {
+            name: "one peer is listed twice",
+            scenario: &[THREE_NODES, DISTINCT_PHASE],
+            disturbance: Disturbance::Lies(&[Lie {
+                node: "node-1",
+                method: "system_peers",
+                how: How::RepeatsItself,
+            }]),
+            wanted: Wanted::Check(Fail, "node-1: 1"),
+        },
+        Control {
+            name: "a node does not list its peers",
+            scenario: &[THREE_NODES, DISTINCT_PHASE],
+            disturbance: Disturbance::Lies(&[Lie {
+                node: "node-1",
+                method: "system_peers",
+                how: How::Denies,
+            }]),
+            wanted: Wanted::Check(Inconclusive, "system_peers"),
+        },
+    ]),
+};
+
+const KEYS: &[Key] = &[Key {
+    name: "at_least",
+    takes: Takes::Number(1),
+    given: Given::Always,
+    about: "peer IDs that each must list",
+}];
+
+pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<DistinctPeersWritten> {
+    table.require("at_least", problems);
+    let at_least = table.number("at_least", 1, problems)?.map(u64::from);
+    Some(DistinctPeersWritten { at_least })
+}
+
+/// As written.
+#[derive(Debug)]
+pub(super) struct DistinctPeersWritten {
+    at_least: At<u64>,
+}
+
+impl Written for DistinctPeersWritten {
+    type Condition = DistinctPeers;
+
+    fn validate(&self, place: &Place<'_>, problems: &mut Problems) {
+        place.warn_if_impossible(&self.at_least, problems);
+    }
+
+    fn resolve(&self, _: &Context<'_>) -> DistinctPeers {
+        DistinctPeers { at_least: self.at_least.value }
+    }
+}
+
+const DISTINCT_PHASE: &str = r#"
+[[phases]]
+name = "distinct"
+[[phases.checks]]
+check = "distinct-peers"
+nodes = "node"
+at_least = 2
+within = "8s"
+"#;
 
 #[cfg(test)]
 mod tests {

@@ -7,10 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Judgement, View, decide_or_blame,
+    entry::{Check, CheckEntry, Context, Needs, Window, Written},
     hold::{Mark, Says, held},
     per_node, wrong_answer,
 };
-use crate::event::{Moment, Reading, Sample};
+use crate::{
+    control::{
+        Control, Controls, Disturbance, How, Lie, THREE_NODES, WITHOUT_MINERS, Wanted, node_1_says,
+    },
+    document::{Given, Key, Problems, Table, Takes},
+    event::{CheckVerdict::Fail, Moment, Reading, Sample},
+};
 
 /// The condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,8 +32,12 @@ impl fmt::Display for HeightAdvances {
     }
 }
 
-impl HeightAdvances {
-    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+impl Check for HeightAdvances {
+    fn entry(&self) -> &'static CheckEntry {
+        &ENTRY
+    }
+
+    fn judge(&self, view: &View<'_>) -> Judgement {
         let marks: Vec<Vec<Mark>> =
             view.nodes.iter().map(|node| marks(view, node, view.start, self.by)).collect();
         let observed = per_node(view.nodes, |node| describe(view, node, view.start));
@@ -76,6 +87,83 @@ pub(super) fn describe(view: &View<'_>, node: &str, from: Moment) -> String {
         }
     }
 }
+
+/// What there is to know of it.
+pub(super) static ENTRY: CheckEntry = CheckEntry {
+    name: "height-advances",
+    about: "each node gets new blocks",
+    keys: KEYS,
+    window: Window::Part,
+    needs: Needs::Samples,
+    holds: "the best height is that much above the first one seen after the check's start",
+    missing: "fails",
+    example: r#"[[phases.checks]]
+check = "height-advances"
+nodes = "node"
+by = 2
+within = "60s"
+"#,
+    controls: Controls::new(&[
+        Control {
+            name: "nobody mines",
+            scenario: &[WITHOUT_MINERS, HEIGHT_OF_NODES],
+            disturbance: Disturbance::None,
+            wanted: Wanted::Check(Fail, "did not hold"),
+        },
+        Control {
+            name: "a node stays at its height",
+            scenario: &[THREE_NODES, HEIGHT_OF_NODES],
+            disturbance: Disturbance::Lies(&[Lie {
+                node: "node-1",
+                method: "chain_getHeader",
+                how: How::StaysAtTheFirst,
+            }]),
+            wanted: Wanted::Check(Fail, "(+0)"),
+        },
+        Control {
+            name: "a node says null",
+            scenario: &[THREE_NODES, HEIGHT_OF_NODES],
+            disturbance: Disturbance::Lies(&[node_1_says("chain_getHeader", "null")]),
+            wanted: Wanted::Check(Fail, "node-1 answered null"),
+        },
+    ]),
+};
+
+const KEYS: &[Key] = &[Key {
+    name: "by",
+    takes: Takes::Number(1),
+    given: Given::Always,
+    about: "blocks that each must gain",
+}];
+
+pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<HeightAdvances> {
+    table.require("by", problems);
+    Some(HeightAdvances { by: table.number("by", 1, problems)?.value.into() })
+}
+
+impl Written for HeightAdvances {
+    type Condition = HeightAdvances;
+
+    fn resolve(&self, _: &Context<'_>) -> HeightAdvances {
+        *self
+    }
+}
+
+const HEIGHT_OF_NODES: &str = r#"
+[[phases]]
+name = "discover"
+[[phases.checks]]
+check = "peers"
+nodes = "node"
+more_than = 1
+within = "15s"
+for = "1s"
+[[phases.checks]]
+check = "height-advances"
+nodes = "node"
+by = 2
+within = "8s"
+"#;
 
 #[cfg(test)]
 mod tests {

@@ -7,29 +7,27 @@
 //! are no exception: a height that rose must stay risen for `for`, so a reorganisation downwards
 //! breaks the span.
 //!
-//! | check | passes when | missing data | negative control |
-//! | --- | --- | --- | --- |
-//! | `peers` | both counts of peers say so, and are possible | fails | discovery off |
-//! | `height-advances` | height ≥ first fresh height after the start + `by` | fails | nobody mines |
-//! | `same-chain` | one hash at one height, everywhere | fails | a fork |
-//! | `recovers` | the drop was seen, and then its conditions held | fails; no drop: inconclusive | a fault that does nothing |
-//! | `no-stall` | the window is over, every node had a new height in it, and no gap was too long | silence is a gap; not asked: inconclusive | nobody mines |
-//! | `converged` | `peers` with min(`target`, nodes − 1) | fails | discovery off |
-//! | `distinct-peers` | enough distinct IDs in `system_peers` | fails; not offered: inconclusive | discovery off |
-//! | `store-survives` | restarted nodes dial whom they knew before anybody could tell them | fails; not offered, or told: inconclusive | a wiped store |
-//! | `resources` | the window is over, and nothing was above | inconclusive | a limit below what a node uses |
-//! | `alive` | the engine says that it runs | fails | a node that exits |
+//! A check is one file: its keys with how they are read and validated, what it needs, its
+//! judgement, the words that people read, and its negative controls. `harness explain` prints them.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`alive`], [`converged`], [`distinct_peers`], [`height_advances`], [`no_stall`], [`peers`], [`recovers`], [`resources`], [`same_chain`], [`store_survives`] | the checks |
+//! | `registry` | makes them one closed type |
+//! | `entry` | what there is to know of a check beside its judgement |
+//! | `view` | what a check may look at, and what it may answer |
+//! | [`hold`], `rule` | since when a condition has held, and what follows from that |
 
 pub mod alive;
-mod controls;
 pub mod converged;
 pub mod distinct_peers;
+mod entry;
 pub mod height_advances;
 pub mod hold;
-mod kind;
 pub mod no_stall;
 pub mod peers;
 pub mod recovers;
+mod registry;
 pub mod resources;
 mod rule;
 pub mod same_chain;
@@ -39,8 +37,21 @@ mod view;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use controls::CHECKS;
-pub use kind::CheckKind;
-use rule::{decide, decide_or_blame, fail, per_node, wrong_answer};
+pub use entry::{COMMON, CheckEntry, Needs, When, Window};
+pub(crate) use entry::{Context, Place};
+use rule::{decide, decide_or_blame, fail, impossible, peers_in_words, per_node, wrong_answer};
+pub use view::{FRESH, Judgement, View};
 
-pub use view::{FRESH, FaultSpan, Judgement, View};
+// In the order in which people read them.
+registry::registry! {
+    Peers = peers::Peers,
+    HeightAdvances = height_advances::HeightAdvances,
+    NoStall = no_stall::NoStall,
+    SameChain = same_chain::SameChain,
+    Recovers = recovers::Recovers,
+    Converged = converged::Converged,
+    DistinctPeers = distinct_peers::DistinctPeers,
+    StoreSurvives = store_survives::StoreSurvives,
+    Alive = alive::Alive,
+    Resources = resources::ResourceLimits,
+}

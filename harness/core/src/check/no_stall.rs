@@ -18,9 +18,20 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Judgement, View, fail, hold::starved, view::inconclusive};
+use super::{
+    Judgement, View,
+    entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
+    fail,
+    hold::starved,
+    view::inconclusive,
+};
 use crate::{
-    event::{CheckVerdict, Finding, Moment, Reading, Sample},
+    control::{Control, Controls, Disturbance, How, Lie, THREE_NODES, WITHOUT_MINERS, Wanted},
+    document::{At, Given, Key, Problems, Table, Takes},
+    event::{
+        CheckVerdict::{self, Fail},
+        Finding, Moment, Reading, Sample,
+    },
     text::short,
 };
 
@@ -61,8 +72,12 @@ impl fmt::Display for NoStall {
     }
 }
 
-impl NoStall {
-    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+impl Check for NoStall {
+    fn entry(&self) -> &'static CheckEntry {
+        &ENTRY
+    }
+
+    fn judge(&self, view: &View<'_>) -> Judgement {
         let Some((longest, whence)) = self.longest(view) else {
             let seen = view.history.block_intervals(view.start).len();
             return inconclusive(
@@ -135,7 +150,9 @@ impl NoStall {
             held_since: Some(view.start),
         })
     }
+}
 
+impl NoStall {
     /// The longest gap allowed, and where that comes from.
     fn longest(&self, view: &View<'_>) -> Option<(Duration, String)> {
         if let Some(ms) = self.longest_ms {
@@ -264,6 +281,99 @@ fn highest_before(view: &View<'_>, node: &str) -> Option<u64> {
         .filter_map(|sample| sample.height.value().copied())
         .max()
 }
+
+/// What there is to know of it.
+pub(super) static ENTRY: CheckEntry = CheckEntry {
+    name: "no-stall",
+    about: "no node goes too long without a new block",
+    keys: KEYS,
+    window: Window::Whole,
+    needs: Needs::Samples,
+    holds: "for the whole of `within`, which is the window watched: no named node goes longer without a new height; the time to the first and after the last one counts. It passes only at the end. A gap is counted at its longest, so one within two poll intervals of `longest` may fail",
+    missing: "silence is a gap; not asked, or fewer than 10 blocks before and no `longest`: inconclusive",
+    example: r#"[[phases.checks]]
+check = "no-stall"
+nodes = "*"
+longest = "20s"
+within = "60s"
+"#,
+    controls: Controls::new(&[
+        Control {
+            name: "nobody mines",
+            scenario: &[WITHOUT_MINERS, NO_STALL_PHASE],
+            disturbance: Disturbance::None,
+            wanted: Wanted::Check(Fail, "no new height"),
+        },
+        Control {
+            name: "a node stays at its height",
+            scenario: &[THREE_NODES, NO_STALL_PHASE],
+            disturbance: Disturbance::Lies(&[Lie {
+                node: "node-1",
+                method: "chain_getHeader",
+                how: How::StaysAtTheFirst,
+            }]),
+            wanted: Wanted::Check(Fail, "node-1"),
+        },
+    ]),
+};
+
+const KEYS: &[Key] = &[Key {
+    name: "longest",
+    takes: Takes::Duration,
+    given: Given::Else(
+        "20 times the median time between the network's new heights before the check, 10 s at least",
+    ),
+    about: "the longest time without a new height",
+}];
+
+pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<NoStallWritten> {
+    Some(NoStallWritten { longest: table.positive_duration("longest", problems) })
+}
+
+/// As written.
+#[derive(Debug)]
+pub(super) struct NoStallWritten {
+    longest: Option<At<Duration>>,
+}
+
+impl Written for NoStallWritten {
+    type Condition = NoStall;
+
+    /// A gap that the window cannot show.
+    fn validate(&self, place: &Place<'_>, problems: &mut Problems) {
+        /// Between two samples of a node, and their answers.
+        const SAMPLING: Duration = Duration::from_secs(1);
+        let (Some(longest), Some(within)) = (&self.longest, place.within) else { return };
+        if longest.value >= within.value {
+            problems.error_hint(
+                longest.span.clone(),
+                format!(
+                    "`longest` is not shorter than `within` ({}), so no stall could be seen",
+                    humantime::format_duration(within.value)
+                ),
+                "`within` is how long heights are watched",
+            );
+        } else if longest.value < SAMPLING {
+            problems.warning(longest.span.clone(), "shorter than sampling can tell: heights are looked at every 250 ms, and the time between is counted as a gap");
+        }
+    }
+
+    fn resolve(&self, _: &Context<'_>) -> NoStall {
+        let ms =
+            |longest: &At<Duration>| u64::try_from(longest.value.as_millis()).unwrap_or(u64::MAX);
+        NoStall { longest_ms: self.longest.as_ref().map(ms) }
+    }
+}
+
+const NO_STALL_PHASE: &str = r#"
+[[phases]]
+name = "blocks go on coming"
+[[phases.checks]]
+check = "no-stall"
+nodes = "node"
+longest = "6s"
+within = "8s"
+"#;
 
 #[cfg(test)]
 mod tests {

@@ -6,11 +6,20 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Judgement, View, decide_or_blame, fail,
+    Judgement, View, decide_or_blame,
+    entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
+    fail,
     hold::{Mark, Says, held},
-    per_node, wrong_answer,
+    impossible, peers_in_words, per_node, wrong_answer,
 };
-use crate::event::{Moment, Reading, Sample};
+use crate::{
+    control::{
+        Control, Controls, Disturbance, How, Lie, THREE_NODES, WITHOUT_DISCOVERY, Wanted,
+        node_1_says,
+    },
+    document::{At, Given, Key, Problems, Table, Takes},
+    event::{CheckVerdict::Fail, Moment, Reading, Sample},
+};
 
 /// The condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,14 +52,18 @@ impl PeersNeeded {
 impl fmt::Display for Peers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.needed {
-            PeersNeeded::MoreThan(n) => write!(f, "more than {} each", peers(n)),
-            PeersNeeded::AtLeast(n) => write!(f, "at least {} each", peers(n)),
+            PeersNeeded::MoreThan(n) => write!(f, "more than {} each", peers_in_words(n)),
+            PeersNeeded::AtLeast(n) => write!(f, "at least {} each", peers_in_words(n)),
         }
     }
 }
 
-impl Peers {
-    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+impl Check for Peers {
+    fn entry(&self) -> &'static CheckEntry {
+        &ENTRY
+    }
+
+    fn judge(&self, view: &View<'_>) -> Judgement {
         let least = self.needed.least();
         if let Some(why) = impossible(least, view.network.len()) {
             return Judgement::Settled(fail(format!("impossible: {why}"), describe_all(view)));
@@ -68,18 +81,6 @@ impl Peers {
     }
 }
 
-/// The one rule of what cannot be: a node has every other one as its peer, and nobody else.
-pub(crate) fn impossible(count: u64, nodes: usize) -> Option<String> {
-    let most = nodes.checked_sub(1)? as u64;
-    (count > most).then(|| {
-        format!(
-            "{nodes} {} at most {} each",
-            if nodes == 1 { "node has" } else { "nodes have" },
-            peers(most)
-        )
-    })
-}
-
 /// What is wrong with a sample, other than that it counts too few.
 pub(super) fn wrong(view: &View<'_>, sample: &Sample) -> Option<String> {
     let node = &sample.node;
@@ -92,11 +93,6 @@ pub(super) fn wrong(view: &View<'_>, sample: &Sample) -> Option<String> {
     }
     wrong_answer(node, &sample.peers, "peers")
         .or_else(|| wrong_answer(node, sample.distinct.as_ref()?, "peers' IDs"))
-}
-
-/// `1 peer`, `2 peers`.
-pub(super) fn peers(count: u64) -> String {
-    format!("{count} peer{}", if count == 1 { "" } else { "s" })
 }
 
 /// What each sample says about "at least so many peers, not more than there can be, and both counts
@@ -165,6 +161,137 @@ pub(super) fn own_count(view: &View<'_>) -> String {
         _ => format!(", by the node's own count for {}", own.join(", ")),
     }
 }
+
+/// What there is to know of it.
+pub(super) static ENTRY: CheckEntry = CheckEntry {
+    name: "peers",
+    about: "each node has enough peers",
+    keys: KEYS,
+    window: Window::Part,
+    needs: Needs::Samples,
+    holds: "`system_health.peers` says so, and, where `system_peers` is offered, its distinct peer IDs are as many. More than nodes − 1 is impossible: asked for, it fails at once; counted by a node, it is no pass. A node that says its peer ID (`system_localPeerId`) and lists it among its peers answers nonsense",
+    missing: "fails; where `system_peers` is not offered, the verdict says that the count is the node's own",
+    example: r#"[[phases.checks]]
+check = "peers"
+nodes = "node"
+more_than = 1
+within = "60s"
+"#,
+    controls: Controls::new(&[
+        Control {
+            name: "discovery is off",
+            scenario: &[WITHOUT_DISCOVERY, PEERS_OF_NODES],
+            disturbance: Disturbance::None,
+            wanted: Wanted::Check(Fail, "did not hold"),
+        },
+        Control {
+            name: "a node counts more than there are",
+            scenario: &[THREE_NODES, PEERS_OF_NODES],
+            disturbance: Disturbance::Lies(&[node_1_says(
+                "system_health",
+                r#"{"peers":99,"isSyncing":false,"shouldHavePeers":true}"#,
+            )]),
+            wanted: Wanted::Check(Fail, "node-1 counts 99 peers"),
+        },
+        Control {
+            name: "a node counts one peer twice",
+            scenario: &[THREE_NODES, PEERS_OF_NODES],
+            disturbance: Disturbance::Lies(&[Lie {
+                node: "node-1",
+                method: "system_peers",
+                how: How::RepeatsItself,
+            }]),
+            wanted: Wanted::Check(Fail, "2 by its own count, 1 distinct"),
+        },
+        Control {
+            name: "a node says null",
+            scenario: &[THREE_NODES, PEERS_OF_NODES],
+            disturbance: Disturbance::Lies(&[node_1_says("system_health", "null")]),
+            wanted: Wanted::Check(Fail, "node-1 answered null"),
+        },
+        Control {
+            name: "a node's count is a string",
+            scenario: &[THREE_NODES, PEERS_OF_NODES],
+            disturbance: Disturbance::Lies(&[node_1_says("system_health", r#"{"peers":"2"}"#)]),
+            wanted: Wanted::Check(Fail, "node-1 answered nonsense"),
+        },
+    ]),
+};
+
+const KEYS: &[Key] = &[
+    Key {
+        name: "more_than",
+        takes: Takes::Number(0),
+        given: Given::OneOf,
+        about: "each has more peers than this",
+    },
+    Key {
+        name: "at_least",
+        takes: Takes::Number(1),
+        given: Given::OneOf,
+        about: "each has this many peers or more",
+    },
+];
+
+pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<PeersWritten> {
+    let more_than = table.number("more_than", 0, problems);
+    let at_least = table.number("at_least", 1, problems);
+    let needed = match (table.has("more_than"), table.has("at_least")) {
+        (true, true) => {
+            problems.error_hint(
+                table.key_span("at_least"),
+                "`more_than` and `at_least` in one check",
+                "write one of them",
+            );
+            None
+        }
+        (false, false) => {
+            problems.error(
+                table.span.clone(),
+                "missing key `more_than` or `at_least` in a `peers` check",
+            );
+            None
+        }
+        (true, false) => more_than.map(|n| n.map(|n| PeersNeeded::MoreThan(n.into()))),
+        (false, true) => at_least.map(|n| n.map(|n| PeersNeeded::AtLeast(n.into()))),
+    };
+    Some(PeersWritten { needed: needed? })
+}
+
+/// As written.
+#[derive(Debug)]
+pub(super) struct PeersWritten {
+    needed: At<PeersNeeded>,
+}
+
+impl Written for PeersWritten {
+    type Condition = Peers;
+
+    fn validate(&self, place: &Place<'_>, problems: &mut Problems) {
+        let least = self.needed.clone().map(PeersNeeded::least);
+        place.warn_if_impossible(&least, problems);
+    }
+
+    fn resolve(&self, _: &Context<'_>) -> Peers {
+        Peers { needed: self.needed.value }
+    }
+}
+
+const PEERS_OF_NODES: &str = r#"
+[[phases]]
+name = "discover"
+[[phases.checks]]
+check = "height-advances"
+nodes = "node"
+by = 2
+within = "15s"
+for = "1s"
+[[phases.checks]]
+check = "peers"
+nodes = "node"
+more_than = 1
+within = "8s"
+"#;
 
 #[cfg(test)]
 mod tests {

@@ -7,9 +7,19 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Judgement, View, fail, per_node, view::inconclusive};
+use super::{
+    Judgement, View,
+    entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
+    fail, per_node,
+    view::inconclusive,
+};
 use crate::{
-    event::{CheckVerdict, Finding, Moment, ResourceSample},
+    control::{Control, Controls, Disturbance, THREE_NODES, Wanted},
+    document::{Given, Key, Problems, Table, Takes},
+    event::{
+        CheckVerdict::{self, Fail},
+        Finding, Moment, ResourceSample,
+    },
     text::short,
 };
 
@@ -39,8 +49,12 @@ impl fmt::Display for ResourceLimits {
     }
 }
 
-impl ResourceLimits {
-    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+impl Check for ResourceLimits {
+    fn entry(&self) -> &'static CheckEntry {
+        &ENTRY
+    }
+
+    fn judge(&self, view: &View<'_>) -> Judgement {
         let observed = per_node(view.nodes, |node| describe(view, node));
         for node in view.nodes {
             if let Some(why) = self.exceeds(view, node) {
@@ -66,7 +80,9 @@ impl ResourceLimits {
             held_since: Some(view.start),
         })
     }
+}
 
+impl ResourceLimits {
     fn exceeds(&self, view: &View<'_>, node: &str) -> Option<String> {
         let samples = view.history.resources(node, view.start, view.now);
         let most =
@@ -169,6 +185,88 @@ pub(crate) fn size(bytes: u64) -> String {
 fn percent(permille: u64) -> String {
     format!("{}.{} %", permille / 10, permille % 10)
 }
+
+/// What there is to know of it.
+pub(super) static ENTRY: CheckEntry = CheckEntry {
+    name: "resources",
+    about: "no node uses more memory or processor time than it may",
+    keys: KEYS,
+    window: Window::Whole,
+    needs: Needs::Resources,
+    holds: "by the engine's or operating system's word (an engine's does not count the binary's own pages), every second: never above for the whole of `within`. Memory above fails at once. One or both keys",
+    missing: "inconclusive",
+    example: r#"[[phases.checks]]
+check = "resources"
+nodes = "*"
+memory = "256 MiB"
+cpu = "50%"
+within = "60s"
+"#,
+    controls: Controls::new(&[Control {
+        name: "more memory than allowed",
+        scenario: &[THREE_NODES, RESOURCES_PHASE],
+        disturbance: Disturbance::None,
+        wanted: Wanted::Check(Fail, "MiB"),
+    }]),
+};
+
+const KEYS: &[Key] = &[
+    Key {
+        name: "memory",
+        takes: Takes::Size,
+        given: Given::OneOf,
+        about: "resident memory of each",
+    },
+    Key {
+        name: "cpu",
+        takes: Takes::Share,
+        given: Given::OneOf,
+        about: "share of one core of each, over the window",
+    },
+];
+
+pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<ResourceLimits> {
+    if !table.has("memory") && !table.has("cpu") {
+        problems.error(
+            table.span.clone(),
+            "missing key `memory` or `cpu` (or both) in a `resources` check",
+        );
+    }
+    let (memory, cpu) = (table.size("memory", problems), table.share("cpu", problems));
+    Some(ResourceLimits {
+        memory_bytes: memory.map(|memory| memory.value),
+        cpu_permille: cpu.map(|cpu| cpu.value),
+    })
+}
+
+impl Written for ResourceLimits {
+    type Condition = ResourceLimits;
+
+    fn validate(&self, place: &Place<'_>, problems: &mut Problems) {
+        /// Three measurements, a second or two apart.
+        const MEASURING: Duration = Duration::from_secs(5);
+        if let Some(within) = place.within.filter(|within| within.value < MEASURING) {
+            problems.warning(
+                within.span.clone(),
+                "too short to measure: resources are looked at every second, three times at least",
+            );
+        }
+    }
+
+    fn resolve(&self, _: &Context<'_>) -> ResourceLimits {
+        *self
+    }
+}
+
+const RESOURCES_PHASE: &str = r#"
+[[phases]]
+name = "memory"
+[[phases.checks]]
+check = "resources"
+nodes = "node"
+memory = "1 MiB"
+within = "8s"
+"#;
 
 #[cfg(test)]
 mod tests {

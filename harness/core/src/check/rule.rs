@@ -76,6 +76,23 @@ pub(super) fn per_node(nodes: &[String], describe: impl Fn(&str) -> String) -> S
     nodes.iter().map(|node| format!("{node}: {}", describe(node))).collect::<Vec<_>>().join("; ")
 }
 
+/// The one rule of what cannot be: a node has every other one as its peer, and nobody else.
+pub(super) fn impossible(count: u64, nodes: usize) -> Option<String> {
+    let most = nodes.checked_sub(1)? as u64;
+    (count > most).then(|| {
+        format!(
+            "{nodes} {} at most {} each",
+            if nodes == 1 { "node has" } else { "nodes have" },
+            peers_in_words(most)
+        )
+    })
+}
+
+/// `1 peer`, `2 peers`.
+pub(super) fn peers_in_words(count: u64) -> String {
+    format!("{count} peer{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,12 +25,19 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FRESH, FaultSpan, Judgement, View, decide,
+    FRESH, Judgement, View, decide,
+    entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
     hold::{Mark, Says, held, starved},
     view::inconclusive,
 };
 use crate::{
-    event::{CheckVerdict, Direction, Moment, Reading, SessionList},
+    control::{Control, Controls, Disturbance, PEERS_ONLY, RESTART, THREE_NODES, Wanted},
+    document::{Key, Problems, Table},
+    event::{
+        CheckVerdict::{self, Inconclusive},
+        Direction, Moment, Reading, SessionList,
+    },
+    fault::FaultSpan,
     text::short,
 };
 
@@ -55,8 +62,12 @@ impl fmt::Display for StoreSurvives {
     }
 }
 
-impl StoreSurvives {
-    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+impl Check for StoreSurvives {
+    fn entry(&self) -> &'static CheckEntry {
+        &ENTRY
+    }
+
+    fn judge(&self, view: &View<'_>) -> Judgement {
         let Some(fault) = view.fault.filter(|fault| fault.healed.is_some()) else {
             return inconclusive("no restart has healed before it".to_owned(), String::new());
         };
@@ -120,7 +131,9 @@ impl StoreSurvives {
             judgement @ (Judgement::Pending { .. } | Judgement::Settled(_)) => judgement,
         }
     }
+}
 
+impl StoreSurvives {
     fn memory<'a>(
         &self,
         view: &View<'a>,
@@ -283,6 +296,70 @@ fn names<'a>(view: &View<'a>, list: &'a SessionList) -> impl Iterator<Item = (&'
         .flatten()
         .filter_map(move |session| Some((history.node_of(&session.peer)?, session.direction)))
 }
+
+/// What there is to know of it.
+pub(super) static ENTRY: CheckEntry = CheckEntry {
+    name: "store-survives",
+    about: "a restarted node dials by itself whom it knew before",
+    keys: KEYS,
+    window: Window::Part,
+    needs: Needs::Sessions("hegemon_peerList"),
+    holds: "after a restart of these nodes: they dial the peers that they had before (seeds do not count, nor peers that dial in first), and their first contacts are such dials, so that nobody can have told them. How many of them it dialled before anybody can have told it is in the reason of a pass. It therefore says something only where the seeds are away when the nodes come back",
+    missing: "fails; a seed, a stranger or a peer that dialled in among the first contacts, or no `hegemon_peerList`: inconclusive",
+    example: r#"[[phases.checks]]
+check = "store-survives"
+nodes = "seed"
+within = "60s"
+"#,
+    controls: Controls::new(&[Control {
+        name: "the store is wiped",
+        scenario: &[THREE_NODES, PEERS_ONLY, RESTART, STORE_SURVIVES_CHECK],
+        disturbance: Disturbance::StoreIsLost,
+        wanted: Wanted::Check(Inconclusive, "seed"),
+    }]),
+};
+
+const KEYS: &[Key] = &[];
+
+pub(super) fn read(_: &Table<'_, '_>, _: &mut Problems) -> Option<StoreSurvivesWritten> {
+    Some(StoreSurvivesWritten)
+}
+
+/// As written.
+#[derive(Debug)]
+pub(super) struct StoreSurvivesWritten;
+
+impl Written for StoreSurvivesWritten {
+    type Condition = StoreSurvives;
+
+    /// It is about nodes that the last fault of its phase restarts.
+    fn validate(&self, place: &Place<'_>, problems: &mut Problems) {
+        let about = "is about the time after the restart";
+        place.must_follow_a_heal("`store-survives`", about, place.span, problems);
+        if let (Some(selector), Some(hit), true) = (place.selector, place.hit, place.hit_here)
+            && let Some(other) = place.named.iter().find(|node| !hit.contains(node))
+        {
+            problems.error(
+                selector.span.clone(),
+                format!(
+                    "`store-survives` of `{other}`, which the fault of this phase does not restart"
+                ),
+            );
+        }
+    }
+
+    fn resolve(&self, context: &Context<'_>) -> StoreSurvives {
+        StoreSurvives { seeds: context.seeds.to_vec() }
+    }
+}
+
+const STORE_SURVIVES_CHECK: &str = r#"
+[[phases.checks]]
+check = "store-survives"
+nodes = "seed"
+within = "15s"
+for = "1s"
+"#;
 
 #[cfg(test)]
 mod tests {

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{CheckKind, FaultSpan, Judgement, View};
+use super::{CheckKind, Judgement, View};
 use crate::{
     event::{
         CheckVerdict, Direction, Event, Finding, HashRound, Miss, Moment, Reading, ResourceSample,
         Sample, Session, SessionList, What,
     },
+    fault::FaultSpan,
     history::History,
     node::{Incarnation, NodeState, Resources},
 };

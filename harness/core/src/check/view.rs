@@ -4,25 +4,13 @@ use std::time::Duration;
 
 use crate::{
     event::{CheckVerdict, Finding, Moment, Sample},
+    fault::FaultSpan,
     history::History,
 };
 
 /// A sample older than this says nothing about now. The larger of two poll intervals and 2 s; our
 /// poll intervals are at most 500 ms, so it is always the latter.
 pub const FRESH: Duration = Duration::from_secs(2);
-
-/// A fault as a check may look back at it.
-#[derive(Debug, Clone)]
-pub struct FaultSpan {
-    /// Whom it hit.
-    pub nodes: Vec<String>,
-    /// From when it was in effect.
-    pub effective: Moment,
-    /// When it was undone; `None` while it lasts.
-    pub healed: Option<Moment>,
-    /// When that was proven: heights are compared with everything seen before.
-    pub proven: Option<Moment>,
-}
 
 /// What a check may look at.
 #[derive(Debug, Clone, Copy)]

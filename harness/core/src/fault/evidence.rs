@@ -2,6 +2,7 @@
 //! nodes, and questions that nobody answered. Pure, so that what proved a fault while it was done
 //! proves it again when its bundle is verified.
 
+use super::entry::Record;
 use crate::{
     event::{Moment, Sample},
     history::{History, StateSeen},
@@ -152,25 +153,44 @@ impl Back<'_> {
     }
 }
 
-/// Why the nodes are not all down by now, if they are not: several are proven one after the other,
-/// and the first may have come back meanwhile.
-pub fn not_down(history: &History, nodes: &[String], asked: Moment) -> Option<String> {
-    nodes.iter().find_map(|node| {
-        let down = down(history, node, asked, Moment(u64::MAX));
-        down.proven().is_none().then(|| format!("{node} was down, but then {}", down.missing()))
+/// All nodes are down: several are proven one after the other, and the first may have come back
+/// meanwhile.
+pub(super) fn all_down(record: &Record<'_>) -> Result<(), String> {
+    record.hit.iter().try_for_each(|(node, _)| {
+        let down = down(record.history, node, record.asked, record.to);
+        let proven = down.proven().map(|_| ());
+        proven.ok_or_else(|| format!("of {node} the record says that {}", down.missing()))
     })
 }
 
-/// The same of nodes that are back.
-pub fn not_back(history: &History, nodes: &[String]) -> Option<String> {
-    let is_back = |node: &String| {
-        let start = history.last_start(node).map(|(number, _)| number);
-        start.is_some_and(|start| back(history, node, start, Moment(u64::MAX)).proven().is_some())
-    };
-    nodes
-        .iter()
-        .find(|node| !is_back(node))
-        .map(|node| format!("{node} was back, and then it was not"))
+/// No node has given a sign of life since it was hit.
+pub(super) fn all_stayed_down(record: &Record<'_>) -> Result<(), String> {
+    record.hit.iter().try_for_each(|(node, since)| {
+        no_sign(node, sign_of_life(record.history, node, *since, record.to))
+    })
+}
+
+/// All nodes were down from when they were hit until they were started again, and are back.
+pub(super) fn all_back(record: &Record<'_>) -> Result<(), String> {
+    record.hit.iter().try_for_each(|(node, since)| {
+        let (number, start) = record
+            .history
+            .last_start(node)
+            .ok_or_else(|| format!("{node} is back and was never started"))?;
+        if start.at < *since {
+            return Err(format!("{node} is back and was not started again"));
+        }
+        no_sign(node, sign_of_life_until_start(record.history, node, *since, number))?;
+        let back = back(record.history, node, number, record.to);
+        back.proven().map(|_| ()).ok_or_else(|| format!("nothing shows that {node} is back"))
+    })
+}
+
+fn no_sign(node: &str, sign: Option<&'static str>) -> Result<(), String> {
+    match sign {
+        Some(what) => Err(format!("{node} {what} although it should have been down all the time")),
+        None => Ok(()),
+    }
 }
 
 /// Neither the ID nor the time of its start has changed.
@@ -200,6 +220,12 @@ mod tests {
         (sample.peers, sample.distinct, sample.height) = (unreachable(), None, unreachable());
     }
 
+    /// Of the seed, hit at `since`.
+    fn record(seen: &Seen, since: u64) -> Record<'_> {
+        let hit = Box::leak(Box::new([("seed".to_owned(), Moment(since))]));
+        Record { history: &seen.history, hit, asked: Moment(since), to: Moment(u64::MAX) }
+    }
+
     fn proof(seen: &Seen) -> Option<(Option<i64>, Option<i64>)> {
         down(&seen.history, "seed", Moment(1_000), Moment(5_000)).proven()
     }
@@ -218,13 +244,13 @@ mod tests {
             down(&ended(1_000, 1_250).history, "seed", Moment(0), Moment(5_000)).missing(),
             "it has ended and 1 questions in a row are unanswered (2 are needed)"
         );
-        let nodes = ["seed".to_owned()];
-        assert_eq!(not_down(&ended(1_000, 1_500).history, &nodes, Moment(1_000)), None);
+        let all = |seen: &Seen| all_down(&record(seen, 1_000));
+        assert_eq!(all(&ended(1_000, 1_500)), Ok(()));
         let haunting = ended(1_000, 1_500).poll("seed", 2_000, 2_250, |_, _| {});
         assert_eq!(
-            not_down(&haunting.history, &nodes, Moment(1_000)).as_deref(),
-            Some(
-                "seed was down, but then it has ended and 0 questions in a row are unanswered (2 are needed)"
+            all(&haunting).as_ref().map_err(String::as_str),
+            Err(
+                "of seed the record says that it has ended and 0 questions in a row are unanswered (2 are needed)"
             )
         );
     }
@@ -354,12 +380,15 @@ mod tests {
         assert_eq!(proven(&seen(&incarnation(7, 1), true, true)), None, "the same process");
         assert_eq!(proven(&seen(&incarnation(8, 2), false, true)), None, "it does not answer");
         assert_eq!(proven(&seen(&incarnation(8, 2), true, false)), None, "it has ended again");
-        let not_back = |seen: &Seen| not_back(&seen.history, &["seed".to_owned()]);
-        assert_eq!(not_back(&seen(&incarnation(8, 2), true, true)), None);
+        let all = |seen: &Seen, since| all_back(&record(seen, since));
+        assert_eq!(all(&seen(&incarnation(8, 2), true, true), 500), Ok(()));
         let mut ended = seen(&incarnation(8, 2), true, true);
         ended.state("seed", 2_000, ENDED);
-        assert_eq!(not_back(&ended).as_deref(), Some("seed was back, and then it was not"));
-        assert!(not_back(&Seen::default()).is_some());
+        assert_eq!(all(&ended, 500), Err("nothing shows that seed is back".to_owned()));
+        let early = all(&seen(&incarnation(8, 2), true, true), 1_001);
+        assert_eq!(early, Err("seed is back and was not started again".to_owned()));
+        let never = all(&Seen::default(), 0);
+        assert_eq!(never, Err("seed is back and was never started".to_owned()));
         assert_eq!(
             back(&seen(&incarnation(8, 2), true, true).history, "seed", 0, Moment(5_000)).proven(),
             None,

@@ -5,17 +5,111 @@ use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use toml::de::DeTable;
 
-use super::{
-    problem::{MISSING, Problems},
-    step::{CheckFile, FaultFile},
-    table::{At, Table},
-};
+use super::step::{CheckFile, FaultFile};
+use crate::document::{At, Given, Key, MISSING, Problems, Table, Takes};
 
 /// Where the text is no TOML, and why.
 pub(super) type SyntaxErrors = Vec<(Range<usize>, String)>;
 
+const fn table(name: &'static str, about: &'static str) -> Key {
+    Key { name, takes: Takes::Text, given: Given::Else("none"), about }
+}
+
+/// The tables of a file.
+const ROOT: &[Key] = &[
+    table("scenario", "what it is"),
+    table("network", "where it runs"),
+    table("nodes", "groups of nodes"),
+    table("phases", "what is done and checked, in order"),
+];
+
+/// The arrays of a phase.
+const STEPS: &[Key] =
+    &[table("faults", "what is done, one after another"), table("checks", "what must hold")];
+
+/// Keys of `[scenario]`.
+pub const SCENARIO: &[Key] = &[
+    Key {
+        name: "description",
+        takes: Takes::Text,
+        given: Given::Else("none"),
+        about: "what it shows, in one sentence",
+    },
+    Key {
+        name: "timeout",
+        takes: Takes::Duration,
+        given: Given::Else("what the phases may take, `\"5m\"` at least"),
+        about: "from the last node's start; what is undecided then fails",
+    },
+];
+
+/// Keys of `[network]`.
+pub const NETWORK: &[Key] = &[Key {
+    name: "subnet",
+    takes: Takes::Text,
+    given: Given::Else("a free one"),
+    about: "like `\"198.18.7.0/24\"`; containers only",
+}];
+
+/// Keys of a group of nodes.
+pub const GROUP: &[Key] = &[
+    Key { name: "name", takes: Takes::Text, given: Given::Always, about: "a DNS label" },
+    Key {
+        name: "count",
+        takes: Takes::Number(1),
+        given: Given::Else("one node, `name`, which a check or fault may also call `name-1`"),
+        about: "how many nodes: `name-1`, `name-2`, …",
+    },
+    Key {
+        name: "seed",
+        takes: Takes::Flag,
+        given: Given::Else("`false`"),
+        about: "its nodes go into everybody's `HEGEMON_SEEDS`; at least one group must",
+    },
+    Key {
+        name: "mine",
+        takes: Takes::Flag,
+        given: Given::Else("`false`"),
+        about: "its nodes mine",
+    },
+    Key {
+        name: "env",
+        takes: Takes::TextTable,
+        given: Given::Else("none"),
+        about: "the last word over the environment that the harness sets",
+    },
+    Key {
+        name: "args",
+        takes: Takes::Texts,
+        given: Given::Else("none"),
+        about: "appended to the arguments that the harness sets",
+    },
+    Key {
+        name: "image",
+        takes: Takes::Text,
+        given: Given::Else("the run's"),
+        about: "an image instead of the run's nodes; not together with `bin`",
+    },
+    Key {
+        name: "bin",
+        takes: Takes::Text,
+        given: Given::Else("the run's"),
+        about: "a binary instead of the run's nodes, relative to the file",
+    },
+    Key {
+        name: "start",
+        takes: Takes::Word(&["at-start", "later"]),
+        given: Given::Else("`\"at-start\"`"),
+        about: "`\"later\"` is for the fault `join`, which this version does not have yet",
+    },
+];
+
+/// Keys of a phase, beside its faults and checks.
+pub const PHASE: &[Key] =
+    &[Key { name: "name", takes: Takes::Text, given: Given::Always, about: "for people" }];
+
 /// A scenario as written.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct ScenarioFile {
     pub(super) description: String,
     /// Not written: as long as its phases may take.
@@ -42,7 +136,7 @@ pub(super) struct GroupFile {
 }
 
 /// A phase as written.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct PhaseFile {
     pub(super) name: String,
     /// Faults are written, even if they could not be read.
@@ -57,10 +151,10 @@ impl ScenarioFile {
     pub(super) fn read(text: &str, problems: &mut Problems) -> (Self, SyntaxErrors) {
         let (document, errors) = DeTable::parse_recoverable(text);
         let root = Table::root(&document);
-        root.only(&["scenario", "network", "nodes", "phases"], problems);
+        root.only(&[ROOT], problems);
         let (description, timeout) = read_scenario(&root, problems);
         let subnet = root.table("network", problems).and_then(|network| {
-            network.only(&["subnet"], problems);
+            network.only(&[NETWORK], problems);
             network.text("subnet", problems)
         });
         let groups = root
@@ -88,7 +182,7 @@ fn read_scenario(root: &Table<'_, '_>, problems: &mut Problems) -> (String, Opti
     let Some(table) = root.table("scenario", problems) else {
         return (String::new(), None);
     };
-    table.only(&["description", "timeout"], problems);
+    table.only(&[SCENARIO], problems);
     let description = table.text("description", problems).map_or(String::new(), |text| text.value);
     let timeout = table.positive_duration("timeout", problems).map(|timeout| timeout.value);
     (description, timeout)
@@ -96,10 +190,7 @@ fn read_scenario(root: &Table<'_, '_>, problems: &mut Problems) -> (String, Opti
 
 impl GroupFile {
     fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
-        table.only(
-            &["name", "count", "seed", "mine", "env", "args", "image", "bin", "start"],
-            problems,
-        );
+        table.only(&[GROUP], problems);
         table.require("name", problems);
         match table.text("start", problems) {
             Some(start) if start.value == "later" => {
@@ -145,7 +236,7 @@ impl PhaseFile {
     }
 
     fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
-        table.only(&["name", "faults", "checks"], problems);
+        table.only(&[PHASE, STEPS], problems);
         table.require("name", problems);
         Self {
             name: table.text("name", problems).map_or(String::new(), |name| name.value),

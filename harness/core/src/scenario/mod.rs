@@ -3,19 +3,22 @@
 //! `ScenarioFile` (as written, with positions) → [`Plan`] (every name resolved, every default filled
 //! in). Every error of a file is collected and shown at once; a file with one error starts nothing.
 
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `file`, `step` | a scenario as written; its phases' faults and checks |
+//! | `validate` | what it says, checked across its tables |
+//! | `plan` | what it means, as data |
+//! | `load` | from the one to the other |
+
 mod file;
-mod names;
+mod load;
 mod plan;
-mod problem;
 mod step;
-mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 mod validate;
 
-pub use names::{listed, nearest};
-pub use plan::{
-    CheckPlan, FaultKind, FaultPlan, LARGEST_FILE, NodePlan, Origin, Overrides, PhasePlan, Plan,
-    TIMEOUT_FACTOR, When, is_timeout_factor, load, load_again,
-};
-pub use problem::{Problem, Problems, Severity};
+pub use file::{GROUP, NETWORK, PHASE, SCENARIO};
+pub use load::{LARGEST_FILE, Origin, TIMEOUT_FACTOR, is_timeout_factor, load, load_again};
+pub use plan::{CheckPlan, FaultPlan, NodePlan, Overrides, PhasePlan, Plan};

@@ -1,18 +1,16 @@
 //! What a scenario file says, checked across its tables: names, references, counts, times.
 //! Collects; decides nothing about what a good file means.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     file::{GroupFile, PhaseFile, ScenarioFile},
-    names::{is_dns_label, listed, suggest},
-    plan::{DEFAULT_HOLD, When},
-    problem::{MISSING, Problems},
-    step::{CheckFile, KindFile},
-    table::At,
+    step::{CheckFile, DEFAULT_HOLD, FaultFile},
 };
 use crate::{
-    check::{peers::impossible, same_chain::Above},
+    check::Place,
+    document::{At, MISSING, Problems, is_dns_label, listed, suggest},
+    fault::Course,
     subnet::Ipv4Subnet,
 };
 
@@ -133,25 +131,120 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
     if file.phases.iter().all(|phase| phase.checks.is_empty()) {
         problems.error_file("zero checks: a scenario that checks nothing proves nothing");
     }
-    let (mut fault_before, mut last_hit) = (false, None);
+    let mut before = Before::default();
     for phase in &file.phases {
-        let fault_here = phase.has_faults;
+        before.hit_here = false;
         for fault in &phase.faults {
-            selector(fault.nodes.as_ref(), selectors, "fault", problems);
-            last_hit = fault.nodes.as_ref().and_then(|nodes| selectors.get(&nodes.value));
+            for name in fault.names() {
+                selector(Some(name), selectors, "fault", problems);
+            }
+            before.fault(fault, selectors, problems);
         }
+        before.after_a_heal |= phase.has_faults && phase.faults.is_empty();
         for check in &phase.checks {
             selector(check.nodes.as_ref(), selectors, "check", problems);
             times(check, file, problems);
-            order(check, phase, fault_before || fault_here, problems);
-            whole_window(check, problems);
-            remembers(check, phase, selectors, problems);
-            possible(check, selectors, problems);
-            if let Some(hit) = last_hit {
-                falls(check, hit, selectors, problems);
+            during(check, phase, problems);
+            before.is_down(check, selectors, problems);
+            let named = check.nodes.as_ref().and_then(|nodes| selectors.get(&nodes.value));
+            let place = Place {
+                span: &check.span,
+                selector: check.nodes.as_ref(),
+                named: named.map_or(&[], Vec::as_slice),
+                network: selectors.get("*").map_or(&[], Vec::as_slice),
+                within: check.within.as_ref(),
+                during: check.during.as_ref().map(|during| &during.span),
+                after_a_heal: before.after_a_heal,
+                down: before.down.len(),
+                hit: before.hit.as_deref(),
+                hit_here: before.hit_here,
+            };
+            if let Some(own) = &check.own {
+                own.validate(&place, problems);
             }
         }
-        fault_before |= fault_here;
+    }
+}
+
+/// What the faults before a check have done.
+#[derive(Default)]
+struct Before {
+    after_a_heal: bool,
+    /// Whom the last one hit.
+    hit: Option<Vec<String>>,
+    hit_here: bool,
+    /// Who is down, and stays.
+    down: BTreeSet<String>,
+}
+
+impl Before {
+    /// Says what a fault cannot do to nodes that are, or are not, down.
+    fn fault(&mut self, fault: &FaultFile, selectors: &Selectors, problems: &mut Problems) {
+        self.hit_here = true;
+        let nodes: Vec<String> = fault
+            .names()
+            .filter_map(|name| selectors.get(&name.value))
+            .flatten()
+            .cloned()
+            .collect();
+        let span = fault.nodes.as_ref().map_or(&fault.span, |nodes| &nodes.span);
+        let down = |node: &&String| self.down.contains(*node);
+        match fault.course() {
+            Some(Course::Ends) => {
+                if let Some(node) = nodes.iter().find(|node| !down(node)) {
+                    problems.error_hint(
+                        span.clone(),
+                        format!("`{node}` is not down, so it cannot be started"),
+                        "`stop` it, or `kill` it without `downtime`, before",
+                    );
+                }
+                self.down.retain(|node| !nodes.contains(node));
+            }
+            Some(course @ (Course::Heals(_) | Course::Stays)) => {
+                if let Some(node) = nodes.iter().find(down) {
+                    problems.error_hint(
+                        span.clone(),
+                        format!("`{node}` is down already, by an earlier fault"),
+                        "`start` it before",
+                    );
+                }
+                if course == Course::Stays {
+                    self.down.extend(nodes.iter().cloned());
+                }
+            }
+            None => {}
+        }
+        self.after_a_heal |= !matches!(fault.course(), Some(Course::Stays));
+        self.hit = Some(nodes);
+    }
+}
+
+impl Before {
+    /// A check of a node that is down, and stays, could only fail.
+    fn is_down(&self, check: &CheckFile, selectors: &Selectors, problems: &mut Problems) {
+        let Some(nodes) = &check.nodes else { return };
+        let mut named = selectors.get(&nodes.value).into_iter().flatten();
+        if let Some(node) = named.find(|node| self.down.contains(*node)) {
+            problems.error_hint(
+                nodes.span.clone(),
+                format!("`{node}` is down then, by an earlier fault that stays: this cannot pass"),
+                "`start` it before, or name other nodes",
+            );
+        }
+    }
+}
+
+/// A check of a fault that is not there, or does not last.
+fn during(check: &CheckFile, phase: &PhaseFile, problems: &mut Problems) {
+    let Some(during) = check.during.as_ref().filter(|_| check.is_during()) else { return };
+    if !phase.has_faults {
+        problems.error(during.span.clone(), "`during = \"fault\"` in a phase without a fault");
+    } else if phase.faults.last().and_then(FaultFile::course) == Some(Course::Ends) {
+        problems.error_hint(
+            during.span.clone(),
+            "`during = \"fault\"`, and the phase's last fault only ends an earlier one",
+            "without `during` it starts when that is proven",
+        );
     }
 }
 
@@ -185,7 +278,7 @@ fn times(check: &CheckFile, file: &ScenarioFile, problems: &mut Problems) {
             ),
         );
     }
-    if check.kind.as_ref().is_some_and(KindFile::needs_whole_window) {
+    if check.is_whole() {
         return;
     }
     let hold = check.hold.as_ref().map_or(DEFAULT_HOLD, |hold| hold.value);
@@ -198,177 +291,6 @@ fn times(check: &CheckFile, file: &ScenarioFile, problems: &mut Problems) {
                 humantime::format_duration(within.value)
             ),
         );
-    }
-}
-
-/// A check that needs a fault, and where the fault is.
-fn order(check: &CheckFile, phase: &PhaseFile, fault_before: bool, problems: &mut Problems) {
-    let during = check.during.as_ref().filter(|during| during.value == When::DuringFault);
-    if let Some(during) = during
-        && !phase.has_faults
-    {
-        problems.error(during.span.clone(), "`during = \"fault\"` in a phase without a fault");
-    }
-    match &check.kind {
-        Some(KindFile::Recovers { .. }) => {
-            if let Some(during) = during {
-                problems.error(
-                    during.span.clone(),
-                    "`recovers` is about the time after the fault, so it cannot run during it",
-                );
-            } else if !fault_before {
-                problems.error(
-                    check.span.clone(),
-                    "`recovers` without a fault in this phase or an earlier one",
-                );
-            }
-        }
-        Some(KindFile::SameChain { above: Some(above), .. }) if above.value == Above::Fault => {
-            if during.is_some() {
-                problems.error(above.span.clone(), "`above = \"fault\"` is measured when the fault healed, so it cannot run during it");
-            } else if !fault_before {
-                problems.error(
-                    above.span.clone(),
-                    "`above = \"fault\"` without a fault in this phase or an earlier one",
-                );
-            }
-        }
-        Some(KindFile::StoreSurvives) => {
-            if let Some(during) = during {
-                problems.error(during.span.clone(), "`store-survives` is about the time after the restart, so it cannot run during it");
-            } else if !fault_before {
-                problems.error(
-                    check.span.clone(),
-                    "`store-survives` without a restart in this phase or an earlier one",
-                );
-            }
-        }
-        Some(
-            KindFile::SameChain { .. }
-            | KindFile::Peers(_)
-            | KindFile::HeightAdvances { .. }
-            | KindFile::NoStall { .. }
-            | KindFile::Converged { .. }
-            | KindFile::DistinctPeers(_)
-            | KindFile::Resources { .. }
-            | KindFile::Alive,
-        )
-        | None => {}
-    }
-}
-
-/// A gap or a share that the window cannot show.
-fn whole_window(check: &CheckFile, problems: &mut Problems) {
-    /// Between two samples of a node, and their answers.
-    const SAMPLING: Duration = Duration::from_secs(1);
-    /// Three measurements, a second or two apart.
-    const MEASURING: Duration = Duration::from_secs(5);
-    let Some(within) = &check.within else { return };
-    match &check.kind {
-        Some(KindFile::NoStall { longest: Some(longest) }) if longest.value >= within.value => {
-            problems.error_hint(
-                longest.span.clone(),
-                format!(
-                    "`longest` is not shorter than `within` ({}), so no stall could be seen",
-                    humantime::format_duration(within.value)
-                ),
-                "`within` is how long heights are watched",
-            )
-        }
-        Some(KindFile::NoStall { longest: Some(longest) }) if longest.value < SAMPLING => {
-            problems
-                .warning(longest.span.clone(), "shorter than sampling can tell: heights are looked at every 250 ms, and the time between is counted as a gap");
-        }
-        Some(KindFile::Resources { .. }) if within.value < MEASURING => {
-            problems.warning(
-                within.span.clone(),
-                "too short to measure: resources are looked at every second, three times at least",
-            );
-        }
-        _ => {}
-    }
-}
-
-/// `store-survives` is about nodes that the last fault of its phase restarts.
-fn remembers(check: &CheckFile, phase: &PhaseFile, selectors: &Selectors, problems: &mut Problems) {
-    let (Some(KindFile::StoreSurvives), Some(nodes), Some(fault)) =
-        (&check.kind, &check.nodes, phase.faults.last())
-    else {
-        return;
-    };
-    let of = |selector: &At<String>| selectors.get(&selector.value);
-    if let (Some(named), Some(hit)) = (of(nodes), fault.nodes.as_ref().and_then(of))
-        && let Some(other) = named.iter().find(|node| !hit.contains(node))
-    {
-        problems.error(
-            nodes.span.clone(),
-            format!(
-                "`store-survives` of `{other}`, which the fault of this phase does not restart"
-            ),
-        );
-    }
-}
-
-/// `recovers` needs to see a fall. Where the nodes that stay up are enough of peers for each other,
-/// there may be none.
-fn falls(check: &CheckFile, hit: &[String], selectors: &Selectors, problems: &mut Problems) {
-    let (Some(KindFile::Recovers { peers_at_least: Some(least), .. }), Some(nodes)) =
-        (&check.kind, &check.nodes)
-    else {
-        return;
-    };
-    let up =
-        selectors.get("*").map_or(0, |all| all.iter().filter(|node| !hit.contains(node)).count());
-    let named = selectors.get(&nodes.value).into_iter().flatten();
-    let others = up.saturating_sub(1);
-    if let Some(node) = named.into_iter().find(|node| !hit.contains(node))
-        && others as u64 >= least.value
-    {
-        let why = format!(
-            "`{node}` may never be seen to fall, and then the run is inconclusive: {others} other nodes stay up during the fault, and it is to fall below {}",
-            least.value
-        );
-        problems.warning(least.span.clone(), why);
-    }
-}
-
-/// A number of peers that no network of this size has, and a comparison of one.
-fn possible(check: &CheckFile, selectors: &Selectors, problems: &mut Problems) {
-    if let (Some(KindFile::SameChain { .. }), Some(selector)) = (&check.kind, &check.nodes)
-        && selectors.get(&selector.value).is_some_and(|nodes| nodes.len() == 1)
-    {
-        problems.error_hint(
-            selector.span.clone(),
-            "`same-chain` of one node says nothing: it always agrees with itself",
-            "name two nodes or more",
-        );
-    }
-    let nodes = selectors.get("*").map_or(0, Vec::len);
-    if let (Some(KindFile::Converged { .. }), 1) = (&check.kind, nodes) {
-        problems.error(
-            check.span.clone(),
-            "`converged` in a network of one node says nothing: there is nobody to find",
-        );
-    }
-    let (span, least) = match &check.kind {
-        Some(KindFile::Peers(needed)) => (&needed.span, needed.value.least()),
-        Some(KindFile::Recovers { peers_at_least: Some(least), .. }) => (&least.span, least.value),
-        Some(KindFile::DistinctPeers(at_least)) => (&at_least.span, at_least.value),
-        // All others are enough of the target.
-        Some(
-            KindFile::Converged { .. }
-            | KindFile::Recovers { .. }
-            | KindFile::HeightAdvances { .. }
-            | KindFile::NoStall { .. }
-            | KindFile::SameChain { .. }
-            | KindFile::StoreSurvives
-            | KindFile::Resources { .. }
-            | KindFile::Alive,
-        )
-        | None => return,
-    };
-    if let Some(why) = impossible(least, nodes) {
-        problems.warning(span.clone(), format!("cannot pass: {why}"));
     }
 }
 

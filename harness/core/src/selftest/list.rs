@@ -3,7 +3,7 @@
 
 use crate::{
     check,
-    control::{Control, DISCOVER, Disturbance, RESTART, Registration, THREE_NODES, Wanted},
+    control::{Control, DISCOVER, Disturbance, RESTART, THREE_NODES, Wanted},
     fault,
 };
 
@@ -91,17 +91,13 @@ within = "5s"
 /// All controls.
 pub fn all() -> Vec<Case> {
     let healthy = Case { kind: Kind::Healthy, subject: "everything", control: &HEALTHY };
-    let of = |kind| {
-        move |registration: &'static Registration| {
-            registration.controls.iter().map(move |control| Case {
-                kind,
-                subject: registration.name,
-                control,
-            })
-        }
-    };
-    let checks = check::CHECKS.into_iter().flat_map(of(Kind::Check));
-    let faults = fault::FAULTS.into_iter().flat_map(of(Kind::Fault));
+    let case = |kind, subject, control| Case { kind, subject, control };
+    let checks = check::CHECKS.iter().flat_map(|entry| {
+        entry.controls.all().iter().map(move |control| case(Kind::Check, entry.name, control))
+    });
+    let faults = fault::FAULTS.iter().flat_map(|entry| {
+        entry.controls.all().iter().map(move |control| case(Kind::Fault, entry.name, control))
+    });
     std::iter::once(healthy).chain(checks).chain(faults).collect()
 }
 
@@ -135,7 +131,7 @@ mod tests {
                     .phases
                     .iter()
                     .flat_map(|phase| &phase.faults)
-                    .any(|fault| fault.fault.name() == case.subject),
+                    .any(|fault| fault.kind.name() == case.subject),
             };
             assert!(has, "{}: its scenario does not have it", case.name());
         }

@@ -1,11 +1,11 @@
 //! `verify`: what a bundle says, from its plan and events alone, and everything that does not fit.
 //! `EVIDENCE.md` says what that proves and what it does not.
 //!
-//! `reading` bounds files that may be anybody's, `replayed` goes through the run again, `bundle`
+//! `reading` bounds files that may be anybody's, `rederived` goes through the run again, `bundle`
 //! here compares what follows with what the files say.
 
 mod reading;
-mod replayed;
+mod rederived;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +16,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use replayed::Replayed;
+pub use rederived::Rederived;
 
 use crate::{
     bundle::{Chain, Link, MANIFEST, Manifest, Sha256Hex, hash_all},
@@ -292,7 +292,7 @@ fn events(
     };
     let mut reader = BufReader::new(file);
     let mut chain = Chain::default();
-    let mut replayed = record.map(|record| Replayed::new(&record.plan, &record.run));
+    let mut rederived = record.map(|record| Rederived::new(&record.plan, &record.run));
     loop {
         let number = verified.events + 1;
         match reading::line(&mut reader) {
@@ -302,7 +302,7 @@ fn events(
                 if let Some(event) = event(&line, number, &mut chain, verified) {
                     same_facts(&event, record, number, verified);
                     for what in
-                        replayed.as_mut().map_or_else(Vec::new, |replayed| replayed.take(&event))
+                        rederived.as_mut().map_or_else(Vec::new, |rederived| rederived.take(&event))
                     {
                         verified.wrong(EVENTS, Some(number), what);
                     }
@@ -314,11 +314,11 @@ fn events(
             }
         }
     }
-    if let Some(replayed) = replayed {
-        if let Err(what) = replayed.end() {
+    if let Some(rederived) = rederived {
+        if let Err(what) = rederived.end() {
             verified.wrong(EVENTS, None, what);
         }
-        verified.verdict = Some(replayed.verdict());
+        verified.verdict = Some(rederived.verdict());
     }
     Some(chain.last())
 }

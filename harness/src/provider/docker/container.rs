@@ -18,8 +18,9 @@ use testcontainers::bollard::{
         RestartPolicy, RestartPolicyNameEnum,
     },
     query_parameters::{
-        CreateContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions,
-        StatsOptionsBuilder, StopContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+        CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
+        StartContainerOptions, StatsOptionsBuilder, StopContainerOptionsBuilder,
+        UploadToContainerOptionsBuilder,
     },
 };
 
@@ -194,6 +195,17 @@ async fn inspect(docker: &Docker, id: &str, name: &str) -> Result<ContainerState
             }
         })?;
     inspect.state.ok_or_else(|| ProviderError::failed(what, "the engine gives no state"))
+}
+
+/// Kills it.
+pub(super) async fn kill(
+    docker: &Docker,
+    id: &str,
+    name: &str,
+) -> Result<NodeState, ProviderError> {
+    let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
+    docker.kill_container(id, Some(options)).await.map_err(failed(format!("killing {name}")))?;
+    ended(docker, id, name).await
 }
 
 /// Waits until the engine has seen the end: a stop or kill returns a moment before.

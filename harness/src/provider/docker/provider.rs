@@ -14,6 +14,7 @@ use std::{
 
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
+    fault::Capability,
     node::{Incarnation, NodeSource, NodeState, Resources},
     subnet::Ipv4Subnet,
 };
@@ -411,6 +412,19 @@ impl Provider for DockerProvider {
             self.change(async move { container::stop(&docker, &id, &name).await }).await
         }
         .boxed()
+    }
+
+    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        async move {
+            let (docker, id, name) =
+                (self.engine.docker.clone(), self.nodes.container(name)?, name.to_owned());
+            self.change(async move { container::kill(&docker, &id, &name).await }).await
+        }
+        .boxed()
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        &[Capability::Restart, Capability::Kill]
     }
 
     fn start_again<'a>(

@@ -10,7 +10,10 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
-use harness_core::node::{Incarnation, NodeProfile, NodeSource, NodeState, Resources};
+use harness_core::{
+    fault::Capability,
+    node::{Incarnation, NodeProfile, NodeSource, NodeState, Resources},
+};
 use rustix::process::Signal;
 use tokio::sync::mpsc;
 
@@ -197,7 +200,11 @@ impl ProcessProvider {
         if let Some(state) = group.ends_within(STOP_LIMIT).await {
             return Ok(state);
         }
-        self.nodes.signal(name, Signal::KILL)?;
+        self.kill_now(name).await
+    }
+
+    async fn kill_now(&self, name: &str) -> Result<NodeState, ProviderError> {
+        let mut group = self.nodes.signal(name, Signal::KILL)?;
         group.ends_within(KILL_LIMIT).await.ok_or_else(|| {
             ProviderError::failed(format!("killing {name}"), "the kernel does not report its end")
         })
@@ -301,6 +308,14 @@ impl Provider for ProcessProvider {
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         self.end(name).boxed()
+    }
+
+    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        self.kill_now(name).boxed()
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        &[Capability::Restart, Capability::Kill]
     }
 
     fn start_again<'a>(

@@ -7,30 +7,30 @@
 use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 
 use crate::{
-    check::{FaultSpan, Judgement, View},
-    event::{CheckId, Event, FORMAT_VERSION, FaultId, Finding, Moment, What},
-    fault::evidence,
+    check::{Judgement, View, When},
+    event::{
+        CheckId, Event, FORMAT_VERSION, FaultId, Finding, HashRound, Moment, ResourceSample,
+        Sample, SessionList, What,
+    },
+    fault::Timeline,
     history::History,
-    scenario::{CheckPlan, Plan, When},
+    scenario::{CheckPlan, Plan},
     verdict::{Ledger, Verdict},
 };
 
 /// A run that is being gone through again.
-pub struct Replayed<'a> {
+pub struct Rederived<'a> {
     plan: &'a Plan,
     run: &'a str,
     network: Vec<String>,
     history: History,
     ledger: Ledger,
-    span: Option<FaultSpan>,
+    faults: Timeline,
     began: bool,
     next: u64,
     now: Moment,
     phase: Phase,
     checks: BTreeMap<CheckId, Step>,
-    faults: BTreeMap<FaultId, FaultStep>,
-    /// When the last fault started.
-    fault_started: Moment,
     torn_down: bool,
 }
 
@@ -51,18 +51,10 @@ enum Step {
     Settled,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FaultStep {
-    Started,
-    Effective,
-    Healed,
-    Unproven,
-}
-
 /// What is wrong with one event, in one sentence.
 type Wrong = Result<(), String>;
 
-impl<'a> Replayed<'a> {
+impl<'a> Rederived<'a> {
     /// Before the first event of a run of this plan.
     pub fn new(plan: &'a Plan, run: &'a str) -> Self {
         Self {
@@ -71,14 +63,12 @@ impl<'a> Replayed<'a> {
             network: plan.nodes.iter().map(|node| node.name.clone()).collect(),
             history: History::default(),
             ledger: Ledger::new(run.to_owned(), plan.clone()),
-            span: None,
+            faults: plan.timeline(),
             began: false,
             next: 0,
             now: Moment(0),
             phase: Phase::Before(0),
             checks: BTreeMap::new(),
-            faults: BTreeMap::new(),
-            fault_started: Moment(0),
             torn_down: false,
         }
     }
@@ -134,56 +124,23 @@ impl<'a> Replayed<'a> {
                 self.begin(*version, run, scenario, *seed)
             }
             What::PhaseStarted { phase } => self.phase_started(*phase),
-            What::PhaseEnded { phase } => {
-                must(self.phase == Phase::In(*phase), || {
-                    format!("phase {phase} ends and was not under way")
-                })?;
-                self.phase = Phase::Before(phase.saturating_add(1));
-                Ok(())
-            }
+            What::PhaseEnded { phase } => self.phase_ended(*phase, at),
             What::FaultStarted { fault } => {
-                self.fault_started = at;
-                self.fault_started(*fault)
+                self.is_under_way(*fault)?;
+                self.faults.started(*fault, at)
             }
             What::FaultEffective { fault, nodes, since, .. } => {
-                self.fault_goes_on(
-                    *fault,
-                    &[FaultStep::Started],
-                    FaultStep::Effective,
-                    *since,
-                    at,
-                )?;
-                let planned = &self.plan.phases[fault.phase].faults[fault.fault].nodes;
-                must(planned == nodes, || {
-                    "the fault hit other nodes than the plan says".to_owned()
-                })?;
-                self.were_down(nodes, at)?;
-                self.span = Some(FaultSpan {
-                    nodes: nodes.clone(),
-                    effective: *since,
-                    healed: None,
-                    proven: None,
-                });
-                Ok(())
+                self.fault_effective(*fault, nodes, *since, at)
             }
             What::FaultHealed { fault, since, .. } => {
                 must(!self.is_any_open(), || {
                     "a fault healed before the checks during it were decided".to_owned()
                 })?;
-                self.fault_goes_on(*fault, &[FaultStep::Effective], FaultStep::Healed, *since, at)?;
-                self.are_back(at)?;
-                if let Some(span) = &mut self.span {
-                    (span.healed, span.proven) = (Some(*since), Some(at));
-                }
-                Ok(())
+                self.is_under_way(*fault)?;
+                without_proof(self.faults.healed(*fault, *since, at, &self.history))
             }
-            What::FaultUnproven { fault, .. } => self.fault_goes_on(
-                *fault,
-                &[FaultStep::Started, FaultStep::Effective],
-                FaultStep::Unproven,
-                at,
-                at,
-            ),
+            // One that stays may be found out in a later phase.
+            What::FaultUnproven { fault, .. } => self.faults.unproven(*fault, at),
             What::CheckStarted { check } => self.check_started(*check, at),
             What::CheckSettled { check, finding } => self.check_settled(*check, finding, at),
             What::TeardownStarted => {
@@ -195,23 +152,11 @@ impl<'a> Replayed<'a> {
                 self.phase = Phase::Over;
                 Ok(())
             }
-            What::Sample(sample) => {
-                must(sample.sent <= sample.answered && sample.answered <= at, || {
-                    "an answer from the future".to_owned()
-                })
-            }
-            What::Hashes(round) => {
-                must(round.sent <= round.answered && round.answered <= at, || {
-                    "an answer from the future".to_owned()
-                })
-            }
-            What::Sessions(list) => must(list.sent <= list.answered && list.answered <= at, || {
-                "an answer from the future".to_owned()
-            }),
-            What::Resources(sample) => {
-                must(sample.sent <= sample.answered && sample.answered <= at, || {
-                    "a measurement from the future".to_owned()
-                })
+            What::Sample(Sample { sent, answered, .. })
+            | What::Hashes(HashRound { sent, answered, .. })
+            | What::Sessions(SessionList { sent, answered, .. })
+            | What::Resources(ResourceSample { sent, answered, .. }) => {
+                must(sent <= answered && *answered <= at, || "an answer from the future".to_owned())
             }
             What::Preparing { .. }
             | What::Prepared { .. }
@@ -257,78 +202,35 @@ impl<'a> Replayed<'a> {
         Ok(())
     }
 
-    fn fault_started(&mut self, id: FaultId) -> Wrong {
-        self.known_fault(id)?;
-        let before = (0..id.fault).map(|fault| FaultId { phase: id.phase, fault });
-        let all_healed =
-            before.into_iter().all(|fault| self.faults.get(&fault) == Some(&FaultStep::Healed));
-        must(all_healed, || "a fault starts before the one before it has healed".to_owned())?;
-        must(self.faults.insert(id, FaultStep::Started).is_none(), || {
-            "a fault starts a second time".to_owned()
-        })
+    fn phase_ended(&mut self, phase: usize, at: Moment) -> Wrong {
+        must(self.phase == Phase::In(phase), || {
+            format!("phase {phase} ends and was not under way")
+        })?;
+        self.phase = Phase::Before(phase.saturating_add(1));
+        let held = self.faults.what_stays_holds(at, &self.history).map_err(|(_, why)| why);
+        without_proof(held)
     }
 
-    fn fault_goes_on(
+    fn fault_effective(
         &mut self,
         id: FaultId,
-        from: &[FaultStep],
-        to: FaultStep,
+        nodes: &[String],
         since: Moment,
         at: Moment,
     ) -> Wrong {
-        self.known_fault(id)?;
-        must(since <= at, || "a fault in effect, or healed, in the future".to_owned())?;
-        let before = self.faults.get(&id).copied();
-        must(before.is_some_and(|before| from.contains(&before)), || {
-            format!("a fault cannot become {to:?} that was {before:?}")
+        self.is_under_way(id)?;
+        let planned = self.plan.phases.get(id.phase).and_then(|phase| phase.faults.get(id.fault));
+        must(planned.is_none_or(|fault| fault.nodes == nodes), || {
+            "the fault hit other nodes than the plan says".to_owned()
         })?;
-        self.faults.insert(id, to);
-        Ok(())
-    }
-
-    /// The record itself shows that the nodes of a fault that took effect were down.
-    fn were_down(&self, nodes: &[String], at: Moment) -> Wrong {
-        nodes.iter().try_for_each(|node| {
-            let down = evidence::down(&self.history, node, self.fault_started, at);
-            must(down.proven().is_some(), || {
-                format!("the fault has no proof: of {node} the record says that {}", down.missing())
-            })
-        })
-    }
-
-    /// And that they were down until they were started again, and are back.
-    fn are_back(&self, at: Moment) -> Wrong {
-        let Some(span) = &self.span else { return Ok(()) };
-        span.nodes.iter().try_for_each(|node| {
-            let (number, start) = self
-                .history
-                .last_start(node)
-                .ok_or_else(|| format!("{node} is back and was never started"))?;
-            must(start.at >= span.effective, || {
-                format!("{node} is back and was not started again")
-            })?;
-            let sign =
-                evidence::sign_of_life_until_start(&self.history, node, span.effective, number);
-            must(sign.is_none(), || {
-                format!(
-                    "{node} {} although it should have been down all the time",
-                    sign.unwrap_or_default()
-                )
-            })?;
-            must(evidence::back(&self.history, node, number, at).proven().is_some(), || {
-                format!("nothing shows that {node} is back")
-            })
-        })
+        without_proof(self.faults.effective(id, since, at, &self.history))
     }
 
     fn check_started(&mut self, id: CheckId, at: Moment) -> Wrong {
         let plan = self.known_check(id)?;
-        let steps: Vec<Option<FaultStep>> = (0..self.plan.phases[id.phase].faults.len())
-            .map(|fault| self.faults.get(&FaultId { phase: id.phase, fault }).copied())
-            .collect();
         let in_time = match plan.when {
-            When::AfterFaults => steps.iter().all(|step| *step == Some(FaultStep::Healed)),
-            When::DuringFault => steps.last() == Some(&Some(FaultStep::Effective)),
+            When::AfterFaults => self.faults.all_done(id.phase),
+            When::DuringFault => self.faults.is_in_effect(id.phase),
         };
         must(in_time, || {
             format!("the check {} starts at another time than the plan says", name(id))
@@ -357,7 +259,7 @@ impl<'a> Replayed<'a> {
             deadline,
             hold: plan.hold,
             now: at.min(deadline),
-            fault: self.span.as_ref(),
+            fault: self.faults.last(),
         };
         // Checks are total; on a stream that nobody recorded even a mistake of theirs must not end
         // us.
@@ -397,10 +299,7 @@ impl<'a> Replayed<'a> {
         self.checks.values().any(|step| matches!(step, Step::Started(_)))
     }
 
-    fn known_fault(&self, id: FaultId) -> Wrong {
-        let known =
-            self.plan.phases.get(id.phase).is_some_and(|phase| id.fault < phase.faults.len());
-        must(known, || format!("the plan has no fault {} in phase {}", id.fault, id.phase))?;
+    fn is_under_way(&self, id: FaultId) -> Wrong {
         must(self.phase == Phase::In(id.phase), || {
             format!("a fault of phase {}, which is not under way", id.phase)
         })
@@ -419,6 +318,11 @@ impl<'a> Replayed<'a> {
 
 fn must(holds: bool, else_wrong: impl FnOnce() -> String) -> Wrong {
     if holds { Ok(()) } else { Err(else_wrong()) }
+}
+
+/// A fault whose own proof is not in the record.
+fn without_proof(proof: Wrong) -> Wrong {
+    proof.map_err(|why| format!("the fault has no proof: {why}"))
 }
 
 /// As people count.
@@ -460,7 +364,7 @@ mod tests {
         ];
         for kind in kinds {
             let wrong = |sent: u64, answered: u64, at: u64| {
-                let mut replayed = Replayed::new(&plan, "run");
+                let mut rederived = Rederived::new(&plan, "run");
                 let event = |seq, at: u64, what| Event {
                     seq,
                     at_ms: Moment(at),
@@ -474,12 +378,12 @@ mod tests {
                     seed: plan.seed,
                 };
                 assert_eq!(
-                    (replayed.take(&event(0, 0, began)), replayed.events()),
+                    (rederived.take(&event(0, 0, began)), rederived.events()),
                     (Vec::new(), 1)
                 );
                 let wrong =
-                    replayed.take(&event(1, at, kind(node(), Moment(sent), Moment(answered))));
-                assert_eq!(replayed.events(), 2);
+                    rederived.take(&event(1, at, kind(node(), Moment(sent), Moment(answered))));
+                assert_eq!(rederived.events(), 2);
                 wrong
             };
             assert_eq!(wrong(10, 20, 30), Vec::<String>::new());

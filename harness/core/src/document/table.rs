@@ -10,33 +10,36 @@ use toml::{
 };
 
 use super::{
+    key::Key,
     names::{nearest, suggest},
     problem::{MISSING, Problems},
 };
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct At<T> {
-    pub(super) value: T,
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands, in bytes of the text.
     #[serde(skip)]
-    pub(super) span: Range<usize>,
+    pub span: Range<usize>,
 }
 
 impl<T> At<T> {
-    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
         At { value: change(self.value), span: self.span }
     }
 }
 
 /// One table, what it is called in messages, and where errors about it go.
-pub(super) struct Table<'t, 'i> {
+pub(crate) struct Table<'t, 'i> {
     entries: &'t DeTable<'i>,
-    pub(super) span: Range<usize>,
+    pub(crate) span: Range<usize>,
     what: String,
 }
 
 impl<'t, 'i> Table<'t, 'i> {
-    pub(super) fn root(document: &'t Spanned<DeTable<'i>>) -> Self {
+    pub(crate) fn root(document: &'t Spanned<DeTable<'i>>) -> Self {
         Self { entries: document.get_ref(), span: 0..0, what: "a scenario".to_owned() }
     }
 
@@ -52,14 +55,15 @@ impl<'t, 'i> Table<'t, 'i> {
     }
 
     /// Every other key is an error. `known` in the order in which people should read it.
-    pub(super) fn only(&self, known: &[&str], problems: &mut Problems) {
+    pub(crate) fn only(&self, known: &[&[Key]], problems: &mut Problems) {
+        let names = names(known);
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
-            if !known.contains(&name) {
+            if !names.contains(&name) {
                 problems.error_hint(
                     key.span(),
                     format!("unknown key `{name}` in {}", self.what),
-                    suggest(name, known.iter().copied()),
+                    suggest(name, names.iter().copied()),
                 );
             }
         }
@@ -67,10 +71,11 @@ impl<'t, 'i> Table<'t, 'i> {
 
     /// Only keys that are nearly one of `known` are errors: for a table of which not every key is
     /// known.
-    pub(super) fn misspelt(&self, known: &[&str], problems: &mut Problems) {
+    pub(crate) fn misspelt(&self, known: &[Key], problems: &mut Problems) {
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
-            if let Some(near) = nearest(name, known.iter().copied()).filter(|near| *near != name) {
+            let near = nearest(name, names(&[known]));
+            if let Some(near) = near.filter(|near| *near != name) {
                 problems.error_hint(
                     key.span(),
                     format!("unknown key `{name}` in {}", self.what),
@@ -80,12 +85,12 @@ impl<'t, 'i> Table<'t, 'i> {
         }
     }
 
-    pub(super) fn table(&self, key: &str, problems: &mut Problems) -> Option<Table<'t, 'i>> {
+    pub(crate) fn table(&self, key: &str, problems: &mut Problems) -> Option<Table<'t, 'i>> {
         Self::open(self.entries.get(key)?, &format!("`[{key}]`"), problems)
     }
 
     /// An array of tables; empty if it is not there.
-    pub(super) fn tables(
+    pub(crate) fn tables(
         &self,
         key: &str,
         what: &str,
@@ -109,7 +114,7 @@ impl<'t, 'i> Table<'t, 'i> {
         }
     }
 
-    pub(super) fn text(&self, key: &str, problems: &mut Problems) -> Option<At<String>> {
+    pub(crate) fn text(&self, key: &str, problems: &mut Problems) -> Option<At<String>> {
         let value = self.entries.get(key)?;
         match value.get_ref().as_str() {
             Some(text) => Some(At { value: text.to_owned(), span: value.span() }),
@@ -117,7 +122,7 @@ impl<'t, 'i> Table<'t, 'i> {
         }
     }
 
-    pub(super) fn boolean(&self, key: &str, problems: &mut Problems) -> Option<At<bool>> {
+    pub(crate) fn boolean(&self, key: &str, problems: &mut Problems) -> Option<At<bool>> {
         let value = self.entries.get(key)?;
         match value.get_ref().as_bool() {
             Some(flag) => Some(At { value: flag, span: value.span() }),
@@ -126,7 +131,7 @@ impl<'t, 'i> Table<'t, 'i> {
     }
 
     /// A whole number that is at least `least` and fits 32 bits.
-    pub(super) fn number(&self, key: &str, least: u32, problems: &mut Problems) -> Option<At<u32>> {
+    pub(crate) fn number(&self, key: &str, least: u32, problems: &mut Problems) -> Option<At<u32>> {
         let value = self.entries.get(key)?;
         let Some(integer) = value.get_ref().as_integer() else {
             return wrong_type(key, "a whole number", value, problems);
@@ -148,7 +153,7 @@ impl<'t, 'i> Table<'t, 'i> {
         }
     }
 
-    pub(super) fn duration(&self, key: &str, problems: &mut Problems) -> Option<At<Duration>> {
+    pub(crate) fn duration(&self, key: &str, problems: &mut Problems) -> Option<At<Duration>> {
         let value = self.entries.get(key)?;
         let Some(text) = value.get_ref().as_str() else {
             return wrong_type(
@@ -163,7 +168,7 @@ impl<'t, 'i> Table<'t, 'i> {
             Err(why) => {
                 problems.error_hint(
                     value.span(),
-                    format!("`{key}` is no duration: {why}"),
+                    format!("`{key}` is not a duration: {why}"),
                     "write a number and a unit: \"500ms\", \"60s\", \"3m\"",
                 );
                 None
@@ -172,7 +177,7 @@ impl<'t, 'i> Table<'t, 'i> {
     }
 
     /// Like [`Self::duration`], and zero is an error.
-    pub(super) fn positive_duration(
+    pub(crate) fn positive_duration(
         &self,
         key: &str,
         problems: &mut Problems,
@@ -186,7 +191,7 @@ impl<'t, 'i> Table<'t, 'i> {
     }
 
     /// An amount of memory with its unit, in bytes.
-    pub(super) fn size(&self, key: &str, problems: &mut Problems) -> Option<At<u64>> {
+    pub(crate) fn size(&self, key: &str, problems: &mut Problems) -> Option<At<u64>> {
         self.measure(
             key,
             "a size with its unit in quotes, like \"48 MiB\"",
@@ -197,7 +202,7 @@ impl<'t, 'i> Table<'t, 'i> {
     }
 
     /// A share in percent, in thousandths.
-    pub(super) fn share(&self, key: &str, problems: &mut Problems) -> Option<At<u32>> {
+    pub(crate) fn share(&self, key: &str, problems: &mut Problems) -> Option<At<u32>> {
         self.measure(
             key,
             "a share with its unit in quotes, like \"25%\"",
@@ -228,7 +233,7 @@ impl<'t, 'i> Table<'t, 'i> {
         }
     }
 
-    pub(super) fn texts(&self, key: &str, problems: &mut Problems) -> Option<At<Vec<String>>> {
+    pub(crate) fn texts(&self, key: &str, problems: &mut Problems) -> Option<At<Vec<String>>> {
         let value = self.entries.get(key)?;
         let Some(array) = value.get_ref().as_array() else {
             return wrong_type(key, "a list of strings", value, problems);
@@ -246,7 +251,7 @@ impl<'t, 'i> Table<'t, 'i> {
         Some(At { value: texts, span: value.span() })
     }
 
-    pub(super) fn text_table(
+    pub(crate) fn text_table(
         &self,
         key: &str,
         problems: &mut Problems,
@@ -279,20 +284,24 @@ impl<'t, 'i> Table<'t, 'i> {
 
     /// Says so if the key is not there at all. A key of the wrong type was complained about
     /// already.
-    pub(super) fn require(&self, key: &str, problems: &mut Problems) {
+    pub(crate) fn require(&self, key: &str, problems: &mut Problems) {
         if !self.entries.contains_key(key) {
             problems.error(self.span.clone(), format!("{MISSING}key `{key}` in {}", self.what));
         }
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
     }
 
     /// Where a key stands; the whole table if it does not.
-    pub(super) fn key_span(&self, key: &str) -> Range<usize> {
+    pub(crate) fn key_span(&self, key: &str) -> Range<usize> {
         self.entries.get_key_value(key).map_or(self.span.clone(), |(key, _)| key.span())
     }
+}
+
+fn names(keys: &[&[Key]]) -> Vec<&'static str> {
+    keys.iter().flat_map(|keys| keys.iter()).map(|key| key.name).collect()
 }
 
 fn wrong_type<T>(

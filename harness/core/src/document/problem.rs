@@ -41,12 +41,12 @@ impl Problems {
     }
 
     /// An error at a place.
-    pub(super) fn error(&mut self, span: Range<usize>, message: impl Into<String>) {
+    pub(crate) fn error(&mut self, span: Range<usize>, message: impl Into<String>) {
         self.push(Severity::Error, Some(span), message.into(), None);
     }
 
     /// An error at a place, with advice.
-    pub(super) fn error_hint(
+    pub(crate) fn error_hint(
         &mut self,
         span: Range<usize>,
         message: impl Into<String>,
@@ -61,7 +61,7 @@ impl Problems {
     }
 
     /// A warning at a place.
-    pub(super) fn warning(&mut self, span: Range<usize>, message: impl Into<String>) {
+    pub(crate) fn warning(&mut self, span: Range<usize>, message: impl Into<String>) {
         self.push(Severity::Warning, Some(span), message.into(), None);
     }
 
@@ -98,7 +98,7 @@ impl Problems {
 
     /// Drops what a broken syntax makes us say about the same line, and what is said to be missing:
     /// it may stand in what could not be read.
-    pub(super) fn after_syntax_errors(&mut self, syntax: Vec<(Range<usize>, String)>) {
+    pub(crate) fn after_syntax_errors(&mut self, syntax: Vec<(Range<usize>, String)>) {
         if syntax.is_empty() {
             return;
         }
@@ -130,7 +130,7 @@ impl Problems {
 }
 
 /// How every message about something that is not there begins.
-pub(super) const MISSING: &str = "missing ";
+pub(crate) const MISSING: &str = "missing ";
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

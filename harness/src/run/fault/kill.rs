@@ -1,0 +1,11 @@
+//! `kill`: nodes are ended with SIGKILL, and started again.
+
+use super::{FaultError, Proven, Scene, ending, returning};
+
+pub(super) async fn take_effect(scene: Scene<'_>) -> Result<Proven, FaultError> {
+    ending::all(scene, ending::Means::Kill).await
+}
+
+pub(super) async fn heal(scene: Scene<'_>) -> Result<Proven, FaultError> {
+    returning::all(scene).await
+}

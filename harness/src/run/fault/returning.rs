@@ -1,0 +1,55 @@
+//! Nodes that come back: each was down until it is started, is started, and answers as another
+//! process.
+
+use futures_util::future::try_join_all;
+use harness_core::{event::Moment, fault::evidence, history::History, text::short};
+
+use super::{FaultError, LOOK, Proven, Scene, joined};
+use crate::run::watch;
+
+/// Starts all nodes again and waits until they are seen to be back.
+pub(super) async fn all(scene: Scene<'_>) -> Result<Proven, FaultError> {
+    let proofs = try_join_all(scene.nodes.iter().map(|node| one(scene, node))).await?;
+    Ok(joined(proofs))
+}
+
+async fn one(scene: Scene<'_>, node: &str) -> Result<Proven, FaultError> {
+    let bed = scene.bed;
+    // Whatever was checked while it was down is worth nothing if it was not: this is the last word
+    // on that, and the proof of the return asks for it.
+    watch::see(node, bed).await?;
+    let before = bed.incarnation(node);
+    let now = bed.start_again(node).await?;
+    let since = bed.controller.now();
+    if before.as_ref().is_none_or(|before| evidence::same_process(before, &now)) {
+        return Err(FaultError::Unproven(format!(
+            "{node} was started again, but it is the same process {} as before",
+            now.pid
+        )));
+    }
+    let start = bed.starts(node).saturating_sub(1);
+    let deadline = since + scene.prove_back;
+    loop {
+        watch::see(node, bed).await?;
+        let back =
+            |history: &History| evidence::back(history, node, start, Moment(u64::MAX)).proven();
+        if let Some(answered) = bed.controller.with_history(back) {
+            let was = before.map_or(0, |before| before.pid);
+            let proof = format!(
+                "{node} back: process {was} → {}, answered after {}",
+                now.pid,
+                short(answered.since(since))
+            );
+            return Ok(Proven { since, proof });
+        }
+        if bed.controller.now() >= deadline {
+            let reason = format!(
+                "was started again (process {}), but its RPC was silent for {}",
+                now.pid,
+                short(scene.prove_back)
+            );
+            return Err(FaultError::Broken { node: node.to_owned(), reason });
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}

@@ -1,0 +1,7 @@
+//! `stop`: nodes are asked to end.
+
+use super::{FaultError, Proven, Scene, ending};
+
+pub(super) async fn take_effect(scene: Scene<'_>) -> Result<Proven, FaultError> {
+    ending::all(scene, ending::Means::Ask).await
+}
