@@ -6,7 +6,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`restart`], [`stop`], [`kill`] | the faults |
+//! | [`restart`], [`stop`], [`start`], [`kill`] | the faults |
 //! | `registry` | makes them one closed type |
 //! | `entry` | what there is to know of a fault beside its proofs |
 //! | [`evidence`] | what the record says of nodes that should be down, or back |
@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod kill;
 mod registry;
 pub mod restart;
+pub mod start;
 pub mod stop;
 mod timeline;
 
@@ -27,12 +28,12 @@ pub use timeline::{FaultSpan, Planned, Timeline};
 registry::registry! {
     Restart = restart::Restart,
     Stop = stop::Stop,
+    Start = start::Start,
     Kill = kill::Kill,
 }
 
 /// Faults of the specification that this version does not have yet.
 pub(crate) const LATER: &[&str] = &[
-    "start",
     "pause",
     "resume",
     "isolate",

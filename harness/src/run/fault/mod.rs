@@ -3,7 +3,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | `restart`, `stop`, `kill` | the drivers |
+//! | `restart`, `stop`, `start`, `kill` | the drivers |
 //! | `ending`, `returning` | what they share: nodes that go down, and nodes that come back |
 //!
 //! A run that ends while a fault lasts heals nothing by itself: its nodes are removed, or, if they
@@ -13,6 +13,7 @@ mod ending;
 mod kill;
 mod restart;
 mod returning;
+mod start;
 mod stop;
 
 use std::time::Duration;
@@ -71,6 +72,7 @@ pub(crate) async fn take_effect(kind: &FaultKind, scene: Scene<'_>) -> Result<Pr
         FaultKind::Restart(_) => restart::take_effect(scene).await,
         FaultKind::Stop(_) => stop::take_effect(scene).await,
         FaultKind::Kill(_) => kill::take_effect(scene).await,
+        FaultKind::Start(_) => Err(FaultError::Unproven("a start only ends a fault".to_owned())),
     }
 }
 
@@ -78,6 +80,7 @@ pub(crate) async fn take_effect(kind: &FaultKind, scene: Scene<'_>) -> Result<Pr
 pub(crate) async fn heal(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, FaultError> {
     match kind {
         FaultKind::Restart(_) => restart::heal(scene).await,
+        FaultKind::Start(_) => start::heal(scene).await,
         FaultKind::Kill(_) => kill::heal(scene).await,
         FaultKind::Stop(_) => Err(FaultError::Unproven("a stop is ended by a start".to_owned())),
     }
