@@ -12,7 +12,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`alive`], [`converged`], [`distinct_peers`], [`height_advances`], [`no_stall`], [`peers`], [`recovers`], [`resources`], [`same_chain`], [`store_survives`] | the checks |
+//! | [`alive`], [`converged`], [`distinct_peers`], [`height_advances`], [`no_restart`], [`no_stall`], [`peers`], [`recovers`], [`resources`], [`same_chain`], [`store_survives`] | the checks |
 //! | `registry` | makes them one closed type |
 //! | `entry` | what there is to know of a check beside its judgement |
 //! | `view` | what a check may look at, and what it may answer |
@@ -24,6 +24,7 @@ pub mod distinct_peers;
 mod entry;
 pub mod height_advances;
 pub mod hold;
+pub mod no_restart;
 pub mod no_stall;
 pub mod peers;
 pub mod recovers;
@@ -53,5 +54,6 @@ registry::registry! {
     DistinctPeers = distinct_peers::DistinctPeers,
     StoreSurvives = store_survives::StoreSurvives,
     Alive = alive::Alive,
+    NoRestart = no_restart::NoRestart,
     Resources = resources::ResourceLimits,
 }

@@ -64,6 +64,10 @@ nodes = "*"
 within = "20s"
 for = "1s"
 [[phases.checks]]
+check = "no-restart"
+nodes = "*"
+within = "10s"
+[[phases.checks]]
 check = "alive"
 nodes = "*"
 within = "10s"
