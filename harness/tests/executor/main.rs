@@ -4,6 +4,8 @@
 //! `network`: what checks make of what nodes say. `restart`: the fault and its proofs. `broken`:
 //! nodes that end or hang by themselves. `way_out`: signals, failures and bugs.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod broken;
 mod network;
 mod restart;
