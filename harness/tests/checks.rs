@@ -1,5 +1,6 @@
 //! The checks of whole windows, capabilities, sessions and resources, from a scenario to its
-//! verdict: what they need is polled and recorded, and what breaks them is noticed.
+//! verdict: what they need is polled and recorded, and what breaks them is noticed. Time is paused:
+//! it jumps over what only waits.
 
 mod support;
 
@@ -90,7 +91,7 @@ async fn exit(checks: &str, faults: Faults) -> (ExitCode, String) {
     (done.verdict.exit, done.verdict.reason.unwrap_or_default())
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_good_network_passes_by_batches_and_by_single_calls() {
     for no_batches in [false, true] {
         let checks = [NO_STALL, CONVERGED, DISTINCT, RESOURCES].concat();
@@ -106,14 +107,14 @@ async fn a_good_network_passes_by_batches_and_by_single_calls() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn without_mining_heights_stall() {
     let (exit, reason) = exit(NO_STALL, Faults { no_mining: true, ..Faults::default() }).await;
     assert_eq!(exit, ExitCode::Fail);
     assert!(reason.contains("had no new height for 2."), "{reason}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn without_discovery_nothing_converges_and_no_ids_are_enough() {
     let faults = Faults { no_discovery: true, ..Faults::default() };
     let (converged, reason) = exit(CONVERGED, faults.clone()).await;
@@ -122,7 +123,7 @@ async fn without_discovery_nothing_converges_and_no_ids_are_enough() {
     assert_eq!(exit(DISTINCT, faults).await.0, ExitCode::Fail);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_foreign_node_without_peer_ids_is_inconclusive_and_said_before_the_start() {
     let done = done(DISTINCT, Faults { core_only: true, foreign: true, ..Faults::default() }).await;
     assert_eq!(done.verdict.exit, ExitCode::Inconclusive);
@@ -137,7 +138,7 @@ async fn a_foreign_node_without_peer_ids_is_inconclusive_and_said_before_the_sta
     assert!(warning < place(&|event| event["event"] == "node-started"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn too_much_memory_fails_and_memory_that_nobody_measured_is_inconclusive() {
     // Whichever node is measured first.
     let (fails, reason) =
@@ -150,7 +151,7 @@ async fn too_much_memory_fails_and_memory_that_nobody_measured_is_inconclusive()
     assert_eq!(exit(RESOURCES, Faults::default()).await.0, ExitCode::Inconclusive);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_store_that_survived_passes_and_one_that_did_not_never_does() {
     for (memory, expected) in [
         (Memory::Keeps, ExitCode::Pass),

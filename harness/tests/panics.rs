@@ -2,6 +2,7 @@
 //! nothing is left. The moment can be chosen (`PANIC_AFTER_MS`): `ci/leaks.sh` does.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
 
 #[path = "provider/support.rs"]
 #[expect(dead_code, reason = "every test binary uses its own part")]
@@ -20,7 +21,11 @@ use harness::{
         LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
         docker::DockerProvider, process::ProcessProvider,
     },
-    run::interrupt::Interrupt,
+    run::{
+        http::Http,
+        interrupt::Interrupt,
+        link::{Connect, NodeLink},
+    },
 };
 use harness_core::{
     exit::ExitCode,
@@ -60,6 +65,12 @@ struct Bug {
 impl Bug {
     fn is_it_time(&self) {
         assert!(Instant::now() < self.moment, "a bug, on purpose");
+    }
+}
+
+impl Connect for Bug {
+    fn connect(&self, node: SocketAddr, patience: Duration) -> Arc<dyn NodeLink> {
+        Http.connect(node, patience)
     }
 }
 

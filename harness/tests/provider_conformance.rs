@@ -2,6 +2,7 @@
 //! `provider/`. A Docker engine that is missing fails these tests: it does not skip them.
 
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
+#![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
 
 #[path = "provider/only_docker.rs"]
 mod only_docker;

@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn lines_are_wrapped_between_words() {
-        let text = wrapped(&"word ".repeat(50).trim_end().to_owned(), "  ");
+        let text = wrapped("word ".repeat(50).trim_end(), "  ");
         assert!(text.lines().all(|line| line.chars().count() <= 100 && line.starts_with("  word")));
         assert_eq!(text.split_whitespace().count(), 50);
     }

@@ -26,6 +26,7 @@ use crate::{
     run::{
         controller::Controller,
         executor::{self, AtEnd, Run},
+        http::Http,
         interrupt::Interrupt,
     },
 };
@@ -213,6 +214,7 @@ async fn finish(
     let run = Run {
         plan,
         provider: chosen.provider(),
+        connect: Arc::new(Http),
         controller,
         dir: dir.clone(),
         timeout_factor: args.timeout_factor,

@@ -13,7 +13,7 @@ use std::{
 };
 
 use harness_core::{
-    event::{CheckVerdict, Event, Moment, Reading, Sample, Sink, What},
+    event::{CheckId, CheckVerdict, Event, Finding, Moment, Reading, Sample, Sink, What},
     scenario::Plan,
     text::{ending, printable, short},
     verdict::unseen,
@@ -148,10 +148,8 @@ impl Writer {
             What::Preparing { step } => vec![step.clone()],
             What::NodeStarted { node, start, incarnation, rpc } => {
                 let again = if *start == 0 { "" } else { " again" };
-                vec![format!(
-                    "{node} started{again}: process {}, RPC http://{rpc}",
-                    incarnation.pid
-                )]
+                let pid = incarnation.pid;
+                vec![format!("{node} started{again}: process {pid}, RPC http://{rpc}")]
             }
             What::AllStarted => vec!["all nodes started".to_owned()],
             What::PhaseStarted { phase } => vec![self.phase(*phase)],
@@ -162,31 +160,8 @@ impl Writer {
             What::FaultEffective { proof, .. } => vec![format!("in effect: {proof}")],
             What::FaultHealed { proof, .. } => vec![format!("healed: {proof}")],
             What::FaultUnproven { reason, .. } => vec![format!("fault without proof: {reason}")],
-            What::CheckStarted { check } => {
-                let plan = &self.plan.phases[check.phase].checks[check.check];
-                vec![format!(
-                    "checking {} of {}: {}, within {}",
-                    plan.kind.name(),
-                    plan.selector,
-                    plan.kind,
-                    short(plan.within)
-                )]
-            }
-            What::CheckSettled { check, finding } => {
-                let plan = &self.plan.phases[check.phase].checks[check.check];
-                let mark = match finding.verdict {
-                    CheckVerdict::Pass => "✓",
-                    CheckVerdict::Fail => "✗",
-                    CheckVerdict::Inconclusive | CheckVerdict::NotJudged => "?",
-                };
-                vec![format!(
-                    "{mark} {} of {}: {} [{}]",
-                    plan.kind.name(),
-                    plan.selector,
-                    finding.reason,
-                    finding.observed
-                )]
-            }
+            What::CheckStarted { check } => vec![self.checking(*check)],
+            What::CheckSettled { check, finding } => vec![self.settled(*check, finding)],
             What::NodeExited { node, code, signal, last_lines } => {
                 broken(&format!("{node} exited unplanned ({})", ending(*code, *signal)), last_lines)
             }
@@ -194,14 +169,12 @@ impl Writer {
                 broken(&format!("{node} {reason}"), last_lines)
             }
             What::NodeUnseen { node } => vec![unseen(node)],
-            What::ClockJumped { ms } => vec![format!(
-                "the machine slept or its clock jumped by {}",
-                short(Duration::from_millis(*ms))
-            )],
-            What::TimedOut { ms } => vec![format!(
-                "the scenario's timeout of {} passed",
-                short(Duration::from_millis(*ms))
-            )],
+            What::ClockJumped { ms } => {
+                vec![format!("the machine slept or its clock jumped by {}", seconds(*ms))]
+            }
+            What::TimedOut { ms } => {
+                vec![format!("the scenario's timeout of {} passed", seconds(*ms))]
+            }
             What::EnvironmentFailed { reason, .. } => reason.lines().map(str::to_owned).collect(),
             What::Interrupted { signal, .. } => {
                 vec![format!("{signal}: stopping, then removing everything")]
@@ -210,14 +183,7 @@ impl Writer {
             What::TornDown { left: Some(left) } => {
                 vec![format!("the clean-up is not complete: {left}")]
             }
-            What::Sample(sample) if self.detail == Detail::Verbose => {
-                vec![format!(
-                    "{} peers {} height {}",
-                    sample.node,
-                    number(&sample.peers),
-                    number(&sample.height)
-                )]
-            }
+            What::Sample(sample) if self.detail == Detail::Verbose => vec![figures(sample)],
             What::Sample(_)
             | What::Prepared { .. }
             | What::Methods { .. }
@@ -232,6 +198,33 @@ impl Writer {
         }
     }
 
+    fn checking(&self, check: CheckId) -> String {
+        let plan = &self.plan.phases[check.phase].checks[check.check];
+        format!(
+            "checking {} of {}: {}, within {}",
+            plan.kind.name(),
+            plan.selector,
+            plan.kind,
+            short(plan.within)
+        )
+    }
+
+    fn settled(&self, check: CheckId, finding: &Finding) -> String {
+        let plan = &self.plan.phases[check.phase].checks[check.check];
+        let mark = match finding.verdict {
+            CheckVerdict::Pass => "✓",
+            CheckVerdict::Fail => "✗",
+            CheckVerdict::Inconclusive | CheckVerdict::NotJudged => "?",
+        };
+        format!(
+            "{mark} {} of {}: {} [{}]",
+            plan.kind.name(),
+            plan.selector,
+            finding.reason,
+            finding.observed
+        )
+    }
+
     fn phase(&self, index: usize) -> String {
         format!(
             "phase {} of {}: {}",
@@ -240,6 +233,14 @@ impl Writer {
             self.plan.phases[index].name
         )
     }
+}
+
+fn seconds(ms: u64) -> String {
+    short(Duration::from_millis(ms))
+}
+
+fn figures(Sample { node, peers, height, .. }: &Sample) -> String {
+    format!("{node} peers {} height {}", number(peers), number(height))
 }
 
 fn number(reading: &Reading<u64>) -> String {

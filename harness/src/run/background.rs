@@ -36,6 +36,8 @@ impl Background {
         self.tasks.spawn(async move {
             let guarded = AssertUnwindSafe(task).catch_unwind();
             tokio::select! {
+                // Whoever stops the tasks has what they recorded until then: none takes another step.
+                biased;
                 () = this.stop.cancelled() => {}
                 ended = guarded => if let Err(panic) = ended {
                     this.finish(What::HarnessBroken { reason: panic_text(panic.as_ref()) });

@@ -1,32 +1,47 @@
-//! The run's clock: milliseconds since its beginning, and whether the machine slept in between. The
-//! only clock that a run reads.
+//! The run's clock: milliseconds since its beginning, what the wall says, and whether the machine
+//! slept in between. The only clock that a run reads.
+//!
+//! Time passes as tokio's does: where that is paused, it stands still and jumps to the next moment
+//! that somebody waits for.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use harness_core::event::Moment;
+use tokio::time::Instant;
 
 /// Starts at zero and never steps.
 pub struct RunClock {
     began: Instant,
+    wall: Box<dyn Fn() -> SystemTime + Send + Sync>,
     slept: Box<dyn Fn() -> Duration + Send + Sync>,
     slept_before: Duration,
 }
 
 impl RunClock {
-    /// Zero is now.
+    /// Zero is now, by this machine's clocks.
+    #[expect(clippy::disallowed_methods, reason = "here it is handed in")]
     pub fn start() -> Self {
-        Self::sleeping(slept)
+        Self::with(SystemTime::now, slept)
     }
 
-    /// The same with another way to learn how long the machine has slept since some moment.
-    pub fn sleeping(slept: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+    /// The same with other ways to read the wall clock, and to learn how long the machine has slept
+    /// since some moment.
+    pub fn with(
+        wall: impl Fn() -> SystemTime + Send + Sync + 'static,
+        slept: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Self {
         let slept_before = slept();
-        Self { began: Instant::now(), slept: Box::new(slept), slept_before }
+        Self { began: Instant::now(), wall: Box::new(wall), slept: Box::new(slept), slept_before }
     }
 
     /// Now.
     pub fn now(&self) -> Moment {
         Moment(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// What a clock on the wall says: for people, nothing is decided by it.
+    pub fn wall(&self) -> SystemTime {
+        (self.wall)()
     }
 
     /// How long the machine has slept since the beginning, if that is more than a hiccup.

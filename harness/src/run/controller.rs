@@ -138,7 +138,7 @@ impl Controller {
     }
 
     fn record(&self, state: &mut State, at_ms: Moment, what: What) {
-        let wall = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
+        let wall = humantime::format_rfc3339_millis(self.clock.wall()).to_string();
         let event = Event { seq: state.next, at_ms, wall, what };
         state.next += 1;
         state.history.record(&event);

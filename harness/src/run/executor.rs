@@ -22,6 +22,7 @@ use super::{
     background::{Background, panic_text},
     controller::Controller,
     interrupt::Interrupt,
+    link::Connect,
     logs::Logs,
     phase::{PhaseEnd, Phases},
     testbed::Testbed,
@@ -55,6 +56,8 @@ pub struct Run {
     pub plan: Plan,
     /// Where.
     pub provider: Arc<dyn Provider>,
+    /// How its nodes are asked.
+    pub connect: Arc<dyn Connect>,
     /// Where events go.
     pub controller: Arc<Controller>,
     /// Where the evidence goes.
@@ -137,6 +140,8 @@ impl Run {
     async fn go(&self, background: &Background, logs: &Logs, bed: &Mutex<Option<Arc<Testbed>>>) {
         let way = AssertUnwindSafe(self.way(background, logs, bed)).catch_unwind();
         tokio::select! {
+            // Who asks us to stop is heard first; then what ended the run, whose event is recorded
+            // already; the way itself has no more to say after either.
             biased;
             signal = self.interrupt.raised() => {
                 self.controller.emit(What::interrupted(signal));
@@ -203,6 +208,7 @@ impl Run {
             &self.plan,
             &slots,
             Arc::clone(&self.provider),
+            Arc::clone(&self.connect),
             Arc::clone(&self.controller),
         ));
         bed.lock().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(&testbed));

@@ -7,14 +7,14 @@ use std::{
     io::{self, BufWriter, Write},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use harness_core::{
     event::What,
     text::{plain, printable},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::background::Background;
@@ -120,6 +120,7 @@ impl Logs {
     async fn next(&self, lines: &mut mpsc::Receiver<LogLine>) -> Option<LogLine> {
         const LAST_WORDS: Duration = Duration::from_millis(300);
         tokio::select! {
+            // A line that is there is taken, however late: evidence with holes is none.
             biased;
             line = lines.recv() => line,
             () = async { self.closing.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => None,

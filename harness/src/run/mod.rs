@@ -3,14 +3,23 @@
 //!
 //! `executor` owns the way through a run and every way out of it; `phase` runs faults and checks;
 //! `testbed` is the running network; `watch` looks for what must not happen (exits, panics, clocks
-//! that jump); `controller` gives every event its place.
+//! that jump); `controller` gives every event its place, by the one `clock` of the run; `poll` asks
+//! the nodes through a `link`, which for real ones is `http`; `logs` keeps what they write;
+//! `background` holds the tasks beside the way; `interrupt` is a signal that asks us to stop.
+//!
+//! All waits and stamps are tokio's and the run's clock's, so that a test can hold the time and let
+//! it jump over what only waits.
+
+#![warn(clippy::disallowed_methods)]
 
 mod background;
 pub mod clock;
 pub mod controller;
 pub mod executor;
 mod fault;
+pub mod http;
 pub mod interrupt;
+pub mod link;
 mod logs;
 mod phase;
 mod poll;

@@ -246,6 +246,8 @@ impl<'a> Phases<'a> {
             .map(|check| self.fetch_hashes(&check.plan.nodes, check.want.subscribe()))
             .collect();
         tokio::select! {
+            // Once everything is decided, no hash is of interest any more.
+            biased;
             () = self.judge_all(&mut pending) => {}
             _ = join_all(fetchers) => {}
         }
@@ -269,8 +271,10 @@ impl<'a> Phases<'a> {
             tokio::time::sleep(LOOK).await;
             let now = self.bed.controller.now();
             let deadline = pending.iter().map(Pending::deadline).min().unwrap_or(now);
-            // Whatever happens first: news, or a deadline that passes without any.
+            // Whatever happens first: news, or a deadline that passes without any. Both lead to the
+            // same look, which sees the news.
             tokio::select! {
+                biased;
                 _ = changes.changed() => {}
                 () = tokio::time::sleep(deadline.since(now)) => {}
             }

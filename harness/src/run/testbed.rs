@@ -18,7 +18,7 @@ use harness_core::{
 };
 use tokio::sync::watch;
 
-use super::controller::Controller;
+use super::{controller::Controller, link::Connect};
 use crate::{
     provider::{NodeLaunch, Provider, ProviderError, Slot},
     run::poll::{Link, rpc::Rpc},
@@ -29,6 +29,7 @@ pub(crate) struct Testbed {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) controller: Arc<Controller>,
     pub(crate) names: Vec<String>,
+    connect: Arc<dyn Connect>,
     nodes: BTreeMap<String, Node>,
 }
 
@@ -53,6 +54,7 @@ impl Testbed {
         plan: &Plan,
         slots: &[Slot],
         provider: Arc<dyn Provider>,
+        connect: Arc<dyn Connect>,
         controller: Arc<Controller>,
     ) -> Self {
         let seeds = seeds(plan, slots);
@@ -73,7 +75,7 @@ impl Testbed {
             })
             .collect();
         let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
-        Self { provider, controller, names, nodes }
+        Self { provider, controller, names, connect, nodes }
     }
 
     /// What every node is given, for the evidence.
@@ -217,7 +219,8 @@ impl Testbed {
             incarnation,
             rpc: address,
         });
-        node.link.send_replace(Some(Link { start, since, rpc: Rpc::new(address) }));
+        let rpc = Rpc::new(Arc::clone(&self.connect), address);
+        node.link.send_replace(Some(Link { start, since, rpc }));
         Ok(())
     }
 

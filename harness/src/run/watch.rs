@@ -1,15 +1,13 @@
 //! Looks for what must not happen in any run: nodes that end unplanned, and a machine that sleeps.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use harness_core::{
     event::{Moment, Reading, What},
     node::NodeState,
     text::short,
 };
+use tokio::time::Instant;
 
 use super::{background::Background, controller::Controller, logs::Logs, testbed::Testbed};
 use crate::provider::ProviderError;

@@ -25,6 +25,7 @@ use crate::{
     run::{
         controller::Controller,
         executor::{AtEnd, Run},
+        http::Http,
         interrupt::Interrupt,
     },
 };
@@ -158,6 +159,7 @@ where
         let run = Run {
             plan,
             provider,
+            connect: Arc::new(Http),
             controller,
             dir: dir.clone(),
             timeout_factor: self.overrides.timeout_factor,

@@ -1,12 +1,17 @@
 //! What the integration tests share: scenarios on disk, a run from file to verdict, and a network
-//! of fakes.
+//! of fakes (`fake`).
 
 #![expect(dead_code, reason = "every test binary uses its own part")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 pub(crate) mod fake;
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use harness::{
     evidence::{Jsonl, RunDir},
@@ -17,6 +22,7 @@ use harness::{
         controller::Controller,
         executor::{AtEnd, Run},
         interrupt::Interrupt,
+        link::Connect,
     },
 };
 use harness_core::{
@@ -24,6 +30,7 @@ use harness_core::{
     scenario::{Overrides, Plan},
     verdict::Verdict,
 };
+use tokio::time::Instant;
 
 /// A run that is over, and what it left.
 pub(crate) struct Done {
@@ -84,52 +91,65 @@ impl<F: FnMut() + Send> Sink for When<F> {
     }
 }
 
+/// A wall clock that goes on as tokio's time does, which a test may have paused.
+pub(crate) fn wall(began: Instant) -> SystemTime {
+    const EPOCH: Duration = Duration::from_secs(1_800_000_000);
+    SystemTime::UNIX_EPOCH + EPOCH + began.elapsed()
+}
+
+/// A run's clock by tokio's time alone, of a machine that sleeps as told.
+pub(crate) fn clock(slept: impl Fn() -> Duration + Send + Sync + 'static) -> RunClock {
+    let began = Instant::now();
+    RunClock::with(move || wall(began), slept)
+}
+
+fn never() -> Duration {
+    Duration::ZERO
+}
+
+/// What runs nodes and knows how to ask them.
+pub(crate) trait Network: Provider + Connect + 'static {}
+
+impl<N: Provider + Connect + 'static> Network for N {}
+
 /// From a scenario's text to the end of its run.
-pub(crate) async fn run(text: &str, provider: Arc<dyn Provider>, interrupt: Interrupt) -> Done {
-    run_with(text, provider, interrupt, Vec::new()).await
+pub(crate) async fn run(text: &str, network: Arc<impl Network>, interrupt: Interrupt) -> Done {
+    run_with(text, network, interrupt, Vec::new()).await
 }
 
 /// The same, with something that listens to its events.
 pub(crate) async fn run_with(
     text: &str,
-    provider: Arc<dyn Provider>,
+    network: Arc<impl Network>,
     interrupt: Interrupt,
     listeners: Vec<Box<dyn Sink>>,
 ) -> Done {
-    start(
-        RunClock::start(),
-        tempfile::tempdir().unwrap(),
-        text,
-        provider,
-        interrupt,
-        listeners,
-        |_| (),
-    )
-    .await
+    start(clock(never), tempfile::tempdir().unwrap(), text, network, interrupt, listeners, |_| ())
+        .await
 }
 
 /// The same in a run directory that somebody has touched before.
 pub(crate) async fn run_in(
     folder: tempfile::TempDir,
     text: &str,
-    provider: Arc<dyn Provider>,
+    network: Arc<impl Network>,
     touch: impl FnOnce(&RunDir),
 ) -> Done {
-    start(RunClock::start(), folder, text, provider, Interrupt::default(), Vec::new(), touch).await
+    start(clock(never), folder, text, network, Interrupt::default(), Vec::new(), touch).await
 }
 
 /// The same by a clock of the test's own.
 pub(crate) async fn run_by(
     clock: RunClock,
     text: &str,
-    provider: Arc<dyn Provider>,
+    network: Arc<impl Network>,
     listeners: Vec<Box<dyn Sink>>,
 ) -> Done {
     start(
         clock,
         tempfile::tempdir().unwrap(),
         text,
-        provider,
+        network,
         Interrupt::default(),
         listeners,
         |_| (),
@@ -141,7 +161,7 @@ async fn start(
     clock: RunClock,
     folder: tempfile::TempDir,
     text: &str,
-    provider: Arc<dyn Provider>,
+    network: Arc<impl Network>,
     interrupt: Interrupt,
     listeners: Vec<Box<dyn Sink>>,
     touch: impl FnOnce(&RunDir),
@@ -155,7 +175,8 @@ async fn start(
     let controller = Arc::new(Controller::begin_at(clock, &dir, &plan, sinks));
     let run = Run {
         plan,
-        provider,
+        provider: network.clone(),
+        connect: network,
         controller,
         dir: dir.clone(),
         timeout_factor: 1.0,

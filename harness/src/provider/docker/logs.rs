@@ -92,6 +92,7 @@ impl Pump {
 
     async fn another_start(&mut self) -> bool {
         tokio::select! {
+            // A start that was said before the end has a log to be read.
             biased;
             changed = self.starts.changed() => changed.is_ok(),
             () = self.closing.cancelled() => false,

@@ -240,6 +240,8 @@ impl DockerProvider {
                 let pump = Pump { docker, container: id, node: name.clone(), to, starts, closing: closing.clone() };
                 pumps.spawn(async move {
                     let end = tokio::select! {
+                        // A log that was read to its end was not cut, however late it is.
+                        biased;
                         end = pump.run() => end,
                         () = async { closing.cancelled().await; tokio::time::sleep(grace).await } => End::Cut,
                     };

@@ -23,7 +23,7 @@ const LONGEST_INTERVAL: Duration = Duration::from_millis(500);
 const REPEAT: Duration = Duration::from_secs(1);
 
 /// How to reach one start of a node.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Link {
     pub(crate) start: u32,
     pub(crate) since: Moment,
@@ -67,6 +67,8 @@ impl Poller {
                 tokio::time::sleep(until_next(self.interval(&link), self.controller.now())).await;
             };
             tokio::select! {
+                // An answer that has come is recorded before its link is given up.
+                biased;
                 () = round => {}
                 // A new start is asked at once; a question to the old one may hang.
                 changed = links.changed() => if changed.is_err() { return },

@@ -4,14 +4,9 @@
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use harness_core::event::{Direction, Miss, Reading, Session, SessionList};
-use jsonrpsee_core::{
-    client::{ClientT, Error},
-    http_helpers::HttpError,
-    params::{ArrayParams, BatchRequestBuilder},
-    rpc_params,
-};
-use jsonrpsee_http_client::{HttpBackend, HttpClient, RpcService, RpcServiceBuilder, transport};
 use serde_json::Value;
+
+use crate::run::link::{Connect, NodeLink};
 
 /// How long a node may take to answer: what takes longer is no longer fresh.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -19,45 +14,33 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a node that should be down is given to prove the opposite.
 const STOPPED_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A header or a list of peers is far smaller; a node that sends more must not fill our memory.
-const LARGEST_ANSWER: u32 = 1024 * 1024;
-
 /// Text of a node in our messages and evidence.
 const LONGEST_QUOTE: usize = 120;
 
-/// Without a layer that logs.
-type Client = HttpClient<RpcService<HttpBackend>>;
-
 /// A node's JSON-RPC.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Rpc {
-    client: Arc<Client>,
+    connect: Arc<dyn Connect>,
+    link: Arc<dyn NodeLink>,
     address: SocketAddr,
     timeout: Duration,
 }
 
 impl Rpc {
     /// Connects to nothing yet.
-    pub(crate) fn new(address: SocketAddr) -> Self {
-        Self::with_timeout(address, REQUEST_TIMEOUT)
+    pub(crate) fn new(connect: Arc<dyn Connect>, address: SocketAddr) -> Self {
+        Self::with_timeout(connect, address, REQUEST_TIMEOUT)
     }
 
     /// The same for a node that was stopped: the address of a container that is gone swallows
     /// questions, and nobody needs to wait long for an answer that must not come.
     pub(crate) fn of_stopped(&self) -> Self {
-        Self::with_timeout(self.address, STOPPED_TIMEOUT)
+        Self::with_timeout(Arc::clone(&self.connect), self.address, STOPPED_TIMEOUT)
     }
 
-    fn with_timeout(address: SocketAddr, timeout: Duration) -> Self {
-        let client = HttpClient::builder()
-            // Without the layer that logs what is asked and answered: it renders both, whether or
-            // not anybody listens.
-            .set_rpc_middleware(RpcServiceBuilder::new())
-            .request_timeout(timeout)
-            .max_response_size(LARGEST_ANSWER)
-            .build(format!("http://{address}"))
-            .expect("a socket address makes a valid URL");
-        Self { client: Arc::new(client), address, timeout }
+    fn with_timeout(connect: Arc<dyn Connect>, address: SocketAddr, timeout: Duration) -> Self {
+        let link = connect.connect(address, timeout);
+        Self { connect, link, address, timeout }
     }
 
     /// One round of questions: one request for all of them, or one for each where a node refuses
@@ -79,20 +62,15 @@ impl Rpc {
         }
         let system_peers = async {
             if also.system_peers {
-                Some(self.ask(SYSTEM_PEERS, rpc_params![], |value| distinct(value, own)).await)
+                Some(self.ask(SYSTEM_PEERS, &[], |value| distinct(value, own)).await)
             } else {
                 None
             }
         };
         let sessions = async {
-            if also.sessions {
-                Some(self.ask(PEER_LIST, rpc_params![], sessions).await)
-            } else {
-                None
-            }
+            if also.sessions { Some(self.ask(PEER_LIST, &[], sessions).await) } else { None }
         };
-        let (peers, height) =
-            (self.ask(HEALTH, rpc_params![], peers), self.ask(HEADER, rpc_params![], height));
+        let (peers, height) = (self.ask(HEALTH, &[], peers), self.ask(HEADER, &[], height));
         let (peers, height, distinct, sessions) =
             tokio::join!(peers, height, system_peers, sessions);
         Answers { peers, height, distinct, sessions }
@@ -104,12 +82,8 @@ impl Rpc {
             .chain(also.system_peers.then_some(SYSTEM_PEERS))
             .chain(also.sessions.then_some(PEER_LIST))
             .collect();
-        let mut batch = BatchRequestBuilder::new();
-        for method in &methods {
-            batch.insert(method, rpc_params![]).map_err(|why| Miss::Nonsense(why.to_string()))?;
-        }
-        let call = tokio::time::timeout(self.timeout, self.client.batch_request::<Value>(batch));
-        let answers = call.await.map_err(|_| Miss::Timeout)?.map_err(miss)?;
+        let call = tokio::time::timeout(self.timeout, self.link.batch(&methods));
+        let answers = call.await.map_err(|_| Miss::Timeout)??;
         // An answer that is left out is nobody's default.
         if answers.len() != methods.len() {
             return Err(Miss::Nonsense(format!(
@@ -118,12 +92,7 @@ impl Rpc {
                 methods.len()
             )));
         }
-        let mut answers = answers.into_iter().map(|answer| {
-            answer.map_err(|object| Miss::Refused {
-                code: object.code(),
-                message: quote(object.message()),
-            })
-        });
+        let mut answers = answers.into_iter();
         let mut next = || answers.next().unwrap_or(Err(Miss::Null));
         Ok(Answers {
             peers: reading(HEALTH, next(), peers),
@@ -137,12 +106,12 @@ impl Rpc {
 
     /// Its own peer ID.
     pub(crate) async fn peer_id(&self) -> Reading<String> {
-        self.ask("system_localPeerId", rpc_params![], peer_id).await
+        self.ask("system_localPeerId", &[], peer_id).await
     }
 
     /// The hash of the best chain's block at a height.
     pub(crate) async fn block_hash(&self, height: u64) -> Reading<String> {
-        self.ask("chain_getBlockHash", rpc_params![height], |value| {
+        self.ask("chain_getBlockHash", &[height.into()], |value| {
             let digits = value.as_str()?.strip_prefix("0x").filter(is_hash)?;
             Some(format!("0x{}", digits.to_ascii_lowercase()))
         })
@@ -151,7 +120,7 @@ impl Rpc {
 
     /// Names of all methods.
     pub(crate) async fn methods(&self) -> Reading<Vec<String>> {
-        self.ask("rpc_methods", rpc_params![], |value| {
+        self.ask("rpc_methods", &[], |value| {
             value
                 .get("methods")?
                 .as_array()?
@@ -165,17 +134,12 @@ impl Rpc {
     async fn ask<T>(
         &self,
         method: &str,
-        params: ArrayParams,
+        params: &[Value],
         read: impl Fn(&Value) -> Option<T>,
     ) -> Reading<T> {
-        // The client's own timeout covers the answer; this one covers whatever else could hang.
-        let call =
-            tokio::time::timeout(self.timeout, self.client.request::<Value, _>(method, params));
-        let answer = match call.await {
-            Err(_) => Err(Miss::Timeout),
-            Ok(answer) => answer.map_err(miss),
-        };
-        reading(method, answer, read)
+        // A link has a timeout of its own for the answer; this one covers whatever else could hang.
+        let call = tokio::time::timeout(self.timeout, self.link.ask(method, params));
+        reading(method, call.await.unwrap_or(Err(Miss::Timeout)), read)
     }
 }
 
@@ -278,50 +242,6 @@ fn sessions(value: &Value) -> Option<Vec<Session>> {
     entries.iter().map(session).collect()
 }
 
-fn miss(error: Error) -> Miss {
-    if let Error::Call(object) = &error {
-        return Miss::Refused { code: object.code(), message: quote(object.message()) };
-    }
-    if matches!(error, Error::RequestTimeout) {
-        return Miss::Timeout;
-    }
-    let Error::Transport(why) = &error else {
-        return Miss::Nonsense(quote(&error.to_string()));
-    };
-    match why.downcast_ref::<transport::Error>() {
-        Some(transport::Error::Rejected { status_code }) => {
-            Miss::Nonsense(format!("HTTP status {status_code}"))
-        }
-        Some(transport::Error::Http(HttpError::TooLarge)) => {
-            Miss::Nonsense(format!("an answer of more than {LARGEST_ANSWER} bytes"))
-        }
-        Some(transport::Error::Http(HttpError::Malformed)) => {
-            Miss::Nonsense("an answer that is no JSON-RPC".to_owned())
-        }
-        Some(transport::Error::Http(HttpError::Stream(why))) if is_an_answer(why.as_ref()) => {
-            Miss::Nonsense(quote(&chain(why.as_ref())))
-        }
-        Some(_) | None => Miss::Unreachable(quote(&chain(why.as_ref()))),
-    }
-}
-
-/// Something did come back: bytes that are no HTTP, or more of them than we take.
-fn is_an_answer(error: &(dyn std::error::Error + 'static)) -> bool {
-    let is_parse = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
-    is_parse
-        || error.is::<http_body_util::LengthLimitError>()
-        || error.source().is_some_and(is_an_answer)
-}
-
-/// The innermost reason: the outer ones say "HTTP error" three times.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
-}
-
 /// 256 bits, not all of them zero: that is what stands for no hash at all.
 fn is_hash(digits: &&str) -> bool {
     digits.len() == 64 && is_hex(digits) && digits.bytes().any(|digit| digit != b'0')
@@ -332,7 +252,7 @@ fn is_hex(digits: &&str) -> bool {
 }
 
 /// A node's words, short and without anything that a terminal would obey.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let short: String = text.chars().take(LONGEST_QUOTE).collect();
     harness_core::text::printable(&short)
 }
@@ -340,74 +260,8 @@ fn quote(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
-    };
 
     use super::*;
-
-    const ALL: Also = Also { system_peers: true, sessions: false };
-
-    /// What a round says of a node that sends these bytes after every question and hangs up.
-    async fn answered(bytes: Vec<u8>) -> Answers {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut question = [0; 4096];
-                let _ = stream.read(&mut question).await;
-                let _ = stream.write_all(&bytes).await;
-                let _ = stream.shutdown().await;
-            }
-        });
-        let answers = Rpc::new(address).round(ALL, None, &mut Batching::default()).await;
-        serving.abort();
-        answers
-    }
-
-    fn http(body: &str) -> Vec<u8> {
-        format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .into_bytes()
-    }
-
-    /// Silence may be a lost packet and breaks no span; an answer that is wrong is an answer.
-    #[tokio::test]
-    async fn whatever_comes_back_is_no_silence() {
-        let large = format!("[{}]", " ".repeat(2 * 1024 * 1024));
-        let unlimited = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{large}")
-            .into_bytes();
-        for (what, bytes) in [
-            ("null", http("null")),
-            ("a page", http("<html></html>")),
-            ("nothing", http("")),
-            ("half of it", http("{")),
-            ("too much", http(&large)),
-            ("too much, without a length", unlimited),
-            ("no HTTP", b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
-            (
-                "a status",
-                b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n".to_vec(),
-            ),
-        ] {
-            let answers = answered(bytes).await;
-            for reading in [&answers.peers, &answers.height, answers.distinct.as_ref().unwrap()] {
-                assert!(
-                    matches!(reading, Reading::Missing(miss) if !miss.is_silence()),
-                    "{what}: {reading:?}"
-                );
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn nothing_is_silence() {
-        let answers = answered(Vec::new()).await;
-        assert!(answers.peers.is_silent() && answers.height.is_silent(), "{answers:?}");
-    }
 
     #[test]
     fn a_node_is_not_its_own_peer() {

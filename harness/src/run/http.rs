@@ -1,0 +1,244 @@
+//! Nodes over HTTP, as all real ones are reached.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use harness_core::event::Miss;
+use jsonrpsee_core::{
+    client::{ClientT, Error},
+    http_helpers::HttpError,
+    params::{ArrayParams, BatchRequestBuilder},
+    rpc_params,
+};
+use jsonrpsee_http_client::{HttpBackend, HttpClient, RpcService, RpcServiceBuilder, transport};
+use serde_json::Value;
+
+use super::{
+    link::{Answer, Connect, NodeLink},
+    poll::rpc::quote,
+};
+
+/// A header or a list of peers is far smaller; a node that sends more must not fill our memory.
+const LARGEST_ANSWER: u32 = 1024 * 1024;
+
+/// Reaches nodes over HTTP.
+#[derive(Debug, Clone, Copy)]
+pub struct Http;
+
+impl Connect for Http {
+    fn connect(&self, node: SocketAddr, patience: Duration) -> Arc<dyn NodeLink> {
+        let client = HttpClient::builder()
+            // Without the layer that logs what is asked and answered: it renders both, whether or
+            // not anybody listens.
+            .set_rpc_middleware(RpcServiceBuilder::new())
+            .request_timeout(patience)
+            .max_response_size(LARGEST_ANSWER)
+            .build(format!("http://{node}"))
+            .expect("a socket address makes a valid URL");
+        Arc::new(HttpLink { client })
+    }
+}
+
+/// One start of one node.
+struct HttpLink {
+    /// Without a layer that logs.
+    client: HttpClient<RpcService<HttpBackend>>,
+}
+
+impl NodeLink for HttpLink {
+    fn ask<'a>(&'a self, method: &'a str, params: &'a [Value]) -> BoxFuture<'a, Answer> {
+        async move {
+            let mut all = ArrayParams::new();
+            for param in params {
+                all.insert(param).map_err(|why| Miss::Nonsense(why.to_string()))?;
+            }
+            self.client.request(method, all).await.map_err(miss)
+        }
+        .boxed()
+    }
+
+    fn batch<'a>(&'a self, methods: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Answer>, Miss>> {
+        async move {
+            let mut batch = BatchRequestBuilder::new();
+            for method in methods {
+                batch
+                    .insert(method, rpc_params![])
+                    .map_err(|why| Miss::Nonsense(why.to_string()))?;
+            }
+            let answers = self.client.batch_request::<Value>(batch).await.map_err(miss)?;
+            let one = answers.into_iter().map(|answer| {
+                answer.map_err(|object| Miss::Refused {
+                    code: object.code(),
+                    message: quote(object.message()),
+                })
+            });
+            Ok(one.collect())
+        }
+        .boxed()
+    }
+}
+
+fn miss(error: Error) -> Miss {
+    if let Error::Call(object) = &error {
+        return Miss::Refused { code: object.code(), message: quote(object.message()) };
+    }
+    if matches!(error, Error::RequestTimeout) {
+        return Miss::Timeout;
+    }
+    let Error::Transport(why) = &error else {
+        return Miss::Nonsense(quote(&error.to_string()));
+    };
+    match why.downcast_ref::<transport::Error>() {
+        Some(transport::Error::Rejected { status_code }) => {
+            Miss::Nonsense(format!("HTTP status {status_code}"))
+        }
+        Some(transport::Error::Http(HttpError::TooLarge)) => {
+            Miss::Nonsense(format!("an answer of more than {LARGEST_ANSWER} bytes"))
+        }
+        Some(transport::Error::Http(HttpError::Malformed)) => {
+            Miss::Nonsense("an answer that is no JSON-RPC".to_owned())
+        }
+        Some(transport::Error::Http(HttpError::Stream(why))) if is_an_answer(why.as_ref()) => {
+            Miss::Nonsense(quote(&chain(why.as_ref())))
+        }
+        Some(_) | None => Miss::Unreachable(quote(&chain(why.as_ref()))),
+    }
+}
+
+/// Something did come back: bytes that are no HTTP, or more of them than we take.
+fn is_an_answer(error: &(dyn std::error::Error + 'static)) -> bool {
+    let is_parse = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
+    is_parse
+        || error.is::<http_body_util::LengthLimitError>()
+        || error.source().is_some_and(is_an_answer)
+}
+
+/// The innermost reason: the outer ones say "HTTP error" three times.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonrpsee::{
+        Extensions, RpcModule,
+        server::{BatchRequestConfig, Server, ServerConfig},
+        types::{ErrorObjectOwned, Params},
+    };
+    use serde_json::json;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::run::poll::rpc::{Also, Answers, Batching, Rpc};
+    use harness_core::event::Reading;
+
+    const ALL: Also = Also { system_peers: true, sessions: false };
+
+    /// What a round says of a node that sends these bytes after every question and hangs up.
+    async fn answered(bytes: Vec<u8>) -> Answers {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut question = [0; 4096];
+                let _ = stream.read(&mut question).await;
+                let _ = stream.write_all(&bytes).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        let answers =
+            Rpc::new(Arc::new(Http), address).round(ALL, None, &mut Batching::default()).await;
+        serving.abort();
+        answers
+    }
+
+    fn http(body: &str) -> Vec<u8> {
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
+    }
+
+    /// Silence may be a lost packet and breaks no span; an answer that is wrong is an answer.
+    #[tokio::test]
+    async fn whatever_comes_back_is_no_silence() {
+        let large = format!("[{}]", " ".repeat(2 * 1024 * 1024));
+        let unlimited = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{large}")
+            .into_bytes();
+        for (what, bytes) in [
+            ("null", http("null")),
+            (
+                "a refusal of batches",
+                http(
+                    r#"{"jsonrpc":"2.0","error":{"code":-32005,"message":"no batches"},"id":null}"#,
+                ),
+            ),
+            ("a page", http("<html></html>")),
+            ("nothing", http("")),
+            ("half of it", http("{")),
+            ("too much", http(&large)),
+            ("too much, without a length", unlimited),
+            ("no HTTP", b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
+            (
+                "a status",
+                b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n".to_vec(),
+            ),
+        ] {
+            let answers = answered(bytes).await;
+            for reading in [&answers.peers, &answers.height, answers.distinct.as_ref().unwrap()] {
+                assert!(
+                    matches!(reading, Reading::Missing(miss) if !miss.is_silence()),
+                    "{what}: {reading:?}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_silence() {
+        let answers = answered(Vec::new()).await;
+        assert!(answers.peers.is_silent() && answers.height.is_silent(), "{answers:?}");
+    }
+
+    /// A server as nodes have one, asked with or without a batch.
+    #[tokio::test]
+    async fn answers_come_through_in_one_request_and_in_single_ones() {
+        for batches in [BatchRequestConfig::Unlimited, BatchRequestConfig::Disabled] {
+            let mut module = RpcModule::new(());
+            module.register_method("system_health", |_, (), _| json!({ "peers": 2 })).unwrap();
+            module.register_method("chain_getHeader", |_, (), _| Value::Null).unwrap();
+            let deny = |_: Params<'_>, (): &(), _: &Extensions| -> Result<Value, _> {
+                Err(ErrorObjectOwned::owned(-32601, "Method not found", None::<()>))
+            };
+            module.register_method("system_peers", deny).unwrap();
+            let hash = |params: Params<'_>, (): &(), _: &Extensions| -> Result<Value, _> {
+                let height: u64 = params.one()?;
+                Ok::<_, ErrorObjectOwned>(json!(format!("0x{height:064x}")))
+            };
+            module.register_method("chain_getBlockHash", hash).unwrap();
+            let config = ServerConfig::builder().set_batch_request_config(batches).build();
+            let server = Server::builder().set_config(config).build("127.0.0.1:0").await.unwrap();
+            let rpc = Rpc::new(Arc::new(Http), server.local_addr().unwrap());
+            let serving = server.start(module);
+
+            let mut batching = Batching::default();
+            let answers = rpc.round(ALL, None, &mut batching).await;
+            let whole = matches!(batches, BatchRequestConfig::Unlimited);
+            assert_eq!(batching == Batching::Whole, whole);
+            assert_eq!(answers.peers, Reading::Value(2));
+            assert_eq!(answers.height, Reading::Missing(Miss::Null));
+            let Some(Reading::Missing(denied)) = answers.distinct else { panic!("{batching:?}") };
+            assert!(denied.is_unknown_method(), "{denied:?}");
+            assert_eq!(rpc.block_hash(7).await, Reading::Value(format!("0x{:064x}", 7)));
+            serving.stop().unwrap();
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What `harness verify` and `harness replay` say of bundles.
+
+use std::{
+    fs,
+    process::{Command, Output},
+    time::Duration,
+};
+
+use crate::{copy::Copy, found, good, said};
+
+fn harness(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_harness")).args(arguments).output().unwrap()
+}
+
+#[test]
+fn codes_of_verify_and_replay() {
+    let copy = Copy::new();
+    let path = copy.folder.path().to_str().unwrap();
+    let digest = good().dir.digest().unwrap().to_string();
+    let code = |arguments: &[&str]| harness(arguments).status.code().unwrap();
+    let whole = harness(&["verify", path, "--expect-digest", &digest]);
+    let words = String::from_utf8(whole.stdout).unwrap();
+    assert_eq!(whole.status.code(), Some(0), "{words}");
+    assert!(
+        words.contains(&digest) && words.contains("WHOLE: ") && words.contains("PASS test"),
+        "{words}"
+    );
+    let other = "0".repeat(64);
+    assert_eq!(code(&["verify", path, "--expect-digest", &other]), 1);
+    for usage in [
+        &["verify"][..],
+        &["verify", "/nowhere/at/all"],
+        &["verify", path, "--expect-digest", "12"],
+        &["replay", "/nowhere/at/all"],
+    ] {
+        assert_eq!(code(usage), 64, "{usage:?}");
+    }
+    fs::remove_file(copy.path("logs/seed.log")).unwrap();
+    let broken = harness(&["verify", path, "--format", "jsonl"]);
+    let lines: Vec<serde_json::Value> = String::from_utf8(broken.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (broken.status.code(), &lines[0]["problem"]["file"]),
+        (Some(1), &"logs/seed.log".into())
+    );
+    assert_eq!(
+        (&lines[1]["bundle"]["whole"], &lines[1]["bundle"]["verdict"]),
+        (&false.into(), &"pass".into())
+    );
+    let refused = harness(&["replay", path]);
+    assert!(
+        refused.status.code() == Some(64)
+            && String::from_utf8_lossy(&refused.stderr).contains("--unverified")
+    );
+}
+
+#[test]
+fn a_replay_runs_the_same_plan_and_seed_again_and_leaves_a_bundle() {
+    let copy = Copy::new();
+    let out = tempfile::tempdir().unwrap();
+    let runs = out.path().to_str().unwrap();
+    // A binary that does not start: a run that needs no node, and is over at once.
+    let arguments = [
+        "replay",
+        copy.folder.path().to_str().unwrap(),
+        "--provider",
+        "process",
+        "--node-bin",
+        "/nowhere/node",
+        "--out",
+        runs,
+        "--no-progress",
+    ];
+    let output = harness(&arguments);
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let bundle = fs::read_dir(out.path()).unwrap().next().unwrap().unwrap().path();
+    let verified = found(&bundle);
+    assert_eq!(said(&verified), Vec::<String>::new());
+    let (again, before) =
+        (verified.plan.unwrap().plan, found(copy.folder.path()).plan.unwrap().plan);
+    assert_eq!(
+        (&again.text, again.seed, &again.scenario),
+        (&before.text, before.seed, &before.scenario)
+    );
+    assert!(Duration::from_secs(30) == again.timeout && again.timeout == before.timeout);
+}

@@ -1,0 +1,123 @@
+//! Nodes that end, panic or hang although nobody asked them to.
+
+use harness::run::interrupt::Interrupt;
+use harness_core::exit::ExitCode;
+
+use crate::{
+    DISCOVER, NODES, done,
+    support::{
+        When,
+        fake::{Fake, Faults},
+        run_with,
+    },
+    verdicts,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_exits_at_start_is_reported_within_two_seconds() {
+    let (done, _) =
+        done(&[DISCOVER], Faults { exits: Some(("node-2", 7)), ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail);
+    let exited = done.events().into_iter().find(|event| event["event"] == "node-exited").unwrap();
+    assert_eq!((&exited["node"], &exited["code"]), (&"node-2".into(), &7.into()));
+    assert_eq!(
+        exited["last_lines"],
+        serde_json::json!(["node-2 starts", "cannot open the database"])
+    );
+    let started =
+        done.events().into_iter().find(|event| event["event"] == "prepared").unwrap()["at_ms"]
+            .as_u64()
+            .unwrap();
+    assert!(exited["at_ms"].as_u64().unwrap() - started < 2000);
+    assert_eq!(done.verdict.reason.as_deref(), Some("node-2 exited unplanned (code 7)"));
+    assert!(verdicts(&done).contains(&"alive fail".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_log_fails_the_run() {
+    let line = "thread 'main' \u{1b}[31mpanicked at\u{1b}[0m src/x.rs:1:1:";
+    let (done, _) =
+        done(&[DISCOVER], Faults { logs: Some(("node-1", line)), ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail);
+    assert_eq!(
+        done.verdict.reason.as_deref(),
+        Some("node-1 panicked: thread 'main' panicked at src/x.rs:1:1:")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_somebody_else_started_again_has_ended_unplanned() {
+    let fake = Fake::new(Faults::default());
+    let replaced = fake.clone();
+    let replace = When("all-started", move || replaced.is_replaced("node-2"));
+    let slow = DISCOVER.replace("by = 3", "by = 25");
+    let done =
+        run_with(&format!("{NODES}{slow}"), fake, Interrupt::default(), vec![Box::new(replace)])
+            .await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    assert_eq!(done.verdict.reason.as_deref(), Some("node-2 exited unplanned (no code)"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_fails_to_answer_for_a_moment_ends_no_run() {
+    let (done, _) = done(
+        &[&DISCOVER.replace("by = 3", "by = 20")],
+        Faults { blinks: true, ..Faults::default() },
+    )
+    .await;
+    assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+}
+
+/// The seconds that a reason which begins like this speaks of: a busy machine takes more of them,
+/// and none may take fewer.
+fn silent_for(reason: &str, beginning: &str) -> f64 {
+    let seconds = reason.strip_prefix(beginning).and_then(|rest| rest.split_once(" s"));
+    seconds.unwrap_or_else(|| panic!("{beginning}… in {reason}")).0.parse().unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_no_check_names_must_answer_all_the_same() {
+    let only_one = DISCOVER
+        .replace("nodes = \"*\"", "nodes = \"node-1\"")
+        .replace("nodes = \"node\"", "nodes = \"node-1\"");
+    let (done, _) = done(&[&only_one], Faults { nulls: Some("seed"), ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    let reason = done.verdict.reason.unwrap();
+    assert!(
+        silent_for(&reason, "seed never gave its peers in ") >= 5.0
+            && reason.contains("answered nonsense"),
+        "{reason}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn peers_without_a_height_are_half_of_an_answer() {
+    let only_one = DISCOVER
+        .replace("nodes = \"*\"", "nodes = \"node-1\"")
+        .replace("nodes = \"node\"", "nodes = \"node-1\"");
+    let (done, _) =
+        done(&[&only_one], Faults { headless: Some("seed"), ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    let reason = done.verdict.reason.unwrap();
+    assert!(
+        silent_for(&reason, "seed never gave its height in ") >= 5.0
+            && reason.contains("answered null"),
+        "{reason}"
+    );
+}
+
+/// One answer at the beginning is not enough: a deadlock in a living process is no end that the
+/// engine would see.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_no_check_names_must_still_answer_at_the_end() {
+    let only_one = DISCOVER
+        .replace("nodes = \"*\"", "nodes = \"node-1\"")
+        .replace("nodes = \"node\"", "nodes = \"node-1\"");
+    let (done, _) = done(&[&only_one], Faults { hangs: Some("seed"), ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    let reason = done.verdict.reason.unwrap();
+    assert!(
+        reason.starts_with("seed never gave its peers in ") && reason.contains("no answer in time"),
+        "{reason}"
+    );
+}

@@ -1,0 +1,97 @@
+//! A run from its scenario to its verdict, over a network of fakes that misbehaves in every way
+//! that a run must notice. Time is paused: it jumps over what only waits.
+//!
+//! `network`: what checks make of what nodes say. `restart`: the fault and its proofs.
+//! `down`: nodes that are stopped or killed, and started phases later. `broken`:
+//! nodes that end or hang by themselves. `way_out`: signals, failures and bugs.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod broken;
+mod down;
+mod network;
+mod restart;
+#[path = "../support/mod.rs"]
+mod support;
+mod way_out;
+
+use std::sync::{Arc, atomic::Ordering};
+
+use harness::run::interrupt::Interrupt;
+use support::{
+    Done,
+    fake::{Fake, Faults},
+    run,
+};
+
+const NODES: &str = r#"
+[scenario]
+description = "a test"
+timeout = "30s"
+[[nodes]]
+name = "seed"
+seed = true
+mine = true
+[[nodes]]
+name = "node"
+count = 2
+mine = true
+"#;
+
+const DISCOVER: &str = r#"
+[[phases]]
+name = "discover"
+[[phases.checks]]
+check = "peers"
+nodes = "*"
+more_than = 1
+within = "3s"
+for = "300ms"
+[[phases.checks]]
+check = "height-advances"
+nodes = "node"
+by = 3
+within = "3s"
+for = "300ms"
+"#;
+
+const RESTART: &str = r#"
+[[phases]]
+name = "restart"
+[[phases.faults]]
+fault = "restart"
+nodes = "seed"
+downtime = "1s"
+[[phases.checks]]
+check = "height-advances"
+nodes = "node"
+by = 15
+within = "5s"
+for = "300ms"
+during = "fault"
+[[phases.checks]]
+check = "recovers"
+nodes = "*"
+peers_at_least = 2
+height_by = 1
+within = "5s"
+for = "300ms"
+[[phases.checks]]
+check = "same-chain"
+nodes = "*"
+above = "fault"
+within = "5s"
+for = "500ms"
+"#;
+
+async fn done(phases: &[&str], faults: Faults) -> (Done, Arc<Fake>) {
+    let fake = Fake::new(faults);
+    let done =
+        run(&format!("{NODES}{}", phases.concat()), fake.clone(), Interrupt::default()).await;
+    assert!(fake.torn_down.load(Ordering::Relaxed), "teardown is part of every way out");
+    (done, fake)
+}
+
+fn verdicts(done: &Done) -> Vec<String> {
+    done.checks().into_iter().map(|(check, verdict)| format!("{check} {verdict}")).collect()
+}

@@ -1,0 +1,31 @@
+//! Nothing is left behind: whatever ends the harness, what it made is removed, by itself, by its
+//! watchdog or by `gc`, and nothing of anybody else. Real binary, fake nodes, both providers; an
+//! engine that is missing fails these tests.
+//!
+//! `ended`: signals. `lost`: what a run needs goes away. `gc`: what was left after all. `trial` runs
+//! the harness, `engine` stands between it and Docker.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
+
+mod ended;
+mod engine;
+mod gc;
+mod lost;
+#[path = "../provider/support.rs"]
+#[expect(dead_code, reason = "every test binary uses its own part")]
+mod provider;
+mod trial;
+
+use harness::provider::Owner;
+
+/// What a dead process of this host would have left: a number that is no process's any more.
+fn dead() -> String {
+    let this = Owner::this();
+    this.to_string().replacen(&format!(",{},", this.pid()), ",1,", 1)
+}
+
+fn labels(run: &str, owner: &str) -> Vec<String> {
+    let label = |name: &str, value: &str| format!("org.hegemon.testbed{name}={value}");
+    vec![label("", "1"), label(".run", run), label(".node", "seed"), label(".owner", owner)]
+}

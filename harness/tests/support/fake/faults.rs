@@ -1,0 +1,78 @@
+//! How a fake network misbehaves.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How the network misbehaves.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults {
+    /// Non-seeds only know the seed.
+    pub(crate) no_discovery: bool,
+    /// No block is ever made.
+    pub(crate) no_mining: bool,
+    /// Every node has blocks of its own.
+    pub(crate) fork: bool,
+    /// `system_health.peers` is this instead of a number.
+    pub(crate) peers: Option<Value>,
+    /// `system_peers` is not offered.
+    pub(crate) core_only: bool,
+    /// A node, and the code with which it exits as soon as it is started.
+    pub(crate) exits: Option<(&'static str, i64)>,
+    /// A line that the node logs half a second after its start.
+    pub(crate) logs: Option<(&'static str, &'static str)>,
+    /// `start` panics: a bug of ours.
+    pub(crate) start_panics: bool,
+    /// `start` fails.
+    pub(crate) start_fails: bool,
+    /// `stop` and `start_again` do nothing.
+    pub(crate) noop_restart: bool,
+    /// `kill` asks the node to end instead.
+    pub(crate) kill_asks: bool,
+    /// The provider says that it cannot kill.
+    pub(crate) cannot_kill: bool,
+    /// `start_again` starts nothing and says that the old process runs.
+    pub(crate) noop_start: bool,
+    /// `stop` stops, but the node's RPC goes on answering.
+    pub(crate) ghost: bool,
+    /// A node that was stopped answers again by itself, this long after its end.
+    pub(crate) haunts: Option<Duration>,
+    /// Every node is its own peer.
+    pub(crate) lists_itself: bool,
+    /// A node that gives its peers once, and then never answers again.
+    pub(crate) hangs: Option<&'static str>,
+    /// This node has no header.
+    pub(crate) headless: Option<&'static str>,
+    /// The fourth, fifth and sixth question about a node's state fail.
+    pub(crate) blinks: bool,
+    /// Teardown fails.
+    pub(crate) leaks: bool,
+    /// How a node ends that is asked to: code and signal, else code 0.
+    pub(crate) ends_with: Option<(Option<i64>, Option<i64>)>,
+    /// Nodes are foreign ones.
+    pub(crate) foreign: bool,
+    /// `rpc_methods` is answered with this error.
+    pub(crate) methods_error: Option<i32>,
+    /// `system_peers` is answered for half a second, then denied.
+    pub(crate) withdraws: bool,
+    /// A request with several calls is refused.
+    pub(crate) no_batches: bool,
+    /// How much memory each node is said to use; not written: nobody can say.
+    pub(crate) memory: Option<u64>,
+    /// `hegemon_peerList` and `system_localPeerId` are offered; a node that was started again lists
+    /// nobody if it has forgotten.
+    pub(crate) lists_sessions: Option<Memory>,
+    /// This node's `system_health.peers` is `null`.
+    pub(crate) nulls: Option<&'static str>,
+}
+
+/// What a node that is started again knows of its peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// All but the seed, and it dials them.
+    Keeps,
+    /// Nobody, and nobody tells it.
+    Loses,
+    /// Nobody, and the seed tells it.
+    IsTold,
+}

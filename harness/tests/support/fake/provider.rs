@@ -1,0 +1,160 @@
+//! The fake as a provider: what a run asks it to do, done or not.
+
+use std::{net::SocketAddr, sync::atomic::Ordering};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use harness::provider::{LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot};
+use harness_core::{
+    fault::Capability,
+    node::{Incarnation, NodeProfile, NodeState, Resources},
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::Fake;
+
+impl Provider for Fake {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn facts(&self) -> Value {
+        json!({ "fake": true })
+    }
+
+    fn reserve<'a>(
+        &'a self,
+        nodes: &'a [NodeRequest],
+        _: Option<&'a str>,
+        progress: &'a (dyn Fn(String) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
+        progress("making things up".to_owned());
+        let slots = nodes.iter().zip(1..).map(|(node, number)| {
+            let p2p = SocketAddr::from(([127, 0, 0, 1], 30000 + number));
+            Slot {
+                name: node.name.clone(),
+                p2p,
+                listen: p2p,
+                rpc_port: 9000 + number,
+                rpc_external: false,
+                base_path: format!("/nowhere/{}", node.name).into(),
+                profile: if self.faults.foreign { NodeProfile::Core } else { NodeProfile::Ours },
+                loopback: true,
+            }
+        });
+        let slots = slots.collect();
+        async { Ok(slots) }.boxed()
+    }
+
+    fn start<'a>(
+        &'a self,
+        node: &'a NodeLaunch,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+        async {
+            assert!(!self.faults.start_panics, "a bug in the provider");
+            if self.faults.start_fails {
+                return Err(ProviderError::Binary("hegemon-node: no such file".to_owned()));
+            }
+            Ok(self.run(&node.name).await)
+        }
+        .boxed()
+    }
+
+    fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        async move {
+            if self.faults.noop_restart { self.state(name).await } else { Ok(self.end(name)) }
+        }
+        .boxed()
+    }
+
+    fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        async move {
+            if self.faults.kill_asks { self.stop(name).await } else { Ok(self.killed(name)) }
+        }
+        .boxed()
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        if self.faults.cannot_kill {
+            &[Capability::Restart]
+        } else {
+            &[Capability::Restart, Capability::Kill]
+        }
+    }
+
+    fn start_again<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
+        async move {
+            if let (true, NodeState::Running(incarnation)) =
+                (self.faults.noop_restart, self.state(name).await?)
+            {
+                return Ok(incarnation);
+            }
+            if let (true, Some(incarnation)) =
+                (self.faults.noop_start, self.lock().get(name).and_then(|node| node.first.clone()))
+            {
+                return Ok(incarnation);
+            }
+            Ok(self.run(name).await)
+        }
+        .boxed()
+    }
+
+    fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
+        let fails =
+            self.faults.blinks && (3..6).contains(&self.looks.fetch_add(1, Ordering::Relaxed));
+        let state = self.lock().get(name).map(|node| node.state.clone()).filter(|_| !fails);
+        async move {
+            state.ok_or_else(|| ProviderError::Failed {
+                what: "looking".to_owned(),
+                why: "no state".to_owned(),
+            })
+        }
+        .boxed()
+    }
+
+    fn resources<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
+        let runs = self.world.is_running(name);
+        let used = self
+            .faults
+            .memory
+            .filter(|_| runs)
+            .map(|memory_bytes| Resources { memory_bytes, cpu_ms: 10 });
+        async move { Ok(used) }.boxed()
+    }
+
+    fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
+        let rpc = self.lock().get(name).and_then(|node| node.rpc);
+        async move {
+            rpc.ok_or_else(|| ProviderError::Failed {
+                what: "looking".to_owned(),
+                why: "not running".to_owned(),
+            })
+        }
+        .boxed()
+    }
+
+    fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
+        self.receiver.lock().unwrap().take()
+    }
+
+    fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
+        async {
+            self.torn_down.store(true, Ordering::Relaxed);
+            self.lock().clear();
+            if self.faults.leaks {
+                return Err(ProviderError::Failed {
+                    what: "removing a network".to_owned(),
+                    why: "in use".to_owned(),
+                });
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}
