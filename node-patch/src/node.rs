@@ -85,11 +85,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     });
     let hub = hub.with_pending(PendingLimits::per_ip(config.environment.pending_per_ip));
 
-    let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events);
+    let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events, clock);
     let block_time = Duration::from_millis(chain.params().block_time_ms().into());
     tokio::spawn(tip_watch::watch(sync.best, tip_watch::patience(block_time), hub_events));
     let pace = if config.flags.dev { Pace::Dev } else { Pace::Unlimited };
-    let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace));
+    let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace, clock));
     let status = Arc::new(Status::new(view, clock, peer_id, listen));
     let context = RpcContext {
         chain: chain.clone(),

@@ -23,9 +23,10 @@ use rand_chacha::ChaCha12Rng;
 
 use crate::{
     action::{Action, Alarm},
-    admission::{Allowances, Bucket, Discouraged},
+    admission::{Allowances, Discouraged},
     announce::Outbox,
     book::Book,
+    bucket::Bucket,
     config::Config,
     dial::InFlight,
     event::{ChainState, Event},
@@ -109,7 +110,7 @@ impl Engine {
             timers: Timers::default(),
             own: BTreeMap::new(),
             next_news_dial: now.mono,
-            dial_rate: Bucket::new(DIALS_BURST, DIALS_BURST, DIALS_PER_SECOND, now.mono),
+            dial_rate: Bucket::full(DIALS_BURST, DIALS_PER_SECOND, now.mono),
             may_dial: 0,
             saturated: false,
             persisted: None,

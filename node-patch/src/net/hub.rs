@@ -292,6 +292,7 @@ impl Hub {
             },
         );
         let shared = Shared {
+            clock: self.clock,
             hub: self.events.0.clone(),
             pool: self.pool.clone(),
             chain_bytes: self.chain_bytes.clone(),
