@@ -63,19 +63,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (registry, view) = (Registry::default(), SharedView::default());
     let (chain_sender, chain_events) = mpsc::channel(CHAIN_QUEUE);
     let events = mpsc::channel(HUB_QUEUE);
-    let store = PeerStore::under(base.path());
     let driver = DiscoveryDriver::new(
-        config.discovery(listen),
         config.environment.seeds.clone().into(),
-        store,
-        clock,
+        PeerStore::under(base.path()),
         events.0.clone(),
-    )?;
-    let limits = config.limits();
+    );
+    let peering =
+        driver.peering(peer_id, config.limits(), config.discovery(listen), clock.now())?;
     let hub_events = events.0.clone();
     let hub = Hub::new(HubParts {
         identity,
-        limits,
+        peering,
         driver,
         clock,
         registry: registry.clone(),

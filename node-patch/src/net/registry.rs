@@ -35,6 +35,8 @@ pub struct Outlet {
     frames: mpsc::Sender<Queued>,
     waiting: Arc<AtomicUsize>,
     score: AtomicU32,
+    /// The handshake's: names the session, the same at both ends.
+    pub transcript: [u8; 32],
     /// Counts for RPC.
     pub traffic: Traffic,
     /// Ends both tasks of the session.
@@ -69,12 +71,13 @@ pub struct Traffic {
 }
 
 impl Outlet {
-    fn new() -> (Arc<Self>, mpsc::Receiver<Queued>) {
+    fn new(transcript: [u8; 32]) -> (Arc<Self>, mpsc::Receiver<Queued>) {
         let (frames, queue) = mpsc::channel(QUEUE_FRAMES);
         let outlet = Self {
             frames,
             waiting: Arc::default(),
             score: AtomicU32::new(0),
+            transcript,
             traffic: Traffic::default(),
             cancel: CancellationToken::new(),
         };
@@ -108,8 +111,12 @@ pub struct Registry {
 impl Registry {
     /// Adds a session; the second value is what its writer reads from.
     #[must_use]
-    pub fn open(&self, session: SessionId) -> (Arc<Outlet>, mpsc::Receiver<Queued>) {
-        let (outlet, queue) = Outlet::new();
+    pub fn open(
+        &self,
+        session: SessionId,
+        transcript: [u8; 32],
+    ) -> (Arc<Outlet>, mpsc::Receiver<Queued>) {
+        let (outlet, queue) = Outlet::new(transcript);
         self.lock().insert(session, outlet.clone());
         (outlet, queue)
     }
@@ -135,6 +142,12 @@ impl Registry {
     #[must_use]
     pub fn outlet(&self, session: SessionId) -> Option<Arc<Outlet>> {
         self.lock().get(&session).cloned()
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn outlets(&self) -> BTreeMap<SessionId, Arc<Outlet>> {
+        self.lock().clone()
     }
 
     fn send_raw(&self, session: SessionId, plaintext: Vec<u8>) {
@@ -205,7 +218,7 @@ mod tests {
     fn a_full_queue_ends_its_own_session_and_no_other() {
         let registry = Registry::default();
         let ((full, queue), (other, _other_queue)) =
-            (registry.open(SessionId(0)), registry.open(SessionId(1)));
+            (registry.open(SessionId(0), [0; 32]), registry.open(SessionId(1), [1; 32]));
         fill(&registry, SessionId(0), QUEUE_BYTES);
         assert!(!full.cancel.is_cancelled());
         registry.keep_alive(SessionId(1));
@@ -224,7 +237,7 @@ mod tests {
     #[test]
     fn a_frame_longer_than_a_queue_passes_if_nothing_waits() {
         let registry = Registry::default();
-        let (outlet, mut queue) = registry.open(SessionId(0));
+        let (outlet, mut queue) = registry.open(SessionId(0), [0; 32]);
         registry.send_raw(SessionId(0), vec![0; QUEUE_BYTES + 1]);
         assert!(!outlet.cancel.is_cancelled());
         drop(queue.try_recv().unwrap());
@@ -234,7 +247,8 @@ mod tests {
     #[test]
     fn queues_that_add_up_end_the_longest() {
         let registry = Registry::default();
-        let sessions: Vec<_> = (0..5).map(|number| registry.open(SessionId(number))).collect();
+        let sessions: Vec<_> =
+            (0..5).map(|number| registry.open(SessionId(number), [0; 32])).collect();
         let longest = 3;
         for number in 0..5 {
             fill(

@@ -89,6 +89,16 @@ pub struct Limits {
     pub outbound: usize,
 }
 
+impl Limits {
+    /// `sessions` together, divided: outbound slots, one for a feeler and one for each seed, which
+    /// is dialled beside them; the rest is for others, at least one.
+    #[must_use]
+    pub fn within(sessions: usize, target_outbound: usize, seeds: usize) -> Self {
+        let inbound = sessions.saturating_sub(target_outbound + 1 + seeds).max(1);
+        Self { inbound, outbound: sessions.saturating_sub(inbound) }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Table {

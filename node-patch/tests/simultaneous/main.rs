@@ -64,14 +64,14 @@ async fn side(
     let seeds = vec![Seed { host: other.ip().to_string(), port: other.port() }];
     // No store: nothing is written before the first ten seconds, and the directory does not exist.
     let store = PeerStore::under(std::path::Path::new("/nonexistent"));
-    let driver =
-        DiscoveryDriver::new(config, seeds.into(), store, clock, events.0.clone()).unwrap();
+    let driver = DiscoveryDriver::new(seeds.into(), store, events.0.clone());
+    let limits = Limits { inbound: 10, outbound: 10 };
+    let peering = driver.peering(identity.peer_id(), limits, config, clock.now()).unwrap();
     let (registry, view, stop) =
         (Registry::default(), SharedView::default(), CancellationToken::new());
-    let limits = Limits { inbound: 10, outbound: 10 };
     let hub = Hub::new(HubParts {
         identity,
-        limits,
+        peering,
         driver,
         clock,
         registry: registry.clone(),
@@ -109,7 +109,9 @@ async fn pair(number: usize, start: Arc<Barrier>) -> (Side, Side) {
 fn agreed(one: &Side, two: &Side) -> Option<(SessionView, SessionView)> {
     let (one, two) = (one.view.read().sessions, two.view.read().sessions);
     match (one.as_slice(), two.as_slice()) {
-        ([one], [two]) if one.transcript == two.transcript && one.settled && two.settled => {
+        ([one], [two])
+            if one.outlet.transcript == two.outlet.transcript && one.settled && two.settled =>
+        {
             Some((one.clone(), two.clone()))
         }
         _ => None,
@@ -214,8 +216,8 @@ async fn lasting(new: &Side, old: &Legacy) -> (SessionId, [u8; 32]) {
     loop {
         let sessions = new.view.read().sessions;
         let agreed = match sessions.as_slice() {
-            [session] if session.settled && old.current() == Some(session.transcript) => {
-                Some((session.session, session.transcript))
+            [session] if session.settled && old.current() == Some(session.outlet.transcript) => {
+                Some((session.session, session.outlet.transcript))
             }
             _ => None,
         };

@@ -2,12 +2,12 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use hegemon_discovery::{DialError, DialId, Mono, Now, PeerId, SeedIndex, SessionId};
+use hegemon_discovery::{Mono, PeerId};
 
 use crate::{
-    frame::Frame,
-    hostile::{Hostile, Script},
-    node::{Node, Output},
+    actor::Actor,
+    hostile::Script,
+    node::Node,
     world::{Tally, faults::Outage},
 };
 
@@ -41,13 +41,6 @@ pub enum Exit {
 pub(crate) enum Role {
     Honest,
     Hostile(Script),
-}
-
-/// Who runs on a host now.
-#[derive(Debug)]
-pub(crate) enum Actor {
-    Node(Box<Node>),
-    Hostile(Box<Hostile>),
 }
 
 /// See the module.
@@ -114,109 +107,6 @@ impl Host {
         match &self.actor {
             Some(Actor::Node(node)) => Some(node),
             Some(Actor::Hostile(_)) | None => None,
-        }
-    }
-}
-
-/// Every actor is told the same things; a script does not care for most of them.
-impl Actor {
-    pub(crate) fn sessions(&self) -> Vec<SessionId> {
-        match self {
-            Self::Node(node) => node.sessions().collect(),
-            Self::Hostile(hostile) => hostile.sessions().collect(),
-        }
-    }
-
-    pub(crate) fn next_wakeup(&self) -> Option<Mono> {
-        match self {
-            Self::Node(node) => node.next_wakeup(),
-            Self::Hostile(hostile) => hostile.next_wakeup(),
-        }
-    }
-
-    pub(crate) fn begin(&mut self, now: Now, out: &mut Vec<Output>) {
-        match self {
-            Self::Node(node) => node.begin(now, out),
-            Self::Hostile(hostile) => hostile.wake(now, out),
-        }
-    }
-
-    pub(crate) fn wake(&mut self, now: Now, out: &mut Vec<Output>) {
-        match self {
-            Self::Node(node) => node.wake(now, out),
-            Self::Hostile(hostile) => hostile.wake(now, out),
-        }
-    }
-
-    /// A session was established; the error says why it may not stay.
-    pub(crate) fn opened(
-        &mut self,
-        session: SessionId,
-        peer: PeerId,
-        remote: SocketAddr,
-        dial: Option<DialId>,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) -> Result<(), DialError> {
-        match self {
-            Self::Node(node) => node.opened(session, peer, remote, dial, now, out),
-            Self::Hostile(hostile) => {
-                hostile.opened(session, dial, out);
-                Ok(())
-            }
-        }
-    }
-
-    pub(crate) fn frame(
-        &mut self,
-        session: SessionId,
-        frame: Frame,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) {
-        match self {
-            Self::Node(node) => node.frame(session, frame, now, out),
-            Self::Hostile(hostile) => hostile.frame(session, &frame, out),
-        }
-    }
-
-    pub(crate) fn ended(&mut self, session: SessionId, now: Now, out: &mut Vec<Output>) {
-        match self {
-            Self::Node(node) => node.ended(session, now, out),
-            Self::Hostile(hostile) => hostile.ended(session, now),
-        }
-    }
-
-    pub(crate) fn dial_failed(
-        &mut self,
-        dial: DialId,
-        error: DialError,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) {
-        match self {
-            Self::Node(node) => node.dial_failed(dial, error, now, out),
-            Self::Hostile(hostile) => hostile.dial_failed(dial, now),
-        }
-    }
-
-    pub(crate) fn resolved(
-        &mut self,
-        seed: SeedIndex,
-        addrs: Vec<SocketAddr>,
-        now: Now,
-        out: &mut Vec<Output>,
-    ) {
-        match self {
-            Self::Node(node) => node.resolved(seed, addrs, now, out),
-            Self::Hostile(_) => {}
-        }
-    }
-
-    pub(crate) fn shut_down(&mut self, now: Now, out: &mut Vec<Output>) {
-        match self {
-            Self::Node(node) => node.shut_down(now, out),
-            Self::Hostile(_) => {}
         }
     }
 }
