@@ -1,17 +1,23 @@
-//! [`Peering`] told by hand what happens: what engine and table tell each other through it.
+//! [`Peering`] told by hand what happens: what engine and table tell each other through it, and the
+//! one score for misdeeds of all protocols.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::{net::SocketAddr, time::Duration};
 
 use hegemon_discovery::{
-    Config, DecodeError, DialError, DialId, Message, Mono, Now, PeerId, SessionId, snapshot::Stored,
+    CloseReason, Config, DecodeError, DialError, DialId, Message, Mono, Now, PeerId, SessionId,
+    limits::SCORE_CLOSE, snapshot::Stored,
 };
-use hegemon_node::net::{
-    peering::{End, Output, Peering},
-    table::{self, Limits},
+use hegemon_node::{
+    net::{
+        peering::{End, Output, Peering},
+        table::{self, Limits},
+    },
+    sync::Offence,
 };
 
 const US: PeerId = PeerId([0; 32]);
+const MISBEHAVIOUR: End = End::Engine(CloseReason::Misbehaviour);
 
 /// A [`Peering`] and the time.
 struct Bench {
@@ -66,6 +72,15 @@ impl Bench {
         self.tell(|peering, now, out| peering.message(SessionId(number), message, now, out))
     }
 
+    fn garbage(&mut self, number: u64) -> Vec<Output> {
+        self.say(number, Err(DecodeError::Malformed))
+    }
+
+    fn offend(&mut self, number: u64, offence: Offence) -> Vec<Output> {
+        let points = offence.points();
+        self.tell(|peering, now, out| peering.misbehaved(SessionId(number), points, now, out))
+    }
+
     /// A session with somebody who answers our question with one address; the dial of it.
     fn led_to_dial(&mut self) -> (DialId, SocketAddr) {
         self.inbound(1, "50.1.0.1:40000");
@@ -86,6 +101,55 @@ fn ended(outputs: &[Output]) -> Vec<(u64, End)> {
 }
 
 const ROOM: Limits = Limits { inbound: 20, outbound: 20 };
+
+#[test]
+fn misdeeds_of_all_protocols_together_end_a_session_once_and_discourage_its_ip() {
+    for last_is_discovery in [true, false] {
+        let mut bench = Bench::new(ROOM);
+        bench.inbound(1, "50.1.0.1:40000");
+        bench.inbound(2, "50.2.0.1:40000");
+        // 20 + 50 + 10 + 10: neither side's points are enough alone, nor are all of them.
+        let mut before = bench.garbage(1);
+        before.extend(bench.offend(1, Offence::Misdescribed));
+        before.extend(bench.offend(1, Offence::Undecodable));
+        before.extend(bench.offend(1, Offence::Flood));
+        assert_eq!(ended(&before), []);
+        let last =
+            if last_is_discovery { bench.garbage(1) } else { bench.offend(1, Offence::Flood) };
+        assert_eq!(ended(&last), [(1, MISBEHAVIOUR)]);
+        let mut more = bench.offend(1, Offence::InvalidBlock);
+        more.extend(bench.garbage(1));
+        assert_eq!(more, [], "nothing is left to end");
+        let status = bench.peering.engine().status(clock(bench.now));
+        assert_eq!((status.counters.misbehaved, status.discouraged), (1, 1));
+        assert_eq!(
+            ended(&bench.inbound(3, "50.1.0.1:40001")),
+            [(3, End::Engine(CloseReason::Discouraged))]
+        );
+        assert_eq!(bench.peering.sessions().map(|(id, _)| id.0).collect::<Vec<_>>(), [2]);
+    }
+}
+
+#[test]
+fn one_invalid_block_is_enough_and_no_other_misdeed_is() {
+    for offence in
+        [Offence::Undecodable, Offence::Misdescribed, Offence::InvalidBlock, Offence::Flood]
+    {
+        let mut bench = Bench::new(ROOM);
+        bench.inbound(1, "50.1.0.1:40000");
+        let expected = offence == Offence::InvalidBlock;
+        assert_eq!(ended(&bench.offend(1, offence)), vec![(1, MISBEHAVIOUR); expected.into()]);
+        assert_eq!(offence.points() >= SCORE_CLOSE, expected);
+    }
+}
+
+#[test]
+fn on_this_host_a_session_ends_and_the_next_one_may_come() {
+    let mut bench = Bench::new(ROOM);
+    bench.inbound(1, "127.0.0.1:40000");
+    assert_eq!(ended(&bench.offend(1, Offence::InvalidBlock)), [(1, MISBEHAVIOUR)]);
+    assert_eq!(ended(&bench.inbound(2, "127.0.0.1:40001")), []);
+}
 
 /// The engine takes an unanswered dial for the address's fault if somebody was heard a second or
 /// more after it began. A frame of before that must not count for it, only because the engine is

@@ -147,6 +147,9 @@ impl Engine {
             }
             Event::Closed { session } => self.closed(session, now),
             Event::Message { session, message } => self.message(session, message, now, &mut out),
+            Event::Misbehaved { session, points } => {
+                self.punish(session, points, now.mono, &mut out)
+            }
             Event::Probe { session } => self.ask(session, now, &mut out),
             Event::DialFailed { dial, error } => self.dial_failed(dial, error, now, &mut out),
             Event::Resolved { seed, addrs } => self.resolved(seed, &addrs, now, &mut out),

@@ -165,6 +165,7 @@ impl Hub {
                     None => break,
                 },
                 passed = self.chain.pass_on() => if passed.is_err() { break },
+                () = self.registry.misdeeds() => self.judge(),
                 () = sleep_until(self.clock.instant(wakeup)) => self.tell(Peering::wakeup),
             }
         }
@@ -238,6 +239,13 @@ impl Hub {
                 }
             }
             Inbound::Other => self.tell(|peering, now, out| peering.frame(session, now, out)),
+        }
+    }
+
+    /// What peers did on the chain protocols joins what they did on discovery's.
+    fn judge(&mut self) {
+        for (session, points) in self.registry.take_misdeeds() {
+            self.tell(|peering, now, out| peering.misbehaved(session, points, now, out));
         }
     }
 

@@ -20,7 +20,8 @@
 //!
 //! # Who decides what
 //!
-//! The engine decides whom to dial and whom to leave alone. The table decides which sessions may be, and
+//! The engine decides whom to dial and whom to leave alone, and keeps the one misbehaviour score of
+//! a session, whichever protocol the misdeeds were on. The table decides which sessions may be, and
 //! which of them are alive. What either ends, the other is told of here.
 
 mod output;
@@ -234,6 +235,13 @@ impl Peering {
     /// What the chain says about the network.
     pub fn chain(&mut self, state: ChainState, now: Now, out: &mut Vec<Output>) {
         self.discover(Event::Chain(state), now, out);
+    }
+
+    /// A peer broke a protocol that is not discovery's. The points join those for discovery's: at
+    /// [`hegemon_discovery::limits::SCORE_CLOSE`] the session ends and its IP is left alone for a
+    /// while, whatever they were for. Neither a seed's IP nor this host's is.
+    pub fn misbehaved(&mut self, session: SessionId, points: u32, now: Now, out: &mut Vec<Output>) {
+        self.discover(Event::Misbehaved { session, points }, now, out);
     }
 
     /// The node is about to exit: what is not yet stored comes back as [`Output::Persist`].

@@ -11,13 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hegemon_discovery::{Config, Exchange, Loopback};
+use hegemon_discovery::{Config, Exchange, Loopback, limits::SCORE_CLOSE};
 use hegemon_node::{
     clock::Clock,
     config::Seed,
     discovery_driver::DiscoveryDriver,
     net::{
-        handle::{ChainEvent, SessionId},
+        handle::{ChainEvent, ChainNetwork, SessionId},
         hub::{HUB_QUEUE, Hub, HubParts},
         registry::Registry,
         table::Limits,
@@ -178,6 +178,36 @@ async fn a_thousand_simultaneous_opens_end_in_a_thousand_sessions() {
     }
     println!("{rivalries} of {PAIRS} pairs held two sessions at once");
     assert!(rivalries >= PAIRS * 9 / 10, "only {rivalries} pairs met at all: this proves nothing");
+}
+
+/// Ends when the chain side is told that a session ended.
+async fn closed(side: &mut Side, session: SessionId) {
+    while let Some(event) = side.chain.recv().await {
+        if matches!(event, ChainEvent::Closed { session: closed } if closed == session) {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn misdeeds_on_the_chain_protocols_add_up_until_they_end_a_session() {
+    let (dials, rests) = (
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    );
+    let (addr, start) = (rests.local_addr().unwrap(), Arc::new(Barrier::new(2)));
+    let mut one = side(dials, addr, identity(0), start.clone()).await;
+    // Its seed is itself: it dials nobody.
+    let two = side(rests, addr, identity(1), start).await;
+    let opened = timeout(PATIENCE, one.chain.recv()).await.unwrap();
+    let Some(ChainEvent::Opened { session, .. }) = opened else { panic!("{opened:?}") };
+    one.registry.punish(session, "for a test", SCORE_CLOSE - 1);
+    let early = timeout(Duration::from_millis(200), closed(&mut one, session)).await;
+    assert!(early.is_err(), "one point is missing");
+    one.registry.punish(session, "for a test", 1);
+    timeout(PATIENCE, closed(&mut one, session)).await.unwrap();
+    one.stop.cancel();
+    two.stop.cancel();
 }
 
 /// One of ours and one that is older; every other time ours has the lower ID.
