@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::{
+    bucket::Bucket,
     limits::{
         DISCOURAGED, DISCOURAGED_MAX, GROUP_TOKENS_PER_SECOND, SOURCES_REMEMBERED,
         TOKENS_PER_GROUP, TOKENS_PER_SECOND, TOKENS_PER_SOURCE,
@@ -11,47 +12,6 @@ use crate::{
     policy::Group,
     types::Mono,
 };
-
-/// A token bucket. Fractions count.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bucket {
-    tokens: f64,
-    most: f64,
-    per_second: f64,
-    refilled: Mono,
-}
-
-impl Bucket {
-    pub(crate) fn new(tokens: f64, most: f64, per_second: f64, now: Mono) -> Self {
-        Self { tokens, most, per_second, refilled: now }
-    }
-
-    pub(crate) fn add(&mut self, tokens: f64, now: Mono) {
-        self.refill(now);
-        self.tokens = (self.tokens + tokens).min(self.most);
-    }
-
-    /// Whether there is a token now.
-    pub(crate) fn has(&mut self, now: Mono) -> bool {
-        self.refill(now);
-        self.tokens >= 1.0
-    }
-
-    /// Takes a token if there is one.
-    pub(crate) fn take(&mut self, now: Mono) -> bool {
-        let has = self.has(now);
-        if has {
-            self.tokens -= 1.0;
-        }
-        has
-    }
-
-    fn refill(&mut self, now: Mono) {
-        self.tokens =
-            (self.tokens + now.since(self.refilled).as_secs_f64() * self.per_second).min(self.most);
-        self.refilled = now;
-    }
-}
 
 /// Buckets that outlive sessions, so that reconnecting refills nothing. Bounded.
 #[derive(Debug)]
@@ -71,26 +31,21 @@ impl<K: Ord + Copy> Buckets<K> {
             self.forget_fullest(now);
         }
         let (most, per_second) = (self.most, self.per_second);
-        self.by_key.entry(key).or_insert_with(|| Bucket::new(most, most, per_second, now))
+        self.by_key.entry(key).or_insert_with(|| Bucket::full(most, per_second, now))
     }
 
     fn forget_fullest(&mut self, now: Mono) {
-        self.by_key.values_mut().for_each(|bucket| bucket.refill(now));
-        let mut full: Vec<K> = self
-            .by_key
-            .iter()
-            .filter(|(_, bucket)| bucket.tokens >= bucket.most)
-            .map(|(key, _)| *key)
-            .collect();
-        if full.is_empty() {
-            let fullest = self
-                .by_key
-                .iter()
-                .max_by(|(_, one), (_, other)| one.tokens.total_cmp(&other.tokens))
-                .map(|(key, _)| *key);
-            full.extend(fullest);
+        let known = self.by_key.len();
+        self.by_key.retain(|_, bucket| !bucket.is_full(now));
+        if self.by_key.len() < known {
+            return;
         }
-        for key in full {
+        let fullest = self
+            .by_key
+            .iter_mut()
+            .map(|(key, bucket)| (bucket.left(now), *key))
+            .max_by_key(|(left, _)| *left);
+        if let Some((_, key)) = fullest {
             self.by_key.remove(&key);
         }
     }

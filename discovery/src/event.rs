@@ -36,6 +36,14 @@ pub enum Event {
         /// From [`Message::decode`].
         message: Result<Message, DecodeError>,
     },
+    /// A peer broke a protocol that the engine does not read. Its score is the same one: at
+    /// [`crate::limits::SCORE_CLOSE`] points the session ends and its IP is left alone for a while.
+    Misbehaved {
+        /// Over which session.
+        session: SessionId,
+        /// How bad it was.
+        points: u32,
+    },
     /// A frame of any protocol came over some session: the network is up. Reported at most once a
     /// second, and before a [`Event::DialFailed`] if one came since the last report.
     Heard,

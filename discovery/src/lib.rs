@@ -27,6 +27,7 @@
 //! | [`event`], [`action`], [`types`] | what goes in, what comes out, and the words that both use |
 //! | [`message`] | the three wire messages and their bounded codec |
 //! | [`book`] | the addresses that we know; `book::record` is the only writer of one |
+//! | [`bucket`] | how often somebody may do something; the node uses it too |
 //! | [`policy`] | which addresses may be admitted and dialled |
 //! | [`snapshot`] | the persisted form of the book, and the older nodes' |
 //! | [`limits`], [`config`], [`status`] | numbers with their reasons, what an operator may turn, what an operator may see |
@@ -36,6 +37,7 @@
 
 pub mod action;
 pub mod book;
+pub mod bucket;
 pub mod config;
 pub mod engine;
 pub mod event;
@@ -59,6 +61,7 @@ mod sessions;
 mod timer;
 
 pub use action::{Action, Alarm, CloseReason};
+pub use bucket::Bucket;
 pub use config::{Config, Exchange, Groups, Loopback};
 pub use engine::Engine;
 pub use event::{ChainState, DialError, Event};

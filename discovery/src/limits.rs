@@ -84,7 +84,8 @@ pub const TOKENS_PER_SECOND: f64 = 0.1;
 /// Tokens that a session holds at most: one full list.
 pub const TOKENS_MAX: f64 = ADDRS_DECODED as f64;
 
-/// Misbehaviour points at which a session is closed.
+/// Misbehaviour points, of all protocols together, at which a session is closed and its IP left
+/// alone for [`DISCOURAGED`].
 pub const SCORE_CLOSE: u32 = 100;
 
 /// Points for a list of 65 to 1,000 addresses: ten of them are no accident.

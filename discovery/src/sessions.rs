@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    admission::Bucket,
+    bucket::Bucket,
     limits::{
         ADDRS_PER_ANSWER, ANSWER_WINDOW, CLAIMS_PER_PEER, SERVE_INTERVAL, TOKENS_MAX,
         TOKENS_PER_SECOND,

@@ -1,8 +1,10 @@
-//! The node's clock: the engines are told the time, this is where it comes from.
+//! The node's clock: the engines are told the time, this is where it comes from. Nothing else in
+//! the node reads the wall clock.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hegemon_discovery::{Mono, Now};
+use tokio::time::Instant;
 
 /// Monotonic time since the node started, and the wall's.
 #[derive(Debug, Clone, Copy)]
@@ -26,12 +28,18 @@ impl Clock {
         }
     }
 
+    /// Milliseconds since 1970, as blocks have them.
+    #[must_use]
+    pub fn unix_ms(&self) -> u64 {
+        u64::try_from(self.now().wall.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// The instant of a moment.
     #[must_use]
-    pub fn instant(&self, moment: Mono) -> tokio::time::Instant {
+    pub fn instant(&self, moment: Mono) -> Instant {
         let millis = u64::try_from(moment.0).unwrap_or(0);
         // A far-away deadline is as good as none; an hour keeps the sum in range.
         let latest = self.0.elapsed() + Duration::from_secs(3_600);
-        (self.0 + Duration::from_millis(millis).min(latest)).into()
+        self.0 + Duration::from_millis(millis).min(latest)
     }
 }

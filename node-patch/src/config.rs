@@ -141,13 +141,10 @@ impl Config {
         }
     }
 
-    /// Session limits, `HEGEMON_MAX_PEERS` together: outbound slots, one for a feeler and one for
-    /// each seed, which is dialled beside them; the rest is for others, at least one.
+    /// Session limits, `HEGEMON_MAX_PEERS` together.
     #[must_use]
     pub fn limits(&self) -> Limits {
         let environment = &self.environment;
-        let reserved = environment.target_outbound + 1 + environment.seeds.len();
-        let inbound = environment.max_peers.saturating_sub(reserved).max(1);
-        Limits { inbound, outbound: environment.max_peers - inbound }
+        Limits::within(environment.max_peers, environment.target_outbound, environment.seeds.len())
     }
 }

@@ -1,22 +1,24 @@
-//! Joins the discovery engine and the world: time and entropy in, lookups and persistence out.
-//! Sends, dials and closes go back to the hub, which has the sessions.
+//! What discovery asks of the world beside connections: names looked up, peers stored; at the start
+//! what was stored, and entropy.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use hegemon_discovery::{Action, Config, Engine, Event, Mono, SeedIndex, Status, snapshot::Stored};
+use hegemon_discovery::{Config, Exchange, Now, PeerId, SeedIndex, snapshot::Stored};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
-use crate::{clock::Clock, config::Seed, net::hub::HubEvent, peer_store::PeerStore};
+use crate::{
+    config::Seed,
+    net::{hub::HubEvent, peering::Peering, table::Limits},
+    peer_store::PeerStore,
+};
 
 /// A lookup that takes longer has failed. A resolver whose first name server is dead asks the
 /// second after five seconds; nobody but this seed waits for it.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The engine with what it is not allowed to have itself.
+/// See the module.
 #[derive(Debug)]
 pub struct DiscoveryDriver {
-    engine: Engine,
-    clock: Clock,
     seeds: Arc<[Seed]>,
     store: PeerStore,
     hub: mpsc::Sender<HubEvent>,
@@ -26,78 +28,43 @@ pub struct DiscoveryDriver {
 }
 
 impl DiscoveryDriver {
-    /// An engine with what `store` remembers and 32 bytes of the operating system's entropy.
+    /// Answers go to `hub`.
+    #[must_use]
+    pub fn new(seeds: Arc<[Seed]>, store: PeerStore, hub: mpsc::Sender<HubEvent>) -> Self {
+        Self { seeds, store, hub, saving: None }
+    }
+
+    /// The node `own` with what the store remembers and 32 bytes of the operating system's entropy.
     ///
     /// # Errors
     ///
     /// If the operating system has no entropy.
-    pub fn new(
+    pub fn peering(
+        &self,
+        own: PeerId,
+        limits: Limits,
         config: Config,
-        seeds: Arc<[Seed]>,
-        store: PeerStore,
-        clock: Clock,
-        hub: mpsc::Sender<HubEvent>,
-    ) -> anyhow::Result<Self> {
+        now: Now,
+    ) -> anyhow::Result<Peering> {
         let mut entropy = [0; 32];
         aws_lc_rs::rand::fill(&mut entropy)
             .map_err(|_| anyhow::anyhow!("the operating system gave no randomness"))?;
-        let now = clock.now();
         let stored = match config.exchange {
-            hegemon_discovery::Exchange::On => store.load(now),
-            hegemon_discovery::Exchange::Off => Stored::default(),
+            Exchange::On => self.store.load(now),
+            Exchange::Off => Stored::default(),
         };
-        Ok(Self {
-            engine: Engine::new(config, entropy, stored, now),
-            clock,
-            seeds,
-            store,
-            hub,
-            saving: None,
-        })
+        Ok(Peering::new(own, limits, config, entropy, stored, now))
     }
 
-    /// Tells the engine; returns what the hub has to do.
-    pub fn handle(&mut self, event: Event) -> Vec<Action> {
-        let mut rest = Vec::new();
-        for action in self.engine.handle(event, self.clock.now()) {
-            match action {
-                Action::Resolve { seed } => self.resolve(seed),
-                Action::Persist { snapshot } => self.persist(snapshot),
-                Action::Alarm { alarm, raised: true } => tracing::warn!(?alarm, "discovery alarm"),
-                Action::Alarm { alarm, raised: false } => {
-                    tracing::info!(?alarm, "discovery alarm is over")
-                }
-                Action::Send { .. }
-                | Action::KeepAlive { .. }
-                | Action::Dial { .. }
-                | Action::Close { .. } => rest.push(action),
-            }
-        }
-        rest
-    }
-
-    /// When the engine wants to be woken.
-    #[must_use]
-    pub fn next_wakeup(&self) -> Option<Mono> {
-        self.engine.next_wakeup()
-    }
-
-    /// The engine in numbers.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        self.engine.status(self.clock.now())
-    }
-
-    /// Writes what is not yet written, and waits for it.
-    pub async fn shut_down(mut self) {
-        let rest = self.handle(Event::Shutdown);
-        debug_assert!(rest.is_empty());
+    /// Waits for what is being written.
+    pub async fn finish(mut self) {
         if let Some(saving) = self.saving.take() {
             let _ = saving.await;
         }
     }
 
-    fn resolve(&self, seed: SeedIndex) {
+    /// Looks a seed up; the hub is told.
+    pub fn resolve(&self, seed: SeedIndex) {
         let (hub, seeds) = (self.hub.clone(), self.seeds.clone());
         tokio::spawn(async move {
             let addrs = lookup(&seeds[seed.0]).await;
@@ -105,7 +72,8 @@ impl DiscoveryDriver {
         });
     }
 
-    fn persist(&mut self, snapshot: Vec<u8>) {
+    /// Writes a snapshot.
+    pub fn persist(&mut self, snapshot: Vec<u8>) {
         let (store, before) = (self.store.clone(), self.saving.take());
         self.saving = Some(tokio::spawn(async move {
             if let Some(before) = before {

@@ -4,8 +4,8 @@
 //! | module | is about |
 //! | --- | --- |
 //! | [`transport`] | the post-quantum protocol, without sockets |
-//! | [`net`] | sessions: table, tasks, limits |
-//! | [`discovery_driver`], [`peer_store`] | the engine of `hegemon-discovery` joined to network and disk |
+//! | [`net`] | sessions: who may have one (with the engine of `hegemon-discovery`), tasks, limits |
+//! | [`discovery_driver`], [`peer_store`] | names looked up, peers stored |
 //! | [`chain`], [`sync`], [`miner`] | blocks: valid, stored, asked for, made |
 //! | [`tip_watch`] | tells discovery when they no longer come |
 //! | [`rpc`], [`node_status`] | what others may ask of the node |

@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     chain::{Block, Chain, DEV_HASHES_PER_SECOND, Hash, Template},
-    sync::unix_ms,
+    clock::Clock,
 };
 
 /// A template's timestamp is no older than this, so that difficulty falls while a block is overdue.
@@ -71,6 +71,7 @@ struct Shared {
     found: mpsc::Sender<Block>,
     author: [u8; 32],
     pace: Pace,
+    clock: Clock,
     blocks_found: AtomicU64,
 }
 
@@ -91,8 +92,9 @@ impl Miner {
         found: mpsc::Sender<Block>,
         author: [u8; 32],
         pace: Pace,
+        clock: Clock,
     ) -> Self {
-        let shared = Shared { chain, found, author, pace, blocks_found: AtomicU64::new(0) };
+        let shared = Shared { chain, found, author, pace, clock, blocks_found: AtomicU64::new(0) };
         Self { shared: Arc::new(shared), running: Mutex::new(None) }
     }
 
@@ -176,7 +178,7 @@ impl Worker {
         }
         let mut nonce = u64::from_le_bytes(nonce);
         while !self.stopped() {
-            match self.shared.chain.template(self.shared.author, unix_ms()) {
+            match self.shared.chain.template(self.shared.author, self.shared.clock.unix_ms()) {
                 Ok(template) => nonce = self.mine(template, nonce),
                 Err(error) => {
                     // The sync driver meets the same error and ends the process.
@@ -249,7 +251,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let chain = Arc::new(Chain::open(&directory.path().join("chain.redb"), params).unwrap());
         let (found, blocks) = mpsc::channel(4);
-        let miner = Miner::new(chain.clone(), found, [7; 32], pace);
+        let miner = Miner::new(chain.clone(), found, [7; 32], pace, Clock::start());
         (directory, chain, miner, blocks)
     }
 
@@ -261,7 +263,7 @@ mod tests {
         assert_eq!(miner.status().threads, 2);
         while chain.best().number < 20 {
             let block = blocks.blocking_recv().unwrap();
-            let result = chain.import(&block, unix_ms()).unwrap();
+            let result = chain.import(&block, Clock::start().unix_ms()).unwrap();
             assert!(matches!(result, Ok(Imported::NewBest { .. } | Imported::Side)), "{result:?}");
         }
         miner.stop();

@@ -63,19 +63,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (registry, view) = (Registry::default(), SharedView::default());
     let (chain_sender, chain_events) = mpsc::channel(CHAIN_QUEUE);
     let events = mpsc::channel(HUB_QUEUE);
-    let store = PeerStore::under(base.path());
     let driver = DiscoveryDriver::new(
-        config.discovery(listen),
         config.environment.seeds.clone().into(),
-        store,
-        clock,
+        PeerStore::under(base.path()),
         events.0.clone(),
-    )?;
-    let limits = config.limits();
+    );
+    let peering =
+        driver.peering(peer_id, config.limits(), config.discovery(listen), clock.now())?;
     let hub_events = events.0.clone();
     let hub = Hub::new(HubParts {
         identity,
-        limits,
+        peering,
         driver,
         clock,
         registry: registry.clone(),
@@ -85,11 +83,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     });
     let hub = hub.with_pending(PendingLimits::per_ip(config.environment.pending_per_ip));
 
-    let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events);
+    let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events, clock);
     let block_time = Duration::from_millis(chain.params().block_time_ms().into());
     tokio::spawn(tip_watch::watch(sync.best, tip_watch::patience(block_time), hub_events));
     let pace = if config.flags.dev { Pace::Dev } else { Pace::Unlimited };
-    let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace));
+    let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace, clock));
     let status = Arc::new(Status::new(view, clock, peer_id, listen));
     let context = RpcContext {
         chain: chain.clone(),

@@ -30,13 +30,13 @@ impl Status {
 
     fn info(&self, session: &SessionView) -> PeerInfo {
         PeerInfo {
-            peer_id: session.peer,
-            address: session.remote,
-            direction: session.direction,
-            age_seconds: self.clock.now().mono.since(session.opened).as_secs(),
+            peer_id: session.known.peer,
+            address: session.known.remote,
+            direction: session.known.direction,
+            age_seconds: self.clock.now().mono.since(session.known.opened).as_secs(),
             bytes_in: session.outlet.traffic.received.load(Relaxed),
             bytes_out: session.outlet.traffic.sent.load(Relaxed),
-            listen_address: session.listen,
+            listen_address: session.known.listen,
         }
     }
 }
@@ -50,7 +50,7 @@ impl NodeStatus for Status {
     fn peers(&self) -> Vec<PeerInfo> {
         let settled = self.view.read().sessions.into_iter().filter(|session| session.settled);
         let by_peer: BTreeMap<PeerId, SessionView> =
-            settled.map(|session| (session.peer, session)).collect();
+            settled.map(|session| (session.known.peer, session)).collect();
         by_peer.values().map(|session| self.info(session)).collect()
     }
 

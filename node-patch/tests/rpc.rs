@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, fmt::Write, net::SocketAddr, sync::Arc};
 use hegemon_discovery::Direction;
 use hegemon_node::{
     chain::{Chain, ChainParams, Hash, Template},
+    clock::Clock,
     miner::{Miner, Pace},
     net::handle::PeerId,
     rpc::{MethodPolicy, NodeInfo, NodeStatus, PeerInfo, RpcConfig, RpcContext, RpcServer, start},
@@ -82,7 +83,13 @@ async fn serve(methods: MethodPolicy) -> Served {
     };
     let context = RpcContext {
         chain: chain.clone(),
-        miner: Arc::new(Miner::new(chain.clone(), mpsc::channel(1).0, [0; 32], Pace::Dev)),
+        miner: Arc::new(Miner::new(
+            chain.clone(),
+            mpsc::channel(1).0,
+            [0; 32],
+            Pace::Dev,
+            Clock::start(),
+        )),
         node: Arc::new(FixedNode),
         sync: watch::channel(status).1,
         info: NodeInfo {
@@ -231,7 +238,13 @@ async fn a_taken_port_is_an_error_that_says_what_to_do() {
     let config = RpcConfig { addr: served.server.addr(), methods: MethodPolicy::Auto };
     let context = RpcContext {
         chain: other.chain.clone(),
-        miner: Arc::new(Miner::new(other.chain.clone(), mpsc::channel(1).0, [0; 32], Pace::Dev)),
+        miner: Arc::new(Miner::new(
+            other.chain.clone(),
+            mpsc::channel(1).0,
+            [0; 32],
+            Pace::Dev,
+            Clock::start(),
+        )),
         node: Arc::new(FixedNode),
         sync: watch::channel(SyncStatus::default()).1,
         info: NodeInfo {

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use hegemon_discovery::Mono;
 use hegemon_node::{
     chain::{Block, Chain, ChainParams, Hash, Template},
     net::handle::{ChainProtocol, PeerId, SessionId},
@@ -40,10 +41,10 @@ struct Net {
     nodes: Vec<Node>,
     /// Each session's other end: node and session there.
     links: BTreeMap<SessionId, (usize, SessionId)>,
-    events: BTreeMap<(Duration, u64), (usize, Event)>,
+    events: BTreeMap<(Mono, u64), (usize, Event)>,
     offences: Vec<(usize, Offence)>,
     requests: usize,
-    now: Duration,
+    now: Mono,
     counter: u64,
     random: ChaCha8Rng,
     /// Of 100 frames.
@@ -61,7 +62,7 @@ impl Net {
             events: BTreeMap::new(),
             offences: Vec::new(),
             requests: 0,
-            now: Duration::ZERO,
+            now: Mono(0),
             counter: 0,
             random: ChaCha8Rng::seed_from_u64(seed),
             loss: 0,
@@ -190,12 +191,12 @@ impl Net {
         }
         let slowest = if self.random.next_u32() % 100 < self.late { 1_000 } else { 10 };
         let delay = 1 + u64::from(self.random.next_u32()) % slowest;
-        let key = (self.now + Duration::from_millis(delay), self.unique());
+        let key = (self.now.after(Duration::from_millis(delay)), self.unique());
         self.events.insert(key, (node, Event::Frame { session, protocol, data: data.into() }));
     }
 
     /// Runs until `end` of virtual time.
-    fn run_until(&mut self, end: Duration) {
+    fn run_until(&mut self, end: Mono) {
         loop {
             let wakeup = (0..self.nodes.len())
                 .filter_map(|node| match &self.nodes[node] {
@@ -224,7 +225,7 @@ impl Net {
     }
 
     fn run_for(&mut self, time: Duration) {
-        self.run_until(self.now + time);
+        self.run_until(self.now.after(time));
     }
 
     /// Runs until all of `nodes` have the best block of `node`; how long it took.
@@ -233,13 +234,13 @@ impl Net {
         while !nodes.iter().all(|node| self.chain(*node).best().hash == best) {
             let bests: Vec<_> = nodes.iter().map(|node| self.chain(*node).best()).collect();
             assert!(
-                self.now < start + within,
+                self.now < start.after(within),
                 "not within {within:?}: {bests:?}, offences {:?}",
                 self.offences
             );
             self.run_for(Duration::from_millis(10));
         }
-        self.now - start
+        self.now.since(start)
     }
 }
 

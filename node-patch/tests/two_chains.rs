@@ -9,6 +9,7 @@ use std::{
 
 use hegemon_node::{
     chain::{Chain, ChainParams},
+    clock::Clock,
     miner::{Miner, Pace},
     net::handle::{ChainEvent, ChainNetwork, ChainProtocol, PeerId, SessionId},
     sync::{SyncDriver, SyncHandles},
@@ -57,8 +58,9 @@ fn node(author: u8) -> Node {
     let chain = Arc::new(Chain::open(&directory.path().join("chain.redb"), params()).unwrap());
     let wire = Arc::new(Wire { other: Mutex::new(None) });
     let (events, receiver) = mpsc::channel(64);
-    let handles = SyncDriver::spawn(chain.clone(), wire.clone(), receiver);
-    let miner = Miner::new(chain.clone(), handles.mined.clone(), [author; 32], Pace::Dev);
+    let handles = SyncDriver::spawn(chain.clone(), wire.clone(), receiver, Clock::start());
+    let miner =
+        Miner::new(chain.clone(), handles.mined.clone(), [author; 32], Pace::Dev, Clock::start());
     Node { chain, wire, events, handles, miner, directory }
 }
 

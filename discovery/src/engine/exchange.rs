@@ -279,7 +279,7 @@ impl Engine {
 
     /// Points for what no honest peer does; enough of them end the session and leave its IP alone
     /// for a while, unless that is a seed's or this host's.
-    fn punish(&mut self, id: SessionId, points: u32, now: Mono, out: &mut Vec<Action>) {
+    pub(super) fn punish(&mut self, id: SessionId, points: u32, now: Mono, out: &mut Vec<Action>) {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };

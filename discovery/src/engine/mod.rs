@@ -23,9 +23,10 @@ use rand_chacha::ChaCha12Rng;
 
 use crate::{
     action::{Action, Alarm},
-    admission::{Allowances, Bucket, Discouraged},
+    admission::{Allowances, Discouraged},
     announce::Outbox,
     book::Book,
+    bucket::Bucket,
     config::Config,
     dial::InFlight,
     event::{ChainState, Event},
@@ -109,7 +110,7 @@ impl Engine {
             timers: Timers::default(),
             own: BTreeMap::new(),
             next_news_dial: now.mono,
-            dial_rate: Bucket::new(DIALS_BURST, DIALS_BURST, DIALS_PER_SECOND, now.mono),
+            dial_rate: Bucket::full(DIALS_BURST, DIALS_PER_SECOND, now.mono),
             may_dial: 0,
             saturated: false,
             persisted: None,
@@ -146,6 +147,9 @@ impl Engine {
             }
             Event::Closed { session } => self.closed(session, now),
             Event::Message { session, message } => self.message(session, message, now, &mut out),
+            Event::Misbehaved { session, points } => {
+                self.punish(session, points, now.mono, &mut out)
+            }
             Event::Probe { session } => self.ask(session, now, &mut out),
             Event::DialFailed { dial, error } => self.dial_failed(dial, error, now, &mut out),
             Event::Resolved { seed, addrs } => self.resolved(seed, &addrs, now, &mut out),

@@ -45,6 +45,7 @@ pub trait ChainNetwork: Send + Sync + 'static {
     /// Queues a frame; to a session that is gone it goes nowhere.
     fn send(&self, session: SessionId, protocol: ChainProtocol, data: Vec<u8>);
 
-    /// Counts misbehaviour; enough of it closes the session.
+    /// Counts misbehaviour, together with that on other protocols; enough of it closes the session
+    /// and leaves its IP alone for a while.
     fn punish(&self, session: SessionId, reason: &'static str, points: u32);
 }

@@ -2,18 +2,22 @@
 //!
 //! | module | is about |
 //! | --- | --- |
-//! | [`table`] | the session table: arbitration, limits, liveness; pure, with one owner |
+//! | [`peering`] | whom we are connected to: engine and table under one owner; pure |
+//! | [`table`] | the session table: arbitration, limits, liveness; pure |
 //! | [`handle`] | what the chain side sees of the network |
 //! | [`listener`] | strangers at the door, and how many may be in it |
 //! | [`socket`] | one connection from TCP to an established session |
 //! | [`session`] | the two tasks of a session: one reads, one writes |
 //! | [`registry`] | who can be written to now; a full queue ends its own session |
-//! | [`hub`] | the one task that owns table and discovery and hears everything |
+//! | [`hub`] | the one task that drives the peering and hears everything |
+//! | `chain_feed` | what waits while the chain side is behind |
 //! | [`view`] | what RPC shows of all this |
 
+mod chain_feed;
 pub mod handle;
 pub mod hub;
 pub mod listener;
+pub mod peering;
 pub mod registry;
 pub mod session;
 pub mod socket;

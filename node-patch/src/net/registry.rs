@@ -10,7 +10,7 @@ use std::{
 };
 
 use hegemon_discovery::SessionId;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -26,15 +26,16 @@ pub const QUEUE_FRAMES: usize = 1_024;
 /// Bytes that may wait for all peers' sockets together. Beyond it the session with the longest
 /// queue ends: many peers that ask and never read must not add up.
 pub const QUEUES_BYTES: usize = 2 * QUEUE_BYTES;
-/// Misbehaviour points on the chain protocols at which a session is closed.
-pub const SCORE_CLOSE: u32 = 100;
 
 /// The writing end of a session.
 #[derive(Debug)]
 pub struct Outlet {
     frames: mpsc::Sender<Queued>,
     waiting: Arc<AtomicUsize>,
-    score: AtomicU32,
+    /// Points for misdeeds on the chain protocols that the engine does not know of yet.
+    misdeeds: AtomicU32,
+    /// The handshake's: names the session, the same at both ends.
+    pub transcript: [u8; 32],
     /// Counts for RPC.
     pub traffic: Traffic,
     /// Ends both tasks of the session.
@@ -69,12 +70,13 @@ pub struct Traffic {
 }
 
 impl Outlet {
-    fn new() -> (Arc<Self>, mpsc::Receiver<Queued>) {
+    fn new(transcript: [u8; 32]) -> (Arc<Self>, mpsc::Receiver<Queued>) {
         let (frames, queue) = mpsc::channel(QUEUE_FRAMES);
         let outlet = Self {
             frames,
             waiting: Arc::default(),
-            score: AtomicU32::new(0),
+            misdeeds: AtomicU32::new(0),
+            transcript,
             traffic: Traffic::default(),
             cancel: CancellationToken::new(),
         };
@@ -103,13 +105,19 @@ pub struct Registry {
     outlets: Arc<Mutex<BTreeMap<SessionId, Arc<Outlet>>>>,
     /// Bytes that wait for all sockets.
     waiting: Arc<AtomicUsize>,
+    /// Some outlet has misdeeds.
+    misdeeds: Arc<Notify>,
 }
 
 impl Registry {
     /// Adds a session; the second value is what its writer reads from.
     #[must_use]
-    pub fn open(&self, session: SessionId) -> (Arc<Outlet>, mpsc::Receiver<Queued>) {
-        let (outlet, queue) = Outlet::new();
+    pub fn open(
+        &self,
+        session: SessionId,
+        transcript: [u8; 32],
+    ) -> (Arc<Outlet>, mpsc::Receiver<Queued>) {
+        let (outlet, queue) = Outlet::new(transcript);
         self.lock().insert(session, outlet.clone());
         (outlet, queue)
     }
@@ -135,6 +143,26 @@ impl Registry {
     #[must_use]
     pub fn outlet(&self, session: SessionId) -> Option<Arc<Outlet>> {
         self.lock().get(&session).cloned()
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn outlets(&self) -> BTreeMap<SessionId, Arc<Outlet>> {
+        self.lock().clone()
+    }
+
+    /// Waits until a peer has misbehaved on a chain protocol.
+    pub async fn misdeeds(&self) {
+        self.misdeeds.notified().await;
+    }
+
+    /// The points of each session since the last call.
+    #[must_use]
+    pub fn take_misdeeds(&self) -> Vec<(SessionId, u32)> {
+        let points = |(id, outlet): (&SessionId, &Arc<Outlet>)| {
+            Some((*id, outlet.misdeeds.swap(0, Relaxed))).filter(|(_, points)| *points > 0)
+        };
+        self.lock().iter().filter_map(points).collect()
     }
 
     fn send_raw(&self, session: SessionId, plaintext: Vec<u8>) {
@@ -180,12 +208,11 @@ impl ChainNetwork for Registry {
 
     fn punish(&self, session: SessionId, reason: &'static str, points: u32) {
         let Some(outlet) = self.outlet(session) else { return };
-        let before = outlet.score.fetch_add(points, Relaxed);
         tracing::debug!(?session, reason, points, "peer misbehaves");
-        if before.saturating_add(points) >= SCORE_CLOSE {
-            tracing::info!(?session, reason, "closing a session for misbehaviour");
-            outlet.cancel.cancel();
-        }
+        // A number for each session, however much the hub is behind.
+        let sum = |before: u32| Some(before.saturating_add(points));
+        let _ = outlet.misdeeds.fetch_update(Relaxed, Relaxed, sum);
+        self.misdeeds.notify_one();
     }
 }
 
@@ -205,7 +232,7 @@ mod tests {
     fn a_full_queue_ends_its_own_session_and_no_other() {
         let registry = Registry::default();
         let ((full, queue), (other, _other_queue)) =
-            (registry.open(SessionId(0)), registry.open(SessionId(1)));
+            (registry.open(SessionId(0), [0; 32]), registry.open(SessionId(1), [1; 32]));
         fill(&registry, SessionId(0), QUEUE_BYTES);
         assert!(!full.cancel.is_cancelled());
         registry.keep_alive(SessionId(1));
@@ -224,7 +251,7 @@ mod tests {
     #[test]
     fn a_frame_longer_than_a_queue_passes_if_nothing_waits() {
         let registry = Registry::default();
-        let (outlet, mut queue) = registry.open(SessionId(0));
+        let (outlet, mut queue) = registry.open(SessionId(0), [0; 32]);
         registry.send_raw(SessionId(0), vec![0; QUEUE_BYTES + 1]);
         assert!(!outlet.cancel.is_cancelled());
         drop(queue.try_recv().unwrap());
@@ -234,7 +261,8 @@ mod tests {
     #[test]
     fn queues_that_add_up_end_the_longest() {
         let registry = Registry::default();
-        let sessions: Vec<_> = (0..5).map(|number| registry.open(SessionId(number))).collect();
+        let sessions: Vec<_> =
+            (0..5).map(|number| registry.open(SessionId(number), [0; 32])).collect();
         let longest = 3;
         for number in 0..5 {
             fill(
@@ -247,5 +275,20 @@ mod tests {
         let ended: Vec<bool> =
             sessions.iter().map(|(outlet, _)| outlet.cancel.is_cancelled()).collect();
         assert_eq!(ended, [false, false, false, true, false]);
+    }
+
+    #[tokio::test]
+    async fn misdeeds_add_up_until_somebody_asks_and_are_not_lost_before_he_waits() {
+        let registry = Registry::default();
+        let _queues = [0, 1].map(|number| registry.open(SessionId(number), [0; 32]));
+        registry.punish(SessionId(1), "for a test", 10);
+        registry.punish(SessionId(1), "for a test", 50);
+        registry.punish(SessionId(7), "nobody", 50);
+        registry.misdeeds().await;
+        assert_eq!(registry.take_misdeeds(), [(SessionId(1), 60)]);
+        assert_eq!(registry.take_misdeeds(), []);
+        registry.punish(SessionId(0), "for a test", u32::MAX);
+        registry.punish(SessionId(0), "for a test", u32::MAX);
+        assert_eq!(registry.take_misdeeds(), [(SessionId(0), u32::MAX)]);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use hegemon_discovery::{Direction, Message, SessionId};
+use hegemon_discovery::{Bucket, Direction, Message, SessionId};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -17,6 +17,7 @@ use tokio::{
 use tokio_util::codec::Decoder;
 
 use crate::{
+    clock::Clock,
     net::{
         handle::ChainProtocol,
         hub::HubEvent,
@@ -88,6 +89,8 @@ pub enum SessionEnd {
 /// What the readers of all sessions share.
 #[derive(Debug, Clone)]
 pub struct Shared {
+    /// The node's clock.
+    pub clock: Clock,
     /// Where everything goes.
     pub hub: mpsc::Sender<HubEvent>,
     /// What long frames may hold of memory.
@@ -122,8 +125,8 @@ pub fn spawn(
         opener: connection.established.opener,
         outlet: outlet.clone(),
         heard: heard.clone(),
+        allowance: Bucket::full(FRAMES_SAVED, FRAMES_PER_SECOND, shared.clock.now().mono),
         shared,
-        allowance: Allowance::new(),
     };
     tokio::spawn(async move {
         tokio::select! {
@@ -146,7 +149,9 @@ struct Reader {
     outlet: Arc<Outlet>,
     heard: Arc<Notify>,
     shared: Shared,
-    allowance: Allowance,
+    /// What exceeds it ends the session: reading never stops, and dropping would only hide the
+    /// flood.
+    allowance: Bucket,
 }
 
 impl Reader {
@@ -176,7 +181,7 @@ impl Reader {
                 Err(error) => return error.into(),
             }
             self.heard.notify_one();
-            if !self.allowance.take() {
+            if !self.allowance.take(self.shared.clock.now().mono) {
                 return SessionEnd::Flood;
             }
             let event = HubEvent::Frame { session: self.session, inbound: self.sort(frame) };
@@ -243,27 +248,6 @@ impl Reader {
     fn chain_share(&self, len: usize) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         let len = u32::try_from(len).expect("a frame without a share of the pool is short");
         self.shared.chain_bytes.clone().try_acquire_many_owned(len)
-    }
-}
-
-/// A token bucket: what is over it ends the session, since reading never stops and dropping would
-/// only hide the flood.
-struct Allowance {
-    frames: f64,
-    refilled: Instant,
-}
-
-impl Allowance {
-    fn new() -> Self {
-        Self { frames: FRAMES_SAVED, refilled: Instant::now() }
-    }
-
-    fn take(&mut self) -> bool {
-        let now = Instant::now();
-        let gained = now.duration_since(self.refilled).as_secs_f64() * FRAMES_PER_SECOND;
-        self.frames = (self.frames + gained).min(FRAMES_SAVED) - 1.0;
-        self.refilled = now;
-        self.frames >= 0.0
     }
 }
 

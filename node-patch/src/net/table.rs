@@ -6,6 +6,11 @@
 //! insert theirs later, close the newer on a hit, and clean up by peer: closing one of two may
 //! leave the other open but forgotten on their side. So nothing is closed before its rival has
 //! shown that it is alive, and the survivor has to show it once more afterwards.
+//!
+//! `trial` finds out which of two survives; `slots` has the room that there is.
+
+mod slots;
+mod trial;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,6 +18,8 @@ use std::{
 };
 
 use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
+
+use self::{slots::Slot, trial::Trial};
 
 /// The kept one of two opposite sessions must deliver a frame in this time.
 pub const KEPT_SILENT: Duration = Duration::from_secs(10);
@@ -82,6 +89,16 @@ pub struct Limits {
     pub outbound: usize,
 }
 
+impl Limits {
+    /// `sessions` together, divided: outbound slots, one for a feeler and one for each seed, which
+    /// is dialled beside them; the rest is for others, at least one.
+    #[must_use]
+    pub fn within(sessions: usize, target_outbound: usize, seeds: usize) -> Self {
+        let inbound = sessions.saturating_sub(target_outbound + 1 + seeds).max(1);
+        Self { inbound, outbound: sessions.saturating_sub(inbound) }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Table {
@@ -109,36 +126,6 @@ struct Peer {
     sessions: BTreeSet<SessionId>,
     trial: Option<Trial>,
     replaced: Option<Mono>,
-}
-
-/// A place for a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slot {
-    /// One that lasts.
-    Regular,
-    /// One for a moment.
-    Overflow,
-    /// The same, taken over from this one.
-    OverflowOf(SessionId),
-}
-
-/// What is being found out about a peer's sessions.
-#[derive(Debug, Clone, Copy)]
-enum Trial {
-    /// Two of opposite directions: `kept` stays if it delivers.
-    Opposite { kept: SessionId, other: SessionId, until: Mono },
-    /// Two that the peer dialled.
-    SameDirection { older: SessionId, newer: SessionId, delivered: Delivered, until: Mono },
-    /// One that is left: it will be probed.
-    Survivor { session: SessionId, since: Mono },
-    /// One that was probed: it has to deliver.
-    Probed { session: SessionId, until: Mono },
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Delivered {
-    older: bool,
-    newer: bool,
 }
 
 impl Table {
@@ -319,122 +306,6 @@ impl Table {
         self.sessions.keys().copied()
     }
 
-    /// The slot that there is for a new session, if any. A rival's slot may be inherited.
-    fn slot(&self, direction: Direction, rivals: &[SessionId], now: Mono) -> Option<Slot> {
-        let inherits = rivals.iter().any(|id| !self.sessions[id].overflow);
-        match direction {
-            _ if inherits => Some(Slot::Regular),
-            Direction::Outbound => {
-                (self.regular(direction) < self.limits.outbound).then_some(Slot::Regular)
-            }
-            Direction::Inbound if self.regular(direction) < self.limits.inbound => {
-                Some(Slot::Regular)
-            }
-            Direction::Inbound
-                if self.sessions.values().filter(|entry| entry.overflow).count()
-                    < OVERFLOW_SLOTS =>
-            {
-                Some(Slot::Overflow)
-            }
-            Direction::Inbound => {
-                let served = self.sessions.iter().filter(|(id, entry)| {
-                    entry.overflow
-                        && !rivals.contains(id)
-                        && now >= entry.opened.after(OVERFLOW_SERVED)
-                });
-                served
-                    .min_by_key(|(id, entry)| (entry.opened, **id))
-                    .map(|(id, _)| Slot::OverflowOf(*id))
-            }
-        }
-    }
-
-    /// Sessions of a direction that are not in an overflow slot.
-    fn regular(&self, direction: Direction) -> usize {
-        self.sessions
-            .values()
-            .filter(|entry| entry.direction == direction && !entry.overflow)
-            .count()
-    }
-
-    /// Whether a second session may stand against the first: not a third, not our own later dial,
-    /// not so soon after a replacement.
-    fn may_contend(
-        &self,
-        peer: PeerId,
-        rival: SessionId,
-        rivals: usize,
-        direction: Direction,
-        now: Mono,
-    ) -> bool {
-        let both_dialled_by_us = direction == Direction::Outbound
-            && self.sessions[&rival].direction == Direction::Outbound;
-        let replaced = self.peers.get(&peer).and_then(|known| known.replaced);
-        rivals == 1
-            && !both_dialled_by_us
-            && replaced.is_none_or(|at| now.since(at) >= REPLACEMENT_INTERVAL)
-    }
-
-    fn contend(
-        &mut self,
-        peer: PeerId,
-        older: SessionId,
-        newer: SessionId,
-        now: Mono,
-        out: &mut Vec<Command>,
-    ) {
-        let newer_direction = self.sessions[&newer].direction;
-        let trial = if self.sessions[&older].direction == newer_direction {
-            Trial::SameDirection {
-                older,
-                newer,
-                delivered: Delivered::default(),
-                until: now.after(PROVE),
-            }
-        } else {
-            let kept_direction =
-                if self.own < peer { Direction::Outbound } else { Direction::Inbound };
-            let (kept, other) =
-                if newer_direction == kept_direction { (newer, older) } else { (older, newer) };
-            Trial::Opposite { kept, other, until: now.after(KEPT_SILENT) }
-        };
-        // The newer one says `Hello` by itself; the older one has to be asked.
-        out.push(Command::Probe(older));
-        if let Some(known) = self.peers.get_mut(&peer) {
-            known.trial = Some(trial);
-        }
-    }
-
-    /// Closes `loser`; `survivor` has to show that the other side did not forget it.
-    fn decide(
-        &mut self,
-        peer: PeerId,
-        survivor: SessionId,
-        loser: SessionId,
-        reason: CloseReason,
-        now: Mono,
-        out: &mut Vec<Command>,
-    ) {
-        let replacement = loser < survivor;
-        self.end(loser, reason, out);
-        if let Some(known) = self.peers.get_mut(&peer)
-            && replacement
-        {
-            known.replaced = Some(now);
-        }
-        self.prove(peer, survivor, now);
-    }
-
-    fn prove(&mut self, peer: PeerId, survivor: SessionId, now: Mono) {
-        let Some(known) = self.peers.get_mut(&peer) else { return };
-        // A deadline that every further dial of the peer put off would keep a dead session for
-        // ever.
-        let on_trial = matches!(known.trial, Some(Trial::Survivor { session, .. } | Trial::Probed { session, .. }) if session == survivor);
-        if !on_trial {
-            known.trial = Some(Trial::Survivor { session: survivor, since: now });
-        }
-    }
-
     fn end(&mut self, session: SessionId, reason: CloseReason, out: &mut Vec<Command>) {
         self.remove(session);
         out.push(Command::Close(session, reason));
@@ -449,30 +320,6 @@ impl Table {
             self.peers.remove(&peer);
         }
         Some(peer)
-    }
-
-    fn end_overflow(&mut self, now: Mono, out: &mut Vec<Command>) {
-        let over: Vec<SessionId> = self
-            .sessions
-            .iter()
-            .filter(|(_, entry)| entry.overflow && now >= entry.opened.after(OVERFLOW_TIME))
-            .map(|(id, _)| *id)
-            .collect();
-        for session in over {
-            // A regular slot that became free meanwhile is its own.
-            if self.regular(Direction::Inbound) < self.limits.inbound {
-                if let Some(entry) = self.sessions.get_mut(&session) {
-                    entry.overflow = false;
-                }
-            } else {
-                self.end_overflow_of(session, now, out);
-            }
-        }
-    }
-
-    fn end_overflow_of(&mut self, session: SessionId, now: Mono, out: &mut Vec<Command>) {
-        self.closed(session, now);
-        out.push(Command::Close(session, CloseReason::Full));
     }
 
     fn probe_silent(&mut self, now: Mono, out: &mut Vec<Command>) {
@@ -499,75 +346,5 @@ impl Table {
 impl Entry {
     fn is_settled(&self, now: Mono) -> bool {
         self.last_frame.is_some() || now >= self.opened.after(SETTLED_AFTER)
-    }
-}
-
-impl Trial {
-    fn until(self) -> Mono {
-        match self {
-            Self::Opposite { until, .. }
-            | Self::SameDirection { until, .. }
-            | Self::Probed { until, .. } => until,
-            Self::Survivor { since, .. } => since.after(PROVE_AFTER),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A table with one regular inbound slot, and that many strangers who came in the same moment;
-    /// who got in.
-    fn crowd(strangers: u8) -> (Table, Vec<Admission>) {
-        let mut table = Table::new(PeerId([0; 32]), Limits { inbound: 1, outbound: 1 });
-        let admissions =
-            (1..=strangers).map(|number| knock(&mut table, number, Mono(0)).0).collect();
-        (table, admissions)
-    }
-
-    fn knock(table: &mut Table, number: u8, now: Mono) -> (Admission, Vec<Command>) {
-        let mut out = Vec::new();
-        let admission = table.open(
-            SessionId(number.into()),
-            PeerId([number; 32]),
-            Direction::Inbound,
-            now,
-            &mut out,
-        );
-        (admission, out)
-    }
-
-    #[test]
-    fn a_newcomer_takes_over_an_overflow_slot_whose_session_had_its_answer() {
-        let (mut table, admissions) = crowd(u8::try_from(OVERFLOW_SLOTS).unwrap() + 2);
-        assert_eq!(
-            admissions.iter().filter(|admission| **admission == Admission::Admitted).count(),
-            1 + OVERFLOW_SLOTS
-        );
-        let just_before = Mono(0).after(OVERFLOW_SERVED).before(Duration::from_millis(1));
-        assert_eq!(knock(&mut table, 70, just_before).0, Admission::Refused(CloseReason::Full));
-        let (admission, commands) = knock(&mut table, 80, Mono(0).after(OVERFLOW_SERVED));
-        assert_eq!(
-            (admission, commands),
-            (Admission::Admitted, vec![Command::Close(SessionId(2), CloseReason::Full)]),
-            "the oldest, and not the regular one"
-        );
-        assert_eq!(table.sessions().count(), 1 + OVERFLOW_SLOTS);
-    }
-
-    #[test]
-    fn an_overflow_session_stays_if_a_regular_slot_is_free_when_its_time_is_up() {
-        let (mut table, _) = crowd(3);
-        table.closed(SessionId(1), Mono(0));
-        let mut out = Vec::new();
-        table.wakeup(Mono(0).after(OVERFLOW_TIME), &mut out);
-        assert_eq!(
-            out,
-            [Command::Close(SessionId(3), CloseReason::Full)],
-            "one slot, one of the two"
-        );
-        table.wakeup(Mono(0).after(3 * OVERFLOW_TIME), &mut out);
-        assert_eq!(table.sessions().collect::<Vec<_>>(), [SessionId(2)], "for good");
     }
 }

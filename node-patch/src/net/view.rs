@@ -1,35 +1,22 @@
 //! What RPC shows of the network: a copy that the hub renews, so that nobody who asks can hold it
 //! up.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use hegemon_discovery::{Direction, Mono, PeerId, SessionId, Status};
+use hegemon_discovery::{SessionId, Status};
 
-use crate::net::registry::Outlet;
+use crate::net::{peering::Session, registry::Outlet};
 
 /// One session as RPC shows it.
 #[derive(Debug, Clone)]
 pub struct SessionView {
     /// Its number.
     pub session: SessionId,
-    /// Who is at the other end.
-    pub peer: PeerId,
-    /// The handshake's transcript: names the session, the same at both ends.
-    pub transcript: [u8; 32],
-    /// The other end of the socket.
-    pub remote: SocketAddr,
-    /// Who dialled.
-    pub direction: Direction,
-    /// When it was established.
-    pub opened: Mono,
-    /// Where its peer listens, if it said so or we dialled it.
-    pub listen: Option<SocketAddr>,
+    /// What is known of it.
+    pub known: Session,
     /// Whether it counts: it has delivered a frame, or had no rival for a while.
     pub settled: bool,
-    /// Bytes in both directions.
+    /// Its handshake's transcript, and bytes in both directions.
     pub outlet: Arc<Outlet>,
 }
 

@@ -4,17 +4,12 @@
 //! The driver has a thread of its own (one of tokio's blocking ones), because an import waits for
 //! the disk. Everything it does is in one order: that of its channels.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
     task::JoinHandle,
-    time::Instant,
 };
 use tracing::{debug, info, warn};
 
@@ -24,6 +19,7 @@ use super::{
 };
 use crate::{
     chain::{Best, Block, Chain, Imported, StoreError},
+    clock::Clock,
     net::handle::{ChainEvent, ChainNetwork},
 };
 
@@ -58,7 +54,7 @@ pub struct SyncDriver<N: ?Sized> {
     chain: Arc<Chain>,
     network: Arc<N>,
     engine: SyncEngine,
-    started: Instant,
+    clock: Clock,
     best: watch::Sender<Best>,
     status: watch::Sender<SyncStatus>,
 }
@@ -73,6 +69,7 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
         chain: Arc<Chain>,
         network: Arc<N>,
         events: mpsc::Receiver<ChainEvent>,
+        clock: Clock,
     ) -> SyncHandles {
         let (mined, mined_receiver) = mpsc::channel(MAX_MINED);
         let (best_sender, best) = watch::channel(chain.best());
@@ -81,7 +78,7 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
             chain,
             network,
             engine: SyncEngine::default(),
-            started: Instant::now(),
+            clock,
             best: best_sender,
             status: status_sender,
         };
@@ -98,7 +95,7 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
         mut mined: mpsc::Receiver<Block>,
     ) -> Result<(), DriverError> {
         loop {
-            let wakeup = self.engine.next_wakeup().map(|at| self.started + at);
+            let wakeup = self.engine.next_wakeup().map(|at| self.clock.instant(at));
             tokio::select! {
                 event = events.recv() => match event {
                     Some(event) => self.handle(event.into())?,
@@ -111,7 +108,7 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
     }
 
     fn import(&mut self, source: Source, blocks: Vec<Block>) -> Result<(), StoreError> {
-        let event = import(&self.chain, source, blocks)?;
+        let event = import(&self.chain, &self.clock, source, blocks)?;
         self.handle(event)
     }
 
@@ -119,7 +116,7 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
     fn handle(&mut self, event: Event) -> Result<(), StoreError> {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            for action in self.engine.handle(&*self.chain, event, self.now())? {
+            for action in self.engine.handle(&*self.chain, event, self.clock.now().mono)? {
                 match action {
                     Action::Send { session, protocol, data } => {
                         self.network.send(session, protocol, data)
@@ -128,7 +125,7 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
                         self.network.punish(session, offence.reason(), offence.points())
                     }
                     Action::Import { source, blocks } => {
-                        events.push_back(import(&self.chain, source, blocks)?)
+                        events.push_back(import(&self.chain, &self.clock, source, blocks)?)
                     }
                 }
             }
@@ -136,10 +133,6 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
         publish(&self.best, self.chain.best());
         publish(&self.status, self.engine.status(&*self.chain));
         Ok(())
-    }
-
-    fn now(&self) -> Duration {
-        self.started.elapsed()
     }
 }
 
@@ -155,8 +148,13 @@ impl From<ChainEvent> for Event {
     }
 }
 
-fn import(chain: &Chain, source: Source, blocks: Vec<Block>) -> Result<Event, StoreError> {
-    let outcomes = chain.import_batch(&blocks, unix_ms())?;
+fn import(
+    chain: &Chain,
+    clock: &Clock,
+    source: Source,
+    blocks: Vec<Block>,
+) -> Result<Event, StoreError> {
+    let outcomes = chain.import_batch(&blocks, clock.unix_ms())?;
     let results = blocks
         .iter()
         .zip(outcomes)
@@ -182,13 +180,6 @@ fn import(chain: &Chain, source: Source, blocks: Vec<Block>) -> Result<Event, St
     Ok(Event::Imported { source, results })
 }
 
-/// Milliseconds since 1970 by this machine's clock; 0 if it stands before that.
-#[must_use]
-pub fn unix_ms() -> u64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
-}
-
 fn publish<T: PartialEq>(sender: &watch::Sender<T>, value: T) {
     sender.send_if_modified(|published| {
         let changed = *published != value;
@@ -197,7 +188,7 @@ fn publish<T: PartialEq>(sender: &watch::Sender<T>, value: T) {
     });
 }
 
-async fn sleep_until(at: Option<Instant>) {
+async fn sleep_until(at: Option<tokio::time::Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,

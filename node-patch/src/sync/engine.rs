@@ -11,8 +11,9 @@
 
 mod catch_up;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
+use hegemon_discovery::Mono;
 use parity_scale_codec::Encode;
 
 use self::catch_up::{MAX_CATCH_UPS, wanted_at};
@@ -54,7 +55,7 @@ impl SyncEngine {
         &mut self,
         chain: &impl ChainView,
         event: Event,
-        now: Duration,
+        now: Mono,
     ) -> Result<Vec<Action>, StoreError> {
         match event {
             Event::Opened { session, peer } => self.opened(chain, session, peer, now)?,
@@ -75,7 +76,7 @@ impl SyncEngine {
 
     /// When the engine has something to do without an event.
     #[must_use]
-    pub fn next_wakeup(&self) -> Option<Duration> {
+    pub fn next_wakeup(&self) -> Option<Mono> {
         let free = self.catch_ups() < MAX_CATCH_UPS;
         let peers = self.peers.values().flat_map(|peer| {
             let turn = peer.requests.next_turn();
@@ -113,7 +114,7 @@ impl SyncEngine {
         chain: &impl ChainView,
         session: SessionId,
         id: PeerId,
-        now: Duration,
+        now: Mono,
     ) -> Result<(), StoreError> {
         let best = chain.best().hash;
         let mut peer = Peer::new(id, now);
@@ -150,7 +151,7 @@ impl SyncEngine {
         session: SessionId,
         protocol: ChainProtocol,
         data: &[u8],
-        now: Duration,
+        now: Mono,
     ) -> Result<(), StoreError> {
         // A session that we were told nothing of, or no more: nobody to answer.
         let Some(peer) = self.peers.get_mut(&session) else {
@@ -193,7 +194,7 @@ impl SyncEngine {
         chain: &impl ChainView,
         session: SessionId,
         announce: BlockAnnounce,
-        now: Duration,
+        now: Mono,
     ) -> Result<(), StoreError> {
         let Some(peer) = self.peers.get_mut(&session) else {
             return Ok(());
@@ -238,7 +239,7 @@ impl SyncEngine {
         chain: &impl ChainView,
         source: Source,
         results: &[(Hash, u64, Result<Imported, ImportError>)],
-        now: Duration,
+        now: Mono,
     ) -> Result<(), StoreError> {
         for (hash, _, result) in results {
             match result {
@@ -267,7 +268,7 @@ impl SyncEngine {
         }
     }
 
-    fn refused(&mut self, source: Source, hash: Hash, error: &ImportError, now: Duration) {
+    fn refused(&mut self, source: Source, hash: Hash, error: &ImportError, now: Mono) {
         let (Source::Announced(session) | Source::CaughtUp(session)) = source else {
             return;
         };
@@ -301,7 +302,7 @@ impl SyncEngine {
         self.announce_to(chain, best, &sessions)
     }
 
-    fn time_out(&mut self, now: Duration) {
+    fn time_out(&mut self, now: Mono) {
         self.orphans.expire(now);
         for peer in self.peers.values_mut() {
             if let Some(CatchUp { phase: Phase::Asked { deadline }, .. }) = peer.catch_up
@@ -313,7 +314,7 @@ impl SyncEngine {
         }
     }
 
-    fn serve(&mut self, chain: &impl ChainView, now: Duration) -> Result<(), StoreError> {
+    fn serve(&mut self, chain: &impl ChainView, now: Mono) -> Result<(), StoreError> {
         for (session, peer) in &mut self.peers {
             while let Some(request) = peer.requests.pop(now) {
                 self.responses = self.responses.wrapping_add(1);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use hegemon_discovery::limits::SCORE_CLOSE;
+
 use super::peer::Claim;
 use crate::{
     chain::{Block, Hash, ImportError, Imported},
@@ -112,14 +114,16 @@ impl Offence {
         }
     }
 
-    /// How bad it is; with 100 points we are rid of the peer. An invalid block cannot happen to an
-    /// honest node; the others might, to a buggy or very different one.
+    /// How bad it is. At [`SCORE_CLOSE`], together with misdeeds on discovery's protocol, the
+    /// session ends and its IP is left alone for a while. An invalid block cannot happen to an
+    /// honest node; the others might, to a buggy or very different one. A request that waits for
+    /// its turn costs nothing: nobody is punished for being rate-limited.
     #[must_use]
     pub fn points(self) -> u32 {
         match self {
             Self::Undecodable | Self::Flood => 10,
             Self::Misdescribed => 50,
-            Self::InvalidBlock => 100,
+            Self::InvalidBlock => SCORE_CLOSE,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! | module | about |
 //! | --- | --- |
 //! | `message` | bytes on the wire |
-//! | `engine`, `event` | the rules, without IO: events in, actions out; `peer`, `orphans`, `serve`, `rate`, `view` are its parts |
+//! | `engine`, `event` | the rules, without IO: events in, actions out; `peer`, `orphans`, `serve`, `view` are its parts |
 //! | `driver` | joins engine, chain and network |
 
 mod driver;
@@ -13,11 +13,10 @@ mod event;
 pub mod message;
 mod orphans;
 mod peer;
-mod rate;
 mod serve;
 mod view;
 
-pub use driver::{DriverError, SyncDriver, SyncHandles, unix_ms};
+pub use driver::{DriverError, SyncDriver, SyncHandles};
 pub use engine::SyncEngine;
 pub use event::{Action, Event, Offence, Source, SyncStatus};
 pub use peer::Claim;

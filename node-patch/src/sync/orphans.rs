@@ -3,6 +3,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use hegemon_discovery::Mono;
+
 use crate::{
     chain::{Block, Hash},
     net::handle::SessionId,
@@ -32,7 +34,7 @@ const _: () = assert!(
 struct Orphan {
     block: Block,
     session: SessionId,
-    since: Duration,
+    since: Mono,
 }
 
 /// The pool, oldest first.
@@ -44,7 +46,7 @@ pub(super) struct Orphans {
 impl Orphans {
     /// Holds `block` back. What exceeds the session's share pushes out that session's oldest, what
     /// exceeds the pool the oldest of all.
-    pub(super) fn hold(&mut self, block: Block, session: SessionId, now: Duration) {
+    pub(super) fn hold(&mut self, block: Block, session: SessionId, now: Mono) {
         if self.contains(&block.hash()) {
             return;
         }
@@ -85,15 +87,15 @@ impl Orphans {
     }
 
     /// Drops what is too old.
-    pub(super) fn expire(&mut self, now: Duration) {
-        while self.blocks.front().is_some_and(|oldest| oldest.since + MAX_AGE <= now) {
+    pub(super) fn expire(&mut self, now: Mono) {
+        while self.blocks.front().is_some_and(|oldest| oldest.since.after(MAX_AGE) <= now) {
             self.blocks.pop_front();
         }
     }
 
     /// When the oldest block is too old.
-    pub(super) fn next_expiry(&self) -> Option<Duration> {
-        self.blocks.front().map(|oldest| oldest.since + MAX_AGE)
+    pub(super) fn next_expiry(&self) -> Option<Mono> {
+        self.blocks.front().map(|oldest| oldest.since.after(MAX_AGE))
     }
 
     #[cfg(test)]
@@ -123,16 +125,16 @@ mod tests {
     #[test]
     fn one_session_keeps_to_its_share() {
         let mut pool = Orphans::default();
-        pool.hold(block(0, 0, 0), SessionId(1), Duration::ZERO);
+        pool.hold(block(0, 0, 0), SessionId(1), Mono(0));
         for number in 0..1_000 {
-            pool.hold(block(1, number, 0), SessionId(2), Duration::ZERO);
+            pool.hold(block(1, number, 0), SessionId(2), Mono(0));
         }
         assert_eq!(pool.len(), 1 + MAX_BLOCKS_PER_SESSION);
         assert!(pool.contains(&block(0, 0, 0).hash()));
         assert!(pool.contains(&block(1, 999, 0).hash()));
 
         for number in 0..10 {
-            pool.hold(block(2, number, 200_000), SessionId(3), Duration::ZERO);
+            pool.hold(block(2, number, 200_000), SessionId(3), Mono(0));
         }
         assert_eq!(pool.len(), 1 + MAX_BLOCKS_PER_SESSION + MAX_BYTES_PER_SESSION / 200_000);
     }
@@ -141,7 +143,7 @@ mod tests {
     fn many_sessions_keep_to_the_pool() {
         let mut pool = Orphans::default();
         for number in 0..10_000 {
-            pool.hold(block(1, number, 0), SessionId(u64::from(number) % 100), Duration::ZERO);
+            pool.hold(block(1, number, 0), SessionId(u64::from(number) % 100), Mono(0));
         }
         assert_eq!(pool.len(), MAX_BLOCKS);
     }
@@ -149,17 +151,17 @@ mod tests {
     #[test]
     fn children_leave_with_their_parent_and_the_old_leave_anyway() {
         let mut pool = Orphans::default();
-        pool.hold(block(1, 5, 0), SessionId(1), Duration::ZERO);
-        pool.hold(block(1, 6, 0), SessionId(2), Duration::from_secs(1));
-        pool.hold(block(2, 7, 0), SessionId(2), Duration::from_secs(1));
-        pool.hold(block(2, 7, 0), SessionId(3), Duration::from_secs(1));
+        pool.hold(block(1, 5, 0), SessionId(1), Mono(0));
+        pool.hold(block(1, 6, 0), SessionId(2), Mono(1_000));
+        pool.hold(block(2, 7, 0), SessionId(2), Mono(1_000));
+        pool.hold(block(2, 7, 0), SessionId(3), Mono(1_000));
         let children = pool.children_of(&block(1, 5, 0).parent_hash());
         assert_eq!(children, [(SessionId(1), block(1, 5, 0)), (SessionId(2), block(1, 6, 0))]);
         assert_eq!(pool.len(), 1);
-        assert_eq!(pool.next_expiry(), Some(Duration::from_secs(1) + MAX_AGE));
-        pool.expire(MAX_AGE);
+        assert_eq!(pool.next_expiry(), Some(Mono(1_000).after(MAX_AGE)));
+        pool.expire(Mono(0).after(MAX_AGE));
         assert_eq!(pool.len(), 1);
-        pool.expire(Duration::from_secs(1) + MAX_AGE);
+        pool.expire(Mono(1_000).after(MAX_AGE));
         assert_eq!(pool.next_expiry(), None);
     }
 }

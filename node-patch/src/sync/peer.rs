@@ -2,14 +2,17 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{rate::Bucket, serve::Queue};
+use hegemon_discovery::{Bucket, Mono};
+
+use super::serve::Queue;
 use crate::{chain::Hash, net::handle::PeerId};
 
 /// Block hashes remembered as known to a peer. It only spares announcements, so a few are enough.
 const MAX_KNOWN: usize = 64;
 
-/// Announcements per second and session: three times what a chain with the shortest block time has.
-const ANNOUNCEMENTS_PER_SECOND: u32 = 64;
+/// Announcements per second and session, and at once: three times what a chain with the shortest
+/// block time has.
+const ANNOUNCEMENTS_PER_SECOND: f64 = 64.0;
 
 /// First wait after a request that brought nothing; doubled with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
@@ -49,7 +52,7 @@ pub(super) struct CatchUp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// A request is in flight.
-    Asked { deadline: Duration },
+    Asked { deadline: Mono },
     /// Its blocks are being imported.
     Importing,
 }
@@ -64,18 +67,18 @@ pub(super) struct Peer {
     pub(super) claim_missing: bool,
     pub(super) catch_up: Option<CatchUp>,
     /// Not asked before this.
-    pub(super) retry_at: Duration,
+    pub(super) retry_at: Mono,
     /// Requests in a row that brought nothing.
     pub(super) failures: u32,
     /// When it last said something of its chain, or was last asked without having said anything.
-    pub(super) heard_at: Duration,
+    pub(super) heard_at: Mono,
     pub(super) requests: Queue,
     pub(super) announcements: Bucket,
     known: VecDeque<Hash>,
 }
 
 impl Peer {
-    pub(super) fn new(id: PeerId, now: Duration) -> Self {
+    pub(super) fn new(id: PeerId, now: Mono) -> Self {
         Self {
             id,
             standing: Standing::SameChain,
@@ -85,8 +88,8 @@ impl Peer {
             retry_at: now,
             failures: 0,
             heard_at: now,
-            requests: Queue::default(),
-            announcements: Bucket::per_second(ANNOUNCEMENTS_PER_SECOND),
+            requests: Queue::new(now),
+            announcements: Bucket::full(ANNOUNCEMENTS_PER_SECOND, ANNOUNCEMENTS_PER_SECOND, now),
             known: VecDeque::new(),
         }
     }
@@ -109,10 +112,10 @@ impl Peer {
     }
 
     /// Ends a catch-up that brought nothing; the peer gets its next turn later and later.
-    pub(super) fn fail(&mut self, now: Duration) {
+    pub(super) fn fail(&mut self, now: Mono) {
         self.catch_up = None;
         self.retry_at =
-            now + FIRST_BACKOFF.saturating_mul(1 << self.failures.min(16)).min(MAX_BACKOFF);
+            now.after(FIRST_BACKOFF.saturating_mul(1 << self.failures.min(16)).min(MAX_BACKOFF));
         self.failures = self.failures.saturating_add(1);
     }
 

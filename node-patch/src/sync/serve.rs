@@ -1,19 +1,19 @@
 //! Answers to peers' requests, and how fast they are given.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
+use hegemon_discovery::{Bucket, Mono};
 use parity_scale_codec::Encode;
 
 use super::{
     message::{MAX_RESPONSE_BLOCKS, MAX_RESPONSE_BYTES, SyncRequest, SyncResponse, WireBlock},
-    rate::Bucket,
     view::ChainView,
 };
 use crate::chain::{Block, BlockNumber, Hash, StoreError};
 
-/// Answers per second and session: at [`MAX_RESPONSE_BLOCKS`] each, 4,000 blocks a second for a
-/// node that catches up, and a bound on what a peer can make us read.
-const ANSWERS_PER_SECOND: u32 = 32;
+/// Answers per second and session, and at once: at [`MAX_RESPONSE_BLOCKS`] each, 4,000 blocks a
+/// second for a node that catches up, and a bound on what a peer can make us read.
+const ANSWERS_PER_SECOND: f64 = 32.0;
 
 /// Requests of one session that may wait. Whoever keeps one of a kind in flight has at most four.
 /// Waiting instead of dropping: to an honest peer a dropped request is a timeout of ten seconds.
@@ -25,16 +25,16 @@ pub(super) struct Queue {
     rate: Bucket,
 }
 
-impl Default for Queue {
-    fn default() -> Self {
-        Self { waiting: VecDeque::new(), rate: Bucket::per_second(ANSWERS_PER_SECOND) }
-    }
-}
-
 /// The queue was full: the peer does not wait for answers.
 pub(super) struct Flooded;
 
 impl Queue {
+    /// An empty one, with all that may be answered at once.
+    pub(super) fn new(now: Mono) -> Self {
+        let rate = Bucket::full(ANSWERS_PER_SECOND, ANSWERS_PER_SECOND, now);
+        Self { waiting: VecDeque::new(), rate }
+    }
+
     /// Puts a request into the queue, cut to the size that is answered.
     pub(super) fn push(&mut self, mut request: SyncRequest) -> Result<(), Flooded> {
         if self.waiting.len() >= MAX_WAITING {
@@ -53,7 +53,7 @@ impl Queue {
     }
 
     /// The next request whose turn has come.
-    pub(super) fn pop(&mut self, now: Duration) -> Option<SyncRequest> {
+    pub(super) fn pop(&mut self, now: Mono) -> Option<SyncRequest> {
         if self.waiting.is_empty() || !self.rate.take(now) {
             return None;
         }
@@ -61,8 +61,8 @@ impl Queue {
     }
 
     /// When the next request's turn is, if one waits.
-    pub(super) fn next_turn(&self) -> Option<Duration> {
-        (!self.waiting.is_empty()).then(|| self.rate.free_at())
+    pub(super) fn next_turn(&self) -> Option<Mono> {
+        (!self.waiting.is_empty()).then(|| self.rate.next())
     }
 }
 
@@ -175,21 +175,23 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn a_burst_is_served_at_once_and_then_at_the_rate() {
-        let mut queue = Queue::default();
-        let mut now = Duration::from_secs(100);
+        let mut now = Mono(100_000);
+        let mut queue = Queue::new(now);
         let mut served = 0;
         let request = || SyncRequest::GetBlocks { start_height: 1, max_blocks: 1 };
         while queue.push(request()).is_ok() && queue.pop(now).is_some() {
             served += 1;
         }
-        assert!((ANSWERS_PER_SECOND..=ANSWERS_PER_SECOND + 2).contains(&served), "{served}");
+        assert!((32..=34).contains(&served), "{served}");
         for _ in 0..10 {
             let turn = queue.next_turn().unwrap();
-            assert!(turn > now && turn <= now + Duration::from_secs(1) / ANSWERS_PER_SECOND);
+            assert!(turn > now && turn.since(now) <= Duration::from_millis(32));
             now = turn;
             assert!(queue.pop(now).is_some());
             assert!(queue.push(request()).is_ok());
@@ -198,7 +200,7 @@ mod tests {
 
     #[test]
     fn no_more_than_a_few_wait() {
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(Mono(0));
         for _ in 0..MAX_WAITING {
             assert!(
                 queue
@@ -208,7 +210,7 @@ mod tests {
         }
         assert!(queue.push(SyncRequest::GetBlocks { start_height: 0, max_blocks: 0 }).is_err());
         assert!(
-            matches!(queue.pop(Duration::ZERO), Some(SyncRequest::BlockBodies { hashes }) if hashes.len() == 128)
+            matches!(queue.pop(Mono(0)), Some(SyncRequest::BlockBodies { hashes }) if hashes.len() == 128)
         );
     }
 }

@@ -11,13 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hegemon_discovery::{Config, Exchange, Loopback};
+use hegemon_discovery::{Config, Exchange, Loopback, limits::SCORE_CLOSE};
 use hegemon_node::{
     clock::Clock,
     config::Seed,
     discovery_driver::DiscoveryDriver,
     net::{
-        handle::{ChainEvent, SessionId},
+        handle::{ChainEvent, ChainNetwork, SessionId},
         hub::{HUB_QUEUE, Hub, HubParts},
         registry::Registry,
         table::Limits,
@@ -64,14 +64,14 @@ async fn side(
     let seeds = vec![Seed { host: other.ip().to_string(), port: other.port() }];
     // No store: nothing is written before the first ten seconds, and the directory does not exist.
     let store = PeerStore::under(std::path::Path::new("/nonexistent"));
-    let driver =
-        DiscoveryDriver::new(config, seeds.into(), store, clock, events.0.clone()).unwrap();
+    let driver = DiscoveryDriver::new(seeds.into(), store, events.0.clone());
+    let limits = Limits { inbound: 10, outbound: 10 };
+    let peering = driver.peering(identity.peer_id(), limits, config, clock.now()).unwrap();
     let (registry, view, stop) =
         (Registry::default(), SharedView::default(), CancellationToken::new());
-    let limits = Limits { inbound: 10, outbound: 10 };
     let hub = Hub::new(HubParts {
         identity,
-        limits,
+        peering,
         driver,
         clock,
         registry: registry.clone(),
@@ -109,7 +109,9 @@ async fn pair(number: usize, start: Arc<Barrier>) -> (Side, Side) {
 fn agreed(one: &Side, two: &Side) -> Option<(SessionView, SessionView)> {
     let (one, two) = (one.view.read().sessions, two.view.read().sessions);
     match (one.as_slice(), two.as_slice()) {
-        ([one], [two]) if one.transcript == two.transcript && one.settled && two.settled => {
+        ([one], [two])
+            if one.outlet.transcript == two.outlet.transcript && one.settled && two.settled =>
+        {
             Some((one.clone(), two.clone()))
         }
         _ => None,
@@ -178,6 +180,36 @@ async fn a_thousand_simultaneous_opens_end_in_a_thousand_sessions() {
     assert!(rivalries >= PAIRS * 9 / 10, "only {rivalries} pairs met at all: this proves nothing");
 }
 
+/// Ends when the chain side is told that a session ended.
+async fn closed(side: &mut Side, session: SessionId) {
+    while let Some(event) = side.chain.recv().await {
+        if matches!(event, ChainEvent::Closed { session: closed } if closed == session) {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn misdeeds_on_the_chain_protocols_add_up_until_they_end_a_session() {
+    let (dials, rests) = (
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    );
+    let (addr, start) = (rests.local_addr().unwrap(), Arc::new(Barrier::new(2)));
+    let mut one = side(dials, addr, identity(0), start.clone()).await;
+    // Its seed is itself: it dials nobody.
+    let two = side(rests, addr, identity(1), start).await;
+    let opened = timeout(PATIENCE, one.chain.recv()).await.unwrap();
+    let Some(ChainEvent::Opened { session, .. }) = opened else { panic!("{opened:?}") };
+    one.registry.punish(session, "for a test", SCORE_CLOSE - 1);
+    let early = timeout(Duration::from_millis(200), closed(&mut one, session)).await;
+    assert!(early.is_err(), "one point is missing");
+    one.registry.punish(session, "for a test", 1);
+    timeout(PATIENCE, closed(&mut one, session)).await.unwrap();
+    one.stop.cancel();
+    two.stop.cancel();
+}
+
 /// One of ours and one that is older; every other time ours has the lower ID.
 async fn mixed_pair(number: usize, start: Arc<Barrier>) -> bool {
     let (one, two) = (
@@ -214,8 +246,8 @@ async fn lasting(new: &Side, old: &Legacy) -> (SessionId, [u8; 32]) {
     loop {
         let sessions = new.view.read().sessions;
         let agreed = match sessions.as_slice() {
-            [session] if session.settled && old.current() == Some(session.transcript) => {
-                Some((session.session, session.transcript))
+            [session] if session.settled && old.current() == Some(session.outlet.transcript) => {
+                Some((session.session, session.outlet.transcript))
             }
             _ => None,
         };

@@ -7,6 +7,7 @@
 
 use std::{cmp::Reverse, time::Duration};
 
+use hegemon_discovery::Mono;
 use parity_scale_codec::Encode;
 
 use super::{
@@ -43,7 +44,7 @@ impl SyncEngine {
     pub(super) fn start_catch_ups(
         &mut self,
         chain: &impl ChainView,
-        now: Duration,
+        now: Mono,
     ) -> Result<(), StoreError> {
         while self.catch_ups() < MAX_CATCH_UPS {
             // First those that delivered, then those that claim most.
@@ -83,7 +84,7 @@ impl SyncEngine {
         chain: &impl ChainView,
         session: SessionId,
         blocks: Vec<WireBlock>,
-        now: Duration,
+        now: Mono,
     ) -> Result<(), StoreError> {
         let Some(peer) = self.peers.get_mut(&session) else {
             return Ok(());
@@ -128,7 +129,7 @@ impl SyncEngine {
 
     /// The peer's blocks from the cursor up to `last` hang in the air: their common ancestor with
     /// ours is further down.
-    fn step_back(&mut self, session: SessionId, last: &Block, now: Duration) {
+    fn step_back(&mut self, session: SessionId, last: &Block, now: Mono) {
         let Some(peer) = self.peers.get_mut(&session) else {
             return;
         };
@@ -150,7 +151,7 @@ impl SyncEngine {
     }
 
     /// The peer has no block at the height that we asked for.
-    fn nothing_more(&mut self, session: SessionId, now: Duration) {
+    fn nothing_more(&mut self, session: SessionId, now: Mono) {
         let Some(peer) = self.peers.get_mut(&session) else {
             return;
         };
@@ -172,7 +173,7 @@ impl SyncEngine {
         &mut self,
         session: SessionId,
         results: &[(Hash, u64, Result<Imported, ImportError>)],
-        now: Duration,
+        now: Mono,
     ) {
         let Some(peer) = self.peers.get_mut(&session) else {
             return;
@@ -204,12 +205,15 @@ impl SyncEngine {
         self.peers.values().filter(|peer| peer.catch_up.is_some()).count()
     }
 
-    fn ask(&mut self, session: SessionId, next: u64, step: u64, now: Duration) {
+    fn ask(&mut self, session: SessionId, next: u64, step: u64, now: Mono) {
         let Some(peer) = self.peers.get_mut(&session) else {
             return;
         };
-        peer.catch_up =
-            Some(CatchUp { next, step, phase: Phase::Asked { deadline: now + REQUEST_TIMEOUT } });
+        peer.catch_up = Some(CatchUp {
+            next,
+            step,
+            phase: Phase::Asked { deadline: now.after(REQUEST_TIMEOUT) },
+        });
         let request =
             SyncRequest::GetBlocks { start_height: next, max_blocks: MAX_RESPONSE_BLOCKS };
         let data = SyncMessage::Request(request).encode();
@@ -218,11 +222,11 @@ impl SyncEngine {
 }
 
 /// When an idle peer is to be asked, if ever.
-pub(super) fn wanted_at(peer: &Peer) -> Option<Duration> {
+pub(super) fn wanted_at(peer: &Peer) -> Option<Mono> {
     match peer.standing {
         Standing::OtherChain => None,
         Standing::SameChain if peer.claim_missing => Some(peer.retry_at),
-        Standing::SameChain => Some(peer.retry_at.max(peer.heard_at + ASK_SILENT_AFTER)),
+        Standing::SameChain => Some(peer.retry_at.max(peer.heard_at.after(ASK_SILENT_AFTER))),
     }
 }
 

@@ -1,10 +1,11 @@
-//! A network in a box: many nodes, each the real discovery engine and the real session table, in
-//! virtual time. No socket, no clock, no packet: addresses exist in engines only.
+//! A network in a box: many nodes, each the `Peering` of a real one (discovery engine and session
+//! table), in virtual time. No socket, no clock, no packet: addresses exist in engines only.
 //!
 //! | module | is about |
 //! | --- | --- |
 //! | [`world`] | hosts, connections, faults, and the loop that takes one thing after another out of the queue |
-//! | [`node`] | an honest node: engine and table joined as the node's hub joins them |
+//! | `actor` | who runs on a host, what it is told and what it wants |
+//! | [`node`] | an honest node: the `Peering` of a real one, without sockets |
 //! | [`hostile`] | a peer that follows a script |
 //! | [`addresses`] | who has which address, and in which network group |
 //! | [`frame`], [`store`] | what travels over a session; what a node finds when it starts |
@@ -28,6 +29,7 @@
 //! engine's entropy, an outage's kind. Two runs of one setting are identical, whichever thread they
 //! run on; [`World::digest`] tells whether two were.
 
+mod actor;
 pub mod addresses;
 pub mod bench;
 pub mod cli;

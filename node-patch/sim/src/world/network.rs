@@ -10,17 +10,13 @@ use hegemon_discovery::{Config, Engine, Mono, Now, PeerId, Status};
 use rand_chacha::ChaCha12Rng;
 
 use crate::{
+    actor::Actor,
     addresses::{Addresses, PORT},
     chance::{self, Chance, Purpose},
     hostile::{Hostile, Script},
     node::Node,
     queue::Queue,
-    world::{
-        Exit, Host, HostIndex, Reach,
-        connection::Connection,
-        flow::Packet,
-        host::{Actor, Role},
-    },
+    world::{Exit, Host, HostIndex, Reach, connection::Connection, flow::Packet, host::Role},
 };
 
 /// Every run begins at this wall-clock time.

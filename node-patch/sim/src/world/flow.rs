@@ -10,13 +10,12 @@ use hegemon_discovery::{DialError, DialId, Message, Mono, Now, SeedIndex, Sessio
 use hegemon_node::net::socket::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT};
 
 use crate::{
+    actor::{Actor, Output},
     chance::{Purpose, fold, number},
     frame::Frame,
-    node::Output,
     world::{
         HostIndex, Outage, Reach, World,
         connection::{Carried, Connection, ConnectionIndex, End, Side, State},
-        host::Actor,
         traffic::Addresses,
     },
 };

@@ -10,12 +10,12 @@ use std::time::Duration;
 use hegemon_discovery::SessionId;
 
 use crate::{
+    actor::Actor,
     chance::Purpose,
     world::{
         Exit, HostIndex, World,
         connection::{Carried, ConnectionIndex, Cut, Side, State},
         flow::Packet,
-        host::Actor,
     },
 };
 
@@ -149,7 +149,7 @@ impl World {
             self.settle(host);
             self.drive(host, None, |actor, now, out| {
                 if let Actor::Node(node) = actor {
-                    node.report_heard(now, out);
+                    node.tell(out, |peering, out| peering.report_heard(now, out));
                 }
             });
         }

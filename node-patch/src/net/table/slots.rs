@@ -1,0 +1,156 @@
+//! Room for sessions: regular slots, and those beyond the limit that last a moment.
+
+use hegemon_discovery::{Direction, Mono, SessionId};
+
+use super::{CloseReason, Command, OVERFLOW_SERVED, OVERFLOW_SLOTS, OVERFLOW_TIME, Table};
+
+/// A place for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// One that lasts.
+    Regular,
+    /// One for a moment.
+    Overflow,
+    /// The same, taken over from this one.
+    OverflowOf(SessionId),
+}
+
+impl Table {
+    /// The slot that there is for a new session, if any. A rival's slot may be inherited.
+    pub(super) fn slot(
+        &self,
+        direction: Direction,
+        rivals: &[SessionId],
+        now: Mono,
+    ) -> Option<Slot> {
+        let inherits = rivals.iter().any(|id| !self.sessions[id].overflow);
+        match direction {
+            _ if inherits => Some(Slot::Regular),
+            Direction::Outbound => {
+                (self.regular(direction) < self.limits.outbound).then_some(Slot::Regular)
+            }
+            Direction::Inbound if self.regular(direction) < self.limits.inbound => {
+                Some(Slot::Regular)
+            }
+            Direction::Inbound
+                if self.sessions.values().filter(|entry| entry.overflow).count()
+                    < OVERFLOW_SLOTS =>
+            {
+                Some(Slot::Overflow)
+            }
+            Direction::Inbound => {
+                let served = self.sessions.iter().filter(|(id, entry)| {
+                    entry.overflow
+                        && !rivals.contains(id)
+                        && now >= entry.opened.after(OVERFLOW_SERVED)
+                });
+                served
+                    .min_by_key(|(id, entry)| (entry.opened, **id))
+                    .map(|(id, _)| Slot::OverflowOf(*id))
+            }
+        }
+    }
+
+    /// Sessions of a direction that are not in an overflow slot.
+    fn regular(&self, direction: Direction) -> usize {
+        self.sessions
+            .values()
+            .filter(|entry| entry.direction == direction && !entry.overflow)
+            .count()
+    }
+
+    pub(super) fn end_overflow(&mut self, now: Mono, out: &mut Vec<Command>) {
+        let over: Vec<SessionId> = self
+            .sessions
+            .iter()
+            .filter(|(_, entry)| entry.overflow && now >= entry.opened.after(OVERFLOW_TIME))
+            .map(|(id, _)| *id)
+            .collect();
+        for session in over {
+            // A regular slot that became free meanwhile is its own.
+            if self.regular(Direction::Inbound) < self.limits.inbound {
+                if let Some(entry) = self.sessions.get_mut(&session) {
+                    entry.overflow = false;
+                }
+            } else {
+                self.end_overflow_of(session, now, out);
+            }
+        }
+    }
+
+    pub(super) fn end_overflow_of(
+        &mut self,
+        session: SessionId,
+        now: Mono,
+        out: &mut Vec<Command>,
+    ) {
+        self.closed(session, now);
+        out.push(Command::Close(session, CloseReason::Full));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use hegemon_discovery::PeerId;
+
+    use super::{
+        super::{Admission, Limits},
+        *,
+    };
+
+    /// A table with one regular inbound slot, and that many strangers who came in the same moment;
+    /// who got in.
+    fn crowd(strangers: u8) -> (Table, Vec<Admission>) {
+        let mut table = Table::new(PeerId([0; 32]), Limits { inbound: 1, outbound: 1 });
+        let admissions =
+            (1..=strangers).map(|number| knock(&mut table, number, Mono(0)).0).collect();
+        (table, admissions)
+    }
+
+    fn knock(table: &mut Table, number: u8, now: Mono) -> (Admission, Vec<Command>) {
+        let mut out = Vec::new();
+        let admission = table.open(
+            SessionId(number.into()),
+            PeerId([number; 32]),
+            Direction::Inbound,
+            now,
+            &mut out,
+        );
+        (admission, out)
+    }
+
+    #[test]
+    fn a_newcomer_takes_over_an_overflow_slot_whose_session_had_its_answer() {
+        let (mut table, admissions) = crowd(u8::try_from(OVERFLOW_SLOTS).unwrap() + 2);
+        assert_eq!(
+            admissions.iter().filter(|admission| **admission == Admission::Admitted).count(),
+            1 + OVERFLOW_SLOTS
+        );
+        let just_before = Mono(0).after(OVERFLOW_SERVED).before(Duration::from_millis(1));
+        assert_eq!(knock(&mut table, 70, just_before).0, Admission::Refused(CloseReason::Full));
+        let (admission, commands) = knock(&mut table, 80, Mono(0).after(OVERFLOW_SERVED));
+        assert_eq!(
+            (admission, commands),
+            (Admission::Admitted, vec![Command::Close(SessionId(2), CloseReason::Full)]),
+            "the oldest, and not the regular one"
+        );
+        assert_eq!(table.sessions().count(), 1 + OVERFLOW_SLOTS);
+    }
+
+    #[test]
+    fn an_overflow_session_stays_if_a_regular_slot_is_free_when_its_time_is_up() {
+        let (mut table, _) = crowd(3);
+        table.closed(SessionId(1), Mono(0));
+        let mut out = Vec::new();
+        table.wakeup(Mono(0).after(OVERFLOW_TIME), &mut out);
+        assert_eq!(
+            out,
+            [Command::Close(SessionId(3), CloseReason::Full)],
+            "one slot, one of the two"
+        );
+        table.wakeup(Mono(0).after(3 * OVERFLOW_TIME), &mut out);
+        assert_eq!(table.sessions().collect::<Vec<_>>(), [SessionId(2)], "for good");
+    }
+}

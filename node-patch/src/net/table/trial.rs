@@ -1,0 +1,116 @@
+//! Two sessions with one peer: which of them survives, and whether the survivor is remembered at
+//! the other end.
+
+use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
+
+use super::{CloseReason, Command, KEPT_SILENT, PROVE, PROVE_AFTER, REPLACEMENT_INTERVAL, Table};
+
+/// What is being found out about a peer's sessions.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Trial {
+    /// Two of opposite directions: `kept` stays if it delivers.
+    Opposite { kept: SessionId, other: SessionId, until: Mono },
+    /// Two that the peer dialled.
+    SameDirection { older: SessionId, newer: SessionId, delivered: Delivered, until: Mono },
+    /// One that is left: it will be probed.
+    Survivor { session: SessionId, since: Mono },
+    /// One that was probed: it has to deliver.
+    Probed { session: SessionId, until: Mono },
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Delivered {
+    pub(super) older: bool,
+    pub(super) newer: bool,
+}
+
+impl Trial {
+    pub(super) fn until(self) -> Mono {
+        match self {
+            Self::Opposite { until, .. }
+            | Self::SameDirection { until, .. }
+            | Self::Probed { until, .. } => until,
+            Self::Survivor { since, .. } => since.after(PROVE_AFTER),
+        }
+    }
+}
+
+impl Table {
+    /// Whether a second session may stand against the first: not a third, not our own later dial,
+    /// not so soon after a replacement.
+    pub(super) fn may_contend(
+        &self,
+        peer: PeerId,
+        rival: SessionId,
+        rivals: usize,
+        direction: Direction,
+        now: Mono,
+    ) -> bool {
+        let both_dialled_by_us = direction == Direction::Outbound
+            && self.sessions[&rival].direction == Direction::Outbound;
+        let replaced = self.peers.get(&peer).and_then(|known| known.replaced);
+        rivals == 1
+            && !both_dialled_by_us
+            && replaced.is_none_or(|at| now.since(at) >= REPLACEMENT_INTERVAL)
+    }
+
+    pub(super) fn contend(
+        &mut self,
+        peer: PeerId,
+        older: SessionId,
+        newer: SessionId,
+        now: Mono,
+        out: &mut Vec<Command>,
+    ) {
+        let newer_direction = self.sessions[&newer].direction;
+        let trial = if self.sessions[&older].direction == newer_direction {
+            Trial::SameDirection {
+                older,
+                newer,
+                delivered: Delivered::default(),
+                until: now.after(PROVE),
+            }
+        } else {
+            let kept_direction =
+                if self.own < peer { Direction::Outbound } else { Direction::Inbound };
+            let (kept, other) =
+                if newer_direction == kept_direction { (newer, older) } else { (older, newer) };
+            Trial::Opposite { kept, other, until: now.after(KEPT_SILENT) }
+        };
+        // The newer one says `Hello` by itself; the older one has to be asked.
+        out.push(Command::Probe(older));
+        if let Some(known) = self.peers.get_mut(&peer) {
+            known.trial = Some(trial);
+        }
+    }
+
+    /// Closes `loser`; `survivor` has to show that the other side did not forget it.
+    pub(super) fn decide(
+        &mut self,
+        peer: PeerId,
+        survivor: SessionId,
+        loser: SessionId,
+        reason: CloseReason,
+        now: Mono,
+        out: &mut Vec<Command>,
+    ) {
+        let replacement = loser < survivor;
+        self.end(loser, reason, out);
+        if let Some(known) = self.peers.get_mut(&peer)
+            && replacement
+        {
+            known.replaced = Some(now);
+        }
+        self.prove(peer, survivor, now);
+    }
+
+    pub(super) fn prove(&mut self, peer: PeerId, survivor: SessionId, now: Mono) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        // A deadline that every further dial of the peer put off would keep a dead session for
+        // ever.
+        let on_trial = matches!(known.trial, Some(Trial::Survivor { session, .. } | Trial::Probed { session, .. }) if session == survivor);
+        if !on_trial {
+            known.trial = Some(Trial::Survivor { session: survivor, since: now });
+        }
+    }
+}
