@@ -48,4 +48,5 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 command -v cargo-mutants >/dev/null || cargo install cargo-mutants --locked
 # Debugging information is half of a build's time here; a property that fails is enough, nobody reads its smallest case.
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0 PROPTEST_MAX_SHRINK_ITERS=0
+mkdir -p target
 exec cargo mutants --shard "$shard" --output "target/mutants-$part" "${how[@]}" "${files[@]/#/--file=harness/}" "${tests[@]}"
