@@ -25,13 +25,14 @@ use super::{
     link::Connect,
     logs::Logs,
     phase::{PhaseEnd, Phases},
+    resources,
     testbed::Testbed,
     watch,
 };
 use crate::{
     evidence::RunDir,
     provider::{NodeRequest, Provider, ProviderError, Slot},
-    run::poll::{INTERVAL, Poller, resources},
+    run::poll::{INTERVAL, Poller},
 };
 
 /// A provider promises a teardown that is bounded in time; this is for one that breaks its promise.

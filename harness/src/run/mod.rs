@@ -1,11 +1,12 @@
 //! A run: the only part of the harness that waits, with the providers. Puts everything else
 //! together.
 //!
-//! `executor` owns the way through a run and every way out of it; `phase` runs faults and checks;
-//! `testbed` is the running network; `watch` looks for what must not happen (exits, panics, clocks
-//! that jump); `controller` gives every event its place, by the one `clock` of the run; `poll` asks
-//! the nodes through a `link`, which for real ones is `http`; `logs` keeps what they write;
-//! `background` holds the tasks beside the way; `interrupt` is a signal that asks us to stop.
+//! `executor` owns the way through a run and every way out of it; `phase` runs faults (`fault`) and
+//! checks; `testbed` is the running network; `watch` looks for what must not happen (exits, panics,
+//! clocks that jump); `controller` gives every event its place, by the one `clock` of the run;
+//! `poll` asks the nodes through a `link`, which for real ones is `http`, and `resources` asks the
+//! provider what they use; `logs` keeps what they write; `background` holds the tasks beside the
+//! way; `interrupt` is a signal that asks us to stop.
 //!
 //! All waits and stamps are tokio's and the run's clock's, so that a test can hold the time and let
 //! it jump over what only waits.
@@ -23,5 +24,6 @@ pub mod link;
 mod logs;
 mod phase;
 mod poll;
+mod resources;
 pub(crate) mod testbed;
 pub(crate) mod watch;

@@ -246,17 +246,20 @@ fn a_line_is_a_link_of_the_chain_and_an_event() {
 
 #[test]
 fn what_fills_memory_is_not_read() {
-    let mut large = Memory::recorded();
-    large.files.insert("verdict.json".to_owned(), vec![b' '; 16 * 1024 * 1024 + 1]);
-    large.fit(|_| ());
-    assert_eq!(large.said(), ["verdict.json: cannot be read: larger than 16777216 bytes"]);
-    large.files.insert("verdict.json".to_owned(), vec![b' '; 16 * 1024 * 1024]);
-    large.fit(|_| ());
-    assert_eq!(large.said(), ["verdict.json: cannot be understood"]);
+    let said = |length: usize| {
+        let mut large = Memory::recorded();
+        large.files.insert("verdict.json".to_owned(), vec![b' '; length]);
+        large.said().pop().unwrap()
+    };
+    assert_eq!(said(16 * 1024 * 1024), "verdict.json: cannot be understood");
+    assert_eq!(
+        said(16 * 1024 * 1024 + 1),
+        "verdict.json: cannot be read: larger than 16777216 bytes"
+    );
     let mut long = Memory::recorded();
     long.files.insert("events.jsonl".to_owned(), vec![b'x'; 4 * 1024 * 1024 + 1]);
-    long.fit(|_| ());
-    assert_eq!(long.said()[0], "events.jsonl:1: a line of more than 4194304 bytes");
+    let said = "events.jsonl:1: a line of more than 4194304 bytes".to_owned();
+    assert!(long.said().contains(&said), "{:?}", long.said());
 }
 
 #[test]
