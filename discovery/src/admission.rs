@@ -144,8 +144,12 @@ impl Discouraged {
         self.0.get(&ip).is_some_and(|until| *until > now)
     }
 
+    pub(crate) fn ips(&self, now: Mono) -> impl Iterator<Item = IpAddr> {
+        self.0.iter().filter(move |(_, until)| **until > now).map(|(ip, _)| *ip)
+    }
+
     pub(crate) fn len(&self, now: Mono) -> usize {
-        self.0.values().filter(|until| **until > now).count()
+        self.ips(now).count()
     }
 }
 

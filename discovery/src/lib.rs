@@ -50,12 +50,14 @@ mod admission;
 mod announce;
 mod dial;
 mod eviction;
+mod key;
 mod mentioned;
 mod outage;
 mod sample;
 mod seeds;
 mod select;
 mod sessions;
+mod taken;
 mod timer;
 
 pub use action::{Action, Alarm, CloseReason};

@@ -33,7 +33,8 @@ pub(crate) struct Session {
 /// One peer with its living sessions.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    pub(crate) sessions: BTreeSet<SessionId>,
+    /// In order, the youngest last.
+    pub(crate) sessions: Vec<SessionId>,
     /// The slot that it holds for as long as any of its sessions lives: outbound if we dialled any
     /// of them, so that a replaced session keeps its slot.
     pub(crate) slot: Direction,
@@ -56,6 +57,8 @@ pub(crate) struct Sessions {
     owners: BTreeMap<SocketAddr, PeerId>,
     /// How many living peers claim an address.
     claims: BTreeMap<SocketAddr, usize>,
+    /// Peers in an outbound slot.
+    outbound: usize,
 }
 
 /// What a session's end leaves behind.
@@ -114,16 +117,21 @@ impl Sessions {
         };
         self.by_id.insert(id, session);
         let entry = self.peers.entry(peer).or_insert_with(|| Peer {
-            sessions: BTreeSet::new(),
+            sessions: Vec::new(),
             slot: Direction::Inbound,
             opened: now,
             proven: BTreeSet::new(),
             claimed: BTreeSet::new(),
             useful: None,
         });
-        entry.sessions.insert(id);
+        if let Err(place) = entry.sessions.binary_search(&id) {
+            entry.sessions.insert(place, id);
+        }
         if let Some(addr) = dialled {
-            entry.slot = Direction::Outbound;
+            if entry.slot == Direction::Inbound {
+                entry.slot = Direction::Outbound;
+                self.outbound += 1;
+            }
             self.prove(peer, addr);
         }
     }
@@ -131,7 +139,7 @@ impl Sessions {
     pub(crate) fn close(&mut self, id: SessionId) -> Option<Ended> {
         let session = self.by_id.remove(&id)?;
         let peer = self.peers.get_mut(&session.peer)?;
-        peer.sessions.remove(&id);
+        peer.sessions.retain(|session| *session != id);
         let last = peer.sessions.is_empty();
         let gone = if last { self.peers.remove(&session.peer) } else { None };
         if let Some(gone) = &gone {
@@ -167,7 +175,7 @@ impl Sessions {
 
     /// Distinct peers in an outbound slot.
     pub(crate) fn outbound(&self) -> usize {
-        self.peers.values().filter(|peer| peer.slot == Direction::Outbound).count()
+        self.outbound
     }
 
     /// A peer proved its identity at an address.
@@ -193,12 +201,23 @@ impl Sessions {
         self.owners.get(&addr).copied()
     }
 
+    /// All addresses at which a living peer proved its identity.
+    pub(crate) fn owned(&self) -> impl Iterator<Item = SocketAddr> {
+        self.owners.keys().copied()
+    }
+
+    /// All addresses that living peers say are their own.
+    pub(crate) fn claimed(&self) -> impl Iterator<Item = SocketAddr> {
+        self.claims.keys().copied()
+    }
+
     /// Whether a living peer says that an address is its own.
     pub(crate) fn is_claimed(&self, addr: SocketAddr) -> bool {
         self.claims.contains_key(&addr)
     }
 
     fn forget(&mut self, id: PeerId, gone: &Peer) {
+        self.outbound -= usize::from(gone.slot == Direction::Outbound);
         for addr in &gone.proven {
             if self.owners.get(addr) == Some(&id) {
                 self.owners.remove(addr);
@@ -221,8 +240,8 @@ impl Peer {
         self.proven.contains(&addr) || self.claimed.contains(&addr)
     }
 
-    /// All its addresses.
-    pub(crate) fn addrs(&self) -> BTreeSet<SocketAddr> {
+    /// All its addresses, each once.
+    pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
         self.proven.union(&self.claimed).copied().collect()
     }
 

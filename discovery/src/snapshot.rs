@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use wincode::{SchemaRead, SchemaReadOwned, SchemaWrite, config::Configuration};
+use wincode::{
+    SchemaRead, SchemaReadOwned, SchemaWrite,
+    config::{Configuration, DefaultConfig},
+};
 
 use crate::{
     book::{Book, Record, Table},
@@ -29,6 +32,9 @@ pub const MAX_BYTES: usize = 2 << 20;
 /// The longest record: two IPv6 addresses, one with a port, two stamps, a count, an identity, two
 /// tags and a flag.
 const RECORD_BYTES: usize = 22 + 20 + 8 + 9 + 4 + 33 + 1;
+
+/// An address of IPv4 of which others told us.
+const USUAL_BYTES: usize = 10 + 8 + 8 + 1 + 4 + 1 + 1;
 
 /// Everything else in a file: magic, version, key, the anchors, two lengths, checksum.
 const FRAME_BYTES: usize = 8 + 2 + 16 + ANCHORS * 22 + 2 * 8 + CHECKSUM;
@@ -77,8 +83,15 @@ pub enum SnapshotError {
     Unrecognised,
 }
 
-/// Version 2: what this node writes.
-#[derive(SchemaWrite, SchemaRead)]
+/// Version 2: what this node writes. Then its records, counted by a u64.
+#[derive(SchemaWrite)]
+struct Head {
+    key: [u8; 16],
+    anchors: Vec<SocketAddr>,
+}
+
+/// Head and records at once.
+#[derive(SchemaRead)]
 struct Body {
     key: [u8; 16],
     anchors: Vec<SocketAddr>,
@@ -135,28 +148,32 @@ const _: () = assert!(
 /// The whole book as bytes, and the first [`ANCHORS`] of `anchors`.
 #[must_use]
 pub fn encode(book: &Book, anchors: &[SocketAddr], now: Now) -> Vec<u8> {
-    let stored = |record: &Record| StoredRecord {
-        addr: record.addr,
-        source: record.source,
-        last_seen: to_wall(record.last_seen, now),
-        last_success: record.last_success.map(|moment| to_wall(moment, now)),
-        failures: record.failures,
-        proven: record.proven.map(|peer| peer.0),
-        tried: book.is_tried(record.addr),
-    };
-    let body = Body {
-        key: book.key(),
-        anchors: anchors.iter().copied().take(ANCHORS).collect(),
-        records: book.records().map(stored).collect(),
-    };
-    let mut bytes = MAGIC.to_vec();
+    let head = Head { key: book.key(), anchors: anchors.iter().copied().take(ANCHORS).collect() };
+    let mut bytes = Vec::with_capacity(FRAME_BYTES + book.len() * USUAL_BYTES);
+    bytes.extend(MAGIC);
     bytes.extend(VERSION.to_le_bytes());
-    bytes.extend(
-        wincode::serialize(&body)
-            .expect("integers and addresses always have an encoding, and the book is bounded"),
-    );
+    write(&mut bytes, &head);
+    bytes.extend((book.len() as u64).to_le_bytes());
+    // One after the other: a list of them all would be larger than what is written.
+    for (record, table) in book.entries() {
+        let stored = StoredRecord {
+            addr: record.addr,
+            source: record.source,
+            last_seen: to_wall(record.last_seen, now),
+            last_success: record.last_success.map(|moment| to_wall(moment, now)),
+            failures: record.failures,
+            proven: record.proven.map(|peer| peer.0),
+            tried: table == Table::Tried,
+        };
+        write(&mut bytes, &stored);
+    }
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
     bytes
+}
+
+fn write<T: SchemaWrite<DefaultConfig, Src = T>>(bytes: &mut Vec<u8>, what: &T) {
+    wincode::serialize_into(bytes, what)
+        .expect("integers and addresses always have an encoding, and the book is bounded");
 }
 
 /// What a store held.

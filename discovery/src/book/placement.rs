@@ -98,6 +98,8 @@ enum Purpose {
     /// Where that bucket is.
     New = 2,
     Tried = 3,
+    /// The key of the index.
+    Index = 4,
 }
 
 pub(crate) struct Placement {
@@ -123,6 +125,15 @@ impl Placement {
 
     pub(crate) fn key(&self) -> [u8; 16] {
         self.key
+    }
+
+    /// A key of its own for the index of addresses: what one hash decides says nothing of the other.
+    pub(crate) fn index_key(&self) -> [u8; 16] {
+        let half = |number: u8| self.hash(Purpose::Index, &[&[number]]).to_le_bytes();
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&half(0));
+        key[8..].copy_from_slice(&half(1));
+        key
     }
 
     /// The group whose share of the book an address takes.

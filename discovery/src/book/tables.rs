@@ -12,12 +12,15 @@ use std::{cmp::Reverse, collections::BTreeMap, net::SocketAddr};
 
 use super::{
     buckets::{Buckets, GroupCount},
+    entries::{self, Entries, Entry},
     hosts::Hosts,
+    order::Line,
     placement::{Bucket, Layout, Placement, Table},
     record::{Change, Record},
 };
 use crate::{
     config::Groups,
+    key::Key,
     limits::{BUCKET_SIZE, HORIZON, PORTS_PER_HOST},
     policy::{Group, Host, Refusal},
     types::{Mono, PeerId},
@@ -38,17 +41,11 @@ pub enum Noted {
 #[derive(Debug)]
 pub struct Book {
     placement: Placement,
-    entries: BTreeMap<SocketAddr, Entry>,
+    entries: Entries,
     buckets: Buckets,
     hosts: Hosts,
     /// At most one per bucket of the tried table, and only for a bucket that is full.
     tests: BTreeMap<Bucket, Test>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    record: Record,
-    bucket: Bucket,
 }
 
 /// A newcomer waits for the place of an occupant that may be gone. It is new, reached, and has not
@@ -81,9 +78,9 @@ impl Book {
     pub fn new(key: [u8; 16], layout: Layout, groups: Groups) -> Self {
         let placement = Placement::new(key, layout, groups);
         Self {
+            entries: Entries::new(placement.index_key()),
+            buckets: Buckets::new(layout),
             placement,
-            entries: BTreeMap::new(),
-            buckets: Buckets::default(),
             hosts: Hosts::default(),
             tests: BTreeMap::new(),
         }
@@ -92,41 +89,57 @@ impl Book {
     /// Number of records.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.order.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// Whether an address is in the book.
     #[must_use]
     pub fn contains(&self, addr: SocketAddr) -> bool {
-        self.entries.contains_key(&addr)
+        self.entries.find(addr).is_some()
     }
 
     /// What is known of an address.
     #[must_use]
     pub fn get(&self, addr: SocketAddr) -> Option<&Record> {
-        self.entries.get(&addr).map(|entry| &entry.record)
+        self.entries.get(addr).map(|entry| &entry.record)
     }
 
     /// All records, by address.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.entries.values().map(|entry| &entry.record)
+        self.entries.iter().map(|entry| &entry.record)
+    }
+
+    /// All records and where they are, by address.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Record, Table)> {
+        self.entries.iter().map(|entry| (&entry.record, entry.bucket.table))
+    }
+
+    /// What is asked of all addresses at once, by address: a walk that touches no record.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.entries.order.iter()
+    }
+
+    /// A line's record, and the table that it is in.
+    pub(crate) fn entry(&self, line: &Line) -> (&Record, Table) {
+        let entry = self.entries.at(line.slot);
+        (&entry.record, entry.bucket.table)
     }
 
     /// Where an address has its place.
     #[must_use]
     pub fn bucket_of(&self, addr: SocketAddr) -> Option<Bucket> {
-        self.entries.get(&addr).map(|entry| entry.bucket)
+        self.entries.get(addr).map(|entry| entry.bucket)
     }
 
     /// Every place that is taken, by bucket.
     pub fn places(&self) -> impl Iterator<Item = (Bucket, SocketAddr)> {
-        self.buckets.places()
+        self.buckets.places().map(|(bucket, slot)| (bucket, self.entries.at(slot).record.addr))
     }
 
     /// Whether an address is in the tried table.
@@ -160,13 +173,13 @@ impl Book {
     /// [`Refusal::PortsPerHost`], [`Refusal::GroupShare`] or [`Refusal::BookFull`] for a new
     /// address.
     pub fn note(&mut self, addr: SocketAddr, change: Change, now: Mono) -> Result<Noted, Refusal> {
-        let known = self.entries.get_mut(&addr);
-        let Some(next) = Record::next(known.as_ref().map(|entry| &entry.record), addr, change, now)
-        else {
+        let known = self.entries.find(addr);
+        let previous = known.map(|slot| &self.entries.at(slot).record);
+        let Some(next) = Record::next(previous, addr, change, now) else {
             return Ok(Noted::Ignored);
         };
-        let noted = if let Some(entry) = known {
-            entry.record = next;
+        let noted = if let Some(slot) = known {
+            self.entries.at_mut(slot).record = next;
             Noted::Known
         } else {
             let table = if next.last_success.is_some() { Table::Tried } else { Table::New };
@@ -174,6 +187,9 @@ impl Book {
             Noted::New
         };
         self.hosts.note(Host::of(addr), change, now);
+        if noted == Noted::Known {
+            self.refresh(Host::of(addr));
+        }
         match change {
             Change::Succeeded { .. } => self.reached(addr),
             Change::Failed => self.failed(addr, now),
@@ -225,11 +241,13 @@ impl Book {
         now: Mono,
     ) {
         for addr in addrs {
-            if let Some(entry) = self.entries.get_mut(&addr)
-                && entry.record.announced_by == Some(owner)
-                && let Some(next) = Record::next(Some(&entry.record), addr, Change::OwnerLeft, now)
+            if let Some(slot) = self.entries.find(addr)
+                && let record = &mut self.entries.at_mut(slot).record
+                && record.announced_by == Some(owner)
+                && let Some(next) = Record::next(Some(record), addr, Change::OwnerLeft, now)
             {
-                entry.record = next;
+                *record = next;
+                self.refresh(Host::of(addr));
             }
         }
     }
@@ -273,12 +291,13 @@ impl Book {
     /// Its next failure costs it as much as any in its row.
     pub fn hasten(&mut self, addr: SocketAddr, at: Mono) {
         self.hosts.hasten(Host::of(addr), at);
+        self.refresh(Host::of(addr));
     }
 
     /// A network that was parted is whole again: hosts that fell silent at `since` or later are not
     /// waited for any longer.
     pub fn thaw(&mut self, since: Mono, now: Mono) {
-        self.hosts.thaw(since, now);
+        self.hosts.thaw(since, now).into_iter().for_each(|host| self.refresh(host));
     }
 
     pub(crate) fn key(&self) -> [u8; 16] {
@@ -290,17 +309,29 @@ impl Book {
         if self.ports(Host::of(record.addr)) >= PORTS_PER_HOST {
             return Err(Refusal::PortsPerHost);
         }
-        let tried = self
-            .placement
-            .tried_bucket(record.addr)
-            .filter(|bucket| table == Table::Tried && self.has_room(*bucket));
+        let tried = match table {
+            Table::Tried => {
+                self.placement.tried_bucket(record.addr).filter(|bucket| self.has_room(*bucket))
+            }
+            Table::New => None,
+        };
         let bucket = match tried {
             Some(bucket) => bucket,
             None => self.make_room(&record, now)?,
         };
-        self.buckets.insert(bucket, self.placement.group(record.addr), record.addr);
-        self.entries.insert(record.addr, Entry { record, bucket });
+        let retry_at = self.hosts.retry_at(Host::of(record.addr));
+        let slot = self.entries.insert(Entry { record, bucket }, retry_at);
+        self.buckets.insert(slot, self.placement.group(record.addr), &self.entries);
         Ok(())
+    }
+
+    /// Says in the order what has become of a host's records.
+    fn refresh(&mut self, host: Host) {
+        let retry_at = self.hosts.retry_at(host);
+        let Entries { order, slots, .. } = &mut self.entries;
+        order.update(Key::of_host(host), |line| {
+            *line = entries::line(line.slot, &slots[line.slot as usize].record, retry_at);
+        });
     }
 
     /// A bucket of the new table with room for a record within its group's share, if need be by
@@ -323,7 +354,7 @@ impl Book {
         let of_bucket = match relieved || self.has_room(bucket) {
             true => None,
             false => Some(
-                self.dispensable(self.buckets.around(bucket, record.addr), standing, now)
+                self.dispensable(self.around(bucket, record.addr), standing, now)
                     .ok_or(Refusal::BookFull)?,
             ),
         };
@@ -335,15 +366,15 @@ impl Book {
 
     /// The least valuable of the first candidates that may go for a newcomer of this standing. No
     /// more than a bucket is looked at, whatever the layout.
-    fn dispensable(
+    fn dispensable<'a>(
         &self,
-        candidates: impl Iterator<Item = SocketAddr>,
+        candidates: impl Iterator<Item = &'a Entry>,
         standing: Standing,
         now: Mono,
     ) -> Option<SocketAddr> {
         candidates
             .take(BUCKET_SIZE)
-            .filter_map(|addr| self.get(addr))
+            .map(|entry| &entry.record)
             .filter(|record| {
                 record.is_terrible(now) || (standing == Standing::Vouched && record.is_hearsay())
             })
@@ -353,14 +384,20 @@ impl Book {
             .map(|record| record.addr)
     }
 
-    /// A group's new addresses, by address, beginning at one and coming round to it.
-    fn members(&self, group: Group, start: SocketAddr) -> impl Iterator<Item = SocketAddr> {
+    /// A group's new records, by address, beginning at one and coming round to it.
+    fn members(&self, group: Group, start: SocketAddr) -> impl Iterator<Item = &Entry> {
         let (first, last) = group.range().into_inner();
-        self.entries
-            .range(start..=last)
-            .chain(self.entries.range(first..start))
-            .filter(|(_, entry)| entry.bucket.table == Table::New)
-            .map(|(addr, _)| *addr)
+        let behind = self.entries.order.range(Key::from(start)..=Key::from(last));
+        let before = self.entries.order.range(Key::from(first)..=Key::from(start));
+        behind
+            .chain(before.filter(move |line| line.key != Key::from(start)))
+            .map(|line| self.entries.at(line.slot))
+            .filter(|entry| entry.bucket.table == Table::New)
+    }
+
+    /// A bucket's records, likewise.
+    fn around(&self, bucket: Bucket, start: SocketAddr) -> impl Iterator<Item = &Entry> {
+        self.buckets.around(bucket, start, &self.entries).map(|slot| self.entries.at(slot))
     }
 
     fn has_room(&self, bucket: Bucket) -> bool {
@@ -369,12 +406,7 @@ impl Book {
 
     /// Addresses of a host in the book.
     fn ports(&self, host: Host) -> usize {
-        match host {
-            Host::Ip(ip) => {
-                self.entries.range(SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX)).count()
-            }
-            Host::LoopbackPort(addr) => usize::from(self.contains(addr)),
-        }
+        self.entries.order.range(Key::of_host(host)).count()
     }
 
     /// A dial succeeded: the address moves to the tried ones, or asks for a test of the one that
@@ -389,9 +421,8 @@ impl Book {
             self.promote(addr);
         } else if !self.tests.contains_key(&bucket) {
             let silent_longest = self
-                .buckets
                 .around(bucket, addr)
-                .filter_map(|addr| self.get(addr))
+                .map(|entry| &entry.record)
                 .min_by_key(|record| (record.last_success, record.addr));
             if let Some(occupant) = silent_longest.map(|record| record.addr) {
                 self.tests.insert(bucket, Test { occupant, newcomer: addr });
@@ -436,20 +467,20 @@ impl Book {
 
     /// Moves a new address, if it is still there, to the tried ones, where there is room.
     fn promote(&mut self, addr: SocketAddr) {
-        let group = self.placement.group(addr);
         if let Some(bucket) = self.placement.tried_bucket(addr)
-            && let Some(entry) = self.entries.get_mut(&addr)
+            && let Some(slot) = self.entries.find(addr)
         {
-            self.buckets.remove(entry.bucket, group, addr);
-            self.buckets.insert(bucket, group, addr);
-            entry.bucket = bucket;
+            let group = self.placement.group(addr);
+            self.buckets.remove(slot, self.entries.at(slot).bucket, group);
+            self.entries.at_mut(slot).bucket = bucket;
+            self.buckets.insert(slot, group, &self.entries);
         }
     }
 
     /// Takes an entry out of the book, and nothing else.
     fn release(&mut self, addr: SocketAddr) -> Option<Entry> {
-        let entry = self.entries.remove(&addr)?;
-        self.buckets.remove(entry.bucket, self.placement.group(addr), addr);
+        let (slot, entry) = self.entries.remove(addr)?;
+        self.buckets.remove(slot, entry.bucket, self.placement.group(addr));
         Some(entry)
     }
 

@@ -8,13 +8,15 @@ use rand::{RngExt, seq::IteratorRandom};
 use super::Engine;
 use crate::{
     action::Action,
-    book::Change,
+    book::{Change, Line, Record, Table},
     config::{Exchange, Groups},
     dial::Purpose,
+    key::Key,
     limits::{FEELER_INTERVAL, FEELER_MILLIS_PER_ADDRESS, FEELER_RETRY},
     policy::{Group, Host},
     seeds::{Seed, SeedState},
     select::{self, Candidate, Diversity},
+    taken::Taken,
     timer::Timer,
     types::{DialId, Direction, Mono, Now},
 };
@@ -26,8 +28,6 @@ struct Candidates {
     ready: Vec<Candidate>,
     /// When the first of the others may be.
     next: Option<Mono>,
-    /// Of those, old acquaintances that were not dialled for a while.
-    silent: Vec<SocketAddr>,
 }
 
 impl Engine {
@@ -72,7 +72,7 @@ impl Engine {
         if !idle || self.config.exchange == Exchange::Off || self.outage.since().is_some() {
             return;
         }
-        let Candidates { ready, silent, .. } = self.candidates(now.mono);
+        let ready = self.candidates(now.mono).ready;
         let wanted = self
             .book
             .tests_wanted()
@@ -84,7 +84,11 @@ impl Engine {
                 .min_by_key(|candidate| candidate.waiting_since)
                 .map(|candidate| candidate.addr)
         };
-        let any = ready.iter().map(|candidate| candidate.addr).chain(silent).choose(&mut self.rng);
+        let any = ready
+            .iter()
+            .map(|candidate| candidate.addr)
+            .chain(self.silent(now.mono))
+            .choose(&mut self.rng);
         if let Some(addr) = wanted.or_else(fresh).or(any) {
             self.dial_within_rate(addr, Purpose::Feeler, now, out);
         }
@@ -202,42 +206,75 @@ impl Engine {
     }
 
     fn candidates(&self, now: Mono) -> Candidates {
-        let mut candidates = Candidates::default();
-        for record in self.book.records() {
-            let addr = record.addr;
-            let Some(ready_at) = self.book.ready_at(addr) else { continue };
-            let busy = self.is_taken(addr)
-                || self.is_own(addr, now)
-                || self.in_flight.touches(Host::of(addr))
-                || self.discouraged.has(addr.ip(), now);
-            if busy {
+        let (mut candidates, mut taken) = (Candidates::default(), self.taken(now));
+        for line in self.book.lines() {
+            if taken.covers(line.key) {
                 continue;
             }
-            if ready_at > now {
-                candidates.next = Some(candidates.next.map_or(ready_at, |next| next.min(ready_at)));
-                if record.last_tried.is_some_and(|tried| now.since(tried) >= FEELER_RETRY)
-                    && self.book.is_tried(addr)
-                {
-                    candidates.silent.push(addr);
-                }
-            } else {
-                let waiting_since = record.last_tried.unwrap_or(record.last_seen);
-                let reached = record.last_success.is_some() && !self.mentioned.has(addr);
-                candidates.ready.push(Candidate { addr, reached, waiting_since });
+            if line.ready_at > now {
+                let next = candidates.next.map_or(line.ready_at, |next| next.min(line.ready_at));
+                candidates.next = Some(next);
+                continue;
             }
+            let (record, _) = self.book.entry(line);
+            candidates.ready.push(Candidate {
+                addr: record.addr,
+                reached: record.last_success.is_some() && !self.mentioned.has(record.addr),
+                waiting_since: record.last_tried.unwrap_or(record.last_seen),
+            });
         }
         candidates
+    }
+
+    /// Of those that may not be dialled yet, old acquaintances that were not dialled for a while.
+    fn silent(&self, now: Mono) -> Vec<SocketAddr> {
+        let mut taken = self.taken(now);
+        let waiting = |line: &&Line| !taken.covers(line.key) && line.ready_at > now;
+        let rested = |(record, table): &(&Record, Table)| {
+            *table == Table::Tried
+                && record.last_tried.is_some_and(|tried| now.since(tried) >= FEELER_RETRY)
+        };
+        self.book
+            .lines()
+            .filter(waiting)
+            .map(|line| self.book.entry(line))
+            .filter(rested)
+            .map(|(record, _)| record.addr)
+            .collect()
+    }
+
+    /// What somebody else has a hand on: addresses of a peer with a session, those left to a seed's
+    /// schedule, our own, and hosts that are being dialled or discouraged. What
+    /// [`Engine::is_taken`] and its neighbours say of one address, for a walk over all of them.
+    fn taken(&self, now: Mono) -> Taken {
+        let seeds = self.seeds.iter().filter(|seed| is_scheduled(seed));
+        let addrs = self
+            .sessions
+            .owned()
+            .chain(self.sessions.claimed().filter(|addr| !self.book.is_reached(*addr)))
+            .chain(seeds.flat_map(|seed| seed.addrs.iter().copied()))
+            .chain(self.own.iter().filter(|(_, until)| **until > now).map(|(addr, _)| *addr))
+            .chain([self.config.listen])
+            .map(|addr| Key::from(addr)..=Key::from(addr));
+        let hosts =
+            self.in_flight.iter().map(|flight| Key::of_host(Host::of(flight.addr))).chain(
+                self.discouraged.ips(now).map(|ip| Key::new(ip, 0)..=Key::new(ip, u16::MAX)),
+            );
+        Taken::new(addrs.chain(hosts).collect())
     }
 
     /// Whether an address is somebody's with whom we have a session, or is left to a seed's
     /// schedule. Where we once shook hands with somebody, a claim by `Hello` is not enough: anybody
     /// behind the same IP can make one.
     fn is_taken(&self, addr: SocketAddr) -> bool {
-        let scheduled = |seed: &Seed| {
-            !matches!(seed.state, SeedState::Connected { .. }) && seed.addrs.contains(&addr)
-        };
+        let scheduled = |seed: &Seed| is_scheduled(seed) && seed.addrs.contains(&addr);
         self.sessions.owner(addr).is_some()
             || (self.sessions.is_claimed(addr) && !self.book.is_reached(addr))
             || self.seeds.iter().any(scheduled)
     }
+}
+
+/// Whether a seed's addresses are left to its schedule.
+fn is_scheduled(seed: &Seed) -> bool {
+    !matches!(seed.state, SeedState::Connected { .. })
 }

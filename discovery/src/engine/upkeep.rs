@@ -169,25 +169,29 @@ impl Engine {
         if self.config.groups == Groups::Ignored || self.sessions.len() == 0 {
             return false;
         }
-        let connected: BTreeSet<Group> =
-            self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect();
-        let dialable = self
-            .book
-            .records()
-            .filter(|record| self.book.ready_at(record.addr).is_some_and(|at| at <= now));
-        let others: BTreeSet<Group> = dialable
-            .map(|record| Group::of(record.addr))
-            .filter(|group| !connected.contains(group))
-            .collect();
         let tellers: BTreeSet<Option<Group>> =
             self.outbound().map(|(addr, _)| self.teller(addr)).collect();
-        let one_teller = tellers.len() == 1
-            && tellers.iter().all(|teller| {
-                teller.is_some_and(|teller| {
-                    others.iter().filter(|group| **group != teller).count() >= 2
-                })
-            });
-        one_teller || (self.chain == ChainState::Stalled && !others.is_empty())
+        let one_teller = tellers.first().copied().flatten().filter(|_| tellers.len() == 1);
+        let stalled = self.chain == ChainState::Stalled;
+        // Nearly always: then nobody looks through the book.
+        if one_teller.is_none() && !stalled {
+            return false;
+        }
+        let others = self.unconnected_groups(now);
+        let foreign = |teller: Group| others.iter().filter(|group| **group != teller).count() >= 2;
+        one_teller.is_some_and(foreign) || (stalled && !others.is_empty())
+    }
+
+    /// Groups that we could dial somebody of, and have no outbound peer of.
+    fn unconnected_groups(&self, now: Mono) -> BTreeSet<Group> {
+        let connected: BTreeSet<Group> =
+            self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect();
+        self.book
+            .lines()
+            .filter(|line| line.ready_at <= now)
+            .map(|line| Group::of(line.key.addr()))
+            .filter(|group| !connected.contains(group))
+            .collect()
     }
 
     /// The group that told us of an outbound peer.

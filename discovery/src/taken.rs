@@ -1,0 +1,49 @@
+//! Addresses that are not to be dialled, as ranges, for a walk over all addresses in their order:
+//! one step along with the walk instead of a search for each of several reasons.
+
+use std::ops::RangeInclusive;
+
+use crate::key::Key;
+
+/// How far the walk is.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// By their beginning, the next one last.
+    ahead: Vec<RangeInclusive<Key>>,
+    /// The furthest end of those that began.
+    until: Option<Key>,
+}
+
+impl Taken {
+    pub(crate) fn new(mut ranges: Vec<RangeInclusive<Key>>) -> Self {
+        ranges.sort_unstable_by_key(|range| std::cmp::Reverse(*range.start()));
+        Self { ahead: ranges, until: None }
+    }
+
+    /// Whether an address is in one of them. Asked of one address after the other, in their order.
+    pub(crate) fn covers(&mut self, key: Key) -> bool {
+        while let Some(range) = self.ahead.pop_if(|range| *range.start() <= key) {
+            self.until = self.until.max(Some(*range.end()));
+        }
+        self.until.is_some_and(|until| key <= until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    #[test]
+    fn a_walk_meets_every_range_wherever_they_overlap() {
+        let key = |number: u16| Key::from(SocketAddr::from(([20, 0, 0, 1], number)));
+        let ranges = [(5, 9), (2, 2), (6, 7), (9, 12), (20, 20), (2, 3)];
+        let mut taken =
+            Taken::new(ranges.iter().map(|(first, last)| key(*first)..=key(*last)).collect());
+        for number in 0..30 {
+            let expected = ranges.iter().any(|(first, last)| (*first..=*last).contains(&number));
+            assert_eq!(taken.covers(key(number)), expected, "{number}");
+        }
+    }
+}
