@@ -6,21 +6,22 @@ use std::{
     net::SocketAddr,
 };
 
-use crate::limits::MENTIONED;
+use crate::{key::Key, limits::MENTIONED};
 
 /// The last [`MENTIONED`] of them.
 #[derive(Debug, Default)]
 pub(crate) struct Mentioned {
-    order: VecDeque<SocketAddr>,
-    all: BTreeSet<SocketAddr>,
+    order: VecDeque<Key>,
+    all: BTreeSet<Key>,
 }
 
 impl Mentioned {
     pub(crate) fn note(&mut self, addr: SocketAddr) {
-        if !self.all.insert(addr) {
+        let key = Key::from(addr);
+        if !self.all.insert(key) {
             return;
         }
-        self.order.push_back(addr);
+        self.order.push_back(key);
         if self.order.len() > MENTIONED
             && let Some(oldest) = self.order.pop_front()
         {
@@ -29,7 +30,7 @@ impl Mentioned {
     }
 
     pub(crate) fn has(&self, addr: SocketAddr) -> bool {
-        self.all.contains(&addr)
+        self.all.contains(&Key::from(addr))
     }
 }
 

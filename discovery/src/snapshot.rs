@@ -33,8 +33,10 @@ pub const MAX_BYTES: usize = 2 << 20;
 /// tags and a flag.
 const RECORD_BYTES: usize = 22 + 20 + 8 + 9 + 4 + 33 + 1;
 
-/// An address of IPv4 of which others told us.
+/// An address of IPv4 of which others told us; and what is more of one that we reached. Most are
+/// such: it is what a list is given room for at first.
 const USUAL_BYTES: usize = 10 + 8 + 8 + 1 + 4 + 1 + 1;
+const REACHED_BYTES: usize = 8 + 32;
 
 /// Everything else in a file: magic, version, key, the anchors, two lengths, checksum.
 const FRAME_BYTES: usize = 8 + 2 + 16 + ANCHORS * 22 + 2 * 8 + CHECKSUM;
@@ -149,13 +151,15 @@ const _: () = assert!(
 #[must_use]
 pub fn encode(book: &Book, anchors: &[SocketAddr], now: Now) -> Vec<u8> {
     let head = Head { key: book.key(), anchors: anchors.iter().copied().take(ANCHORS).collect() };
-    let mut bytes = Vec::with_capacity(FRAME_BYTES + book.len() * USUAL_BYTES);
+    let expected = book.len() * USUAL_BYTES + book.tried() * REACHED_BYTES;
+    let mut bytes = Vec::with_capacity(FRAME_BYTES + expected + expected / 8);
     bytes.extend(MAGIC);
     bytes.extend(VERSION.to_le_bytes());
     write(&mut bytes, &head);
     bytes.extend((book.len() as u64).to_le_bytes());
     // One after the other: a list of them all would be larger than what is written.
-    for (record, table) in book.entries() {
+    for row in book.rows() {
+        let record = row.record();
         let stored = StoredRecord {
             addr: record.addr,
             source: record.source,
@@ -163,7 +167,7 @@ pub fn encode(book: &Book, anchors: &[SocketAddr], now: Now) -> Vec<u8> {
             last_success: record.last_success.map(|moment| to_wall(moment, now)),
             failures: record.failures,
             proven: record.proven.map(|peer| peer.0),
-            tried: table == Table::Tried,
+            tried: row.bucket.table == Table::Tried,
         };
         write(&mut bytes, &stored);
     }

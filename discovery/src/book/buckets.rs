@@ -1,13 +1,10 @@
-//! Which places are taken: the slots of every bucket, and how many each network group has.
+//! Which places are taken: the addresses of every bucket, and how many each network group has.
 //! Follows the records; decides nothing.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use super::{
-    entries::Entries,
-    placement::{Bucket, Layout, Table},
-};
-use crate::{key::Key, policy::Group};
+use super::placement::{Bucket, Layout, Table};
+use crate::{config::Groups, key::Key, policy::Group};
 
 /// A network group's addresses in the book.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,45 +28,45 @@ impl GroupCount {
 #[derive(Debug)]
 pub(crate) struct Buckets {
     layout: Layout,
-    /// The new table's, then the tried one's. Slots in the order of their addresses.
-    lists: Vec<Vec<u32>>,
+    counted: Groups,
+    /// The new table's, then the tried one's; each in order.
+    lists: Vec<Vec<Key>>,
     /// By the group's first address; no entry for a group without addresses.
-    groups: BTreeMap<Key, (Group, GroupCount)>,
+    groups: BTreeMap<Key, GroupCount>,
     total: GroupCount,
 }
 
 impl Buckets {
-    pub(crate) fn new(layout: Layout) -> Self {
+    pub(crate) fn new(layout: Layout, counted: Groups) -> Self {
         let lists = usize::from(layout.new.buckets) + usize::from(layout.tried.buckets);
         Self {
             layout,
+            counted,
             lists: vec![Vec::new(); lists],
             groups: BTreeMap::new(),
             total: GroupCount::default(),
         }
     }
 
-    /// Takes an entry's slot.
-    pub(crate) fn insert(&mut self, slot: u32, group: Group, entries: &Entries) {
-        let entry = entries.at(slot);
-        let place = self.rank(entry.bucket, entry.record.addr, entries);
-        let list = self.list(entry.bucket);
-        self.lists[list].insert(place, slot);
-        let (_, count) = self.groups.entry(first(group)).or_insert((group, GroupCount::default()));
-        *count.of(entry.bucket.table) += 1;
-        *self.total.of(entry.bucket.table) += 1;
+    pub(crate) fn insert(&mut self, bucket: Bucket, key: Key) {
+        let list = self.list(bucket);
+        let place = self.lists[list].binary_search(&key);
+        debug_assert!(place.is_err(), "{key:?} is there already");
+        self.lists[list].insert(place.unwrap_or_else(|place| place), key);
+        *self.groups.entry(self.first(key)).or_default().of(bucket.table) += 1;
+        *self.total.of(bucket.table) += 1;
     }
 
-    /// Forgets a slot that is in a bucket.
-    pub(crate) fn remove(&mut self, slot: u32, bucket: Bucket, group: Group) {
-        let list = self.list(bucket);
-        let place = self.lists[list].iter().position(|taken| *taken == slot);
-        debug_assert!(place.is_some(), "slot {slot} is not in {bucket:?}");
-        place.map(|place| self.lists[list].remove(place));
-        if let Some((_, count)) = self.groups.get_mut(&first(group)) {
+    pub(crate) fn remove(&mut self, bucket: Bucket, key: Key) {
+        let (list, first) = (self.list(bucket), self.first(key));
+        let place = self.lists[list].binary_search(&key);
+        debug_assert!(place.is_ok(), "{key:?} was not there");
+        let Ok(place) = place else { return };
+        self.lists[list].remove(place);
+        if let Some(count) = self.groups.get_mut(&first) {
             *count.of(bucket.table) -= 1;
             if *count == GroupCount::default() {
-                self.groups.remove(&first(group));
+                self.groups.remove(&first);
             }
         }
         *self.total.of(bucket.table) -= 1;
@@ -80,32 +77,28 @@ impl Buckets {
         self.lists[self.list(bucket)].len()
     }
 
-    /// A bucket's slots, by address, beginning at one and coming round to it.
-    pub(crate) fn around(
-        &self,
-        bucket: Bucket,
-        start: SocketAddr,
-        entries: &Entries,
-    ) -> impl Iterator<Item = u32> {
-        let (before, behind) =
-            self.lists[self.list(bucket)].split_at(self.rank(bucket, start, entries));
+    /// A bucket's addresses, in order, beginning at one and coming round to it.
+    pub(crate) fn around(&self, bucket: Bucket, start: Key) -> impl Iterator<Item = Key> {
+        let list = &self.lists[self.list(bucket)];
+        let (before, behind) = list.split_at(list.partition_point(|key| *key < start));
         behind.iter().chain(before).copied()
     }
 
-    pub(crate) fn group(&self, group: Group) -> GroupCount {
-        self.groups.get(&first(group)).map(|(_, count)| *count).unwrap_or_default()
+    /// How many its group has.
+    pub(crate) fn group(&self, key: Key) -> GroupCount {
+        self.groups.get(&self.first(key)).copied().unwrap_or_default()
     }
 
     pub(crate) fn groups(&self) -> impl Iterator<Item = (Group, GroupCount)> {
-        self.groups.values().copied()
+        self.groups.iter().map(|(key, count)| (Group::counted(key.addr(), self.counted), *count))
     }
 
     pub(crate) fn total(&self) -> GroupCount {
         self.total
     }
 
-    /// Every bucket's slots.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (Bucket, u32)> {
+    /// Every place that is taken, by bucket.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (Bucket, SocketAddr)> {
         let new = self.layout.new.buckets;
         let bucket = move |list: u16| match list.checked_sub(new) {
             Some(index) => Bucket { table: Table::Tried, index },
@@ -113,14 +106,7 @@ impl Buckets {
         };
         (0..)
             .zip(&self.lists)
-            .flat_map(move |(list, slots)| slots.iter().map(move |slot| (bucket(list), *slot)))
-    }
-
-    /// Where an address is among a bucket's, or would be.
-    fn rank(&self, bucket: Bucket, addr: SocketAddr, entries: &Entries) -> usize {
-        let key = Key::from(addr);
-        self.lists[self.list(bucket)]
-            .partition_point(|slot| Key::from(entries.at(*slot).record.addr) < key)
+            .flat_map(move |(list, keys)| keys.iter().map(move |key| (bucket(list), key.addr())))
     }
 
     fn list(&self, bucket: Bucket) -> usize {
@@ -129,8 +115,9 @@ impl Buckets {
             Table::Tried => usize::from(self.layout.new.buckets) + usize::from(bucket.index),
         }
     }
-}
 
-fn first(group: Group) -> Key {
-    Key::from(*group.range().start())
+    /// The first address of an address's group.
+    fn first(&self, key: Key) -> Key {
+        Key::from(*Group::counted(key.addr(), self.counted).range().start())
+    }
 }

@@ -127,7 +127,7 @@ impl Placement {
         self.key
     }
 
-    /// A key of its own for the index of addresses: what one hash decides says nothing of the other.
+    /// A key of its own for [`super::index`]: what one hash shows says nothing of the other.
     pub(crate) fn index_key(&self) -> [u8; 16] {
         let half = |number: u8| self.hash(Purpose::Index, &[&[number]]).to_le_bytes();
         let mut key = [0; 16];

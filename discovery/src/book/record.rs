@@ -78,9 +78,6 @@ pub enum Change {
     TurnedAway,
 }
 
-// Twenty thousand of them.
-const _: () = assert!(size_of::<Record>() <= 168);
-
 impl Change {
     /// Who told us, if this change may begin a record. The others say nothing of an address that is
     /// not in the book.
@@ -158,16 +155,12 @@ impl Record {
     /// a sign of life in the last three hours and none of its absence since.
     #[must_use]
     pub fn is_vouched_for(&self, now: Mono) -> bool {
-        self.vouched_until().is_some_and(|until| now <= until)
-    }
-
-    /// Until when we may pass it on, if nothing happens to it meanwhile; `None` if not at all.
-    pub(crate) fn vouched_until(&self) -> Option<Mono> {
-        if self.announced_by.is_some() {
-            return Some(Mono(i64::MAX));
-        }
-        let alive = self.last_success.is_some() && self.failures == 0;
-        alive.then(|| self.last_seen.after(ALIVE_WITHIN))
+        let alive = || {
+            self.last_success.is_some()
+                && self.failures == 0
+                && now.since(self.last_seen) <= ALIVE_WITHIN
+        };
+        self.announced_by.is_some() || alive()
     }
 
     /// Whether it may make room for another: nobody ever answered, or not for long. It stays for as

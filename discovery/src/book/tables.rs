@@ -12,11 +12,12 @@ use std::{cmp::Reverse, collections::BTreeMap, net::SocketAddr};
 
 use super::{
     buckets::{Buckets, GroupCount},
-    entries::{self, Entries, Entry},
     hosts::Hosts,
-    order::Line,
+    index::Index,
+    order::Order,
     placement::{Bucket, Layout, Placement, Table},
     record::{Change, Record},
+    row::Row,
 };
 use crate::{
     config::Groups,
@@ -41,7 +42,8 @@ pub enum Noted {
 #[derive(Debug)]
 pub struct Book {
     placement: Placement,
-    entries: Entries,
+    rows: Order,
+    index: Index,
     buckets: Buckets,
     hosts: Hosts,
     /// At most one per bucket of the tried table, and only for a bucket that is full.
@@ -78,8 +80,9 @@ impl Book {
     pub fn new(key: [u8; 16], layout: Layout, groups: Groups) -> Self {
         let placement = Placement::new(key, layout, groups);
         Self {
-            entries: Entries::new(placement.index_key()),
-            buckets: Buckets::new(layout),
+            rows: Order::default(),
+            index: Index::new(placement.index_key()),
+            buckets: Buckets::new(layout, groups),
             placement,
             hosts: Hosts::default(),
             tests: BTreeMap::new(),
@@ -89,7 +92,7 @@ impl Book {
     /// Number of records.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.order.len()
+        self.rows.len()
     }
 
     /// Whether there are none.
@@ -101,45 +104,34 @@ impl Book {
     /// Whether an address is in the book.
     #[must_use]
     pub fn contains(&self, addr: SocketAddr) -> bool {
-        self.entries.find(addr).is_some()
+        self.index.has(Key::from(addr))
     }
 
     /// What is known of an address.
     #[must_use]
-    pub fn get(&self, addr: SocketAddr) -> Option<&Record> {
-        self.entries.get(addr).map(|entry| &entry.record)
+    pub fn get(&self, addr: SocketAddr) -> Option<Record> {
+        self.row(addr).map(Row::record)
     }
 
     /// All records, by address.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.entries.iter().map(|entry| &entry.record)
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        self.rows.iter().map(Row::record)
     }
 
-    /// All records and where they are, by address.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Record, Table)> {
-        self.entries.iter().map(|entry| (&entry.record, entry.bucket.table))
-    }
-
-    /// What is asked of all addresses at once, by address: a walk that touches no record.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = &Line> {
-        self.entries.order.iter()
-    }
-
-    /// A line's record, and the table that it is in.
-    pub(crate) fn entry(&self, line: &Line) -> (&Record, Table) {
-        let entry = self.entries.at(line.slot);
-        (&entry.record, entry.bucket.table)
+    /// The same without making a record of each.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter()
     }
 
     /// Where an address has its place.
     #[must_use]
     pub fn bucket_of(&self, addr: SocketAddr) -> Option<Bucket> {
-        self.entries.get(addr).map(|entry| entry.bucket)
+        self.row(addr).map(|row| row.bucket)
     }
 
     /// Every place that is taken, by bucket.
     pub fn places(&self) -> impl Iterator<Item = (Bucket, SocketAddr)> {
-        self.buckets.places().map(|(bucket, slot)| (bucket, self.entries.at(slot).record.addr))
+        self.buckets.places()
     }
 
     /// Whether an address is in the tried table.
@@ -173,13 +165,13 @@ impl Book {
     /// [`Refusal::PortsPerHost`], [`Refusal::GroupShare`] or [`Refusal::BookFull`] for a new
     /// address.
     pub fn note(&mut self, addr: SocketAddr, change: Change, now: Mono) -> Result<Noted, Refusal> {
-        let known = self.entries.find(addr);
-        let previous = known.map(|slot| &self.entries.at(slot).record);
-        let Some(next) = Record::next(previous, addr, change, now) else {
+        let known = self.rows.get_mut(Key::from(addr));
+        let previous = known.as_ref().map(|row| row.record());
+        let Some(next) = Record::next(previous.as_ref(), addr, change, now) else {
             return Ok(Noted::Ignored);
         };
-        let noted = if let Some(slot) = known {
-            self.entries.at_mut(slot).record = next;
+        let noted = if let Some(row) = known {
+            *row = Row::new(&next, row.bucket, None);
             Noted::Known
         } else {
             let table = if next.last_success.is_some() { Table::Tried } else { Table::New };
@@ -188,7 +180,7 @@ impl Book {
         };
         self.hosts.note(Host::of(addr), change, now);
         if noted == Noted::Known {
-            self.refresh(Host::of(addr));
+            self.hold(Host::of(addr));
         }
         match change {
             Change::Succeeded { .. } => self.reached(addr),
@@ -219,7 +211,7 @@ impl Book {
 
     /// Forgets an address: it is our own, or gives its place away.
     pub fn forget(&mut self, addr: SocketAddr) {
-        let Some(Entry { bucket, .. }) = self.release(addr) else {
+        let Some(Row { bucket, .. }) = self.release(addr) else {
             return;
         };
         match bucket.table {
@@ -241,13 +233,10 @@ impl Book {
         now: Mono,
     ) {
         for addr in addrs {
-            if let Some(slot) = self.entries.find(addr)
-                && let record = &mut self.entries.at_mut(slot).record
+            if let Some(record) = self.get(addr)
                 && record.announced_by == Some(owner)
-                && let Some(next) = Record::next(Some(record), addr, Change::OwnerLeft, now)
             {
-                *record = next;
-                self.refresh(Host::of(addr));
+                let _ = self.note(addr, Change::OwnerLeft, now);
             }
         }
     }
@@ -291,13 +280,13 @@ impl Book {
     /// Its next failure costs it as much as any in its row.
     pub fn hasten(&mut self, addr: SocketAddr, at: Mono) {
         self.hosts.hasten(Host::of(addr), at);
-        self.refresh(Host::of(addr));
+        self.hold(Host::of(addr));
     }
 
     /// A network that was parted is whole again: hosts that fell silent at `since` or later are not
     /// waited for any longer.
     pub fn thaw(&mut self, since: Mono, now: Mono) {
-        self.hosts.thaw(since, now).into_iter().for_each(|host| self.refresh(host));
+        self.hosts.thaw(since, now).into_iter().for_each(|host| self.hold(host));
     }
 
     pub(crate) fn key(&self) -> [u8; 16] {
@@ -320,18 +309,16 @@ impl Book {
             None => self.make_room(&record, now)?,
         };
         let retry_at = self.hosts.retry_at(Host::of(record.addr));
-        let slot = self.entries.insert(Entry { record, bucket }, retry_at);
-        self.buckets.insert(slot, self.placement.group(record.addr), &self.entries);
+        self.buckets.insert(bucket, Key::from(record.addr));
+        self.index.insert(Key::from(record.addr));
+        self.rows.insert(Row::new(&record, bucket, retry_at));
         Ok(())
     }
 
-    /// Says in the order what has become of a host's records.
-    fn refresh(&mut self, host: Host) {
+    /// Tells a host's rows when it may be dialled.
+    fn hold(&mut self, host: Host) {
         let retry_at = self.hosts.retry_at(host);
-        let Entries { order, slots, .. } = &mut self.entries;
-        order.update(Key::of_host(host), |line| {
-            *line = entries::line(line.slot, &slots[line.slot as usize].record, retry_at);
-        });
+        self.rows.update(Key::of_host(host), |row| row.hold(retry_at));
     }
 
     /// A bucket of the new table with room for a record within its group's share, if need be by
@@ -342,7 +329,8 @@ impl Book {
             self.placement.group(record.addr),
             Standing::of(record),
         );
-        let share_used = self.buckets.group(group).new >= self.placement.layout.new_per_group;
+        let share_used =
+            self.buckets.group(Key::from(record.addr)).new >= self.placement.layout.new_per_group;
         let of_group = match share_used {
             true => Some(
                 self.dispensable(self.members(group, record.addr), standing, now)
@@ -368,13 +356,13 @@ impl Book {
     /// more than a bucket is looked at, whatever the layout.
     fn dispensable<'a>(
         &self,
-        candidates: impl Iterator<Item = &'a Entry>,
+        candidates: impl Iterator<Item = &'a Row>,
         standing: Standing,
         now: Mono,
     ) -> Option<SocketAddr> {
         candidates
             .take(BUCKET_SIZE)
-            .map(|entry| &entry.record)
+            .map(Row::record)
             .filter(|record| {
                 record.is_terrible(now) || (standing == Standing::Vouched && record.is_hearsay())
             })
@@ -384,20 +372,21 @@ impl Book {
             .map(|record| record.addr)
     }
 
-    /// A group's new records, by address, beginning at one and coming round to it.
-    fn members(&self, group: Group, start: SocketAddr) -> impl Iterator<Item = &Entry> {
-        let (first, last) = group.range().into_inner();
-        let behind = self.entries.order.range(Key::from(start)..=Key::from(last));
-        let before = self.entries.order.range(Key::from(first)..=Key::from(start));
-        behind
-            .chain(before.filter(move |line| line.key != Key::from(start)))
-            .map(|line| self.entries.at(line.slot))
-            .filter(|entry| entry.bucket.table == Table::New)
+    fn row(&self, addr: SocketAddr) -> Option<&Row> {
+        self.rows.get(Key::from(addr))
     }
 
-    /// A bucket's records, likewise.
-    fn around(&self, bucket: Bucket, start: SocketAddr) -> impl Iterator<Item = &Entry> {
-        self.buckets.around(bucket, start, &self.entries).map(|slot| self.entries.at(slot))
+    /// A group's new rows, by address, beginning at one and coming round to it.
+    fn members(&self, group: Group, start: SocketAddr) -> impl Iterator<Item = &Row> {
+        let ((first, last), start) = (group.range().into_inner(), Key::from(start));
+        let behind = self.rows.range(start..=Key::from(last));
+        let before = self.rows.range(Key::from(first)..=start).filter(move |row| row.key != start);
+        behind.chain(before).filter(|row| row.bucket.table == Table::New)
+    }
+
+    /// A bucket's rows, likewise.
+    fn around(&self, bucket: Bucket, start: SocketAddr) -> impl Iterator<Item = &Row> {
+        self.buckets.around(bucket, Key::from(start)).filter_map(|key| self.rows.get(key))
     }
 
     fn has_room(&self, bucket: Bucket) -> bool {
@@ -406,7 +395,7 @@ impl Book {
 
     /// Addresses of a host in the book.
     fn ports(&self, host: Host) -> usize {
-        self.entries.order.range(Key::of_host(host)).count()
+        self.rows.range(Key::of_host(host)).count()
     }
 
     /// A dial succeeded: the address moves to the tried ones, or asks for a test of the one that
@@ -422,7 +411,7 @@ impl Book {
         } else if !self.tests.contains_key(&bucket) {
             let silent_longest = self
                 .around(bucket, addr)
-                .map(|entry| &entry.record)
+                .map(Row::record)
                 .min_by_key(|record| (record.last_success, record.addr));
             if let Some(occupant) = silent_longest.map(|record| record.addr) {
                 self.tests.insert(bucket, Test { occupant, newcomer: addr });
@@ -445,10 +434,10 @@ impl Book {
         };
         self.withdrawn(addr);
         if let Some(test) = self.end_test(bucket, |test| test.occupant == addr)
-            && let Some(Entry { record, .. }) = self.release(addr)
+            && let Some(row) = self.release(addr)
         {
             self.promote(test.newcomer);
-            let _ = self.admit(record, Table::New, now);
+            let _ = self.admit(row.record(), Table::New, now);
             self.forget_host(addr);
         }
     }
@@ -467,21 +456,22 @@ impl Book {
 
     /// Moves a new address, if it is still there, to the tried ones, where there is room.
     fn promote(&mut self, addr: SocketAddr) {
+        let key = Key::from(addr);
         if let Some(bucket) = self.placement.tried_bucket(addr)
-            && let Some(slot) = self.entries.find(addr)
+            && let Some(row) = self.rows.get_mut(key)
         {
-            let group = self.placement.group(addr);
-            self.buckets.remove(slot, self.entries.at(slot).bucket, group);
-            self.entries.at_mut(slot).bucket = bucket;
-            self.buckets.insert(slot, group, &self.entries);
+            let before = std::mem::replace(&mut row.bucket, bucket);
+            self.buckets.remove(before, key);
+            self.buckets.insert(bucket, key);
         }
     }
 
-    /// Takes an entry out of the book, and nothing else.
-    fn release(&mut self, addr: SocketAddr) -> Option<Entry> {
-        let (slot, entry) = self.entries.remove(addr)?;
-        self.buckets.remove(slot, entry.bucket, self.placement.group(addr));
-        Some(entry)
+    /// Takes a row out of the book, and nothing else.
+    fn release(&mut self, addr: SocketAddr) -> Option<Row> {
+        let row = self.rows.remove(Key::from(addr))?;
+        self.buckets.remove(row.bucket, row.key);
+        self.index.remove(row.key);
+        Some(row)
     }
 
     /// Forgets the backoff of a host that has no record any more.

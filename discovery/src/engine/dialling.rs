@@ -8,7 +8,7 @@ use rand::{RngExt, seq::IteratorRandom};
 use super::Engine;
 use crate::{
     action::Action,
-    book::{Change, Line, Record, Table},
+    book::{Change, Record, Row, Table},
     config::{Exchange, Groups},
     dial::Purpose,
     key::Key,
@@ -207,16 +207,16 @@ impl Engine {
 
     fn candidates(&self, now: Mono) -> Candidates {
         let (mut candidates, mut taken) = (Candidates::default(), self.taken(now));
-        for line in self.book.lines() {
-            if taken.covers(line.key) {
+        for row in self.book.rows() {
+            if taken.covers(row.key) {
                 continue;
             }
-            if line.ready_at > now {
-                let next = candidates.next.map_or(line.ready_at, |next| next.min(line.ready_at));
+            if row.ready_at > now {
+                let next = candidates.next.map_or(row.ready_at, |next| next.min(row.ready_at));
                 candidates.next = Some(next);
                 continue;
             }
-            let (record, _) = self.book.entry(line);
+            let record = row.record();
             candidates.ready.push(Candidate {
                 addr: record.addr,
                 reached: record.last_success.is_some() && !self.mentioned.has(record.addr),
@@ -229,17 +229,17 @@ impl Engine {
     /// Of those that may not be dialled yet, old acquaintances that were not dialled for a while.
     fn silent(&self, now: Mono) -> Vec<SocketAddr> {
         let mut taken = self.taken(now);
-        let waiting = |line: &&Line| !taken.covers(line.key) && line.ready_at > now;
-        let rested = |(record, table): &(&Record, Table)| {
-            *table == Table::Tried
-                && record.last_tried.is_some_and(|tried| now.since(tried) >= FEELER_RETRY)
+        let waiting = |row: &&Row| !taken.covers(row.key) && row.ready_at > now;
+        let rested = |record: &Record| {
+            record.last_tried.is_some_and(|tried| now.since(tried) >= FEELER_RETRY)
         };
         self.book
-            .lines()
+            .rows()
             .filter(waiting)
-            .map(|line| self.book.entry(line))
+            .filter(|row| row.bucket.table == Table::Tried)
+            .map(Row::record)
             .filter(rested)
-            .map(|(record, _)| record.addr)
+            .map(|record| record.addr)
             .collect()
     }
 

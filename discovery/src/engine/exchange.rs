@@ -201,10 +201,6 @@ impl Engine {
         arrival: Arrival,
         now: Now,
     ) -> Result<(), Refusal> {
-        let Some(session) = self.sessions.get_mut(id) else {
-            return Ok(());
-        };
-        let (from, remote) = (session.peer, session.remote);
         let known = self.book.contains(addr);
         if known && arrival == Arrival::Answer {
             self.mentioned.note(addr);
@@ -213,6 +209,10 @@ impl Engine {
         if known && !is_news() {
             return Ok(());
         }
+        let Some(session) = self.sessions.get_mut(id) else {
+            return Ok(());
+        };
+        let (from, remote) = (session.peer, session.remote);
         let group = (self.config.groups == Groups::Weighed).then(|| Group::of(remote));
         if !session.take_token(now.mono) || !self.allowances.take(remote.ip(), group, now.mono) {
             return Err(Refusal::RateLimit);

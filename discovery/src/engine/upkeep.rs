@@ -25,8 +25,7 @@ impl Engine {
     /// The engine in numbers.
     #[must_use]
     pub fn status(&self, now: Now) -> Status {
-        let count =
-            |test: fn(&Record) -> bool| self.book.records().filter(|record| test(record)).count();
+        let count = |test: fn(&Record) -> bool| self.book.records().filter(test).count();
         let of = |slot| self.sessions.peers().filter(|(_, peer)| peer.slot == slot).count();
         Status {
             known: self.book.len(),
@@ -169,6 +168,8 @@ impl Engine {
         if self.config.groups == Groups::Ignored || self.sessions.len() == 0 {
             return false;
         }
+        let connected: BTreeSet<Group> =
+            self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect();
         let tellers: BTreeSet<Option<Group>> =
             self.outbound().map(|(addr, _)| self.teller(addr)).collect();
         let one_teller = tellers.first().copied().flatten().filter(|_| tellers.len() == 1);
@@ -177,21 +178,19 @@ impl Engine {
         if one_teller.is_none() && !stalled {
             return false;
         }
-        let others = self.unconnected_groups(now);
-        let foreign = |teller: Group| others.iter().filter(|group| **group != teller).count() >= 2;
-        one_teller.is_some_and(foreign) || (stalled && !others.is_empty())
-    }
-
-    /// Groups that we could dial somebody of, and have no outbound peer of.
-    fn unconnected_groups(&self, now: Mono) -> BTreeSet<Group> {
-        let connected: BTreeSet<Group> =
-            self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect();
-        self.book
-            .lines()
-            .filter(|line| line.ready_at <= now)
-            .map(|line| Group::of(line.key.addr()))
-            .filter(|group| !connected.contains(group))
-            .collect()
+        // By address: those of one group follow each other.
+        let mut others: Vec<Group> = Vec::new();
+        for row in self.book.rows().filter(|row| row.ready_at <= now) {
+            let group = Group::of(row.key.addr());
+            if others.last() != Some(&group) && !connected.contains(&group) {
+                others.push(group);
+                let foreign = others.iter().filter(|group| Some(**group) != one_teller).count();
+                if stalled || foreign >= 2 {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// The group that told us of an outbound peer.
