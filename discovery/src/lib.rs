@@ -53,11 +53,12 @@ mod eviction;
 mod key;
 mod mentioned;
 mod outage;
+mod ranges;
 mod sample;
 mod seeds;
 mod select;
 mod sessions;
-mod taken;
+mod sorted;
 mod timer;
 
 pub use action::{Action, Alarm, CloseReason};

@@ -159,14 +159,14 @@ pub fn encode(book: &Book, anchors: &[SocketAddr], now: Now) -> Vec<u8> {
     bytes.extend((book.len() as u64).to_le_bytes());
     // One after the other: a list of them all would be larger than what is written.
     for row in book.rows() {
-        let record = row.record();
+        let contact = row.contact();
         let stored = StoredRecord {
-            addr: record.addr,
-            source: record.source,
-            last_seen: to_wall(record.last_seen, now),
-            last_success: record.last_success.map(|moment| to_wall(moment, now)),
-            failures: record.failures,
-            proven: record.proven.map(|peer| peer.0),
+            addr: row.key.addr(),
+            source: row.source,
+            last_seen: to_wall(row.last_seen, now),
+            last_success: contact.last_success.map(|moment| to_wall(moment, now)),
+            failures: contact.failures,
+            proven: contact.proven.map(|peer| peer.0),
             tried: row.bucket.table == Table::Tried,
         };
         write(&mut bytes, &stored);

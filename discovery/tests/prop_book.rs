@@ -116,6 +116,8 @@ fn check(book: &Book, layout: Layout, groups: Groups) {
     let mut ports: BTreeMap<Host, usize> = BTreeMap::new();
     for record in book.records() {
         let bucket = book.bucket_of(record.addr).expect("in the index");
+        assert!(book.contains(record.addr) && book.get(record.addr) == Some(record));
+        assert!(book.ready_at(record.addr) >= Some(record.not_before));
         assert!(bucket.index < layout.grid(bucket.table).buckets);
         *buckets.entry(bucket).or_default() += 1;
         *ports.entry(Host::of(record.addr)).or_default() += 1;

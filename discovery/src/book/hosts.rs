@@ -28,36 +28,42 @@ struct Backoff {
 }
 
 impl Hosts {
-    pub(crate) fn note(&mut self, host: Host, change: Change, now: Mono) {
+    /// Whether that changes when it may be dialled.
+    pub(crate) fn note(&mut self, host: Host, change: Change, now: Mono) -> bool {
         match change {
             // Who lets us in only to turn us away has not earned a new start.
-            Change::Succeeded { .. } => {
-                if let Some(backoff) = self.by_key.get_mut(&first(host)) {
+            Change::Succeeded { .. } => match self.by_key.get_mut(&first(host)) {
+                Some(backoff) => {
                     *backoff = Backoff { failures: backoff.failures, ..Backoff::default() };
+                    true
                 }
-            }
+                None => false,
+            },
             Change::Lasted { .. } => self.forget(host),
             Change::Failed => {
                 let backoff = self.by_key.entry(first(host)).or_default();
                 backoff.lengthen(HOST_BACKOFF.0, now);
                 backoff.silent_since.get_or_insert(now);
+                true
             }
             Change::TurnedAway => {
                 let backoff = self.by_key.entry(first(host)).or_default();
                 backoff.lengthen(TURNED_AWAY_BACKOFF, now);
                 backoff.silent_since = None;
+                true
             }
             Change::Heard { .. }
             | Change::HeardAsNews { .. }
             | Change::Dialled
             | Change::Unjudged { .. }
             | Change::Announced { .. }
-            | Change::OwnerLeft => {}
+            | Change::OwnerLeft => false,
         }
     }
 
-    pub(crate) fn forget(&mut self, host: Host) {
-        self.by_key.remove(&first(host));
+    /// Whether there was anything to forget.
+    pub(crate) fn forget(&mut self, host: Host) -> bool {
+        self.by_key.remove(&first(host)).is_some()
     }
 
     pub(crate) fn retry_at(&self, host: Host) -> Option<Mono> {

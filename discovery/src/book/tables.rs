@@ -171,15 +171,14 @@ impl Book {
             return Ok(Noted::Ignored);
         };
         let noted = if let Some(row) = known {
-            *row = Row::new(&next, row.bucket, None);
+            row.set(&next);
             Noted::Known
         } else {
             let table = if next.last_success.is_some() { Table::Tried } else { Table::New };
             self.admit(next, table, now)?;
             Noted::New
         };
-        self.hosts.note(Host::of(addr), change, now);
-        if noted == Noted::Known {
+        if self.hosts.note(Host::of(addr), change, now) || noted == Noted::Known {
             self.hold(Host::of(addr));
         }
         match change {
@@ -244,24 +243,24 @@ impl Book {
     /// Whether we shook hands with this very peer there.
     #[must_use]
     pub fn is_proven(&self, addr: SocketAddr, peer: PeerId) -> bool {
-        self.get(addr).is_some_and(|record| record.proven == Some(peer))
+        self.row(addr).is_some_and(|row| row.contact().proven == Some(peer))
     }
 
     /// Whether we ever shook hands with anybody there.
     #[must_use]
     pub fn is_reached(&self, addr: SocketAddr) -> bool {
-        self.get(addr).is_some_and(|record| record.last_success.is_some())
+        self.row(addr).is_some_and(Row::is_reached)
     }
 
     /// When an address may be dialled; `None` if it is not in the book.
     #[must_use]
     pub fn ready_at(&self, addr: SocketAddr) -> Option<Mono> {
-        let record = self.get(addr)?;
-        Some(
-            self.hosts
-                .retry_at(Host::of(addr))
-                .map_or(record.not_before, |retry_at| retry_at.max(record.not_before)),
-        )
+        let row = self.row(addr)?;
+        debug_assert_eq!(
+            row.ready_at,
+            Row::new(&row.record(), row.bucket, self.hosts.retry_at(Host::of(addr))).ready_at
+        );
+        Some(row.ready_at)
     }
 
     /// Tried addresses of which a connection is to show whether they still deserve their place; the

@@ -274,7 +274,7 @@ impl Engine {
             .map(|(id, peer)| self.inbound(id, peer))
             .collect();
         if let Some(victim) = eviction::victim(others).and_then(|peer| self.sessions.peer(peer)) {
-            let sessions = victim.sessions.clone();
+            let sessions: Vec<SessionId> = victim.sessions().collect();
             self.evicted = Some(now);
             self.counters.evicted += 1;
             out.extend(
@@ -296,11 +296,11 @@ impl Engine {
     /// What the end of a peer's last session says about the addresses that we reached it at.
     fn note_end(&mut self, gone: &Peer, now: Now) {
         let lasted = now.mono.since(gone.opened) >= LASTING_SESSION || self.outage.is_doubtful();
-        for addr in &gone.proven {
+        for addr in gone.proven() {
             let (shortest, longest) = REDIAL_DELAY;
             let not_before = now.mono.after(self.rng.random_range(shortest..longest));
             let _ = self.note(
-                *addr,
+                addr,
                 if lasted { Change::Lasted { not_before } } else { Change::TurnedAway },
                 now,
             );

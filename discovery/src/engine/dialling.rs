@@ -1,22 +1,22 @@
 //! Whom to dial now: for the outbound slots, to see whether somebody is there, or, while we are cut
 //! off, whether anybody is.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
 use rand::{RngExt, seq::IteratorRandom};
 
 use super::Engine;
 use crate::{
     action::Action,
-    book::{Change, Record, Row, Table},
+    book::{Change, Row, Table},
     config::{Exchange, Groups},
     dial::Purpose,
     key::Key,
-    limits::{FEELER_INTERVAL, FEELER_MILLIS_PER_ADDRESS, FEELER_RETRY},
+    limits::{FEELER_INTERVAL, FEELER_MILLIS_PER_ADDRESS},
     policy::{Group, Host},
+    ranges::Ranges,
     seeds::{Seed, SeedState},
     select::{self, Candidate, Diversity},
-    taken::Taken,
     timer::Timer,
     types::{DialId, Direction, Mono, Now},
 };
@@ -28,6 +28,21 @@ struct Candidates {
     ready: Vec<Candidate>,
     /// When the first of the others may be.
     next: Option<Mono>,
+    /// Of those, old acquaintances that were not dialled for a while.
+    silent: Vec<SocketAddr>,
+}
+
+/// See [`Engine::taken`].
+struct Taken {
+    firmly: Ranges,
+    by_claim: Ranges,
+}
+
+impl Taken {
+    /// Asked of one row after the other.
+    fn covers(&mut self, row: &Row) -> bool {
+        self.firmly.covers(row.key) || (!row.is_reached() && self.by_claim.covers(row.key))
+    }
 }
 
 impl Engine {
@@ -72,7 +87,7 @@ impl Engine {
         if !idle || self.config.exchange == Exchange::Off || self.outage.since().is_some() {
             return;
         }
-        let ready = self.candidates(now.mono).ready;
+        let Candidates { ready, silent, .. } = self.candidates(now.mono);
         let wanted = self
             .book
             .tests_wanted()
@@ -84,11 +99,7 @@ impl Engine {
                 .min_by_key(|candidate| candidate.waiting_since)
                 .map(|candidate| candidate.addr)
         };
-        let any = ready
-            .iter()
-            .map(|candidate| candidate.addr)
-            .chain(self.silent(now.mono))
-            .choose(&mut self.rng);
+        let any = ready.iter().map(|candidate| candidate.addr).chain(silent).choose(&mut self.rng);
         if let Some(addr) = wanted.or_else(fresh).or(any) {
             self.dial_within_rate(addr, Purpose::Feeler, now, out);
         }
@@ -191,7 +202,7 @@ impl Engine {
             .sessions
             .peers()
             .filter(|(_, peer)| peer.slot == Direction::Outbound)
-            .flat_map(|(_, peer)| peer.proven.iter().copied());
+            .flat_map(|(_, peer)| peer.proven());
         let groups = || {
             outbound
                 .chain(self.in_flight.iter().map(|flight| flight.addr))
@@ -207,40 +218,26 @@ impl Engine {
 
     fn candidates(&self, now: Mono) -> Candidates {
         let (mut candidates, mut taken) = (Candidates::default(), self.taken(now));
+        let mut mentioned = Ranges::new(self.mentioned.keys().map(|key| key..=key));
         for row in self.book.rows() {
-            if taken.covers(row.key) {
+            if taken.covers(row) {
                 continue;
             }
             if row.ready_at > now {
                 let next = candidates.next.map_or(row.ready_at, |next| next.min(row.ready_at));
                 candidates.next = Some(next);
+                if row.bucket.table == Table::Tried && row.is_silent(now) {
+                    candidates.silent.push(row.key.addr());
+                }
                 continue;
             }
-            let record = row.record();
             candidates.ready.push(Candidate {
-                addr: record.addr,
-                reached: record.last_success.is_some() && !self.mentioned.has(record.addr),
-                waiting_since: record.last_tried.unwrap_or(record.last_seen),
+                addr: row.key.addr(),
+                reached: row.is_reached() && !mentioned.covers(row.key),
+                waiting_since: row.waiting_since(),
             });
         }
         candidates
-    }
-
-    /// Of those that may not be dialled yet, old acquaintances that were not dialled for a while.
-    fn silent(&self, now: Mono) -> Vec<SocketAddr> {
-        let mut taken = self.taken(now);
-        let waiting = |row: &&Row| !taken.covers(row.key) && row.ready_at > now;
-        let rested = |record: &Record| {
-            record.last_tried.is_some_and(|tried| now.since(tried) >= FEELER_RETRY)
-        };
-        self.book
-            .rows()
-            .filter(waiting)
-            .filter(|row| row.bucket.table == Table::Tried)
-            .map(Row::record)
-            .filter(rested)
-            .map(|record| record.addr)
-            .collect()
     }
 
     /// What somebody else has a hand on: addresses of a peer with a session, those left to a seed's
@@ -251,16 +248,17 @@ impl Engine {
         let addrs = self
             .sessions
             .owned()
-            .chain(self.sessions.claimed().filter(|addr| !self.book.is_reached(*addr)))
             .chain(seeds.flat_map(|seed| seed.addrs.iter().copied()))
             .chain(self.own.iter().filter(|(_, until)| **until > now).map(|(addr, _)| *addr))
             .chain([self.config.listen])
-            .map(|addr| Key::from(addr)..=Key::from(addr));
-        let hosts =
-            self.in_flight.iter().map(|flight| Key::of_host(Host::of(flight.addr))).chain(
-                self.discouraged.ips(now).map(|ip| Key::new(ip, 0)..=Key::new(ip, u16::MAX)),
-            );
-        Taken::new(addrs.chain(hosts).collect())
+            .map(only);
+        let flights = self.in_flight.iter().map(|flight| Key::of_host(Host::of(flight.addr)));
+        let ips = self.discouraged.ips(now);
+        let ips = ips.map(|ip| Key::new(ip, 0)..=Key::new(ip, u16::MAX));
+        Taken {
+            firmly: Ranges::new(addrs.chain(flights).chain(ips)),
+            by_claim: Ranges::new(self.sessions.claimed().map(only)),
+        }
     }
 
     /// Whether an address is somebody's with whom we have a session, or is left to a seed's
@@ -272,6 +270,10 @@ impl Engine {
             || (self.sessions.is_claimed(addr) && !self.book.is_reached(addr))
             || self.seeds.iter().any(scheduled)
     }
+}
+
+fn only(addr: SocketAddr) -> RangeInclusive<Key> {
+    Key::from(addr)..=Key::from(addr)
 }
 
 /// Whether a seed's addresses are left to its schedule.

@@ -145,7 +145,7 @@ impl Engine {
         self.sessions
             .peers()
             .filter(|(_, peer)| peer.slot == Direction::Outbound)
-            .map(|(_, peer)| (peer.proven.first().copied(), peer))
+            .map(|(_, peer)| (peer.proven().next(), peer))
     }
 
     fn sound_alarms(&mut self, now: Mono, out: &mut Vec<Action>) {
@@ -168,16 +168,16 @@ impl Engine {
         if self.config.groups == Groups::Ignored || self.sessions.len() == 0 {
             return false;
         }
-        let connected: BTreeSet<Group> =
-            self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect();
-        let tellers: BTreeSet<Option<Group>> =
-            self.outbound().map(|(addr, _)| self.teller(addr)).collect();
-        let one_teller = tellers.first().copied().flatten().filter(|_| tellers.len() == 1);
+        let mut tellers = self.outbound().map(|(addr, _)| self.teller(addr));
+        let first = tellers.next().flatten();
+        let one_teller = first.filter(|_| tellers.all(|teller| teller == first));
         let stalled = self.chain == ChainState::Stalled;
         // Nearly always: then nobody looks through the book.
         if one_teller.is_none() && !stalled {
             return false;
         }
+        let connected: BTreeSet<Group> =
+            self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect();
         // By address: those of one group follow each other.
         let mut others: Vec<Group> = Vec::new();
         for row in self.book.rows().filter(|row| row.ready_at <= now) {

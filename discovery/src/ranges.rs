@@ -1,5 +1,5 @@
-//! Addresses that are not to be dialled, as ranges, for a walk over all addresses in their order:
-//! one step along with the walk instead of a search for each of several reasons.
+//! Ranges of addresses, for a walk over all addresses in their order: one step along with the walk
+//! instead of a search for each address.
 
 use std::ops::RangeInclusive;
 
@@ -7,15 +7,16 @@ use crate::key::Key;
 
 /// How far the walk is.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub(crate) struct Ranges {
     /// By their beginning, the next one last.
     ahead: Vec<RangeInclusive<Key>>,
     /// The furthest end of those that began.
     until: Option<Key>,
 }
 
-impl Taken {
-    pub(crate) fn new(mut ranges: Vec<RangeInclusive<Key>>) -> Self {
+impl Ranges {
+    pub(crate) fn new(ranges: impl Iterator<Item = RangeInclusive<Key>>) -> Self {
+        let mut ranges: Vec<_> = ranges.collect();
         ranges.sort_unstable_by_key(|range| std::cmp::Reverse(*range.start()));
         Self { ahead: ranges, until: None }
     }
@@ -39,11 +40,10 @@ mod tests {
     fn a_walk_meets_every_range_wherever_they_overlap() {
         let key = |number: u16| Key::from(SocketAddr::from(([20, 0, 0, 1], number)));
         let ranges = [(5, 9), (2, 2), (6, 7), (9, 12), (20, 20), (2, 3)];
-        let mut taken =
-            Taken::new(ranges.iter().map(|(first, last)| key(*first)..=key(*last)).collect());
+        let mut walk = Ranges::new(ranges.iter().map(|(first, last)| key(*first)..=key(*last)));
         for number in 0..30 {
             let expected = ranges.iter().any(|(first, last)| (*first..=*last).contains(&number));
-            assert_eq!(taken.covers(key(number)), expected, "{number}");
+            assert_eq!(walk.covers(key(number)), expected, "{number}");
         }
     }
 }
