@@ -67,7 +67,7 @@ impl<K: Ord + Copy> Buckets<K> {
     }
 
     fn bucket(&mut self, key: K, now: Mono) -> &mut Bucket {
-        if !self.by_key.contains_key(&key) && self.by_key.len() >= SOURCES_REMEMBERED {
+        if self.by_key.len() >= SOURCES_REMEMBERED && !self.by_key.contains_key(&key) {
             self.forget_fullest(now);
         }
         let (most, per_second) = (self.most, self.per_second);

@@ -8,23 +8,24 @@ use crate::key::Key;
 /// How far the walk is.
 #[derive(Debug)]
 pub(crate) struct Ranges {
-    /// By their beginning, the next one last.
-    ahead: Vec<RangeInclusive<Key>>,
+    /// Begin and end of each, by their beginning, the next one last.
+    ahead: Vec<(Key, Key)>,
     /// The furthest end of those that began.
     until: Option<Key>,
 }
 
 impl Ranges {
     pub(crate) fn new(ranges: impl Iterator<Item = RangeInclusive<Key>>) -> Self {
-        let mut ranges: Vec<_> = ranges.collect();
-        ranges.sort_unstable_by_key(|range| std::cmp::Reverse(*range.start()));
-        Self { ahead: ranges, until: None }
+        let mut ahead: Vec<(Key, Key)> = ranges.map(RangeInclusive::into_inner).collect();
+        ahead.sort_unstable();
+        ahead.reverse();
+        Self { ahead, until: None }
     }
 
     /// Whether an address is in one of them. Asked of one address after the other, in their order.
     pub(crate) fn covers(&mut self, key: Key) -> bool {
-        while let Some(range) = self.ahead.pop_if(|range| *range.start() <= key) {
-            self.until = self.until.max(Some(*range.end()));
+        while let Some((_, end)) = self.ahead.pop_if(|(begin, _)| *begin <= key) {
+            self.until = self.until.max(Some(end));
         }
         self.until.is_some_and(|until| key <= until)
     }

@@ -10,13 +10,10 @@ use std::{
     time::Duration,
 };
 
-use wincode::{
-    SchemaRead, SchemaReadOwned, SchemaWrite,
-    config::{Configuration, DefaultConfig},
-};
+use wincode::{SchemaRead, SchemaReadOwned, SchemaWrite, config::Configuration};
 
 use crate::{
-    book::{Book, Record, Table},
+    book::{Book, Record, Row, Table},
     limits::{ANCHORS, BOOK_CAPACITY},
     policy::canonical,
     types::{Mono, Now, PeerId},
@@ -100,7 +97,7 @@ struct Body {
     records: Vec<StoredRecord>,
 }
 
-#[derive(SchemaWrite, SchemaRead)]
+#[derive(SchemaRead)]
 struct StoredRecord {
     addr: SocketAddr,
     source: IpAddr,
@@ -155,29 +152,52 @@ pub fn encode(book: &Book, anchors: &[SocketAddr], now: Now) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(FRAME_BYTES + expected + expected / 8);
     bytes.extend(MAGIC);
     bytes.extend(VERSION.to_le_bytes());
-    write(&mut bytes, &head);
+    let head = wincode::serialize(&head);
+    bytes.extend(head.expect("a key and addresses always have an encoding"));
     bytes.extend((book.len() as u64).to_le_bytes());
-    // One after the other: a list of them all would be larger than what is written.
-    for row in book.rows() {
-        let contact = row.contact();
-        let stored = StoredRecord {
-            addr: row.key.addr(),
-            source: row.source,
-            last_seen: to_wall(row.last_seen, now),
-            last_success: contact.last_success.map(|moment| to_wall(moment, now)),
-            failures: contact.failures,
-            proven: contact.proven.map(|peer| peer.0),
-            tried: row.bucket.table == Table::Tried,
-        };
-        write(&mut bytes, &stored);
-    }
+    let clock = Clock::new(now);
+    book.rows().for_each(|row| write_row(&mut bytes, row, clock));
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
     bytes
 }
 
-fn write<T: SchemaWrite<DefaultConfig, Src = T>>(bytes: &mut Vec<u8>, what: &T) {
-    wincode::serialize_into(bytes, what)
-        .expect("integers and addresses always have an encoding, and the book is bounded");
+/// A [`StoredRecord`], by hand: a store is written every few seconds while its book changes, and
+/// field by field through a codec was most of what the engine did.
+fn write_row(bytes: &mut Vec<u8>, row: &Row, clock: Clock) {
+    let (addr, contact) = (row.key.addr(), row.contact());
+    write_ip(bytes, addr.ip());
+    bytes.extend_from_slice(&addr.port().to_le_bytes());
+    write_ip(bytes, row.source);
+    bytes.extend_from_slice(&clock.to_wall(row.last_seen).to_le_bytes());
+    match contact.last_success {
+        Some(moment) => {
+            bytes.push(1);
+            bytes.extend_from_slice(&clock.to_wall(moment).to_le_bytes());
+        }
+        None => bytes.push(0),
+    }
+    bytes.extend_from_slice(&contact.failures.to_le_bytes());
+    match contact.proven {
+        Some(PeerId(peer)) => {
+            bytes.push(1);
+            bytes.extend_from_slice(&peer);
+        }
+        None => bytes.push(0),
+    }
+    bytes.push(u8::from(row.bucket.table == Table::Tried));
+}
+
+fn write_ip(bytes: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            bytes.extend_from_slice(&[0, 0, 0, 0, a, b, c, d]);
+        }
+        IpAddr::V6(ip) => {
+            bytes.extend_from_slice(&[1, 0, 0, 0]);
+            bytes.extend_from_slice(&ip.octets());
+        }
+    }
 }
 
 /// What a store held.
@@ -281,8 +301,23 @@ fn restored(addr: SocketAddr, last_seen: u64, last_success: Option<u64>, now: No
     }
 }
 
-fn to_wall(moment: Mono, now: Now) -> u64 {
-    now.wall.saturating_sub(now.mono.since(moment)).as_secs()
+/// Both clocks' present, in milliseconds: stamps are kept in seconds, so that nothing is lost.
+#[derive(Clone, Copy)]
+struct Clock {
+    mono: i64,
+    wall: u64,
+}
+
+impl Clock {
+    fn new(now: Now) -> Self {
+        Self { mono: now.mono.0, wall: u64::try_from(now.wall.as_millis()).unwrap_or(u64::MAX) }
+    }
+
+    /// A moment in seconds since the Unix epoch.
+    fn to_wall(self, moment: Mono) -> u64 {
+        let ago = u64::try_from(self.mono.saturating_sub(moment.0)).unwrap_or(0);
+        self.wall.saturating_sub(ago) / 1_000
+    }
 }
 
 /// A stamp from the future, left by a clock that was wrong, counts as now.

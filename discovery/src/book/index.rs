@@ -5,7 +5,7 @@
 //!
 //! Nothing is decided by the set's order.
 
-use std::{fmt, hash::Hasher};
+use std::fmt;
 
 use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
@@ -48,8 +48,6 @@ impl Index {
     }
 
     fn hash(&self, key: Key) -> u64 {
-        let mut hasher = SipHasher13::new_with_key(&self.key);
-        hasher.write(&key.bytes());
-        hasher.finish()
+        SipHasher13::new_with_key(&self.key).hash(&key.bytes())
     }
 }

@@ -76,11 +76,12 @@ impl Order {
     pub(crate) fn insert(&mut self, row: Row) {
         if self.blocks.is_empty() {
             self.firsts.push(row.key);
-            self.blocks.push(Vec::new());
+            self.blocks.push(Vec::with_capacity(BLOCK));
         }
         let mut at = self.block(row.key);
         if self.blocks[at].len() == BLOCK {
-            let behind = self.blocks[at].split_off(BLOCK / 2);
+            let mut behind = Vec::with_capacity(BLOCK);
+            behind.extend(self.blocks[at].drain(BLOCK / 2..));
             let first = behind[0].key;
             self.firsts.insert(at + 1, first);
             self.blocks.insert(at + 1, behind);

@@ -218,7 +218,7 @@ impl Engine {
 
     fn candidates(&self, now: Mono) -> Candidates {
         let (mut candidates, mut taken) = (Candidates::default(), self.taken(now));
-        let mut mentioned = Ranges::new(self.mentioned.keys().map(|key| key..=key));
+        let mut is_mentioned = self.mentioned.walk();
         for row in self.book.rows() {
             if taken.covers(row) {
                 continue;
@@ -233,7 +233,7 @@ impl Engine {
             }
             candidates.ready.push(Candidate {
                 addr: row.key.addr(),
-                reached: row.is_reached() && !mentioned.covers(row.key),
+                reached: row.is_reached() && !is_mentioned(row.key),
                 waiting_since: row.waiting_since(),
             });
         }
