@@ -27,7 +27,7 @@ impl<K: Ord + Copy> Buckets<K> {
     }
 
     fn bucket(&mut self, key: K, now: Mono) -> &mut Bucket {
-        if !self.by_key.contains_key(&key) && self.by_key.len() >= SOURCES_REMEMBERED {
+        if self.by_key.len() >= SOURCES_REMEMBERED && !self.by_key.contains_key(&key) {
             self.forget_fullest(now);
         }
         let (most, per_second) = (self.most, self.per_second);
@@ -99,8 +99,12 @@ impl Discouraged {
         self.0.get(&ip).is_some_and(|until| *until > now)
     }
 
+    pub(crate) fn ips(&self, now: Mono) -> impl Iterator<Item = IpAddr> {
+        self.0.iter().filter(move |(_, until)| **until > now).map(|(ip, _)| *ip)
+    }
+
     pub(crate) fn len(&self, now: Mono) -> usize {
-        self.0.values().filter(|until| **until > now).count()
+        self.ips(now).count()
     }
 }
 

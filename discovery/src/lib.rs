@@ -52,12 +52,15 @@ mod admission;
 mod announce;
 mod dial;
 mod eviction;
+mod key;
 mod mentioned;
 mod outage;
+mod ranges;
 mod sample;
 mod seeds;
 mod select;
 mod sessions;
+mod sorted;
 mod timer;
 
 pub use action::{Action, Alarm, CloseReason};

@@ -6,21 +6,22 @@ use std::{
     net::SocketAddr,
 };
 
-use crate::limits::MENTIONED;
+use crate::{key::Key, limits::MENTIONED};
 
 /// The last [`MENTIONED`] of them.
 #[derive(Debug, Default)]
 pub(crate) struct Mentioned {
-    order: VecDeque<SocketAddr>,
-    all: BTreeSet<SocketAddr>,
+    order: VecDeque<Key>,
+    all: BTreeSet<Key>,
 }
 
 impl Mentioned {
     pub(crate) fn note(&mut self, addr: SocketAddr) {
-        if !self.all.insert(addr) {
+        let key = Key::from(addr);
+        if !self.all.insert(key) {
             return;
         }
-        self.order.push_back(addr);
+        self.order.push_back(key);
         if self.order.len() > MENTIONED
             && let Some(oldest) = self.order.pop_front()
         {
@@ -28,8 +29,13 @@ impl Mentioned {
         }
     }
 
-    pub(crate) fn has(&self, addr: SocketAddr) -> bool {
-        self.all.contains(&addr)
+    /// Whether each is among them, for a walk over addresses in their order.
+    pub(crate) fn walk(&self) -> impl FnMut(Key) -> bool {
+        let mut ahead = self.all.iter().peekable();
+        move |key| {
+            while ahead.next_if(|next| **next < key).is_some() {}
+            ahead.peek() == Some(&&key)
+        }
     }
 }
 
@@ -42,7 +48,10 @@ mod tests {
         let mut mentioned = Mentioned::default();
         let nth = |n: usize| SocketAddr::from(([50, 1, 1, 1], u16::try_from(n).unwrap()));
         (0..=MENTIONED).for_each(|n| mentioned.note(nth(n)));
-        assert!(!mentioned.has(nth(0)) && mentioned.has(nth(1)) && mentioned.has(nth(MENTIONED)));
+        let mut has = mentioned.walk();
+        assert!(!has(Key::from(nth(0))));
+        assert!((1..=MENTIONED).all(|n| has(Key::from(nth(n)))));
+        assert!(!has(Key::from(nth(MENTIONED + 1))));
         assert_eq!((mentioned.order.len(), mentioned.all.len()), (MENTIONED, MENTIONED));
     }
 }

@@ -8,8 +8,9 @@ use rand::{Rng, seq::IteratorRandom};
 
 use crate::{
     book::Book,
+    key::Key,
     limits::{SAMPLE, SAMPLE_TIME, SAMPLED_FROM},
-    policy::{self, Scope},
+    policy::Scope,
     types::Mono,
 };
 
@@ -24,30 +25,37 @@ struct Sample {
 }
 
 impl Samples {
-    /// Addresses that may be told to somebody of that reach: no narrower than it, and vouched for
-    /// now.
-    pub(crate) fn of<'a>(
-        &'a mut self,
-        book: &'a Book,
-        reach: Option<Scope>,
+    /// So many addresses, at random, for somebody of that reach whose own are `own`: no narrower
+    /// than it, and vouched for now.
+    pub(crate) fn draw(
+        &mut self,
+        book: &Book,
+        (reach, own): (Option<Scope>, &[SocketAddr]),
+        count: usize,
         now: Mono,
         rng: &mut impl Rng,
-    ) -> Box<dyn Iterator<Item = SocketAddr> + 'a> {
-        let vouched = move |addr: &SocketAddr| {
-            book.get(*addr).is_some_and(|record| record.is_vouched_for(now))
-        };
-        let all = book
-            .records()
-            .map(|record| record.addr)
-            .filter(move |addr| policy::scope(addr.ip()) >= reach && vouched(addr));
+    ) -> Vec<SocketAddr> {
+        let all = || book.rows().filter(move |row| row.scope >= reach && row.is_vouched_for(now));
         if book.len() < SAMPLED_FROM {
-            return Box::new(all);
+            let own: Vec<Key> = own.iter().copied().map(Key::from).collect();
+            let theirs = |key: &Key| !own.contains(key);
+            return addrs(all().map(|row| row.key).filter(theirs).sample(rng, count));
         }
         let stale = self.0.get(&reach).is_none_or(|sample| now.since(sample.drawn) >= SAMPLE_TIME);
         if stale {
-            self.0.insert(reach, Sample { drawn: now, addrs: all.sample(rng, SAMPLE) });
+            let drawn = addrs(all().map(|row| row.key).sample(rng, SAMPLE));
+            self.0.insert(reach, Sample { drawn: now, addrs: drawn });
         }
         let sample = self.0.get(&reach).map(|sample| sample.addrs.as_slice()).unwrap_or_default();
-        Box::new(sample.iter().copied().filter(vouched))
+        sample
+            .iter()
+            .copied()
+            .filter(|addr| book.get(*addr).is_some_and(|record| record.is_vouched_for(now)))
+            .filter(|addr| !own.contains(addr))
+            .sample(rng, count)
     }
+}
+
+fn addrs(keys: Vec<Key>) -> Vec<SocketAddr> {
+    keys.into_iter().map(Key::addr).collect()
 }

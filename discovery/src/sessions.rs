@@ -1,10 +1,7 @@
 //! The sessions that exist, and what is remembered per session and per peer. Passive: the engine
 //! decides.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-};
+use std::net::SocketAddr;
 
 use crate::{
     bucket::Bucket,
@@ -12,6 +9,7 @@ use crate::{
         ADDRS_PER_ANSWER, ANSWER_WINDOW, CLAIMS_PER_PEER, SERVE_INTERVAL, TOKENS_MAX,
         TOKENS_PER_SECOND,
     },
+    sorted::Sorted,
     types::{Direction, Mono, PeerId, SessionId},
 };
 
@@ -33,16 +31,17 @@ pub(crate) struct Session {
 /// One peer with its living sessions.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    pub(crate) sessions: BTreeSet<SessionId>,
+    /// The youngest last.
+    sessions: Sorted<SessionId, ()>,
     /// The slot that it holds for as long as any of its sessions lives: outbound if we dialled any
     /// of them, so that a replaced session keeps its slot.
     pub(crate) slot: Direction,
     /// When its first living session was opened.
     pub(crate) opened: Mono,
     /// Addresses at which it proved its identity: not dialled while it lives.
-    pub(crate) proven: BTreeSet<SocketAddr>,
+    proven: Sorted<SocketAddr, ()>,
     /// Addresses that it says are its own. Anybody behind the same IP could say so.
-    claimed: BTreeSet<SocketAddr>,
+    claimed: Sorted<SocketAddr, ()>,
     /// When it last told us an address that we did not know.
     pub(crate) useful: Option<Mono>,
 }
@@ -50,12 +49,14 @@ pub(crate) struct Peer {
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    by_id: BTreeMap<SessionId, Session>,
-    peers: BTreeMap<PeerId, Peer>,
+    by_id: Sorted<SessionId, Session>,
+    peers: Sorted<PeerId, Peer>,
     /// Whose each proven address is.
-    owners: BTreeMap<SocketAddr, PeerId>,
+    owners: Sorted<SocketAddr, PeerId>,
     /// How many living peers claim an address.
-    claims: BTreeMap<SocketAddr, usize>,
+    claims: Sorted<SocketAddr, usize>,
+    /// Peers in an outbound slot.
+    outbound: usize,
 }
 
 /// What a session's end leaves behind.
@@ -113,27 +114,30 @@ impl Sessions {
             tokens,
         };
         self.by_id.insert(id, session);
-        let entry = self.peers.entry(peer).or_insert_with(|| Peer {
-            sessions: BTreeSet::new(),
+        let entry = self.peers.or_insert_with(peer, || Peer {
+            sessions: Sorted::default(),
             slot: Direction::Inbound,
             opened: now,
-            proven: BTreeSet::new(),
-            claimed: BTreeSet::new(),
+            proven: Sorted::default(),
+            claimed: Sorted::default(),
             useful: None,
         });
-        entry.sessions.insert(id);
+        entry.sessions.insert(id, ());
         if let Some(addr) = dialled {
-            entry.slot = Direction::Outbound;
+            if entry.slot == Direction::Inbound {
+                entry.slot = Direction::Outbound;
+                self.outbound += 1;
+            }
             self.prove(peer, addr);
         }
     }
 
     pub(crate) fn close(&mut self, id: SessionId) -> Option<Ended> {
-        let session = self.by_id.remove(&id)?;
-        let peer = self.peers.get_mut(&session.peer)?;
-        peer.sessions.remove(&id);
-        let last = peer.sessions.is_empty();
-        let gone = if last { self.peers.remove(&session.peer) } else { None };
+        let session = self.by_id.remove(id)?;
+        let peer = self.peers.get_mut(session.peer)?;
+        peer.sessions.remove(id);
+        let last = peer.sessions.len() == 0;
+        let gone = if last { self.peers.remove(session.peer) } else { None };
         if let Some(gone) = &gone {
             self.forget(session.peer, gone);
         }
@@ -141,23 +145,23 @@ impl Sessions {
     }
 
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
-        self.by_id.get(&id)
+        self.by_id.get(id)
     }
 
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.by_id.get_mut(&id)
+        self.by_id.get_mut(id)
     }
 
     pub(crate) fn peer(&self, peer: PeerId) -> Option<&Peer> {
-        self.peers.get(&peer)
+        self.peers.get(peer)
     }
 
     pub(crate) fn peer_mut(&mut self, peer: PeerId) -> Option<&mut Peer> {
-        self.peers.get_mut(&peer)
+        self.peers.get_mut(peer)
     }
 
     pub(crate) fn peers(&self) -> impl Iterator<Item = (PeerId, &Peer)> {
-        self.peers.iter().map(|(id, peer)| (*id, peer))
+        self.peers.iter()
     }
 
     /// Distinct peers.
@@ -167,44 +171,55 @@ impl Sessions {
 
     /// Distinct peers in an outbound slot.
     pub(crate) fn outbound(&self) -> usize {
-        self.peers.values().filter(|peer| peer.slot == Direction::Outbound).count()
+        self.outbound
     }
 
     /// A peer proved its identity at an address.
     pub(crate) fn prove(&mut self, peer: PeerId, addr: SocketAddr) {
-        if let Some(known) = self.peers.get_mut(&peer) {
-            known.proven.insert(addr);
+        if let Some(known) = self.peers.get_mut(peer) {
+            known.proven.insert(addr, ());
             self.owners.insert(addr, peer);
         }
     }
 
     /// A peer says that an address is its own; noted within bounds.
     pub(crate) fn claim(&mut self, peer: PeerId, addr: SocketAddr) {
-        if let Some(known) = self.peers.get_mut(&peer)
+        if let Some(known) = self.peers.get_mut(peer)
             && known.claimed.len() < CLAIMS_PER_PEER
-            && known.claimed.insert(addr)
+            && known.claimed.insert(addr, ())
         {
-            *self.claims.entry(addr).or_default() += 1;
+            *self.claims.or_insert_with(addr, || 0) += 1;
         }
     }
 
     /// The living peer that proved its identity at an address.
     pub(crate) fn owner(&self, addr: SocketAddr) -> Option<PeerId> {
-        self.owners.get(&addr).copied()
+        self.owners.get(addr).copied()
+    }
+
+    /// All addresses at which a living peer proved its identity.
+    pub(crate) fn owned(&self) -> impl Iterator<Item = SocketAddr> {
+        self.owners.keys()
+    }
+
+    /// All addresses that living peers say are their own.
+    pub(crate) fn claimed(&self) -> impl Iterator<Item = SocketAddr> {
+        self.claims.keys()
     }
 
     /// Whether a living peer says that an address is its own.
     pub(crate) fn is_claimed(&self, addr: SocketAddr) -> bool {
-        self.claims.contains_key(&addr)
+        self.claims.get(addr).is_some()
     }
 
     fn forget(&mut self, id: PeerId, gone: &Peer) {
-        for addr in &gone.proven {
+        self.outbound -= usize::from(gone.slot == Direction::Outbound);
+        for addr in gone.proven.keys() {
             if self.owners.get(addr) == Some(&id) {
                 self.owners.remove(addr);
             }
         }
-        for addr in &gone.claimed {
+        for addr in gone.claimed.keys() {
             if let Some(count) = self.claims.get_mut(addr) {
                 *count -= 1;
                 if *count == 0 {
@@ -218,17 +233,29 @@ impl Sessions {
 impl Peer {
     /// Whether an address is its own, proven or said.
     pub(crate) fn has(&self, addr: SocketAddr) -> bool {
-        self.proven.contains(&addr) || self.claimed.contains(&addr)
+        self.proven.get(addr).or(self.claimed.get(addr)).is_some()
     }
 
-    /// All its addresses.
-    pub(crate) fn addrs(&self) -> BTreeSet<SocketAddr> {
-        self.proven.union(&self.claimed).copied().collect()
+    /// Where we reached it, in order.
+    pub(crate) fn proven(&self) -> impl Iterator<Item = SocketAddr> {
+        self.proven.keys()
+    }
+
+    /// All its addresses, each once.
+    pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
+        let said = self.claimed.keys().filter(|addr| self.proven.get(*addr).is_none());
+        self.proven.keys().chain(said).collect()
+    }
+
+    /// Its sessions, the youngest last.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.sessions.keys()
     }
 
     /// The session to talk over: the youngest, which is the one that survives a restart of the
     /// other side.
     pub(crate) fn session(&self) -> SessionId {
-        *self.sessions.last().expect("a peer without a session was removed with its last one")
+        let youngest = self.sessions.keys().next_back();
+        youngest.expect("a peer without a session was removed with its last one")
     }
 }

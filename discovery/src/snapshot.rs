@@ -13,7 +13,7 @@ use std::{
 use wincode::{SchemaRead, SchemaReadOwned, SchemaWrite, config::Configuration};
 
 use crate::{
-    book::{Book, Record, Table},
+    book::{Book, Record, Row, Table},
     limits::{ANCHORS, BOOK_CAPACITY},
     policy::canonical,
     types::{Mono, Now, PeerId},
@@ -29,6 +29,11 @@ pub const MAX_BYTES: usize = 2 << 20;
 /// The longest record: two IPv6 addresses, one with a port, two stamps, a count, an identity, two
 /// tags and a flag.
 const RECORD_BYTES: usize = 22 + 20 + 8 + 9 + 4 + 33 + 1;
+
+/// An address of IPv4 of which others told us; and what is more of one that we reached. Most are
+/// such: it is what a list is given room for at first.
+const USUAL_BYTES: usize = 10 + 8 + 8 + 1 + 4 + 1 + 1;
+const REACHED_BYTES: usize = 8 + 32;
 
 /// Everything else in a file: magic, version, key, the anchors, two lengths, checksum.
 const FRAME_BYTES: usize = 8 + 2 + 16 + ANCHORS * 22 + 2 * 8 + CHECKSUM;
@@ -77,15 +82,22 @@ pub enum SnapshotError {
     Unrecognised,
 }
 
-/// Version 2: what this node writes.
-#[derive(SchemaWrite, SchemaRead)]
+/// Version 2: what this node writes. Then its records, counted by a u64.
+#[derive(SchemaWrite)]
+struct Head {
+    key: [u8; 16],
+    anchors: Vec<SocketAddr>,
+}
+
+/// Head and records at once.
+#[derive(SchemaRead)]
 struct Body {
     key: [u8; 16],
     anchors: Vec<SocketAddr>,
     records: Vec<StoredRecord>,
 }
 
-#[derive(SchemaWrite, SchemaRead)]
+#[derive(SchemaRead)]
 struct StoredRecord {
     addr: SocketAddr,
     source: IpAddr,
@@ -135,28 +147,57 @@ const _: () = assert!(
 /// The whole book as bytes, and the first [`ANCHORS`] of `anchors`.
 #[must_use]
 pub fn encode(book: &Book, anchors: &[SocketAddr], now: Now) -> Vec<u8> {
-    let stored = |record: &Record| StoredRecord {
-        addr: record.addr,
-        source: record.source,
-        last_seen: to_wall(record.last_seen, now),
-        last_success: record.last_success.map(|moment| to_wall(moment, now)),
-        failures: record.failures,
-        proven: record.proven.map(|peer| peer.0),
-        tried: book.is_tried(record.addr),
-    };
-    let body = Body {
-        key: book.key(),
-        anchors: anchors.iter().copied().take(ANCHORS).collect(),
-        records: book.records().map(stored).collect(),
-    };
-    let mut bytes = MAGIC.to_vec();
+    let head = Head { key: book.key(), anchors: anchors.iter().copied().take(ANCHORS).collect() };
+    let expected = book.len() * USUAL_BYTES + book.tried() * REACHED_BYTES;
+    let mut bytes = Vec::with_capacity(FRAME_BYTES + expected + expected / 8);
+    bytes.extend(MAGIC);
     bytes.extend(VERSION.to_le_bytes());
-    bytes.extend(
-        wincode::serialize(&body)
-            .expect("integers and addresses always have an encoding, and the book is bounded"),
-    );
+    let head = wincode::serialize(&head);
+    bytes.extend(head.expect("a key and addresses always have an encoding"));
+    bytes.extend((book.len() as u64).to_le_bytes());
+    let clock = Clock::new(now);
+    book.rows().for_each(|row| write_row(&mut bytes, row, clock));
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
     bytes
+}
+
+/// A [`StoredRecord`], by hand: a store is written every few seconds while its book changes, and
+/// field by field through a codec was most of what the engine did.
+fn write_row(bytes: &mut Vec<u8>, row: &Row, clock: Clock) {
+    let (addr, contact) = (row.key.addr(), row.contact());
+    write_ip(bytes, addr.ip());
+    bytes.extend_from_slice(&addr.port().to_le_bytes());
+    write_ip(bytes, row.source);
+    bytes.extend_from_slice(&clock.to_wall(row.last_seen).to_le_bytes());
+    match contact.last_success {
+        Some(moment) => {
+            bytes.push(1);
+            bytes.extend_from_slice(&clock.to_wall(moment).to_le_bytes());
+        }
+        None => bytes.push(0),
+    }
+    bytes.extend_from_slice(&contact.failures.to_le_bytes());
+    match contact.proven {
+        Some(PeerId(peer)) => {
+            bytes.push(1);
+            bytes.extend_from_slice(&peer);
+        }
+        None => bytes.push(0),
+    }
+    bytes.push(u8::from(row.bucket.table == Table::Tried));
+}
+
+fn write_ip(bytes: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            bytes.extend_from_slice(&[0, 0, 0, 0, a, b, c, d]);
+        }
+        IpAddr::V6(ip) => {
+            bytes.extend_from_slice(&[1, 0, 0, 0]);
+            bytes.extend_from_slice(&ip.octets());
+        }
+    }
 }
 
 /// What a store held.
@@ -260,8 +301,23 @@ fn restored(addr: SocketAddr, last_seen: u64, last_success: Option<u64>, now: No
     }
 }
 
-fn to_wall(moment: Mono, now: Now) -> u64 {
-    now.wall.saturating_sub(now.mono.since(moment)).as_secs()
+/// Both clocks' present, in milliseconds: stamps are kept in seconds, so that nothing is lost.
+#[derive(Clone, Copy)]
+struct Clock {
+    mono: i64,
+    wall: u64,
+}
+
+impl Clock {
+    fn new(now: Now) -> Self {
+        Self { mono: now.mono.0, wall: u64::try_from(now.wall.as_millis()).unwrap_or(u64::MAX) }
+    }
+
+    /// A moment in seconds since the Unix epoch.
+    fn to_wall(self, moment: Mono) -> u64 {
+        let ago = u64::try_from(self.mono.saturating_sub(moment.0)).unwrap_or(0);
+        self.wall.saturating_sub(ago) / 1_000
+    }
 }
 
 /// A stamp from the future, left by a clock that was wrong, counts as now.

@@ -467,7 +467,7 @@ fn what_was_tried_survives_any_clock_and_hearsay_a_month() {
         let mut again = book(Layout::TABLES);
         for record in before.records() {
             let table = if before.is_tried(record.addr) { Table::Tried } else { Table::New };
-            again.restore(*record, table, Mono(0).after(after));
+            again.restore(record, table, Mono(0).after(after));
         }
         (again.tried(), again.new_entries())
     };

@@ -116,6 +116,8 @@ fn check(book: &Book, layout: Layout, groups: Groups) {
     let mut ports: BTreeMap<Host, usize> = BTreeMap::new();
     for record in book.records() {
         let bucket = book.bucket_of(record.addr).expect("in the index");
+        assert!(book.contains(record.addr) && book.get(record.addr) == Some(record));
+        assert!(book.ready_at(record.addr) >= Some(record.not_before));
         assert!(bucket.index < layout.grid(bucket.table).buckets);
         *buckets.entry(bucket).or_default() += 1;
         *ports.entry(Host::of(record.addr)).or_default() += 1;
@@ -241,10 +243,10 @@ proptest! {
     fn hearsay_changes_nothing_of_what_is_known((layout, groups) in layouts(), steps in prop::collection::vec(step(), 1..200)) {
         let (mut book, mut now) = (Book::new([5; 16], layout, groups), Mono(0));
         for step in &steps {
-            if let Step::Note(addr, change) = step && is_hearsay(*change) && let Some(before) = book.get(*addr).copied() {
+            if let Step::Note(addr, change) = step && is_hearsay(*change) && let Some(before) = book.get(*addr) {
                 let (records, bucket, ready) = (book.len(), book.bucket_of(*addr), book.ready_at(*addr));
                 prop_assert_eq!(book.note(*addr, *change, now), Ok(Noted::Known));
-                prop_assert_eq!(book.get(*addr), Some(&before));
+                prop_assert_eq!(book.get(*addr), Some(before));
                 prop_assert_eq!((book.len(), book.bucket_of(*addr), book.ready_at(*addr)), (records, bucket, ready));
             }
             run(&mut book, step, &mut now);
@@ -262,9 +264,9 @@ proptest! {
             // Who is connected, who was dialled when, and short waits belong to a process.
             (Record { announced_by: None, last_tried: None, not_before: now.mono, ..*record }, table)
         };
-        let kept = |record: &&Record| book.is_tried(record.addr) || now.mono.since(record.last_seen) <= HORIZON;
-        let expected: Vec<_> = book.records().filter(kept).map(|record| persistent(record, table(&book, record.addr))).collect();
-        prop_assert_eq!(again.records().map(|record| (*record, table(&again, record.addr))).collect::<Vec<_>>(), expected);
+        let kept = |record: &Record| book.is_tried(record.addr) || now.mono.since(record.last_seen) <= HORIZON;
+        let expected: Vec<_> = book.records().filter(kept).map(|record| persistent(&record, table(&book, record.addr))).collect();
+        prop_assert_eq!(again.records().map(|record| (record, table(&again, record.addr))).collect::<Vec<_>>(), expected);
         check(&again, layout, groups);
     }
 

@@ -58,7 +58,7 @@ proptest! {
         prop_assert_eq!((stored.format, stored.key), (Format::Current, Some([3; 16])));
         prop_assert_eq!(&stored.anchors, &anchors[..anchors.len().min(ANCHORS)]);
         let table = |addr| if book.is_tried(addr) { Table::Tried } else { Table::New };
-        prop_assert_eq!(stored.records, book.records().map(|record| (*record, table(record.addr))).collect::<Vec<_>>());
+        prop_assert_eq!(stored.records, book.records().map(|record| (record, table(record.addr))).collect::<Vec<_>>());
         let at = at.index(bytes.len());
         bytes[at] ^= 1_u8 << bit;
         prop_assert!(snapshot::decode(&bytes, NOW).is_err(), "byte {}", at);

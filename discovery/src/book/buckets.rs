@@ -1,13 +1,10 @@
 //! Which places are taken: the addresses of every bucket, and how many each network group has.
 //! Follows the records; decides nothing.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::{Ipv4Addr, SocketAddr},
-};
+use std::{collections::BTreeMap, net::SocketAddr};
 
-use super::placement::{Bucket, Table};
-use crate::policy::Group;
+use super::placement::{Bucket, Layout, Table};
+use crate::{config::Groups, key::Key, policy::Group};
 
 /// A network group's addresses in the book.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,40 +24,49 @@ impl GroupCount {
     }
 }
 
-/// One ordered set instead of a list per bucket: a small network's book costs what its few
-/// addresses cost, not three hundred empty lists.
-#[derive(Debug, Default)]
+/// A list per bucket, and a count per group.
+#[derive(Debug)]
 pub(crate) struct Buckets {
-    places: BTreeSet<(Bucket, SocketAddr)>,
-    /// Addresses per bucket; no entry for an empty one.
-    filled: BTreeMap<Bucket, usize>,
-    /// No entry for a group without addresses.
-    groups: BTreeMap<Group, GroupCount>,
+    layout: Layout,
+    counted: Groups,
+    /// The new table's, then the tried one's; each in order.
+    lists: Vec<Vec<Key>>,
+    /// By the group's first address; no entry for a group without addresses.
+    groups: BTreeMap<Key, GroupCount>,
     total: GroupCount,
 }
 
 impl Buckets {
-    pub(crate) fn insert(&mut self, bucket: Bucket, group: Group, addr: SocketAddr) {
-        let added = self.places.insert((bucket, addr));
-        debug_assert!(added, "{addr} is there already");
-        *self.filled.entry(bucket).or_default() += 1;
-        *self.groups.entry(group).or_default().of(bucket.table) += 1;
+    pub(crate) fn new(layout: Layout, counted: Groups) -> Self {
+        let lists = usize::from(layout.new.buckets) + usize::from(layout.tried.buckets);
+        Self {
+            layout,
+            counted,
+            lists: vec![Vec::new(); lists],
+            groups: BTreeMap::new(),
+            total: GroupCount::default(),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, bucket: Bucket, key: Key) {
+        let list = self.list(bucket);
+        let place = self.lists[list].binary_search(&key);
+        debug_assert!(place.is_err(), "{key:?} is there already");
+        self.lists[list].insert(place.unwrap_or_else(|place| place), key);
+        *self.groups.entry(self.first(key)).or_default().of(bucket.table) += 1;
         *self.total.of(bucket.table) += 1;
     }
 
-    pub(crate) fn remove(&mut self, bucket: Bucket, group: Group, addr: SocketAddr) {
-        let removed = self.places.remove(&(bucket, addr));
-        debug_assert!(removed, "{addr} was not there");
-        if let Some(filled) = self.filled.get_mut(&bucket) {
-            *filled -= 1;
-            if *filled == 0 {
-                self.filled.remove(&bucket);
-            }
-        }
-        if let Some(count) = self.groups.get_mut(&group) {
+    pub(crate) fn remove(&mut self, bucket: Bucket, key: Key) {
+        let (list, first) = (self.list(bucket), self.first(key));
+        let place = self.lists[list].binary_search(&key);
+        debug_assert!(place.is_ok(), "{key:?} was not there");
+        let Ok(place) = place else { return };
+        self.lists[list].remove(place);
+        if let Some(count) = self.groups.get_mut(&first) {
             *count.of(bucket.table) -= 1;
             if *count == GroupCount::default() {
-                self.groups.remove(&group);
+                self.groups.remove(&first);
             }
         }
         *self.total.of(bucket.table) -= 1;
@@ -68,33 +74,50 @@ impl Buckets {
 
     /// Addresses in a bucket.
     pub(crate) fn filled(&self, bucket: Bucket) -> usize {
-        self.filled.get(&bucket).copied().unwrap_or(0)
+        self.lists[self.list(bucket)].len()
     }
 
-    /// A bucket's addresses, by address, beginning at one and coming round to it.
-    pub(crate) fn around(
-        &self,
-        bucket: Bucket,
-        start: SocketAddr,
-    ) -> impl Iterator<Item = SocketAddr> {
-        let first = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        let behind = self.places.range((bucket, start)..).take_while(move |(of, _)| *of == bucket);
-        behind.chain(self.places.range((bucket, first)..(bucket, start))).map(|(_, addr)| *addr)
+    /// A bucket's addresses, in order, beginning at one and coming round to it.
+    pub(crate) fn around(&self, bucket: Bucket, start: Key) -> impl Iterator<Item = Key> {
+        let list = &self.lists[self.list(bucket)];
+        let (before, behind) = list.split_at(list.partition_point(|key| *key < start));
+        behind.iter().chain(before).copied()
     }
 
-    pub(crate) fn group(&self, group: Group) -> GroupCount {
-        self.groups.get(&group).copied().unwrap_or_default()
+    /// How many its group has.
+    pub(crate) fn group(&self, key: Key) -> GroupCount {
+        self.groups.get(&self.first(key)).copied().unwrap_or_default()
     }
 
     pub(crate) fn groups(&self) -> impl Iterator<Item = (Group, GroupCount)> {
-        self.groups.iter().map(|(group, count)| (*group, *count))
+        self.groups.iter().map(|(key, count)| (Group::counted(key.addr(), self.counted), *count))
     }
 
     pub(crate) fn total(&self) -> GroupCount {
         self.total
     }
 
+    /// Every place that is taken, by bucket.
     pub(crate) fn places(&self) -> impl Iterator<Item = (Bucket, SocketAddr)> {
-        self.places.iter().copied()
+        let new = self.layout.new.buckets;
+        let bucket = move |list: u16| match list.checked_sub(new) {
+            Some(index) => Bucket { table: Table::Tried, index },
+            None => Bucket { table: Table::New, index: list },
+        };
+        (0..)
+            .zip(&self.lists)
+            .flat_map(move |(list, keys)| keys.iter().map(move |key| (bucket(list), key.addr())))
+    }
+
+    fn list(&self, bucket: Bucket) -> usize {
+        match bucket.table {
+            Table::New => usize::from(bucket.index),
+            Table::Tried => usize::from(self.layout.new.buckets) + usize::from(bucket.index),
+        }
+    }
+
+    /// The first address of an address's group.
+    fn first(&self, key: Key) -> Key {
+        Key::from(*Group::counted(key.addr(), self.counted).range().start())
     }
 }

@@ -5,13 +5,17 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::record::Change;
 use crate::{
+    key::Key,
     limits::{HOST_BACKOFF, TURNED_AWAY_BACKOFF},
     policy::Host,
     types::Mono,
 };
 
 #[derive(Debug, Default)]
-pub(crate) struct Hosts(BTreeMap<Host, Backoff>);
+pub(crate) struct Hosts {
+    /// By the host's first address.
+    by_key: BTreeMap<Key, Backoff>,
+}
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Backoff {
@@ -24,61 +28,69 @@ struct Backoff {
 }
 
 impl Hosts {
-    pub(crate) fn note(&mut self, host: Host, change: Change, now: Mono) {
+    /// Whether that changes when it may be dialled.
+    pub(crate) fn note(&mut self, host: Host, change: Change, now: Mono) -> bool {
         match change {
             // Who lets us in only to turn us away has not earned a new start.
-            Change::Succeeded { .. } => {
-                if let Some(backoff) = self.0.get_mut(&host) {
+            Change::Succeeded { .. } => match self.by_key.get_mut(&first(host)) {
+                Some(backoff) => {
                     *backoff = Backoff { failures: backoff.failures, ..Backoff::default() };
+                    true
                 }
-            }
+                None => false,
+            },
             Change::Lasted { .. } => self.forget(host),
             Change::Failed => {
-                let backoff = self.0.entry(host).or_default();
+                let backoff = self.by_key.entry(first(host)).or_default();
                 backoff.lengthen(HOST_BACKOFF.0, now);
                 backoff.silent_since.get_or_insert(now);
+                true
             }
             Change::TurnedAway => {
-                let backoff = self.0.entry(host).or_default();
+                let backoff = self.by_key.entry(first(host)).or_default();
                 backoff.lengthen(TURNED_AWAY_BACKOFF, now);
                 backoff.silent_since = None;
+                true
             }
             Change::Heard { .. }
             | Change::HeardAsNews { .. }
             | Change::Dialled
             | Change::Unjudged { .. }
             | Change::Announced { .. }
-            | Change::OwnerLeft => {}
+            | Change::OwnerLeft => false,
         }
     }
 
-    pub(crate) fn forget(&mut self, host: Host) {
-        self.0.remove(&host);
+    /// Whether there was anything to forget.
+    pub(crate) fn forget(&mut self, host: Host) -> bool {
+        self.by_key.remove(&first(host)).is_some()
     }
 
     pub(crate) fn retry_at(&self, host: Host) -> Option<Mono> {
-        self.0.get(&host)?.retry_at
+        self.by_key.get(&first(host))?.retry_at
     }
 
     pub(crate) fn failing_since(&self, host: Host) -> Option<Mono> {
-        self.0.get(&host)?.silent_since
+        self.by_key.get(&first(host))?.silent_since
     }
 
     /// Lets a silent host be dialled at `at` already. Its row of failures goes on.
     pub(crate) fn hasten(&mut self, host: Host, at: Mono) {
         if let Some(backoff) =
-            self.0.get_mut(&host).filter(|backoff| backoff.silent_since.is_some())
+            self.by_key.get_mut(&first(host)).filter(|backoff| backoff.silent_since.is_some())
         {
             backoff.retry_at = backoff.retry_at.map(|retry| retry.min(at));
         }
     }
 
-    pub(crate) fn thaw(&mut self, since: Mono, now: Mono) {
+    /// Forgets the hosts that fell silent at `since` or later and are still waited for; says which.
+    pub(crate) fn thaw(&mut self, since: Mono, now: Mono) -> Vec<Host> {
         let fell_silent = |backoff: &Backoff| {
             backoff.silent_since.is_some_and(|first| first >= since)
                 && backoff.retry_at.is_some_and(|at| at > now)
         };
-        self.0.retain(|_, backoff| !fell_silent(backoff));
+        let thawed = self.by_key.extract_if(.., |_, backoff| fell_silent(backoff));
+        thawed.map(|(key, _)| Host::of(key.addr())).collect()
     }
 }
 
@@ -88,6 +100,10 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
         self.retry_at = Some(now.after(wait));
     }
+}
+
+fn first(host: Host) -> Key {
+    *Key::of_host(host).start()
 }
 
 /// `first × 2^times`, at most `longest`.

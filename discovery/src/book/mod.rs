@@ -6,6 +6,8 @@
 //! | [`record`] | one address: the only writer of what we know of it, and the rules for passing it on and for giving its place away |
 //! | [`tables`] | the book: which records there are, and in which table |
 //! | [`placement`] | in which bucket an address belongs |
+//! | `row`, `order` | how a record is kept: a row among others, in the order of addresses |
+//! | `index` | whether there is one, at a glance |
 //! | `buckets` | which places are taken, by bucket and by network group |
 //! | `hosts` | when a host may be dialled again |
 //!
@@ -17,9 +19,13 @@ pub mod tables;
 
 mod buckets;
 mod hosts;
+mod index;
+mod order;
+mod row;
 
 pub use buckets::GroupCount;
 pub(crate) use hosts::doubled;
 pub use placement::{Bucket, Grid, Layout, Table};
 pub use record::{Change, Record};
+pub(crate) use row::Row;
 pub use tables::{Book, Noted};

@@ -78,9 +78,6 @@ pub enum Change {
     TurnedAway,
 }
 
-// Twenty thousand of them.
-const _: () = assert!(size_of::<Record>() <= 168);
-
 impl Change {
     /// Who told us, if this change may begin a record. The others say nothing of an address that is
     /// not in the book.
@@ -158,11 +155,8 @@ impl Record {
     /// a sign of life in the last three hours and none of its absence since.
     #[must_use]
     pub fn is_vouched_for(&self, now: Mono) -> bool {
-        let alive = || {
-            self.last_success.is_some()
-                && self.failures == 0
-                && now.since(self.last_seen) <= ALIVE_WITHIN
-        };
+        let alive =
+            || self.last_success.is_some() && self.failures == 0 && was_alive(self.last_seen, now);
         self.announced_by.is_some() || alive()
     }
 
@@ -187,4 +181,9 @@ impl Record {
     pub fn is_hearsay(&self) -> bool {
         self.announced_by.is_none() && self.last_success.is_none()
     }
+}
+
+/// Whether a sign of life at `last_seen` still counts.
+pub(super) fn was_alive(last_seen: Mono, now: Mono) -> bool {
+    now.since(last_seen) <= ALIVE_WITHIN
 }

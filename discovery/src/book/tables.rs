@@ -13,11 +13,15 @@ use std::{cmp::Reverse, collections::BTreeMap, net::SocketAddr};
 use super::{
     buckets::{Buckets, GroupCount},
     hosts::Hosts,
+    index::Index,
+    order::Order,
     placement::{Bucket, Layout, Placement, Table},
     record::{Change, Record},
+    row::Row,
 };
 use crate::{
     config::Groups,
+    key::Key,
     limits::{BUCKET_SIZE, HORIZON, PORTS_PER_HOST},
     policy::{Group, Host, Refusal},
     types::{Mono, PeerId},
@@ -38,17 +42,12 @@ pub enum Noted {
 #[derive(Debug)]
 pub struct Book {
     placement: Placement,
-    entries: BTreeMap<SocketAddr, Entry>,
+    rows: Order,
+    index: Index,
     buckets: Buckets,
     hosts: Hosts,
     /// At most one per bucket of the tried table, and only for a bucket that is full.
     tests: BTreeMap<Bucket, Test>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    record: Record,
-    bucket: Bucket,
 }
 
 /// A newcomer waits for the place of an occupant that may be gone. It is new, reached, and has not
@@ -81,9 +80,10 @@ impl Book {
     pub fn new(key: [u8; 16], layout: Layout, groups: Groups) -> Self {
         let placement = Placement::new(key, layout, groups);
         Self {
+            rows: Order::default(),
+            index: Index::new(placement.index_key()),
+            buckets: Buckets::new(layout, groups),
             placement,
-            entries: BTreeMap::new(),
-            buckets: Buckets::default(),
             hosts: Hosts::default(),
             tests: BTreeMap::new(),
         }
@@ -92,36 +92,41 @@ impl Book {
     /// Number of records.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.rows.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// Whether an address is in the book.
     #[must_use]
     pub fn contains(&self, addr: SocketAddr) -> bool {
-        self.entries.contains_key(&addr)
+        self.index.has(Key::from(addr))
     }
 
     /// What is known of an address.
     #[must_use]
-    pub fn get(&self, addr: SocketAddr) -> Option<&Record> {
-        self.entries.get(&addr).map(|entry| &entry.record)
+    pub fn get(&self, addr: SocketAddr) -> Option<Record> {
+        self.row(addr).map(Row::record)
     }
 
     /// All records, by address.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.entries.values().map(|entry| &entry.record)
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        self.rows.iter().map(Row::record)
+    }
+
+    /// The same without making a record of each.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter()
     }
 
     /// Where an address has its place.
     #[must_use]
     pub fn bucket_of(&self, addr: SocketAddr) -> Option<Bucket> {
-        self.entries.get(&addr).map(|entry| entry.bucket)
+        self.row(addr).map(|row| row.bucket)
     }
 
     /// Every place that is taken, by bucket.
@@ -160,20 +165,22 @@ impl Book {
     /// [`Refusal::PortsPerHost`], [`Refusal::GroupShare`] or [`Refusal::BookFull`] for a new
     /// address.
     pub fn note(&mut self, addr: SocketAddr, change: Change, now: Mono) -> Result<Noted, Refusal> {
-        let known = self.entries.get_mut(&addr);
-        let Some(next) = Record::next(known.as_ref().map(|entry| &entry.record), addr, change, now)
-        else {
+        let known = self.rows.get_mut(Key::from(addr));
+        let previous = known.as_ref().map(|row| row.record());
+        let Some(next) = Record::next(previous.as_ref(), addr, change, now) else {
             return Ok(Noted::Ignored);
         };
-        let noted = if let Some(entry) = known {
-            entry.record = next;
+        let noted = if let Some(row) = known {
+            row.set(&next);
             Noted::Known
         } else {
             let table = if next.last_success.is_some() { Table::Tried } else { Table::New };
             self.admit(next, table, now)?;
             Noted::New
         };
-        self.hosts.note(Host::of(addr), change, now);
+        if self.hosts.note(Host::of(addr), change, now) || noted == Noted::Known {
+            self.hold(Host::of(addr));
+        }
         match change {
             Change::Succeeded { .. } => self.reached(addr),
             Change::Failed => self.failed(addr, now),
@@ -203,7 +210,7 @@ impl Book {
 
     /// Forgets an address: it is our own, or gives its place away.
     pub fn forget(&mut self, addr: SocketAddr) {
-        let Some(Entry { bucket, .. }) = self.release(addr) else {
+        let Some(Row { bucket, .. }) = self.release(addr) else {
             return;
         };
         match bucket.table {
@@ -225,11 +232,10 @@ impl Book {
         now: Mono,
     ) {
         for addr in addrs {
-            if let Some(entry) = self.entries.get_mut(&addr)
-                && entry.record.announced_by == Some(owner)
-                && let Some(next) = Record::next(Some(&entry.record), addr, Change::OwnerLeft, now)
+            if let Some(record) = self.get(addr)
+                && record.announced_by == Some(owner)
             {
-                entry.record = next;
+                let _ = self.note(addr, Change::OwnerLeft, now);
             }
         }
     }
@@ -237,24 +243,24 @@ impl Book {
     /// Whether we shook hands with this very peer there.
     #[must_use]
     pub fn is_proven(&self, addr: SocketAddr, peer: PeerId) -> bool {
-        self.get(addr).is_some_and(|record| record.proven == Some(peer))
+        self.row(addr).is_some_and(|row| row.contact().proven == Some(peer))
     }
 
     /// Whether we ever shook hands with anybody there.
     #[must_use]
     pub fn is_reached(&self, addr: SocketAddr) -> bool {
-        self.get(addr).is_some_and(|record| record.last_success.is_some())
+        self.row(addr).is_some_and(Row::is_reached)
     }
 
     /// When an address may be dialled; `None` if it is not in the book.
     #[must_use]
     pub fn ready_at(&self, addr: SocketAddr) -> Option<Mono> {
-        let record = self.get(addr)?;
-        Some(
-            self.hosts
-                .retry_at(Host::of(addr))
-                .map_or(record.not_before, |retry_at| retry_at.max(record.not_before)),
-        )
+        let row = self.row(addr)?;
+        debug_assert_eq!(
+            row.ready_at,
+            Row::new(&row.record(), row.bucket, self.hosts.retry_at(Host::of(addr))).ready_at
+        );
+        Some(row.ready_at)
     }
 
     /// Tried addresses of which a connection is to show whether they still deserve their place; the
@@ -273,12 +279,13 @@ impl Book {
     /// Its next failure costs it as much as any in its row.
     pub fn hasten(&mut self, addr: SocketAddr, at: Mono) {
         self.hosts.hasten(Host::of(addr), at);
+        self.hold(Host::of(addr));
     }
 
     /// A network that was parted is whole again: hosts that fell silent at `since` or later are not
     /// waited for any longer.
     pub fn thaw(&mut self, since: Mono, now: Mono) {
-        self.hosts.thaw(since, now);
+        self.hosts.thaw(since, now).into_iter().for_each(|host| self.hold(host));
     }
 
     pub(crate) fn key(&self) -> [u8; 16] {
@@ -290,17 +297,27 @@ impl Book {
         if self.ports(Host::of(record.addr)) >= PORTS_PER_HOST {
             return Err(Refusal::PortsPerHost);
         }
-        let tried = self
-            .placement
-            .tried_bucket(record.addr)
-            .filter(|bucket| table == Table::Tried && self.has_room(*bucket));
+        let tried = match table {
+            Table::Tried => {
+                self.placement.tried_bucket(record.addr).filter(|bucket| self.has_room(*bucket))
+            }
+            Table::New => None,
+        };
         let bucket = match tried {
             Some(bucket) => bucket,
             None => self.make_room(&record, now)?,
         };
-        self.buckets.insert(bucket, self.placement.group(record.addr), record.addr);
-        self.entries.insert(record.addr, Entry { record, bucket });
+        let retry_at = self.hosts.retry_at(Host::of(record.addr));
+        self.buckets.insert(bucket, Key::from(record.addr));
+        self.index.insert(Key::from(record.addr));
+        self.rows.insert(Row::new(&record, bucket, retry_at));
         Ok(())
+    }
+
+    /// Tells a host's rows when it may be dialled.
+    fn hold(&mut self, host: Host) {
+        let retry_at = self.hosts.retry_at(host);
+        self.rows.update(Key::of_host(host), |row| row.hold(retry_at));
     }
 
     /// A bucket of the new table with room for a record within its group's share, if need be by
@@ -311,7 +328,8 @@ impl Book {
             self.placement.group(record.addr),
             Standing::of(record),
         );
-        let share_used = self.buckets.group(group).new >= self.placement.layout.new_per_group;
+        let share_used =
+            self.buckets.group(Key::from(record.addr)).new >= self.placement.layout.new_per_group;
         let of_group = match share_used {
             true => Some(
                 self.dispensable(self.members(group, record.addr), standing, now)
@@ -323,7 +341,7 @@ impl Book {
         let of_bucket = match relieved || self.has_room(bucket) {
             true => None,
             false => Some(
-                self.dispensable(self.buckets.around(bucket, record.addr), standing, now)
+                self.dispensable(self.around(bucket, record.addr), standing, now)
                     .ok_or(Refusal::BookFull)?,
             ),
         };
@@ -335,15 +353,15 @@ impl Book {
 
     /// The least valuable of the first candidates that may go for a newcomer of this standing. No
     /// more than a bucket is looked at, whatever the layout.
-    fn dispensable(
+    fn dispensable<'a>(
         &self,
-        candidates: impl Iterator<Item = SocketAddr>,
+        candidates: impl Iterator<Item = &'a Row>,
         standing: Standing,
         now: Mono,
     ) -> Option<SocketAddr> {
         candidates
             .take(BUCKET_SIZE)
-            .filter_map(|addr| self.get(addr))
+            .map(Row::record)
             .filter(|record| {
                 record.is_terrible(now) || (standing == Standing::Vouched && record.is_hearsay())
             })
@@ -353,14 +371,21 @@ impl Book {
             .map(|record| record.addr)
     }
 
-    /// A group's new addresses, by address, beginning at one and coming round to it.
-    fn members(&self, group: Group, start: SocketAddr) -> impl Iterator<Item = SocketAddr> {
-        let (first, last) = group.range().into_inner();
-        self.entries
-            .range(start..=last)
-            .chain(self.entries.range(first..start))
-            .filter(|(_, entry)| entry.bucket.table == Table::New)
-            .map(|(addr, _)| *addr)
+    fn row(&self, addr: SocketAddr) -> Option<&Row> {
+        self.rows.get(Key::from(addr))
+    }
+
+    /// A group's new rows, by address, beginning at one and coming round to it.
+    fn members(&self, group: Group, start: SocketAddr) -> impl Iterator<Item = &Row> {
+        let ((first, last), start) = (group.range().into_inner(), Key::from(start));
+        let behind = self.rows.range(start..=Key::from(last));
+        let before = self.rows.range(Key::from(first)..=start).filter(move |row| row.key != start);
+        behind.chain(before).filter(|row| row.bucket.table == Table::New)
+    }
+
+    /// A bucket's rows, likewise.
+    fn around(&self, bucket: Bucket, start: SocketAddr) -> impl Iterator<Item = &Row> {
+        self.buckets.around(bucket, Key::from(start)).filter_map(|key| self.rows.get(key))
     }
 
     fn has_room(&self, bucket: Bucket) -> bool {
@@ -369,12 +394,7 @@ impl Book {
 
     /// Addresses of a host in the book.
     fn ports(&self, host: Host) -> usize {
-        match host {
-            Host::Ip(ip) => {
-                self.entries.range(SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX)).count()
-            }
-            Host::LoopbackPort(addr) => usize::from(self.contains(addr)),
-        }
+        self.rows.range(Key::of_host(host)).count()
     }
 
     /// A dial succeeded: the address moves to the tried ones, or asks for a test of the one that
@@ -389,9 +409,8 @@ impl Book {
             self.promote(addr);
         } else if !self.tests.contains_key(&bucket) {
             let silent_longest = self
-                .buckets
                 .around(bucket, addr)
-                .filter_map(|addr| self.get(addr))
+                .map(Row::record)
                 .min_by_key(|record| (record.last_success, record.addr));
             if let Some(occupant) = silent_longest.map(|record| record.addr) {
                 self.tests.insert(bucket, Test { occupant, newcomer: addr });
@@ -414,10 +433,10 @@ impl Book {
         };
         self.withdrawn(addr);
         if let Some(test) = self.end_test(bucket, |test| test.occupant == addr)
-            && let Some(Entry { record, .. }) = self.release(addr)
+            && let Some(row) = self.release(addr)
         {
             self.promote(test.newcomer);
-            let _ = self.admit(record, Table::New, now);
+            let _ = self.admit(row.record(), Table::New, now);
             self.forget_host(addr);
         }
     }
@@ -436,21 +455,22 @@ impl Book {
 
     /// Moves a new address, if it is still there, to the tried ones, where there is room.
     fn promote(&mut self, addr: SocketAddr) {
-        let group = self.placement.group(addr);
+        let key = Key::from(addr);
         if let Some(bucket) = self.placement.tried_bucket(addr)
-            && let Some(entry) = self.entries.get_mut(&addr)
+            && let Some(row) = self.rows.get_mut(key)
         {
-            self.buckets.remove(entry.bucket, group, addr);
-            self.buckets.insert(bucket, group, addr);
-            entry.bucket = bucket;
+            let before = std::mem::replace(&mut row.bucket, bucket);
+            self.buckets.remove(before, key);
+            self.buckets.insert(bucket, key);
         }
     }
 
-    /// Takes an entry out of the book, and nothing else.
-    fn release(&mut self, addr: SocketAddr) -> Option<Entry> {
-        let entry = self.entries.remove(&addr)?;
-        self.buckets.remove(entry.bucket, self.placement.group(addr), addr);
-        Some(entry)
+    /// Takes a row out of the book, and nothing else.
+    fn release(&mut self, addr: SocketAddr) -> Option<Row> {
+        let row = self.rows.remove(Key::from(addr))?;
+        self.buckets.remove(row.bucket, row.key);
+        self.index.remove(row.key);
+        Some(row)
     }
 
     /// Forgets the backoff of a host that has no record any more.

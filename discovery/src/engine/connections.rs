@@ -262,19 +262,19 @@ impl Engine {
     /// More inbound peers than may stay: one of the others goes, now and then. The session table
     /// ends the newcomer if none does.
     fn make_room(&mut self, newcomer: PeerId, now: Mono, out: &mut Vec<Action>) {
-        let inbound: Vec<Inbound> = self
-            .sessions
-            .peers()
-            .filter(|(_, peer)| peer.slot == Direction::Inbound)
-            .map(|(id, peer)| self.inbound(id, peer))
-            .collect();
         let rested = self.evicted.is_none_or(|at| now.since(at) >= EVICTION_INTERVAL);
-        if inbound.len() <= self.config.max_inbound || !rested {
+        let inbound = self.sessions.len() - self.sessions.outbound();
+        if inbound <= self.config.max_inbound || !rested {
             return;
         }
-        let others = inbound.into_iter().filter(|peer| peer.peer != newcomer).collect();
+        let others: Vec<Inbound> = self
+            .sessions
+            .peers()
+            .filter(|(id, peer)| peer.slot == Direction::Inbound && *id != newcomer)
+            .map(|(id, peer)| self.inbound(id, peer))
+            .collect();
         if let Some(victim) = eviction::victim(others).and_then(|peer| self.sessions.peer(peer)) {
-            let sessions: Vec<SessionId> = victim.sessions.iter().copied().collect();
+            let sessions: Vec<SessionId> = victim.sessions().collect();
             self.evicted = Some(now);
             self.counters.evicted += 1;
             out.extend(
@@ -296,11 +296,11 @@ impl Engine {
     /// What the end of a peer's last session says about the addresses that we reached it at.
     fn note_end(&mut self, gone: &Peer, now: Now) {
         let lasted = now.mono.since(gone.opened) >= LASTING_SESSION || self.outage.is_doubtful();
-        for addr in &gone.proven {
+        for addr in gone.proven() {
             let (shortest, longest) = REDIAL_DELAY;
             let not_before = now.mono.after(self.rng.random_range(shortest..longest));
             let _ = self.note(
-                *addr,
+                addr,
                 if lasted { Change::Lasted { not_before } } else { Change::TurnedAway },
                 now,
             );

@@ -1,18 +1,20 @@
 //! Whom to dial now: for the outbound slots, to see whether somebody is there, or, while we are cut
 //! off, whether anybody is.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
 use rand::{RngExt, seq::IteratorRandom};
 
 use super::Engine;
 use crate::{
     action::Action,
-    book::Change,
+    book::{Change, Row, Table},
     config::{Exchange, Groups},
     dial::Purpose,
-    limits::{FEELER_INTERVAL, FEELER_MILLIS_PER_ADDRESS, FEELER_RETRY},
+    key::Key,
+    limits::{FEELER_INTERVAL, FEELER_MILLIS_PER_ADDRESS},
     policy::{Group, Host},
+    ranges::Ranges,
     seeds::{Seed, SeedState},
     select::{self, Candidate, Diversity},
     timer::Timer,
@@ -28,6 +30,19 @@ struct Candidates {
     next: Option<Mono>,
     /// Of those, old acquaintances that were not dialled for a while.
     silent: Vec<SocketAddr>,
+}
+
+/// See [`Engine::taken`].
+struct Taken {
+    firmly: Ranges,
+    by_claim: Ranges,
+}
+
+impl Taken {
+    /// Asked of one row after the other.
+    fn covers(&mut self, row: &Row) -> bool {
+        self.firmly.covers(row.key) || (!row.is_reached() && self.by_claim.covers(row.key))
+    }
 }
 
 impl Engine {
@@ -187,7 +202,7 @@ impl Engine {
             .sessions
             .peers()
             .filter(|(_, peer)| peer.slot == Direction::Outbound)
-            .flat_map(|(_, peer)| peer.proven.iter().copied());
+            .flat_map(|(_, peer)| peer.proven());
         let groups = || {
             outbound
                 .chain(self.in_flight.iter().map(|flight| flight.addr))
@@ -202,42 +217,66 @@ impl Engine {
     }
 
     fn candidates(&self, now: Mono) -> Candidates {
-        let mut candidates = Candidates::default();
-        for record in self.book.records() {
-            let addr = record.addr;
-            let Some(ready_at) = self.book.ready_at(addr) else { continue };
-            let busy = self.is_taken(addr)
-                || self.is_own(addr, now)
-                || self.in_flight.touches(Host::of(addr))
-                || self.discouraged.has(addr.ip(), now);
-            if busy {
+        let (mut candidates, mut taken) = (Candidates::default(), self.taken(now));
+        let mut is_mentioned = self.mentioned.walk();
+        for row in self.book.rows() {
+            if taken.covers(row) {
                 continue;
             }
-            if ready_at > now {
-                candidates.next = Some(candidates.next.map_or(ready_at, |next| next.min(ready_at)));
-                if record.last_tried.is_some_and(|tried| now.since(tried) >= FEELER_RETRY)
-                    && self.book.is_tried(addr)
-                {
-                    candidates.silent.push(addr);
+            if row.ready_at > now {
+                let next = candidates.next.map_or(row.ready_at, |next| next.min(row.ready_at));
+                candidates.next = Some(next);
+                if row.bucket.table == Table::Tried && row.is_silent(now) {
+                    candidates.silent.push(row.key.addr());
                 }
-            } else {
-                let waiting_since = record.last_tried.unwrap_or(record.last_seen);
-                let reached = record.last_success.is_some() && !self.mentioned.has(addr);
-                candidates.ready.push(Candidate { addr, reached, waiting_since });
+                continue;
             }
+            candidates.ready.push(Candidate {
+                addr: row.key.addr(),
+                reached: row.is_reached() && !is_mentioned(row.key),
+                waiting_since: row.waiting_since(),
+            });
         }
         candidates
+    }
+
+    /// What somebody else has a hand on: addresses of a peer with a session, those left to a seed's
+    /// schedule, our own, and hosts that are being dialled or discouraged. What
+    /// [`Engine::is_taken`] and its neighbours say of one address, for a walk over all of them.
+    fn taken(&self, now: Mono) -> Taken {
+        let seeds = self.seeds.iter().filter(|seed| is_scheduled(seed));
+        let addrs = self
+            .sessions
+            .owned()
+            .chain(seeds.flat_map(|seed| seed.addrs.iter().copied()))
+            .chain(self.own.iter().filter(|(_, until)| **until > now).map(|(addr, _)| *addr))
+            .chain([self.config.listen])
+            .map(only);
+        let flights = self.in_flight.iter().map(|flight| Key::of_host(Host::of(flight.addr)));
+        let ips = self.discouraged.ips(now);
+        let ips = ips.map(|ip| Key::new(ip, 0)..=Key::new(ip, u16::MAX));
+        Taken {
+            firmly: Ranges::new(addrs.chain(flights).chain(ips)),
+            by_claim: Ranges::new(self.sessions.claimed().map(only)),
+        }
     }
 
     /// Whether an address is somebody's with whom we have a session, or is left to a seed's
     /// schedule. Where we once shook hands with somebody, a claim by `Hello` is not enough: anybody
     /// behind the same IP can make one.
     fn is_taken(&self, addr: SocketAddr) -> bool {
-        let scheduled = |seed: &Seed| {
-            !matches!(seed.state, SeedState::Connected { .. }) && seed.addrs.contains(&addr)
-        };
+        let scheduled = |seed: &Seed| is_scheduled(seed) && seed.addrs.contains(&addr);
         self.sessions.owner(addr).is_some()
             || (self.sessions.is_claimed(addr) && !self.book.is_reached(addr))
             || self.seeds.iter().any(scheduled)
     }
+}
+
+fn only(addr: SocketAddr) -> RangeInclusive<Key> {
+    Key::from(addr)..=Key::from(addr)
+}
+
+/// Whether a seed's addresses are left to its schedule.
+fn is_scheduled(seed: &Seed) -> bool {
+    !matches!(seed.state, SeedState::Connected { .. })
 }

@@ -155,10 +155,8 @@ impl Engine {
             return;
         }
         let own = self.sessions.peer(asker).map(Peer::addrs).unwrap_or_default();
-        let known = self.samples.of(&self.book, reach, now.mono, &mut self.rng);
-        let addrs = known
-            .filter(|addr| !own.contains(addr))
-            .sample(&mut self.rng, limit.min(ADDRS_PER_ANSWER));
+        let count = limit.min(ADDRS_PER_ANSWER);
+        let addrs = self.samples.draw(&self.book, (reach, &own), count, now.mono, &mut self.rng);
         out.push(Action::Send { session: id, message: Message::Addrs { addrs } });
     }
 
@@ -203,17 +201,18 @@ impl Engine {
         arrival: Arrival,
         now: Now,
     ) -> Result<(), Refusal> {
+        let known = self.book.contains(addr);
+        if known && arrival == Arrival::Answer {
+            self.mentioned.note(addr);
+        }
+        let is_news = || arrival == Arrival::News && self.book.failing_since(addr).is_some();
+        if known && !is_news() {
+            return Ok(());
+        }
         let Some(session) = self.sessions.get_mut(id) else {
             return Ok(());
         };
         let (from, remote) = (session.peer, session.remote);
-        let silent = self.book.failing_since(addr).is_some();
-        if self.book.contains(addr) && arrival == Arrival::Answer {
-            self.mentioned.note(addr);
-        }
-        if self.book.contains(addr) && !(silent && arrival == Arrival::News) {
-            return Ok(());
-        }
         let group = (self.config.groups == Groups::Weighed).then(|| Group::of(remote));
         if !session.take_token(now.mono) || !self.allowances.take(remote.ip(), group, now.mono) {
             return Err(Refusal::RateLimit);
@@ -226,7 +225,7 @@ impl Engine {
             return Err(Refusal::Discouraged);
         }
         let source = remote.ip();
-        if self.book.contains(addr) {
+        if known {
             // It is back, they say: worth a dial, and passing on, and no more. What is due soon
             // anyway takes nobody's turn.
             let soon = now.mono.after(RELAY_DIAL_INTERVAL).max(self.next_news_dial);

@@ -25,8 +25,7 @@ impl Engine {
     /// The engine in numbers.
     #[must_use]
     pub fn status(&self, now: Now) -> Status {
-        let count =
-            |test: fn(&Record) -> bool| self.book.records().filter(|record| test(record)).count();
+        let count = |test: fn(&Record) -> bool| self.book.records().filter(test).count();
         let of = |slot| self.sessions.peers().filter(|(_, peer)| peer.slot == slot).count();
         Status {
             known: self.book.len(),
@@ -146,7 +145,7 @@ impl Engine {
         self.sessions
             .peers()
             .filter(|(_, peer)| peer.slot == Direction::Outbound)
-            .map(|(_, peer)| (peer.proven.first().copied(), peer))
+            .map(|(_, peer)| (peer.proven().next(), peer))
     }
 
     fn sound_alarms(&mut self, now: Mono, out: &mut Vec<Action>) {
@@ -169,25 +168,29 @@ impl Engine {
         if self.config.groups == Groups::Ignored || self.sessions.len() == 0 {
             return false;
         }
+        let mut tellers = self.outbound().map(|(addr, _)| self.teller(addr));
+        let first = tellers.next().flatten();
+        let one_teller = first.filter(|_| tellers.all(|teller| teller == first));
+        let stalled = self.chain == ChainState::Stalled;
+        // Nearly always: then nobody looks through the book.
+        if one_teller.is_none() && !stalled {
+            return false;
+        }
         let connected: BTreeSet<Group> =
             self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect();
-        let dialable = self
-            .book
-            .records()
-            .filter(|record| self.book.ready_at(record.addr).is_some_and(|at| at <= now));
-        let others: BTreeSet<Group> = dialable
-            .map(|record| Group::of(record.addr))
-            .filter(|group| !connected.contains(group))
-            .collect();
-        let tellers: BTreeSet<Option<Group>> =
-            self.outbound().map(|(addr, _)| self.teller(addr)).collect();
-        let one_teller = tellers.len() == 1
-            && tellers.iter().all(|teller| {
-                teller.is_some_and(|teller| {
-                    others.iter().filter(|group| **group != teller).count() >= 2
-                })
-            });
-        one_teller || (self.chain == ChainState::Stalled && !others.is_empty())
+        // By address: those of one group follow each other.
+        let mut others: Vec<Group> = Vec::new();
+        for row in self.book.rows().filter(|row| row.ready_at <= now) {
+            let group = Group::of(row.key.addr());
+            if others.last() != Some(&group) && !connected.contains(&group) {
+                others.push(group);
+                let foreign = others.iter().filter(|group| Some(**group) != one_teller).count();
+                if stalled || foreign >= 2 {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// The group that told us of an outbound peer.

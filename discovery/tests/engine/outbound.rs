@@ -120,7 +120,7 @@ fn a_feeler_finds_out_who_is_there_and_hangs_up() {
     let said = bench.reach(feelers[0], 200);
     assert_eq!(said, [Action::Close { session: SessionId(200), reason: CloseReason::Feeler }]);
     bench.close(200);
-    let record = *bench.engine.book().get(feelers[0].1).unwrap();
+    let record = bench.engine.book().get(feelers[0].1).unwrap();
     assert_eq!(record.proven, Some(PeerId([200; 32])));
     assert_eq!(bench.status().outbound, 8);
 }
