@@ -8,6 +8,7 @@ mod list;
 mod output;
 mod provider;
 mod ps;
+mod registry;
 mod replay;
 mod scenario;
 mod selftest;
@@ -17,14 +18,14 @@ mod validate;
 mod verify;
 mod watchdog;
 
-use std::{ffi::OsString, panic, path::PathBuf, time::Duration};
+use std::{ffi::OsString, panic, time::Duration};
 
 use clap::Parser;
 
 pub use args::Cli;
 use args::Verb;
 
-use crate::{lease::Registry, run::interrupt::Interrupt};
+use crate::run::interrupt::Interrupt;
 use harness_core::exit::ExitCode;
 
 /// The whole program, from arguments to exit code.
@@ -76,12 +77,6 @@ fn interruptible(work: impl AsyncFnOnce(Interrupt) -> ExitCode) -> ExitCode {
             }
         }
     })
-}
-
-/// Where this user's runs are written down.
-fn registry() -> Registry {
-    let path = |name| std::env::var_os(name).map(PathBuf::from);
-    Registry::of_user(path("XDG_STATE_HOME"), path("HOME"))
 }
 
 fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::{
     args::{Format, PsArgs},
-    output, registry,
+    output,
 };
 use crate::{
+    cli::registry::registry,
     lease::{RunOnHost, State, Survey, survey},
     provider::{ProviderError, docker::Leftovers},
 };

@@ -15,10 +15,12 @@ use super::{
     args::{ProviderChoice, ScenarioArgs},
     output,
     provider::{Chosen, choose},
-    registry,
 };
 use crate::{
-    cli::terminal::{Detail, Progress, Terminal},
+    cli::{
+        registry::registry,
+        terminal::{Detail, Progress, Terminal},
+    },
     evidence::{self, Jsonl, RunDir},
     lease::Guard,
     library::load,

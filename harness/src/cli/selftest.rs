@@ -8,8 +8,9 @@ use harness_core::{
     text::short,
 };
 
-use super::{args::SelftestArgs, output, provider::choose_node, registry};
+use super::{args::SelftestArgs, output, provider::choose_node};
 use crate::{
+    cli::registry::registry,
     evidence::RunDir,
     lease::Guard,
     run::interrupt::Interrupt,

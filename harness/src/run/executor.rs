@@ -176,13 +176,8 @@ impl Run {
         if let Err(why) = self.dir.write_plan(&self.plan, Vec::new(), &serde_json::Value::Null) {
             return Way::EvidenceFailed(why);
         }
-        if let Some(missing) =
-            self.plan.needs().into_iter().find(|need| !self.provider.capabilities().contains(need))
-        {
-            let (provider, missing) = (self.provider.name(), missing.words());
-            let why =
-                format!("the provider `{provider}` cannot {missing}, which this scenario needs");
-            return Way::ProviderFailed(ProviderError::Unsupported(why));
+        if let Some(lack) = self.lack() {
+            return Way::ProviderFailed(lack);
         }
         let requests: Vec<NodeRequest> = self
             .plan
@@ -232,6 +227,16 @@ impl Run {
                 Way::Through
             }
         }
+    }
+
+    /// What the scenario needs and the provider cannot do.
+    fn lack(&self) -> Option<ProviderError> {
+        let can = self.provider.capabilities();
+        let missing = self.plan.needs().into_iter().find(|need| !can.contains(need))?;
+        let (provider, missing) = (self.provider.name(), missing.words());
+        Some(ProviderError::Unsupported(format!(
+            "the provider `{provider}` cannot {missing}, which this scenario needs"
+        )))
     }
 
     /// Everything that watches nodes, before any of them starts.

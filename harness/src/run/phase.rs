@@ -114,7 +114,7 @@ impl<'a> Phases<'a> {
     ) -> Step {
         let at = self.bed.controller.emit(What::FaultStarted { fault: id });
         if let Err(why) = self.faults.started(id, at) {
-            return Ok(self.emit_unproven(id, why));
+            return Ok(self.emit_unproven(id, why.to_string()));
         }
         let course = plan.kind.course();
         if course != Course::Ends && self.take_effect(id, plan).await? == PhaseEnd::CutShort {
@@ -143,7 +143,7 @@ impl<'a> Phases<'a> {
         let faults = &mut self.faults;
         let lacking = self.bed.controller.decide(|history, now| {
             match faults.effective(id, done.since, now, history) {
-                Err(why) => ControlFlow::Continue(why),
+                Err(why) => ControlFlow::Continue(why.to_string()),
                 Ok(()) => ControlFlow::Break(What::FaultEffective {
                     fault: id,
                     nodes: plan.nodes.clone(),
@@ -173,7 +173,7 @@ impl<'a> Phases<'a> {
         let faults = &mut self.faults;
         let lacking = self.bed.controller.decide(|history, now| {
             match faults.healed(id, done.since, now, history) {
-                Err(why) => ControlFlow::Continue(why),
+                Err(why) => ControlFlow::Continue(why.to_string()),
                 Ok(()) => ControlFlow::Break(What::FaultHealed {
                     fault: id,
                     since: done.since,

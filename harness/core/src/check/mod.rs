@@ -41,6 +41,7 @@ pub(crate) mod testing;
 pub use entry::{COMMON, CheckEntry, Needs, When, Window};
 pub(crate) use entry::{Context, Place};
 use rule::{decide, decide_or_blame, fail, impossible, peers_in_words, per_node, wrong_answer};
+
 pub use view::{FRESH, Judgement, View};
 
 // In the order in which people read them.

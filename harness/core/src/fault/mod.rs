@@ -22,7 +22,7 @@ pub mod stop;
 mod timeline;
 
 pub use entry::{COMMON, Capability, Course, FaultEntry, NODES, Targets};
-pub use timeline::{FaultSpan, Planned, Timeline};
+pub use timeline::{FaultSpan, Planned, Refused, Timeline};
 
 // In the order in which people read them.
 registry::registry! {

@@ -159,6 +159,6 @@ mod tests {
         let (seen, mut timeline) = (seen(), timeline());
         timeline.started(STARTED, Moment(4_950)).unwrap();
         let nobody = timeline.healed(STARTED, Moment(5_000), Moment(5_900), &seen.history);
-        assert_eq!(nobody.unwrap_err(), "`start` heals nodes that no fault has hit");
+        assert_eq!(nobody.unwrap_err().to_string(), "`start` heals nodes that no fault has hit");
     }
 }

@@ -52,8 +52,19 @@ enum Step {
     Unproven,
 }
 
-/// What is wrong with a step, or what its proof lacks.
-type Proof = Result<(), String>;
+/// Why a step of a fault does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It cannot be its turn.
+    #[error("{0}")]
+    Step(String),
+    /// The record does not show it.
+    #[error("{0}")]
+    Proof(String),
+}
+
+/// Whether a step counts.
+type Proof = Result<(), Refused>;
 
 impl Timeline {
     /// Before the first fault.
@@ -70,6 +81,15 @@ impl Timeline {
     /// The last fault that took effect or healed.
     pub fn last(&self) -> Option<&FaultSpan> {
         self.last.as_ref()
+    }
+
+    /// The plan has such a fault.
+    ///
+    /// # Errors
+    ///
+    /// If it has not.
+    pub fn knows(&self, id: FaultId) -> Proof {
+        self.planned(id).map(|_| ())
     }
 
     /// A fault is being done.
@@ -105,7 +125,7 @@ impl Timeline {
         self.goes_on(id, &[Step::Started], Step::Effective, since, at)?;
         let Planned { kind, nodes } = self.planned(id)?.clone();
         let hit: Vec<(String, Moment)> = nodes.iter().map(|node| (node.clone(), since)).collect();
-        kind.took_effect(&self.record(id, &hit, at, history))?;
+        kind.took_effect(&self.record(id, &hit, at, history)).map_err(Refused::Proof)?;
         self.hit.extend(nodes.iter().map(|node| (node.clone(), (id, since))));
         self.last = Some(FaultSpan { nodes, effective: since, healed: None, proven: None });
         Ok(())
@@ -121,7 +141,10 @@ impl Timeline {
         let from = match kind.course() {
             Course::Heals(_) => [Step::Effective],
             Course::Ends => [Step::Started],
-            Course::Stays => return Err(format!("`{}` does not heal by itself", kind.name())),
+            Course::Stays => {
+                let why = format!("`{}` does not heal by itself", kind.name());
+                return Err(Refused::Step(why));
+            }
         };
         self.goes_on(id, &from, Step::Healed, since, at)?;
         let hit: Vec<(String, Moment)> =
@@ -129,7 +152,7 @@ impl Timeline {
         must(hit.len() == nodes.len(), || {
             format!("`{}` heals nodes that no fault has hit", kind.name())
         })?;
-        kind.has_healed(&self.record(id, &hit, at, history))?;
+        kind.has_healed(&self.record(id, &hit, at, history)).map_err(Refused::Proof)?;
         self.hit.retain(|node, _| !nodes.contains(node));
         let effective = hit.iter().map(|(_, since)| *since).min().unwrap_or(since);
         self.last = Some(FaultSpan { nodes, effective, healed: Some(since), proven: Some(at) });
@@ -223,9 +246,11 @@ impl Timeline {
         self.steps.get(&id) == Some(&last)
     }
 
-    fn planned(&self, id: FaultId) -> Result<&Planned, String> {
+    fn planned(&self, id: FaultId) -> Result<&Planned, Refused> {
         let planned = self.planned.get(id.phase).and_then(|faults| faults.get(id.fault));
-        planned.ok_or_else(|| format!("the plan has no fault {} in phase {}", id.fault, id.phase))
+        planned.ok_or_else(|| {
+            Refused::Step(format!("the plan has no fault {} in phase {}", id.fault, id.phase))
+        })
     }
 
     fn record<'a>(
@@ -258,7 +283,7 @@ impl Timeline {
 }
 
 fn must(holds: bool, else_wrong: impl FnOnce() -> String) -> Proof {
-    if holds { Ok(()) } else { Err(else_wrong()) }
+    if holds { Ok(()) } else { Err(Refused::Step(else_wrong())) }
 }
 
 #[cfg(test)]
@@ -320,7 +345,7 @@ pub(super) mod tests {
     #[test]
     fn steps_have_an_order() {
         let (seen, mut timeline) = (seen(), timeline());
-        let wrong = |said: Proof| said.unwrap_err();
+        let wrong = |said: Proof| said.unwrap_err().to_string();
         assert!(wrong(timeline.started(FaultId { phase: 2, fault: 0 }, Moment(0))).contains("no"));
         let early = timeline.effective(STOPPED, Moment(0), Moment(0), &seen.history);
         assert_eq!(wrong(early), "a fault cannot become Effective that was None");

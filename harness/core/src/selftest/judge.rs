@@ -46,22 +46,8 @@ pub fn judge(case: &Case, verdict: &Verdict) -> Result<String, String> {
     match case.control.wanted {
         Wanted::Pass => Ok("every check passed".to_owned()),
         Wanted::Check(how, part) => {
-            let Some(first) = checks().filter(mine).find(red) else {
-                return Err(format!("the check itself is not red: {reason}"));
-            };
-            if let Some(other) =
-                checks().filter(mine).filter(red).find(|check| check.verdict != how)
-            {
-                return Err(format!(
-                    "{} is {:?} instead of {how:?}: {}",
-                    other.check, other.verdict, other.reason
-                ));
-            }
-            if first.reason.contains(part) || first.observed.contains(part) {
-                Ok(first.reason.clone())
-            } else {
-                Err(format!("`{part}` is not in: {} ({})", first.reason, first.observed))
-            }
+            let mine: Vec<&CheckResult> = checks().filter(mine).filter(red).collect();
+            red_as_wanted(&mine, how, part, &reason)
         }
         Wanted::Unproven(part) => {
             let without = verdict
@@ -72,6 +58,28 @@ pub fn judge(case: &Case, verdict: &Verdict) -> Result<String, String> {
             if without { said(part) } else { Err(format!("every fault has a proof: {reason}")) }
         }
         Wanted::Broken(part) => said(part),
+    }
+}
+
+/// The red decisions of the check itself, of which there must be one, are all this one, and the first
+/// says so.
+fn red_as_wanted(
+    red: &[&CheckResult],
+    how: CheckVerdict,
+    part: &str,
+    reason: &str,
+) -> Result<String, String> {
+    let first = red.first().ok_or_else(|| format!("the check itself is not red: {reason}"))?;
+    if let Some(other) = red.iter().find(|check| check.verdict != how) {
+        return Err(format!(
+            "{} is {:?} instead of {how:?}: {}",
+            other.check, other.verdict, other.reason
+        ));
+    }
+    if first.reason.contains(part) || first.observed.contains(part) {
+        Ok(first.reason.clone())
+    } else {
+        Err(format!("`{part}` is not in: {} ({})", first.reason, first.observed))
     }
 }
 

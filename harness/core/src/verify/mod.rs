@@ -1,11 +1,12 @@
 //! `verify`: what a bundle says, from its plan and events alone, and everything that does not fit.
 //! `EVIDENCE.md` says what that proves and what it does not.
 //!
-//! `reading` bounds files that may be anybody's, `rederived` goes through the run again, `bundle`
-//! here compares what follows with what the files say.
+//! `reading` bounds files that may be anybody's, `rederived` goes through the run again,
+//! `source` is where the files are; here is compared what follows with what the files say.
 
 mod reading;
 mod rederived;
+mod source;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use rederived::Rederived;
+pub use source::{Bundle, Found};
 
 use crate::{
     bundle::{Chain, Link, MANIFEST, Manifest, Sha256Hex, hash_all},
@@ -90,32 +92,6 @@ impl Verified {
         let what = what.to_string().chars().take(LONGEST).collect::<String>();
         self.problems.push(Problem { file: printable(file), line, what: printable(&what) });
     }
-}
-
-/// What a bundle has in it.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// Files by path, sorted; without the manifest and what is no evidence.
-    pub files: Vec<String>,
-    /// What is neither a file nor a folder, or cannot be named or entered.
-    pub strange: Vec<String>,
-}
-
-/// Where the files of a bundle are.
-pub trait Bundle {
-    /// What is in it. Links are not followed.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read.
-    fn found(&self) -> io::Result<Found>;
-
-    /// Opens a file by its path in the bundle, and never anything outside.
-    ///
-    /// # Errors
-    ///
-    /// [`io::ErrorKind::NotFound`] if it is not there; others if it is no plain file of the bundle.
-    fn open(&self, path: &str) -> io::Result<Box<dyn io::Read>>;
 }
 
 /// Verifies a bundle. `expected` is the digest that the caller knows from elsewhere.

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::Bundle;
+use super::source::Bundle;
 
 /// Everything but events and logs is a few pages.
 const LARGEST: u64 = 16 * 1024 * 1024;

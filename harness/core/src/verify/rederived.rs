@@ -12,7 +12,7 @@ use crate::{
         CheckId, Event, FORMAT_VERSION, FaultId, Finding, HashRound, Moment, ResourceSample,
         Sample, SessionList, What,
     },
-    fault::Timeline,
+    fault::{Refused, Timeline},
     history::History,
     scenario::{CheckPlan, Plan},
     verdict::{Ledger, Verdict},
@@ -127,7 +127,7 @@ impl<'a> Rederived<'a> {
             What::PhaseEnded { phase } => self.phase_ended(*phase, at),
             What::FaultStarted { fault } => {
                 self.is_under_way(*fault)?;
-                self.faults.started(*fault, at)
+                self.faults.started(*fault, at).map_err(said)
             }
             What::FaultEffective { fault, nodes, since, .. } => {
                 self.fault_effective(*fault, nodes, *since, at)
@@ -137,10 +137,10 @@ impl<'a> Rederived<'a> {
                     "a fault healed before the checks during it were decided".to_owned()
                 })?;
                 self.is_under_way(*fault)?;
-                without_proof(self.faults.healed(*fault, *since, at, &self.history))
+                self.faults.healed(*fault, *since, at, &self.history).map_err(said)
             }
             // One that stays may be found out in a later phase.
-            What::FaultUnproven { fault, .. } => self.faults.unproven(*fault, at),
+            What::FaultUnproven { fault, .. } => self.faults.unproven(*fault, at).map_err(said),
             What::CheckStarted { check } => self.check_started(*check, at),
             What::CheckSettled { check, finding } => self.check_settled(*check, finding, at),
             What::TeardownStarted => {
@@ -207,8 +207,8 @@ impl<'a> Rederived<'a> {
             format!("phase {phase} ends and was not under way")
         })?;
         self.phase = Phase::Before(phase.saturating_add(1));
-        let held = self.faults.what_stays_holds(at, &self.history).map_err(|(_, why)| why);
-        without_proof(held)
+        let held = self.faults.what_stays_holds(at, &self.history);
+        held.map_err(|(_, why)| said(Refused::Proof(why)))
     }
 
     fn fault_effective(
@@ -223,7 +223,7 @@ impl<'a> Rederived<'a> {
         must(planned.is_none_or(|fault| fault.nodes == nodes), || {
             "the fault hit other nodes than the plan says".to_owned()
         })?;
-        without_proof(self.faults.effective(id, since, at, &self.history))
+        self.faults.effective(id, since, at, &self.history).map_err(said)
     }
 
     fn check_started(&mut self, id: CheckId, at: Moment) -> Wrong {
@@ -300,6 +300,7 @@ impl<'a> Rederived<'a> {
     }
 
     fn is_under_way(&self, id: FaultId) -> Wrong {
+        self.faults.knows(id).map_err(said)?;
         must(self.phase == Phase::In(id.phase), || {
             format!("a fault of phase {}, which is not under way", id.phase)
         })
@@ -320,9 +321,12 @@ fn must(holds: bool, else_wrong: impl FnOnce() -> String) -> Wrong {
     if holds { Ok(()) } else { Err(else_wrong()) }
 }
 
-/// A fault whose own proof is not in the record.
-fn without_proof(proof: Wrong) -> Wrong {
-    proof.map_err(|why| format!("the fault has no proof: {why}"))
+/// In words, which a step that cannot be its turn needs no more of.
+fn said(refused: Refused) -> String {
+    match refused {
+        Refused::Step(why) => why,
+        Refused::Proof(why) => format!("the fault has no proof: {why}"),
+    }
 }
 
 /// As people count.

@@ -11,7 +11,7 @@ use harness_core::{
     text::{ending, short},
 };
 
-use super::{FaultError, LOOK, Proven, Scene, joined};
+use super::scene::{FaultError, LOOK, Proven, Scene, joined};
 use crate::{
     provider::ProviderError,
     run::{

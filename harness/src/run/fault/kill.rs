@@ -1,6 +1,9 @@
 //! `kill`: nodes are ended with SIGKILL, and started again.
 
-use super::{FaultError, Proven, Scene, ending, returning};
+use super::{
+    ending, returning,
+    scene::{FaultError, Proven, Scene},
+};
 
 pub(super) async fn take_effect(scene: Scene<'_>) -> Result<Proven, FaultError> {
     ending::all(scene, ending::Means::Kill).await

@@ -1,6 +1,9 @@
 //! `restart`: nodes are asked to end, and started again.
 
-use super::{FaultError, Proven, Scene, ending, returning};
+use super::{
+    ending, returning,
+    scene::{FaultError, Proven, Scene},
+};
 
 pub(super) async fn take_effect(scene: Scene<'_>) -> Result<Proven, FaultError> {
     ending::all(scene, ending::Means::Ask).await

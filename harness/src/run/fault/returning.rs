@@ -4,7 +4,7 @@
 use futures_util::future::try_join_all;
 use harness_core::{event::Moment, fault::evidence, history::History, text::short};
 
-use super::{FaultError, LOOK, Proven, Scene, joined};
+use super::scene::{FaultError, LOOK, Proven, Scene, joined};
 use crate::run::watch;
 
 /// Starts all nodes again and waits until they are seen to be back.

@@ -1,6 +1,9 @@
 //! `stop`: nodes are asked to end.
 
-use super::{FaultError, Proven, Scene, ending};
+use super::{
+    ending,
+    scene::{FaultError, Proven, Scene},
+};
 
 pub(super) async fn take_effect(scene: Scene<'_>) -> Result<Proven, FaultError> {
     ending::all(scene, ending::Means::Ask).await

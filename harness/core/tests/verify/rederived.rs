@@ -218,7 +218,10 @@ fn a_fault_is_proven_by_what_was_recorded() {
         s.0.insert(place, healed);
     });
     assert_eq!(early, "a fault healed before the checks during it were decided");
-    assert_eq!(first(|s| s.drop("node-started", 2)), "seed is back and was not started again");
+    assert_eq!(
+        first(|s| s.drop("node-started", 2)),
+        "the fault has no proof: seed is back and was not started again"
+    );
     let without = first(|s| {
         s.drop("node-started", 2);
         s.drop("node-started", 0);
@@ -228,7 +231,7 @@ fn a_fault_is_proven_by_what_was_recorded() {
         let (from, to) = (s.at("node-started", 2), s.at("fault-healed", 0));
         s.0.splice(from + 1..to, []);
     });
-    assert_eq!(silent, "nothing shows that seed is back");
+    assert_eq!(silent, "the fault has no proof: nothing shows that seed is back");
     let alive = first(|s| {
         let place = s.at("check-settled", 2);
         let running = s.0[s.at("state", 0)].clone();

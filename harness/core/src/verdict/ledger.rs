@@ -1,10 +1,8 @@
-//! The verdict: what follows from the events of a run, in the shape of `verdict.json`. Consumes
-//! events and nothing else, so a recorded stream gives the same verdict again.
+//! Collects the events of a run into its verdict, in their order.
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::{CheckResult, FaultVerdict, Figures, PhaseVerdict, RunVerdict, Verdict};
 use crate::{
     check::{CheckKind, When},
     event::{CheckId, CheckVerdict, Event, FORMAT_VERSION, FaultId, Finding, Moment, What},
@@ -12,140 +10,6 @@ use crate::{
     scenario::Plan,
     text::{ending, short},
 };
-
-/// `verdict.json`.
-#[derive(Debug, Clone, Serialize)]
-pub struct Verdict {
-    /// [`FORMAT_VERSION`].
-    pub version: u32,
-    /// The run's ID.
-    pub run: String,
-    /// The scenario's name.
-    pub scenario: String,
-    /// The decision.
-    pub verdict: RunVerdict,
-    /// What the process exits with.
-    pub exit_code: u8,
-    /// The same, as a type.
-    #[serde(skip)]
-    pub exit: ExitCode,
-    /// Why it is not a pass, in one sentence.
-    pub reason: Option<String>,
-    /// Wall clock, RFC 3339.
-    pub started: String,
-    /// From the first event to the last.
-    pub seconds: f64,
-    /// In the order of the plan.
-    pub phases: Vec<PhaseVerdict>,
-    /// What took how long.
-    pub figures: Figures,
-}
-
-/// The decision about a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RunVerdict {
-    /// Every check passed.
-    Pass,
-    /// A check or a node failed.
-    Fail,
-    /// Nothing can be said.
-    Inconclusive,
-    /// The environment failed, or we did.
-    Environment,
-    /// A signal ended it.
-    Interrupted,
-}
-
-impl RunVerdict {
-    /// In capitals, as a last line has it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "PASS",
-            Self::Fail => "FAIL",
-            Self::Inconclusive => "INCONCLUSIVE",
-            Self::Environment => "ENVIRONMENT",
-            Self::Interrupted => "INTERRUPTED",
-        }
-    }
-}
-
-/// One phase of it.
-#[derive(Debug, Clone, Serialize)]
-pub struct PhaseVerdict {
-    /// As the scenario names it.
-    pub name: String,
-    /// In order.
-    pub faults: Vec<FaultVerdict>,
-    /// In order; what ended the run, if a node did, comes last.
-    pub checks: Vec<CheckResult>,
-}
-
-impl PhaseVerdict {
-    /// Something of it was done, started or decided.
-    pub fn was_reached(&self) -> bool {
-        let fault = |fault: &FaultVerdict| fault.proof.is_some() || fault.reason.is_some();
-        let check = |check: &CheckResult| {
-            check.started.is_some() || check.verdict != CheckVerdict::NotJudged
-        };
-        self.faults.iter().any(fault) || self.checks.iter().any(check)
-    }
-}
-
-/// One fault of it.
-#[derive(Debug, Clone, Serialize)]
-pub struct FaultVerdict {
-    /// Its kind.
-    pub fault: String,
-    /// To whom.
-    pub nodes: Vec<String>,
-    /// The evidence, from outside the nodes; `null` if there is none.
-    pub proof: Option<String>,
-    /// Why there is none.
-    pub reason: Option<String>,
-}
-
-/// One check of it.
-#[derive(Debug, Clone, Serialize)]
-pub struct CheckResult {
-    /// Its kind.
-    pub check: String,
-    /// At whom it looked.
-    pub nodes: Vec<String>,
-    /// The decision.
-    pub verdict: CheckVerdict,
-    /// Why.
-    pub reason: String,
-    /// What was seen.
-    pub observed: String,
-    /// What had to be seen.
-    pub expected: String,
-    /// From its start to its decision.
-    pub seconds: Option<f64>,
-    #[serde(skip)]
-    started: Option<Moment>,
-    #[serde(skip)]
-    held_since: Option<Moment>,
-}
-
-/// What took how long, in seconds; `null` for what never happened.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Figures {
-    /// Building, checking, network.
-    pub prepare_seconds: Option<f64>,
-    /// From the first node's start to the last one's.
-    pub start_seconds: Option<f64>,
-    /// The scenario's own time.
-    pub phases_seconds: Option<f64>,
-    /// Removing everything.
-    pub teardown_seconds: Option<f64>,
-    /// All but the scenario's own time.
-    pub overhead_seconds: Option<f64>,
-    /// From the last node's execution until the first `peers` checks held.
-    pub last_start_to_peers_seconds: Option<f64>,
-    /// From the heal of the last fault until `recovers` held; the longest of them.
-    pub recovery_seconds: Option<f64>,
-}
 
 /// Collects events into a verdict.
 #[derive(Debug)]
@@ -176,20 +40,6 @@ struct Times {
 
 const NEVER_STARTED: &str = "the run ended before it could start";
 const NEVER_DECIDED: &str = "the run ended before it was decided";
-
-impl Verdict {
-    /// As `verdict.json` has it. There is one way to write a verdict, so that one that was derived
-    /// again can be compared byte by byte.
-    ///
-    /// # Errors
-    ///
-    /// None that a verdict can cause.
-    pub fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
-        let mut bytes = serde_json::to_vec_pretty(self)?;
-        bytes.push(b'\n');
-        Ok(bytes)
-    }
-}
 
 impl Ledger {
     /// Everything is still to be judged.
@@ -260,63 +110,35 @@ impl Ledger {
             What::FaultEffective { fault, proof, .. } => {
                 self.fault(*fault).proof = Some(proof.clone())
             }
-            What::FaultHealed { fault, proof, since, .. } => {
-                let entry = self.fault(*fault);
-                entry.proof = Some(
-                    entry
-                        .proof
-                        .take()
-                        .map_or_else(|| proof.clone(), |down| format!("{down}; {proof}")),
-                );
-                self.times.healed = Some(*since);
-            }
+            What::FaultHealed { fault, proof, since, .. } => self.healed(*fault, proof, *since),
             What::FaultUnproven { fault, reason } => self.unproven(*fault, reason),
-            What::CheckStarted { check } => {
-                let entry = self.check(*check);
-                entry.started = Some(at);
-                NEVER_DECIDED.clone_into(&mut entry.reason);
-            }
+            What::CheckStarted { check } => self.check_started(*check, at),
             What::CheckSettled { check, finding } => self.settle(*check, finding, at),
             What::NodeExited { node, code, signal, last_lines } => {
-                self.broke(
-                    node,
-                    format!("{node} exited unplanned ({})", ending(*code, *signal)),
-                    last_lines,
-                );
+                let how = ending(*code, *signal);
+                self.broke(node, format!("{node} exited unplanned ({how})"), last_lines);
             }
             What::NodeBroken { node, reason, last_lines } => {
                 self.broke(node, format!("{node} {reason}"), last_lines)
             }
-            What::NodeUnseen { node } => {
-                self.inconclusive.get_or_insert(unseen(node));
-            }
+            What::NodeUnseen { node } => self.inconclusive(unseen(node)),
             What::ClockJumped { ms } => {
-                let reason = format!(
-                    "the machine slept or its clock jumped by {}",
-                    short(Duration::from_millis(*ms))
-                );
-                self.inconclusive.get_or_insert(reason);
+                let by = short(Duration::from_millis(*ms));
+                self.inconclusive(format!("the machine slept or its clock jumped by {by}"));
             }
             What::TimedOut { ms } => self.timed_out(Duration::from_millis(*ms), at),
             What::EnvironmentFailed { reason, unsupported } => {
                 let exit = if *unsupported { ExitCode::NothingRan } else { ExitCode::Environment };
                 self.environment.get_or_insert((reason.clone(), exit));
             }
-            What::Interrupted { number, .. } => {
-                let signal = [Signal::Hangup, Signal::Interrupt, Signal::Terminate]
-                    .into_iter()
-                    .find(|signal| signal.number() == *number);
-                self.interrupted = Some(signal.unwrap_or(Signal::Interrupt));
-            }
+            What::Interrupted { number, .. } => self.interrupted = Some(signal(*number)),
             What::HarnessBroken { reason } => {
                 self.bug.get_or_insert(reason.clone());
             }
             What::TeardownStarted => self.times.teardown = Some(at),
             What::TornDown { left: Some(left) } => {
-                self.environment.get_or_insert((
-                    format!("the clean-up is not complete: {left}"),
-                    ExitCode::Environment,
-                ));
+                let reason = format!("the clean-up is not complete: {left}");
+                self.environment.get_or_insert((reason, ExitCode::Environment));
             }
             What::TornDown { left: None }
             | What::Preparing { .. }
@@ -451,6 +273,24 @@ impl Ledger {
         }
     }
 
+    fn inconclusive(&mut self, reason: String) {
+        self.inconclusive.get_or_insert(reason);
+    }
+
+    fn check_started(&mut self, id: CheckId, at: Moment) {
+        let entry = self.check(id);
+        entry.started = Some(at);
+        NEVER_DECIDED.clone_into(&mut entry.reason);
+    }
+
+    fn healed(&mut self, id: FaultId, proof: &str, since: Moment) {
+        let entry = self.fault(id);
+        let down = entry.proof.take();
+        entry.proof =
+            Some(down.map_or_else(|| proof.to_owned(), |down| format!("{down}; {proof}")));
+        self.times.healed = Some(since);
+    }
+
     fn unproven(&mut self, id: FaultId, reason: &str) {
         let entry = self.fault(id);
         entry.proof = None;
@@ -514,6 +354,14 @@ impl Ledger {
 /// What a node that was not seen means for the verdict.
 pub fn unseen(node: &str) -> String {
     format!("{node} was not asked often enough to say that it answers: this machine was too busy")
+}
+
+/// An unknown number is as good as Ctrl-C: the run was interrupted.
+fn signal(number: u8) -> Signal {
+    [Signal::Hangup, Signal::Interrupt, Signal::Terminate]
+        .into_iter()
+        .find(|signal| signal.number() == number)
+        .unwrap_or(Signal::Interrupt)
 }
 
 fn seconds(to: Moment, from: Moment) -> f64 {

@@ -1,0 +1,185 @@
+//! What was observed of nodes: answers, and why there is none.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use super::moment::Moment;
+use crate::node::Resources;
+
+/// What one round of questions to one node brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The node.
+    pub node: String,
+    /// Which start of it was asked.
+    pub start: u32,
+    /// When the questions were sent.
+    pub sent: Moment,
+    /// When the last answer was there, or was given up.
+    pub answered: Moment,
+    /// `system_health.peers`.
+    pub peers: Reading<u64>,
+    /// Distinct peer IDs of `system_peers`; `None` where it is not offered.
+    pub distinct: Option<Reading<u64>>,
+    /// `number` of `chain_getHeader`.
+    pub height: Reading<u64>,
+}
+
+/// The sessions that a node says it has (`hegemon_peerList`). Recorded when they change, and once a
+/// second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionList {
+    /// The node.
+    pub node: String,
+    /// Which start of it was asked.
+    pub start: u32,
+    /// When the question was sent.
+    pub sent: Moment,
+    /// When the answer was there, or was given up.
+    pub answered: Moment,
+    /// In the node's order, at most [`Self::MOST`]: more is nonsense.
+    pub sessions: Reading<Vec<Session>>,
+}
+
+impl SessionList {
+    /// A run's largest network has 253 nodes.
+    pub const MOST: usize = 256;
+}
+
+/// One session of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The remote node's peer ID.
+    pub peer: String,
+    /// Who dialled.
+    pub direction: Direction,
+}
+
+/// Who dialled a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// The remote node.
+    Inbound,
+    /// The node that was asked.
+    Outbound,
+}
+
+/// What a node uses, as the engine or operating system says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceSample {
+    /// The node.
+    pub node: String,
+    /// Which start of it.
+    pub start: u32,
+    /// When the question was sent.
+    pub sent: Moment,
+    /// When the answer was there.
+    pub answered: Moment,
+    /// `None`: the node is not running, or nobody could say.
+    pub used: Option<Resources>,
+}
+
+/// The hash that each node has at one height.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HashRound {
+    /// The height.
+    pub height: u64,
+    /// When the questions were sent.
+    pub sent: Moment,
+    /// When the last answer was there.
+    pub answered: Moment,
+    /// By node.
+    pub hashes: BTreeMap<String, Reading<String>>,
+}
+
+/// A value that a node gave, or why there is none. Never a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reading<T> {
+    /// It answered with a value of the right type.
+    Value(T),
+    /// It did not.
+    Missing(Miss),
+}
+
+impl<T> Reading<T> {
+    /// The value, if there is one.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Missing(_) => None,
+        }
+    }
+
+    /// Nothing came back at all: no connection, or no answer in time.
+    pub fn is_silent(&self) -> bool {
+        match self {
+            Self::Value(_) => false,
+            Self::Missing(miss) => miss.is_silence(),
+        }
+    }
+}
+
+/// Why there is no value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Miss {
+    /// No connection, or it broke.
+    Unreachable(String),
+    /// No answer within the request's timeout.
+    Timeout,
+    /// `null`.
+    Null,
+    /// An answer that is not what the contract says.
+    Nonsense(String),
+    /// A JSON-RPC error.
+    Refused {
+        /// Its code.
+        code: i32,
+        /// Its message.
+        message: String,
+    },
+}
+
+impl Miss {
+    /// The node says that it has no such method.
+    pub fn is_unknown_method(&self) -> bool {
+        const METHOD_NOT_FOUND: i32 = -32601;
+        matches!(self, Self::Refused { code: METHOD_NOT_FOUND, .. })
+    }
+
+    /// The same, with the method that was asked: for an answer that is shown where another one is
+    /// expected.
+    #[must_use]
+    pub fn of(self, method: &str) -> Self {
+        match self {
+            Self::Null => Self::Nonsense(format!("{method}: null")),
+            Self::Refused { code, message } => {
+                Self::Refused { code, message: format!("{method}: {message}") }
+            }
+            other @ (Self::Unreachable(_) | Self::Timeout | Self::Nonsense(_)) => other,
+        }
+    }
+
+    /// Nothing came back. Everything else is an answer, and a wrong one.
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Timeout => true,
+            Self::Null | Self::Nonsense(_) | Self::Refused { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(why) => write!(f, "unreachable ({why})"),
+            Self::Timeout => write!(f, "no answer in time"),
+            Self::Null => write!(f, "answered null"),
+            Self::Nonsense(what) => write!(f, "answered nonsense ({what})"),
+            Self::Refused { code, message } => write!(f, "answered with error {code} ({message})"),
+        }
+    }
+}
