@@ -2,11 +2,13 @@
 //! that a run must notice. Time is paused: it jumps over what only waits.
 //!
 //! `network`: what checks make of what nodes say. `restart`: the fault and its proofs. `broken`:
-//! nodes that end or hang by themselves. `way_out`: signals, failures and bugs.
+//! nodes that end or hang by themselves. `way_out`: signals, failures and bugs. `checks`: those of
+//! whole windows, sessions and resources.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod broken;
+mod checks;
 mod network;
 mod restart;
 #[path = "../support/mod.rs"]
