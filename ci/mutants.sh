@@ -34,7 +34,7 @@ case $part in
         files=(core/src/{'scenario/**','document/**',needs.rs,node.rs,subnet.rs})
         ;;
     run)
-        how=(--package harness --cargo-arg=--lib --cargo-arg=--test --cargo-arg=executor --cargo-arg=--test --cargo-arg=checks --timeout 60)
+        how=(--package harness --cargo-arg=--lib --cargo-arg=--test --cargo-arg=executor --timeout 60)
         files=('src/run/**')
         # What is no part of a run takes longer than all that is.
         tests=(-- -- --skip provider:: --skip lease:: --skip binary::)

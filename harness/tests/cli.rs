@@ -9,6 +9,8 @@ use std::{
     process::{Command, Output},
 };
 
+use harness_core::{check::CHECKS, fault::FAULTS};
+
 fn harness(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_harness"))
         .args(arguments)
@@ -23,8 +25,20 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
+/// What was said, without the names of all checks and faults: one more changes nothing here.
 fn errors(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    let names = |text: String, first: &str, last: &str| match text.split_once(first) {
+        Some((before, rest)) => {
+            let rest = rest.split_once(last).map_or(rest, |(_, rest)| rest);
+            format!("{before}(all of them){rest}")
+        }
+        None => text,
+    };
+    let checks: Vec<String> = CHECKS.iter().map(|entry| format!("`{}`", entry.name)).collect();
+    let faults: Vec<String> = FAULTS.iter().map(|entry| format!("`{}`", entry.name)).collect();
+    let text = names(text, &checks[0..2].join(", "), checks.last().unwrap());
+    names(text, &faults[0..2].join(", "), faults.last().unwrap())
 }
 
 fn words(output: &Output) -> String {
@@ -275,7 +289,7 @@ fn help_says_what_there_is() {
         words(&harness(Path::new("."), &["selftest", "--help"]))
     );
     insta::assert_snapshot!("help_verify", words(&harness(Path::new("."), &["verify", "--help"])));
-    insta::assert_snapshot!("help_replay", words(&harness(Path::new("."), &["replay", "--help"])));
+    insta::assert_snapshot!("help_rerun", words(&harness(Path::new("."), &["rerun", "--help"])));
     insta::assert_snapshot!("help_ps", words(&harness(Path::new("."), &["ps", "--help"])));
     insta::assert_snapshot!("help_gc", words(&harness(Path::new("."), &["gc", "--help"])));
     insta::assert_snapshot!(
@@ -378,4 +392,28 @@ fn a_subnet_that_a_run_would_refuse_is_refused_here() {
             validated(&format!("network.subnet = \"{subnet}\"\n{}", small("", phase)));
         assert_eq!(code, refused, "{subnet}: {errors}");
     }
+}
+
+#[test]
+fn explain_knows_every_check_and_fault_and_says_so_if_it_does_not() {
+    let here = Path::new(".");
+    let list = words(&harness(here, &["explain"]));
+    let names = CHECKS.iter().map(|entry| entry.name).chain(FAULTS.iter().map(|entry| entry.name));
+    for name in names {
+        assert!(list.contains(&format!("  {name} ")), "{list}");
+        let one = harness(here, &["explain", name]);
+        assert_eq!(code(&one), 0);
+        assert!(words(&one).contains(&format!("`{name}`: ")), "{}", words(&one));
+    }
+    let unknown = harness(here, &["explain", "peer"]);
+    assert_eq!(code(&unknown), 64);
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert!(said.contains("did you mean `peers`?"), "{said}");
+}
+
+#[test]
+fn the_schema_is_json_and_knows_the_tables() {
+    let schema = harness(Path::new("."), &["schema"]);
+    let json: serde_json::Value = serde_json::from_slice(&schema.stdout).unwrap();
+    assert_eq!(json["properties"]["nodes"]["items"]["required"], serde_json::json!(["name"]));
 }

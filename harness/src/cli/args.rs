@@ -53,7 +53,7 @@ Exit codes (the bundle's own verdict is printed, and is no exit code here):
   1   it was changed or is incomplete, or its verdict does not follow
   64  usage: flag, or no bundle there";
 
-const REPLAY_CODES: &str = "\
+const RERUN_CODES: &str = "\
 Exit codes: those of `scenario`, for the new run. Nothing runs and the code is
   64  if there is no bundle there, if it does not verify (unless --unverified),
       or if what was overridden does not fit its scenario";
@@ -110,8 +110,8 @@ pub(super) enum Verb {
     #[command(after_help = VERIFY_CODES)]
     Verify(VerifyArgs),
     /// Run a recorded plan again: the same scenario text, seed, node, provider and timeouts
-    #[command(after_help = REPLAY_CODES)]
-    Replay(ReplayArgs),
+    #[command(alias = "replay", after_help = RERUN_CODES)]
+    Rerun(RerunArgs),
     /// List the runs on this host: running, kept, and what dead ones have left
     #[command(after_help = PS_CODES)]
     Ps(PsArgs),
@@ -292,12 +292,12 @@ pub(super) struct PsArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ReplayArgs {
+pub(super) struct RerunArgs {
     /// A run's directory
     #[arg(value_name = "BUNDLE")]
     pub(super) bundle: PathBuf,
 
-    /// Replay it even if it does not verify
+    /// Run it again even if it does not verify
     #[arg(long)]
     pub(super) unverified: bool,
 
@@ -338,7 +338,7 @@ pub(super) struct ReplayArgs {
     pub(super) verbose: bool,
 }
 
-impl ReplayArgs {
+impl RerunArgs {
     /// The flags of `scenario` that make the recorded run again.
     pub(super) fn as_scenario(
         &self,

@@ -9,7 +9,7 @@ mod output;
 mod provider;
 mod ps;
 mod registry;
-mod replay;
+mod rerun;
 mod scenario;
 mod selftest;
 mod signals;
@@ -51,7 +51,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Selftest(args) => {
             interruptible(async |interrupt| selftest::run(args, interrupt).await)
         }
-        Verb::Replay(args) => interruptible(async |interrupt| replay::run(args, interrupt).await),
+        Verb::Rerun(args) => interruptible(async |interrupt| rerun::run(args, interrupt).await),
         Verb::Verify(args) => verify::run(args),
         Verb::List(args) => list::run(args),
         Verb::Explain(args) => explain::run(args),

@@ -209,7 +209,7 @@ mod tests {
         }
     }
 
-    /// What the evidence is replayed by: a decision is a function of exactly the events before it.
+    /// What the verdict is derived again by: a decision is a function of exactly the events before it.
     #[test]
     fn nothing_comes_between_a_look_and_the_decision_that_follows_from_it() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What `harness verify` and `harness replay` say of bundles.
+//! What `harness verify` and `harness rerun` say of bundles.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ fn harness(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn codes_of_verify_and_replay() {
+fn codes_of_verify_and_rerun() {
     let copy = Copy::new();
     let path = copy.folder.path().to_str().unwrap();
     let digest = good().dir.digest().unwrap().to_string();
@@ -31,7 +31,7 @@ fn codes_of_verify_and_replay() {
         &["verify"][..],
         &["verify", "/nowhere/at/all"],
         &["verify", path, "--expect-digest", "12"],
-        &["replay", "/nowhere/at/all"],
+        &["rerun", "/nowhere/at/all"],
     ] {
         assert_eq!(code(usage), 64, "{usage:?}");
     }
@@ -50,6 +50,7 @@ fn codes_of_verify_and_replay() {
         (&lines[1]["bundle"]["whole"], &lines[1]["bundle"]["verdict"]),
         (&false.into(), &"pass".into())
     );
+    // By its old name.
     let refused = harness(&["replay", path]);
     assert!(
         refused.status.code() == Some(64)
@@ -58,13 +59,13 @@ fn codes_of_verify_and_replay() {
 }
 
 #[test]
-fn a_replay_runs_the_same_plan_and_seed_again_and_leaves_a_bundle() {
+fn rerun_runs_the_same_plan_and_seed_again_and_leaves_a_bundle() {
     let copy = Copy::new();
     let out = tempfile::tempdir().unwrap();
     let runs = out.path().to_str().unwrap();
     // A binary that does not start: a run that needs no node, and is over at once.
     let arguments = [
-        "replay",
+        "rerun",
         copy.folder.path().to_str().unwrap(),
         "--provider",
         "process",

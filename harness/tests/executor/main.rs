@@ -1,13 +1,15 @@
 //! A run from its scenario to its verdict, over a network of fakes that misbehaves in every way
 //! that a run must notice. Time is paused: it jumps over what only waits.
 //!
-//! `network`: what checks make of what nodes say. `restart`: the fault and its proofs.
-//! `down`: nodes that are stopped or killed, and started phases later. `broken`:
-//! nodes that end or hang by themselves. `way_out`: signals, failures and bugs.
+//! `network`: what checks make of what nodes say. `checks`: those of whole windows, sessions and
+//! resources. `restart`: the fault and its proofs. `down`: nodes that are stopped or killed, and
+//! started phases later. `broken`: nodes that end or hang by themselves. `way_out`: signals,
+//! failures and bugs.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod broken;
+mod checks;
 mod down;
 mod network;
 mod restart;

@@ -60,6 +60,9 @@ fn assert_events_are_in_order(done: &Done) {
         events.iter().enumerate().all(|(number, event)| event["seq"] == number),
         "no event is missing or out of order"
     );
+    let teardown = events.iter().position(|event| event["event"] == "teardown-started").unwrap();
+    let after: Vec<_> = events[teardown + 1..].iter().map(|event| &event["event"]).collect();
+    assert_eq!(after, ["torn-down"], "nobody asks nodes that are being removed");
     assert!(events.windows(2).all(|pair| pair[0]["at_ms"].as_u64() <= pair[1]["at_ms"].as_u64()));
 }
 

@@ -48,6 +48,8 @@ async fn a_provider_that_fails_is_the_environment_and_one_that_panics_is_a_bug()
     );
     let (panicked, _) = done(&[DISCOVER], Faults { start_panics: true, ..Faults::default() }).await;
     assert_eq!(panicked.verdict.exit, ExitCode::Bug);
+    let reason = panicked.verdict.reason.unwrap();
+    assert!(reason.contains("a bug in the provider"), "{reason}");
 }
 
 #[tokio::test(start_paused = true)]

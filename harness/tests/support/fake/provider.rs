@@ -1,6 +1,6 @@
 //! The fake as a provider: what a run asks it to do, done or not.
 
-use std::{net::SocketAddr, sync::atomic::Ordering};
+use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use harness::provider::{LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot};
@@ -145,6 +145,8 @@ impl Provider for Fake {
 
     fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
         async {
+            // It takes a while, in which nobody may ask the nodes any more.
+            tokio::time::sleep(Duration::from_millis(700)).await;
             self.torn_down.store(true, Ordering::Relaxed);
             self.lock().clear();
             if self.faults.leaks {

@@ -1,12 +1,10 @@
 //! The checks of whole windows, capabilities, sessions and resources, from a scenario to its
-//! verdict: what they need is polled and recorded, and what breaks them is noticed. Time is paused:
-//! it jumps over what only waits.
-
-mod support;
+//! verdict: what they need is polled and recorded, and what breaks them is noticed.
 
 use harness::run::interrupt::Interrupt;
 use harness_core::exit::ExitCode;
-use support::{
+
+use crate::support::{
     Done,
     fake::{Fake, Faults, Memory},
     run,

@@ -1,4 +1,4 @@
-//! `replay`: the recorded plan again, in a new run. The same decision is no promise: what is random
+//! `rerun`: the recorded plan again, in a new run. The same decision is no promise: what is random
 //! in nodes and networks is not ours.
 
 use std::{collections::BTreeMap, io};
@@ -12,15 +12,18 @@ use harness_core::{
 };
 use serde_json::Value;
 
-use super::{args::ReplayArgs, output, scenario};
+use super::{args::RerunArgs, output, scenario};
 use crate::{evidence::verify, run::interrupt::Interrupt};
 
-pub(super) async fn run(args: &ReplayArgs, interrupt: Interrupt) -> ExitCode {
+pub(super) async fn run(args: &RerunArgs, interrupt: Interrupt) -> ExitCode {
     let Some(record) = record(args) else { return ExitCode::Usage };
     let Some(plan) = plan(args, &record.plan) else { return ExitCode::Usage };
     let ran_on = record.facts.get("provider").and_then(Value::as_str);
     let flags = args.as_scenario(&record.asked, ran_on, plan.overrides.timeout_factor, plan.seed);
-    output::note(&format!("replaying run {} of {}, seed {}", record.run, plan.scenario, plan.seed));
+    output::note(&format!(
+        "running again: run {} of {}, seed {}",
+        record.run, plan.scenario, plan.seed
+    ));
     let compare = SameSources { recorded: digests(&record.facts) };
     let name = plan.scenario.clone();
     match scenario::run_one(&flags, plan, interrupt, vec![Box::new(compare)]).await {
@@ -33,7 +36,7 @@ pub(super) async fn run(args: &ReplayArgs, interrupt: Interrupt) -> ExitCode {
 }
 
 /// What was recorded, if it may be believed.
-fn record(args: &ReplayArgs) -> Option<PlanRecord> {
+fn record(args: &RerunArgs) -> Option<PlanRecord> {
     let verified = match verify(&args.bundle, None) {
         Ok(verified) => verified,
         Err(why) => {
@@ -46,16 +49,16 @@ fn record(args: &ReplayArgs) -> Option<PlanRecord> {
         output::note(&format!("  ✗ {problem}"));
     }
     if !whole && !args.unverified {
-        output::error("this bundle does not verify; --unverified replays its plan all the same");
+        output::error("this bundle does not verify; --unverified runs its plan again all the same");
         return None;
     }
     if verified.plan.is_none() {
-        output::error("there is no plan in it that could be replayed");
+        output::error("there is no plan in it that could be run again");
     }
     verified.plan
 }
 
-fn plan(args: &ReplayArgs, recorded: &Plan) -> Option<Plan> {
+fn plan(args: &RerunArgs, recorded: &Plan) -> Option<Plan> {
     let source = match (&args.node_image, &args.node_bin) {
         (Some(image), _) => NodeSource::Image(image.clone()),
         (None, Some(path)) => {
