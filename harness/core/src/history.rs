@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    event::{Event, HashRound, Moment, ResourceSample, Sample, SessionList, What},
+    event::{Event, EventKind, HashRound, Moment, ResourceSample, Sample, SessionList},
     node::{Incarnation, NodeState},
 };
 
@@ -47,52 +47,52 @@ impl History {
     /// Takes in what an event observed.
     pub fn record(&mut self, event: &Event) {
         match &event.what {
-            What::Sample(sample) => self.record_sample(sample),
-            What::Hashes(round) => self.hashes.push(round.clone()),
-            What::State { node, state } => {
+            EventKind::Sample(sample) => self.record_sample(sample),
+            EventKind::Hashes(round) => self.hashes.push(round.clone()),
+            EventKind::State { node, state } => {
                 self.states
                     .entry(node.clone())
                     .or_default()
                     .push(StateSeen { at: event.at_ms, state: state.clone() });
             }
-            What::Sessions(list) => {
+            EventKind::Sessions(list) => {
                 self.sessions.entry(list.node.clone()).or_default().push(list.clone())
             }
-            What::Resources(sample) => {
+            EventKind::Resources(sample) => {
                 self.resources.entry(sample.node.clone()).or_default().push(sample.clone())
             }
-            What::NodeStarted { node, start, incarnation, .. } => {
+            EventKind::NodeStarted { node, start, incarnation, .. } => {
                 self.starts
                     .entry(node.clone())
                     .or_default()
                     .insert(*start, Start { at: event.at_ms, incarnation: incarnation.clone() });
             }
-            What::AllStarted => self.all_started = Some(event.at_ms),
-            What::Methods { node, peer_id, .. } => {
+            EventKind::AllStarted => self.all_started = Some(event.at_ms),
+            EventKind::Methods { node, peer_id, .. } => {
                 self.identities.extend(peer_id.clone().map(|id| (id, node.clone())))
             }
-            What::RunStarted { .. }
-            | What::Preparing { .. }
-            | What::Prepared { .. }
-            | What::PhaseStarted { .. }
-            | What::PhaseEnded { .. }
-            | What::FaultStarted { .. }
-            | What::FaultEffective { .. }
-            | What::FaultHealed { .. }
-            | What::FaultUnproven { .. }
-            | What::CheckStarted { .. }
-            | What::CheckSettled { .. }
-            | What::NodeExited { .. }
-            | What::NodeBroken { .. }
-            | What::NodeUnseen { .. }
-            | What::ClockJumped { .. }
-            | What::TimedOut { .. }
-            | What::EnvironmentFailed { .. }
-            | What::Interrupted { .. }
-            | What::HarnessBroken { .. }
-            | What::TeardownStarted
-            | What::TornDown { .. }
-            | What::Kept => {}
+            EventKind::RunStarted { .. }
+            | EventKind::Preparing { .. }
+            | EventKind::Prepared { .. }
+            | EventKind::PhaseStarted { .. }
+            | EventKind::PhaseEnded { .. }
+            | EventKind::FaultStarted { .. }
+            | EventKind::FaultEffective { .. }
+            | EventKind::FaultHealed { .. }
+            | EventKind::FaultUnproven { .. }
+            | EventKind::CheckStarted { .. }
+            | EventKind::CheckSettled { .. }
+            | EventKind::NodeExited { .. }
+            | EventKind::NodeBroken { .. }
+            | EventKind::NodeUnseen { .. }
+            | EventKind::ClockJumped { .. }
+            | EventKind::TimedOut { .. }
+            | EventKind::EnvironmentFailed { .. }
+            | EventKind::Interrupted { .. }
+            | EventKind::HarnessBroken { .. }
+            | EventKind::TeardownStarted
+            | EventKind::TornDown { .. }
+            | EventKind::Kept => {}
         }
     }
 

@@ -2,7 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{check::CHECKS, document::Given, document::Key, fault::FAULTS, scenario};
+use crate::{
+    check::CHECKS,
+    document::{Given, Key},
+    fault::FAULTS,
+    scenario,
+};
 
 /// The schema (draft 2020-12).
 pub fn schema() -> Value {

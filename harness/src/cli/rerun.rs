@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, io};
 
 use harness_core::{
-    event::{Event, Sink, What},
+    event::{Event, EventKind, Sink},
     exit::ExitCode,
     node::NodeSource,
     record::PlanRecord,
@@ -85,7 +85,7 @@ struct SameSources {
 
 impl Sink for SameSources {
     fn take(&mut self, event: &Event) -> io::Result<()> {
-        let What::Prepared { facts, .. } = &event.what else { return Ok(()) };
+        let EventKind::Prepared { facts, .. } = &event.what else { return Ok(()) };
         let now = digests(facts);
         let changed =
             self.recorded.iter().filter(|(source, digest)| now.get(*source) != Some(*digest));

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
 
 use harness_core::{
-    event::{Sink, What},
+    event::{EventKind, Sink},
     exit::ExitCode,
     node::NodeSource,
     report::verdict::Text,
@@ -26,10 +26,10 @@ use crate::{
     library::load,
     provider::{ProviderError, ProviderOptions},
     run::{
-        controller::Controller,
         executor::{self, AtEnd, Run},
         http::Http,
         interrupt::Interrupt,
+        journal::Journal,
     },
 };
 
@@ -196,17 +196,17 @@ async fn finish(
     );
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(jsonl), Box::new(terminal), guard.sink()];
     sinks.extend(listeners);
-    let controller = Arc::new(Controller::begin(dir, &plan, sinks));
+    let journal = Arc::new(Journal::begin(dir, &plan, sinks));
 
     let nodes: Vec<String> = plan.nodes.iter().map(|node| node.name.clone()).collect();
     let say = |step| {
-        controller.emit(What::Preparing { step });
+        journal.emit(EventKind::Preparing { step });
     };
     let chosen = match choose(args.provider, &plan, options, say).await {
         Ok(chosen) => chosen,
         Err(error) => {
             return Ok(Finished {
-                verdict: no_provider(&error, &plan, &controller, dir, &interrupt),
+                verdict: no_provider(&error, &plan, &journal, dir, &interrupt),
                 reporter,
                 kept: None,
             });
@@ -217,7 +217,7 @@ async fn finish(
         plan,
         provider: chosen.provider(),
         connect: Arc::new(Http),
-        controller,
+        journal,
         dir: dir.clone(),
         timeout_factor: args.timeout_factor,
         at_end: if args.keep { AtEnd::Keep } else { AtEnd::Remove },
@@ -231,20 +231,20 @@ async fn finish(
 fn no_provider(
     error: &ProviderError,
     plan: &Plan,
-    controller: &Controller,
+    journal: &Journal,
     dir: &RunDir,
     interrupt: &Interrupt,
 ) -> Verdict {
     let unsupported = matches!(error, ProviderError::Unsupported(_));
-    controller.emit(What::EnvironmentFailed { reason: error.to_string(), unsupported });
+    journal.emit(EventKind::EnvironmentFailed { reason: error.to_string(), unsupported });
     if let Err(why) = dir.write_plan(plan, Vec::new(), &serde_json::Value::Null) {
-        controller.emit(What::EnvironmentFailed {
+        journal.emit(EventKind::EnvironmentFailed {
             reason: format!("the plan cannot be written to {}: {why}", dir.path().display()),
             unsupported: false,
         });
     }
-    controller.emit(What::TornDown { left: dir.remove_scratch() });
-    executor::conclude(controller, dir, interrupt)
+    journal.emit(EventKind::TornDown { left: dir.remove_scratch() });
+    executor::conclude(journal, dir, interrupt)
 }
 
 async fn kept(chosen: &Chosen, nodes: &[String], run: &str) -> String {

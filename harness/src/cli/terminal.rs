@@ -13,7 +13,7 @@ use std::{
 };
 
 use harness_core::{
-    event::{CheckId, CheckVerdict, Event, Finding, Moment, Reading, Sample, Sink, What},
+    event::{CheckId, CheckVerdict, Event, EventKind, Finding, Moment, Reading, Sample, Sink},
     scenario::Plan,
     text::{ending, printable, short},
     verdict::unseen,
@@ -43,7 +43,7 @@ pub(super) enum Progress {
     Lines,
 }
 
-/// The queue's end that the controller feeds.
+/// The queue's end that the journal feeds.
 pub(super) struct Terminal {
     queue: SyncSender<Event>,
     /// Every sample is shown, in the line that moves or as a line: by the dozen a second, so that
@@ -64,8 +64,10 @@ impl Terminal {
 
 impl Sink for Terminal {
     fn take(&mut self, event: &Event) -> io::Result<()> {
-        if matches!(event.what, What::State { .. } | What::Sessions(_) | What::Resources(_))
-            || (!self.samples && matches!(event.what, What::Sample(_)))
+        if matches!(
+            event.what,
+            EventKind::State { .. } | EventKind::Sessions(_) | EventKind::Resources(_)
+        ) || (!self.samples && matches!(event.what, EventKind::Sample(_)))
         {
             return Ok(());
         }
@@ -124,13 +126,13 @@ impl Writer {
 
     /// Keeps the moving line up to date.
     fn follow(&mut self, event: &Event) {
-        if let What::Sample(Sample { node, peers, height, .. }) = &event.what {
+        if let EventKind::Sample(Sample { node, peers, height, .. }) = &event.what {
             self.latest.insert(node.clone(), (peers.clone(), height.clone()));
-        } else if let What::Preparing { step } = &event.what {
+        } else if let EventKind::Preparing { step } = &event.what {
             self.activity.clone_from(step);
-        } else if let What::PhaseStarted { phase } = &event.what {
+        } else if let EventKind::PhaseStarted { phase } = &event.what {
             self.activity = self.phase(*phase);
-        } else if let What::TeardownStarted = &event.what {
+        } else if let EventKind::TeardownStarted = &event.what {
             "removing everything".clone_into(&mut self.activity);
         } else {
             return;
@@ -142,59 +144,63 @@ impl Writer {
         self.bar.set_message(printable(&format!("{}  {nodes}", self.activity)));
     }
 
-    fn lines(&mut self, what: &What) -> Vec<String> {
+    fn lines(&mut self, what: &EventKind) -> Vec<String> {
         match what {
-            What::RunStarted { run, scenario, .. } => vec![format!("{scenario}: run {run}")],
-            What::Preparing { step } => vec![step.clone()],
-            What::NodeStarted { node, start, incarnation, rpc } => {
+            EventKind::RunStarted { run, scenario, .. } => vec![format!("{scenario}: run {run}")],
+            EventKind::Preparing { step } => vec![step.clone()],
+            EventKind::NodeStarted { node, start, incarnation, rpc } => {
                 let again = if *start == 0 { "" } else { " again" };
                 let pid = incarnation.pid;
                 vec![format!("{node} started{again}: process {pid}, RPC http://{rpc}")]
             }
-            What::AllStarted => vec!["all nodes started".to_owned()],
-            What::PhaseStarted { phase } => vec![self.phase(*phase)],
-            What::FaultStarted { fault } => {
+            EventKind::AllStarted => vec!["all nodes started".to_owned()],
+            EventKind::PhaseStarted { phase } => vec![self.phase(*phase)],
+            EventKind::FaultStarted { fault } => {
                 let plan = &self.plan.phases[fault.phase].faults[fault.fault];
                 vec![format!("fault {} of {}", plan.kind.name(), plan.nodes.join(", "))]
             }
-            What::FaultEffective { proof, .. } => vec![format!("in effect: {proof}")],
-            What::FaultHealed { proof, .. } => vec![format!("healed: {proof}")],
-            What::FaultUnproven { reason, .. } => vec![format!("fault without proof: {reason}")],
-            What::CheckStarted { check } => vec![self.checking(*check)],
-            What::CheckSettled { check, finding } => vec![self.settled(*check, finding)],
-            What::NodeExited { node, code, signal, last_lines } => {
+            EventKind::FaultEffective { proof, .. } => vec![format!("in effect: {proof}")],
+            EventKind::FaultHealed { proof, .. } => vec![format!("healed: {proof}")],
+            EventKind::FaultUnproven { reason, .. } => {
+                vec![format!("fault without proof: {reason}")]
+            }
+            EventKind::CheckStarted { check } => vec![self.checking(*check)],
+            EventKind::CheckSettled { check, finding } => vec![self.settled(*check, finding)],
+            EventKind::NodeExited { node, code, signal, last_lines } => {
                 broken(&format!("{node} exited unplanned ({})", ending(*code, *signal)), last_lines)
             }
-            What::NodeBroken { node, reason, last_lines } => {
+            EventKind::NodeBroken { node, reason, last_lines } => {
                 broken(&format!("{node} {reason}"), last_lines)
             }
-            What::NodeUnseen { node } => vec![unseen(node)],
-            What::ClockJumped { ms } => {
+            EventKind::NodeUnseen { node } => vec![unseen(node)],
+            EventKind::ClockJumped { ms } => {
                 vec![format!("the machine slept or its clock jumped by {}", seconds(*ms))]
             }
-            What::TimedOut { ms } => {
+            EventKind::TimedOut { ms } => {
                 vec![format!("the scenario's timeout of {} passed", seconds(*ms))]
             }
-            What::EnvironmentFailed { reason, .. } => reason.lines().map(str::to_owned).collect(),
-            What::Interrupted { signal, .. } => {
+            EventKind::EnvironmentFailed { reason, .. } => {
+                reason.lines().map(str::to_owned).collect()
+            }
+            EventKind::Interrupted { signal, .. } => {
                 vec![format!("{signal}: stopping, then removing everything")]
             }
-            What::HarnessBroken { reason } => vec![format!("a bug of the harness: {reason}")],
-            What::TornDown { left: Some(left) } => {
+            EventKind::HarnessBroken { reason } => vec![format!("a bug of the harness: {reason}")],
+            EventKind::TornDown { left: Some(left) } => {
                 vec![format!("the clean-up is not complete: {left}")]
             }
-            What::Sample(sample) if self.detail == Detail::Verbose => vec![figures(sample)],
-            What::Sample(_)
-            | What::Prepared { .. }
-            | What::Methods { .. }
-            | What::Sessions(_)
-            | What::Resources(_)
-            | What::Hashes(_)
-            | What::State { .. }
-            | What::PhaseEnded { .. }
-            | What::TeardownStarted
-            | What::TornDown { left: None }
-            | What::Kept => Vec::new(),
+            EventKind::Sample(sample) if self.detail == Detail::Verbose => vec![figures(sample)],
+            EventKind::Sample(_)
+            | EventKind::Prepared { .. }
+            | EventKind::Methods { .. }
+            | EventKind::Sessions(_)
+            | EventKind::Resources(_)
+            | EventKind::Hashes(_)
+            | EventKind::State { .. }
+            | EventKind::PhaseEnded { .. }
+            | EventKind::TeardownStarted
+            | EventKind::TornDown { left: None }
+            | EventKind::Kept => Vec::new(),
         }
     }
 

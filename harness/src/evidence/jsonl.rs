@@ -8,7 +8,7 @@ use std::{
 
 use harness_core::{
     bundle::Chain,
-    event::{Event, Sink, What},
+    event::{Event, EventKind, Sink},
 };
 
 /// Writes events to a file.
@@ -42,7 +42,7 @@ impl Sink for Jsonl {
         self.file.write_all(&self.line)?;
         // Samples come by the dozen a second; whatever else happens should be on disk even if we
         // are killed right after.
-        if matches!(event.what, What::Sample(_) | What::State { .. }) {
+        if matches!(event.what, EventKind::Sample(_) | EventKind::State { .. }) {
             return Ok(());
         }
         self.file.flush()

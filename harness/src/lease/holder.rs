@@ -9,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-use harness_core::event::{Event, Sink, What};
+use harness_core::event::{Event, EventKind, Sink};
 
 use super::{
     entry::{Entry, NodeEntry, VERSION},
@@ -135,14 +135,14 @@ struct Listener(Arc<Mutex<State>>);
 impl Sink for Listener {
     fn take(&mut self, event: &Event) -> io::Result<()> {
         let mut state = lock(&self.0);
-        if let What::NodeStarted { node, incarnation, rpc, .. } = &event.what {
+        if let EventKind::NodeStarted { node, incarnation, rpc, .. } = &event.what {
             state.entry.nodes.insert(
                 node.clone(),
                 NodeEntry { pid: incarnation.pid, id: incarnation.id.clone(), rpc: *rpc },
             );
             return state.write();
         }
-        if let What::TornDown { left } = &event.what {
+        if let EventKind::TornDown { left } = &event.what {
             state.clean = left.is_none();
         }
         Ok(())

@@ -4,15 +4,15 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use harness_core::event::What;
+use harness_core::event::EventKind;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::controller::Controller;
+use super::journal::Journal;
 
 /// Tasks of one run.
 #[derive(Clone)]
 pub(crate) struct Background {
-    controller: Arc<Controller>,
+    journal: Arc<Journal>,
     tasks: TaskTracker,
     /// The run is decided: whoever cancels it has emitted the event that says why.
     end: CancellationToken,
@@ -21,9 +21,9 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    pub(crate) fn new(controller: Arc<Controller>) -> Self {
+    pub(crate) fn new(journal: Arc<Journal>) -> Self {
         Self {
-            controller,
+            journal,
             tasks: TaskTracker::new(),
             end: CancellationToken::new(),
             stop: CancellationToken::new(),
@@ -40,15 +40,15 @@ impl Background {
                 biased;
                 () = this.stop.cancelled() => {}
                 ended = guarded => if let Err(panic) = ended {
-                    this.finish(What::HarnessBroken { reason: panic_text(panic.as_ref()) });
+                    this.finish(EventKind::HarnessBroken { reason: panic_text(panic.as_ref()) });
                 }
             }
         });
     }
 
     /// Says why the run is over, and ends it.
-    pub(crate) fn finish(&self, why: What) {
-        self.controller.emit(why);
+    pub(crate) fn finish(&self, why: EventKind) {
+        self.journal.emit(why);
         self.end.cancel();
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::FutureExt;
 use harness_core::{
-    event::What,
+    event::EventKind,
     needs,
     node::NodeProfile,
     scenario::Plan,
@@ -20,8 +20,8 @@ use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
     background::{Background, panic_text},
-    controller::Controller,
     interrupt::Interrupt,
+    journal::Journal,
     link::Connect,
     logs::Logs,
     phase::{PhaseEnd, Phases},
@@ -60,7 +60,7 @@ pub struct Run {
     /// How its nodes are asked.
     pub connect: Arc<dyn Connect>,
     /// Where events go.
-    pub controller: Arc<Controller>,
+    pub journal: Arc<Journal>,
     /// Where the evidence goes.
     pub dir: RunDir,
     /// Stretches proofs, as it stretched the plan's deadlines.
@@ -74,36 +74,34 @@ pub struct Run {
 /// The verdict, on disk, and nothing after it changes what it says: a signal that came, a machine
 /// that slept and evidence that could not be written are looked at here for the last time. A signal
 /// that comes later finds a run that is decided.
-pub fn conclude(controller: &Controller, dir: &RunDir, interrupt: &Interrupt) -> Verdict {
+pub fn conclude(journal: &Journal, dir: &RunDir, interrupt: &Interrupt) -> Verdict {
     let lost = |why: String| {
         let reason = format!("the evidence cannot be written to {}: {why}", dir.path().display());
-        controller.emit(What::EnvironmentFailed { reason, unsupported: false });
+        journal.emit(EventKind::EnvironmentFailed { reason, unsupported: false });
     };
     if let (Some(signal), false) =
-        (interrupt.signal(), controller.verdict().verdict == RunVerdict::Interrupted)
+        (interrupt.signal(), journal.verdict().verdict == RunVerdict::Interrupted)
     {
-        controller.emit(What::interrupted(signal));
+        journal.emit(EventKind::interrupted(signal));
     }
-    if let (Some(slept), RunVerdict::Pass) =
-        (controller.clock().slept(), controller.verdict().verdict)
-    {
-        controller.emit(What::clock_jumped(slept));
+    if let (Some(slept), RunVerdict::Pass) = (journal.clock().slept(), journal.verdict().verdict) {
+        journal.emit(EventKind::clock_jumped(slept));
     }
-    if let Some(why) = controller.broken() {
+    if let Some(why) = journal.broken() {
         lost(why);
     }
     // A disk may say only here that it is full: what was not kept is no evidence, so the verdict
     // waits for it.
-    let verdict = controller.close().unwrap_or_else(|why| {
+    let verdict = journal.close().unwrap_or_else(|why| {
         lost(why);
-        controller.verdict()
+        journal.verdict()
     });
     match dir.conclude(&verdict) {
         Ok(()) => verdict,
         // Then there is no file that could say anything else.
         Err(why) => {
             lost(why.to_string());
-            controller.verdict()
+            journal.verdict()
         }
     }
 }
@@ -118,7 +116,7 @@ enum Way {
 impl Run {
     /// Runs it. Returns when nothing is left, and the verdict is on disk.
     pub async fn execute(self) -> Verdict {
-        let background = Background::new(Arc::clone(&self.controller));
+        let background = Background::new(Arc::clone(&self.journal));
         let logs = Logs::new(self.dir.logs());
         let reader = self
             .provider
@@ -126,7 +124,7 @@ impl Run {
             .map(|lines| tokio::spawn(logs.clone().read(lines, background.clone())));
         let bed = Mutex::new(None);
         // From the very beginning: a build takes minutes, and a disk that is full is full.
-        background.spawn(watch::machine(Arc::clone(&self.controller), background.clone()));
+        background.spawn(watch::machine(Arc::clone(&self.journal), background.clone()));
 
         self.go(&background, &logs, &bed).await;
 
@@ -134,7 +132,7 @@ impl Run {
         let bed = bed.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.clean_up(bed.as_deref()).await;
         self.finish_logs(&logs, reader).await;
-        conclude(&self.controller, &self.dir, &self.interrupt)
+        conclude(&self.journal, &self.dir, &self.interrupt)
     }
 
     /// From nothing to the last check, or to what cut it short. Emits why.
@@ -145,21 +143,21 @@ impl Run {
             // already; the way itself has no more to say after either.
             biased;
             signal = self.interrupt.raised() => {
-                self.controller.emit(What::interrupted(signal));
+                self.journal.emit(EventKind::interrupted(signal));
             }
             () = background.finished() => {}
             ended = way => match ended {
                 Ok(Way::Through) => {}
                 Ok(Way::ProviderFailed(error)) => {
                     let unsupported = matches!(error, ProviderError::Unsupported(_));
-                    self.controller.emit(What::EnvironmentFailed { reason: error.to_string(), unsupported });
+                    self.journal.emit(EventKind::EnvironmentFailed { reason: error.to_string(), unsupported });
                 }
                 Ok(Way::EvidenceFailed(why)) => {
                     let reason = format!("the evidence cannot be written to {}: {why}", self.dir.path().display());
-                    self.controller.emit(What::EnvironmentFailed { reason, unsupported: false });
+                    self.journal.emit(EventKind::EnvironmentFailed { reason, unsupported: false });
                 }
                 Err(panic) => {
-                    self.controller.emit(What::HarnessBroken { reason: panic_text(panic.as_ref()) });
+                    self.journal.emit(EventKind::HarnessBroken { reason: panic_text(panic.as_ref()) });
                 }
             },
         }
@@ -186,7 +184,7 @@ impl Run {
             .map(|node| NodeRequest { name: node.name.clone(), source: node.source.clone() })
             .collect();
         let progress = |step: String| {
-            self.controller.emit(What::Preparing { step });
+            self.journal.emit(EventKind::Preparing { step });
         };
         let slots =
             match self.provider.reserve(&requests, self.plan.subnet.as_deref(), &progress).await {
@@ -194,9 +192,9 @@ impl Run {
                 Err(error) => return Way::ProviderFailed(error),
             };
         for step in needs::warnings(&self.plan, &foreign(&slots)) {
-            self.controller.emit(What::Preparing { step });
+            self.journal.emit(EventKind::Preparing { step });
         }
-        self.controller.emit(What::Prepared {
+        self.journal.emit(EventKind::Prepared {
             provider: self.provider.name().to_owned(),
             facts: self.provider.facts(),
         });
@@ -205,7 +203,7 @@ impl Run {
             &slots,
             Arc::clone(&self.provider),
             Arc::clone(&self.connect),
-            Arc::clone(&self.controller),
+            Arc::clone(&self.journal),
         ));
         bed.lock().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(&testbed));
         if let Err(why) =
@@ -221,7 +219,7 @@ impl Run {
             Ok(Ok(())) => self.last_look(&testbed, logs).await,
             Ok(Err(error)) => Way::ProviderFailed(error),
             Err(_) => {
-                self.controller.emit(What::TimedOut {
+                self.journal.emit(EventKind::TimedOut {
                     ms: u64::try_from(self.plan.timeout.as_millis()).unwrap_or(u64::MAX),
                 });
                 Way::Through
@@ -254,7 +252,7 @@ impl Run {
                 let poller = Poller {
                     node: name.clone(),
                     link,
-                    controller: Arc::clone(&self.controller),
+                    journal: Arc::clone(&self.journal),
                     nodes: bed.names.len(),
                     sessions,
                 };
@@ -271,9 +269,9 @@ impl Run {
     async fn phases(&self, bed: &Testbed, logs: &Logs) -> Result<(), ProviderError> {
         let mut phases = Phases::new(bed, logs, self.timeout_factor, self.plan.timeline());
         for (index, phase) in self.plan.phases.iter().enumerate() {
-            let began = self.controller.now();
+            let began = self.journal.now();
             let end = phases.run(index, phase).await?;
-            if self.controller.is_good_so_far() {
+            if self.journal.is_good_so_far() {
                 for name in bed.should_run() {
                     if let watch::Rpc::Silent(reason) =
                         watch::rpc(name, bed, began, self.timeout_factor)
@@ -282,7 +280,7 @@ impl Run {
                     }
                 }
             }
-            if end == PhaseEnd::CutShort || !self.controller.is_good_so_far() {
+            if end == PhaseEnd::CutShort || !self.journal.is_good_so_far() {
                 break;
             }
         }
@@ -291,23 +289,23 @@ impl Run {
 
     async fn silent(&self, name: &str, reason: String, logs: &Logs) {
         let last_lines = logs.last_lines(name).await;
-        self.controller.emit(What::NodeBroken { node: name.to_owned(), reason, last_lines });
+        self.journal.emit(EventKind::NodeBroken { node: name.to_owned(), reason, last_lines });
     }
 
     /// A node that no check names must answer all the same, and now: one that has hung since it was
     /// last looked at is no pass.
     async fn all_answer(&self, bed: &Testbed, logs: &Logs) {
-        let from = self.controller.now();
+        let from = self.journal.now();
         let deadline = Instant::now() + UNSEEN.mul_f64(self.timeout_factor);
         for name in bed.should_run() {
-            while self.controller.is_good_so_far() {
+            while self.journal.is_good_so_far() {
                 match watch::rpc(name, bed, from, self.timeout_factor) {
                     watch::Rpc::Answers => break,
                     watch::Rpc::NotYet if Instant::now() < deadline => {
                         tokio::time::sleep(INTERVAL).await
                     }
                     watch::Rpc::NotYet => {
-                        self.controller.emit(What::NodeUnseen { node: name.clone() });
+                        self.journal.emit(EventKind::NodeUnseen { node: name.clone() });
                         break;
                     }
                     watch::Rpc::Silent(reason) => self.silent(name, reason, logs).await,
@@ -324,7 +322,7 @@ impl Run {
                 Ok(watch::Seen::Fine) => {}
                 Ok(watch::Seen::Ended { code, signal }) => {
                     let last_lines = logs.last_lines(name).await;
-                    self.controller.emit(What::NodeExited {
+                    self.journal.emit(EventKind::NodeExited {
                         node: name.clone(),
                         code,
                         signal,
@@ -342,9 +340,9 @@ impl Run {
     async fn clean_up(&self, bed: Option<&Testbed>) {
         if let (AtEnd::Keep, Some(bed)) = (self.at_end, bed) {
             let _ = tokio::time::timeout(TEARDOWN, bed.heal()).await;
-            self.controller.emit(What::Kept);
+            self.journal.emit(EventKind::Kept);
         }
-        self.controller.emit(What::TeardownStarted);
+        self.journal.emit(EventKind::TeardownStarted);
         let teardown = AssertUnwindSafe(self.provider.teardown()).catch_unwind();
         let left = match tokio::time::timeout(TEARDOWN, teardown).await {
             Ok(Ok(Ok(()))) => None,
@@ -355,7 +353,7 @@ impl Run {
         let left = left.or_else(|| {
             if self.at_end == AtEnd::Remove { self.dir.remove_scratch() } else { None }
         });
-        self.controller.emit(What::TornDown { left });
+        self.journal.emit(EventKind::TornDown { left });
     }
 
     /// Nodes' last words are part of their logs.
@@ -365,7 +363,7 @@ impl Run {
             && let Err(error) = reader.await
             && let Ok(panic) = error.try_into_panic()
         {
-            self.controller.emit(What::HarnessBroken { reason: panic_text(panic.as_ref()) });
+            self.journal.emit(EventKind::HarnessBroken { reason: panic_text(panic.as_ref()) });
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use harness_core::{
-    event::What,
+    event::EventKind,
     text::{plain, printable},
 };
 use tokio::{sync::mpsc, time::Instant};
@@ -74,7 +74,7 @@ impl Logs {
             // the evidence.
             if text.contains(PANIC) && panicked.insert(line.node.clone()) {
                 let reason = format!("panicked: {}", printable(text.trim()));
-                background.finish(What::NodeBroken {
+                background.finish(EventKind::NodeBroken {
                     node: line.node.clone(),
                     reason,
                     last_lines: self.tail(&line.node),
@@ -90,7 +90,7 @@ impl Logs {
     fn lost(&self, why: &io::Error, background: &Background) {
         let reason =
             format!("the nodes' logs cannot be written to {}: {why}", self.folder.display());
-        background.finish(What::EnvironmentFailed { reason, unsupported: false });
+        background.finish(EventKind::EnvironmentFailed { reason, unsupported: false });
     }
 
     /// The end of a node's log, once it stopped growing for a moment; at most a second.

@@ -3,7 +3,7 @@
 //!
 //! `executor` owns the way through a run and every way out of it; `phase` runs faults (`fault`) and
 //! checks; `testbed` is the running network; `watch` looks for what must not happen (exits, panics,
-//! clocks that jump); `controller` gives every event its place, by the one `clock` of the run;
+//! clocks that jump); `journal` gives every event its place, by the one `clock` of the run;
 //! `poll` asks the nodes through a `link`, which for real ones is `http`, and `resources` asks the
 //! provider what they use; `logs` keeps what they write; `background` holds the tasks beside the
 //! way; `interrupt` is a signal that asks us to stop.
@@ -15,11 +15,11 @@
 
 mod background;
 pub mod clock;
-pub mod controller;
 pub mod executor;
 mod fault;
 pub mod http;
 pub mod interrupt;
+pub mod journal;
 pub mod link;
 mod logs;
 mod phase;

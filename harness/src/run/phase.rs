@@ -10,7 +10,7 @@ use std::{ops::ControlFlow, time::Duration};
 use futures_util::future::join_all;
 use harness_core::{
     check::{Judgement, View, When},
-    event::{CheckId, FaultId, Moment, What},
+    event::{CheckId, EventKind, FaultId, Moment},
     fault::{Course, Timeline},
     scenario::{CheckPlan, FaultPlan, PhasePlan},
 };
@@ -64,7 +64,7 @@ impl<'a> Phases<'a> {
     ///
     /// If the provider failed. Everything else is in the events.
     pub(crate) async fn run(&mut self, index: usize, phase: &PhasePlan) -> Step {
-        self.bed.controller.emit(What::PhaseStarted { phase: index });
+        self.bed.journal.emit(EventKind::PhaseStarted { phase: index });
         let mut end = PhaseEnd::Settled;
         for (number, fault) in phase.faults.iter().enumerate() {
             let id = FaultId { phase: index, fault: number };
@@ -94,15 +94,14 @@ impl<'a> Phases<'a> {
             }
         }
         let faults = &self.faults;
-        let broken = self.bed.controller.decide(|history, now| {
-            match faults.what_stays_holds(now, history) {
-                Ok(()) => ControlFlow::Break(What::PhaseEnded { phase }),
+        let broken =
+            self.bed.journal.decide(|history, now| match faults.what_stays_holds(now, history) {
+                Ok(()) => ControlFlow::Break(EventKind::PhaseEnded { phase }),
                 Err(why) => ControlFlow::Continue(why),
-            }
-        });
+            });
         let Some((id, reason)) = broken else { return end };
         self.emit_unproven(id, reason);
-        self.bed.controller.emit(What::PhaseEnded { phase });
+        self.bed.journal.emit(EventKind::PhaseEnded { phase });
         PhaseEnd::CutShort
     }
 
@@ -112,7 +111,7 @@ impl<'a> Phases<'a> {
         plan: &FaultPlan,
         during: &[(CheckId, &CheckPlan)],
     ) -> Step {
-        let at = self.bed.controller.emit(What::FaultStarted { fault: id });
+        let at = self.bed.journal.emit(EventKind::FaultStarted { fault: id });
         if let Err(why) = self.faults.started(id, at) {
             return Ok(self.emit_unproven(id, why.to_string()));
         }
@@ -123,7 +122,7 @@ impl<'a> Phases<'a> {
         match course {
             Course::Heals(downtime) => {
                 let since = self.faults.last().map_or(at, |span| span.effective);
-                let rest = (since + downtime).since(self.bed.controller.now());
+                let rest = (since + downtime).since(self.bed.journal.now());
                 tokio::join!(tokio::time::sleep(rest), self.settle(during));
                 self.heal(id, plan).await
             }
@@ -141,10 +140,10 @@ impl<'a> Phases<'a> {
             Err(error) => return self.unproven(id, error).await,
         };
         let faults = &mut self.faults;
-        let lacking = self.bed.controller.decide(|history, now| {
+        let lacking = self.bed.journal.decide(|history, now| {
             match faults.effective(id, done.since, now, history) {
                 Err(why) => ControlFlow::Continue(why.to_string()),
-                Ok(()) => ControlFlow::Break(What::FaultEffective {
+                Ok(()) => ControlFlow::Break(EventKind::FaultEffective {
                     fault: id,
                     nodes: plan.nodes.clone(),
                     since: done.since,
@@ -159,9 +158,9 @@ impl<'a> Phases<'a> {
         for node in &plan.nodes {
             watch::see(node, self.bed).await?;
         }
-        let now = self.bed.controller.now();
+        let now = self.bed.journal.now();
         let held =
-            self.bed.controller.with_history(|seen| self.faults.still_hit(&plan.nodes, now, seen));
+            self.bed.journal.with_history(|seen| self.faults.still_hit(&plan.nodes, now, seen));
         if let Err((id, why)) = held {
             return Ok(self.emit_unproven(id, why));
         }
@@ -171,10 +170,10 @@ impl<'a> Phases<'a> {
         };
         // A node that ended while the others came back is seen as that by whoever watches it.
         let faults = &mut self.faults;
-        let lacking = self.bed.controller.decide(|history, now| {
+        let lacking = self.bed.journal.decide(|history, now| {
             match faults.healed(id, done.since, now, history) {
                 Err(why) => ControlFlow::Continue(why.to_string()),
-                Ok(()) => ControlFlow::Break(What::FaultHealed {
+                Ok(()) => ControlFlow::Break(EventKind::FaultHealed {
                     fault: id,
                     since: done.since,
                     proof: done.proof,
@@ -204,7 +203,7 @@ impl<'a> Phases<'a> {
     }
 
     fn emit_unproven(&mut self, id: FaultId, reason: String) -> PhaseEnd {
-        let at = self.bed.controller.emit(What::FaultUnproven { fault: id, reason });
+        let at = self.bed.journal.emit(EventKind::FaultUnproven { fault: id, reason });
         // One that never started has no step to go back on.
         let _ = self.faults.unproven(id, at);
         PhaseEnd::CutShort
@@ -216,11 +215,11 @@ impl<'a> Phases<'a> {
             FaultError::Unproven(reason) => return Ok(self.emit_unproven(id, reason)),
             FaultError::Ended { node, code, signal } => {
                 let last_lines = self.logs.last_lines(&node).await;
-                self.bed.controller.emit(What::NodeExited { node, code, signal, last_lines })
+                self.bed.journal.emit(EventKind::NodeExited { node, code, signal, last_lines })
             }
             FaultError::Broken { node, reason } => {
                 let last_lines = self.logs.last_lines(&node).await;
-                self.bed.controller.emit(What::NodeBroken { node, reason, last_lines })
+                self.bed.journal.emit(EventKind::NodeBroken { node, reason, last_lines })
             }
         };
         Ok(PhaseEnd::CutShort)
@@ -233,7 +232,7 @@ impl<'a> Phases<'a> {
         }
         let started = checks
             .iter()
-            .map(|(id, _)| self.bed.controller.emit(What::CheckStarted { check: *id }));
+            .map(|(id, _)| self.bed.journal.emit(EventKind::CheckStarted { check: *id }));
         let mut pending: Vec<Pending<'_>> = checks
             .iter()
             .zip(started)
@@ -254,7 +253,7 @@ impl<'a> Phases<'a> {
     }
 
     async fn judge_all(&self, pending: &mut Vec<Pending<'_>>) {
-        let mut changes = self.bed.controller.changes();
+        let mut changes = self.bed.journal.changes();
         loop {
             pending.retain(|check| {
                 let open = self.judge(check);
@@ -269,7 +268,7 @@ impl<'a> Phases<'a> {
                 return;
             }
             tokio::time::sleep(LOOK).await;
-            let now = self.bed.controller.now();
+            let now = self.bed.journal.now();
             let deadline = pending.iter().map(Pending::deadline).min().unwrap_or(now);
             // Whatever happens first: news, or a deadline that passes without any. Both lead to the
             // same look, which sees the news.
@@ -284,7 +283,7 @@ impl<'a> Phases<'a> {
     /// The height that it wants hashes at, as long as it is not decided. A decision is recorded
     /// with the moment of the look, so that it can be made again from the events.
     fn judge(&self, check: &Pending<'_>) -> Option<Option<u64>> {
-        self.bed.controller.decide(|history, now| {
+        self.bed.journal.decide(|history, now| {
             let deadline = check.deadline();
             let view = View {
                 history,
@@ -299,7 +298,7 @@ impl<'a> Phases<'a> {
             match check.plan.kind.judge(&view) {
                 Judgement::Pending { wants_hash_at, .. } => ControlFlow::Continue(wants_hash_at),
                 Judgement::Settled(finding) => {
-                    ControlFlow::Break(What::CheckSettled { check: check.id, finding })
+                    ControlFlow::Break(EventKind::CheckSettled { check: check.id, finding })
                 }
             }
         })

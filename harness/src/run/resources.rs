@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use harness_core::event::{ResourceSample, What};
+use harness_core::event::{EventKind, ResourceSample};
 
 use crate::run::testbed::Testbed;
 
@@ -18,15 +18,15 @@ pub(crate) async fn measure(node: String, bed: Arc<Testbed>) {
         ticks.tick().await;
         let starts = bed.starts(&node);
         let Some(start) = starts.checked_sub(1) else { continue };
-        let sent = bed.controller.now();
+        let sent = bed.journal.now();
         let used = bed.provider.resources(&node).await.ok().flatten();
         // An answer from between two starts is nobody's.
         if bed.starts(&node) == starts {
-            bed.controller.emit(What::Resources(ResourceSample {
+            bed.journal.emit(EventKind::Resources(ResourceSample {
                 node: node.clone(),
                 start,
                 sent,
-                answered: bed.controller.now(),
+                answered: bed.journal.now(),
                 used,
             }));
         }

@@ -11,14 +11,14 @@ use std::{
 
 use futures_util::future::{BoxFuture, join_all, try_join_all};
 use harness_core::{
-    event::{HashRound, What},
+    event::{EventKind, HashRound},
     node::{Incarnation, NodeProfile, NodeState},
     record::Launch,
     scenario::{NodePlan, Plan},
 };
 use tokio::sync::watch;
 
-use super::{controller::Controller, link::Connect};
+use super::{journal::Journal, link::Connect};
 use crate::{
     provider::{NodeLaunch, Provider, ProviderError, Slot},
     run::poll::{Link, rpc::Rpc},
@@ -27,7 +27,7 @@ use crate::{
 /// The network of a run.
 pub(crate) struct Testbed {
     pub(crate) provider: Arc<dyn Provider>,
-    pub(crate) controller: Arc<Controller>,
+    pub(crate) journal: Arc<Journal>,
     pub(crate) names: Vec<String>,
     connect: Arc<dyn Connect>,
     nodes: BTreeMap<String, Node>,
@@ -55,7 +55,7 @@ impl Testbed {
         slots: &[Slot],
         provider: Arc<dyn Provider>,
         connect: Arc<dyn Connect>,
-        controller: Arc<Controller>,
+        journal: Arc<Journal>,
     ) -> Self {
         let seeds = seeds(plan, slots);
         let nodes = plan
@@ -75,7 +75,7 @@ impl Testbed {
             })
             .collect();
         let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
-        Self { provider, controller, names, connect, nodes }
+        Self { provider, journal, names, connect, nodes }
     }
 
     /// What every node is given, for the evidence.
@@ -96,7 +96,7 @@ impl Testbed {
             self.is_up(node, incarnation).await
         }))
         .await?;
-        self.controller.emit(What::AllStarted);
+        self.journal.emit(EventKind::AllStarted);
         Ok(())
     }
 
@@ -184,20 +184,20 @@ impl Testbed {
 
     /// Asks these nodes at once for their block hash at a height.
     pub(crate) async fn hashes(&self, height: u64, names: &[String]) {
-        let sent = self.controller.now();
+        let sent = self.journal.now();
         let answers = names.iter().filter_map(|name| {
             let link = self.nodes.get(name)?.link.borrow().clone()?;
             Some(async move { (name.clone(), link.rpc.block_hash(height).await) })
         });
         let hashes = join_all(answers).await.into_iter().collect();
-        let answered = self.controller.now();
-        self.controller.emit(What::Hashes(HashRound { height, sent, answered, hashes }));
+        let answered = self.journal.now();
+        self.journal.emit(EventKind::Hashes(HashRound { height, sent, answered, hashes }));
     }
 
     /// An engine may change the RPC address at every start, so it is looked up after each.
     async fn is_up(&self, node: &Node, incarnation: Incarnation) -> Result<(), ProviderError> {
         let name = &node.launch.name;
-        let since = self.controller.now();
+        let since = self.journal.now();
         // A node that ended at once has no address; that it ended is what the watcher reports, with
         // its exit code and log.
         node.incarnation
@@ -213,7 +213,7 @@ impl Testbed {
                 NodeState::Running(_) => return Err(why),
             },
         };
-        self.controller.emit(What::NodeStarted {
+        self.journal.emit(EventKind::NodeStarted {
             node: name.clone(),
             start,
             incarnation,

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use harness_core::{
-    event::{Moment, Reading, What},
+    event::{EventKind, Moment, Reading},
     node::NodeState,
     text::short,
 };
 use tokio::time::Instant;
 
-use super::{background::Background, controller::Controller, logs::Logs, testbed::Testbed};
+use super::{background::Background, journal::Journal, logs::Logs, testbed::Testbed};
 use crate::provider::ProviderError;
 
 /// An unplanned exit is seen within this, and reported within 2 s with the time that its last log
@@ -45,14 +45,14 @@ pub(crate) async fn node(
             }
             Ok(Ok(Seen::Ended { code, signal })) => {
                 let last_lines = logs.last_lines(&name).await;
-                background.finish(What::NodeExited { node: name, code, signal, last_lines });
+                background.finish(EventKind::NodeExited { node: name, code, signal, last_lines });
                 return;
             }
             Ok(Err(why)) => (answered.elapsed() >= ENGINE_FAILS).then(|| why.to_string()),
             Err(_) => Some(format!("no answer in {}", short(silent))),
         };
         if let Some(why) = why {
-            background.finish(What::EnvironmentFailed {
+            background.finish(EventKind::EnvironmentFailed {
                 reason: format!("the state of {name} is unknown: {why}"),
                 unsupported: false,
             });
@@ -83,7 +83,7 @@ pub(crate) async fn look(name: &str, bed: &Testbed) -> Result<Seen, ProviderErro
     if bed.expected(name) != Some(before) {
         return Ok(Seen::Fine);
     }
-    bed.controller.emit(What::State { node: name.to_owned(), state: state.clone() });
+    bed.journal.emit(EventKind::State { node: name.to_owned(), state: state.clone() });
     match state {
         NodeState::Exited { code, signal } if before.running => Ok(Seen::Ended { code, signal }),
         NodeState::Running(now)
@@ -99,7 +99,7 @@ pub(crate) async fn look(name: &str, bed: &Testbed) -> Result<Seen, ProviderErro
 /// The engine's word on a node that a fault has just changed: part of its proof.
 pub(crate) async fn see(name: &str, bed: &Testbed) -> Result<NodeState, ProviderError> {
     let state = bed.provider.state(name).await?;
-    bed.controller.emit(What::State { node: name.to_owned(), state: state.clone() });
+    bed.journal.emit(EventKind::State { node: name.to_owned(), state: state.clone() });
     Ok(state)
 }
 
@@ -119,8 +119,8 @@ pub(crate) fn rpc(name: &str, bed: &Testbed, from: Moment, timeout_factor: f64) 
         return Rpc::NotYet;
     };
     let from = from.max(link.since);
-    let window = bed.controller.now().since(from);
-    bed.controller.with_history(|history| {
+    let window = bed.journal.now().since(from);
+    bed.journal.with_history(|history| {
         let samples = history.samples(name, from, Moment(u64::MAX));
         let of_start = || samples.iter().filter(|sample| sample.start == link.start);
         let Some(last) = of_start().next_back() else { return Rpc::NotYet };
@@ -140,14 +140,14 @@ pub(crate) fn rpc(name: &str, bed: &Testbed, from: Moment, timeout_factor: f64) 
 }
 
 /// Ends the run if the machine sleeps or the evidence cannot be written.
-pub(crate) async fn machine(controller: Arc<Controller>, background: Background) {
+pub(crate) async fn machine(journal: Arc<Journal>, background: Background) {
     loop {
-        if let Some(slept) = controller.clock().slept() {
-            background.finish(What::clock_jumped(slept));
+        if let Some(slept) = journal.clock().slept() {
+            background.finish(EventKind::clock_jumped(slept));
             return;
         }
-        if let Some(why) = controller.broken() {
-            background.finish(What::EnvironmentFailed {
+        if let Some(why) = journal.broken() {
+            background.finish(EventKind::EnvironmentFailed {
                 reason: format!("the evidence cannot be written: {why}"),
                 unsupported: false,
             });

@@ -23,10 +23,10 @@ use crate::{
     library::load,
     provider::{Provider, ProviderError, ProviderOptions},
     run::{
-        controller::Controller,
         executor::{AtEnd, Run},
         http::Http,
         interrupt::Interrupt,
+        journal::Journal,
     },
 };
 
@@ -151,7 +151,7 @@ where
             }
         };
         guard.provider(provider.as_ref())?;
-        let controller = Arc::new(Controller::begin(
+        let journal = Arc::new(Journal::begin(
             dir,
             &plan,
             vec![Box::new(Jsonl::create(&dir.events())?), guard.sink()],
@@ -160,7 +160,7 @@ where
             plan,
             provider,
             connect: Arc::new(Http),
-            controller,
+            journal,
             dir: dir.clone(),
             timeout_factor: self.overrides.timeout_factor,
             at_end: AtEnd::Remove,

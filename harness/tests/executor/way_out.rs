@@ -11,7 +11,7 @@ use std::{
 
 use harness::run::interrupt::Interrupt;
 use harness_core::{
-    event::{Event, Sink, What},
+    event::{Event, EventKind, Sink},
     exit::{ExitCode, Signal},
 };
 use tokio::time::Instant;
@@ -136,7 +136,7 @@ struct Full(bool);
 
 impl Sink for Full {
     fn take(&mut self, event: &Event) -> std::io::Result<()> {
-        self.0 |= matches!(event.what, What::AllStarted);
+        self.0 |= matches!(event.what, EventKind::AllStarted);
         if self.0 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 }

@@ -19,9 +19,9 @@ use harness::{
     provider::Provider,
     run::{
         clock::RunClock,
-        controller::Controller,
         executor::{AtEnd, Run},
         interrupt::Interrupt,
+        journal::Journal,
         link::Connect,
     },
 };
@@ -172,12 +172,12 @@ async fn start(
     let jsonl = Jsonl::create(&dir.events()).unwrap();
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(jsonl)];
     sinks.extend(listeners);
-    let controller = Arc::new(Controller::begin_at(clock, &dir, &plan, sinks));
+    let journal = Arc::new(Journal::begin_at(clock, &dir, &plan, sinks));
     let run = Run {
         plan,
         provider: network.clone(),
         connect: network,
-        controller,
+        journal,
         dir: dir.clone(),
         timeout_factor: 1.0,
         at_end: AtEnd::Remove,

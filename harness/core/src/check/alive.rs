@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Judgement, View, decide,
     entry::{Check, CheckEntry, Context, Needs, Window, Written},
-    hold::{Mark, Says, held},
+    hold::{Holds, Mark, held},
     per_node,
 };
 use crate::{
@@ -44,7 +44,7 @@ impl Check for Alive {
                     .map(|state| Mark {
                         sent: state.at,
                         answered: state.at,
-                        says: if state.state.is_running() { Says::Yes } else { Says::No },
+                        says: if state.state.is_running() { Holds::Yes } else { Holds::No },
                     })
                     .collect()
             })

@@ -12,7 +12,7 @@ use super::{
     Judgement, View, decide_or_blame,
     entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
     fail,
-    hold::{Mark, Says, held},
+    hold::{Holds, Mark, held},
     peers, peers_in_words,
 };
 use crate::{
@@ -89,7 +89,7 @@ impl Check for Converged {
 }
 
 fn first(marks: &[Mark]) -> Option<Moment> {
-    marks.iter().find(|mark| mark.says == Says::Yes).map(|mark| mark.answered)
+    marks.iter().find(|mark| mark.says == Holds::Yes).map(|mark| mark.answered)
 }
 
 /// `p50 0.3 s, p95 1.0 s, max 1.2 s`, by nearest rank: each is a time that was seen.

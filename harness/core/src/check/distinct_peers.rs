@@ -9,7 +9,7 @@ use super::{
     Judgement, View, decide_or_blame,
     entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
     fail,
-    hold::{Mark, Says, held},
+    hold::{Holds, Mark, held},
     impossible, peers_in_words, per_node,
     view::inconclusive,
     wrong_answer,
@@ -77,7 +77,7 @@ impl DistinctPeers {
         // An answer without IDs has ended the check before: what has none here is a question that
         // was lost.
         let says = |sample: &Sample| {
-            sample.distinct.as_ref().map_or(Says::Nothing, |distinct| Says::of(distinct, enough))
+            sample.distinct.as_ref().map_or(Holds::Unknown, |distinct| Holds::of(distinct, enough))
         };
         view.samples(node, view.start)
             .iter()

@@ -50,10 +50,10 @@ pub enum Needs {
     Samples,
     /// A method of the node that a foreign one need not offer; inconclusive without it.
     Method(&'static str),
-    /// The nodes' lists of sessions ([`crate::event::What::Sessions`]), asked for with this method;
+    /// The nodes' lists of sessions ([`crate::event::EventKind::Sessions`]), asked for with this method;
     /// inconclusive without it.
     Sessions(&'static str),
-    /// What the nodes use ([`crate::event::What::Resources`]).
+    /// What the nodes use ([`crate::event::EventKind::Resources`]).
     Resources,
 }
 
@@ -133,7 +133,7 @@ pub(super) trait Written: fmt::Debug {
     /// What it looks for, once that is known.
     type Condition;
 
-    /// Says what cannot be right where it stands.
+    /// Holds what cannot be right where it stands.
     fn validate(&self, place: &Place<'_>, problems: &mut Problems) {
         let _ = (place, problems);
     }

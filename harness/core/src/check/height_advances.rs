@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Judgement, View, decide_or_blame,
     entry::{Check, CheckEntry, Context, Needs, Window, Written},
-    hold::{Mark, Says, held},
+    hold::{Holds, Mark, held},
     per_node, wrong_answer,
 };
 use crate::{
@@ -66,7 +66,7 @@ pub(super) fn marks(view: &View<'_>, node: &str, from: Moment, by: u64) -> Vec<M
         .map(|sample| {
             // Without a target nothing is reached: no baseline, no pass.
             let says =
-                Says::of(&sample.height, |height| target.is_some_and(|target| *height >= target));
+                Holds::of(&sample.height, |height| target.is_some_and(|target| *height >= target));
             Mark { sent: sample.sent, answered: sample.answered, says }
         })
         .collect()

@@ -11,22 +11,22 @@ const SAMPLES: usize = 3;
 
 /// What one observation says about a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Says {
+pub enum Holds {
     /// It holds.
     Yes,
     /// It does not, or the answer was wrong: breaks the span.
     No,
     /// Nothing came back: tolerated until the last answer is no longer fresh.
-    Nothing,
+    Unknown,
 }
 
-impl Says {
+impl Holds {
     /// What a reading says about a condition on its value.
     pub fn of<T>(reading: &Reading<T>, holds: impl FnOnce(&T) -> bool) -> Self {
         match reading {
             Reading::Value(value) if holds(value) => Self::Yes,
             Reading::Value(_) => Self::No,
-            Reading::Missing(miss) if miss.is_silence() => Self::Nothing,
+            Reading::Missing(miss) if miss.is_silence() => Self::Unknown,
             Reading::Missing(_) => Self::No,
         }
     }
@@ -35,7 +35,7 @@ impl Says {
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::No, _) | (_, Self::No) => Self::No,
-            (Self::Nothing, _) | (_, Self::Nothing) => Self::Nothing,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
             (Self::Yes, Self::Yes) => Self::Yes,
         }
     }
@@ -49,7 +49,7 @@ pub struct Mark {
     /// … to here.
     pub answered: Moment,
     /// What it says.
-    pub says: Says,
+    pub says: Holds,
 }
 
 /// The moment since when the condition has held for all at once, if that is for at least `hold`
@@ -77,14 +77,14 @@ fn unbroken(marks: &[Mark], now: Moment) -> Vec<Mark> {
     let mut later = now;
     for mark in marks.iter().rev() {
         match mark.says {
-            Says::No => break,
-            Says::Nothing => {}
-            Says::Yes
+            Holds::No => break,
+            Holds::Unknown => {}
+            Holds::Yes
                 if later.since(mark.answered) > FRESH || mark.answered.since(mark.sent) > FRESH =>
             {
                 break;
             }
-            Says::Yes => {
+            Holds::Yes => {
                 later = mark.sent;
                 run.push(*mark);
             }
@@ -142,22 +142,22 @@ mod tests {
 
     const HOLD: Duration = Duration::from_secs(2);
 
-    fn marks(says: &[(u64, Says)]) -> Vec<Mark> {
+    fn marks(says: &[(u64, Holds)]) -> Vec<Mark> {
         says.iter()
             .map(|&(at, says)| Mark { sent: Moment(at), answered: Moment(at + 10), says })
             .collect()
     }
 
-    fn every(step: u64, from: u64, to: u64, says: Says) -> Vec<Mark> {
+    fn every(step: u64, from: u64, to: u64, says: Holds) -> Vec<Mark> {
         marks(&(from..=to).step_by(step as usize).map(|at| (at, says)).collect::<Vec<_>>())
     }
 
     #[test]
     fn holds_from_the_last_node_to_have_it() {
-        let early = every(250, 0, 5000, Says::Yes);
-        let late = every(250, 2000, 5000, Says::Yes);
+        let early = every(250, 0, 5000, Holds::Yes);
+        let late = every(250, 2000, 5000, Holds::Yes);
         assert_eq!(held(&[early.clone(), late.clone()], HOLD, Moment(5000)), Some(Moment(2010)));
-        assert_eq!(held(&[early, every(250, 3250, 5000, Says::Yes)], HOLD, Moment(5000)), None);
+        assert_eq!(held(&[early, every(250, 3250, 5000, Holds::Yes)], HOLD, Moment(5000)), None);
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
     fn two_samples_are_too_few_and_three_are_enough() {
         assert_eq!(
             held(
-                &[marks(&[(0, Says::Yes), (1990, Says::Yes)])],
+                &[marks(&[(0, Holds::Yes), (1990, Holds::Yes)])],
                 Duration::from_secs(1),
                 Moment(2010)
             ),
@@ -178,7 +178,7 @@ mod tests {
         );
         assert!(
             held(
-                &[marks(&[(0, Says::Yes), (1000, Says::Yes), (1990, Says::Yes)])],
+                &[marks(&[(0, Holds::Yes), (1000, Holds::Yes), (1990, Holds::Yes)])],
                 Duration::from_secs(1),
                 Moment(2010)
             )
@@ -188,14 +188,14 @@ mod tests {
 
     #[test]
     fn three_quick_samples_do_not_stand_for_two_seconds() {
-        let quick = marks(&[(0, Says::Yes), (50, Says::Yes), (100, Says::Yes)]);
+        let quick = marks(&[(0, Holds::Yes), (50, Holds::Yes), (100, Holds::Yes)]);
         assert_eq!(held(&[quick], HOLD, Moment(2100)), None);
     }
 
     #[test]
     fn flapping_never_holds() {
         let flapping: Vec<_> =
-            (0..40).map(|n| (n * 250, if n % 6 == 5 { Says::No } else { Says::Yes })).collect();
+            (0..40).map(|n| (n * 250, if n % 6 == 5 { Holds::No } else { Holds::Yes })).collect();
         for now in (0..10_000).step_by(100) {
             let seen: Vec<_> = flapping.iter().copied().filter(|(at, _)| at + 10 <= now).collect();
             assert_eq!(held(&[marks(&seen)], HOLD, Moment(now)), None);
@@ -204,17 +204,17 @@ mod tests {
 
     #[test]
     fn one_missed_answer_is_tolerated_and_a_silence_is_not() {
-        let mut one = every(250, 0, 3000, Says::Yes);
-        one[5].says = Says::Nothing;
+        let mut one = every(250, 0, 3000, Holds::Yes);
+        one[5].says = Holds::Unknown;
         assert!(held(&[one], HOLD, Moment(3100)).is_some());
-        let mut silence = every(250, 0, 5000, Says::Yes);
-        silence[4..14].iter_mut().for_each(|mark| mark.says = Says::Nothing);
+        let mut silence = every(250, 0, 5000, Holds::Yes);
+        silence[4..14].iter_mut().for_each(|mark| mark.says = Holds::Unknown);
         assert_eq!(held(&[silence], HOLD, Moment(5100)), None, "2.5 s without an answer");
     }
 
     #[test]
     fn what_was_true_is_not_true_when_it_is_stale() {
-        let old = every(250, 0, 5000, Says::Yes);
+        let old = every(250, 0, 5000, Holds::Yes);
         assert!(held(std::slice::from_ref(&old), HOLD, Moment(7000)).is_some());
         assert_eq!(held(&[old], HOLD, Moment(7100)), None);
     }
@@ -225,7 +225,7 @@ mod tests {
             let marks = (0..3).map(|n| Mark {
                 sent: Moment(n * (pause + took)),
                 answered: Moment(n * (pause + took) + took),
-                says: Says::Yes,
+                says: Holds::Yes,
             });
             held(&[marks.collect()], HOLD, Moment(2 * (pause + took) + took)).is_some()
         };
@@ -267,7 +267,7 @@ mod tests {
             .map(|n| Mark {
                 sent: Moment(n * 2500),
                 answered: Moment(n * 2500 + 2400),
-                says: Says::Yes,
+                says: Holds::Yes,
             })
             .collect();
         assert_eq!(held(&[slow], HOLD, Moment(12_500)), None);
@@ -283,7 +283,7 @@ mod tests {
                 let mut at = 0;
                 steps.into_iter().map(|(step, says)| {
                     at += step + 10;
-                    let says = match says { 0 => Says::No, 1 => Says::Nothing, _ => Says::Yes };
+                    let says = match says { 0 => Holds::No, 1 => Holds::Unknown, _ => Holds::Yes };
                     Mark { sent: Moment(at), answered: Moment(at + 10), says }
                 }).collect()
             }).collect();
@@ -291,8 +291,8 @@ mod tests {
             if let Some(since) = held(&nodes, HOLD, now) {
                 for marks in &nodes {
                     let span: Vec<&Mark> = marks.iter().filter(|mark| mark.answered >= since).collect();
-                    prop_assert!(span.iter().all(|mark| mark.says != Says::No), "a no in the span");
-                    let yes: Vec<_> = span.iter().filter(|mark| mark.says == Says::Yes).collect();
+                    prop_assert!(span.iter().all(|mark| mark.says != Holds::No), "a no in the span");
+                    let yes: Vec<_> = span.iter().filter(|mark| mark.says == Holds::Yes).collect();
                     prop_assert!(yes.len() >= 3, "too few samples");
                     let last = yes.last().map(|mark| mark.sent).unwrap_or_default();
                     prop_assert!(last >= since + HOLD, "too short");

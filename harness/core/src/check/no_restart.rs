@@ -9,7 +9,7 @@ use super::{
     Judgement, View, decide,
     entry::{Check, CheckEntry, Context, Needs, Window, Written},
     fail,
-    hold::{Mark, Says, held},
+    hold::{Holds, Mark, held},
     per_node,
 };
 use crate::{
@@ -48,7 +48,7 @@ impl Check for NoRestart {
         }
         let marks = |node: &String| {
             let mark =
-                |seen: &StateSeen| Mark { sent: seen.at, answered: seen.at, says: Says::Yes };
+                |seen: &StateSeen| Mark { sent: seen.at, answered: seen.at, says: Holds::Yes };
             seen(view, node).iter().map(mark).collect()
         };
         let marks: Vec<Vec<Mark>> = view.nodes.iter().map(marks).collect();

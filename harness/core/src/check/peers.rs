@@ -9,7 +9,7 @@ use super::{
     Judgement, View, decide_or_blame,
     entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
     fail,
-    hold::{Mark, Says, held},
+    hold::{Holds, Mark, held},
     impossible, peers_in_words, per_node, wrong_answer,
 };
 use crate::{
@@ -109,12 +109,12 @@ pub(super) fn marks(view: &View<'_>, node: &str, from: Moment, least: u64) -> Ve
         .collect()
 }
 
-fn says(sample: &Sample, least: u64, nodes: usize) -> Says {
+fn says(sample: &Sample, least: u64, nodes: usize) -> Holds {
     let own =
-        Says::of(&sample.peers, |count| *count >= least && impossible(*count, nodes).is_none());
+        Holds::of(&sample.peers, |count| *count >= least && impossible(*count, nodes).is_none());
     match &sample.distinct {
         // What is enough of one is enough of the other, if they are the same.
-        Some(distinct) => own.and(Says::of(distinct, |distinct| {
+        Some(distinct) => own.and(Holds::of(distinct, |distinct| {
             sample.peers.value().is_none_or(|own| own == distinct)
         })),
         None => own,
@@ -145,7 +145,7 @@ pub(super) fn describe(sample: &Sample) -> String {
     }
 }
 
-/// Says whose word it is where nobody else's was to be had.
+/// Holds whose word it is where nobody else's was to be had.
 pub(super) fn own_count(view: &View<'_>) -> String {
     let own: Vec<&str> = view
         .nodes

@@ -66,7 +66,7 @@ macro_rules! registry {
 
         /// A check's own keys as written, whichever check it is.
         pub(crate) trait WrittenKind: std::fmt::Debug {
-            /// Says what cannot be right where it stands.
+            /// Holds what cannot be right where it stands.
             fn validate(&self, place: &entry::Place<'_>, problems: &mut $crate::document::Problems);
 
             /// What it looks for.

@@ -10,7 +10,7 @@ use super::{
     FRESH, Judgement, View, decide,
     entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
     fail,
-    hold::{Mark, Says, held},
+    hold::{Holds, Mark, held},
     per_node,
 };
 use crate::{
@@ -146,21 +146,21 @@ fn is_ours(view: &View<'_>, round: &HashRound) -> bool {
         && view.nodes.iter().all(|node| round.hashes.contains_key(node))
 }
 
-fn agree(round: &HashRound, nodes: &[String]) -> Says {
+fn agree(round: &HashRound, nodes: &[String]) -> Holds {
     let mut hashes = BTreeSet::new();
-    let mut says = Says::Yes;
+    let mut says = Holds::Yes;
     for node in nodes {
         let Some(reading) = round.hashes.get(node) else {
-            return Says::Nothing;
+            return Holds::Unknown;
         };
-        says = says.and(Says::of(reading, |_| true));
+        says = says.and(Holds::of(reading, |_| true));
         hashes.extend(reading.value());
     }
-    if hashes.len() > 1 { Says::No } else { says }
+    if hashes.len() > 1 { Holds::No } else { says }
 }
 
 fn describe(round: &HashRound, nodes: &[String]) -> String {
-    if agree(round, nodes) == Says::Yes {
+    if agree(round, nodes) == Holds::Yes {
         let hash = nodes
             .first()
             .and_then(|node| round.hashes.get(node))

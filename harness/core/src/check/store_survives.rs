@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     FRESH, Judgement, View, decide,
     entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
-    hold::{Mark, Says, held, starved},
+    hold::{Holds, Mark, held, starved},
     view::inconclusive,
 };
 use crate::{
@@ -264,9 +264,9 @@ impl<'a> Memory<'a> {
                 self.certain = self.dialled();
             }
             let says = match &list.sessions {
-                Reading::Missing(miss) if miss.is_silence() => Says::Nothing,
-                Reading::Value(_) if self.is_complete() => Says::Yes,
-                Reading::Missing(_) | Reading::Value(_) => Says::No,
+                Reading::Missing(miss) if miss.is_silence() => Holds::Unknown,
+                Reading::Value(_) if self.is_complete() => Holds::Yes,
+                Reading::Missing(_) | Reading::Value(_) => Holds::No,
             };
             self.marks.push(Mark { sent: list.sent, answered: list.answered, says });
         }

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use super::{CheckKind, Judgement, View};
 use crate::{
     event::{
-        CheckVerdict, Direction, Event, Finding, HashRound, Miss, Moment, Reading, ResourceSample,
-        Sample, Session, SessionList, What,
+        CheckVerdict, Direction, Event, EventKind, Finding, HashRound, Miss, Moment, Reading,
+        ResourceSample, Sample, Session, SessionList,
     },
     fault::FaultSpan,
     history::History,
@@ -47,13 +47,13 @@ pub(crate) fn names(names: &[&str]) -> Vec<String> {
 }
 
 impl Seen {
-    fn record(&mut self, at: Moment, what: What) {
+    fn record(&mut self, at: Moment, what: EventKind) {
         self.history.record(&Event { seq: self.next, at_ms: at, wall: String::new(), what });
         self.next += 1;
     }
 
     pub(crate) fn add(&mut self, sample: Sample) {
-        self.record(sample.answered, What::Sample(sample));
+        self.record(sample.answered, EventKind::Sample(sample));
     }
 
     pub(crate) fn state(&mut self, node: &str, at: u64, running: bool) {
@@ -67,18 +67,18 @@ impl Seen {
 
     /// The engine's word.
     pub(crate) fn said(&mut self, node: &str, at: u64, state: NodeState) {
-        self.record(Moment(at), What::State { node: node.to_owned(), state });
+        self.record(Moment(at), EventKind::State { node: node.to_owned(), state });
     }
 
     pub(crate) fn all_started(&mut self, at: u64) {
-        self.record(Moment(at), What::AllStarted);
+        self.record(Moment(at), EventKind::AllStarted);
     }
 
     pub(crate) fn started(&mut self, node: &str, at: u64, start: u32, incarnation: Incarnation) {
         let rpc = ([127, 0, 0, 1], 1).into();
         self.record(
             Moment(at),
-            What::NodeStarted { node: node.to_owned(), start, incarnation, rpc },
+            EventKind::NodeStarted { node: node.to_owned(), start, incarnation, rpc },
         );
     }
 
@@ -86,7 +86,7 @@ impl Seen {
     pub(crate) fn identity(&mut self, node: &str) {
         self.record(
             Moment(0),
-            What::Methods {
+            EventKind::Methods {
                 node: node.to_owned(),
                 start: 0,
                 system_peers: true,
@@ -107,7 +107,7 @@ impl Seen {
         };
         self.record(
             Moment(at + 5),
-            What::Sessions(SessionList {
+            EventKind::Sessions(SessionList {
                 node: node.to_owned(),
                 start,
                 sent: Moment(at),
@@ -120,7 +120,7 @@ impl Seen {
     pub(crate) fn resources(&mut self, node: &str, start: u32, at: u64, used: Option<Resources>) {
         self.record(
             Moment(at + 5),
-            What::Resources(ResourceSample {
+            EventKind::Resources(ResourceSample {
                 node: node.to_owned(),
                 start,
                 sent: Moment(at),
@@ -170,7 +170,7 @@ impl Seen {
             .collect();
         self.record(
             Moment(at + took),
-            What::Hashes(HashRound {
+            EventKind::Hashes(HashRound {
                 height,
                 sent: Moment(at),
                 answered: Moment(at + took),

@@ -1,5 +1,5 @@
 //! The event stream: the only thing that pollers, log readers, faults, checks and reporters share.
-//! Types only; the order is given by `run::controller`.
+//! Types only; the order is given by `run::journal`.
 //!
 //! One line of `events.jsonl` is one [`Event`]. The verdict and every report follow from the events
 //! alone. `moment` is when, `observed` what nodes said.
@@ -36,13 +36,13 @@ pub struct Event {
     pub wall: String,
     /// What happened.
     #[serde(flatten)]
-    pub what: What,
+    pub what: EventKind,
 }
 
 /// Everything that can happen in a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-pub enum What {
+pub enum EventKind {
     /// The first event.
     RunStarted {
         /// [`FORMAT_VERSION`].
@@ -246,7 +246,7 @@ pub trait Sink: Send {
     }
 }
 
-impl What {
+impl EventKind {
     /// The machine slept for so long.
     pub fn clock_jumped(slept: Duration) -> Self {
         Self::ClockJumped { ms: u64::try_from(slept.as_millis()).unwrap_or(u64::MAX) }

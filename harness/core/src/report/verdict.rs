@@ -161,15 +161,15 @@ mod tests {
 
     use super::*;
     use crate::{
-        event::{CheckId, Event, FaultId, Finding, Moment, What},
+        event::{CheckId, Event, EventKind, FaultId, Finding, Moment},
         scenario::testing::three_node,
         verdict::Ledger,
     };
 
     /// A ledger of the shipped scenario, fed with these events.
-    fn verdict(events: Vec<(u64, What)>) -> Verdict {
+    fn verdict(events: Vec<(u64, EventKind)>) -> Verdict {
         let mut ledger = Ledger::new("0123456789".to_owned(), three_node());
-        let began = What::RunStarted {
+        let began = EventKind::RunStarted {
             version: 1,
             run: "0123456789".to_owned(),
             scenario: "three-node".to_owned(),
@@ -199,7 +199,7 @@ mod tests {
         reason: &str,
         observed: &str,
         held: Option<u64>,
-    ) -> [What; 2] {
+    ) -> [EventKind; 2] {
         let check = CheckId { phase, check };
         let finding = Finding {
             verdict,
@@ -207,21 +207,24 @@ mod tests {
             observed: observed.to_owned(),
             held_since: held.map(Moment),
         };
-        [What::CheckStarted { check }, What::CheckSettled { check, finding }]
+        [EventKind::CheckStarted { check }, EventKind::CheckSettled { check, finding }]
     }
 
-    fn started() -> Vec<(u64, What)> {
+    fn started() -> Vec<(u64, EventKind)> {
         vec![
             (
                 900,
-                What::Prepared { provider: "process".to_owned(), facts: serde_json::Value::Null },
+                EventKind::Prepared {
+                    provider: "process".to_owned(),
+                    facts: serde_json::Value::Null,
+                },
             ),
-            (1000, What::AllStarted),
-            (1000, What::PhaseStarted { phase: 0 }),
+            (1000, EventKind::AllStarted),
+            (1000, EventKind::PhaseStarted { phase: 0 }),
         ]
     }
 
-    fn first_phase() -> Vec<(u64, What)> {
+    fn first_phase() -> Vec<(u64, EventKind)> {
         let mut events = started();
         for (check, observed) in
             ["node-1: 2; node-2: 2", "seed: 2", "node-1: 0 → 6 (+6); node-2: 0 → 6 (+6)"]
@@ -238,12 +241,15 @@ mod tests {
             );
             events.extend([(1000, start), (3200, settle)]);
         }
-        events.push((3200, What::PhaseEnded { phase: 0 }));
+        events.push((3200, EventKind::PhaseEnded { phase: 0 }));
         events
     }
 
-    fn torn_down(events: &mut Vec<(u64, What)>, at: u64) {
-        events.extend([(at, What::TeardownStarted), (at + 300, What::TornDown { left: None })]);
+    fn torn_down(events: &mut Vec<(u64, EventKind)>, at: u64) {
+        events.extend([
+            (at, EventKind::TeardownStarted),
+            (at + 300, EventKind::TornDown { left: None }),
+        ]);
     }
 
     #[test]
@@ -251,10 +257,10 @@ mod tests {
         let fault = FaultId { phase: 1, fault: 0 };
         let mut events = first_phase();
         events.extend([
-            (3200, What::PhaseStarted { phase: 1 }),
+            (3200, EventKind::PhaseStarted { phase: 1 }),
             (
                 3500,
-                What::FaultEffective {
+                EventKind::FaultEffective {
                     fault,
                     nodes: vec!["seed".to_owned()],
                     since: Moment(3300),
@@ -273,22 +279,22 @@ mod tests {
         events.extend([(3500, start), (9000, settle)]);
         events.push((
             9500,
-            What::FaultHealed {
+            EventKind::FaultHealed {
                 fault,
                 since: Moment(9100),
                 proof: "seed back: process 1 → 2, answered after 60 ms".to_owned(),
             },
         ));
         events.extend([
-            (9500, What::PhaseEnded { phase: 1 }),
-            (9500, What::PhaseStarted { phase: 2 }),
+            (9500, EventKind::PhaseEnded { phase: 1 }),
+            (9500, EventKind::PhaseStarted { phase: 2 }),
         ]);
         for check in 0..3 {
             let [start, settle] =
                 settled(2, check, CheckVerdict::Pass, "as it should be", "", Some(9900));
             events.extend([(9500, start), (12_000, settle)]);
         }
-        events.push((12_000, What::PhaseEnded { phase: 2 }));
+        events.push((12_000, EventKind::PhaseEnded { phase: 2 }));
         torn_down(&mut events, 12_000);
         let verdict = verdict(events);
         assert_eq!(verdict.exit_code, 0);
@@ -307,7 +313,11 @@ mod tests {
             "node-1: 1; node-2: unreachable (connection refused)",
             None,
         );
-        events.extend([(1000, start), (61_000, settle), (61_000, What::PhaseEnded { phase: 0 })]);
+        events.extend([
+            (1000, start),
+            (61_000, settle),
+            (61_000, EventKind::PhaseEnded { phase: 0 }),
+        ]);
         torn_down(&mut events, 61_000);
         insta::assert_snapshot!("fail", show(&verdict(events)));
     }
@@ -317,10 +327,10 @@ mod tests {
         let mut events = first_phase();
         let reason = "seed was stopped, but it still runs as process 7".to_owned();
         events.extend([
-            (3200, What::PhaseStarted { phase: 1 }),
-            (9200, What::FaultUnproven { fault: FaultId { phase: 1, fault: 0 }, reason }),
+            (3200, EventKind::PhaseStarted { phase: 1 }),
+            (9200, EventKind::FaultUnproven { fault: FaultId { phase: 1, fault: 0 }, reason }),
         ]);
-        events.push((9200, What::PhaseEnded { phase: 1 }));
+        events.push((9200, EventKind::PhaseEnded { phase: 1 }));
         torn_down(&mut events, 9200);
         let verdict = verdict(events);
         assert_eq!(verdict.exit_code, 2);
@@ -334,7 +344,12 @@ mod tests {
             vec!["opening the database".to_owned(), "\u{1b}[2Jdisk\u{7} on fire\r".to_owned()];
         events.push((
             1500,
-            What::NodeExited { node: "node-2".to_owned(), code: Some(7), signal: None, last_lines },
+            EventKind::NodeExited {
+                node: "node-2".to_owned(),
+                code: Some(7),
+                signal: None,
+                last_lines,
+            },
         ));
         torn_down(&mut events, 1500);
         insta::assert_snapshot!("exited", show(&verdict(events)));
@@ -346,12 +361,18 @@ mod tests {
             || settled(0, 0, CheckVerdict::Fail, "no", "", None).map(|what| (1000, what)).to_vec();
         let unproven = (
             2000,
-            What::FaultUnproven { fault: FaultId { phase: 1, fault: 0 }, reason: "no".to_owned() },
+            EventKind::FaultUnproven {
+                fault: FaultId { phase: 1, fault: 0 },
+                reason: "no".to_owned(),
+            },
         );
-        let environment =
-            (2000, What::EnvironmentFailed { reason: "no disk".to_owned(), unsupported: false });
-        let interrupted = (3000, What::Interrupted { signal: "SIGTERM".to_owned(), number: 15 });
-        let code = |events: &[Vec<(u64, What)>]| verdict(events.concat()).exit_code;
+        let environment = (
+            2000,
+            EventKind::EnvironmentFailed { reason: "no disk".to_owned(), unsupported: false },
+        );
+        let interrupted =
+            (3000, EventKind::Interrupted { signal: "SIGTERM".to_owned(), number: 15 });
+        let code = |events: &[Vec<(u64, EventKind)>]| verdict(events.concat()).exit_code;
         assert_eq!(
             code(&[failed(), vec![unproven.clone()]]),
             1,
@@ -360,13 +381,16 @@ mod tests {
         assert_eq!(code(&[failed(), vec![environment.clone()]]), 1);
         assert_eq!(code(&[vec![unproven], vec![environment]]), 3);
         assert_eq!(code(&[failed(), vec![interrupted]]), 143);
-        assert_eq!(code(&[vec![(0, What::ClockJumped { ms: 60_000 })]]), 2);
-        assert_eq!(code(&[vec![(0, What::NodeUnseen { node: "seed".into() })]]), 2);
-        assert_eq!(code(&[vec![(0, What::HarnessBroken { reason: "x".to_owned() })]]), 70);
+        assert_eq!(code(&[vec![(0, EventKind::ClockJumped { ms: 60_000 })]]), 2);
+        assert_eq!(code(&[vec![(0, EventKind::NodeUnseen { node: "seed".into() })]]), 2);
+        assert_eq!(code(&[vec![(0, EventKind::HarnessBroken { reason: "x".to_owned() })]]), 70);
         assert_eq!(
             code(&[vec![(
                 0,
-                What::EnvironmentFailed { reason: "released node".to_owned(), unsupported: true }
+                EventKind::EnvironmentFailed {
+                    reason: "released node".to_owned(),
+                    unsupported: true
+                }
             )]]),
             4
         );

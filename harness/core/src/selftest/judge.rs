@@ -100,34 +100,39 @@ fn exit(wanted: Wanted) -> ExitCode {
 mod tests {
     use super::*;
     use crate::{
-        event::{CheckId, Event, FaultId, Finding, Moment, What},
+        event::{CheckId, Event, EventKind, FaultId, Finding, Moment},
         scenario::testing::plan,
         selftest::list,
         verdict::Ledger,
     };
 
     /// What is said of a control in whose first phase this happened.
-    fn said_of(control: &str, events: impl IntoIterator<Item = What>) -> Result<String, String> {
+    fn said_of(
+        control: &str,
+        events: impl IntoIterator<Item = EventKind>,
+    ) -> Result<String, String> {
         let case = list::all().into_iter().find(|case| case.name() == control).unwrap();
         let mut ledger = Ledger::new("run".to_owned(), plan(&case.control.scenario.concat()));
-        for (seq, what) in (0..).zip([What::PhaseStarted { phase: 0 }].into_iter().chain(events)) {
+        for (seq, what) in
+            (0..).zip([EventKind::PhaseStarted { phase: 0 }].into_iter().chain(events))
+        {
             ledger.record(&Event { seq, at_ms: Moment(seq), wall: String::new(), what });
         }
         judge(&case, &ledger.verdict())
     }
 
-    fn settled(check: usize, verdict: CheckVerdict, reason: &str) -> What {
+    fn settled(check: usize, verdict: CheckVerdict, reason: &str) -> EventKind {
         let finding = Finding {
             verdict,
             reason: reason.to_owned(),
             observed: String::new(),
             held_since: None,
         };
-        What::CheckSettled { check: CheckId { phase: 0, check }, finding }
+        EventKind::CheckSettled { check: CheckId { phase: 0, check }, finding }
     }
 
-    fn broken(reason: &str) -> What {
-        What::NodeBroken {
+    fn broken(reason: &str) -> EventKind {
+        EventKind::NodeBroken {
             node: "seed".to_owned(),
             reason: reason.to_owned(),
             last_lines: Vec::new(),
@@ -186,7 +191,7 @@ mod tests {
     #[test]
     fn a_fault_that_was_never_tried_is_not_one_without_proof() {
         const STOPPED: &str = "fault restart: nobody is stopped";
-        let unproven = |reason: &str| What::FaultUnproven {
+        let unproven = |reason: &str| EventKind::FaultUnproven {
             fault: FaultId { phase: 1, fault: 0 },
             reason: reason.to_owned(),
         };
@@ -197,7 +202,7 @@ mod tests {
         );
         assert_wrong(&said_of(STOPPED, [unproven("nobody knows")]), "is not in");
         assert_wrong(
-            &said_of(STOPPED, [What::NodeUnseen { node: "seed".to_owned() }]),
+            &said_of(STOPPED, [EventKind::NodeUnseen { node: "seed".to_owned() }]),
             "every fault has a proof",
         );
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{CheckResult, FaultVerdict, Figures, PhaseVerdict, RunVerdict, Verdict};
 use crate::{
     check::{CheckKind, When},
-    event::{CheckId, CheckVerdict, Event, FORMAT_VERSION, FaultId, Finding, Moment, What},
+    event::{CheckId, CheckVerdict, Event, EventKind, FORMAT_VERSION, FaultId, Finding, Moment},
     exit::{ExitCode, Signal},
     scenario::Plan,
     text::{ending, short},
@@ -102,55 +102,57 @@ impl Ledger {
         let at = event.at_ms;
         self.times.now = at;
         match &event.what {
-            What::RunStarted { .. } => self.started.clone_from(&event.wall),
-            What::Prepared { .. } => self.times.prepared = Some(at),
-            What::AllStarted => self.times.all_started = Some(at),
-            What::PhaseStarted { phase } => self.current = *phase,
-            What::PhaseEnded { .. } => self.times.phases_ended = Some(at),
-            What::FaultEffective { fault, proof, .. } => {
+            EventKind::RunStarted { .. } => self.started.clone_from(&event.wall),
+            EventKind::Prepared { .. } => self.times.prepared = Some(at),
+            EventKind::AllStarted => self.times.all_started = Some(at),
+            EventKind::PhaseStarted { phase } => self.current = *phase,
+            EventKind::PhaseEnded { .. } => self.times.phases_ended = Some(at),
+            EventKind::FaultEffective { fault, proof, .. } => {
                 self.fault(*fault).proof = Some(proof.clone())
             }
-            What::FaultHealed { fault, proof, since, .. } => self.healed(*fault, proof, *since),
-            What::FaultUnproven { fault, reason } => self.unproven(*fault, reason),
-            What::CheckStarted { check } => self.check_started(*check, at),
-            What::CheckSettled { check, finding } => self.settle(*check, finding, at),
-            What::NodeExited { node, code, signal, last_lines } => {
+            EventKind::FaultHealed { fault, proof, since, .. } => {
+                self.healed(*fault, proof, *since)
+            }
+            EventKind::FaultUnproven { fault, reason } => self.unproven(*fault, reason),
+            EventKind::CheckStarted { check } => self.check_started(*check, at),
+            EventKind::CheckSettled { check, finding } => self.settle(*check, finding, at),
+            EventKind::NodeExited { node, code, signal, last_lines } => {
                 let how = ending(*code, *signal);
                 self.broke(node, format!("{node} exited unplanned ({how})"), last_lines);
             }
-            What::NodeBroken { node, reason, last_lines } => {
+            EventKind::NodeBroken { node, reason, last_lines } => {
                 self.broke(node, format!("{node} {reason}"), last_lines)
             }
-            What::NodeUnseen { node } => self.inconclusive(unseen(node)),
-            What::ClockJumped { ms } => {
+            EventKind::NodeUnseen { node } => self.inconclusive(unseen(node)),
+            EventKind::ClockJumped { ms } => {
                 let by = short(Duration::from_millis(*ms));
                 self.inconclusive(format!("the machine slept or its clock jumped by {by}"));
             }
-            What::TimedOut { ms } => self.timed_out(Duration::from_millis(*ms), at),
-            What::EnvironmentFailed { reason, unsupported } => {
+            EventKind::TimedOut { ms } => self.timed_out(Duration::from_millis(*ms), at),
+            EventKind::EnvironmentFailed { reason, unsupported } => {
                 let exit = if *unsupported { ExitCode::NothingRan } else { ExitCode::Environment };
                 self.environment.get_or_insert((reason.clone(), exit));
             }
-            What::Interrupted { number, .. } => self.interrupted = Some(signal(*number)),
-            What::HarnessBroken { reason } => {
+            EventKind::Interrupted { number, .. } => self.interrupted = Some(signal(*number)),
+            EventKind::HarnessBroken { reason } => {
                 self.bug.get_or_insert(reason.clone());
             }
-            What::TeardownStarted => self.times.teardown = Some(at),
-            What::TornDown { left: Some(left) } => {
+            EventKind::TeardownStarted => self.times.teardown = Some(at),
+            EventKind::TornDown { left: Some(left) } => {
                 let reason = format!("the clean-up is not complete: {left}");
                 self.environment.get_or_insert((reason, ExitCode::Environment));
             }
-            What::TornDown { left: None }
-            | What::Preparing { .. }
-            | What::NodeStarted { .. }
-            | What::Methods { .. }
-            | What::Sample(_)
-            | What::Sessions(_)
-            | What::Resources(_)
-            | What::Hashes(_)
-            | What::State { .. }
-            | What::FaultStarted { .. }
-            | What::Kept => {}
+            EventKind::TornDown { left: None }
+            | EventKind::Preparing { .. }
+            | EventKind::NodeStarted { .. }
+            | EventKind::Methods { .. }
+            | EventKind::Sample(_)
+            | EventKind::Sessions(_)
+            | EventKind::Resources(_)
+            | EventKind::Hashes(_)
+            | EventKind::State { .. }
+            | EventKind::FaultStarted { .. }
+            | EventKind::Kept => {}
         }
     }
 

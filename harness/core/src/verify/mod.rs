@@ -22,7 +22,7 @@ pub use source::{Bundle, Found};
 
 use crate::{
     bundle::{Chain, Link, MANIFEST, Manifest, Sha256Hex, hash_all},
-    event::{Event, FORMAT_VERSION, What},
+    event::{Event, EventKind, FORMAT_VERSION},
     record::PlanRecord,
     report::junit,
     scenario::{self, Plan},
@@ -329,7 +329,7 @@ fn event(line: &[u8], number: u64, chain: &mut Chain, verified: &mut Verified) -
 
 /// What the provider said of itself is in both files.
 fn same_facts(event: &Event, record: Option<&PlanRecord>, number: u64, verified: &mut Verified) {
-    if let (What::Prepared { facts, .. }, Some(record)) = (&event.what, record)
+    if let (EventKind::Prepared { facts, .. }, Some(record)) = (&event.what, record)
         && *facts != record.facts
     {
         verified.wrong(EVENTS, Some(number), "the provider's facts are others than in plan.json");

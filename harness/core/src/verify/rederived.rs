@@ -1,7 +1,7 @@
 //! The run again, from its recorded events: which of them could have happened in this order, what
 //! every check finds when it is asked again, and what verdict follows. Pure.
 //!
-//! The executor records a decision with the moment of the look (`Controller::decide`), so the
+//! The executor records a decision with the moment of the look (`Journal::decide`), so the
 //! history before a `CheckSettled` is exactly what the check saw.
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe};
@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 use crate::{
     check::{Judgement, View, When},
     event::{
-        CheckId, Event, FORMAT_VERSION, FaultId, Finding, HashRound, Moment, ResourceSample,
-        Sample, SessionList, What,
+        CheckId, Event, EventKind, FORMAT_VERSION, FaultId, Finding, HashRound, Moment,
+        ResourceSample, Sample, SessionList,
     },
     fault::{Refused, Timeline},
     history::History,
@@ -85,7 +85,7 @@ impl<'a> Rederived<'a> {
         }
         self.next = event.seq.saturating_add(1);
         self.now = self.now.max(event.at_ms);
-        if !self.began && !matches!(event.what, What::RunStarted { .. }) {
+        if !self.began && !matches!(event.what, EventKind::RunStarted { .. }) {
             wrong.push("an event before the run started".to_owned());
         }
         match self.step(event) {
@@ -120,19 +120,19 @@ impl<'a> Rederived<'a> {
     fn step(&mut self, event: &Event) -> Wrong {
         let at = event.at_ms;
         match &event.what {
-            What::RunStarted { version, run, scenario, seed } => {
+            EventKind::RunStarted { version, run, scenario, seed } => {
                 self.begin(*version, run, scenario, *seed)
             }
-            What::PhaseStarted { phase } => self.phase_started(*phase),
-            What::PhaseEnded { phase } => self.phase_ended(*phase, at),
-            What::FaultStarted { fault } => {
+            EventKind::PhaseStarted { phase } => self.phase_started(*phase),
+            EventKind::PhaseEnded { phase } => self.phase_ended(*phase, at),
+            EventKind::FaultStarted { fault } => {
                 self.is_under_way(*fault)?;
                 self.faults.started(*fault, at).map_err(said)
             }
-            What::FaultEffective { fault, nodes, since, .. } => {
+            EventKind::FaultEffective { fault, nodes, since, .. } => {
                 self.fault_effective(*fault, nodes, *since, at)
             }
-            What::FaultHealed { fault, since, .. } => {
+            EventKind::FaultHealed { fault, since, .. } => {
                 must(!self.is_any_open(), || {
                     "a fault healed before the checks during it were decided".to_owned()
                 })?;
@@ -140,38 +140,40 @@ impl<'a> Rederived<'a> {
                 self.faults.healed(*fault, *since, at, &self.history).map_err(said)
             }
             // One that stays may be found out in a later phase.
-            What::FaultUnproven { fault, .. } => self.faults.unproven(*fault, at).map_err(said),
-            What::CheckStarted { check } => self.check_started(*check, at),
-            What::CheckSettled { check, finding } => self.check_settled(*check, finding, at),
-            What::TeardownStarted => {
+            EventKind::FaultUnproven { fault, .. } => {
+                self.faults.unproven(*fault, at).map_err(said)
+            }
+            EventKind::CheckStarted { check } => self.check_started(*check, at),
+            EventKind::CheckSettled { check, finding } => self.check_settled(*check, finding, at),
+            EventKind::TeardownStarted => {
                 self.phase = Phase::Over;
                 Ok(())
             }
-            What::TornDown { .. } | What::Kept => {
+            EventKind::TornDown { .. } | EventKind::Kept => {
                 self.torn_down = true;
                 self.phase = Phase::Over;
                 Ok(())
             }
-            What::Sample(Sample { sent, answered, .. })
-            | What::Hashes(HashRound { sent, answered, .. })
-            | What::Sessions(SessionList { sent, answered, .. })
-            | What::Resources(ResourceSample { sent, answered, .. }) => {
+            EventKind::Sample(Sample { sent, answered, .. })
+            | EventKind::Hashes(HashRound { sent, answered, .. })
+            | EventKind::Sessions(SessionList { sent, answered, .. })
+            | EventKind::Resources(ResourceSample { sent, answered, .. }) => {
                 must(sent <= answered && *answered <= at, || "an answer from the future".to_owned())
             }
-            What::Preparing { .. }
-            | What::Prepared { .. }
-            | What::NodeStarted { .. }
-            | What::AllStarted
-            | What::Methods { .. }
-            | What::State { .. }
-            | What::NodeExited { .. }
-            | What::NodeBroken { .. }
-            | What::NodeUnseen { .. }
-            | What::ClockJumped { .. }
-            | What::TimedOut { .. }
-            | What::EnvironmentFailed { .. }
-            | What::Interrupted { .. }
-            | What::HarnessBroken { .. } => Ok(()),
+            EventKind::Preparing { .. }
+            | EventKind::Prepared { .. }
+            | EventKind::NodeStarted { .. }
+            | EventKind::AllStarted
+            | EventKind::Methods { .. }
+            | EventKind::State { .. }
+            | EventKind::NodeExited { .. }
+            | EventKind::NodeBroken { .. }
+            | EventKind::NodeUnseen { .. }
+            | EventKind::ClockJumped { .. }
+            | EventKind::TimedOut { .. }
+            | EventKind::EnvironmentFailed { .. }
+            | EventKind::Interrupted { .. }
+            | EventKind::HarnessBroken { .. } => Ok(()),
         }
     }
 
@@ -280,7 +282,7 @@ impl<'a> Rederived<'a> {
             seq: self.next,
             at_ms: at,
             wall: String::new(),
-            what: What::CheckSettled { check: id, finding: found.clone() },
+            what: EventKind::CheckSettled { check: id, finding: found.clone() },
         });
         let differs = if found.verdict == recorded.verdict {
             String::new()
@@ -348,13 +350,13 @@ mod tests {
     fn what_was_observed_was_asked_first_and_recorded_last() {
         let plan = three_node();
         let node = || "node-1".to_owned();
-        let kinds: [fn(String, Moment, Moment) -> What; 4] = [
-            |node, sent, answered| What::Sample(Sample { sent, answered, ..sample(&node, 0) }),
+        let kinds: [fn(String, Moment, Moment) -> EventKind; 4] = [
+            |node, sent, answered| EventKind::Sample(Sample { sent, answered, ..sample(&node, 0) }),
             |_, sent, answered| {
-                What::Hashes(HashRound { height: 1, sent, answered, hashes: BTreeMap::new() })
+                EventKind::Hashes(HashRound { height: 1, sent, answered, hashes: BTreeMap::new() })
             },
             |node, sent, answered| {
-                What::Sessions(SessionList {
+                EventKind::Sessions(SessionList {
                     node,
                     start: 0,
                     sent,
@@ -363,7 +365,7 @@ mod tests {
                 })
             },
             |node, sent, answered| {
-                What::Resources(ResourceSample { node, start: 0, sent, answered, used: None })
+                EventKind::Resources(ResourceSample { node, start: 0, sent, answered, used: None })
             },
         ];
         for kind in kinds {
@@ -375,7 +377,7 @@ mod tests {
                     wall: String::new(),
                     what,
                 };
-                let began = What::RunStarted {
+                let began = EventKind::RunStarted {
                     version: FORMAT_VERSION,
                     run: "run".to_owned(),
                     scenario: plan.scenario.clone(),

@@ -25,7 +25,7 @@ const PROVE_DOWN: Duration = Duration::from_secs(6);
 
 /// How nodes are ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Means {
+pub(super) enum Ending {
     /// They are asked to.
     Ask,
     /// SIGKILL.
@@ -33,29 +33,29 @@ pub(super) enum Means {
 }
 
 /// Ends all nodes and waits until they are seen to be down.
-pub(super) async fn all(scene: Scene<'_>, means: Means) -> Result<Proven, FaultError> {
-    let proofs = try_join_all(scene.nodes.iter().map(|node| one(scene, node, means))).await?;
+pub(super) async fn all(scene: Scene<'_>, how: Ending) -> Result<Proven, FaultError> {
+    let proofs = try_join_all(scene.nodes.iter().map(|node| one(scene, node, how))).await?;
     Ok(joined(proofs))
 }
 
-async fn one(scene: Scene<'_>, node: &str, means: Means) -> Result<Proven, FaultError> {
+async fn one(scene: Scene<'_>, node: &str, how: Ending) -> Result<Proven, FaultError> {
     // A stop must not make an end look planned that came before it.
     if let Seen::Ended { code, signal } = watch::look(node, scene.bed).await? {
         return Err(FaultError::Ended { node: node.to_owned(), code, signal });
     }
-    let asked = scene.bed.controller.now();
-    let ended = end(scene.bed, node, means).await?;
+    let asked = scene.bed.journal.now();
+    let ended = end(scene.bed, node, how).await?;
     // The first word after it: `kill` is proven by how soon it came.
     watch::see(node, scene.bed).await?;
-    let remark = match means {
-        Means::Ask => judge_end(scene, node, &ended)?,
-        Means::Kill => "",
+    let remark = match how {
+        Ending::Ask => judge_end(scene, node, &ended)?,
+        Ending::Kill => "",
     };
-    let since = scene.bed.controller.now();
+    let since = scene.bed.journal.now();
     let deadline = since + PROVE_DOWN.mul_f64(scene.timeout_factor);
     loop {
         watch::see(node, scene.bed).await?;
-        let (proven, unanswered, missing) = scene.bed.controller.with_history(|history| {
+        let (proven, unanswered, missing) = scene.bed.journal.with_history(|history| {
             let down = evidence::down(history, node, since, Moment(u64::MAX));
             (down.proven(), down.unanswered, down.missing())
         });
@@ -67,10 +67,10 @@ async fn one(scene: Scene<'_>, node: &str, means: Means) -> Result<Proven, Fault
             );
             return Ok(Proven { since, proof });
         }
-        if scene.bed.controller.now() >= deadline {
-            let done = match means {
-                Means::Ask => "stopped",
-                Means::Kill => "killed",
+        if scene.bed.journal.now() >= deadline {
+            let done = match how {
+                Ending::Ask => "stopped",
+                Ending::Kill => "killed",
             };
             return Err(FaultError::Unproven(format!("{node} was {done}, but {missing}")));
         }
@@ -81,11 +81,11 @@ async fn one(scene: Scene<'_>, node: &str, means: Means) -> Result<Proven, Fault
 fn end<'a>(
     bed: &'a Testbed,
     node: &'a str,
-    means: Means,
+    how: Ending,
 ) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-    match means {
-        Means::Ask => Box::pin(bed.stop(node)),
-        Means::Kill => Box::pin(bed.kill(node)),
+    match how {
+        Ending::Ask => Box::pin(bed.stop(node)),
+        Ending::Kill => Box::pin(bed.kill(node)),
     }
 }
 

@@ -20,7 +20,7 @@ async fn one(scene: Scene<'_>, node: &str) -> Result<Proven, FaultError> {
     watch::see(node, bed).await?;
     let before = bed.incarnation(node);
     let now = bed.start_again(node).await?;
-    let since = bed.controller.now();
+    let since = bed.journal.now();
     if before.as_ref().is_none_or(|before| evidence::same_process(before, &now)) {
         return Err(FaultError::Unproven(format!(
             "{node} was started again, but it is the same process {} as before",
@@ -33,7 +33,7 @@ async fn one(scene: Scene<'_>, node: &str) -> Result<Proven, FaultError> {
         watch::see(node, bed).await?;
         let back =
             |history: &History| evidence::back(history, node, start, Moment(u64::MAX)).proven();
-        if let Some(answered) = bed.controller.with_history(back) {
+        if let Some(answered) = bed.journal.with_history(back) {
             let was = before.map_or(0, |before| before.pid);
             let proof = format!(
                 "{node} back: process {was} → {}, answered after {}",
@@ -42,7 +42,7 @@ async fn one(scene: Scene<'_>, node: &str) -> Result<Proven, FaultError> {
             );
             return Ok(Proven { since, proof });
         }
-        if bed.controller.now() >= deadline {
+        if bed.journal.now() >= deadline {
             let reason = format!(
                 "was started again (process {}), but its RPC was silent for {}",
                 now.pid,

@@ -6,5 +6,5 @@ use super::{
 };
 
 pub(super) async fn take_effect(scene: Scene<'_>) -> Result<Proven, FaultError> {
-    ending::all(scene, ending::Means::Ask).await
+    ending::all(scene, ending::Ending::Ask).await
 }

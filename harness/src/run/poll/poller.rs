@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use harness_core::event::{Miss, Moment, Reading, Sample, Session, SessionList, What};
+use harness_core::event::{EventKind, Miss, Moment, Reading, Sample, Session, SessionList};
 use tokio::sync::watch;
 
 use super::rpc::{Also, Answers, Batching, Rpc};
-use crate::run::controller::Controller;
+use crate::run::journal::Journal;
 
 /// Between two rounds of questions to one node, in a network of up to 31 nodes.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
@@ -36,7 +36,7 @@ pub(crate) struct Poller {
     /// The latest link; `None` before the first start. Stays while the node is down: that it does
     /// not answer is evidence.
     pub(crate) link: watch::Receiver<Option<Link>>,
-    pub(crate) controller: Arc<Controller>,
+    pub(crate) journal: Arc<Journal>,
     /// Nodes in the network: together they must not be asked more than this machine can answer.
     pub(crate) nodes: usize,
     /// A check needs this node's sessions.
@@ -60,11 +60,11 @@ impl Poller {
                     .map(|sessions| self.list(&sample, sessions))
                     .filter(|list| is_news(list, listed.as_ref()))
                 {
-                    self.controller.emit(What::Sessions(list.clone()));
+                    self.journal.emit(EventKind::Sessions(list.clone()));
                     listed = Some(list);
                 }
-                self.controller.emit(What::Sample(sample));
-                tokio::time::sleep(until_next(self.interval(&link), self.controller.now())).await;
+                self.journal.emit(EventKind::Sample(sample));
+                tokio::time::sleep(until_next(self.interval(&link), self.journal.now())).await;
             };
             tokio::select! {
                 // An answer that has come is recorded before its link is given up.
@@ -80,7 +80,7 @@ impl Poller {
         let nodes = u32::try_from(self.nodes).unwrap_or(u32::MAX);
         let usual =
             Duration::from_millis(8).saturating_mul(nodes).clamp(INTERVAL, LONGEST_INTERVAL);
-        if self.controller.now().since(link.since) > EAGER {
+        if self.journal.now().since(link.since) > EAGER {
             return usual;
         }
         // 20 Hz for the usual three nodes; a large network shares about 60 rounds a second.
@@ -102,7 +102,7 @@ impl Poller {
         link: &Link,
         methods: &mut Methods,
     ) -> (Sample, Option<Reading<Vec<Session>>>) {
-        let sent = self.controller.now();
+        let sent = self.journal.now();
         let probed = if methods.start == Some(link.start) {
             Ok(())
         } else {
@@ -130,7 +130,7 @@ impl Poller {
                 node: self.node.clone(),
                 start: link.start,
                 sent,
-                answered: self.controller.now(),
+                answered: self.journal.now(),
                 peers,
                 distinct,
                 height,
@@ -162,7 +162,7 @@ impl Poller {
             own: peer_id.clone(),
             ..Methods::default()
         };
-        self.controller.emit(What::Methods {
+        self.journal.emit(EventKind::Methods {
             node: self.node.clone(),
             start: link.start,
             system_peers,
@@ -179,7 +179,7 @@ impl Poller {
             && matches!(reading, Reading::Missing(miss) if miss.is_unknown_method());
         if withheld {
             methods.system_peers = false;
-            self.controller.emit(What::Methods {
+            self.journal.emit(EventKind::Methods {
                 node: self.node.clone(),
                 start: link.start,
                 system_peers: false,

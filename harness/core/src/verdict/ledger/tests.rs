@@ -20,7 +20,7 @@ impl Run {
         let mut run = Self { ledger: Ledger::new("0123456789".to_owned(), plan), seq: 0 };
         run.see(
             0,
-            What::RunStarted {
+            EventKind::RunStarted {
                 version: FORMAT_VERSION,
                 run: "0123456789".to_owned(),
                 scenario: "three-node".to_owned(),
@@ -30,7 +30,7 @@ impl Run {
         run
     }
 
-    fn see(&mut self, at: u64, what: What) {
+    fn see(&mut self, at: u64, what: EventKind) {
         self.ledger.record(&Event {
             seq: self.seq,
             at_ms: Moment(at),
@@ -41,14 +41,14 @@ impl Run {
     }
 
     fn settle(&mut self, at: u64, id: CheckId, verdict: CheckVerdict, held: Option<u64>) {
-        self.see(at, What::CheckStarted { check: id });
+        self.see(at, EventKind::CheckStarted { check: id });
         let finding = Finding {
             verdict,
             reason: "because".to_owned(),
             observed: "seen".to_owned(),
             held_since: held.map(Moment),
         };
-        self.see(at + 500, What::CheckSettled { check: id, finding });
+        self.see(at + 500, EventKind::CheckSettled { check: id, finding });
     }
 
     fn ids(&self) -> Vec<CheckId> {
@@ -73,8 +73,8 @@ impl Run {
     }
 }
 
-fn exited() -> What {
-    What::NodeExited {
+fn exited() -> EventKind {
+    EventKind::NodeExited {
         node: "node-1".to_owned(),
         code: Some(1),
         signal: None,
@@ -85,7 +85,7 @@ fn exited() -> What {
 #[test]
 fn without_a_check_there_is_nothing_to_pass() {
     let mut run = Run::new(|plan| plan.phases.iter_mut().for_each(|phase| phase.checks.clear()));
-    run.see(1000, What::AllStarted);
+    run.see(1000, EventKind::AllStarted);
     assert_eq!(run.verdict(), (RunVerdict::Inconclusive, 2));
 }
 
@@ -111,12 +111,12 @@ fn all_checks_and_nothing_less_make_a_pass() {
 
 #[test]
 fn what_happens_to_a_node_or_to_us_spoils_a_run_whose_checks_all_passed() {
-    let jump = What::ClockJumped { ms: 5000 };
-    let unseen = What::NodeUnseen { node: "node-1".to_owned() };
+    let jump = EventKind::ClockJumped { ms: 5000 };
+    let unseen = EventKind::NodeUnseen { node: "node-1".to_owned() };
     for (what, wanted, reason) in [
         (exited(), (RunVerdict::Fail, 1), "node-1 exited unplanned (code 1)"),
         (
-            What::NodeBroken {
+            EventKind::NodeBroken {
                 node: "node-1".to_owned(),
                 reason: "panicked".to_owned(),
                 last_lines: vec![],
@@ -145,8 +145,8 @@ fn a_timeout_fails_what_was_begun_and_leaves_the_rest_alone() {
     let mut run = Run::new(|_| {});
     let ids = run.ids();
     run.settle(1000, ids[0], Pass, None);
-    run.see(2000, What::CheckStarted { check: ids[1] });
-    run.see(62_000, What::TimedOut { ms: 62_000 });
+    run.see(2000, EventKind::CheckStarted { check: ids[1] });
+    run.see(62_000, EventKind::TimedOut { ms: 62_000 });
     let verdict = run.ledger.verdict();
     assert_eq!((verdict.verdict, verdict.exit_code), (RunVerdict::Fail, 1));
     assert_eq!(verdict.reason.as_deref(), Some("the scenario's timeout of 62.0 s passed"));
@@ -165,8 +165,11 @@ fn a_timeout_fails_what_was_begun_and_leaves_the_rest_alone() {
 #[test]
 fn the_time_to_peers_is_that_of_the_first_undisturbed_phase_that_asks_for_them() {
     let mut run = Run::new(|_| {});
-    run.see(900, What::Prepared { provider: "process".to_owned(), facts: serde_json::Value::Null });
-    run.see(1000, What::AllStarted);
+    run.see(
+        900,
+        EventKind::Prepared { provider: "process".to_owned(), facts: serde_json::Value::Null },
+    );
+    run.see(1000, EventKind::AllStarted);
     for (held, id) in [2500, 4000, 9000].into_iter().zip(run.ids()) {
         run.settle(9500, id, Pass, Some(held));
     }
@@ -179,7 +182,7 @@ fn the_time_to_peers_is_that_of_the_first_undisturbed_phase_that_asks_for_them()
         before.checks.retain(|check| !matches!(check.kind, CheckKind::Peers(_)));
         plan.phases.insert(0, before);
     });
-    run.see(1000, What::AllStarted);
+    run.see(1000, EventKind::AllStarted);
     for (held, id) in [2000, 2500, 4000].into_iter().zip(run.ids()) {
         run.settle(9500, id, Pass, Some(held));
     }
@@ -191,7 +194,7 @@ fn the_time_to_peers_is_that_of_the_first_undisturbed_phase_that_asks_for_them()
         plan.phases[0].faults = plan.phases[1].faults.clone();
         plan.phases[2].checks.retain(|check| !matches!(check.kind, CheckKind::Peers(_)));
     });
-    run.see(1000, What::AllStarted);
+    run.see(1000, EventKind::AllStarted);
     run.settle_all(Pass);
     assert_eq!(run.ledger.verdict().figures.last_start_to_peers_seconds, None);
 }
@@ -221,7 +224,7 @@ fn junit_is_well_formed_and_red_exactly_where_the_verdict_is_not_a_pass() {
         if verdict == Fail {
             run.see(
                 90_000,
-                What::NodeExited {
+                EventKind::NodeExited {
                     node: "node-1".to_owned(),
                     code: None,
                     signal: Some(11),

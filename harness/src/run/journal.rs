@@ -10,7 +10,7 @@ use std::{
 };
 
 use harness_core::{
-    event::{Event, FORMAT_VERSION, Moment, Sink, What},
+    event::{Event, EventKind, FORMAT_VERSION, Moment, Sink},
     history::History,
     scenario::Plan,
     verdict::{Ledger, Verdict},
@@ -21,7 +21,7 @@ use super::clock::RunClock;
 use crate::evidence::RunDir;
 
 /// The one place where events are ordered.
-pub struct Controller {
+pub struct Journal {
     clock: RunClock,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
@@ -35,7 +35,7 @@ struct State {
     broken: Option<String>,
 }
 
-impl Controller {
+impl Journal {
     /// The run begins now, with its first event.
     pub fn begin(dir: &RunDir, plan: &Plan, sinks: Vec<Box<dyn Sink>>) -> Self {
         Self::begin_at(RunClock::start(), dir, plan, sinks)
@@ -46,7 +46,7 @@ impl Controller {
         let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone());
         let state = State { next: 0, history: History::default(), ledger, sinks, broken: None };
         let this = Self { clock, state: Mutex::new(state), changed: watch::Sender::new(0) };
-        this.emit(What::RunStarted {
+        this.emit(EventKind::RunStarted {
             version: FORMAT_VERSION,
             run: dir.run_id().to_owned(),
             scenario: plan.scenario.clone(),
@@ -75,7 +75,7 @@ impl Controller {
     }
 
     /// Gives an event its place; returns its moment.
-    pub fn emit(&self, what: What) -> Moment {
+    pub fn emit(&self, what: EventKind) -> Moment {
         let mut state = self.lock();
         // Read under the lock, so that moments rise with numbers.
         let at_ms = self.clock.now();
@@ -89,7 +89,7 @@ impl Controller {
     /// decision again.
     pub fn decide<T>(
         &self,
-        look: impl FnOnce(&History, Moment) -> ControlFlow<What, T>,
+        look: impl FnOnce(&History, Moment) -> ControlFlow<EventKind, T>,
     ) -> Option<T> {
         let mut state = self.lock();
         let at_ms = self.clock.now();
@@ -137,7 +137,7 @@ impl Controller {
         self.lock().broken.clone()
     }
 
-    fn record(&self, state: &mut State, at_ms: Moment, what: What) {
+    fn record(&self, state: &mut State, at_ms: Moment, what: EventKind) {
         let wall = humantime::format_rfc3339_millis(self.clock.wall()).to_string();
         let event = Event { seq: state.next, at_ms, wall, what };
         state.next += 1;
@@ -200,9 +200,9 @@ mod tests {
 
     impl Sink for Counter {
         fn take(&mut self, event: &Event) -> io::Result<()> {
-            if let What::Sample(_) = &event.what {
+            if let EventKind::Sample(_) = &event.what {
                 self.samples += 1;
-            } else if let What::Preparing { step } = &event.what {
+            } else if let EventKind::Preparing { step } = &event.what {
                 self.decisions.lock().unwrap().push((step.clone(), self.samples));
             }
             Ok(())
@@ -218,7 +218,7 @@ mod tests {
         let plan = load(&shipped, &Overrides::default()).0.unwrap();
         let decisions = Arc::default();
         let sink = Counter { samples: 0, decisions: Arc::clone(&decisions) };
-        let controller = Controller::begin(
+        let journal = Journal::begin(
             &RunDir::create(dir.path(), "three-node").unwrap(),
             &plan,
             vec![Box::new(sink)],
@@ -227,18 +227,18 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
-                    controller.emit(What::Sample(sample("node-1", 1)));
+                    journal.emit(EventKind::Sample(sample("node-1", 1)));
                 }
             });
             // Both have had the lock in turn so often.
             let (mut turns, mut last) = (0, 0);
             while turns < 50 {
                 let mut seen = 0;
-                controller.decide::<()>(|history, _| {
+                journal.decide::<()>(|history, _| {
                     seen = history.samples("node-1", Moment(0), Moment(u64::MAX)).len();
                     // The other thread waits for the lock by now.
                     std::thread::yield_now();
-                    ControlFlow::Break(What::Preparing { step: seen.to_string() })
+                    ControlFlow::Break(EventKind::Preparing { step: seen.to_string() })
                 });
                 turns += usize::from(seen != last);
                 last = seen;
