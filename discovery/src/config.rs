@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::book::Layout;
+use crate::{
+    book::Layout,
+    policy::{Groups, Loopback},
+};
 
 /// Whether addresses are exchanged at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,24 +14,6 @@ pub enum Exchange {
     On,
     /// Seeds only: no `Hello`, no questions, no answers, no store. The testbed's negative control.
     Off,
-}
-
-/// Whether loopback addresses may be shared and dialled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loopback {
-    /// As on the internet.
-    Refused,
-    /// Several nodes on one host: every loopback `ip:port` then counts as a host of its own.
-    Allowed,
-}
-
-/// Whether network groups (/16 of IPv4, /32 of IPv6) matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Groups {
-    /// Outbound peers of distinct groups are preferred, and a group's share of the book is bounded.
-    Weighed,
-    /// As if every address were a group of its own: for networks that live in one subnet.
-    Ignored,
 }
 
 /// The engine's configuration.

@@ -28,8 +28,13 @@
 //! | [`message`] | the three wire messages and their bounded codec |
 //! | [`book`] | the addresses that we know; `book::record` is the only writer of one |
 //! | [`bucket`] | how often somebody may do something; the node uses it too |
-//! | [`policy`] | which addresses may be admitted and dialled |
+//! | [`policy`], `key`, `ranges` | which addresses may be admitted and dialled; an address as a number, and many in a row |
 //! | [`snapshot`] | the persisted form of the book, and the older nodes' |
+//! | `sessions`, `eviction` | who is connected, and who makes room for a newcomer |
+//! | `dial`, `select`, `seeds`, `outage` | dials in flight, whom to dial, the seeds' schedule, whether it is they or we |
+//! | `admission`, `mentioned` | what others may make us take in, and what they told again |
+//! | `sample`, `announce` | what is told: answers, and news |
+//! | `timer`, `sorted` | named timers, a small sorted map |
 //! | [`limits`], [`config`], [`status`] | numbers with their reasons, what an operator may turn, what an operator may see |
 //!
 //! Not here: sockets, the handshake, which of two sessions with one peer survives (the node's
@@ -65,9 +70,10 @@ mod timer;
 
 pub use action::{Action, Alarm, CloseReason};
 pub use bucket::Bucket;
-pub use config::{Config, Exchange, Groups, Loopback};
+pub use config::{Config, Exchange};
 pub use engine::Engine;
 pub use event::{ChainState, DialError, Event};
 pub use message::{DecodeError, Message};
+pub use policy::{Groups, Loopback};
 pub use status::Status;
 pub use types::{DialId, Direction, Mono, Now, PeerId, SeedIndex, SessionId};

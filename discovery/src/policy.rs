@@ -1,14 +1,30 @@
-//! Which addresses may be admitted to the book and dialled. Pure functions of addresses.
+//! Which addresses may be admitted to the book and dialled, who shares what, and what of that an
+//! operator may turn. Pure functions of addresses.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     ops::RangeInclusive,
 };
 
-use crate::{
-    config::{Groups, Loopback},
-    limits::FIRST_LEARNED_PORT,
-};
+use crate::limits::FIRST_LEARNED_PORT;
+
+/// Whether loopback addresses may be shared and dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loopback {
+    /// As on the internet.
+    Refused,
+    /// Several nodes on one host: every loopback `ip:port` then counts as a host of its own.
+    Allowed,
+}
+
+/// Whether network groups (/16 of IPv4, /32 of IPv6) matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Groups {
+    /// Outbound peers of distinct groups are preferred, and a group's share of the book is bounded.
+    Weighed,
+    /// As if every address were a group of its own: for networks that live in one subnet.
+    Ignored,
+}
 
 /// How far an address reaches. Ordered: what a peer tells us must reach at least as far as the peer
 /// itself, or private addresses would leak.

@@ -4,7 +4,6 @@
 pub mod environment;
 
 use std::{
-    fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
@@ -59,21 +58,6 @@ pub struct Flags {
 
 /// What `--version` says; the harness knows our nodes by the name in brackets.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (hegemon-testbed)");
-
-/// One entry of `HEGEMON_SEEDS`. Its name is resolved at every attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seed {
-    /// A name or an IP.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
-impl fmt::Display for Seed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
 
 /// Everything that the node needs to know, from both sources.
 #[derive(Debug, Clone)]

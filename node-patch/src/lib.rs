@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`transport`] | the post-quantum protocol, without sockets |
 //! | [`net`] | sessions: who may have one (with the engine of `hegemon-discovery`), tasks, limits |
-//! | [`discovery_driver`], [`peer_store`] | names looked up, peers stored |
+//! | [`peer_store`] | peers stored |
 //! | [`chain`], [`sync`], [`miner`] | blocks: valid, stored, asked for, made |
 //! | [`tip_watch`] | tells discovery when they no longer come |
 //! | [`rpc`], [`node_status`] | what others may ask of the node |
@@ -15,7 +15,6 @@
 pub mod chain;
 pub mod clock;
 pub mod config;
-pub mod discovery_driver;
 pub mod identity_file;
 pub mod miner;
 pub mod net;

@@ -10,10 +10,10 @@ use crate::{
     chain::{Chain, ChainParams},
     clock::Clock,
     config::Config,
-    discovery_driver::DiscoveryDriver,
     identity_file,
     miner::{Miner, Pace},
     net::{
+        discovery_driver::DiscoveryDriver,
         hub::{HUB_QUEUE, Hub, HubParts},
         listener::{self, PendingLimits},
         registry::Registry,

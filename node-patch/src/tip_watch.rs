@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{chain::Best, net::hub::HubEvent};
+use crate::{chain::Best, net::event::HubEvent};
 
 /// Block times without a block before the chain stands still. Intervals of a proof-of-work chain
 /// are exponential: one in 10¹³ is as long as this.

@@ -4,7 +4,10 @@
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use super::placement::{Bucket, Layout, Table};
-use crate::{config::Groups, key::Key, policy::Group};
+use crate::{
+    key::Key,
+    policy::{Group, Groups},
+};
 
 /// A network group's addresses in the book.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -14,12 +14,11 @@ use siphasher::sip::SipHasher24;
 
 use super::Record;
 use crate::{
-    config::Groups,
     limits::{
         BOOK_CAPACITY, BUCKET_SIZE, NEW_BUCKETS, NEW_BUCKETS_PER_SOURCE, NEW_PER_GROUP,
         TRIED_BUCKETS, TRIED_BUCKETS_PER_GROUP,
     },
-    policy::Group,
+    policy::{Group, Groups},
 };
 
 /// One of the two tables.

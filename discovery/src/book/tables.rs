@@ -20,10 +20,9 @@ use super::{
     row::Row,
 };
 use crate::{
-    config::Groups,
     key::Key,
     limits::{BUCKET_SIZE, HORIZON, PORTS_PER_HOST},
-    policy::{Group, Host, Refusal},
+    policy::{Group, Groups, Host, Refusal},
     types::{Mono, PeerId},
 };
 

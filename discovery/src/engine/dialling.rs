@@ -9,11 +9,11 @@ use super::Engine;
 use crate::{
     action::Action,
     book::{Change, Row, Table},
-    config::{Exchange, Groups},
+    config::Exchange,
     dial::Purpose,
     key::Key,
     limits::{FEELER_INTERVAL, FEELER_MILLIS_PER_ADDRESS},
-    policy::{Group, Host},
+    policy::{Group, Groups, Host},
     ranges::Ranges,
     seeds::{Seed, SeedState},
     select::{self, Candidate, Diversity},

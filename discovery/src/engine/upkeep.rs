@@ -8,11 +8,11 @@ use super::Engine;
 use crate::{
     action::{Action, Alarm},
     book::{Change, Noted, Record},
-    config::{Exchange, Groups},
+    config::Exchange,
     dial::Purpose,
     event::ChainState,
     limits::{ANCHORS, ISOLATED_AFTER, LASTING_SESSION, PERSIST_DELAY, PERSIST_INTERVAL},
-    policy::{Group, Refusal},
+    policy::{Group, Groups, Refusal},
     seeds::SeedState,
     sessions::Peer,
     snapshot,

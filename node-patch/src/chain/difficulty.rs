@@ -12,14 +12,10 @@
 //! variance of the difficulty itself, a few per cent; `simulated_networks_keep_the_pace` measures
 //! it.
 
-use super::{header::PowClaim, params::ChainParams};
-
-/// Blocks' difficulties stay below 2^96: even 2^32 blocks of it add up to less than 2^128, so total
-/// work cannot overflow.
-pub const MAX_DIFFICULTY: u128 = 1 << 96;
-
-/// Longest block time, one day. It keeps the product below within an `i128`.
-pub const MAX_BLOCK_TIME_MS: u32 = 24 * 60 * 60 * 1000;
+use super::{
+    header::PowClaim,
+    params::{ChainParams, MAX_BLOCK_TIME_MS, MAX_DIFFICULTY},
+};
 
 /// The largest change upwards, as a part of the parent's difficulty.
 const STEP: i128 = 16;

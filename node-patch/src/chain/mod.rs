@@ -22,12 +22,14 @@ mod tree;
 mod validate;
 
 pub use block::{Block, Body, MAX_BLOCK_BYTES, extrinsics_root};
-pub use difficulty::{MAX_BLOCK_TIME_MS, MAX_DIFFICULTY};
 pub use hash::Hash;
 pub use header::{
     BlockNumber, DigestItem, Header, MAX_DIGEST_ITEM_BYTES, MAX_DIGEST_ITEMS, POW_ENGINE, PowClaim,
 };
-pub use params::{BadBlockTime, ChainParams, DEV_BLOCK_TIME_MS, DEV_HASHES_PER_SECOND};
+pub use params::{
+    BadBlockTime, ChainParams, DEV_BLOCK_TIME_MS, DEV_HASHES_PER_SECOND, MAX_BLOCK_TIME_MS,
+    MAX_DIFFICULTY,
+};
 pub use pow::{meets, work};
 pub use store::{Best, OpenError, StoreError};
 pub use template::Template;

@@ -4,7 +4,6 @@ use parity_scale_codec::Encode;
 
 use super::{
     block::{Block, extrinsics_root},
-    difficulty::{MAX_BLOCK_TIME_MS, MAX_DIFFICULTY},
     hash::Hash,
     header::{DigestItem, Header, POW_ENGINE, PowClaim},
 };
@@ -18,6 +17,13 @@ pub const DEV_HASHES_PER_SECOND: u32 = 20_000;
 
 /// Block time of a dev chain unless configured, in milliseconds.
 pub const DEV_BLOCK_TIME_MS: u32 = 2_000;
+
+/// Blocks' difficulties stay below 2^96: even 2^32 blocks of it add up to less than 2^128, so total
+/// work cannot overflow.
+pub const MAX_DIFFICULTY: u128 = 1 << 96;
+
+/// Longest block time, one day. It keeps the arithmetic of difficulty within an `i128`.
+pub const MAX_BLOCK_TIME_MS: u32 = 24 * 60 * 60 * 1000;
 
 /// 2026-01-01T00:00:00Z. Fixed, so that every node has the same genesis.
 const GENESIS_TIMESTAMP_MS: u64 = 1_767_225_600_000;

@@ -2,9 +2,9 @@
 
 use super::{
     block::{Block, MAX_BLOCK_BYTES, extrinsics_root},
-    difficulty::{self, MAX_DIFFICULTY},
+    difficulty,
     header::{Header, PowClaim},
-    params::ChainParams,
+    params::{ChainParams, MAX_DIFFICULTY},
     pow,
 };
 

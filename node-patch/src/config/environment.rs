@@ -4,8 +4,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{DEFAULT_PORT, Seed};
-use crate::net::listener::PENDING_PER_IP;
+use super::DEFAULT_PORT;
+use crate::net::{discovery_driver::Seed, listener::PENDING_PER_IP};
 
 /// What `--help` says about the environment.
 pub const ENVIRONMENT_HELP: &str = "\

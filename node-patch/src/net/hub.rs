@@ -4,9 +4,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use hegemon_discovery::{
-    ChainState, DialError, DialId, Direction, Mono, Now, SeedIndex, SessionId,
-};
+use hegemon_discovery::{DialId, Direction, Mono, Now, SessionId};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, mpsc},
@@ -16,14 +14,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    discovery_driver::DiscoveryDriver,
     net::{
         chain_feed::ChainFeed,
+        discovery_driver::DiscoveryDriver,
+        event::{HubEvent, Inbound},
         handle::ChainEvent,
         listener::{self, PendingLimits},
         peering::{End, Output, Peering},
         registry::Registry,
-        session::{self, Inbound, SessionEnd, Shared},
+        session::{self, Shared},
         socket::{self, Connection},
         view::{NetworkView, SessionView, SharedView},
     },
@@ -38,42 +37,6 @@ pub const HUB_QUEUE: usize = 256;
 const CHAIN_BYTES: usize = 2 * 1024 * 1024;
 /// The view's numbers that change by themselves are renewed this often.
 const VIEW_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Something that happened on the network.
-pub enum HubEvent {
-    /// A dial ended.
-    Dialled {
-        /// Which.
-        dial: DialId,
-        /// An authenticated connection, or what to make of it.
-        result: Result<Box<Connection>, DialError>,
-    },
-    /// A stranger shook hands.
-    Accepted(Box<Connection>),
-    /// A frame came.
-    Frame {
-        /// Over which session.
-        session: SessionId,
-        /// What it was.
-        inbound: Inbound,
-    },
-    /// A session's reader ended: nothing more comes.
-    Ended {
-        /// Which.
-        session: SessionId,
-        /// For the log.
-        why: SessionEnd,
-    },
-    /// What the chain says about the network.
-    Chain(ChainState),
-    /// A seed's name was looked up.
-    Resolved {
-        /// Which.
-        seed: SeedIndex,
-        /// Its addresses.
-        addrs: Vec<SocketAddr>,
-    },
-}
 
 /// What a hub is made of.
 pub struct HubParts {

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    net::{hub::HubEvent, socket},
+    net::{event::HubEvent, socket},
     transport::identity::Identity,
 };
 

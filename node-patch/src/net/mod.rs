@@ -4,16 +4,20 @@
 //! | --- | --- |
 //! | [`peering`] | whom we are connected to: engine and table under one owner; pure |
 //! | [`table`] | the session table: arbitration, limits, liveness; pure |
+//! | [`discovery_driver`] | what the engine asks beside connections: names looked up, peers stored |
 //! | [`handle`] | what the chain side sees of the network |
 //! | [`listener`] | strangers at the door, and how many may be in it |
 //! | [`socket`] | one connection from TCP to an established session |
 //! | [`session`] | the two tasks of a session: one reads, one writes |
 //! | [`registry`] | who can be written to now; a full queue ends its own session |
+//! | [`event`] | what the hub hears |
 //! | [`hub`] | the one task that drives the peering and hears everything |
 //! | `chain_feed` | what waits while the chain side is behind |
 //! | [`view`] | what RPC shows of all this |
 
 mod chain_feed;
+pub mod discovery_driver;
+pub mod event;
 pub mod handle;
 pub mod hub;
 pub mod listener;

@@ -19,8 +19,8 @@ use tokio_util::codec::Decoder;
 use crate::{
     clock::Clock,
     net::{
+        event::{FRAME_TIMEOUT, FRAMES_PER_SECOND, FRAMES_SAVED, HubEvent, Inbound, SessionEnd},
         handle::ChainProtocol,
-        hub::HubEvent,
         registry::{Outlet, Queued},
         socket::Connection,
     },
@@ -37,54 +37,8 @@ use crate::{
 pub const FIRST_FRAME_WAIT: Duration = Duration::from_secs(1);
 /// An empty frame goes out after so long without another.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// A frame that takes longer to leave, or to arrive once it has begun, ends the session: nobody
-/// keeps a share of the pool or of a queue by being slow.
-pub const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
 /// What the socket is read into. Frames gather elsewhere, so it never grows.
 const READ_BUFFER: usize = 4 * 1024;
-
-/// Frames that a peer may send in one second, and saved up. Ours sends some ten a second at the
-/// most, and a few hundred at once while one side catches up.
-pub const FRAMES_PER_SECOND: f64 = 200.0;
-/// See [`FRAMES_PER_SECOND`].
-pub const FRAMES_SAVED: f64 = 2_000.0;
-
-/// A frame, as far as the hub needs to know.
-#[derive(Debug)]
-pub enum Inbound {
-    /// A discovery message, or what was wrong with it.
-    Discovery(Result<Message, hegemon_discovery::DecodeError>),
-    /// Data of a chain protocol.
-    Chain(ChainProtocol, Bytes),
-    /// A keepalive, or a protocol that we do not know: a sign of life.
-    Other,
-}
-
-/// Why a session's reader ended.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionEnd {
-    /// Somebody here cancelled it.
-    #[error("closed by us")]
-    ByUs,
-    /// The peer hung up.
-    #[error("closed by the peer")]
-    ByPeer,
-    /// A frame that may not be.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// A frame that does not decrypt.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// A frame that began and did not end.
-    #[error("a frame did not arrive in {} s", FRAME_TIMEOUT.as_secs())]
-    Stalled,
-    /// More frames than a peer has any use for.
-    #[error("more than {FRAMES_PER_SECOND} frames a second")]
-    Flood,
-    /// There is no hub any more.
-    #[error("the node stops")]
-    Stopping,
-}
 
 /// What the readers of all sessions share.
 #[derive(Debug, Clone)]

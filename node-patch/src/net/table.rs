@@ -7,7 +7,8 @@
 //! leave the other open but forgotten on their side. So nothing is closed before its rival has
 //! shown that it is alive, and the survivor has to show it once more afterwards.
 //!
-//! `trial` finds out which of two survives; `slots` has the room that there is.
+//! Here are the types and the order of things; `trial` finds out which of two survives, `slots` has
+//! the room that there is.
 
 mod slots;
 mod trial;
@@ -18,8 +19,6 @@ use std::{
 };
 
 use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
-
-use self::{slots::Slot, trial::Trial};
 
 /// The kept one of two opposite sessions must deliver a frame in this time.
 pub const KEPT_SILENT: Duration = Duration::from_secs(10);
@@ -126,6 +125,36 @@ struct Peer {
     sessions: BTreeSet<SessionId>,
     trial: Option<Trial>,
     replaced: Option<Mono>,
+}
+
+/// A place for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    /// One that lasts.
+    Regular,
+    /// One for a moment.
+    Overflow,
+    /// The same, taken over from this one.
+    OverflowOf(SessionId),
+}
+
+/// What is being found out about a peer's sessions.
+#[derive(Debug, Clone, Copy)]
+enum Trial {
+    /// Two of opposite directions: `kept` stays if it delivers.
+    Opposite { kept: SessionId, other: SessionId, until: Mono },
+    /// Two that the peer dialled.
+    SameDirection { older: SessionId, newer: SessionId, delivered: Delivered, until: Mono },
+    /// One that is left: it will be probed.
+    Survivor { session: SessionId, since: Mono },
+    /// One that was probed: it has to deliver.
+    Probed { session: SessionId, until: Mono },
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Delivered {
+    older: bool,
+    newer: bool,
 }
 
 impl Table {
@@ -339,6 +368,17 @@ impl Table {
                 entry.next_probe = now.after(PROBE_INTERVAL);
                 out.push(Command::Probe(session));
             }
+        }
+    }
+}
+
+impl Trial {
+    fn until(self) -> Mono {
+        match self {
+            Self::Opposite { until, .. }
+            | Self::SameDirection { until, .. }
+            | Self::Probed { until, .. } => until,
+            Self::Survivor { since, .. } => since.after(PROVE_AFTER),
         }
     }
 }

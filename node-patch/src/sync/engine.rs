@@ -16,7 +16,6 @@ use std::collections::BTreeMap;
 use hegemon_discovery::Mono;
 use parity_scale_codec::Encode;
 
-use self::catch_up::{MAX_CATCH_UPS, wanted_at};
 use super::{
     event::{Action, Event, Offence, Source, SyncStatus},
     message::{self, BlockAnnounce, BlockState, SyncMessage, SyncResponse},
@@ -77,17 +76,8 @@ impl SyncEngine {
     /// When the engine has something to do without an event.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Mono> {
-        let free = self.catch_ups() < MAX_CATCH_UPS;
-        let peers = self.peers.values().flat_map(|peer| {
-            let turn = peer.requests.next_turn();
-            let deadline = match peer.catch_up.map(|catch_up| catch_up.phase) {
-                Some(Phase::Asked { deadline }) => Some(deadline),
-                Some(Phase::Importing) => None,
-                None => wanted_at(peer).filter(|_| free),
-            };
-            turn.into_iter().chain(deadline)
-        });
-        peers.chain(self.orphans.next_expiry()).min()
+        let turns = self.peers.values().filter_map(|peer| peer.requests.next_turn());
+        turns.chain(self.next_catch_up()).chain(self.orphans.next_expiry()).min()
     }
 
     /// How far along we are.

@@ -12,12 +12,11 @@ use bytes::{Buf, BufMut, BytesMut};
 use memmap2::MmapMut;
 use tokio_util::codec::{Decoder, Encoder};
 
+pub use super::pool::MAX_SESSION_FRAME;
 use super::pool::{FramePool, POOLED_FRAME, Share};
 
 /// Longest frame of a handshake, in bytes.
 pub const MAX_HANDSHAKE_FRAME: usize = 64 * 1024;
-/// Longest frame of a session, tag included, in bytes.
-pub const MAX_SESSION_FRAME: usize = 16 * 1024 * 1024;
 /// A frame's length prefix, in bytes.
 pub const PREFIX: usize = 4;
 

@@ -14,8 +14,8 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::frame::MAX_SESSION_FRAME;
-
+/// Longest frame of a session, tag included, in bytes.
+pub const MAX_SESSION_FRAME: usize = 16 * 1024 * 1024;
 /// Frames up to this length need no share: forty-five sessions of them are 3 MiB. One answer of a
 /// young chain fits.
 pub const POOLED_FRAME: usize = 64 * 1024;

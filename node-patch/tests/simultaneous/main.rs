@@ -14,9 +14,8 @@ use std::{
 use hegemon_discovery::{Config, Exchange, Loopback, limits::SCORE_CLOSE};
 use hegemon_node::{
     clock::Clock,
-    config::Seed,
-    discovery_driver::DiscoveryDriver,
     net::{
+        discovery_driver::{DiscoveryDriver, Seed},
         handle::{ChainEvent, ChainNetwork, SessionId},
         hub::{HUB_QUEUE, Hub, HubParts},
         registry::Registry,

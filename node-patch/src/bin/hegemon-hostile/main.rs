@@ -4,7 +4,8 @@
 //!
 //! | module | is about |
 //! | --- | --- |
-//! | `attack` | which attacks there are, and running many peers at once |
+//! | `plan` | which attacks there are, and whom they may hit |
+//! | `attack` | running many peers at once |
 //! | `handshakes` | attacks before there is a session |
 //! | `sessions` | attacks inside one |
 //! | `peer` | one connection, counted |
@@ -13,6 +14,7 @@
 mod attack;
 mod handshakes;
 mod peer;
+mod plan;
 mod report;
 mod sessions;
 
@@ -23,8 +25,8 @@ use std::{
     time::Duration,
 };
 
-use attack::{Attack, Plan};
 use clap::{Parser, error::ErrorKind};
+use plan::{Attack, Plan};
 
 /// The command line was wrong: `EX_USAGE`.
 const USAGE: u8 = 64;
@@ -42,7 +44,7 @@ struct Options {
     #[arg(value_enum)]
     attack: Attack,
     /// The node's P2P address; no name, and no address of the open network
-    #[arg(long, value_name = "IP:PORT", value_parser = attack::target)]
+    #[arg(long, value_name = "IP:PORT", value_parser = plan::target)]
     target: SocketAddr,
     /// Source address, such as 127.0.0.2
     #[arg(long, value_name = "IP")]

@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::attack::{Attack, Plan};
+use crate::plan::{Attack, Plan};
 
 /// Counts of all peers.
 #[derive(Debug, Default)]

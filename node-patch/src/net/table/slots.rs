@@ -2,18 +2,7 @@
 
 use hegemon_discovery::{Direction, Mono, SessionId};
 
-use super::{CloseReason, Command, OVERFLOW_SERVED, OVERFLOW_SLOTS, OVERFLOW_TIME, Table};
-
-/// A place for a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Slot {
-    /// One that lasts.
-    Regular,
-    /// One for a moment.
-    Overflow,
-    /// The same, taken over from this one.
-    OverflowOf(SessionId),
-}
+use super::{CloseReason, Command, OVERFLOW_SERVED, OVERFLOW_SLOTS, OVERFLOW_TIME, Slot, Table};
 
 impl Table {
     /// The slot that there is for a new session, if any. A rival's slot may be inherited.

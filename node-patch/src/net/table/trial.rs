@@ -3,37 +3,9 @@
 
 use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
 
-use super::{CloseReason, Command, KEPT_SILENT, PROVE, PROVE_AFTER, REPLACEMENT_INTERVAL, Table};
-
-/// What is being found out about a peer's sessions.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Trial {
-    /// Two of opposite directions: `kept` stays if it delivers.
-    Opposite { kept: SessionId, other: SessionId, until: Mono },
-    /// Two that the peer dialled.
-    SameDirection { older: SessionId, newer: SessionId, delivered: Delivered, until: Mono },
-    /// One that is left: it will be probed.
-    Survivor { session: SessionId, since: Mono },
-    /// One that was probed: it has to deliver.
-    Probed { session: SessionId, until: Mono },
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Delivered {
-    pub(super) older: bool,
-    pub(super) newer: bool,
-}
-
-impl Trial {
-    pub(super) fn until(self) -> Mono {
-        match self {
-            Self::Opposite { until, .. }
-            | Self::SameDirection { until, .. }
-            | Self::Probed { until, .. } => until,
-            Self::Survivor { since, .. } => since.after(PROVE_AFTER),
-        }
-    }
-}
+use super::{
+    CloseReason, Command, Delivered, KEPT_SILENT, PROVE, REPLACEMENT_INTERVAL, Table, Trial,
+};
 
 impl Table {
     /// Whether a second session may stand against the first: not a third, not our own later dial,

@@ -30,7 +30,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Catch-ups at a time. Two, so that one slow or hostile peer cannot hold up the rest for
 /// [`REQUEST_TIMEOUT`]; more would fetch the same blocks again.
-pub(super) const MAX_CATCH_UPS: usize = 2;
+const MAX_CATCH_UPS: usize = 2;
 
 /// A peer that has said nothing of its chain for so long is asked what follows our best block: its
 /// announcement may have been lost, or it never announces.
@@ -201,7 +201,20 @@ impl SyncEngine {
         }
     }
 
-    pub(super) fn catch_ups(&self) -> usize {
+    /// When a request has taken too long, or a peer is to be asked and there is room for that.
+    pub(super) fn next_catch_up(&self) -> Option<Mono> {
+        let free = self.catch_ups() < MAX_CATCH_UPS;
+        let due = self.peers.values().filter_map(|peer| {
+            match peer.catch_up.map(|catch_up| catch_up.phase) {
+                Some(Phase::Asked { deadline }) => Some(deadline),
+                Some(Phase::Importing) => None,
+                None => wanted_at(peer).filter(|_| free),
+            }
+        });
+        due.min()
+    }
+
+    fn catch_ups(&self) -> usize {
         self.peers.values().filter(|peer| peer.catch_up.is_some()).count()
     }
 
@@ -222,7 +235,7 @@ impl SyncEngine {
 }
 
 /// When an idle peer is to be asked, if ever.
-pub(super) fn wanted_at(peer: &Peer) -> Option<Mono> {
+fn wanted_at(peer: &Peer) -> Option<Mono> {
     match peer.standing {
         Standing::OtherChain => None,
         Standing::SameChain if peer.claim_missing => Some(peer.retry_at),

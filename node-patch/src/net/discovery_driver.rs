@@ -1,20 +1,34 @@
 //! What discovery asks of the world beside connections: names looked up, peers stored; at the start
 //! what was stored, and entropy.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use hegemon_discovery::{Config, Exchange, Now, PeerId, SeedIndex, snapshot::Stored};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use crate::{
-    config::Seed,
-    net::{hub::HubEvent, peering::Peering, table::Limits},
+    net::{event::HubEvent, peering::Peering, table::Limits},
     peer_store::PeerStore,
 };
 
 /// A lookup that takes longer has failed. A resolver whose first name server is dead asks the
 /// second after five seconds; nobody but this seed waits for it.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// One entry of `HEGEMON_SEEDS`. Its name is resolved at every attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seed {
+    /// A name or an IP.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
 
 /// See the module.
 #[derive(Debug)]
