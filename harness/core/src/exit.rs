@@ -1,7 +1,7 @@
 //! What the process says to the shell. The one place where exit codes are numbers; everything else
 //! uses [`ExitCode`].
 
-/// The exit codes of `spec/harness.md`.
+/// The exit codes, as `harness --help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExitCode {
     /// Every check passed.

@@ -3,6 +3,13 @@
 //!
 //! Nothing here starts a node or knows an engine; `provider` does. [`prepare`] is the one way from
 //! "what was asked for" to "a file that can be run".
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `build`, `subprocess` | the workspace's own node, and programs that are run for it |
+//! | `artefact`, `identity` | a file that can be run, and whose node it is |
+//! | `elf`, `rootfs` | what a binary needs, and the root that has it |
+//! | `error` | what can go wrong |
 
 mod artefact;
 mod build;

@@ -1,5 +1,14 @@
 //! The command line: what the user asked for, turned into calls. Reads arguments and environment
 //! once; the rest of the harness reads neither.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `args` | flags and verbs, as `--help` shows them |
+//! | `scenario`, `rerun`, `selftest` | verbs that start nodes |
+//! | `list`, `validate`, `explain`, `verify` | verbs that start nothing |
+//! | `ps`, `gc`, `watchdog` | what runs have left on this host |
+//! | `output`, `terminal` | where words go; what is shown while a run goes on |
+//! | `provider`, `registry`, `signals` | what verbs share: where nodes run, where runs are written down, what ends them |
 
 mod args;
 mod explain;

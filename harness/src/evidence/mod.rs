@@ -1,5 +1,11 @@
 //! Where the evidence of a run is kept: the run's directory, its event log, and a bundle's directory
 //! that may be anybody's.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `run_dir`, `host` | one new directory for each run; the machine that ran it |
+//! | `jsonl` | the event log |
+//! | `folder` | a bundle's directory, read as what it may be |
 
 mod folder;
 mod host;

@@ -7,6 +7,12 @@
 //! The order of calls: `reserve` once, then `start` for every node (in parallel), then any of the
 //! others, at last `teardown`, which is also safe after a failure of anything before it, and
 //! idempotent.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`docker`], [`process`] | the providers |
+//! | `options`, `owner` | what one is created with, and whom its objects belong to |
+//! | `lines` | lines of a log, bounded |
 
 pub mod docker;
 mod lines;

@@ -13,7 +13,7 @@ use harness_core::{
     event::EventKind,
     needs,
     node::NodeProfile,
-    scenario::Plan,
+    scenario::{NodePlan, Plan},
     verdict::{RunVerdict, Verdict},
 };
 use tokio::{task::JoinHandle, time::Instant};
@@ -177,12 +177,7 @@ impl Run {
         if let Some(lack) = self.lack() {
             return Way::ProviderFailed(lack);
         }
-        let requests: Vec<NodeRequest> = self
-            .plan
-            .nodes
-            .iter()
-            .map(|node| NodeRequest { name: node.name.clone(), source: node.source.clone() })
-            .collect();
+        let requests = self.requests();
         let progress = |step: String| {
             self.journal.emit(EventKind::Preparing { step });
         };
@@ -225,6 +220,12 @@ impl Run {
                 Way::Through
             }
         }
+    }
+
+    fn requests(&self) -> Vec<NodeRequest> {
+        let request =
+            |node: &NodePlan| NodeRequest { name: node.name.clone(), source: node.source.clone() };
+        self.plan.nodes.iter().map(request).collect()
     }
 
     /// What the scenario needs and the provider cannot do.

@@ -20,7 +20,7 @@ pub(crate) async fn measure(node: String, bed: Arc<Testbed>) {
         let Some(start) = starts.checked_sub(1) else { continue };
         let sent = bed.journal.now();
         let used = bed.provider.resources(&node).await.ok().flatten();
-        // An answer from between two starts is nobody's.
+        // Ignore an answer that was requested before the restart.
         if bed.starts(&node) == starts {
             bed.journal.emit(EventKind::Resources(ResourceSample {
                 node: node.clone(),

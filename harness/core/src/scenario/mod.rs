@@ -2,7 +2,6 @@
 //!
 //! `ScenarioFile` (as written, with positions) → [`Plan`] (every name resolved, every default filled
 //! in). Every error of a file is collected and shown at once; a file with one error starts nothing.
-
 //!
 //! | module | what it is |
 //! | --- | --- |
