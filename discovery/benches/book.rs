@@ -1,6 +1,7 @@
 //! What the book costs. `cargo bench -p hegemon-discovery` prints the time of one change in a full
 //! book, of a flood of a million, of a look at every record, of a snapshot; and the memory of a
-//! full book, "max alloc" of `full_book`: divide it by its 20,480 records.
+//! full book, "max alloc" of `full_book`: divide it by its 20,480 records; and that of a book in a
+//! network of a thousand, "max alloc" of `book_of_a_thousand`.
 
 use std::{
     hint::black_box,
@@ -60,6 +61,20 @@ static FULL: LazyLock<Book> = LazyLock::new(filled);
 #[divan::bench(sample_count = 1, sample_size = 1)]
 fn full_book() -> Book {
     filled()
+}
+
+/// What a node of a network of a thousand knows after a few minutes: most by hearsay, twenty peers.
+#[divan::bench(sample_count = 1, sample_size = 1)]
+fn book_of_a_thousand() -> Book {
+    let mut book = Book::new([9; 16], Layout::TABLES, Groups::Weighed);
+    for n in 0..1_000 {
+        let _ = book.note(scattered(n), heard(n % 20), Mono(0));
+        if n % 50 == 0 {
+            let _ = book.note(scattered(n), Change::Succeeded { peer: PeerId([1; 32]) }, Mono(1));
+        }
+    }
+    assert_eq!(book.len(), 1_000);
+    book
 }
 
 /// Hearsay of which there is no record, and no place: sixty-four others are looked at in vain.

@@ -10,7 +10,7 @@ use super::row::Row;
 use crate::key::Key;
 
 /// Rows in a block at most. A newcomer moves half of them.
-const BLOCK: usize = 32;
+const BLOCK: usize = 16;
 
 /// See the module. Two neighbours have more than half a block between them, so that there are
 /// never more than four times as many places as rows, but for the first block.
