@@ -217,25 +217,28 @@ fn a_group_with_its_share_makes_room_only_among_its_own() {
     assert!(book.contains(at("50.1.1.1:30333")));
 }
 
+/// Two tried ones, which is all that there may be, and a newcomer who waits for a place.
+fn full_of([oldest, second, newcomer]: [SocketAddr; 3]) -> Book {
+    let mut book = book(NARROW);
+    for (addr, time) in [(oldest, 10), (second, 20)] {
+        book.note(addr, REACHED, Mono(time)).unwrap();
+        assert!(book.is_tried(addr));
+    }
+    assert_eq!(book.tests_wanted().next(), None);
+    book.note(newcomer, REACHED, Mono(30)).unwrap();
+    assert_eq!(
+        (book.is_tried(newcomer), book.tests_wanted().next()),
+        (false, Some(oldest)),
+        "the one that was silent longest"
+    );
+    book
+}
+
 #[test]
 fn an_occupant_is_tested_before_it_gives_up_its_place() {
-    let (oldest, second, newcomer) =
-        (at("20.1.1.1:30333"), at("21.1.1.1:30333"), at("22.1.1.1:30333"));
-    let full = || {
-        let mut book = book(NARROW);
-        for (addr, time) in [(oldest, 10), (second, 20)] {
-            book.note(addr, REACHED, Mono(time)).unwrap();
-            assert!(book.is_tried(addr));
-        }
-        assert_eq!(book.tests_wanted().next(), None);
-        book.note(newcomer, REACHED, Mono(30)).unwrap();
-        assert_eq!(
-            (book.is_tried(newcomer), book.tests_wanted().next()),
-            (false, Some(oldest)),
-            "the one that was silent longest"
-        );
-        book
-    };
+    let addrs = ["20.1.1.1:30333", "21.1.1.1:30333", "22.1.1.1:30333"].map(at);
+    let [oldest, second, newcomer] = addrs;
+    let full = || full_of(addrs);
 
     let mut dead = full();
     dead.note(oldest, Change::Failed, Mono(40)).unwrap();

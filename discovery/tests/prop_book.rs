@@ -107,37 +107,53 @@ fn tried(book: &Book) -> BTreeSet<SocketAddr> {
     book.records().map(|record| record.addr).filter(|addr| book.is_tried(*addr)).collect()
 }
 
-/// Index, buckets and counts say the same, and no bound is exceeded.
-fn check(book: &Book, layout: Layout, groups: Groups) {
-    let mut buckets: BTreeMap<Bucket, usize> = BTreeMap::new();
-    let mut sources: BTreeMap<Group, BTreeSet<Bucket>> = BTreeMap::new();
-    let mut owners: BTreeMap<Group, BTreeSet<Bucket>> = BTreeMap::new();
-    let mut per_group: BTreeMap<Group, (usize, usize)> = BTreeMap::new();
-    let mut ports: BTreeMap<Host, usize> = BTreeMap::new();
+/// A book's records counted one by one.
+#[derive(Default)]
+struct Found {
+    buckets: BTreeMap<Bucket, usize>,
+    /// Buckets of new ones by the group of their source.
+    sources: BTreeMap<Group, BTreeSet<Bucket>>,
+    /// Buckets of tried ones by their own group.
+    owners: BTreeMap<Group, BTreeSet<Bucket>>,
+    /// New and tried ones.
+    per_group: BTreeMap<Group, (usize, usize)>,
+    ports: BTreeMap<Host, usize>,
+}
+
+/// Counts them; each is found in every way, in a bucket that there is.
+fn count(book: &Book, layout: Layout, groups: Groups) -> Found {
+    let mut found = Found::default();
     for record in book.records() {
         let bucket = book.bucket_of(record.addr).expect("in the index");
         assert!(book.contains(record.addr) && book.get(record.addr) == Some(record));
         assert!(book.ready_at(record.addr) >= Some(record.not_before));
         assert!(bucket.index < layout.grid(bucket.table).buckets);
-        *buckets.entry(bucket).or_default() += 1;
-        *ports.entry(Host::of(record.addr)).or_default() += 1;
+        *found.buckets.entry(bucket).or_default() += 1;
+        *found.ports.entry(Host::of(record.addr)).or_default() += 1;
         let group = Group::counted(record.addr, groups);
-        let count = per_group.entry(group).or_default();
+        let count = found.per_group.entry(group).or_default();
         match bucket.table {
             Table::New => {
                 count.0 += 1;
-                sources
+                found
+                    .sources
                     .entry(Group::of(SocketAddr::new(record.source, 0)))
                     .or_default()
                     .insert(bucket);
             }
             Table::Tried => {
                 count.1 += 1;
-                owners.entry(group).or_default().insert(bucket);
+                found.owners.entry(group).or_default().insert(bucket);
                 assert!(record.last_success.is_some(), "{record:?} is tried");
             }
         }
     }
+    found
+}
+
+/// Index, buckets and counts say the same, and no bound is exceeded.
+fn check(book: &Book, layout: Layout, groups: Groups) {
+    let Found { buckets, sources, owners, per_group, ports } = count(book, layout, groups);
     let placed: Vec<(Bucket, SocketAddr)> = book.places().collect();
     assert_eq!(placed.len(), book.len(), "one place each");
     assert!(

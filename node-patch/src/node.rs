@@ -1,9 +1,14 @@
 //! The whole node: made from its parts, run until a signal or a failure, taken apart in order.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -21,9 +26,9 @@ use crate::{
     },
     node_status::Status,
     peer_store::PeerStore,
-    rpc::{self, NodeInfo, RpcConfig, RpcContext},
+    rpc::{self, NodeInfo, RpcConfig, RpcContext, RpcServer},
     shutdown::Signals,
-    sync::SyncDriver,
+    sync::{DriverError, SyncDriver},
     tip_watch,
 };
 
@@ -43,102 +48,120 @@ const SHUTDOWN_TIME: Duration = Duration::from_secs(4);
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::catch().context("cannot listen for signals")?;
     let base = BasePath::prepare(&config)?;
-    let identity = Arc::new(identity_file::load(&config.environment.identity, base.path())?);
-    let peer_id = identity.peer_id();
-    let params = if config.flags.dev {
-        ChainParams::dev(config.environment.block_time_ms)?
-    } else {
-        ChainParams::testbed()
-    };
-    let chain = Arc::new(Chain::open(&base.path().join("chain.redb"), params)?);
-    let listener = listener::listen(config.listen).with_context(|| {
-        format!(
-            "cannot listen on {}; choose another --port, or stop what listens there",
-            config.listen
-        )
-    })?;
-    let listen = listener.local_addr()?;
-
-    let clock = Clock::start();
-    let (registry, view) = (Registry::default(), SharedView::default());
-    let (chain_sender, chain_events) = mpsc::channel(CHAIN_QUEUE);
-    let events = mpsc::channel(HUB_QUEUE);
-    let driver = DiscoveryDriver::new(
-        config.environment.seeds.clone().into(),
-        PeerStore::under(base.path()),
-        events.0.clone(),
-    );
-    let peering =
-        driver.peering(peer_id, config.limits(), config.discovery(listen), clock.now())?;
-    let hub_events = events.0.clone();
-    let hub = Hub::new(HubParts {
-        identity,
-        peering,
-        driver,
-        clock,
-        registry: registry.clone(),
-        view: view.clone(),
-        chain: chain_sender,
-        events,
-    });
-    let hub = hub.with_pending(PendingLimits::per_ip(config.environment.pending_per_ip));
-
-    let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events, clock);
-    let block_time = Duration::from_millis(chain.params().block_time_ms().into());
-    tokio::spawn(tip_watch::watch(sync.best, tip_watch::patience(block_time), hub_events));
-    let pace = if config.flags.dev { Pace::Dev } else { Pace::Unlimited };
-    let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace, clock));
-    let status = Arc::new(Status::new(view, clock, peer_id, listen));
-    let context = RpcContext {
-        chain: chain.clone(),
-        miner: miner.clone(),
-        node: status,
-        sync: sync.status,
-        info: info(&config, &chain),
-    };
-    let server =
-        rpc::start(RpcConfig { addr: config.rpc, methods: config.flags.rpc_methods }, context)
-            .await?;
-
-    let stop = CancellationToken::new();
-    let mut hub = tokio::spawn(hub.run(listener, stop.clone()));
-    let mut sync = sync.task;
-    announce(&config, peer_id, listen, server.addr());
-    if config.environment.mine {
-        miner.start(config.environment.mine_threads)?;
-    }
-
+    let mut running = Running::start(&config, base.path()).await?;
     let end = tokio::select! {
         name = signals.first() => {
             tracing::info!(signal = name, "stopping");
             Ok(())
         }
-        ended = &mut sync => ended.context("the chain's task ended")?.context("the chain cannot go on"),
-        ended = &mut hub => ended.context("the network's task ended").and_then(|()| Err(anyhow::anyhow!("the network's task ended"))),
+        ended = &mut running.sync => ended.context("the chain's task ended")?.context("the chain cannot go on"),
+        ended = &mut running.hub => ended.context("the network's task ended").and_then(|()| Err(anyhow::anyhow!("the network's task ended"))),
     };
-    // First what others depend on: sessions closed, peers stored. A client that holds its request
-    // open holds up nobody.
-    stop.cancel();
-    let orderly = async {
-        let mining = tokio::task::spawn_blocking(move || miner.stop());
-        if !hub.is_finished() {
-            let _ = (&mut hub).await;
-        }
-        let _ = mining.await;
-        if !sync.is_finished() {
-            let _ = (&mut sync).await;
-        }
-        if timeout(RPC_SHUTDOWN_TIME, server.stop()).await.is_err() {
-            tracing::debug!("an RPC client holds its request open; going without it");
-        }
-    };
-    if timeout(SHUTDOWN_TIME, orderly).await.is_err() {
+    if timeout(SHUTDOWN_TIME, running.stop()).await.is_err() {
         tracing::warn!("not everything ended in {} s; going anyway", SHUTDOWN_TIME.as_secs());
     }
     end?;
     base.remove()?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What runs, and has to be stopped.
+struct Running {
+    /// Ends the hub.
+    stop: CancellationToken,
+    hub: JoinHandle<()>,
+    sync: JoinHandle<Result<(), DriverError>>,
+    miner: Arc<Miner>,
+    server: RpcServer,
+}
+
+impl Running {
+    /// Joins the parts.
+    async fn start(config: &Config, base: &Path) -> anyhow::Result<Self> {
+        let identity = Arc::new(identity_file::load(&config.environment.identity, base)?);
+        let peer_id = identity.peer_id();
+        let chain = open_chain(config, base)?;
+        let listener = listen_on(config.listen)?;
+        let listen = listener.local_addr()?;
+
+        let clock = Clock::start();
+        let (registry, view) = (Registry::default(), SharedView::default());
+        let (chain_sender, chain_events) = mpsc::channel(CHAIN_QUEUE);
+        let events = mpsc::channel(HUB_QUEUE);
+        let seeds = config.environment.seeds.clone().into();
+        let driver = DiscoveryDriver::new(seeds, PeerStore::under(base), events.0.clone());
+        let peering =
+            driver.peering(peer_id, config.limits(), config.discovery(listen), clock.now())?;
+        let hub_events = events.0.clone();
+        let hub = Hub::new(HubParts {
+            identity,
+            peering,
+            driver,
+            clock,
+            registry: registry.clone(),
+            view: view.clone(),
+            chain: chain_sender,
+            events,
+        });
+        let hub = hub.with_pending(PendingLimits::per_ip(config.environment.pending_per_ip));
+
+        let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events, clock);
+        let block_time = Duration::from_millis(chain.params().block_time_ms().into());
+        tokio::spawn(tip_watch::watch(sync.best, tip_watch::patience(block_time), hub_events));
+        let pace = if config.flags.dev { Pace::Dev } else { Pace::Unlimited };
+        let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace, clock));
+        let context = RpcContext {
+            info: info(config, &chain),
+            chain,
+            miner: miner.clone(),
+            node: Arc::new(Status::new(view, clock, peer_id, listen)),
+            sync: sync.status,
+        };
+        let serving = RpcConfig { addr: config.rpc, methods: config.flags.rpc_methods };
+        let server = rpc::start(serving, context).await?;
+
+        let stop = CancellationToken::new();
+        let hub = tokio::spawn(hub.run(listener, stop.clone()));
+        announce(config, peer_id, listen, server.addr());
+        if config.environment.mine {
+            miner.start(config.environment.mine_threads)?;
+        }
+        Ok(Self { stop, hub, sync: sync.task, miner, server })
+    }
+
+    /// First what others depend on: sessions closed, peers stored. A client that holds its request
+    /// open holds up nobody.
+    async fn stop(self) {
+        self.stop.cancel();
+        let miner = self.miner;
+        let mining = tokio::task::spawn_blocking(move || miner.stop());
+        if !self.hub.is_finished() {
+            let _ = self.hub.await;
+        }
+        let _ = mining.await;
+        if !self.sync.is_finished() {
+            let _ = self.sync.await;
+        }
+        if timeout(RPC_SHUTDOWN_TIME, self.server.stop()).await.is_err() {
+            tracing::debug!("an RPC client holds its request open; going without it");
+        }
+    }
+}
+
+fn open_chain(config: &Config, base: &Path) -> anyhow::Result<Arc<Chain>> {
+    let params = if config.flags.dev {
+        ChainParams::dev(config.environment.block_time_ms)?
+    } else {
+        ChainParams::testbed()
+    };
+    Ok(Arc::new(Chain::open(&base.join("chain.redb"), params)?))
+}
+
+fn listen_on(addr: SocketAddr) -> anyhow::Result<TcpListener> {
+    listener::listen(addr).with_context(|| {
+        format!("cannot listen on {addr}; choose another --port, or stop what listens there")
+    })
 }
 
 fn info(config: &Config, chain: &Chain) -> NodeInfo {
@@ -192,7 +215,7 @@ impl BasePath {
         Ok(Self::Kept(path))
     }
 
-    fn path(&self) -> &std::path::Path {
+    fn path(&self) -> &Path {
         match self {
             Self::Kept(path) => path,
             Self::Temporary(directory) => directory.path(),

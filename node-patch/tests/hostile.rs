@@ -164,11 +164,8 @@ fn assert_sessions_closed(report: &Value) {
     assert!(count(report, "sessions") > 0, "{report}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_bears_every_attack_and_keeps_its_good_peers() {
-    let network = Network::start().await;
-    let idle = Held::by(&network.target).await;
-
+/// Before there is a session.
+async fn attack_handshakes(network: &Network) {
     // The handshake's deadline is ten seconds from when the node accepted, which a full backlog
     // puts off.
     let slow = network
@@ -197,7 +194,10 @@ async fn a_node_bears_every_attack_and_keeps_its_good_peers() {
         "they are turned away: {flood}"
     );
     broken[1..].iter().for_each(assert_all_closed);
+}
 
+/// Sessions that break a rule.
+async fn attack_sessions(network: &Network) {
     // 36 sessions and the good ones' are within the node's 40 slots: what ends them is what they
     // do, and not that it is full.
     let broken = [
@@ -216,7 +216,10 @@ async fn a_node_bears_every_attack_and_keeps_its_good_peers() {
         replayed["answers"], replayed["sessions"],
         "it was the second copy that ended them: {replayed}"
     );
+}
 
+/// Sessions that want much memory, and keep it.
+async fn attack_memory(network: &Network) {
     let long = network
         .attack(&[&["stalled-frame", "--count", "6"], &["large-frames", "--count", "16"]])
         .await;
@@ -226,6 +229,15 @@ async fn a_node_bears_every_attack_and_keeps_its_good_peers() {
     greedy.iter().for_each(|report| assert!(count(report, "sessions") > 0, "{report}"));
     let sent = count(&long[1], "bytes_sent") + count(&greedy[0], "bytes_sent");
     assert!(sent > 64 * 1024 * 1024, "the pool was filled more than once: {sent} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_bears_every_attack_and_keeps_its_good_peers() {
+    let network = Network::start().await;
+    let idle = Held::by(&network.target).await;
+    attack_handshakes(&network).await;
+    attack_sessions(&network).await;
+    attack_memory(&network).await;
 
     let peak = Held::by(&network.target).await.peak_kib;
     println!("idle {idle:?}; peak {peak} KiB, {} above idle", peak - idle.resident_kib);

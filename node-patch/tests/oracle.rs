@@ -255,6 +255,17 @@ fn oracle_dials(oracle: &Oracle, ours: &Arc<Identity>) -> (Keys, [u8; 32], Estab
     (derive(&ss1, &ss2, &transcript), transcript, established)
 }
 
+/// Ciphertext, nonce and signature of a `Finish`.
+fn read_finish(finish: &[u8]) -> (Vec<u8>, u64, Vec<u8>) {
+    let mut rest = finish;
+    assert_eq!(read_varint(&mut rest), 2);
+    let ciphertext = read_bytes(&mut rest, KEM);
+    let nonce = read_varint(&mut rest);
+    let signature = read_bytes(&mut rest, SIGNATURE);
+    assert!(rest.is_empty());
+    (ciphertext, nonce, signature)
+}
+
 /// Ours dials, the oracle listens.
 fn oracle_listens(oracle: &Oracle, ours: &Arc<Identity>) -> (Keys, [u8; 32], Established) {
     let (state, init) = handshake::start(ours.clone()).unwrap();
@@ -300,12 +311,7 @@ fn oracle_listens(oracle: &Oracle, ours: &Arc<Identity>) -> (Keys, [u8; 32], Est
     let (established, finish) = state.receive(&wire(1, &resp)).unwrap();
     let after_resp = [after_init, fixed(&resp)].concat();
 
-    let mut rest = finish.as_slice();
-    assert_eq!(read_varint(&mut rest), 2);
-    let finish_ciphertext = read_bytes(&mut rest, KEM);
-    let finish_nonce = read_varint(&mut rest);
-    let finish_signature = read_bytes(&mut rest, SIGNATURE);
-    assert!(rest.is_empty());
+    let (finish_ciphertext, finish_nonce, finish_signature) = read_finish(&finish);
     verify(
         &key,
         &sha(&[b"finish", &finish_ciphertext, &finish_nonce.to_be_bytes(), &sha(&[&after_resp])]),

@@ -5,24 +5,7 @@ use std::net::SocketAddr;
 
 use hegemon_discovery::{DialError, DialId, Mono, Now, PeerId, SeedIndex, SessionId};
 
-use crate::{frame::Frame, hostile::Hostile, node::Node};
-
-/// What an actor wants of the network.
-#[derive(Debug)]
-pub(crate) enum Output {
-    /// Carry a frame to the other end.
-    Frame { session: SessionId, frame: Frame },
-    /// Connect.
-    Dial { dial: DialId, addr: SocketAddr },
-    /// Look a seed up.
-    Resolve { seed: SeedIndex },
-    /// Keep these bytes over a restart.
-    Persist { snapshot: Vec<u8> },
-    /// The session is over at this end.
-    Ended { session: SessionId },
-    /// The operator was told.
-    Alarmed,
-}
+use crate::{frame::Frame, hostile::Hostile, node::Node, output::Output};
 
 /// Who runs on a host now.
 #[derive(Debug)]

@@ -6,8 +6,6 @@ use std::{net::SocketAddr, time::Duration};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
-use crate::world::HostIndex;
-
 /// What a draw is for: two draws for different purposes are independent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
@@ -49,11 +47,11 @@ impl Chance {
     }
 
     /// 32 bytes for a purpose: an engine's entropy, a peer's identity.
-    pub(crate) fn bytes(self, purpose: Purpose, host: HostIndex, life: u32) -> [u8; 32] {
+    pub(crate) fn bytes(self, purpose: Purpose, host: u64, life: u32) -> [u8; 32] {
         let mut bytes = [0; 32];
         for (place, chunk) in (0..).zip(bytes.chunks_mut(8)) {
             chunk.copy_from_slice(
-                &self.bits(purpose, host.0 as u64, u64::from(life) << 8 | place).to_le_bytes(),
+                &self.bits(purpose, host, u64::from(life) << 8 | place).to_le_bytes(),
             );
         }
         bytes

@@ -7,7 +7,7 @@ use hegemon_discovery::{DialId, Message, Mono, Now, SessionId};
 use rand::{RngExt, seq::IndexedRandom};
 use rand_chacha::ChaCha12Rng;
 
-use crate::{actor::Output, addresses::PORT, frame::Frame};
+use crate::{addresses::PORT, frame::Frame, output::Output};
 
 /// What a hostile peer tells of: so many baits for every address of an honest node.
 #[derive(Debug, Default)]

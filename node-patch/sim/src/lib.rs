@@ -3,11 +3,11 @@
 //!
 //! | module | is about |
 //! | --- | --- |
-//! | [`world`] | hosts, connections, faults, and the loop that takes one thing after another out of the queue |
-//! | `actor` | who runs on a host, what it is told and what it wants |
+//! | [`world`], `queue` | hosts, connections, faults, and the loop that takes one thing after another out of the queue |
+//! | `actor`, `output` | who runs on a host and what it is told; what it wants |
 //! | [`node`] | an honest node: the `Peering` of a real one, without sockets |
 //! | [`hostile`] | a peer that follows a script |
-//! | [`addresses`] | who has which address, and in which network group |
+//! | [`addresses`], `chance` | who has which address, and in which network group; every draw, by what it is for |
 //! | [`frame`], [`store`] | what travels over a session; what a node finds when it starts |
 //! | [`town`] | networks to begin a scenario with |
 //! | [`scenarios`] | the table: what discovery has to show, one scenario a file |
@@ -45,6 +45,7 @@ pub mod town;
 pub mod world;
 
 mod chance;
+mod output;
 mod queue;
 
 pub use hostile::{Pool, Script};

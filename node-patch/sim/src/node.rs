@@ -10,7 +10,7 @@ use hegemon_node::net::{
     table::Limits,
 };
 
-use crate::{actor::Output, frame::Frame};
+use crate::{frame::Frame, output::Output};
 
 /// Sessions of a node, all in all: the node's default.
 pub const MAX_PEERS: usize = 50;

@@ -1,5 +1,4 @@
-//! JSON-RPC 2.0 over HTTP and WebSocket: what `node-contract.md` promises to operators and to the
-//! harness.
+//! JSON-RPC 2.0 over HTTP and WebSocket: what the node promises to operators and to the harness.
 //!
 //! | module | about |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! Chain messages as they are on the wire (`wire.md` §8), in SCALE, with bounds on what decoding
+//! Chain messages as they are on the wire, in SCALE, with bounds on what decoding
 //! may allocate.
 //!
 //! The envelopes are Hegemon's, the blocks inside our own: headers stay bytes here.
@@ -164,7 +164,7 @@ impl From<&Block> for WireBlock {
 }
 
 /// Decodes a message of a session. Trailing bytes are ignored, as everywhere inside a session
-/// (`wire.md` §2).
+/// (`node-patch/WIRE.md`, "Frames and encodings").
 ///
 /// # Errors
 /// If the bytes are no such message, or it needs more than [`MAX_DECODED_BYTES`].
@@ -196,7 +196,7 @@ mod tests {
         }
     }
 
-    /// Every line is written by hand from `wire.md` §8 and the SCALE rules: compact lengths (n <<
+    /// Every line is written by hand from the formats and the SCALE rules: compact lengths (n <<
     /// 2), little-endian integers.
     #[test]
     fn announcements_are_as_specified() {

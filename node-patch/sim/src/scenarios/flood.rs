@@ -19,7 +19,6 @@ use crate::{
     bench::Bench,
     chance::{Chance, Purpose},
     figures::per_cent,
-    world::HostIndex,
 };
 
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -74,7 +73,7 @@ fn capacity(table: Table) -> usize {
 fn flood(seed: u64, sources: u32, bench: Bench) -> Flooded {
     let chance = Chance(seed);
     let mut key = [0; 16];
-    key.copy_from_slice(&chance.bytes(Purpose::Entropy, HostIndex(0), 0)[..16]);
+    key.copy_from_slice(&chance.bytes(Purpose::Entropy, 0, 0)[..16]);
     let mut addresses = Addresses::new(chance);
     let reached: Vec<SocketAddr> = (0..REACHED).map(|_| addresses.honest()).collect();
     let heard: Vec<(SocketAddr, IpAddr)> =

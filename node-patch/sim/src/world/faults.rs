@@ -13,23 +13,14 @@ use crate::{
     actor::Actor,
     chance::Purpose,
     world::{
-        Exit, HostIndex, World,
+        Exit, HostIndex, Outage, World,
         connection::{Carried, ConnectionIndex, Cut, Side, State},
-        flow::Packet,
+        packet::Packet,
     },
 };
 
 /// An end that hears nothing gives up after so long, uniformly.
 const SILENCE_NOTICED: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(90));
-
-/// How a host is without a network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outage {
-    /// Its interface is down: dials and lookups fail at once, as the host's own fault.
-    InterfaceDown,
-    /// Its router forwards nothing: dials and lookups time out.
-    Upstream,
-}
 
 impl World {
     /// Parts the network: packets pass only between hosts of the same list. Hosts in none of them

@@ -10,12 +10,14 @@ use hegemon_discovery::{DialError, DialId, Message, Mono, Now, SeedIndex, Sessio
 use hegemon_node::net::socket::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT};
 
 use crate::{
-    actor::{Actor, Output},
+    actor::Actor,
     chance::{Purpose, fold, number},
     frame::Frame,
+    output::Output,
     world::{
         HostIndex, Outage, Reach, World,
         connection::{Carried, Connection, ConnectionIndex, End, Side, State},
+        packet::Packet,
         traffic::Addresses,
     },
 };
@@ -31,25 +33,6 @@ const LOOKUP_SILENT: Duration = Duration::from_secs(10);
 
 /// A wake-up for a moment that has passed comes so much later.
 const NEXT: Duration = Duration::from_millis(1);
-
-/// Something that will happen.
-#[derive(Debug)]
-pub(crate) enum Packet {
-    /// A host wants to be woken; void if it has another wish by now.
-    Wake { host: HostIndex, due: Mono },
-    /// The dialler has shaken hands, if the listener is still there.
-    DiallerReady(ConnectionIndex),
-    /// The listener has.
-    ListenerReady(ConnectionIndex),
-    /// A dial led nowhere.
-    DialFailed { host: HostIndex, life: u32, dial: DialId, error: DialError },
-    /// Something arrives at an end.
-    Arrival { connection: ConnectionIndex, to: Side, carried: Carried },
-    /// An end notices that nothing arrives any more, in a certain cut.
-    Silence { connection: ConnectionIndex, at: Side, cut: u32 },
-    /// A name was looked up.
-    Resolved { host: HostIndex, life: u32, seed: SeedIndex, addrs: Vec<SocketAddr> },
-}
 
 /// What is at an address, seen from a host.
 enum Route {

@@ -4,12 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use hegemon_discovery::{Mono, PeerId};
 
-use crate::{
-    actor::Actor,
-    hostile::Script,
-    node::Node,
-    world::{Tally, faults::Outage},
-};
+use crate::{actor::Actor, hostile::Script, node::Node, world::Tally};
 
 /// Position in the world's list of hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +29,15 @@ pub enum Exit {
     Killed,
     /// The host is gone: nobody is told, dials to it get no answer.
     PowerLoss,
+}
+
+/// How a host is without a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// Its interface is down: dials and lookups fail at once, as the host's own fault.
+    InterfaceDown,
+    /// Its router forwards nothing: dials and lookups time out.
+    Upstream,
 }
 
 /// What runs on a host when it runs.

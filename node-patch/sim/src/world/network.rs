@@ -16,7 +16,7 @@ use crate::{
     hostile::{Hostile, Script},
     node::Node,
     queue::Queue,
-    world::{Exit, Host, HostIndex, Reach, connection::Connection, flow::Packet, host::Role},
+    world::{Exit, Host, HostIndex, Reach, connection::Connection, host::Role, packet::Packet},
 };
 
 /// Every run begins at this wall-clock time.
@@ -132,7 +132,7 @@ impl World {
 
     fn add(&mut self, addr: SocketAddr, reach: Reach, role: Role) -> HostIndex {
         let host = HostIndex(self.hosts.len());
-        let peer = PeerId(self.chance.bytes(Purpose::Identity, host, 0));
+        let peer = PeerId(self.chance.bytes(Purpose::Identity, host.0 as u64, 0));
         self.hosts.push(Host::new(addr, peer, reach, role));
         self.directory.insert(addr, host);
         self.peers.insert(peer, host);
@@ -148,7 +148,7 @@ impl World {
         here.gone = false;
         here.actor = Some(match &here.role {
             Role::Honest => {
-                let entropy = self.chance.bytes(Purpose::Entropy, host, here.life);
+                let entropy = self.chance.bytes(Purpose::Entropy, host.0 as u64, here.life);
                 Actor::Node(Box::new(Node::start(here.peer, config, entropy, &here.stored, now)))
             }
             Role::Hostile(script) => {
