@@ -9,7 +9,7 @@ use crate::scenario::Plan;
 /// `plan.json`: what was asked for, what it came to mean, and where it ran.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PlanRecord {
-    /// [`FORMAT_VERSION`].
+    /// [`crate::event::FORMAT_VERSION`].
     pub version: u32,
     /// The harness's own version.
     pub harness: String,

@@ -2,7 +2,7 @@
 //! `start`.
 //!
 //! That it was us is proven by the signal and by time: the engine or operating system said that the
-//! node ran, and within [`WINDOW`] that signal 9 ended it. Everything else is as for `restart`.
+//! node ran, and within a second of that signal 9 ended it. Everything else is as for `restart`.
 
 use std::time::Duration;
 
