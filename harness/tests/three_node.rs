@@ -14,10 +14,6 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::sync::Mutex;
-
-/// Three mining nodes at a time are enough for a small machine.
-static ONE_NETWORK: Mutex<()> = Mutex::const_new(());
 
 /// The shipped scenario with shorter deadlines, as a text to break.
 fn impatient() -> String {
@@ -90,9 +86,8 @@ impl Ran {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn three_nodes_pass() {
-    let _one = ONE_NETWORK.lock().await;
+#[test]
+fn three_nodes_pass() {
     let scenario = fs::read_to_string(
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml"),
     )
@@ -103,12 +98,11 @@ async fn three_nodes_pass() {
     ran.nothing_is_left();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_check_and_fault_fails_for_its_own_reason() {
-    let _one = ONE_NETWORK.lock().await;
+#[test]
+fn every_check_and_fault_fails_for_its_own_reason() {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_harness"))
-        .args(["selftest", "--jobs", "3"])
+        .args(["selftest", "--jobs", "12"])
         .current_dir(folder.path())
         .output()
         .unwrap();

@@ -95,7 +95,8 @@ where
     ///
     /// If no evidence can be written.
     pub async fn run(&self, cases: &[Case], report: impl Fn(&Outcome)) -> io::Result<Vec<Outcome>> {
-        let outcomes = stream::iter(cases.iter().enumerate())
+        // Backwards: those of faults stand last and wait longest, for answers that must not come.
+        let outcomes = stream::iter(cases.iter().enumerate().rev())
             .map(|(number, case)| async move { (number, self.one(case).await) })
             .buffer_unordered(self.jobs.max(1))
             .inspect(|(_, outcome)| outcome.iter().for_each(&report))
