@@ -14,7 +14,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use harness::provider::NodeLaunch;
-use harness_core::node::{NodeProfile, NodeState};
+use harness_core::{node::NodeState, profile::NodeProfile};
 use support::{Bed, Kind, PATIENCE, launch, source};
 
 macro_rules! conformance {
@@ -43,7 +43,7 @@ conformance!(
 async fn a_node_starts_with_what_it_was_given_and_nothing_else(kind: Kind) {
     let mut bed = Bed::new(kind).await;
     let slot = bed.one(&[("HEGEMON_MINE", "1")]).await;
-    assert_eq!(slot.profile, NodeProfile::Ours);
+    assert_eq!(slot.profile, NodeProfile::ours());
     assert_eq!(slot.loopback, kind == Kind::Process);
     bed.wait_for_line("start 1").await;
     bed.wait_for_line("env HEGEMON_MINE=1").await;

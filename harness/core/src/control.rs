@@ -122,6 +122,9 @@ pub(crate) const OUTLIVES: Disturbance = Disturbance::Lies(&[
     of_the_seed("system_peers", How::OutlivesTheNode),
 ]);
 
+/// Twice as many blocks as usual and more: a control need not take long.
+pub const FASTER_BLOCKS: &str = "env = { HEGEMON_BLOCK_TIME_MS = \"500\" }\n";
+
 /// Three nodes of ours, all mining, twice as many blocks as usual in the time.
 pub const THREE_NODES: &str = r#"
 [scenario]

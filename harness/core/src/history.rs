@@ -13,6 +13,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct History {
     samples: BTreeMap<String, Vec<Sample>>,
+    /// Rounds that a node refused to answer now.
+    refused: BTreeMap<String, Vec<Sample>>,
     states: BTreeMap<String, Vec<StateSeen>>,
     hashes: Vec<HashRound>,
     sessions: BTreeMap<String, Vec<SessionList>>,
@@ -102,6 +104,13 @@ impl History {
         between(samples, |sample| sample.sent >= from, |sample| sample.answered <= to)
     }
 
+    /// Rounds that a node asked to be asked later, sent since `from` and answered by `to`: they are
+    /// none of its samples, since they say nothing of its state. That it lives they do say.
+    pub fn refused(&self, node: &str, from: Moment, to: Moment) -> &[Sample] {
+        let refused = self.refused.get(node).map_or(&[][..], Vec::as_slice);
+        between(refused, |sample| sample.sent >= from, |sample| sample.answered <= to)
+    }
+
     /// What the engine said about a node from `from` to `to`, in order.
     pub fn states(&self, node: &str, from: Moment, to: Moment) -> &[StateSeen] {
         let states = self.states.get(node).map_or(&[][..], Vec::as_slice);
@@ -172,6 +181,10 @@ impl History {
     }
 
     fn record_sample(&mut self, sample: &Sample) {
+        if sample.is_refused() {
+            self.refused.entry(sample.node.clone()).or_default().push(sample.clone());
+            return;
+        }
         if let Some(height) = sample.height.value()
             && self.peaks.last().is_none_or(|(_, peak)| height > peak)
         {

@@ -8,6 +8,7 @@
 //! | [`document`], `seconds` | a TOML document, read strictly; durations in the evidence |
 //! | [`check`], [`fault`] | pure decisions about observations, and proofs of what was done |
 //! | [`control`], [`selftest`] | what makes each check and fault fail for its own reason, and whether it did |
+//! | [`profile`] | what a kind of node takes and promises |
 //! | [`scenario`], [`needs`] | from a text to a plan, and what a plan needs |
 //! | [`explain`], [`schema`] | checks and faults as people read them, and scenario files as editors do |
 //! | [`verdict`], [`report`], [`record`] | what follows from a run's events, how it is shown, what was asked for |
@@ -26,6 +27,7 @@ pub mod fault;
 pub mod history;
 pub mod needs;
 pub mod node;
+pub mod profile;
 pub mod record;
 pub mod report;
 pub mod scenario;

@@ -26,15 +26,6 @@ impl fmt::Display for NodeSource {
     }
 }
 
-/// What of the node contract a node may be given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NodeProfile {
-    /// Our node: everything in the contract.
-    Ours,
-    /// A foreign node: core flags and variables only.
-    Core,
-}
-
 /// Proof of one execution, from outside the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incarnation {

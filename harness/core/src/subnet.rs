@@ -64,6 +64,24 @@ impl Ipv4Subnet {
         self.base.to_bits() & mask == other.base.to_bits() & mask
     }
 
+    /// Whether the network holds this address.
+    pub fn contains(self, address: Ipv4Addr) -> bool {
+        address.to_bits() & mask(self.prefix) == self.base.to_bits()
+    }
+
+    /// A range of addresses, of any size: `198.18.0.0/15`.
+    ///
+    /// # Errors
+    /// It is none, or has bits set outside its prefix.
+    pub fn range(text: &str) -> Result<Self, SubnetError> {
+        let range = Self::lenient(text).ok_or_else(|| SubnetError::Form(text.to_owned()))?;
+        if range.to_string() == text {
+            Ok(range)
+        } else {
+            Err(SubnetError::HostBits { given: text.to_owned(), meant: range })
+        }
+    }
+
     fn address(self, host: u32) -> Ipv4Addr {
         Ipv4Addr::from_bits(self.base.to_bits() + host)
     }

@@ -62,9 +62,51 @@ pub fn ending(code: Option<i64>, signal: Option<i64>) -> String {
     }
 }
 
+/// How Rust programs begin to panic.
+const PANIC: &str = "panicked at";
+
+/// Whether a line of a log is the first one of a panic.
+pub fn is_panic(line: &str) -> bool {
+    line.contains(PANIC)
+}
+
+/// The first panic in a log's lines, with its cause: since Rust 1.73 that stands on the lines after.
+pub fn panic(lines: &[String]) -> Option<String> {
+    const MOST: usize = 4;
+    let first = lines.iter().position(|line| is_panic(line))?;
+    let is_cause = |line: &&String| {
+        let line = line.trim_start();
+        !line.starts_with("note: ") && !line.starts_with("stack backtrace:")
+    };
+    // On one line the cause is told already.
+    let told = lines[first].trim_end().ends_with(':');
+    let causes = lines[first + 1..].iter().take_while(is_cause).take(if told { MOST } else { 0 });
+    let words: Vec<String> =
+        lines[first..=first].iter().chain(causes).map(|line| printable(line.trim())).collect();
+    Some(words.join(" ").trim_end().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_is_told_with_its_cause_wherever_that_stands() {
+        let said = |log: &str| panic(&log.lines().map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(said("all is well\nnote: nothing"), None);
+        assert_eq!(
+            said("INFO x\nthread 'main' panicked at src/a.rs:1:2:\nthe disk\nis full\nnote: run with `RUST_BACKTRACE=1`").as_deref(),
+            Some("thread 'main' panicked at src/a.rs:1:2: the disk is full")
+        );
+        assert_eq!(
+            said("thread 'main' panicked at 'the disk is full', src/a.rs:1:2\nINFO y").as_deref(),
+            Some("thread 'main' panicked at 'the disk is full', src/a.rs:1:2")
+        );
+        assert_eq!(
+            said("thread 'main' panicked at a.rs:1:").as_deref(),
+            Some("thread 'main' panicked at a.rs:1:")
+        );
+    }
 
     #[test]
     fn colours_go_and_text_stays() {

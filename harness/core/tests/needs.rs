@@ -3,10 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use harness_core::{
     needs,
+    profile::NodeProfile,
     scenario::{Origin, Overrides, Plan, load},
 };
 
@@ -49,17 +50,52 @@ fn a_node_is_asked_for_what_a_check_of_its_own_needs() {
 fn foreign_nodes_are_warned_of_by_name_and_only_where_it_matters() {
     let plan = plan();
     let warnings = |foreign: &[&str]| {
-        let foreign: Vec<String> = foreign.iter().map(|name| (*name).to_owned()).collect();
-        needs::warnings(&plan, &foreign)
+        let of = |name: &str| match foreign.contains(&name) {
+            true => NodeProfile::core(),
+            false => NodeProfile::ours(),
+        };
+        let profiles = ["first", "second"].map(|name| (name.to_owned(), of(name)));
+        needs::warnings(&plan, &profiles.into())
     };
     assert_eq!(warnings(&[]), Vec::<String>::new());
     assert_eq!(
         warnings(&["first"]),
-        ["warning: `distinct-peers` needs `system_peers`, which a foreign node need not offer \
-          (first): inconclusive then"]
+        ["warning: `distinct-peers` needs `system_peers`, which `first` need not offer: \
+          inconclusive then"]
     );
     let both = warnings(&["first", "second"]);
     assert_eq!(both.len(), 2, "{both:?}");
     assert!(both[1].starts_with("warning: `store-survives` needs `hegemon_peerList`"), "{both:?}");
-    assert!(both[1].contains("(second)"), "{both:?}");
+    assert!(both[1].contains("`second`"), "{both:?}");
+}
+
+#[test]
+fn what_a_kind_of_node_cannot_show_is_refused_and_what_it_shows_slowly_is_said() {
+    let released = NodeProfile::shipped("hegemon-0.10").unwrap();
+    let profiles = |profile: &Arc<NodeProfile>| {
+        needs::Profiles::from([("first".to_owned(), Arc::clone(profile))])
+    };
+    let refused = needs::impossible(&plan(), &profiles(&released)).unwrap();
+    assert!(
+        refused.contains("`distinct-peers` cannot be judged of first (profile `hegemon-0.10`)"),
+        "{refused}"
+    );
+    assert_eq!(needs::impossible(&plan(), &profiles(&NodeProfile::ours())), None);
+
+    let text = r#"[scenario]
+[[nodes]]
+name = "first"
+seed = true
+[[phases]]
+name = "one"
+checks = [
+    { check = "height-advances", nodes = "*", by = 2, within = "60s" },
+    { check = "height-advances", nodes = "*", by = 2, within = "8m" },
+]
+"#;
+    let origin = Origin { name: "test", path: Path::new("test/scenario.toml") };
+    let (plan, _) = load(origin, text.to_owned(), &Overrides::default());
+    let warnings = needs::warnings(&plan.unwrap(), &profiles(&released));
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("has them with probability 0.26"), "{warnings:?}");
 }

@@ -5,9 +5,10 @@ use std::{
     fs::{self, File},
     io::{Read, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use harness_core::node::NodeProfile;
+use harness_core::profile::NodeProfile;
 use sha2::{Digest, Sha256};
 
 use super::{BinaryError, Executable, Progress, identify, inspect, workspace_node};
@@ -22,7 +23,7 @@ pub struct Artefact {
     /// How it is executed.
     pub executable: Executable,
     /// What it may be given.
-    pub profile: NodeProfile,
+    pub profile: Arc<NodeProfile>,
     /// First line of its `--version`.
     pub version: Option<String>,
     /// Hex SHA-256 of the file.
@@ -37,7 +38,7 @@ impl Artefact {
             "file": self.original,
             "sha256": self.sha256,
             "version": self.version,
-            "profile": match self.profile { NodeProfile::Ours => "ours", NodeProfile::Core => "core" },
+            "profile": self.profile.name,
             "linkage": self.executable.linkage(),
         })
     }
@@ -49,7 +50,7 @@ pub struct Staging<'a> {
     /// An existing directory of this run.
     pub dir: &'a Path,
     /// `--node-profile`, if given.
-    pub profile: Option<NodeProfile>,
+    pub profile: Option<&'a Arc<NodeProfile>>,
 }
 
 /// Makes a binary ready: `None` is our own, built from the workspace.
@@ -70,7 +71,7 @@ pub async fn prepare(
     // The original: a run's directory may be on a file system that executes nothing, which is of no
     // concern to a container.
     let identity = identify(&original).await;
-    let profile = staging.profile.unwrap_or(identity.profile);
+    let profile = staging.profile.cloned().unwrap_or(identity.profile);
     Ok(Artefact { path, original, executable, profile, version: identity.version, sha256 })
 }
 
@@ -126,19 +127,19 @@ mod tests {
         let staging = Staging { dir: dir.path(), profile: None };
         let shell = prepare(Some(Path::new("/bin/sh")), staging, &|_| ()).await.unwrap();
         assert!(shell.path.starts_with(dir.path()));
-        assert_eq!(shell.profile, NodeProfile::Core);
+        assert_eq!(shell.profile, NodeProfile::core());
         assert_eq!(shell.sha256.len(), 64);
 
         let script = dir.path().join("script");
         std::fs::write(&script, "#!/bin/sh\necho 'x (hegemon-testbed)'\n").unwrap();
         std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
         let ours = prepare(Some(&script), staging, &|_| ()).await.unwrap();
-        assert_eq!((ours.path, ours.profile), (script.clone(), NodeProfile::Ours));
+        assert_eq!((ours.path, ours.profile), (script.clone(), NodeProfile::ours()));
 
-        let overridden = Staging { profile: Some(NodeProfile::Core), ..staging };
+        let overridden = Staging { profile: Some(&NodeProfile::core()), ..staging };
         assert_eq!(
             prepare(Some(&script), overridden, &|_| ()).await.unwrap().profile,
-            NodeProfile::Core
+            NodeProfile::core()
         );
     }
 }

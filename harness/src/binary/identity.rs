@@ -1,9 +1,9 @@
 //! Whose node a binary is, by its own word. Runs a file that we may never have seen: bounded in
 //! time and output, without environment.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use harness_core::node::NodeProfile;
+use harness_core::profile::NodeProfile;
 use tokio::process::Command;
 
 use super::subprocess;
@@ -18,7 +18,7 @@ const VERSION_OUTPUT: u64 = 4096;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Ours if it says so, else foreign.
-    pub profile: NodeProfile,
+    pub profile: Arc<NodeProfile>,
     /// First line of `--version`; `None` if it gave none in time.
     pub version: Option<String>,
 }
@@ -35,7 +35,7 @@ pub async fn identify(path: &Path) -> Identity {
         Ok(_) | Err(_) => None,
     };
     let ours = version.as_deref().is_some_and(|line| line.contains(OURS_MARKER));
-    Identity { profile: if ours { NodeProfile::Ours } else { NodeProfile::Core }, version }
+    Identity { profile: if ours { NodeProfile::ours() } else { NodeProfile::core() }, version }
 }
 
 fn first_line(bytes: &[u8]) -> Option<String> {
@@ -62,7 +62,7 @@ mod tests {
     #[tokio::test]
     async fn our_package_is_ours() {
         let identity = identity_of("echo 'hegemon-node 0.1.0 (hegemon-testbed)'").await;
-        assert_eq!(identity.profile, NodeProfile::Ours);
+        assert_eq!(identity.profile, NodeProfile::ours());
         assert_eq!(identity.version.as_deref(), Some("hegemon-node 0.1.0 (hegemon-testbed)"));
     }
 
@@ -75,13 +75,13 @@ mod tests {
             "echo hegemon-testbed; exit 1",
             ":",
         ] {
-            assert_eq!(identity_of(script).await.profile, NodeProfile::Core, "{script}");
+            assert_eq!(identity_of(script).await.profile, NodeProfile::core(), "{script}");
         }
     }
 
     #[tokio::test]
     async fn a_flood_neither_hangs_nor_grows() {
         let identity = identity_of("while :; do echo flood; done").await;
-        assert_eq!(identity.profile, NodeProfile::Core);
+        assert_eq!(identity.profile, NodeProfile::core());
     }
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use harness_core::{
     bundle::Sha256Hex,
-    node::NodeProfile,
+    node::NodeSource,
     record::Asked,
     scenario::{TIMEOUT_FACTOR, is_timeout_factor},
 };
@@ -151,18 +151,8 @@ pub(super) struct ScenarioArgs {
     #[arg(long, value_enum, default_value_t = ProviderChoice::Auto)]
     pub(super) provider: ProviderChoice,
 
-    /// Run this image, with its own entrypoint, instead of this workspace's node
-    #[arg(long, value_name = "REF", conflicts_with = "node_bin")]
-    pub(super) node_image: Option<String>,
-
-    /// Run this binary instead of this workspace's node
-    #[arg(long, value_name = "PATH")]
-    pub(super) node_bin: Option<PathBuf>,
-
-    /// What a node may be given: everything (ours) or core flags and variables only (core)
-    /// [default: what the node says that it is]
-    #[arg(long, value_enum)]
-    pub(super) node_profile: Option<ProfileChoice>,
+    #[command(flatten)]
+    pub(super) node: NodeArgs,
 
     /// Number of non-seed nodes, if the scenario has one group of them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -198,14 +188,36 @@ pub(super) struct ScenarioArgs {
     pub(super) verbose: bool,
 }
 
-impl ScenarioArgs {
-    pub(super) fn profile(&self) -> Option<NodeProfile> {
-        self.node_profile.map(|profile| match profile {
-            ProfileChoice::Ours => NodeProfile::Ours,
-            ProfileChoice::Core => NodeProfile::Core,
-        })
-    }
+/// What is run.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct NodeArgs {
+    /// Run this image, with its own entrypoint, instead of this workspace's node
+    #[arg(long, value_name = "REF", conflicts_with = "node_bin")]
+    pub(super) node_image: Option<String>,
 
+    /// Run this binary instead of this workspace's node
+    #[arg(long, value_name = "PATH")]
+    pub(super) node_bin: Option<PathBuf>,
+
+    /// What kind of node it is, and so what it may be given: ours, core, hegemon-0.10,
+    /// hegemon-substrate, or the path of a profile [default: what the node says that it is, ours or
+    /// core]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) node_profile: Option<String>,
+}
+
+impl NodeArgs {
+    /// What is run; `None` if that was left open.
+    pub(super) fn source(&self) -> Option<NodeSource> {
+        let binary = |path: &PathBuf| {
+            NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+        };
+        let image = self.node_image.clone().map(NodeSource::Image);
+        image.or_else(|| self.node_bin.as_ref().map(binary))
+    }
+}
+
+impl ScenarioArgs {
     /// For the evidence.
     pub(super) fn asked(&self) -> Asked {
         let name = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| {
@@ -213,7 +225,7 @@ impl ScenarioArgs {
         };
         Asked {
             provider: name(&|| self.provider.to_possible_value()),
-            profile: name(&|| self.node_profile?.to_possible_value()),
+            profile: self.node.node_profile.clone(),
             keep: self.keep,
         }
     }
@@ -254,6 +266,9 @@ pub(super) struct SelftestArgs {
     /// Where nodes run
     #[arg(long, value_enum, default_value_t = ProviderChoice::Process)]
     pub(super) provider: ProviderChoice,
+
+    #[command(flatten)]
+    pub(super) node: NodeArgs,
 
     /// Controls at once, each a network of three mining nodes
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u8).range(1..=64))]
@@ -305,13 +320,9 @@ pub(super) struct RerunArgs {
     #[arg(long, value_enum)]
     pub(super) provider: Option<ProviderChoice>,
 
-    /// Run this image instead of what was run
-    #[arg(long, value_name = "REF", conflicts_with = "node_bin")]
-    pub(super) node_image: Option<String>,
-
-    /// Run this binary instead of what was run
-    #[arg(long, value_name = "PATH")]
-    pub(super) node_bin: Option<PathBuf>,
+    /// What is run instead of what was run
+    #[command(flatten)]
+    pub(super) node: NodeArgs,
 
     /// Multiply every `within` and the timeout [default: as it was]
     #[arg(long, value_name = "F", value_parser = parse_factor)]
@@ -356,12 +367,7 @@ impl RerunArgs {
             scenarios: Vec::new(),
             library: LibraryArgs { folder: None },
             provider: self.provider.or(recorded).unwrap_or(ProviderChoice::Auto),
-            node_image: self.node_image.clone(),
-            node_bin: self.node_bin.clone(),
-            node_profile: asked
-                .profile
-                .as_deref()
-                .and_then(|name| ProfileChoice::from_str(name, false).ok()),
+            node: NodeArgs { node_profile: asked.profile.clone(), ..self.node.clone() },
             nodes: None,
             out: self.out.clone(),
             keep: self.keep,
@@ -422,12 +428,6 @@ pub(super) enum ProviderChoice {
     Auto,
     Docker,
     Process,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ProfileChoice {
-    Ours,
-    Core,
 }
 
 /// As a run prints it.

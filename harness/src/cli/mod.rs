@@ -15,6 +15,7 @@ mod explain;
 mod gc;
 mod list;
 mod output;
+mod profile;
 mod provider;
 mod ps;
 mod registry;

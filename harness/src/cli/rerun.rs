@@ -6,13 +6,12 @@ use std::{collections::BTreeMap, io};
 use harness_core::{
     event::{Event, EventKind, Sink},
     exit::ExitCode,
-    node::NodeSource,
     record::PlanRecord,
     scenario::{Overrides, Plan, load_again},
 };
 use serde_json::Value;
 
-use super::{args::RerunArgs, output, scenario};
+use super::{args::RerunArgs, output, profile, scenario};
 use crate::{evidence::verify, run::interrupt::Interrupt};
 
 pub(super) async fn run(args: &RerunArgs, interrupt: Interrupt) -> ExitCode {
@@ -59,16 +58,16 @@ fn record(args: &RerunArgs) -> Option<PlanRecord> {
 }
 
 fn plan(args: &RerunArgs, recorded: &Plan) -> Option<Plan> {
-    let source = match (&args.node_image, &args.node_bin) {
-        (Some(image), _) => NodeSource::Image(image.clone()),
-        (None, Some(path)) => {
-            NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
-        }
-        (None, None) => recorded.overrides.source.clone(),
-    };
+    let source = args.node.source().unwrap_or_else(|| recorded.overrides.source.clone());
+    let profile = profile::asked(&args.node)?.or_else(|| recorded.overrides.profile.clone());
     let timeout_factor = args.timeout_factor.unwrap_or(recorded.overrides.timeout_factor);
-    let overrides =
-        Overrides { nodes: recorded.overrides.nodes, source, timeout_factor, seed: recorded.seed };
+    let overrides = Overrides {
+        source,
+        profile,
+        timeout_factor,
+        seed: recorded.seed,
+        ..recorded.overrides.clone()
+    };
     let (plan, problems) = load_again(recorded, &overrides);
     if plan.is_none() {
         output::note(&problems.to_string());

@@ -13,7 +13,7 @@ use harness_core::{
 
 use super::{
     args::{ProviderChoice, ScenarioArgs},
-    output,
+    output, profile,
     provider::{Chosen, choose},
 };
 use crate::{
@@ -67,24 +67,20 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
 
 /// All plans, or nothing: then everything that is wrong with any of them was said.
 fn plans(args: &ScenarioArgs) -> Option<Vec<Plan>> {
-    if args.provider == ProviderChoice::Process && args.node_image.is_some() {
+    if args.provider == ProviderChoice::Process && args.node.node_image.is_some() {
         output::error(
             "an image cannot be run as a process: --node-image goes with --provider docker, --node-bin with either",
         );
         return None;
     }
-    let source = match (&args.node_image, &args.node_bin) {
-        (Some(image), _) => NodeSource::Image(image.clone()),
-        (None, Some(path)) => {
-            NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
-        }
-        (None, None) => NodeSource::Workspace,
-    };
+    let source = args.node.source().unwrap_or(NodeSource::Workspace);
+    let profile = profile::asked(&args.node)?;
     let overrides = Overrides {
         nodes: args.nodes,
         source,
         timeout_factor: args.timeout_factor,
         seed: args.seed.unwrap_or_else(evidence::draw_seed),
+        profile,
     };
     let library = args.library.library();
     let plans: Vec<Option<Plan>> = args
@@ -186,7 +182,7 @@ async fn finish(
     let options = ProviderOptions {
         run_id: dir.run_id().to_owned(),
         scratch: dir.scratch()?,
-        profile: args.profile(),
+        profile: plan.overrides.profile.as_deref().cloned().map(Arc::new),
         keep: args.keep,
     };
     let (terminal, reporter) = Terminal::spawn(
@@ -219,7 +215,6 @@ async fn finish(
         connect: Arc::new(Http),
         journal,
         dir: dir.clone(),
-        timeout_factor: args.timeout_factor,
         at_end: if args.keep { AtEnd::Keep } else { AtEnd::Remove },
         interrupt,
     };

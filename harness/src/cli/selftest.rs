@@ -1,14 +1,21 @@
 //! `selftest`: the negative controls, and a table of what came of them.
 
+use std::sync::Arc;
+
 use harness_core::{
     exit::ExitCode,
     node::NodeSource,
+    profile::NodeProfile,
     scenario::Overrides,
     selftest::list::{self, Case},
     text::short,
 };
 
-use super::{args::SelftestArgs, output, provider::choose_node};
+use super::{
+    args::{ProviderChoice, SelftestArgs},
+    output, profile,
+    provider::choose_node,
+};
 use crate::{
     cli::registry::registry,
     evidence::RunDir,
@@ -18,7 +25,15 @@ use crate::{
 };
 
 pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
-    let cases: Vec<Case> = list::all()
+    let Some(asked) = profile::asked(&args.node) else { return ExitCode::Usage };
+    let source = args.node.source();
+    // What a foreign node is can only be said by who gives it; what is not said is the core.
+    let profile = asked.unwrap_or_else(|| match source {
+        None => Box::new(Arc::unwrap_or_clone(NodeProfile::ours())),
+        Some(_) => Box::new(Arc::unwrap_or_clone(NodeProfile::core())),
+    });
+    let (fit, others) = list::for_nodes(&profile);
+    let cases: Vec<Case> = fit
         .into_iter()
         .filter(|case| {
             args.names.is_empty() || args.names.iter().any(|word| case.name().contains(word))
@@ -31,19 +46,28 @@ pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
         ));
         return ExitCode::Usage;
     }
+    for (case, why) in &others {
+        output::note(&format!("  left out, nodes of this kind do not fit: {}: {why}", case.name()));
+    }
     if args.list {
         output::result(&cases.iter().map(Case::name).collect::<Vec<_>>().join("\n"));
         return ExitCode::Pass;
     }
     let overrides = Overrides {
         nodes: None,
-        source: NodeSource::Workspace,
+        source: source.unwrap_or(NodeSource::Workspace),
         timeout_factor: args.timeout_factor,
         seed: 0,
+        profile: Some(profile),
+    };
+    let provider = match args.node.node_image {
+        // Nothing else runs images.
+        Some(_) => ProviderChoice::Docker,
+        None => args.provider,
     };
     let bench = Bench {
         provider: async |options| {
-            choose_node(args.provider, options).await.map(|chosen| chosen.provider())
+            choose_node(provider, options).await.map(|chosen| chosen.provider())
         },
         guard: |dir: &RunDir, scenario: &str| Guard::take(&registry(), dir, scenario, false),
         overrides: &overrides,

@@ -20,12 +20,13 @@ mod options;
 mod owner;
 pub mod process;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use harness_core::{
     fault::Capability,
-    node::{Incarnation, NodeProfile, NodeSource, NodeState, Resources},
+    node::{Incarnation, NodeSource, NodeState, Resources},
+    profile::NodeProfile,
 };
 
 pub use options::ProviderOptions;
@@ -60,7 +61,7 @@ pub struct Slot {
     /// The state directory as the node sees it; writable by its user.
     pub base_path: PathBuf,
     /// What the profile was found to be (`--version`, image label), or was overridden to.
-    pub profile: NodeProfile,
+    pub profile: Arc<NodeProfile>,
     /// Addresses of this network are loopback ones.
     pub loopback: bool,
 }

@@ -1,8 +1,10 @@
 //! What a provider is created with. Read once at the edge; nothing here is looked up later.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
-use super::{NodeProfile, ProviderError};
+use harness_core::profile::NodeProfile;
+
+use super::ProviderError;
 
 /// Everything that a provider needs to know of its run.
 #[derive(Debug, Clone)]
@@ -14,7 +16,7 @@ pub struct ProviderOptions {
     /// and removes its own directories in it, never itself.
     pub scratch: PathBuf,
     /// Overrides what a binary or image says that it is.
-    pub profile: Option<NodeProfile>,
+    pub profile: Option<Arc<NodeProfile>>,
     /// Leave the nodes running at teardown, and when the harness ends.
     pub keep: bool,
 }

@@ -10,9 +10,8 @@ use std::{
 
 use futures_util::FutureExt;
 use harness_core::{
-    event::EventKind,
+    event::{EventKind, Moment},
     needs,
-    node::NodeProfile,
     scenario::{NodePlan, Plan},
     verdict::{RunVerdict, Verdict},
 };
@@ -26,12 +25,12 @@ use super::{
     logs::Logs,
     phase::{PhaseEnd, Phases},
     resources,
-    testbed::Testbed,
+    testbed::{self, Testbed},
     watch,
 };
 use crate::{
     evidence::RunDir,
-    provider::{NodeRequest, Provider, ProviderError, Slot},
+    provider::{NodeRequest, Provider, ProviderError},
     run::poll::{INTERVAL, Poller},
 };
 
@@ -41,6 +40,9 @@ const TEARDOWN: Duration = Duration::from_secs(90);
 /// At the end a node that no check names has so long to answer, if it was not asked before; more
 /// than an answer and a silence take together.
 const UNSEEN: Duration = Duration::from_secs(30);
+
+/// Between two looks whether all nodes have answered for the first time.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
 
 /// What becomes of the nodes at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +65,6 @@ pub struct Run {
     pub journal: Arc<Journal>,
     /// Where the evidence goes.
     pub dir: RunDir,
-    /// Stretches proofs, as it stretched the plan's deadlines.
-    pub timeout_factor: f64,
     /// What becomes of the nodes.
     pub at_end: AtEnd,
     /// Raised by a signal.
@@ -186,7 +186,11 @@ impl Run {
                 Ok(slots) => slots,
                 Err(error) => return Way::ProviderFailed(error),
             };
-        for step in needs::warnings(&self.plan, &foreign(&slots)) {
+        let profiles = testbed::profiles(&slots);
+        if let Some(why) = needs::impossible(&self.plan, &profiles) {
+            return Way::ProviderFailed(ProviderError::Unsupported(why));
+        }
+        for step in needs::warnings(&self.plan, &profiles) {
             self.journal.emit(EventKind::Preparing { step });
         }
         self.journal.emit(EventKind::Prepared {
@@ -210,6 +214,7 @@ impl Run {
         if let Err(error) = testbed.start_all().await {
             return Way::ProviderFailed(error);
         }
+        self.first_answers(&testbed).await;
         match tokio::time::timeout(self.plan.timeout, self.phases(&testbed, logs)).await {
             Ok(Ok(())) => self.last_look(&testbed, logs).await,
             Ok(Err(error)) => Way::ProviderFailed(error),
@@ -245,7 +250,7 @@ impl Run {
                 name.clone(),
                 Arc::clone(bed),
                 logs.clone(),
-                self.timeout_factor,
+                self.timeout_factor(),
                 background.clone(),
             ));
             if let Some(link) = bed.link(name) {
@@ -253,9 +258,11 @@ impl Run {
                 let poller = Poller {
                     node: name.clone(),
                     link,
+                    profile: bed.profile(name).cloned(),
                     journal: Arc::clone(&self.journal),
                     nodes: bed.names.len(),
                     sessions,
+                    background: background.clone(),
                 };
                 background.spawn(poller.run());
             }
@@ -265,17 +272,41 @@ impl Run {
         }
     }
 
+    /// A kind of node that may take long to answer for the first time is waited for: a scenario's
+    /// windows are about a network that is there. One that does not answer at all is judged as any
+    /// other.
+    async fn first_answers(&self, bed: &Testbed) {
+        let longest = bed
+            .names
+            .iter()
+            .filter_map(|name| bed.profile(name))
+            .map(|profile| profile.start_within)
+            .max();
+        let longest = longest.unwrap_or_default().mul_f64(self.timeout_factor());
+        let deadline = Instant::now() + longest;
+        let answers = |name: &String| {
+            matches!(watch::rpc(name, bed, Moment(0), self.timeout_factor()), watch::Rpc::Answers)
+        };
+        while Instant::now() < deadline && !bed.names.iter().all(answers) {
+            tokio::time::sleep(FIRST_LOOK).await;
+        }
+    }
+
+    fn timeout_factor(&self) -> f64 {
+        self.plan.overrides.timeout_factor
+    }
+
     /// A phase builds on the ones before: after one that did not pass there is nothing to be
     /// learnt, and much to be waited for.
     async fn phases(&self, bed: &Testbed, logs: &Logs) -> Result<(), ProviderError> {
-        let mut phases = Phases::new(bed, logs, self.timeout_factor, self.plan.timeline());
+        let mut phases = Phases::new(bed, logs, &self.plan);
         for (index, phase) in self.plan.phases.iter().enumerate() {
             let began = self.journal.now();
             let end = phases.run(index, phase).await?;
             if self.journal.is_good_so_far() {
                 for name in bed.should_run() {
                     if let watch::Rpc::Silent(reason) =
-                        watch::rpc(name, bed, began, self.timeout_factor)
+                        watch::rpc(name, bed, began, self.timeout_factor())
                     {
                         self.silent(name, reason, logs).await;
                     }
@@ -297,10 +328,10 @@ impl Run {
     /// last looked at is no pass.
     async fn all_answer(&self, bed: &Testbed, logs: &Logs) {
         let from = self.journal.now();
-        let deadline = Instant::now() + UNSEEN.mul_f64(self.timeout_factor);
+        let deadline = Instant::now() + UNSEEN.mul_f64(self.timeout_factor());
         for name in bed.should_run() {
             while self.journal.is_good_so_far() {
-                match watch::rpc(name, bed, from, self.timeout_factor) {
+                match watch::rpc(name, bed, from, self.timeout_factor()) {
                     watch::Rpc::Answers => break,
                     watch::Rpc::NotYet if Instant::now() < deadline => {
                         tokio::time::sleep(INTERVAL).await
@@ -367,10 +398,4 @@ impl Run {
             self.journal.emit(EventKind::HarnessBroken { reason: panic_text(panic.as_ref()) });
         }
     }
-}
-
-/// The nodes that promise the core of the contract only.
-fn foreign(slots: &[Slot]) -> Vec<String> {
-    let foreign = slots.iter().filter(|slot| slot.profile == NodeProfile::Core);
-    foreign.map(|slot| slot.name.clone()).collect()
 }

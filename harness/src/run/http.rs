@@ -1,17 +1,26 @@
 //! Nodes over HTTP, as all real ones are reached.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::event::Miss;
+use hyper::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use jsonrpsee_core::{
     client::{ClientT, Error},
     http_helpers::HttpError,
     params::{ArrayParams, BatchRequestBuilder},
     rpc_params,
 };
-use jsonrpsee_http_client::{HttpBackend, HttpClient, RpcService, RpcServiceBuilder, transport};
+use jsonrpsee_http_client::{
+    HttpBackend, HttpClient, HttpResponse, RpcService, RpcServiceBuilder, transport,
+};
 use serde_json::Value;
+use tower::{Service, ServiceBuilder};
 
 use super::{
     link::{Answer, Connect, NodeLink},
@@ -31,6 +40,7 @@ impl Connect for Http {
             // Without the layer that logs what is asked and answered: it renders both, whether or
             // not anybody listens.
             .set_rpc_middleware(RpcServiceBuilder::new())
+            .set_http_middleware(ServiceBuilder::new().layer_fn(Refusals))
             .request_timeout(patience)
             .max_response_size(LARGEST_ANSWER)
             .build(format!("http://{node}"))
@@ -42,7 +52,55 @@ impl Connect for Http {
 /// One start of one node.
 struct HttpLink {
     /// Without a layer that logs.
-    client: HttpClient<RpcService<HttpBackend>>,
+    client: HttpClient<RpcService<Refusals<HttpBackend>>>,
+}
+
+/// Sees a node's wish to be asked later, which the client above would reduce to a status.
+#[derive(Debug, Clone)]
+struct Refusals<S>(S);
+
+/// HTTP 429, or 503 with a time to come back.
+#[derive(Debug, thiserror::Error)]
+#[error("asked to be asked later")]
+struct Later {
+    retry_ms: Option<u64>,
+}
+
+impl<S, Q, B> Service<Q> for Refusals<S>
+where
+    S: Service<Q, Response = HttpResponse<B>, Error = transport::Error>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, question: Q) -> Self::Future {
+        let answer = self.0.call(question);
+        async move {
+            let answer = answer.await?;
+            match later(answer.status(), answer.headers()) {
+                Some(later) => Err(transport::Error::Http(HttpError::Stream(Box::new(later)))),
+                None => Ok(answer),
+            }
+        }
+        .boxed()
+    }
+}
+
+fn later(status: StatusCode, headers: &HeaderMap) -> Option<Later> {
+    let after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    // A date would need the node's clock to be ours: that it wants to be asked later is enough.
+    let retry_ms = after
+        .and_then(|text| text.trim().parse::<u64>().ok())
+        .map(|seconds| seconds.saturating_mul(1000));
+    let refused = status == StatusCode::TOO_MANY_REQUESTS
+        || (status == StatusCode::SERVICE_UNAVAILABLE && after.is_some());
+    refused.then_some(Later { retry_ms })
 }
 
 impl NodeLink for HttpLink {
@@ -97,6 +155,9 @@ fn miss(error: Error) -> Miss {
         }
         Some(transport::Error::Http(HttpError::Malformed)) => {
             Miss::Nonsense("an answer that is no JSON-RPC".to_owned())
+        }
+        Some(transport::Error::Http(HttpError::Stream(why))) if why.is::<Later>() => {
+            Miss::Busy { retry_ms: why.downcast_ref::<Later>().and_then(|later| later.retry_ms) }
         }
         Some(transport::Error::Http(HttpError::Stream(why))) if is_an_answer(why.as_ref()) => {
             Miss::Nonsense(quote(&chain(why.as_ref())))
@@ -154,7 +215,7 @@ mod tests {
             }
         });
         let answers =
-            Rpc::new(Arc::new(Http), address).round(ALL, None, &mut Batching::default()).await;
+            Rpc::new(Arc::new(Http), address, 1.0).round(ALL, None, &mut Batching::default()).await;
         serving.abort();
         answers
     }
@@ -202,6 +263,25 @@ mod tests {
         }
     }
 
+    /// A limit is no answer, and no reason to ask in another way.
+    #[tokio::test]
+    async fn a_wish_to_be_asked_later_is_neither_an_answer_nor_silence() {
+        let refusal =
+            |head: &str| format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n\r\n").into_bytes();
+        for (head, retry_ms) in [
+            ("429 Too Many Requests\r\nretry-after: 3", Some(3000)),
+            ("429 Too Many Requests", None),
+            ("429 Too Many Requests\r\nretry-after: Thu, 26 Nov 2026 20:00:00 GMT", None),
+            ("503 Service Unavailable\r\nretry-after: 1", Some(1000)),
+        ] {
+            let answers = answered(refusal(head)).await;
+            let busy = Reading::Missing(Miss::Busy { retry_ms });
+            assert_eq!((&answers.peers, &answers.height), (&busy, &busy), "{head}");
+        }
+        let answers = answered(refusal("503 Service Unavailable")).await;
+        assert!(matches!(answers.peers, Reading::Missing(Miss::Nonsense(_))), "{answers:?}");
+    }
+
     #[tokio::test]
     async fn nothing_is_silence() {
         let answers = answered(Vec::new()).await;
@@ -226,7 +306,7 @@ mod tests {
             module.register_method("chain_getBlockHash", hash).unwrap();
             let config = ServerConfig::builder().set_batch_request_config(batches).build();
             let server = Server::builder().set_config(config).build("127.0.0.1:0").await.unwrap();
-            let rpc = Rpc::new(Arc::new(Http), server.local_addr().unwrap());
+            let rpc = Rpc::new(Arc::new(Http), server.local_addr().unwrap(), 1.0);
             let serving = server.start(module);
 
             let mut batching = Batching::default();

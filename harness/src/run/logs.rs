@@ -2,7 +2,7 @@
 //! eye on panics.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     fs::File,
     io::{self, BufWriter, Write},
     path::PathBuf,
@@ -12,7 +12,7 @@ use std::{
 
 use harness_core::{
     event::EventKind,
-    text::{plain, printable},
+    text::{is_panic, panic, plain, printable},
 };
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -29,8 +29,8 @@ const LAST_LINES: usize = 50;
 /// A node that writes more than this is broken in a way that must not fill the user's disk.
 const LARGEST_LOG: u64 = 512 * 1024 * 1024;
 
-/// How Rust programs begin to panic.
-const PANIC: &str = "panicked at";
+/// A panic's cause stands on the lines after it: they have so long to come.
+const CAUSE: Duration = Duration::from_millis(150);
 
 /// What the log readers know.
 #[derive(Clone)]
@@ -51,6 +51,45 @@ struct LogFile {
     written: u64,
 }
 
+/// What comes next in the nodes' logs.
+enum Next {
+    Line(LogLine),
+    /// Nothing of it: a panic's cause has had its time.
+    Quiet,
+    NoMore,
+}
+
+/// Nodes that have panicked, and when the first of each is told. A task that panics again and again
+/// must not flood the evidence.
+#[derive(Default)]
+struct Panics {
+    due: BTreeMap<String, (Option<Instant>, String)>,
+}
+
+impl Panics {
+    fn of(&mut self, node: String, line: String) {
+        self.due.entry(node).or_insert_with(|| (Some(Instant::now() + CAUSE), line));
+    }
+
+    /// When the next one is to be told.
+    fn due(&self) -> Option<Instant> {
+        self.due.values().filter_map(|(due, _)| *due).min()
+    }
+
+    /// Ends the run for each that is due by then.
+    fn tell(&mut self, logs: &Logs, by: Instant, background: &Background) {
+        for (node, (due, line)) in &mut self.due {
+            if due.take_if(|due| *due <= by).is_none() {
+                continue;
+            }
+            let last_lines = logs.tail(node);
+            let what = panic(&last_lines).unwrap_or_else(|| printable(line.trim()));
+            let reason = format!("panicked: {what}");
+            background.finish(EventKind::NodeBroken { node: node.clone(), reason, last_lines });
+        }
+    }
+}
+
 impl Logs {
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self { folder, tails: Arc::default(), closing: CancellationToken::new() }
@@ -59,8 +98,16 @@ impl Logs {
     /// Reads until the provider has no more.
     pub(crate) async fn read(self, mut lines: mpsc::Receiver<LogLine>, background: Background) {
         let mut files: BTreeMap<String, LogFile> = BTreeMap::new();
-        let mut panicked = BTreeSet::new();
-        while let Some(line) = self.next(&mut lines).await {
+        let mut panics = Panics::default();
+        loop {
+            let line = match self.next(&mut lines, panics.due()).await {
+                Next::Line(line) => line,
+                Next::Quiet => {
+                    panics.tell(&self, Instant::now(), &background);
+                    continue;
+                }
+                Next::NoMore => break,
+            };
             let mut kept = self.keep(&line, &mut files);
             if lines.is_empty() {
                 kept = kept.and_then(|()| files.values_mut().try_for_each(|log| log.file.flush()));
@@ -70,17 +117,12 @@ impl Logs {
                 return;
             }
             let text = plain(&line.text);
-            // The first panic of a node says it; a task that panics again and again must not flood
-            // the evidence.
-            if text.contains(PANIC) && panicked.insert(line.node.clone()) {
-                let reason = format!("panicked: {}", printable(text.trim()));
-                background.finish(EventKind::NodeBroken {
-                    node: line.node.clone(),
-                    reason,
-                    last_lines: self.tail(&line.node),
-                });
+            if is_panic(&text) {
+                panics.of(line.node, text);
             }
         }
+        // Nothing more will come: what there is of their causes is told now.
+        panics.tell(&self, Instant::now() + CAUSE, &background);
         if let Err(why) = files.values_mut().try_for_each(|log| log.file.flush()) {
             self.lost(&why, &background);
         }
@@ -117,13 +159,21 @@ impl Logs {
         self.lock().get(node).map_or_else(Vec::new, |tail| tail.lines.iter().cloned().collect())
     }
 
-    async fn next(&self, lines: &mut mpsc::Receiver<LogLine>) -> Option<LogLine> {
+    async fn next(&self, lines: &mut mpsc::Receiver<LogLine>, due: Option<Instant>) -> Next {
         const LAST_WORDS: Duration = Duration::from_millis(300);
+        let quiet = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            // A line that is there is taken, however late: evidence with holes is none.
+            // A panic's time is over, however much its node goes on to say. A line that is there is
+            // taken, however late: evidence with holes is none.
             biased;
-            line = lines.recv() => line,
-            () = async { self.closing.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => None,
+            () = quiet => Next::Quiet,
+            line = lines.recv() => line.map_or(Next::NoMore, Next::Line),
+            () = async { self.closing.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => Next::NoMore,
         }
     }
 

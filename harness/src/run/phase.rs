@@ -12,7 +12,7 @@ use harness_core::{
     check::{Judgement, View, When},
     event::{CheckId, EventKind, FaultId, Moment},
     fault::{Course, Timeline},
-    scenario::{CheckPlan, FaultPlan, PhasePlan},
+    scenario::{CheckPlan, FaultPlan, PhasePlan, Plan},
 };
 use tokio::sync::watch::{Receiver, Sender};
 
@@ -33,6 +33,8 @@ pub(crate) struct Phases<'a> {
     bed: &'a Testbed,
     logs: &'a Logs,
     timeout_factor: f64,
+    /// How old a sample may be.
+    fresh: Duration,
     faults: Timeline,
 }
 
@@ -49,13 +51,9 @@ pub(crate) enum PhaseEnd {
 type Step = Result<PhaseEnd, ProviderError>;
 
 impl<'a> Phases<'a> {
-    pub(crate) fn new(
-        bed: &'a Testbed,
-        logs: &'a Logs,
-        timeout_factor: f64,
-        faults: Timeline,
-    ) -> Self {
-        Self { bed, logs, timeout_factor, faults }
+    pub(crate) fn new(bed: &'a Testbed, logs: &'a Logs, plan: &Plan) -> Self {
+        let timeout_factor = plan.overrides.timeout_factor;
+        Self { bed, logs, timeout_factor, fresh: plan.fresh(), faults: plan.timeline() }
     }
 
     /// Runs one phase.
@@ -292,6 +290,7 @@ impl<'a> Phases<'a> {
                 start: check.start,
                 deadline,
                 hold: check.plan.hold,
+                fresh: self.fresh,
                 now: now.min(deadline),
                 fault: self.faults.last(),
             };

@@ -12,7 +12,9 @@ use std::{
 use futures_util::future::{BoxFuture, join_all, try_join_all};
 use harness_core::{
     event::{EventKind, HashRound},
-    node::{Incarnation, NodeProfile, NodeState},
+    needs::Profiles,
+    node::{Incarnation, NodeState},
+    profile::{Launched, NodeProfile, Place, Wanted},
     record::Launch,
     scenario::{NodePlan, Plan},
 };
@@ -30,12 +32,14 @@ pub(crate) struct Testbed {
     pub(crate) journal: Arc<Journal>,
     pub(crate) names: Vec<String>,
     connect: Arc<dyn Connect>,
+    /// How much longer than usual an answer may take.
+    patience: f64,
     nodes: BTreeMap<String, Node>,
 }
 
 struct Node {
     launch: NodeLaunch,
-    profile: NodeProfile,
+    profile: Arc<NodeProfile>,
     link: watch::Sender<Option<Link>>,
     starts: AtomicU32,
     expected: Mutex<Expected>,
@@ -65,7 +69,7 @@ impl Testbed {
                 let slot = slots.iter().find(|slot| slot.name == node.name)?;
                 let node = Node {
                     launch: launch(node, slot, &seeds),
-                    profile: slot.profile,
+                    profile: Arc::clone(&slot.profile),
                     link: watch::Sender::new(None),
                     starts: AtomicU32::new(0),
                     expected: Mutex::new(Expected { running: false, epoch: 0 }),
@@ -75,7 +79,7 @@ impl Testbed {
             })
             .collect();
         let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
-        Self { provider, journal, names, connect, nodes }
+        Self { provider, journal, names, connect, patience: plan.overrides.patience(), nodes }
     }
 
     /// What every node is given, for the evidence.
@@ -158,8 +162,8 @@ impl Testbed {
     }
 
     /// What a node may be given, and what may be asked of it.
-    pub(crate) fn profile(&self, name: &str) -> Option<NodeProfile> {
-        self.nodes.get(name).map(|node| node.profile)
+    pub(crate) fn profile(&self, name: &str) -> Option<&Arc<NodeProfile>> {
+        self.nodes.get(name).map(|node| &node.profile)
     }
 
     /// Whether a node should be running.
@@ -219,7 +223,7 @@ impl Testbed {
             incarnation,
             rpc: address,
         });
-        let rpc = Rpc::new(Arc::clone(&self.connect), address);
+        let rpc = Rpc::new(Arc::clone(&self.connect), address, self.patience);
         node.link.send_replace(Some(Link { start, since, rpc }));
         Ok(())
     }
@@ -253,29 +257,20 @@ fn seeds(plan: &Plan, slots: &[Slot]) -> String {
     slots.iter().filter(is_seed).map(|slot| slot.p2p.to_string()).collect::<Vec<_>>().join(",")
 }
 
-/// Core flags and variables only, and nothing that would help: no shorter tick, no warm start. The
-/// scenario has the last word.
 fn launch(node: &NodePlan, slot: &Slot, seeds: &str) -> NodeLaunch {
-    let mut args: Vec<String> = ["--dev", "--base-path"].map(str::to_owned).to_vec();
-    args.push(slot.base_path.display().to_string());
-    args.extend(["--name".to_owned(), node.name.clone()]);
-    args.extend(["--port".to_owned(), slot.listen.port().to_string()]);
-    args.extend(["--listen-addr".to_owned(), slot.listen.to_string()]);
-    args.extend(["--rpc-port".to_owned(), slot.rpc_port.to_string()]);
-    if slot.rpc_external {
-        // `auto` would deny `system_peers`, and with it the cross-check of peer counts. The network
-        // is the run's own and has no way in.
-        args.extend(["--rpc-external", "--rpc-methods", "unsafe"].map(str::to_owned));
-    }
-    args.extend(node.args.iter().cloned());
-
-    let mut env = BTreeMap::from([
-        ("HEGEMON_SEEDS".to_owned(), seeds.to_owned()),
-        ("HEGEMON_MINE".to_owned(), if node.mine { "1" } else { "0" }.to_owned()),
-    ]);
-    if slot.loopback && slot.profile == NodeProfile::Ours {
-        env.insert("HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK".to_owned(), "1".to_owned());
-    }
-    env.extend(node.env.clone());
+    let wanted = Wanted { name: &node.name, mine: node.mine, env: &node.env, args: &node.args };
+    let place = Place {
+        base_path: &slot.base_path,
+        listen: slot.listen,
+        rpc_port: slot.rpc_port,
+        rpc_external: slot.rpc_external,
+        loopback: slot.loopback,
+    };
+    let Launched { args, env } = slot.profile.launch(wanted, &place, seeds);
     NodeLaunch { name: node.name.clone(), args, env }
+}
+
+/// What each node is known to take and promise.
+pub(crate) fn profiles(slots: &[Slot]) -> Profiles {
+    slots.iter().map(|slot| (slot.name.clone(), Arc::clone(&slot.profile))).collect()
 }

@@ -11,6 +11,7 @@ use std::{
 use futures_util::{StreamExt, stream};
 use harness_core::{
     exit::{ExitCode, Signal},
+    profile::NodeProfile,
     scenario::{Overrides, Plan},
     selftest::{judge, list::Case},
     verdict::RunVerdict,
@@ -107,6 +108,11 @@ where
         outcomes.into_iter().map(|(_, outcome)| outcome).collect()
     }
 
+    /// What kind of node it is that all of them run.
+    fn profile(&self) -> Arc<NodeProfile> {
+        self.overrides.profile.as_deref().cloned().map_or_else(NodeProfile::ours, Arc::new)
+    }
+
     async fn one(&self, case: &Case) -> io::Result<Outcome> {
         let began = Instant::now();
         let dir = RunDir::create(self.out, &format!("selftest-{}", slug(&case.name())))?;
@@ -119,7 +125,7 @@ where
 
     async fn look(&self, case: &Case, dir: &RunDir) -> io::Result<Seen> {
         let file = dir.path().join("scenario.toml");
-        fs::write(&file, case.control.scenario.concat())?;
+        fs::write(&file, case.scenario(&self.profile()))?;
         let (plan, problems) = load(&file, self.overrides);
         let Some(plan) = plan else {
             return Ok(Seen::Otherwise(format!("its scenario is refused: {problems}")));
@@ -141,7 +147,7 @@ where
         let options = ProviderOptions {
             run_id: dir.run_id().to_owned(),
             scratch: scratch.clone(),
-            profile: None,
+            profile: self.overrides.profile.as_deref().cloned().map(Arc::new),
             keep: false,
         };
         let provider = match (self.provider)(options).await {
@@ -163,7 +169,6 @@ where
             connect: Arc::new(Http),
             journal,
             dir: dir.clone(),
-            timeout_factor: self.overrides.timeout_factor,
             at_end: AtEnd::Remove,
             interrupt: self.interrupt.clone(),
         };

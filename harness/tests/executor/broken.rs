@@ -46,6 +46,30 @@ async fn a_panic_in_a_log_fails_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_panic_is_told_with_its_cause_and_the_lines_around() {
+    let log = "INFO ready\nthread 'main' panicked at src/x.rs:1:1:\nthe disk is full\nnote: run with `RUST_BACKTRACE=1`";
+    let (done, _) =
+        done(&[DISCOVER], Faults { logs: Some(("node-1", log)), ..Faults::default() }).await;
+    assert_eq!(
+        done.verdict.reason.as_deref(),
+        Some("node-1 panicked: thread 'main' panicked at src/x.rs:1:1: the disk is full")
+    );
+    let broken = done.events().into_iter().find(|event| event["event"] == "node-broken").unwrap();
+    let around = broken["last_lines"].as_array().unwrap();
+    assert_eq!(around.len(), 5, "{around:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_nodes_of_one_identity_are_named_with_it() {
+    let (done, _) =
+        done(&[DISCOVER], Faults { identity: Some("12ab34cd"), ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail);
+    let reason = done.verdict.reason.as_deref().unwrap();
+    let names = ["seed", "node-1", "node-2"].iter().filter(|name| reason.contains(**name)).count();
+    assert!(names == 2 && reason.contains("have one identity (12ab34cd)"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_somebody_else_started_again_has_ended_unplanned() {
     let fake = Fake::new(Faults::default());
     let replaced = fake.clone();

@@ -3,7 +3,7 @@
 //!
 //! `network`: what checks make of what nodes say. `checks`: those of whole windows, sessions and
 //! resources. `restart`: the fault and its proofs. `down`: nodes that are stopped or killed, and
-//! started phases later. `broken`: nodes that end or hang by themselves. `way_out`: signals,
+//! started phases later. `patience`: nodes that are slow, busy or late. `broken`: nodes that end or hang by themselves. `way_out`: signals,
 //! failures and bugs.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -12,6 +12,7 @@ mod broken;
 mod checks;
 mod down;
 mod network;
+mod patience;
 mod restart;
 #[path = "../support/mod.rs"]
 mod support;

@@ -12,10 +12,7 @@ use std::{
 };
 
 use harness::provider::{ProviderError, ProviderOptions, docker::DockerProvider};
-use harness_core::{
-    node::{NodeProfile, NodeSource},
-    subnet::Ipv4Subnet,
-};
+use harness_core::{node::NodeSource, profile::NodeProfile, subnet::Ipv4Subnet};
 use testcontainers::bollard::{API_DEFAULT_VERSION, Docker};
 
 use crate::support::{
@@ -156,7 +153,7 @@ async fn a_foreign_image_keeps_its_entrypoint_and_user_and_can_write_its_state()
     let image = Foreign::image(r#"["/opt/node", "--dev"]"#);
     let bed = Bed::new(Kind::Docker).await;
     let slot = bed.reserve(&["solo"], image.source()).await.unwrap().remove(0);
-    assert_eq!(slot.profile, NodeProfile::Core);
+    assert_eq!(slot.profile, NodeProfile::core());
     bed.provider.start(&launch(&slot, &[])).await.unwrap();
     assert_eq!(bed.ask("solo", "/").await, "starts=1 uid=1234");
     bed.kill("solo").await;
@@ -184,8 +181,11 @@ async fn a_foreign_image_keeps_its_entrypoint_and_user_and_can_write_its_state()
 #[tokio::test(flavor = "multi_thread")]
 async fn the_profile_can_be_overridden() {
     let image = Foreign::image(r#"["/opt/node"]"#);
-    let bed = Bed::with(Kind::Docker, |options| options.profile = Some(NodeProfile::Ours)).await;
-    assert_eq!(bed.reserve(&["solo"], image.source()).await.unwrap()[0].profile, NodeProfile::Ours);
+    let bed = Bed::with(Kind::Docker, |options| options.profile = Some(NodeProfile::ours())).await;
+    assert_eq!(
+        bed.reserve(&["solo"], image.source()).await.unwrap()[0].profile,
+        NodeProfile::ours()
+    );
     bed.finish().await;
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use harness::provider::{Provider, ProviderError, ProviderOptions, process::ProcessProvider};
-use harness_core::node::{NodeProfile, NodeSource};
+use harness_core::{node::NodeSource, profile::NodeProfile};
 
 use crate::support::{Bed, Fake, Kind, PATIENCE, fake, launch, processes_in, script, source};
 
@@ -38,7 +38,7 @@ async fn what_cannot_be_a_process_is_refused_before_anything_starts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_node_that_knows_loopback_can_be_called_ours() {
-    let bed = Bed::with(Kind::Process, |options| options.profile = Some(NodeProfile::Ours)).await;
+    let bed = Bed::with(Kind::Process, |options| options.profile = Some(NodeProfile::ours())).await;
     let slot = bed
         .reserve(&["solo"], NodeSource::Binary(fake(Fake::StaticForeign)))
         .await

@@ -72,10 +72,10 @@ impl Done {
 }
 
 /// A plan from text.
-pub(crate) fn plan(folder: &Path, text: &str) -> Plan {
+pub(crate) fn plan(folder: &Path, text: &str, overrides: &Overrides) -> Plan {
     let file = folder.join("test.toml");
     fs::write(&file, text).unwrap();
-    let (plan, problems) = load(&file, &Overrides::default());
+    let (plan, problems) = load(&file, overrides);
     plan.unwrap_or_else(|| panic!("{problems}"))
 }
 
@@ -112,9 +112,30 @@ pub(crate) trait Network: Provider + Connect + 'static {}
 
 impl<N: Provider + Connect + 'static> Network for N {}
 
+/// How a scenario is run, where that matters.
+struct How {
+    clock: RunClock,
+    folder: tempfile::TempDir,
+    overrides: Overrides,
+    interrupt: Interrupt,
+    listeners: Vec<Box<dyn Sink>>,
+}
+
+impl Default for How {
+    fn default() -> Self {
+        Self {
+            clock: clock(never),
+            folder: tempfile::tempdir().unwrap(),
+            overrides: Overrides::default(),
+            interrupt: Interrupt::default(),
+            listeners: Vec::new(),
+        }
+    }
+}
+
 /// From a scenario's text to the end of its run.
 pub(crate) async fn run(text: &str, network: Arc<impl Network>, interrupt: Interrupt) -> Done {
-    run_with(text, network, interrupt, Vec::new()).await
+    start(text, network, How { interrupt, ..How::default() }, |_| ()).await
 }
 
 /// The same, with something that listens to its events.
@@ -124,8 +145,7 @@ pub(crate) async fn run_with(
     interrupt: Interrupt,
     listeners: Vec<Box<dyn Sink>>,
 ) -> Done {
-    start(clock(never), tempfile::tempdir().unwrap(), text, network, interrupt, listeners, |_| ())
-        .await
+    start(text, network, How { interrupt, listeners, ..How::default() }, |_| ()).await
 }
 
 /// The same in a run directory that somebody has touched before.
@@ -135,7 +155,7 @@ pub(crate) async fn run_in(
     network: Arc<impl Network>,
     touch: impl FnOnce(&RunDir),
 ) -> Done {
-    start(clock(never), folder, text, network, Interrupt::default(), Vec::new(), touch).await
+    start(text, network, How { folder, ..How::default() }, touch).await
 }
 
 /// The same by a clock of the test's own.
@@ -145,28 +165,27 @@ pub(crate) async fn run_by(
     network: Arc<impl Network>,
     listeners: Vec<Box<dyn Sink>>,
 ) -> Done {
-    start(
-        clock,
-        tempfile::tempdir().unwrap(),
-        text,
-        network,
-        Interrupt::default(),
-        listeners,
-        |_| (),
-    )
-    .await
+    start(text, network, How { clock, listeners, ..How::default() }, |_| ()).await
+}
+
+/// The same with more patience.
+pub(crate) async fn run_patiently(
+    text: &str,
+    network: Arc<impl Network>,
+    timeout_factor: f64,
+) -> Done {
+    let overrides = Overrides { timeout_factor, ..Overrides::default() };
+    start(text, network, How { overrides, ..How::default() }, |_| ()).await
 }
 
 async fn start(
-    clock: RunClock,
-    folder: tempfile::TempDir,
     text: &str,
     network: Arc<impl Network>,
-    interrupt: Interrupt,
-    listeners: Vec<Box<dyn Sink>>,
+    how: How,
     touch: impl FnOnce(&RunDir),
 ) -> Done {
-    let plan = plan(folder.path(), text);
+    let How { clock, folder, overrides, interrupt, listeners } = how;
+    let plan = plan(folder.path(), text, &overrides);
     let dir = RunDir::create(&folder.path().join("runs"), &plan.scenario).unwrap();
     touch(&dir);
     let jsonl = Jsonl::create(&dir.events()).unwrap();
@@ -179,7 +198,6 @@ async fn start(
         connect: network,
         journal,
         dir: dir.clone(),
-        timeout_factor: 1.0,
         at_end: AtEnd::Remove,
         interrupt,
     };

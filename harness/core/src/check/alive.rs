@@ -56,7 +56,7 @@ impl Check for Alive {
                 None => "not seen yet".to_owned(),
             }
         });
-        decide(view, held(&marks, view.hold, view.now), observed, |_| {
+        decide(view, held(&marks, view), observed, |_| {
             format!("ran for {}", crate::text::short(view.hold))
         })
     }

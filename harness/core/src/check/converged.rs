@@ -82,7 +82,7 @@ impl Check for Converged {
                 spread(times.clone())
             )
         };
-        decide_or_blame(view, held(&marks, view.hold, view.now), observed, passed, |sample| {
+        decide_or_blame(view, held(&marks, view), observed, passed, |sample| {
             peers::wrong(view, sample)
         })
     }

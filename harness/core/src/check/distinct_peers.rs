@@ -63,9 +63,7 @@ impl Check for DistinctPeers {
         }
         let marks: Vec<Vec<Mark>> = view.nodes.iter().map(|node| self.marks(view, node)).collect();
         let passed = |_| format!("held for {}", short(view.hold));
-        decide_or_blame(view, held(&marks, view.hold, view.now), observed, passed, |sample| {
-            wrong(view, sample)
-        })
+        decide_or_blame(view, held(&marks, view), observed, passed, |sample| wrong(view, sample))
     }
 }
 

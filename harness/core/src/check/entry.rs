@@ -125,6 +125,11 @@ pub(super) trait Check: fmt::Display {
 
     /// Judges a view.
     fn judge(&self, view: &View<'_>) -> Judgement;
+
+    /// How many new blocks it waits for.
+    fn blocks(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A check's own keys as written: what is left out and depends on the rest of the scenario is still

@@ -42,7 +42,11 @@ impl Check for HeightAdvances {
             view.nodes.iter().map(|node| marks(view, node, view.start, self.by)).collect();
         let observed = per_node(view.nodes, |node| describe(view, node, view.start));
         let passed = |_| format!("rose, and stayed for {}", crate::text::short(view.hold));
-        decide_or_blame(view, held(&marks, view.hold, view.now), observed, passed, wrong)
+        decide_or_blame(view, held(&marks, view), observed, passed, wrong)
+    }
+
+    fn blocks(&self) -> Option<u64> {
+        Some(self.by)
     }
 }
 

@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use super::{FRESH, View};
-use crate::event::{Moment, Reading};
+use super::View;
+use crate::{
+    event::{Moment, Reading},
+    text::short,
+};
 
 /// Fresh samples of each node that a span needs.
 const SAMPLES: usize = 3;
@@ -26,7 +29,7 @@ impl Holds {
         match reading {
             Reading::Value(value) if holds(value) => Self::Yes,
             Reading::Value(_) => Self::No,
-            Reading::Missing(miss) if miss.is_silence() => Self::Unknown,
+            Reading::Missing(miss) if miss.says_nothing() => Self::Unknown,
             Reading::Missing(_) => Self::No,
         }
     }
@@ -57,8 +60,8 @@ pub struct Mark {
 ///
 /// The span counted is the one that is certain: from the first answer of the last node to have it,
 /// to the last question of the node that was asked least lately.
-pub fn held(marks: &[Vec<Mark>], hold: Duration, now: Moment) -> Option<Moment> {
-    let runs: Vec<Vec<Mark>> = marks.iter().map(|marks| unbroken(marks, now)).collect();
+pub fn held(marks: &[Vec<Mark>], view: &View<'_>) -> Option<Moment> {
+    let runs: Vec<Vec<Mark>> = marks.iter().map(|marks| unbroken(marks, view)).collect();
     let since = runs
         .iter()
         .map(|run| run.first().map(|mark| mark.answered))
@@ -68,19 +71,20 @@ pub fn held(marks: &[Vec<Mark>], hold: Duration, now: Moment) -> Option<Moment> 
     let until = runs.iter().filter_map(|run| run.last()).map(|mark| mark.sent).min()?;
     let enough =
         runs.iter().all(|run| run.iter().filter(|mark| mark.answered >= since).count() >= SAMPLES);
-    (enough && until >= since + hold).then_some(since)
+    (enough && until >= since + view.hold).then_some(since)
 }
 
 /// The observations that say yes, back from now, until one says no or two are too far apart.
-fn unbroken(marks: &[Mark], now: Moment) -> Vec<Mark> {
+fn unbroken(marks: &[Mark], view: &View<'_>) -> Vec<Mark> {
     let mut run: Vec<Mark> = Vec::new();
-    let mut later = now;
+    let mut later = view.now;
     for mark in marks.iter().rev() {
         match mark.says {
             Holds::No => break,
             Holds::Unknown => {}
             Holds::Yes
-                if later.since(mark.answered) > FRESH || mark.answered.since(mark.sent) > FRESH =>
+                if later.since(mark.answered) > view.fresh
+                    || mark.answered.since(mark.sent) > view.fresh =>
             {
                 break;
             }
@@ -94,40 +98,54 @@ fn unbroken(marks: &[Mark], now: Moment) -> Vec<Mark> {
     run
 }
 
-/// Why the window cannot be judged because of us: a node was not asked for more than half of it, or
-/// not at its end.
+/// Why the window cannot be judged because of us, or of a node that grants too few answers: for more
+/// than half of it, or at its end, there is nothing to judge.
 ///
 /// A node that is asked and does not answer is the node's fault; a node that is not asked is ours.
+/// One that asks to be asked later has answered nothing, and has done nothing wrong.
 pub fn starved(view: &View<'_>) -> Option<String> {
     let window = view.deadline.since(view.start);
     for node in view.nodes {
+        let refused = view.history.refused(node, view.start, view.deadline).len();
+        // A pause between questions that is too long to be a poll interval, and longer than a
+        // question can stay open. Beside refusals it is any that breaks a span.
+        let late = if refused > 0 { view.fresh } else { view.fresh + Duration::from_secs(1) };
+        let gap = |from: Moment, to: Moment| {
+            let pause = to.since(from);
+            if pause > late { pause } else { Duration::ZERO }
+        };
         let mut unasked = Duration::ZERO;
         let mut last = view.start;
         // Not `view.samples`: a question that was still open at the deadline was asked all the
         // same.
-        for sample in view.history.samples(node, view.start, Moment(u64::MAX)) {
+        let samples = view.history.samples(node, view.start, Moment(u64::MAX));
+        for sample in samples {
             unasked += gap(last, sample.sent.min(view.deadline));
             last = sample.answered.min(view.deadline).max(last);
         }
         let at_end = gap(last, view.deadline);
         unasked += at_end;
         if unasked * 2 > window || !at_end.is_zero() {
-            return Some(format!(
-                "we asked {node} too rarely to judge (no question for {} of {}): this machine was too busy",
-                crate::text::short(unasked),
-                crate::text::short(window)
-            ));
+            return Some(if refused > 0 {
+                granted(node, samples.len(), refused, window)
+            } else {
+                format!(
+                    "we asked {node} too rarely to judge (no question for {} of {}): this machine was too busy",
+                    short(unasked),
+                    short(window)
+                )
+            });
         }
     }
     None
 }
 
-/// A pause between questions that is too long to be a poll interval, and longer than a question can
-/// stay open (`poll::REQUEST_TIMEOUT`).
-fn gap(from: Moment, to: Moment) -> Duration {
-    const LATE: Duration = Duration::from_secs(3);
-    let pause = to.since(from);
-    if pause > LATE { pause } else { Duration::ZERO }
+fn granted(node: &str, answers: usize, refused: usize, window: Duration) -> String {
+    format!(
+        "{node} grants too few answers to judge: {answers} in {} ({:.2} a second), and {refused} times it asked to be asked later (HTTP 429)",
+        short(window),
+        answers as f64 / window.as_secs_f64()
+    )
 }
 
 #[cfg(test)]
@@ -136,11 +154,33 @@ mod tests {
 
     use super::*;
     use crate::{
-        check::testing::{Seen, sample},
-        event::Sample,
+        check::{
+            FRESH,
+            testing::{Seen, sample},
+        },
+        event::{Miss, Sample},
+        history::History,
     };
 
     const HOLD: Duration = Duration::from_secs(2);
+
+    fn view<'a>(history: &'a History, hold: Duration, now: Moment) -> View<'a> {
+        View {
+            history,
+            nodes: &[],
+            network: &[],
+            start: Moment(0),
+            deadline: Moment(20_000),
+            hold,
+            fresh: FRESH,
+            now,
+            fault: None,
+        }
+    }
+
+    fn held_for(marks: &[Vec<Mark>], hold: Duration, now: Moment) -> Option<Moment> {
+        held(marks, &view(&History::default(), hold, now))
+    }
 
     fn marks(says: &[(u64, Holds)]) -> Vec<Mark> {
         says.iter()
@@ -156,20 +196,26 @@ mod tests {
     fn holds_from_the_last_node_to_have_it() {
         let early = every(250, 0, 5000, Holds::Yes);
         let late = every(250, 2000, 5000, Holds::Yes);
-        assert_eq!(held(&[early.clone(), late.clone()], HOLD, Moment(5000)), Some(Moment(2010)));
-        assert_eq!(held(&[early, every(250, 3250, 5000, Holds::Yes)], HOLD, Moment(5000)), None);
+        assert_eq!(
+            held_for(&[early.clone(), late.clone()], HOLD, Moment(5000)),
+            Some(Moment(2010))
+        );
+        assert_eq!(
+            held_for(&[early, every(250, 3250, 5000, Holds::Yes)], HOLD, Moment(5000)),
+            None
+        );
     }
 
     #[test]
     fn nobody_named_is_never_a_pass() {
-        assert_eq!(held(&[], HOLD, Moment(5000)), None);
-        assert_eq!(held(&[vec![]], HOLD, Moment(5000)), None);
+        assert_eq!(held_for(&[], HOLD, Moment(5000)), None);
+        assert_eq!(held_for(&[vec![]], HOLD, Moment(5000)), None);
     }
 
     #[test]
     fn two_samples_are_too_few_and_three_are_enough() {
         assert_eq!(
-            held(
+            held_for(
                 &[marks(&[(0, Holds::Yes), (1990, Holds::Yes)])],
                 Duration::from_secs(1),
                 Moment(2010)
@@ -177,7 +223,7 @@ mod tests {
             None
         );
         assert!(
-            held(
+            held_for(
                 &[marks(&[(0, Holds::Yes), (1000, Holds::Yes), (1990, Holds::Yes)])],
                 Duration::from_secs(1),
                 Moment(2010)
@@ -189,7 +235,7 @@ mod tests {
     #[test]
     fn three_quick_samples_do_not_stand_for_two_seconds() {
         let quick = marks(&[(0, Holds::Yes), (50, Holds::Yes), (100, Holds::Yes)]);
-        assert_eq!(held(&[quick], HOLD, Moment(2100)), None);
+        assert_eq!(held_for(&[quick], HOLD, Moment(2100)), None);
     }
 
     #[test]
@@ -198,7 +244,7 @@ mod tests {
             (0..40).map(|n| (n * 250, if n % 6 == 5 { Holds::No } else { Holds::Yes })).collect();
         for now in (0..10_000).step_by(100) {
             let seen: Vec<_> = flapping.iter().copied().filter(|(at, _)| at + 10 <= now).collect();
-            assert_eq!(held(&[marks(&seen)], HOLD, Moment(now)), None);
+            assert_eq!(held_for(&[marks(&seen)], HOLD, Moment(now)), None);
         }
     }
 
@@ -206,17 +252,17 @@ mod tests {
     fn one_missed_answer_is_tolerated_and_a_silence_is_not() {
         let mut one = every(250, 0, 3000, Holds::Yes);
         one[5].says = Holds::Unknown;
-        assert!(held(&[one], HOLD, Moment(3100)).is_some());
+        assert!(held_for(&[one], HOLD, Moment(3100)).is_some());
         let mut silence = every(250, 0, 5000, Holds::Yes);
         silence[4..14].iter_mut().for_each(|mark| mark.says = Holds::Unknown);
-        assert_eq!(held(&[silence], HOLD, Moment(5100)), None, "2.5 s without an answer");
+        assert_eq!(held_for(&[silence], HOLD, Moment(5100)), None, "2.5 s without an answer");
     }
 
     #[test]
     fn what_was_true_is_not_true_when_it_is_stale() {
         let old = every(250, 0, 5000, Holds::Yes);
-        assert!(held(std::slice::from_ref(&old), HOLD, Moment(7000)).is_some());
-        assert_eq!(held(&[old], HOLD, Moment(7100)), None);
+        assert!(held_for(std::slice::from_ref(&old), HOLD, Moment(7000)).is_some());
+        assert_eq!(held_for(&[old], HOLD, Moment(7100)), None);
     }
 
     #[test]
@@ -227,7 +273,7 @@ mod tests {
                 answered: Moment(n * (pause + took) + took),
                 says: Holds::Yes,
             });
-            held(&[marks.collect()], HOLD, Moment(2 * (pause + took) + took)).is_some()
+            held_for(&[marks.collect()], HOLD, Moment(2 * (pause + took) + took)).is_some()
         };
         assert!(spaced(2000, 10) && !spaced(2001, 10), "between an answer and the next question");
         assert!(spaced(10, 2000) && !spaced(10, 2001), "between a question and its answer");
@@ -244,14 +290,9 @@ mod tests {
             }
             let nodes = ["node-1".to_owned()];
             let view = View {
-                history: &seen.history,
                 nodes: &nodes,
                 network: &nodes,
-                start: Moment(0),
-                deadline: Moment(20_000),
-                hold: HOLD,
-                now: Moment(20_000),
-                fault: None,
+                ..view(&seen.history, HOLD, Moment(20_000))
             };
             super::starved(&view).is_some()
         };
@@ -259,6 +300,44 @@ mod tests {
         assert!(starved(&[5000, 10_001, 13_000, 16_000, 19_000]), "more than half");
         assert!(!starved(&[3000, 6000, 9000, 12_000, 15_000, 17_000]), "pauses that are none");
         assert!(starved(&[3000, 6000, 9000, 12_000, 15_000, 16_999]), "not asked at the end");
+    }
+
+    #[test]
+    fn a_node_that_wants_to_be_asked_later_is_judged_by_what_it_grants() {
+        let starved = |granted_every: usize| {
+            let mut seen = Seen::default();
+            for at in (0..80_u64).map(|round| round * 250) {
+                let refused = Reading::Missing(Miss::Busy { retry_ms: None });
+                let granted = (at / 250) as usize % granted_every == 0;
+                let answer = if granted { Reading::Value(2) } else { refused };
+                seen.add(Sample { answered: Moment(at), peers: answer, ..sample("node-1", at) });
+            }
+            let nodes = ["node-1".to_owned()];
+            starved(&View { nodes: &nodes, ..view(&seen.history, HOLD, Moment(20_000)) })
+        };
+        assert_eq!(starved(8), None, "an answer in two seconds is enough");
+        assert_eq!(
+            starved(10).as_deref(),
+            Some(
+                "node-1 grants too few answers to judge: 8 in 20.0 s (0.40 a second), and 72 times it asked to be asked later (HTTP 429)"
+            )
+        );
+    }
+
+    #[test]
+    fn patience_stretches_freshness() {
+        let slow: Vec<Mark> = (0..5)
+            .map(|n| Mark {
+                sent: Moment(n * 2750),
+                answered: Moment(n * 2750 + 2500),
+                says: Holds::Yes,
+            })
+            .collect();
+        let history = History::default();
+        let usual = view(&history, HOLD, Moment(13_600));
+        let patient = View { fresh: FRESH * 4, ..usual };
+        assert_eq!(held(std::slice::from_ref(&slow), &usual), None);
+        assert_eq!(held(&[slow], &patient), Some(Moment(2500)));
     }
 
     #[test]
@@ -270,7 +349,7 @@ mod tests {
                 says: Holds::Yes,
             })
             .collect();
-        assert_eq!(held(&[slow], HOLD, Moment(12_500)), None);
+        assert_eq!(held_for(&[slow], HOLD, Moment(12_500)), None);
     }
 
     proptest! {
@@ -288,7 +367,7 @@ mod tests {
                 }).collect()
             }).collect();
             let now = nodes.iter().flatten().map(|mark| mark.answered).max().unwrap_or_default();
-            if let Some(since) = held(&nodes, HOLD, now) {
+            if let Some(since) = held_for(&nodes, HOLD, now) {
                 for marks in &nodes {
                     let span: Vec<&Mark> = marks.iter().filter(|mark| mark.answered >= since).collect();
                     prop_assert!(span.iter().all(|mark| mark.says != Holds::No), "a no in the span");

@@ -52,7 +52,7 @@ impl Check for NoRestart {
             seen(view, node).iter().map(mark).collect()
         };
         let marks: Vec<Vec<Mark>> = view.nodes.iter().map(marks).collect();
-        decide(view, held(&marks, view.hold, view.now), observed, |_| {
+        decide(view, held(&marks, view), observed, |_| {
             format!("the same process for {}", short(view.hold))
         })
     }

@@ -71,13 +71,9 @@ impl Check for Peers {
         let marks: Vec<Vec<Mark>> =
             view.nodes.iter().map(|node| marks(view, node, view.start, least)).collect();
         let passed = |_| format!("held for {}{}", crate::text::short(view.hold), own_count(view));
-        decide_or_blame(
-            view,
-            held(&marks, view.hold, view.now),
-            describe_all(view),
-            passed,
-            |sample| wrong(view, sample),
-        )
+        decide_or_blame(view, held(&marks, view), describe_all(view), passed, |sample| {
+            wrong(view, sample)
+        })
     }
 }
 

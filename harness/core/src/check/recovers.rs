@@ -80,7 +80,7 @@ impl Check for Recovers {
             .zip(&falls)
             .flat_map(|(node, fall)| self.marks(view, node, healed, *fall))
             .collect();
-        let held = held(&marks, view.hold, view.now);
+        let held = held(&marks, view);
         let observed = self.describe_all(view, healed);
         let never: Vec<&str> = view
             .nodes
@@ -108,6 +108,10 @@ impl Check for Recovers {
                 .and_then(|_| peers::wrong(view, sample))
                 .or_else(|| self.height_by.and_then(|_| height_advances::wrong(sample)))
         })
+    }
+
+    fn blocks(&self) -> Option<u64> {
+        self.height_by
     }
 }
 
@@ -172,7 +176,7 @@ impl Recovers {
                 None => self.conditions(view, node, healed),
             })
             .collect();
-        held(&marks, view.hold, view.now).is_some()
+        held(&marks, view).is_some()
     }
 
     fn describe_all(&self, view: &View<'_>, healed: Moment) -> String {

@@ -51,6 +51,11 @@ macro_rules! registry {
                 self.check().entry()
             }
 
+            /// How many new blocks it waits for, if for any.
+            pub fn blocks(&self) -> Option<u64> {
+                self.check().blocks()
+            }
+
             /// As scenarios write it.
             pub fn name(&self) -> &'static str {
                 self.entry().name

@@ -60,7 +60,7 @@ pub(super) fn decide_or_blame(
 /// What is wrong with an answer that is none: silence is not, it may only be a lost packet.
 pub(super) fn wrong_answer<T>(node: &str, reading: &Reading<T>, asked_for: &str) -> Option<String> {
     match reading {
-        Reading::Missing(miss) if !miss.is_silence() => {
+        Reading::Missing(miss) if !miss.says_nothing() => {
             Some(format!("{node} {miss} when it was asked for its {asked_for}"))
         }
         Reading::Missing(_) | Reading::Value(_) => None,

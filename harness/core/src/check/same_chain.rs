@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FRESH, Judgement, View, decide,
+    Judgement, View, decide,
     entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
     fail,
     hold::{Holds, Mark, held},
@@ -85,7 +85,7 @@ impl Check for SameChain {
                 heights(view)
             ),
         };
-        match decide(view, held(&[marks], view.hold, view.now), observed, |_| {
+        match decide(view, held(&[marks], view), observed, |_| {
             format!("agreed for {}", crate::text::short(view.hold))
         }) {
             Judgement::Pending { seen, wants_hash_at: _ } => {
@@ -113,7 +113,7 @@ impl SameChain {
             |tip: u64| round.height.checked_add(self.depth).is_some_and(|needed| needed <= tip);
         view.nodes
             .iter()
-            .all(|node| tip(view, node, round.sent - FRESH, round.answered).is_some_and(deep))
+            .all(|node| tip(view, node, round.sent - view.fresh, round.answered).is_some_and(deep))
     }
 
     /// The height at which hashes can be compared now.
@@ -121,7 +121,7 @@ impl SameChain {
         let lowest_tip = view
             .nodes
             .iter()
-            .map(|node| tip(view, node, view.now - FRESH, view.now))
+            .map(|node| tip(view, node, view.now - view.fresh, view.now))
             .collect::<Option<Vec<u64>>>()?
             .into_iter()
             .min()?;
@@ -178,7 +178,7 @@ fn describe(round: &HashRound, nodes: &[String]) -> String {
 
 fn heights(view: &View<'_>) -> String {
     per_node(view.nodes, |node| {
-        tip(view, node, view.now - FRESH, view.now)
+        tip(view, node, view.now - view.fresh, view.now)
             .map_or_else(|| "no fresh height".to_owned(), |height| height.to_string())
     })
 }

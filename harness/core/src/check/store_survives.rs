@@ -25,7 +25,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FRESH, Judgement, View, decide,
+    Judgement, View, decide,
     entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
     hold::{Holds, Mark, held, starved},
     view::inconclusive,
@@ -88,7 +88,7 @@ impl Check for StoreSurvives {
         };
         let observed = describe(view, &nodes);
         let reached: Vec<Vec<Mark>> = nodes.iter().map(|memory| memory.marks.clone()).collect();
-        let reached = held(&reached, view.hold, view.now);
+        let reached = held(&reached, view);
         let doubt =
             view.nodes.iter().zip(&nodes).find_map(|(node, memory)| {
                 memory.doubt.as_ref().map(|why| format!("{node} {why}"))
@@ -211,7 +211,7 @@ impl StoreSurvives {
             .map(|start| start.at)?;
         let mut seen = started;
         for list in after[..=first].iter().filter(|list| list.sessions.value().is_some()) {
-            if list.answered.since(seen) > FRESH {
+            if list.answered.since(seen) > view.fresh {
                 return Some(format!(
                     "was not seen for {} before its first contacts",
                     short(list.answered.since(seen))
@@ -264,7 +264,7 @@ impl<'a> Memory<'a> {
                 self.certain = self.dialled();
             }
             let says = match &list.sessions {
-                Reading::Missing(miss) if miss.is_silence() => Holds::Unknown,
+                Reading::Missing(miss) if miss.says_nothing() => Holds::Unknown,
                 Reading::Value(_) if self.is_complete() => Holds::Yes,
                 Reading::Missing(_) | Reading::Value(_) => Holds::No,
             };

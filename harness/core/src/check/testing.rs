@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{CheckKind, Judgement, View};
+use super::{CheckKind, FRESH, Judgement, View};
 use crate::{
     event::{
         CheckVerdict, Direction, Event, EventKind, Finding, HashRound, Miss, Moment, Reading,
@@ -207,6 +207,7 @@ impl Seen {
             start: Moment(start),
             deadline: Moment(start + within),
             hold: Duration::from_secs(2),
+            fresh: FRESH,
             now: Moment(now.min(start + within)),
             fault: self.fault.as_ref(),
         })

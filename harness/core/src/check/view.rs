@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// A sample older than this says nothing about now. The larger of two poll intervals and 2 s; our
-/// poll intervals are at most 500 ms, so it is always the latter.
+/// poll intervals are at most 500 ms, so it is always the latter. A run that was asked for patience
+/// stretches it, as it stretches the time for an answer.
 pub const FRESH: Duration = Duration::from_secs(2);
 
 /// What a check may look at.
@@ -27,6 +28,8 @@ pub struct View<'a> {
     pub deadline: Moment,
     /// How long the condition must hold.
     pub hold: Duration,
+    /// How old a sample may be: [`FRESH`], stretched by the run's patience.
+    pub fresh: Duration,
     /// Now, at most the deadline.
     pub now: Moment,
     /// The last fault that took effect.

@@ -39,8 +39,8 @@ pub(crate) struct Table<'t, 'i> {
 }
 
 impl<'t, 'i> Table<'t, 'i> {
-    pub(crate) fn root(document: &'t Spanned<DeTable<'i>>) -> Self {
-        Self { entries: document.get_ref(), span: 0..0, what: "a scenario".to_owned() }
+    pub(crate) fn root(document: &'t Spanned<DeTable<'i>>, what: &str) -> Self {
+        Self { entries: document.get_ref(), span: 0..0, what: what.to_owned() }
     }
 
     fn open(value: &'t Spanned<DeValue<'i>>, what: &str, problems: &mut Problems) -> Option<Self> {

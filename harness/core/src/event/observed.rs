@@ -1,11 +1,11 @@
 //! What was observed of nodes: answers, and why there is none.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::moment::Moment;
-use crate::node::Resources;
+use crate::{node::Resources, text::short};
 
 /// What one round of questions to one node brought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,16 @@ pub struct Sample {
     pub distinct: Option<Reading<u64>>,
     /// `number` of `chain_getHeader`.
     pub height: Reading<u64>,
+}
+
+impl Sample {
+    /// The node asked to be asked later, at least in one of the questions: the round says nothing
+    /// but that.
+    pub fn is_refused(&self) -> bool {
+        let busy =
+            |reading: &Reading<u64>| matches!(reading, Reading::Missing(miss) if miss.is_busy());
+        busy(&self.peers) || busy(&self.height) || self.distinct.as_ref().is_some_and(busy)
+    }
 }
 
 /// The sessions that a node says it has (`hegemon_peerList`). Recorded when they change, and once a
@@ -134,6 +144,11 @@ pub enum Miss {
     Null,
     /// An answer that is not what the contract says.
     Nonsense(String),
+    /// It asked to be asked later (HTTP 429): neither an answer nor silence.
+    Busy {
+        /// After how long, if it said so.
+        retry_ms: Option<u64>,
+    },
     /// A JSON-RPC error.
     Refused {
         /// Its code.
@@ -159,16 +174,29 @@ impl Miss {
             Self::Refused { code, message } => {
                 Self::Refused { code, message: format!("{method}: {message}") }
             }
-            other @ (Self::Unreachable(_) | Self::Timeout | Self::Nonsense(_)) => other,
+            other @ (Self::Unreachable(_)
+            | Self::Timeout
+            | Self::Nonsense(_)
+            | Self::Busy { .. }) => other,
         }
     }
 
-    /// Nothing came back. Everything else is an answer, and a wrong one.
+    /// Nothing came back.
     pub fn is_silence(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Timeout => true,
-            Self::Null | Self::Nonsense(_) | Self::Refused { .. } => false,
+            Self::Null | Self::Nonsense(_) | Self::Busy { .. } | Self::Refused { .. } => false,
         }
+    }
+
+    /// It asked to be asked later.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Busy { .. })
+    }
+
+    /// Silence, or a wish to be asked later. Everything else is an answer, and a wrong one.
+    pub fn says_nothing(&self) -> bool {
+        self.is_silence() || self.is_busy()
     }
 }
 
@@ -179,6 +207,10 @@ impl fmt::Display for Miss {
             Self::Timeout => write!(f, "no answer in time"),
             Self::Null => write!(f, "answered null"),
             Self::Nonsense(what) => write!(f, "answered nonsense ({what})"),
+            Self::Busy { retry_ms: None } => write!(f, "asked to be asked later"),
+            Self::Busy { retry_ms: Some(ms) } => {
+                write!(f, "asked to be asked in {}", short(Duration::from_millis(*ms)))
+            }
             Self::Refused { code, message } => write!(f, "answered with error {code} ({message})"),
         }
     }

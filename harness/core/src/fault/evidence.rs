@@ -23,10 +23,11 @@ pub struct Down<'a> {
 
 /// What is said of `node` since `asked`, by `to`.
 pub fn down<'a>(history: &'a History, node: &str, asked: Moment, to: Moment) -> Down<'a> {
+    let refused = history.refused(node, asked, to).last().map_or(asked, |sample| sample.answered);
     Down {
         state: history.states(node, asked, to).last().map(|seen| &seen.state),
         unanswered: history
-            .samples(node, asked, to)
+            .samples(node, refused, to)
             .iter()
             .rev()
             .take_while(|sample| is_silent(sample))
@@ -71,7 +72,8 @@ pub fn sign_of_life(
     if runs(history.states(node, from, to), from) {
         return Some("runs");
     }
-    history.samples(node, from, to).iter().any(|sample| !is_silent(sample)).then_some("answered")
+    let answered = history.samples(node, from, to).iter().any(|sample| !is_silent(sample));
+    (answered || !history.refused(node, from, to).is_empty()).then_some("answered")
 }
 
 /// The same for the time until its start number `start`, from the record alone: that it was down
@@ -93,6 +95,7 @@ pub fn sign_of_life_until_start(
     history
         .samples(node, from, until)
         .iter()
+        .chain(history.refused(node, from, until))
         .any(|sample| sample.start < start && !is_silent(sample))
         .then_some("answered")
 }
@@ -126,7 +129,9 @@ pub fn back<'a>(history: &'a History, node: &str, start: u32, to: Moment) -> Bac
     let first = history
         .samples(node, Moment(0), to)
         .iter()
-        .find(|sample| sample.start == start && !is_silent(sample));
+        .chain(history.refused(node, Moment(0), to))
+        .filter(|sample| sample.start == start && !is_silent(sample))
+        .min_by_key(|sample| sample.answered);
     Back {
         before: start.checked_sub(1).and_then(|before| history.start(node, before)).map(|before| &before.incarnation),
         now: now.map(|now| &now.incarnation),

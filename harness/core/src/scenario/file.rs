@@ -82,7 +82,7 @@ pub const GROUP: &[Key] = &[
         name: "args",
         takes: Takes::Texts,
         given: Given::Else("none"),
-        about: "appended to the arguments that the harness sets",
+        about: "appended to the arguments that the harness sets, and the last word over them; not where the node lives (ports, addresses, `--base-path`)",
     },
     Key {
         name: "image",
@@ -150,7 +150,7 @@ impl ScenarioFile {
     /// errors.
     pub(super) fn read(text: &str, problems: &mut Problems) -> (Self, SyntaxErrors) {
         let (document, errors) = DeTable::parse_recoverable(text);
-        let root = Table::root(&document);
+        let root = Table::root(&document, "a scenario");
         root.only(&[ROOT], problems);
         let (description, timeout) = read_scenario(&root, problems);
         let subnet = root.table("network", problems).and_then(|network| {

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,6 +19,7 @@ use crate::{
     document::Problems,
     fault::Course,
     node::NodeSource,
+    profile::NodeProfile,
 };
 
 /// For a node that was started again to answer.
@@ -74,7 +76,8 @@ pub fn load(origin: Origin<'_>, text: String, overrides: &Overrides) -> (Option<
     if let Some(count) = overrides.nodes {
         override_count(&mut file, count, &mut problems);
     }
-    let selectors = validate(&file, &mut problems);
+    let profile = overrides.profile.as_deref().cloned().map_or_else(NodeProfile::core, Arc::new);
+    let selectors = validate(&file, &profile, &mut problems);
     problems.after_syntax_errors(syntax);
     let plan = (!problems.refused()).then(|| resolve(file, &selectors, origin, text, overrides));
     (plan, problems.sorted())
@@ -303,6 +306,7 @@ checks = [
             source: NodeSource::Binary("/x y".into()),
             timeout_factor: 1.3,
             seed: u64::MAX,
+            profile: NodeProfile::shipped("hegemon-0.10").map(Arc::unwrap_or_clone).map(Box::new),
         };
         let plan = plan(&overrides);
         let read: Plan = serde_json::from_str(&json(&plan)).unwrap();

@@ -10,9 +10,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    check::{CheckKind, When},
+    check::{CheckKind, FRESH, When},
     fault::{Capability, FaultKind, Planned, Timeline},
     node::NodeSource,
+    profile::NodeProfile,
     seconds,
 };
 
@@ -28,11 +29,28 @@ pub struct Overrides {
     pub timeout_factor: f64,
     /// `--seed`, or what was drawn instead.
     pub seed: u64,
+    /// `--node-profile`; else what a node says that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Box<NodeProfile>>,
+}
+
+impl Overrides {
+    /// How much longer than usual the harness waits for answers, and takes them for fresh. Less than
+    /// usual is not patience: it would blame nodes.
+    pub fn patience(&self) -> f64 {
+        self.timeout_factor.max(1.0)
+    }
 }
 
 impl Default for Overrides {
     fn default() -> Self {
-        Self { nodes: None, source: NodeSource::Workspace, timeout_factor: 1.0, seed: 0 }
+        Self {
+            nodes: None,
+            source: NodeSource::Workspace,
+            timeout_factor: 1.0,
+            seed: 0,
+            profile: None,
+        }
     }
 }
 
@@ -134,6 +152,11 @@ impl Plan {
             |fault: &FaultPlan| Planned { kind: fault.kind.clone(), nodes: fault.nodes.clone() };
         let of = |phase: &PhasePlan| phase.faults.iter().map(planned).collect();
         Timeline::new(self.phases.iter().map(of).collect())
+    }
+
+    /// How old a sample may be to say something about now.
+    pub fn fresh(&self) -> Duration {
+        FRESH.mul_f64(self.overrides.patience())
     }
 
     /// What a provider must be able to do for it.

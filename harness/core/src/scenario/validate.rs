@@ -11,6 +11,7 @@ use crate::{
     check::Place,
     document::{At, MISSING, Problems, is_dns_label, listed, suggest},
     fault::Course,
+    profile::{Groups, NodeProfile},
     subnet::Ipv4Subnet,
 };
 
@@ -22,8 +23,15 @@ const MOST_NODES: u64 = 256 - 3;
 pub(super) type Selectors = BTreeMap<String, Vec<String>>;
 
 /// Collects everything that is wrong. The selectors are complete if nothing was.
-pub(super) fn validate(file: &ScenarioFile, problems: &mut Problems) -> Selectors {
+pub(super) fn validate(
+    file: &ScenarioFile,
+    profile: &NodeProfile,
+    problems: &mut Problems,
+) -> Selectors {
     let selectors = names(&file.groups, problems);
+    for group in &file.groups {
+        arguments(group, profile, problems);
+    }
     let nodes = selectors.get("*").map_or(0, Vec::len) as u64;
     if file.groups.is_empty() {
         problems.error_file(format!("{MISSING}`[[nodes]]`: a scenario needs nodes"));
@@ -97,10 +105,36 @@ fn environment(group: &GroupFile, problems: &mut Problems) {
             );
         }
     }
-    if let Some(args) = &group.args
-        && args.value.iter().any(|arg| arg.contains('\0'))
-    {
+}
+
+/// Arguments that no node of this kind can be executed with.
+fn arguments(group: &GroupFile, profile: &NodeProfile, problems: &mut Problems) {
+    let Some(args) = &group.args else { return };
+    if args.value.iter().any(|arg| arg.contains('\0')) {
         problems.error(args.span.clone(), "an argument cannot hold a NUL");
+    }
+    let given = Groups::of(args.value.iter().cloned());
+    let mut seen = BTreeSet::new();
+    for flag in given.flags() {
+        if let Some(why) = profile.refuses(flag) {
+            problems.error_hint(
+                args.span.clone(),
+                format!("`{flag}` cannot be given: {why}"),
+                format!("leave `{flag}` out"),
+            );
+        } else if !seen.insert(flag) && profile.knows(flag) {
+            problems.error_hint(
+                args.span.clone(),
+                format!("`{flag}` is given twice, which a node may refuse"),
+                "write it once",
+            );
+        }
+        if flag == "--tmp" {
+            problems.warning(
+                args.span.clone(),
+                "`--tmp` has a node remove its state when it ends: after a `stop` or `restart` it is another node",
+            );
+        }
     }
 }
 
@@ -321,12 +355,42 @@ pub(super) fn override_count(file: &mut ScenarioFile, count: u32, problems: &mut
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::scenario::{Origin, Overrides, load};
 
     #[test]
     fn a_group_without_a_count_is_one_node_of_its_name() {
         assert_eq!(node_names("seed", None), ["seed"]);
         assert_eq!(node_names("node", Some(2)), ["node-1", "node-2"]);
         assert_eq!(node_names("node", Some(1)), ["node-1"]);
+    }
+
+    #[test]
+    fn arguments_that_no_node_could_be_executed_with_are_refused() {
+        let said = |args: &str| {
+            let text = format!(
+                "[scenario]\n[[nodes]]\nname = \"seed\"\nseed = true\nargs = {args}\n[[phases]]\nname = \"p\"\nchecks = [{{ check = \"alive\", nodes = \"*\", within = \"5s\" }}]\n"
+            );
+            let origin = Origin { name: "test", path: Path::new("test.toml") };
+            let (plan, problems) = load(origin, text, &Overrides::default());
+            (plan.is_some(), problems.to_string())
+        };
+        for good in [r#"["--name", "other"]"#, r#"["--name=other", "--log", "info", "--log", "x"]"#]
+        {
+            assert_eq!(said(good), (true, String::new()), "{good}");
+        }
+        for place in ["--port", "--rpc-port", "--listen-addr", "--base-path", "--rpc-external"] {
+            let (good, problems) = said(&format!("[\"{place}=1\"]"));
+            assert!(
+                !good && problems.contains(&format!("`{place}` cannot be given")),
+                "{problems}"
+            );
+        }
+        let (good, problems) = said(r#"["--name", "a", "--name=b"]"#);
+        assert!(!good && problems.contains("`--name` is given twice"), "{problems}");
+        let (good, problems) = said(r#"["--tmp"]"#);
+        assert!(good && problems.contains("another node"), "{problems}");
     }
 }

@@ -1,10 +1,14 @@
 //! All controls, in the order of the documentation: a network in which nothing is broken first,
 //! else all of them could be red for a wrong reason.
 
+use std::path::Path;
+
 use crate::{
     check,
-    control::{Control, DISCOVER, Disturbance, RESTART, THREE_NODES, Wanted},
+    control::{Control, DISCOVER, Disturbance, FASTER_BLOCKS, RESTART, THREE_NODES, Wanted},
     fault,
+    profile::NodeProfile,
+    scenario::{Origin, Overrides, load},
 };
 
 /// A control and whose it is.
@@ -39,18 +43,52 @@ impl Case {
         };
         format!("{kind}{}: {}", self.subject, self.control.name)
     }
+
+    /// Its scenario for nodes of this kind: only ours can be told how fast its blocks come.
+    pub fn scenario(&self, profile: &NodeProfile) -> String {
+        let text = self.control.scenario.concat();
+        if *profile == *NodeProfile::ours() { text } else { text.replace(FASTER_BLOCKS, "") }
+    }
+
+    /// Why nodes of this kind cannot be used for it, if they cannot.
+    fn misfit(&self, profile: &NodeProfile) -> Option<String> {
+        let text = self.scenario(profile);
+        if *profile != *NodeProfile::ours() && text.contains("HEGEMON_") {
+            return Some("it needs variables that only this workspace's node has".to_owned());
+        }
+        let origin = Origin { name: "control", path: Path::new("scenario.toml") };
+        let (plan, _) = load(origin, text, &Overrides::default());
+        let checks = plan.into_iter().flat_map(|plan| plan.phases).flat_map(|phase| phase.checks);
+        checks.into_iter().find_map(|check| {
+            let entry = check.kind.entry();
+            let unknown = entry.needs_method().filter(|method| !profile.is_known_to_offer(method));
+            profile
+                .cannot
+                .get(entry.name)
+                .cloned()
+                .or_else(|| unknown.map(|method| format!("it needs `{method}`")))
+        })
+    }
 }
 
 /// Every check of this scenario passes if the nodes are what they should be.
 static HEALTHY: Control = Control {
     name: "nothing is broken",
-    scenario: &[THREE_NODES, DISCOVER, RESTART, ALL_CHECKS],
+    scenario: &[THREE_NODES, DISCOVER, RESTART, CORE_CHECKS, MORE_CHECKS],
     disturbance: Disturbance::None,
     wanted: Wanted::Pass,
 };
 
-/// Everything that can be asked of it once the seed is back.
-const ALL_CHECKS: &str = r#"
+/// The same, and nothing is asked beyond the core of the contract.
+static HEALTHY_CORE: Control = Control {
+    name: HEALTHY.name,
+    scenario: &[THREE_NODES, DISCOVER, RESTART, CORE_CHECKS],
+    disturbance: Disturbance::None,
+    wanted: Wanted::Pass,
+};
+
+/// Everything that can be asked of it once the seed is back, of any node.
+const CORE_CHECKS: &str = r#"
 [[phases.checks]]
 check = "recovers"
 nodes = "*"
@@ -81,15 +119,19 @@ check = "converged"
 nodes = "*"
 within = "20s"
 [[phases.checks]]
-check = "distinct-peers"
-nodes = "*"
-at_least = 2
-within = "20s"
-[[phases.checks]]
 check = "resources"
 nodes = "*"
 memory = "256 MiB"
 within = "5s"
+"#;
+
+/// What only some can be asked.
+const MORE_CHECKS: &str = r#"
+[[phases.checks]]
+check = "distinct-peers"
+nodes = "*"
+at_least = 2
+within = "20s"
 "#;
 
 /// All controls.
@@ -105,12 +147,49 @@ pub fn all() -> Vec<Case> {
     std::iter::once(healthy).chain(checks).chain(faults).collect()
 }
 
+/// All controls that can be run with nodes of this kind; the others, and why they cannot.
+pub fn for_nodes(profile: &NodeProfile) -> (Vec<Case>, Vec<(Case, String)>) {
+    let (mut fit, mut others) = (Vec::new(), Vec::new());
+    for case in all() {
+        match case.misfit(profile) {
+            None => fit.push(case),
+            Some(_) if case.kind == Kind::Healthy => {
+                fit.push(Case { control: &HEALTHY_CORE, ..case });
+            }
+            Some(why) => others.push((case, why)),
+        }
+    }
+    (fit, others)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, path::Path};
+    use std::collections::BTreeSet;
 
     use super::*;
-    use crate::scenario::{Origin, Overrides, load};
+
+    #[test]
+    fn a_foreign_node_gets_the_controls_that_need_no_more_than_the_core() {
+        let (fit, others) = for_nodes(&NodeProfile::ours());
+        assert_eq!((fit.len(), others.len()), (all().len(), 0));
+        let core = NodeProfile::core();
+        let (fit, others) = for_nodes(&core);
+        assert!(fit.len() > 20 && fit.len() + others.len() == all().len(), "{}", fit.len());
+        assert!(fit.iter().all(|case| !case.scenario(&core).contains("HEGEMON_")));
+        assert_eq!(fit[0].kind, Kind::Healthy, "what is broken is seen against what is not");
+        let why = |name: &str| {
+            let found = others.iter().find(|(case, _)| case.name() == name);
+            found.map(|(_, why)| why.as_str())
+        };
+        assert_eq!(
+            why("check peers: discovery is off"),
+            Some("it needs variables that only this workspace's node has")
+        );
+        assert_eq!(
+            why("check store-survives: the store is wiped"),
+            Some("it needs `hegemon_peerList`")
+        );
+    }
 
     #[test]
     fn every_control_is_a_good_scenario_with_its_subject_in_it() {

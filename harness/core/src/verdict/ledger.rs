@@ -8,7 +8,7 @@ use crate::{
     event::{CheckId, CheckVerdict, Event, EventKind, FORMAT_VERSION, FaultId, Finding, Moment},
     exit::{ExitCode, Signal},
     scenario::Plan,
-    text::{ending, short},
+    text::{ending, panic, short},
 };
 
 /// Collects events into a verdict.
@@ -118,7 +118,9 @@ impl Ledger {
             EventKind::CheckSettled { check, finding } => self.settle(*check, finding, at),
             EventKind::NodeExited { node, code, signal, last_lines } => {
                 let how = ending(*code, *signal);
-                self.broke(node, format!("{node} exited unplanned ({how})"), last_lines);
+                let cause =
+                    panic(last_lines).map_or_else(String::new, |cause| format!(": {cause}"));
+                self.broke(node, format!("{node} exited unplanned ({how}){cause}"), last_lines);
             }
             EventKind::NodeBroken { node, reason, last_lines } => {
                 self.broke(node, format!("{node} {reason}"), last_lines)

@@ -260,6 +260,7 @@ impl<'a> Rederived<'a> {
             start,
             deadline,
             hold: plan.hold,
+            fresh: self.plan.fresh(),
             now: at.min(deadline),
             fault: self.faults.last(),
         };

@@ -6,10 +6,10 @@
 //! build cache behind, on any engine. Its tag and labels are the run's own, so removing it takes
 //! nothing from a run beside.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use futures_util::TryStreamExt;
-use harness_core::node::NodeProfile;
+use harness_core::profile::NodeProfile;
 use testcontainers::bollard::{
     body_full, models::ImageInspect, query_parameters::CreateImageOptionsBuilder,
 };
@@ -34,7 +34,7 @@ pub(super) struct Image {
     /// Content-addressed: a tag that moves meanwhile changes nothing.
     pub(super) id: String,
     /// What its node may be given.
-    pub(super) profile: NodeProfile,
+    pub(super) profile: Arc<NodeProfile>,
     /// For the evidence.
     pub(super) facts: serde_json::Value,
     /// Its name if the run has made it, and so removes it.
@@ -48,7 +48,7 @@ pub(super) struct Image {
 pub(super) async fn find(
     engine: &Engine,
     reference: &str,
-    profile: Option<NodeProfile>,
+    profile: Option<&Arc<NodeProfile>>,
 ) -> Result<Image, ProviderError> {
     let inspect = engine.docker.inspect_image(reference).await.map_err(|error| {
         if is_absent(&error) {
@@ -60,12 +60,12 @@ pub(super) async fn find(
     let label =
         inspect.config.as_ref().and_then(|config| config.labels.as_ref()?.get(PROFILE_LABEL));
     let found = if label.is_some_and(|value| value == PROFILE_OURS) {
-        NodeProfile::Ours
+        NodeProfile::ours()
     } else {
-        NodeProfile::Core
+        NodeProfile::core()
     };
-    let profile = profile.unwrap_or(found);
-    let facts = serde_json::json!({ "source": format!("image {reference}"), "profile": profile_name(profile), "image": image_facts(&inspect) });
+    let profile = profile.cloned().unwrap_or(found);
+    let facts = serde_json::json!({ "source": format!("image {reference}"), "profile": profile.name, "image": image_facts(&inspect) });
     Ok(Image { id: image_id(&inspect, reference)?, profile, facts, made: None })
 }
 
@@ -106,7 +106,7 @@ pub(super) async fn import(
     facts["image"] = image_facts(&inspect);
     Ok(Image {
         id: image_id(&inspect, &reference)?,
-        profile: artefact.profile,
+        profile: Arc::clone(&artefact.profile),
         facts,
         made: Some(reference),
     })
@@ -118,7 +118,7 @@ fn changes(artefact: &Artefact, labels: &HashMap<String, String>) -> Vec<String>
     if let Executable::Dynamic { .. } = artefact.executable {
         changes.push(format!("ENV LD_LIBRARY_PATH={LIBRARY_DIR}"));
     }
-    if artefact.profile == NodeProfile::Ours {
+    if artefact.profile == NodeProfile::ours() {
         changes.push(format!("LABEL {PROFILE_LABEL}={PROFILE_OURS}"));
     }
     changes.extend(labels.iter().map(|(name, value)| format!("LABEL {name}={value}")));
@@ -152,13 +152,6 @@ fn image_facts(inspect: &ImageInspect) -> serde_json::Value {
         "working_dir": config.working_dir,
         "user": config.user,
     })
-}
-
-fn profile_name(profile: NodeProfile) -> &'static str {
-    match profile {
-        NodeProfile::Ours => "ours",
-        NodeProfile::Core => "core",
-    }
 }
 
 #[cfg(test)]

@@ -211,14 +211,17 @@ impl DockerProvider {
     ) -> Result<Image, ProviderError> {
         let binary: Option<&Path> = match source {
             NodeSource::Image(reference) => {
-                return image::find(&self.engine, reference, self.options.profile).await;
+                return image::find(&self.engine, reference, self.options.profile.as_ref()).await;
             }
             NodeSource::Workspace => None,
             NodeSource::Binary(path) => Some(path),
         };
-        let artefact =
-            binary::prepare(binary, Staging { dir, profile: self.options.profile }, progress)
-                .await?;
+        let artefact = binary::prepare(
+            binary,
+            Staging { dir, profile: self.options.profile.as_ref() },
+            progress,
+        )
+        .await?;
         let (engine, source, labels) =
             (self.engine.clone(), source.to_string(), plain_labels(&self.options));
         self.change(async move { image::import(&engine, &artefact, &source, &labels).await }).await
@@ -376,7 +379,7 @@ fn slot(name: &str, address: Ipv4Addr, image: &Image) -> Slot {
         rpc_port: RPC_PORT,
         rpc_external: true,
         base_path: container::DATA_DIR.into(),
-        profile: image.profile,
+        profile: Arc::clone(&image.profile),
         loopback: false,
     }
 }

@@ -5,14 +5,14 @@ use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 use harness_core::{
     fault::Capability,
-    node::{Incarnation, NodeProfile, NodeSource, NodeState, Resources},
+    node::{Incarnation, NodeSource, NodeState, Resources},
 };
 use rustix::process::Signal;
 use tokio::sync::mpsc;
@@ -118,13 +118,22 @@ impl ProcessProvider {
         let dir = self.binary_dir();
         fs::create_dir_all(&dir)
             .map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
-        let artefact =
-            binary::prepare(binary, Staging { dir: &dir, profile: self.options.profile }, progress)
-                .await?;
-        match artefact.profile {
-            NodeProfile::Ours => Ok(artefact),
-            NodeProfile::Core => Err(ProviderError::Unsupported(LOOPBACK_REFUSED.to_owned())),
+        let artefact = binary::prepare(
+            binary,
+            Staging { dir: &dir, profile: self.options.profile.as_ref() },
+            progress,
+        )
+        .await?;
+        if !artefact.profile.dials_loopback() {
+            return Err(ProviderError::Unsupported(LOOPBACK_REFUSED.to_owned()));
         }
+        if !artefact.profile.takes_rpc_port() {
+            return Err(ProviderError::Unsupported(format!(
+                "a node of the profile `{}` cannot be told its RPC port, and processes share this host's; use --provider docker",
+                artefact.profile.name
+            )));
+        }
+        Ok(artefact)
     }
 
     async fn reserve_all(
@@ -166,7 +175,7 @@ impl ProcessProvider {
                 rpc_port: rpc.port,
                 rpc_external: false,
                 base_path: dir.join("data"),
-                profile: artefact.profile,
+                profile: Arc::clone(&artefact.profile),
                 loopback: true,
             };
             slots.push(slot.clone());

@@ -7,7 +7,7 @@ use futures_util::future::{BoxFuture, try_join_all};
 use harness_core::{
     event::Moment,
     fault::evidence,
-    node::{NodeProfile, NodeState},
+    node::NodeState,
     text::{ending, short},
 };
 
@@ -104,7 +104,7 @@ fn judge_end(scene: Scene<'_>, node: &str, state: &NodeState) -> Result<&'static
         NodeState::Exited { code, signal } => (code, signal),
     };
     let broken = |reason: String| FaultError::Broken { node: node.to_owned(), reason };
-    let foreign = scene.bed.profile(node) == Some(NodeProfile::Core);
+    let foreign = !scene.bed.profile(node).is_some_and(|profile| profile.ends_cleanly);
     // A shell that waits for the node says 128 + the signal.
     match (code, signal.or(code.and_then(|code| code.checked_sub(128)))) {
         (Some(0), _) | (_, Some(SIGTERM)) => Ok(""),

@@ -1,6 +1,8 @@
 //! Nodes that come back: each was down until it is started, is started, and answers as another
 //! process.
 
+use std::time::Duration;
+
 use futures_util::future::try_join_all;
 use harness_core::{event::Moment, fault::evidence, history::History, text::short};
 
@@ -28,7 +30,12 @@ async fn one(scene: Scene<'_>, node: &str) -> Result<Proven, FaultError> {
         )));
     }
     let start = bed.starts(node).saturating_sub(1);
-    let deadline = since + scene.prove_back;
+    // A kind of node may take longer than the scenario knows.
+    let patience = bed
+        .profile(node)
+        .map_or(Duration::ZERO, |profile| profile.start_within.mul_f64(scene.timeout_factor))
+        .max(scene.prove_back);
+    let deadline = since + patience;
     loop {
         watch::see(node, bed).await?;
         let back =
@@ -46,7 +53,7 @@ async fn one(scene: Scene<'_>, node: &str) -> Result<Proven, FaultError> {
             let reason = format!(
                 "was started again (process {}), but its RPC was silent for {}",
                 now.pid,
-                short(scene.prove_back)
+                short(patience)
             );
             return Err(FaultError::Broken { node: node.to_owned(), reason });
         }

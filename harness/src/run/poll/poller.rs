@@ -2,11 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use harness_core::event::{EventKind, Miss, Moment, Reading, Sample, Session, SessionList};
+use harness_core::{
+    event::{EventKind, Miss, Moment, Reading, Sample, Session, SessionList},
+    profile::NodeProfile,
+};
 use tokio::sync::watch;
 
 use super::rpc::{Also, Answers, Batching, Rpc};
-use crate::run::journal::Journal;
+use crate::run::{background::Background, journal::Journal};
 
 /// Between two rounds of questions to one node, in a network of up to 31 nodes.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
@@ -37,10 +40,14 @@ pub(crate) struct Poller {
     /// not answer is evidence.
     pub(crate) link: watch::Receiver<Option<Link>>,
     pub(crate) journal: Arc<Journal>,
+    /// What kind of node it is: what it offers need not be asked where that is written.
+    pub(crate) profile: Option<Arc<NodeProfile>>,
     /// Nodes in the network: together they must not be asked more than this machine can answer.
     pub(crate) nodes: usize,
     /// A check needs this node's sessions.
     pub(crate) sessions: bool,
+    /// Where two nodes that say they are one end the run.
+    pub(crate) background: Background,
 }
 
 impl Poller {
@@ -57,14 +64,17 @@ impl Poller {
             let round = async {
                 let (sample, sessions) = self.ask(&link, &mut methods).await;
                 if let Some(list) = sessions
+                    .filter(|_| !sample.is_refused())
                     .map(|sessions| self.list(&sample, sessions))
                     .filter(|list| is_news(list, listed.as_ref()))
                 {
                     self.journal.emit(EventKind::Sessions(list.clone()));
                     listed = Some(list);
                 }
+                let later = later(&sample);
                 self.journal.emit(EventKind::Sample(sample));
-                tokio::time::sleep(until_next(self.interval(&link), self.journal.now())).await;
+                let next = until_next(self.interval(&link), self.journal.now());
+                tokio::time::sleep(next.max(later)).await;
             };
             tokio::select! {
                 // An answer that has come is recorded before its link is given up.
@@ -111,13 +121,13 @@ impl Poller {
         let also =
             Also { system_peers: probed.is_ok() && methods.system_peers, sessions: self.sessions };
         let mut answers = match &probed {
-            Err(miss) if miss.is_silence() => Answers::none(also, miss),
+            Err(miss) if miss.says_nothing() => Answers::none(also, miss),
             Ok(()) | Err(_) => {
                 link.rpc.round(also, methods.own.as_deref(), &mut methods.batching).await
             }
         };
         if let Err(miss) = probed
-            && !miss.is_silence()
+            && !miss.says_nothing()
         {
             // It does not say what it offers, so its count cannot be cross-checked, which is
             // another thing than having nothing to check it with.
@@ -142,19 +152,29 @@ impl Poller {
     /// Asks once for each start what the node offers. Until it answers, nothing else is asked: a
     /// count of peers that could be cross-checked must not pass unchecked.
     async fn probe(&self, link: &Link, methods: &mut Methods) -> Result<(), Miss> {
-        let names = match link.rpc.methods().await {
-            Reading::Value(names) => names,
-            // It has no such method: only what is core is used then.
-            Reading::Missing(miss) if miss.is_unknown_method() => Vec::new(),
-            Reading::Missing(miss) => return Err(miss),
+        let written = |method: &str| self.profile.as_ref()?.offers(method);
+        let names = if written("rpc_methods").is_some() {
+            Vec::new()
+        } else {
+            match link.rpc.methods().await {
+                Reading::Value(names) => names,
+                // It has no such method: only what is core is used then.
+                Reading::Missing(miss) if miss.is_unknown_method() => Vec::new(),
+                Reading::Missing(miss) => return Err(miss),
+            }
         };
-        let offers = |method: &str| names.iter().any(|name| name == method);
+        let offers = |method: &str| {
+            written(method).unwrap_or_else(|| names.iter().any(|name| name == method))
+        };
         // Evidence of who is who; that a node does not say it is no fault.
         let peer_id = if offers("system_localPeerId") {
             link.rpc.peer_id().await.value().cloned()
         } else {
             None
         };
+        if let Some(id) = &peer_id {
+            self.is_nobody_elses(id);
+        }
         let system_peers = offers("system_peers");
         *methods = Methods {
             start: Some(link.start),
@@ -169,6 +189,19 @@ impl Poller {
             peer_id,
         });
         Ok(())
+    }
+
+    /// Two nodes with one identity take each other for themselves: they never meet, and neither
+    /// need say why.
+    fn is_nobody_elses(&self, id: &str) {
+        let twin = self.journal.with_history(|history| history.node_of(id).map(str::to_owned));
+        if let Some(twin) = twin.filter(|twin| *twin != self.node) {
+            let reason = format!(
+                "and {twin} have one identity ({id}): two nodes with a copied identity file or seed are one peer to everybody"
+            );
+            let node = self.node.clone();
+            self.background.finish(EventKind::NodeBroken { node, reason, last_lines: Vec::new() });
+        }
     }
 
     /// Substrate lists unsafe methods and then denies them as not found: that is not offering. What
@@ -188,6 +221,20 @@ impl Poller {
         }
         withheld
     }
+}
+
+/// How long a node wants not to be asked: as it says, within reason, or a moment.
+fn later(sample: &Sample) -> Duration {
+    const MOMENT: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(30);
+    let wish = |reading: &Reading<u64>| match reading {
+        Reading::Missing(Miss::Busy { retry_ms }) => {
+            Some(retry_ms.map_or(MOMENT, Duration::from_millis).min(LONGEST))
+        }
+        Reading::Missing(_) | Reading::Value(_) => None,
+    };
+    let all = [Some(&sample.peers), Some(&sample.height), sample.distinct.as_ref()];
+    all.into_iter().flatten().filter_map(wish).max().unwrap_or_default()
 }
 
 /// The time until the run's clock shows a multiple of the interval: all nodes are asked in the same

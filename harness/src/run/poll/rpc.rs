@@ -3,13 +3,17 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
-use harness_core::event::{Direction, Miss, Reading, Session, SessionList};
+use harness_core::{
+    check::FRESH,
+    event::{Direction, Miss, Reading, Session, SessionList},
+};
 use serde_json::Value;
 
 use crate::run::link::{Connect, NodeLink};
 
-/// How long a node may take to answer: what takes longer is no longer fresh.
-pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a node may take to answer: what takes longer is no longer fresh. A run that was asked for
+/// patience stretches it.
+const REQUEST_TIMEOUT: Duration = FRESH;
 
 /// How long a node that should be down is given to prove the opposite.
 const STOPPED_TIMEOUT: Duration = Duration::from_secs(1);
@@ -24,23 +28,30 @@ pub(crate) struct Rpc {
     link: Arc<dyn NodeLink>,
     address: SocketAddr,
     timeout: Duration,
+    patience: f64,
 }
 
 impl Rpc {
     /// Connects to nothing yet.
-    pub(crate) fn new(connect: Arc<dyn Connect>, address: SocketAddr) -> Self {
-        Self::with_timeout(connect, address, REQUEST_TIMEOUT)
+    pub(crate) fn new(connect: Arc<dyn Connect>, address: SocketAddr, patience: f64) -> Self {
+        Self::with_timeout(connect, address, REQUEST_TIMEOUT, patience)
     }
 
     /// The same for a node that was stopped: the address of a container that is gone swallows
     /// questions, and nobody needs to wait long for an answer that must not come.
     pub(crate) fn of_stopped(&self) -> Self {
-        Self::with_timeout(Arc::clone(&self.connect), self.address, STOPPED_TIMEOUT)
+        Self::with_timeout(Arc::clone(&self.connect), self.address, STOPPED_TIMEOUT, self.patience)
     }
 
-    fn with_timeout(connect: Arc<dyn Connect>, address: SocketAddr, timeout: Duration) -> Self {
+    fn with_timeout(
+        connect: Arc<dyn Connect>,
+        address: SocketAddr,
+        usual: Duration,
+        patience: f64,
+    ) -> Self {
+        let timeout = usual.mul_f64(patience);
         let link = connect.connect(address, timeout);
-        Self { connect, link, address, timeout }
+        Self { connect, link, address, timeout, patience }
     }
 
     /// One round of questions: one request for all of them, or one for each where a node refuses
@@ -54,7 +65,7 @@ impl Rpc {
         if *batching == Batching::Whole {
             match self.batch(also, own).await {
                 Ok(answers) => return answers,
-                Err(miss) if miss.is_silence() => return Answers::none(also, &miss),
+                Err(miss) if miss.says_nothing() => return Answers::none(also, &miss),
                 // It answers something, only not to this: what it is worth shows when it is asked
                 // one by one.
                 Err(_) => *batching = Batching::Single,

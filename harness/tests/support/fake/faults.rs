@@ -62,6 +62,14 @@ pub(crate) struct Faults {
     /// `hegemon_peerList` and `system_localPeerId` are offered; a node that was started again lists
     /// nobody if it has forgotten.
     pub(crate) lists_sessions: Option<Memory>,
+    /// An answer takes so long.
+    pub(crate) takes: Option<Duration>,
+    /// Of so many requests one is answered, the others are refused for now.
+    pub(crate) grants_one_in: Option<u64>,
+    /// Nobody answers before this, from the network's beginning.
+    pub(crate) answers_after: Option<Duration>,
+    /// All say that they are this peer.
+    pub(crate) identity: Option<&'static str>,
     /// This node's `system_health.peers` is `null`.
     pub(crate) nulls: Option<&'static str>,
 }

@@ -91,10 +91,12 @@ impl Fake {
         if let Some((node, text)) = self.faults.logs
             && node == name
         {
-            let line = log(text.to_owned());
+            let said: Vec<LogLine> = text.lines().map(|line| log(line.to_owned())).collect();
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(500)).await;
-                let _ = lines.send(line).await;
+                for line in said {
+                    let _ = lines.send(line).await;
+                }
             });
         }
         // A new port at every start, as an engine may do it.

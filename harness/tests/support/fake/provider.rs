@@ -6,7 +6,8 @@ use futures_util::future::{BoxFuture, FutureExt};
 use harness::provider::{LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot};
 use harness_core::{
     fault::Capability,
-    node::{Incarnation, NodeProfile, NodeState, Resources},
+    node::{Incarnation, NodeState, Resources},
+    profile::NodeProfile,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -38,7 +39,11 @@ impl Provider for Fake {
                 rpc_port: 9000 + number,
                 rpc_external: false,
                 base_path: format!("/nowhere/{}", node.name).into(),
-                profile: if self.faults.foreign { NodeProfile::Core } else { NodeProfile::Ours },
+                profile: if self.faults.foreign {
+                    NodeProfile::core()
+                } else {
+                    NodeProfile::ours()
+                },
                 loopback: true,
             }
         });

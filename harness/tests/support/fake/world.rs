@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -36,6 +36,8 @@ pub(super) struct World {
     starts: Mutex<BTreeMap<String, u32>>,
     /// Who answers at an address.
     serving: Mutex<BTreeMap<SocketAddr, String>>,
+    /// Requests so far.
+    asked: AtomicU64,
     /// The node that hangs has answered once.
     hung: AtomicBool,
 }
@@ -48,6 +50,7 @@ impl World {
             running: Mutex::default(),
             starts: Mutex::default(),
             serving: Mutex::default(),
+            asked: AtomicU64::new(0),
             hung: AtomicBool::new(false),
         }
     }
@@ -117,6 +120,8 @@ impl World {
         }
         if self.faults.lists_sessions.is_some() {
             methods.extend(["hegemon_peerList", "system_localPeerId"]);
+        } else if self.faults.identity.is_some() {
+            methods.push("system_localPeerId");
         }
         methods
     }
@@ -143,7 +148,7 @@ impl World {
                 let peers = self.peers(node).into_iter();
                 Ok(peers.map(|peer| json!({ "peerId": peer })).collect())
             }
-            "system_localPeerId" => Ok(node.into()),
+            "system_localPeerId" => Ok(self.faults.identity.unwrap_or(node).into()),
             "hegemon_peerList" => {
                 let memory = self.faults.lists_sessions.unwrap();
                 let sessions = self.sessions(node, memory).into_iter();
@@ -200,7 +205,15 @@ struct InProcess {
 impl InProcess {
     /// Whoever answers, or the silence of an address that nobody listens at.
     async fn reach(&self) -> Result<String, Miss> {
-        tokio::time::sleep(LATENCY).await;
+        let faults = &self.world.faults;
+        tokio::time::sleep(faults.takes.unwrap_or(LATENCY)).await;
+        if faults.answers_after.is_some_and(|after| self.world.began.elapsed() < after) {
+            return Err(Miss::Unreachable("connection refused".to_owned()));
+        }
+        let asked = self.world.asked.fetch_add(1, Ordering::Relaxed);
+        if faults.grants_one_in.is_some_and(|one_in| asked % one_in != 0) {
+            return Err(Miss::Busy { retry_ms: None });
+        }
         let serving = self.world.serving.lock().unwrap();
         let node = serving.get(&self.address).cloned();
         node.ok_or_else(|| Miss::Unreachable("connection refused".to_owned()))
