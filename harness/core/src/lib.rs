@@ -4,6 +4,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`text`], [`exit`], [`node`], [`subnet`] | words, exit codes, what is known of a node from outside, networks |
+//! | [`place`] | where Docker engines are |
 //! | [`event`], [`history`] | the stream that everything in a run writes, and what was observed |
 //! | [`document`], `seconds` | a TOML document, read strictly; durations in the evidence |
 //! | [`check`], [`fault`] | pure decisions about observations, and proofs of what was done |
@@ -26,6 +27,7 @@ pub mod fault;
 pub mod history;
 pub mod needs;
 pub mod node;
+pub mod place;
 pub mod record;
 pub mod report;
 pub mod scenario;

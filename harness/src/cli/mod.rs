@@ -8,16 +8,16 @@
 //! | `list`, `validate`, `explain`, `verify` | verbs that start nothing |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
 //! | `output`, `terminal` | where words go; what is shown while a run goes on |
-//! | `provider`, `registry`, `signals` | what verbs share: where nodes run, where runs are written down, what ends them |
+//! | `provider`, `environment`, `signals` | what verbs share: where nodes run, what the environment says, what ends them |
 
 mod args;
+mod environment;
 mod explain;
 mod gc;
 mod list;
 mod output;
 mod provider;
 mod ps;
-mod registry;
 mod rerun;
 mod scenario;
 mod selftest;

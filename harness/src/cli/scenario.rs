@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     cli::{
-        registry::registry,
+        environment::registry,
         terminal::{Detail, Progress, Terminal},
     },
     evidence::{self, Jsonl, RunDir},

@@ -10,7 +10,7 @@ use harness_core::{
 
 use super::{args::SelftestArgs, output, provider::choose_node};
 use crate::{
-    cli::registry::registry,
+    cli::environment::registry,
     evidence::RunDir,
     lease::Guard,
     run::interrupt::Interrupt,

@@ -16,6 +16,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use harness_core::place::Environment;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
@@ -105,6 +106,8 @@ pub struct Orders {
     pub dir: PathBuf,
     /// Its entry's file.
     pub entry: PathBuf,
+    /// What says where its engine is.
+    pub environment: Environment,
 }
 
 /// The watchdog's whole life.
@@ -186,11 +189,12 @@ async fn look(orders: &Orders) -> Cleared {
         .flat_map(|entry| entry.nodes.values())
         .map(|node| node.pid)
         .collect::<BTreeSet<_>>();
-    let (engine, missing) = match needs_engine(entry.as_ref()).then(Leftovers::connect) {
-        None => (None, None),
-        Some(connect) => connect
+    let (engine, missing) = if needs_engine(entry.as_ref()) {
+        Leftovers::connect(&orders.environment)
             .await
-            .map_or_else(|why| (None, Some(why.to_string())), |engine| (Some(engine), None)),
+            .map_or_else(|why| (None, Some(why.to_string())), |engine| (Some(engine), None))
+    } else {
+        (None, None)
     };
     let on = entry.and_then(|entry| entry.engine);
     let mut cleared = clear(&Means {

@@ -18,7 +18,10 @@ use harness::provider::{
     docker::{DockerProvider, Reach},
     process::ProcessProvider,
 };
-use harness_core::node::{NodeSource, NodeState};
+use harness_core::{
+    node::{NodeSource, NodeState},
+    place::Environment,
+};
 use tokio::sync::mpsc;
 
 /// How long anything may take here that usually takes milliseconds.
@@ -262,8 +265,13 @@ impl Bed {
     }
 }
 
+/// What says where this machine's engine is.
+pub(crate) fn environment() -> Environment {
+    Environment::read(|name| std::env::var_os(name))
+}
+
 async fn docker(options: ProviderOptions) -> DockerProvider {
-    DockerProvider::connect(options)
+    DockerProvider::connect(options, &environment())
         .await
         .expect("these tests need a Docker engine; run the others with `cargo test process`")
 }

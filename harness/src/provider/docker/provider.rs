@@ -16,9 +16,9 @@ use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     fault::Capability,
     node::{Incarnation, NodeSource, NodeState, Resources},
+    place::Environment,
     subnet::Ipv4Subnet,
 };
-use testcontainers::bollard::Docker;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -70,25 +70,16 @@ pub struct DockerProvider {
 
 impl DockerProvider {
     /// Finds the engine as this user's other tools do and asks it whether it will do. Changes
-    /// nothing. Takes 2 s at most.
+    /// nothing. Takes 2 s at most for each place at which there may be one.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`] with the reason and the remedy.
-    pub async fn connect(options: ProviderOptions) -> Result<Self, ProviderError> {
-        let docker = engine::find().await?;
-        Self::connect_to(docker, options).await
-    }
-
-    /// Like [`Self::connect`], with a client that the caller has made.
-    ///
-    /// # Errors
-    /// [`ProviderError::Unavailable`] with the reason and the remedy.
-    pub async fn connect_to(
-        docker: Docker,
+    pub async fn connect(
         options: ProviderOptions,
+        environment: &Environment,
     ) -> Result<Self, ProviderError> {
         options.check()?;
-        let engine = engine::probe(docker).await?;
+        let engine = engine::find(environment).await?;
         let (sender, lines) = mpsc::channel(LOG_QUEUE);
         Ok(Self {
             options,
@@ -110,6 +101,11 @@ impl DockerProvider {
     pub fn reaching(mut self, reach: Reach) -> Self {
         self.reach = Some(reach);
         self
+    }
+
+    /// The engine in one line: where it is, what says so, and what it is.
+    pub fn engine(&self) -> String {
+        self.engine.describe()
     }
 
     /// The shell command that removes a kept run: exactly what carries its labels.
