@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     cli::{
-        environment::registry,
+        environment::{environment, registry},
         terminal::{Detail, Progress, Terminal},
     },
     evidence::{self, Jsonl, RunDir},
@@ -130,7 +130,7 @@ pub(super) async fn run_one(
             format!("no directory for the evidence can be made in {}", args.out.display())
         })?
         .asked(args.asked());
-    let guard = Guard::take(&registry(), &dir, &plan.scenario, args.keep).context(
+    let guard = Guard::take(&registry(), &environment(), &dir, &plan.scenario, args.keep).context(
         "the run cannot be written down and watched, so nothing could be cleaned up after it",
     )?;
     let finished = finish(args, plan, interrupt, listeners, &dir, &guard).await;

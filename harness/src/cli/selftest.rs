@@ -10,7 +10,7 @@ use harness_core::{
 
 use super::{args::SelftestArgs, output, provider::choose_node};
 use crate::{
-    cli::environment::registry,
+    cli::environment::{environment, registry},
     evidence::RunDir,
     lease::Guard,
     run::interrupt::Interrupt,
@@ -45,7 +45,9 @@ pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
         provider: async |options| {
             choose_node(args.provider, options).await.map(|chosen| chosen.provider())
         },
-        guard: |dir: &RunDir, scenario: &str| Guard::take(&registry(), dir, scenario, false),
+        guard: |dir: &RunDir, scenario: &str| {
+            Guard::take(&registry(), &environment(), dir, scenario, false)
+        },
         overrides: &overrides,
         out: &args.out,
         jobs: args.jobs.into(),

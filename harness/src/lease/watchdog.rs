@@ -4,7 +4,9 @@
 //! The harness holds the write end of a pipe, which closes on `execve` and so is inherited by
 //! nobody; the kernel closes it when the harness ends, however it ends. No process number is
 //! involved that somebody else could get. A session of its own keeps Ctrl-C, a hang-up and signals
-//! to the harness's group away from it.
+//! to the harness's group away from it, an environment without the harness's variables a CI system
+//! that ends every process of a job by them, and a unit of its own (`apart`) a service manager that
+//! ends all of a service.
 
 use std::{
     collections::BTreeSet,
@@ -20,6 +22,7 @@ use harness_core::place::Environment;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
+    apart,
     clear::{Cleared, Means, clear},
     entry::Entry,
     holder::{Lease, forget},
@@ -50,13 +53,20 @@ pub struct Watchdog {
 
 impl Watchdog {
     /// Starts `program` with the hidden verb `watchdog`. Its streams are nobody's: who waits for
-    /// the harness's output does not wait for it.
+    /// the harness's output does not wait for it. Of the environment it gets what says where the
+    /// engine is, and nothing else.
     ///
     /// # Errors
     ///
     /// If it cannot be started.
-    pub fn start(program: &Path, lease: &Lease, dir: &RunDir) -> io::Result<Self> {
+    pub fn start(
+        program: &Path,
+        lease: &Lease,
+        dir: &RunDir,
+        environment: &Environment,
+    ) -> io::Result<Self> {
         let mut command = Command::new(program);
+        command.env_clear().envs(environment.variables());
         command
             .arg0("harness-watchdog")
             .args(["watchdog", "--run", &lease.run(), "--dir"])
@@ -119,6 +129,8 @@ pub async fn watch(orders: Orders) -> io::Result<()> {
     // Listening is what keeps these from ending it; there is nothing to do about them.
     let _deaf =
         [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let run = orders.run.clone();
+    tokio::spawn(async move { apart::leave(&run).await });
     let said = tokio::task::spawn_blocking(|| {
         let mut said = Vec::new();
         io::stdin().lock().read_to_end(&mut said).map(|_| said)

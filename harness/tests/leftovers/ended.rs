@@ -69,6 +69,51 @@ fn pid_of(text: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// At the end of a job a CI system kills every process that carries the job's variables.
+fn killed_by_cookie(names: &[&str]) {
+    let cookie = unique_run();
+    let mut trial = Trial::with("docker", &fake(Fake::StaticOurs), |command| {
+        command.envs(names.iter().map(|name| (name, &cookie)));
+    });
+    trial.wait("its nodes are started", || trial.event("all-started").is_some());
+    let run = trial.run();
+    let carriers = carriers(&cookie);
+    assert!(carriers.contains(&trial.child.id().to_string()), "{carriers:?}");
+    carriers.iter().for_each(|pid| trial.kill("-KILL", pid));
+    trial.child.wait().unwrap();
+    assert_eq!(named(&format!("watchdog --run {run}")).len(), 1, "the watchdog carried it, too");
+    trial.wait("the watchdog has ended", || named(&format!("watchdog --run {run}")).is_empty());
+    assert!(trial.watchdog_log().contains("nothing is left"), "{}", trial.watchdog_log());
+    trial.nothing_is_left();
+}
+
+/// Processes with this text in their environment.
+fn carriers(text: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    processes
+        .filter(|path| {
+            fs::read(path.join("environ"))
+                .is_ok_and(|environ| String::from_utf8_lossy(&environ).contains(text))
+        })
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect()
+}
+
+#[test]
+fn the_watchdog_outlives_what_jenkins_kills() {
+    killed_by_cookie(&["BUILD_ID", "JENKINS_NODE_COOKIE", "HUDSON_COOKIE"]);
+}
+
+#[test]
+fn the_watchdog_outlives_what_github_kills() {
+    killed_by_cookie(&["RUNNER_TRACKING_ID"]);
+}
+
+#[test]
+fn the_watchdog_outlives_what_gitlab_kills() {
+    killed_by_cookie(&["CI_JOB_ID", "CI_JOB_TOKEN"]);
+}
+
 #[test]
 fn the_watchdog_removes_containers_after_sigkill() {
     sigkill("docker", &fake(Fake::StaticOurs));
