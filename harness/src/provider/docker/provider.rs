@@ -1,4 +1,7 @@
-//! The Docker provider: the [`Provider`] that the neighbouring modules make together.
+//! The Docker provider: the [`Provider`] that the neighbouring modules make together. `teardown` is
+//! its end.
+
+mod teardown;
 
 use std::{
     collections::BTreeSet,
@@ -31,7 +34,6 @@ use super::{
     logs::{End, Pump},
     network::{self, Reach, Wish},
     state::{Nodes, Rpc},
-    sweep::{self, Unfinished},
 };
 use crate::{
     binary::{self, Progress, Staging},
@@ -40,8 +42,6 @@ use crate::{
     },
 };
 
-/// Time that teardown gives calls under way.
-const CALLS_LIMIT: Duration = Duration::from_secs(20);
 /// Time that teardown gives a log reader to take what is left.
 const LOG_LIMIT: Duration = Duration::from_secs(5);
 /// Lines that wait for a reader; what is more waits at the engine.
@@ -278,90 +278,6 @@ impl DockerProvider {
             Rpc::PublishedBy(id) => container::published_rpc(&self.engine.docker, &id, name).await,
         }
     }
-
-    async fn remove_everything(&self) -> Result<(), ProviderError> {
-        self.calls.shut();
-        if self.options.keep {
-            self.calls.ended(CALLS_LIMIT).await;
-            self.stop_reading();
-            self.pumps.wait().await;
-            return Ok(());
-        }
-        let (docker, run) = (&self.engine.docker, self.options.run_id.as_str());
-        if let Err(why) = engine::answers(docker).await {
-            self.stop_reading();
-            return Err(self.abandon(&why));
-        }
-        // At once: a stop that is under way need not wait for its node any more.
-        let _ = tokio::time::timeout(CALLS_LIMIT, sweep::kill_all(docker, run)).await;
-        let quiet = self.calls.ended(CALLS_LIMIT).await;
-        // And again: a start that was under way may have brought its node up after that, and a
-        // living node's log has no end to read to.
-        let _ = tokio::time::timeout(CALLS_LIMIT, sweep::kill_all(docker, run)).await;
-        self.stop_reading();
-        self.pumps.wait().await;
-        sweep::remove_all(docker, run).await.map_err(|unfinished| match unfinished {
-            Unfinished::Refused(objects) => ProviderError::failed(
-                format!("cleaning up the run {run}"),
-                format!("left behind: {}", objects.join(", ")),
-            ),
-            Unfinished::NoEngine(why) => self.abandon(&why),
-        })?;
-        self.remove_directory()?;
-        if !quiet {
-            return Err(ProviderError::failed(
-                format!("cleaning up the run {run}"),
-                format!(
-                    "a call to the engine has not come back; what it may still make is removed with: {}",
-                    self.keep_hint()
-                ),
-            ));
-        }
-        self.done.store(true, Ordering::Relaxed);
-        // Said once: a second teardown has nothing left to say.
-        let cut = std::mem::take(&mut *self.cut.lock().expect("no code panics with this lock"));
-        let cut: Vec<String> = cut.iter().map(|node| format!("log of {node} incomplete")).collect();
-        if cut.is_empty() {
-            Ok(())
-        } else {
-            Err(ProviderError::failed("reading logs to their end", cut.join(", ")))
-        }
-    }
-
-    /// The engine has gone: nothing more can be done, now or when this is dropped, and only memory
-    /// says what there is.
-    fn abandon(&self, why: &str) -> ProviderError {
-        self.done.store(true, Ordering::Relaxed);
-        let run = &self.options.run_id;
-        let left = self.nodes.remembered(run).join(", ");
-        let directory =
-            self.remove_directory().err().map(|error| format!("; {error}")).unwrap_or_default();
-        ProviderError::failed(
-            format!("cleaning up the run {run}"),
-            format!(
-                "the engine is gone ({why}); left behind: {left}{directory}. When it is back, `harness gc` removes them"
-            ),
-        )
-    }
-
-    /// Readers pass on what there is and end; the channel closes when the last one has.
-    fn stop_reading(&self) {
-        drop(self.to_lines.lock().expect("no code panics with this lock").take());
-        // Nobody took it: readers must not wait for nobody.
-        drop(self.lines.lock().expect("no code panics with this lock").take());
-        self.closing.cancel();
-        self.pumps.close();
-    }
-
-    fn remove_directory(&self) -> Result<(), ProviderError> {
-        let dir = self.binary_dir();
-        match fs::remove_dir_all(&dir) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(ProviderError::failed(format!("removing {}", dir.display()), error))
-            }
-            Ok(()) | Err(_) => Ok(()),
-        }
-    }
 }
 
 fn slot(name: &str, address: Ipv4Addr, image: &Image) -> Slot {
@@ -456,26 +372,5 @@ impl Provider for DockerProvider {
 
     fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
         self.remove_everything().boxed()
-    }
-}
-
-impl Drop for DockerProvider {
-    /// The way out of a panic. A runtime of its own, because the caller's may be on its way out or
-    /// is this very thread.
-    fn drop(&mut self) {
-        self.closing.cancel();
-        if self.options.keep || self.done.load(Ordering::Relaxed) {
-            return;
-        }
-        let (docker, run) = (self.engine.docker.clone(), self.options.run_id.clone());
-        self.calls.shut();
-        self.calls.ended_blocking(CALLS_LIMIT);
-        let sweep = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map(|runtime| runtime.block_on(sweep::remove_all(&docker, &run)))
-        };
-        // A failure here has nobody to hear it: `gc` finds what is left by its labels.
-        let _ = std::thread::spawn(sweep).join();
-        let _ = self.remove_directory();
     }
 }
