@@ -157,7 +157,7 @@ async fn panics(kind: Kind) {
     let run = options.run_id.clone();
     let inner: Arc<dyn Provider> = match kind {
         Kind::Process => Arc::new(ProcessProvider::create(options).unwrap()),
-        Kind::Docker | Kind::DockerPublished => {
+        Kind::Docker | Kind::DockerPublished | Kind::DockerRemote => {
             Arc::new(DockerProvider::connect(options, &environment()).await.unwrap())
         }
     };

@@ -19,7 +19,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::support::{docker_cli, unique_run};
+use crate::support::{Bed, Kind, docker_cli, unique_run};
 
 async fn connect<const N: usize>(
     variables: [(&str, &str); N],
@@ -76,6 +76,17 @@ async fn a_run_goes_to_the_engine_that_the_docker_command_line_shows() {
     assert_eq!(fact(&by_name, "found_by"), "the context `other` (DOCKER_CONTEXT)");
     let usual = connect([("DOCKER_CONFIG", config)]).await.unwrap();
     assert_eq!(fact(&usual, "found_by"), "the usual socket");
+}
+
+/// Docker in Docker, or a machine for containers: what it publishes is dialled where it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn ports_that_another_host_publishes_are_dialled_there() {
+    let bed = Bed::new(Kind::DockerRemote).await;
+    bed.one(&[]).await;
+    assert!(bed.ask("solo", "/").await.starts_with("starts=1 "));
+    assert_eq!(bed.provider.rpc("solo").await.unwrap().ip().to_string(), "127.0.0.2");
+    assert_eq!(bed.provider.facts()["network"]["rpc"], "port published on the engine's host");
+    bed.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

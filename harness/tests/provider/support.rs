@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Docker,
     /// Docker as on a host that has no route to containers.
     DockerPublished,
+    /// Docker as on another host, which here has this host's address.
+    DockerRemote,
 }
 
 /// Which fake node.
@@ -138,6 +140,9 @@ impl Bed {
             }
             Kind::Docker => Arc::new(docker(options).await),
             Kind::DockerPublished => Arc::new(docker(options).await.reaching(Reach::Published)),
+            Kind::DockerRemote => {
+                Arc::new(docker(options).await.reaching(Reach::Remote([127, 0, 0, 2].into())))
+            }
         };
         let lines = provider.logs().expect("logs are there once");
         assert!(provider.logs().is_none(), "and only once");

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -28,7 +28,8 @@ use super::{
     RPC_PORT,
     engine::{failed, is_absent},
     labels::NODE_LABEL,
-    network::{Network, Reach},
+    network::Network,
+    reach::Reach,
 };
 use crate::{
     binary,
@@ -161,12 +162,12 @@ fn used(stats: &ContainerStatsResponse) -> Option<Resources> {
     })
 }
 
-/// The host's port that the engine gave to RPC at the last start.
+/// The port that the engine gave to RPC at the last start.
 pub(super) async fn published_rpc(
     docker: &Docker,
     id: &str,
     name: &str,
-) -> Result<SocketAddr, ProviderError> {
+) -> Result<u16, ProviderError> {
     let inspect = docker
         .inspect_container(id, None::<InspectContainerOptions>)
         .await
@@ -175,7 +176,6 @@ pub(super) async fn published_rpc(
     ports
         .get(&format!("{RPC_PORT}/tcp"))
         .and_then(|bindings| bindings.as_ref()?.first()?.host_port.as_ref()?.parse().ok())
-        .map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .ok_or_else(|| {
             ProviderError::failed(
                 format!("looking up the RPC port of {name}"),
@@ -279,7 +279,7 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
         // The node contract's signal, whatever the image says.
         stop_signal: Some("SIGTERM".to_owned()),
         tty: Some(false),
-        exposed_ports: (recipe.network.reach == Reach::Published)
+        exposed_ports: (recipe.network.reach != Reach::Container)
             .then(|| vec![format!("{RPC_PORT}/tcp")]),
         host_config: Some(host_config(&recipe.network)),
         networking_config: Some(NetworkingConfig {
@@ -290,11 +290,18 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
 }
 
 fn host_config(network: &Network) -> HostConfig {
-    let loopback = PortBinding { host_ip: Some(Ipv4Addr::LOCALHOST.to_string()), host_port: None };
-    let bindings: PortMap = HashMap::from([(format!("{RPC_PORT}/tcp"), Some(vec![loopback]))]);
+    let at = |ip: IpAddr| {
+        let binding = PortBinding { host_ip: Some(ip.to_string()), host_port: None };
+        PortMap::from([(format!("{RPC_PORT}/tcp"), Some(vec![binding]))])
+    };
+    let bindings = match network.reach {
+        Reach::Container => None,
+        Reach::Published => Some(at(Ipv4Addr::LOCALHOST.into())),
+        Reach::Remote(_) => Some(at(Ipv4Addr::UNSPECIFIED.into())),
+    };
     HostConfig {
         network_mode: Some(network.name.clone()),
-        port_bindings: (network.reach == Reach::Published).then_some(bindings),
+        port_bindings: bindings,
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::NO),
             maximum_retry_count: None,

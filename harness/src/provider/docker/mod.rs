@@ -8,7 +8,8 @@
 //! the engine runs in a task of its own, which ends even if its caller is dropped (an interrupt in
 //! the middle of a start); teardown waits for such tasks before it asks the engine what there is.
 //!
-//! `engine` finds and judges the engine, `network` chooses addresses, `image` makes images,
+//! `engine` finds and judges the engine, `reach` says how what runs on it is reached, `network`
+//! chooses addresses, `image` makes images,
 //! `container` is one node, `logs` reads, `sweep` removes, `leftovers` is what other runs have
 //! left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
 //! made of them all.
@@ -22,6 +23,7 @@ mod leftovers;
 mod logs;
 mod network;
 mod provider;
+mod reach;
 mod state;
 mod sweep;
 
@@ -30,8 +32,8 @@ pub use self::{
         KEPT_LABEL, OWNER_LABEL, Origin, PROFILE_LABEL, RUN_LABEL, SCRATCH_LABEL, TESTBED_LABEL,
     },
     leftovers::{Leftover, Leftovers},
-    network::Reach,
     provider::DockerProvider,
+    reach::Reach,
 };
 
 /// The node contract's default ports: every container has its own.

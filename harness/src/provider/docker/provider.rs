@@ -12,7 +12,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -32,7 +32,8 @@ use super::{
     image::{self, Image},
     labels::{RUN_LABEL, TESTBED_LABEL, labels, plain_labels},
     logs::{End, Pump},
-    network::{self, Reach, Wish},
+    network::{self, Wish},
+    reach::{self, Reach},
     state::{Nodes, Rpc},
 };
 use crate::{
@@ -44,6 +45,8 @@ use crate::{
 
 /// Time that teardown gives a log reader to take what is left.
 const LOG_LIMIT: Duration = Duration::from_secs(5);
+/// Between two knocks at a node that does not answer.
+const KNOCK_EVERY: Duration = Duration::from_millis(100);
 /// Lines that wait for a reader; what is more waits at the engine.
 const LOG_QUEUE: usize = 512;
 
@@ -62,6 +65,8 @@ pub struct DockerProvider {
     closing: CancellationToken,
     to_lines: Mutex<Option<mpsc::Sender<LogLine>>>,
     lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
+    /// Something has come back from one of the nodes.
+    reached: AtomicBool,
     /// Nothing is there to be removed, or nobody to be asked.
     done: AtomicBool,
     /// Nodes whose logs could not be read to their end.
@@ -91,6 +96,7 @@ impl DockerProvider {
             closing: CancellationToken::new(),
             to_lines: Mutex::new(Some(sender)),
             lines: Mutex::new(Some(lines)),
+            reached: AtomicBool::new(false),
             done: AtomicBool::new(true),
             cut: Arc::default(),
         })
@@ -160,9 +166,7 @@ impl DockerProvider {
             .await
         };
         let network = self.change(wish).await?;
-        if network.reach == Reach::Published {
-            progress("this host has no route to containers: RPC goes through published loopback ports, and the nodes' network has a way out".to_owned());
-        }
+        network.remarks().into_iter().for_each(progress);
         self.nodes.has_network(network.clone());
         let mut slots = Vec::new();
         for (index, request) in requests.iter().enumerate() {
@@ -251,6 +255,31 @@ impl DockerProvider {
         .await
     }
 
+    /// The first node that runs is knocked at: if nothing comes back from it, nothing will from any
+    /// other, and no node is to blame.
+    async fn reach(&self, name: &str) -> Result<(), ProviderError> {
+        let began = Instant::now();
+        let Some(reach) = self.nodes.reach() else { return Ok(()) };
+        while !self.reached.load(Ordering::Relaxed) {
+            // It may have ended at once: that is for whoever watches it to say.
+            let Ok(address) = self.rpc_address(name).await else { return Ok(()) };
+            let Err(why) = reach::knock(address, reach).await else {
+                self.reached.store(true, Ordering::Relaxed);
+                break;
+            };
+            let container = self.nodes.container(name)?;
+            if !container::state(&self.engine.docker, &container, name).await?.is_running() {
+                break;
+            }
+            let limit = if reach::is_refusal(&why) { reach::REFUSED } else { reach::SILENT };
+            if began.elapsed() >= limit && !self.reached.load(Ordering::Relaxed) {
+                return Err(reach::unreachable(name, address, reach, &why));
+            }
+            tokio::time::sleep(KNOCK_EVERY).await;
+        }
+        Ok(())
+    }
+
     async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
         let (docker, id, nodes, name) = (
             self.engine.docker.clone(),
@@ -275,7 +304,10 @@ impl DockerProvider {
     async fn rpc_address(&self, name: &str) -> Result<SocketAddr, ProviderError> {
         match self.nodes.rpc(name)? {
             Rpc::At(address) => Ok(address),
-            Rpc::PublishedBy(id) => container::published_rpc(&self.engine.docker, &id, name).await,
+            Rpc::PublishedBy(host, id) => {
+                let port = container::published_rpc(&self.engine.docker, &id, name).await?;
+                Ok(SocketAddr::from((host, port)))
+            }
         }
     }
 }
@@ -316,7 +348,12 @@ impl Provider for DockerProvider {
         &'a self,
         node: &'a NodeLaunch,
     ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
-        self.start_first(node).boxed()
+        async move {
+            let incarnation = self.start_first(node).await?;
+            self.reach(&node.name).await?;
+            Ok(incarnation)
+        }
+        .boxed()
     }
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {

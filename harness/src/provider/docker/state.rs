@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Mutex, MutexGuard},
 };
 
@@ -13,7 +13,8 @@ use super::{
     container::{self, Recipe},
     image::Image,
     labels::labels,
-    network::{Network, Reach},
+    network::Network,
+    reach::Reach,
 };
 use crate::provider::{NodeLaunch, ProviderError, ProviderOptions};
 
@@ -49,8 +50,8 @@ pub(super) struct Nodes(Mutex<Inner>);
 pub(super) enum Rpc {
     /// Fixed.
     At(SocketAddr),
-    /// To be looked up at this container.
-    PublishedBy(String),
+    /// At this address; the port is to be looked up at this container.
+    PublishedBy(IpAddr, String),
 }
 
 impl Nodes {
@@ -81,6 +82,11 @@ impl Nodes {
                 Err(ProviderError::failed(format!("reserving {name}"), "two nodes have this name"))
             }
         }
+    }
+
+    /// How they are reached, once there is a network.
+    pub(super) fn reach(&self) -> Option<Reach> {
+        self.lock().network.as_ref().map(|network| network.reach)
     }
 
     /// Everything for a first start, which happens once.
@@ -142,7 +148,10 @@ impl Nodes {
     pub(super) fn rpc(&self, name: &str) -> Result<Rpc, ProviderError> {
         let reach = self.lock().network.as_ref().map(|network| network.reach);
         match reach {
-            Some(Reach::Published) => self.container(name).map(Rpc::PublishedBy),
+            Some(Reach::Published) => {
+                self.container(name).map(|id| Rpc::PublishedBy(Ipv4Addr::LOCALHOST.into(), id))
+            }
+            Some(Reach::Remote(host)) => self.container(name).map(|id| Rpc::PublishedBy(host, id)),
             Some(Reach::Container) | None => {
                 let address = self.lock().nodes.get(name).ok_or_else(|| unknown(name))?.address;
                 Ok(Rpc::At(SocketAddr::from((address, RPC_PORT))))
@@ -169,7 +178,8 @@ impl Nodes {
                 "name": network.name,
                 "subnet": network.subnet.to_string(),
                 "internal": network.reach == Reach::Container,
-                "rpc": match network.reach { Reach::Container => "container address", Reach::Published => "published loopback port" },
+                "rpc": network.reach.words(),
+                "joined_by": network.guest,
             })
         });
         (network, inner.sources.clone())

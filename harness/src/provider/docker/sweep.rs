@@ -11,6 +11,7 @@ use futures_util::future::{BoxFuture, FutureExt, join_all};
 use testcontainers::bollard::{
     Docker,
     errors::Error as EngineError,
+    models::NetworkDisconnectRequest,
     query_parameters::{
         KillContainerOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptionsBuilder,
         ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
@@ -20,7 +21,7 @@ use testcontainers::bollard::{
 
 use super::{
     engine::{answers, is_absent, whole},
-    labels::{Origin, filter},
+    labels::{GUEST_LABEL, Origin, filter},
 };
 
 /// Time for everything. Dozens of containers take seconds.
@@ -30,10 +31,21 @@ const RETRY_EVERY: Duration = Duration::from_millis(200);
 /// An object of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Object {
-    Container { id: String, name: String },
-    Network { id: String, name: String },
+    Container {
+        id: String,
+        name: String,
+    },
+    /// `guest`: the container of a harness that has joined it.
+    Network {
+        id: String,
+        name: String,
+        guest: Option<String>,
+    },
     Volume(String),
-    Image { id: String, name: String },
+    Image {
+        id: String,
+        name: String,
+    },
 }
 
 impl Object {
@@ -174,7 +186,15 @@ fn remove<'a>(docker: &'a Docker, object: &'a Object) -> BoxFuture<'a, Result<()
                 let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
                 docker.remove_container(id, Some(options)).await
             }
-            Object::Network { id, .. } => docker.remove_network(id).await,
+            Object::Network { id, guest, .. } => {
+                if let Some(guest) = guest {
+                    let request =
+                        NetworkDisconnectRequest { container: guest.clone(), force: Some(true) };
+                    // It may be gone, or never have joined: the removal says what is in its way.
+                    let _ = docker.disconnect_network(id, request).await;
+                }
+                docker.remove_network(id).await
+            }
             Object::Volume(name) => {
                 docker
                     .remove_volume(
@@ -225,8 +245,9 @@ async fn others(
         docker.list_images(Some(ListImagesOptionsBuilder::new().all(true).filters(filter).build())),
     )?;
     let networks = networks.into_iter().filter_map(|network| {
-        let object = Object::Network { id: network.id?, name: network.name.unwrap_or_default() };
-        found(object, network.labels.as_ref(), None)
+        let guest = network.labels.as_ref().and_then(|labels| labels.get(GUEST_LABEL)).cloned();
+        let name = network.name.unwrap_or_default();
+        found(Object::Network { id: network.id?, name, guest }, network.labels.as_ref(), None)
     });
     let volumes = volumes
         .volumes
