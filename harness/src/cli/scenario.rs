@@ -22,7 +22,7 @@ use crate::{
         terminal::{Detail, Progress, Terminal},
     },
     evidence::{self, Jsonl, RunDir},
-    lease::Guard,
+    lease::{Guard, watchdog::LIMIT},
     library::load,
     provider::{ProviderError, ProviderOptions},
     run::{
@@ -137,7 +137,7 @@ pub(super) async fn run_one(
     if finished.is_err() {
         guard.nothing_was_made(&dir);
     }
-    guard.end();
+    let handed_over = guard.end();
     let Finished { verdict, reporter, kept } = finished?;
     // The run's last lines come before its verdict; a terminal that hangs holds up neither the
     // clean-up nor for long the end.
@@ -154,6 +154,13 @@ pub(super) async fn run_one(
     );
     if let Some(kept) = kept {
         output::result(&kept);
+    }
+    if handed_over {
+        output::note(&format!(
+            "what is left, if anything, is the run's watchdog's now, which goes on until it has got nowhere for {} s; `harness ps` shows what is left, `harness gc {}` removes it",
+            LIMIT.as_secs(),
+            dir.run_id()
+        ));
     }
     Ok(verdict.exit)
 }

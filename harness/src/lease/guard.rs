@@ -58,11 +58,15 @@ impl Guard {
     }
 
     /// The run is over, and its provider with it: one that is dropped may still have something to
-    /// remove.
-    pub fn end(self) {
-        self.lease.end();
-        if let Some(watchdog) = self.watchdog {
-            watchdog.dismiss();
+    /// remove. What is left is the watchdog's from now on; whether that has anything to do.
+    pub fn end(self) -> bool {
+        match (self.lease.end(), self.watchdog) {
+            (_, None) => false,
+            (true, Some(watchdog)) => {
+                watchdog.dismiss();
+                false
+            }
+            (false, Some(watchdog)) => watchdog.hand_over(),
         }
     }
 }

@@ -30,10 +30,12 @@ use super::{
 };
 use crate::{evidence::RunDir, provider::docker::Leftovers};
 
-/// What the harness says when nothing is left, or when it has said itself what is.
+/// What the harness says when nothing is left.
 const CLEAN: &[u8] = b"clean\n";
-/// Time for everything after the harness's death.
-const LIMIT: Duration = Duration::from_secs(90);
+/// What it says when it has given up, and told its user what is left.
+const LEFT: &[u8] = b"left\n";
+/// It gives up when it has removed nothing for so long.
+pub const LIMIT: Duration = Duration::from_secs(90);
 /// Between two looks: a call to the engine that was under way may still make something.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// So many looks in a row must find nothing.
@@ -93,6 +95,11 @@ impl Watchdog {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
+
+    /// The harness has given up, and this goes on. Whether it could be told.
+    pub fn hand_over(mut self) -> bool {
+        self.pipe.write_all(LEFT).is_ok()
+    }
 }
 
 fn lead_a_session(command: &mut Command) {
@@ -135,7 +142,13 @@ pub async fn watch(orders: Orders) -> io::Result<()> {
         let mut said = Vec::new();
         io::stdin().lock().read_to_end(&mut said).map(|_| said)
     });
-    if said.await.map_err(io::Error::other)?? == CLEAN {
+    let said = said.await.map_err(io::Error::other)??;
+    if said == CLEAN {
+        return Ok(());
+    }
+    if said == LEFT {
+        // The run's evidence is sealed: nothing may be added to it.
+        clean_up(&orders, &mut Log(None)).await;
         return Ok(());
     }
     // A log that cannot be written is no reason not to clean up.
@@ -145,6 +158,11 @@ pub async fn watch(orders: Orders) -> io::Result<()> {
         .open(orders.dir.join("watchdog.log"))
         .ok());
     log.line(&format!("the harness of the run {} is gone; removing what it left", orders.run));
+    // The pipe of a harness that panics is closed a moment before it ends, and its own clean-up
+    // comes first. One that only gave up this run may live for long.
+    while registry::read(&orders.entry).is_ok_and(|entry| entry.owner.lives()) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     clean_up(&orders, &mut log).await;
     Ok(())
 }
@@ -152,27 +170,27 @@ pub async fn watch(orders: Orders) -> io::Result<()> {
 async fn clean_up(orders: &Orders, log: &mut Log) {
     let mut quiet = 0;
     let mut last = Cleared::default();
-    // The pipe of a harness that panics is closed a moment before it ends, and its own clean-up
-    // comes first. One that only gave up this run may live for long.
-    while registry::read(&orders.entry).is_ok_and(|entry| entry.owner.lives()) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let deadline = Instant::now() + LIMIT;
+    let was_entered = orders.entry.exists();
+    let mut moved = Instant::now();
     let needed = if needs_engine(registry::read(&orders.entry).ok().as_ref()) {
         QUIET_LOOKS_ON_ENGINE
     } else {
         QUIET_LOOKS
     };
-    while quiet < needed && Instant::now() < deadline {
-        let Ok(cleared) = tokio::time::timeout_at(deadline.into(), look(orders)).await else {
-            break;
-        };
+    while quiet < needed && moved.elapsed() < LIMIT {
+        let cleared = look(orders).await;
         cleared.removed.iter().for_each(|what| log.line(&format!("removed {what}")));
         if cleared.left != last.left {
             cleared.left.iter().for_each(|what| log.line(&format!("still there: {what}")));
         }
+        if !cleared.removed.is_empty() {
+            moved = Instant::now();
+        }
         quiet = if cleared == Cleared::default() { quiet + 1 } else { 0 };
         last = cleared;
+        if was_entered && !orders.entry.exists() {
+            return log.line("somebody else has removed the rest");
+        }
         if quiet < needed {
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -181,7 +199,10 @@ async fn clean_up(orders: &Orders, log: &mut Log) {
         forget(&orders.entry);
         log.line("nothing is left");
     } else {
-        log.line(&format!("given up after {} s; `harness gc` goes on", LIMIT.as_secs()));
+        log.line(&format!(
+            "given up after {} s in which nothing went; `harness gc` goes on",
+            LIMIT.as_secs()
+        ));
     }
 }
 

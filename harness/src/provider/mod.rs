@@ -151,7 +151,7 @@ pub trait Provider: Send + Sync {
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>>;
 
     /// Removes everything of this run: containers, networks, volumes, directories, processes. In
-    /// parallel, bounded in time. A log that could not be read to its end is an error as well:
+    /// parallel, and only for as long as it gets on. A log that could not be read to its end is an error as well:
     /// evidence with holes is none.
     fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>>;
 }

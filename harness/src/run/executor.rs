@@ -35,8 +35,12 @@ use crate::{
     run::poll::{INTERVAL, Poller},
 };
 
-/// A provider promises a teardown that is bounded in time; this is for one that breaks its promise.
-const TEARDOWN: Duration = Duration::from_secs(90);
+/// A provider promises a teardown that goes on only for as long as it gets on; this is for one that
+/// breaks its promise.
+const TEARDOWN: Duration = Duration::from_secs(15 * 60);
+
+/// Nodes that a fault left stopped and that are to stay have so long to come back.
+const HEAL: Duration = Duration::from_secs(90);
 
 /// At the end a node that no check names has so long to answer, if it was not asked before; more
 /// than an answer and a silence take together.
@@ -340,7 +344,7 @@ impl Run {
     /// way.
     async fn clean_up(&self, bed: Option<&Testbed>) {
         if let (AtEnd::Keep, Some(bed)) = (self.at_end, bed) {
-            let _ = tokio::time::timeout(TEARDOWN, bed.heal()).await;
+            let _ = tokio::time::timeout(HEAL, bed.heal()).await;
             self.journal.emit(EventKind::Kept);
         }
         self.journal.emit(EventKind::TeardownStarted);

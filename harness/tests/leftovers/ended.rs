@@ -58,7 +58,7 @@ fn sigkill(provider: &str, node: &Path) {
         "who reads the harness's output waits for the watchdog"
     );
 
-    trial.wait("the watchdog has ended", || named(&format!("watchdog --run {run}")).is_empty());
+    trial.watchdog_ends();
     assert!(trial.watchdog_log().contains("nothing is left"), "{}", trial.watchdog_log());
     trial.nothing_is_left();
     assert!(foreign.is_there() && another_run.is_there(), "what is not the run's own");
@@ -82,7 +82,7 @@ fn killed_by_cookie(names: &[&str]) {
     carriers.iter().for_each(|pid| trial.kill("-KILL", pid));
     trial.child.wait().unwrap();
     assert_eq!(named(&format!("watchdog --run {run}")).len(), 1, "the watchdog carried it, too");
-    trial.wait("the watchdog has ended", || named(&format!("watchdog --run {run}")).is_empty());
+    trial.watchdog_ends();
     assert!(trial.watchdog_log().contains("nothing is left"), "{}", trial.watchdog_log());
     trial.nothing_is_left();
 }
@@ -193,7 +193,6 @@ fn what_is_asked_for_its_version_ends_with_the_harness() {
         !process.exists()
             || fs::read_to_string(process.join("stat")).is_ok_and(|stat| stat.contains(") Z "))
     });
-    let run = trial.run();
-    trial.wait("the watchdog has ended", || named(&format!("watchdog --run {run}")).is_empty());
+    trial.watchdog_ends();
     trial.nothing_is_left();
 }

@@ -145,6 +145,11 @@ impl Trial {
         fs::read_to_string(self.dir().unwrap().join("watchdog.log")).unwrap_or_default()
     }
 
+    pub(crate) fn watchdog_ends(&self) {
+        let watchdog = format!("watchdog --run {}", self.run());
+        self.wait("the watchdog has ended", || named(&watchdog).is_empty());
+    }
+
     pub(crate) fn entries(&self) -> usize {
         fs::read_dir(self.folder.path().join("state/hegemon-testbed/runs"))
             .map_or(0, Iterator::count)

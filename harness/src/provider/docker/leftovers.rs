@@ -88,7 +88,7 @@ impl Leftovers {
     pub async fn remove(&self, run: &str) -> Result<Vec<String>, ProviderError> {
         sweep::remove_all(&self.docker, run).await.map_err(|unfinished| {
             let why = match unfinished {
-                Unfinished::Refused(objects) => format!("left behind: {}", objects.join(", ")),
+                Unfinished::Left(objects) => format!("left behind: {}", objects.join(", ")),
                 Unfinished::NoEngine(why) => {
                     format!("the engine is gone ({why}); what is left is unknown")
                 }

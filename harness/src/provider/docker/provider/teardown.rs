@@ -38,10 +38,7 @@ impl DockerProvider {
         self.stop_reading();
         self.pumps.wait().await;
         sweep::remove_all(docker, run).await.map_err(|unfinished| match unfinished {
-            Unfinished::Refused(objects) => ProviderError::failed(
-                format!("cleaning up the run {run}"),
-                format!("left behind: {}", objects.join(", ")),
-            ),
+            Unfinished::Left(objects) => self.leave(&objects.join(", ")),
             Unfinished::NoEngine(why) => self.abandon(&why),
         })?;
         self.remove_directory()?;
@@ -65,19 +62,24 @@ impl DockerProvider {
         }
     }
 
-    /// The engine has gone: nothing more can be done, now or when this is dropped, and only memory
-    /// says what there is.
+    /// The engine has gone, and only memory says what there is.
     fn abandon(&self, why: &str) -> ProviderError {
+        let left = self.nodes.remembered(&self.options.run_id).join(", ");
+        let left = self.leave(&left);
+        ProviderError::failed(
+            format!("the engine is gone ({why})"),
+            format!("{left}. When it is back, `harness gc` removes them"),
+        )
+    }
+
+    /// Nothing more can be done, now or when this is dropped.
+    fn leave(&self, left: &str) -> ProviderError {
         self.done.store(true, Ordering::Relaxed);
-        let run = &self.options.run_id;
-        let left = self.nodes.remembered(run).join(", ");
         let directory =
             self.remove_directory().err().map(|error| format!("; {error}")).unwrap_or_default();
         ProviderError::failed(
-            format!("cleaning up the run {run}"),
-            format!(
-                "the engine is gone ({why}); left behind: {left}{directory}. When it is back, `harness gc` removes them"
-            ),
+            format!("cleaning up the run {}", self.options.run_id),
+            format!("left behind: {left}{directory}"),
         )
     }
 
