@@ -5,7 +5,7 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use harness_core::subnet::{self, Ipv4Subnet, Taken};
+use harness_core::subnet::{self, Ipv4Subnet, Range, Taken};
 use testcontainers::bollard::{
     Docker,
     errors::Error as EngineError,
@@ -38,6 +38,8 @@ pub(super) struct Network {
     pub(super) reach: Reach,
     /// The container that the harness is in, which has joined.
     pub(super) guest: Option<String>,
+    /// The range that it would better be in, and who has that.
+    pub(super) instead_of: Option<String>,
 }
 
 impl Network {
@@ -54,7 +56,10 @@ impl Network {
             Reach::Published => Some("this host has no route to containers: RPC goes through published loopback ports, and the nodes' network has a way out".to_owned()),
             Reach::Remote(host) => Some(format!("the engine is on another host ({host}): RPC goes through ports that it publishes on all of its addresses, and the nodes' network has a way out")),
         };
-        guest.into_iter().chain(published).collect()
+        let moved = self.instead_of.as_ref().map(|held| {
+            format!("{held}: the run's network is {}, which our own nodes take", self.subnet)
+        });
+        guest.into_iter().chain(published).chain(moved).collect()
     }
 }
 
@@ -67,6 +72,8 @@ pub(super) struct Wish<'a> {
     pub(super) labels: &'a HashMap<String, String>,
     /// How many nodes it is for.
     pub(super) nodes: usize,
+    /// Where it may be.
+    pub(super) ranges: &'a [Range],
     /// The scenario's own subnet, if it has one.
     pub(super) subnet: Option<Ipv4Subnet>,
     /// `None`: found out.
@@ -153,21 +160,33 @@ async fn create_with(
 ) -> Result<Network, ProviderError> {
     let room = wish.nodes + usize::from(guest.is_some());
     let start = RandomState::new().hash_one(wish.run);
-    let mut last_refusal = String::new();
+    let (mut last_refusal, mut instead_of) = (String::new(), None);
     for _ in 0..TRIES {
         let taken = taken(&engine.docker).await?;
         let subnet = match wish.subnet {
             Some(subnet) => match subnet::taken_by(subnet, &taken) {
                 None => subnet,
-                Some(owner) => return Err(ProviderError::Subnet(format!("the subnet {subnet} is taken: {} has {}", owner.by, owner.subnet))),
+                Some(owner) => {
+                    return Err(ProviderError::Subnet(format!(
+                        "the subnet {subnet} is taken: {} has {}",
+                        owner.by, owner.subnet
+                    )));
+                }
             },
             None => {
-                subnet::candidates(start).find(|candidate| candidate.has_room_for(room) && subnet::taken_by(*candidate, &taken).is_none()).ok_or_else(
-                    || ProviderError::Subnet("no /24 of 198.18.0.0/15 is both free of the engine's networks and the host's routes and large enough".to_owned()),
-                )?
+                let choice = subnet::choose(start, room, wish.ranges, &taken)
+                    .map_err(|none| ProviderError::Subnet(none.to_string()))?;
+                instead_of = choice.instead_of;
+                choice.subnet
             }
         };
-        let network = Network { name: name(wish.run), subnet, reach, guest: guest.clone() };
+        let network = Network {
+            name: name(wish.run),
+            subnet,
+            reach,
+            guest: guest.clone(),
+            instead_of: instead_of.take(),
+        };
         match engine.docker.create_network(request(&network, wish.labels.clone())).await {
             Ok(_) => return Ok(network),
             // Another run was quicker: look again.

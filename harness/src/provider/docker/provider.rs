@@ -18,9 +18,9 @@ use std::{
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     fault::Capability,
-    node::{Incarnation, NodeSource, NodeState, Resources},
+    node::{Incarnation, NodeProfile, NodeSource, NodeState, Resources},
     place::Environment,
-    subnet::Ipv4Subnet,
+    subnet::{Ipv4Subnet, Range},
 };
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -152,6 +152,9 @@ impl DockerProvider {
         let images = self.images(requests, progress).await?;
         let (engine, options, reach, count) =
             (self.engine.clone(), self.options.clone(), self.reach, requests.len());
+        let all_ours = images.iter().all(|(_, image)| image.profile == NodeProfile::Ours);
+        let ranges: &[Range] =
+            if all_ours { &[Range::Benchmark, Range::Private] } else { &[Range::Benchmark] };
         let wish = async move {
             network::create(
                 &engine,
@@ -159,6 +162,7 @@ impl DockerProvider {
                     run: &options.run_id,
                     labels: &labels(&options),
                     nodes: count,
+                    ranges,
                     subnet: wished,
                     reach,
                 },
