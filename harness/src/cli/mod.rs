@@ -34,7 +34,7 @@ use clap::Parser;
 pub use args::Cli;
 use args::Verb;
 
-use crate::run::interrupt::Interrupt;
+use crate::{provider::descriptors, run::interrupt::Interrupt};
 use harness_core::exit::ExitCode;
 
 /// The whole program, from arguments to exit code.
@@ -48,6 +48,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Pass };
         }
     };
+    descriptors::raise();
     // The panic itself was printed by the standard library's hook.
     panic::catch_unwind(|| dispatch(&cli)).unwrap_or(ExitCode::Bug)
 }

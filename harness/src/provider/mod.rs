@@ -12,8 +12,9 @@
 //! | --- | --- |
 //! | [`docker`], [`process`] | the providers |
 //! | `options`, `owner` | what one is created with, and whom its objects belong to |
-//! | `lines` | lines of a log, bounded |
+//! | `lines`, [`descriptors`] | lines of a log, bounded; how many files may be open |
 
+pub mod descriptors;
 pub mod docker;
 mod lines;
 mod options;
@@ -138,6 +139,12 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
         let _ = name;
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// What this machine has run out of since `reserve`, so that no node is to blame for what
+    /// follows: the run ends. Looked at twice a second.
+    fn exhausted(&self) -> Option<String> {
+        None
     }
 
     /// Where the harness reaches a started node's JSON-RPC (HTTP). Looked up anew: an engine may

@@ -128,7 +128,11 @@ impl Run {
             .map(|lines| tokio::spawn(logs.clone().read(lines, background.clone())));
         let bed = Mutex::new(None);
         // From the very beginning: a build takes minutes, and a disk that is full is full.
-        background.spawn(watch::machine(Arc::clone(&self.journal), background.clone()));
+        background.spawn(watch::machine(
+            Arc::clone(&self.journal),
+            Arc::clone(&self.provider),
+            background.clone(),
+        ));
 
         self.go(&background, &logs, &bed).await;
 

@@ -10,7 +10,7 @@ use harness_core::{
 use tokio::time::Instant;
 
 use super::{background::Background, journal::Journal, logs::Logs, testbed::Testbed};
-use crate::provider::ProviderError;
+use crate::provider::{Provider, ProviderError};
 
 /// An unplanned exit is seen within this, and reported within 2 s with the time that its last log
 /// lines take.
@@ -139,11 +139,20 @@ pub(crate) fn rpc(name: &str, bed: &Testbed, from: Moment, timeout_factor: f64) 
     })
 }
 
-/// Ends the run if the machine sleeps or the evidence cannot be written.
-pub(crate) async fn machine(journal: Arc<Journal>, background: Background) {
+/// Ends the run if the machine sleeps, has run out of what the nodes need, or if the evidence cannot
+/// be written.
+pub(crate) async fn machine(
+    journal: Arc<Journal>,
+    provider: Arc<dyn Provider>,
+    background: Background,
+) {
     loop {
         if let Some(slept) = journal.clock().slept() {
             background.finish(EventKind::clock_jumped(slept));
+            return;
+        }
+        if let Some(reason) = provider.exhausted() {
+            background.finish(EventKind::EnvironmentFailed { reason, unsupported: false });
             return;
         }
         if let Some(why) = journal.broken() {

@@ -1,5 +1,5 @@
 //! A harness whose containers are not simply there: in a container itself, or where nothing comes
-//! back from any.
+//! back from any. One that may have few files open.
 
 use std::{
     path::Path,
@@ -79,4 +79,39 @@ fn a_harness_in_a_container_joins_the_runs_network_and_leaves_it() {
     assert_eq!(code, Some(130), "{words}");
     assert!(words.contains("which joins the run's network"), "{words}");
     trial.nothing_is_left();
+}
+
+/// The harness with limits of a shell.
+fn limited(limits: &str) -> impl FnOnce(&Path) -> Command {
+    let script = format!("{limits}; exec \"$0\" \"$@\"");
+    move |_: &Path| {
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, HARNESS]);
+        command
+    }
+}
+
+#[test]
+fn few_descriptors_are_raised_as_far_as_they_may_be() {
+    let program = limited("ulimit -S -n 16");
+    let mut trial = Trial::by(program, "process", &fake(Fake::StaticOurs), |_| ());
+    trial.wait("its nodes are started", || trial.event("all-started").is_some());
+    let pid = trial.child.id().to_string();
+    trial.kill("-TERM", &pid);
+    let (code, words) = trial.end();
+    assert_eq!(code, Some(143), "{words}");
+    assert!(!words.contains("descriptors"), "{words}");
+    trial.nothing_is_left();
+}
+
+#[test]
+fn descriptors_that_cannot_be_raised_are_named() {
+    let program = limited("ulimit -n 24");
+    let mut trial = Trial::by(program, "process", &fake(Fake::StaticOurs), |_| ());
+    let (code, words) = trial.end();
+    assert_eq!(code, Some(3), "{words}");
+    for part in ["2 nodes may need 48 descriptors, and this process may have 24", "prlimit"] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    assert!(!words.contains("seed"), "nothing was started: {words}");
 }

@@ -8,7 +8,7 @@
 //! the engine runs in a task of its own, which ends even if its caller is dropped (an interrupt in
 //! the middle of a start); teardown waits for such tasks before it asks the engine what there is.
 //!
-//! `engine` finds and judges the engine, `reach` says how what runs on it is reached, `network`
+//! `engine` finds and judges the engine, `neighbours` watches what all containers share, `reach` says how what runs on it is reached, `network`
 //! chooses addresses, `image` makes images,
 //! `container` is one node, `logs` reads, `sweep` removes, `leftovers` is what other runs have
 //! left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
@@ -21,6 +21,7 @@ mod image;
 mod labels;
 mod leftovers;
 mod logs;
+mod neighbours;
 mod network;
 mod provider;
 mod reach;

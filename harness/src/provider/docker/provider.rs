@@ -32,6 +32,7 @@ use super::{
     image::{self, Image},
     labels::{RUN_LABEL, TESTBED_LABEL, labels, plain_labels},
     logs::{End, Pump},
+    neighbours::Neighbours,
     network::{self, Wish},
     reach::{self, Reach},
     state::{Nodes, Rpc},
@@ -39,7 +40,8 @@ use super::{
 use crate::{
     binary::{self, Progress, Staging},
     provider::{
-        LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot, options,
+        LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
+        descriptors, options,
     },
 };
 
@@ -65,6 +67,8 @@ pub struct DockerProvider {
     closing: CancellationToken,
     to_lines: Mutex<Option<mpsc::Sender<LogLine>>>,
     lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
+    /// The kernel's table of them, once there is a network.
+    neighbours: Mutex<Option<Neighbours>>,
     /// Something has come back from one of the nodes.
     reached: AtomicBool,
     /// Nothing is there to be removed, or nobody to be asked.
@@ -96,6 +100,7 @@ impl DockerProvider {
             closing: CancellationToken::new(),
             to_lines: Mutex::new(Some(sender)),
             lines: Mutex::new(Some(lines)),
+            neighbours: Mutex::default(),
             reached: AtomicBool::new(false),
             done: AtomicBool::new(true),
             cut: Arc::default(),
@@ -145,6 +150,7 @@ impl DockerProvider {
             .map(str::parse::<Ipv4Subnet>)
             .transpose()
             .map_err(|error| ProviderError::Subnet(error.to_string()))?;
+        descriptors::check(requests.len())?;
         for request in requests {
             options::check_node_name(&request.name)?;
         }
@@ -170,7 +176,10 @@ impl DockerProvider {
             .await
         };
         let network = self.change(wish).await?;
-        network.remarks().into_iter().for_each(progress);
+        let neighbours = Neighbours::of(requests.len());
+        let shortage = neighbours.as_ref().and_then(Neighbours::shortage);
+        network.remarks().into_iter().chain(shortage).for_each(progress);
+        *self.neighbours.lock().expect("no code panics with this lock") = neighbours;
         self.nodes.has_network(network.clone());
         let mut slots = Vec::new();
         for (index, request) in requests.iter().enumerate() {
@@ -401,6 +410,11 @@ impl Provider for DockerProvider {
             container::resources(&self.engine.docker, &self.nodes.container(name)?, name).await
         }
         .boxed()
+    }
+
+    fn exhausted(&self) -> Option<String> {
+        let neighbours = self.neighbours.lock().expect("no code panics with this lock");
+        neighbours.as_ref().and_then(Neighbours::overflowed)
     }
 
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
