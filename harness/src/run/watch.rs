@@ -16,6 +16,11 @@ use crate::provider::{Provider, ProviderError};
 /// lines take.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// A large network shares a hundred looks a second: an engine has other things to do, above all
+/// while it starts it. No node is looked at less often than this.
+const SELDOM: Duration = Duration::from_secs(1);
+const SHARE: Duration = Duration::from_millis(10);
+
 /// A node that has not answered properly for so long was silent for a whole window; a slower
 /// machine stretches it.
 const SILENT: Duration = Duration::from_secs(5);
@@ -35,6 +40,8 @@ pub(crate) async fn node(
     timeout_factor: f64,
     background: Background,
 ) {
+    let nodes = u32::try_from(bed.names.len()).unwrap_or(u32::MAX);
+    let every = SHARE.saturating_mul(nodes).clamp(LOOK, SELDOM);
     let silent = ENGINE_SILENT.mul_f64(timeout_factor.max(1.0));
     let mut answered = Instant::now();
     loop {
@@ -58,7 +65,7 @@ pub(crate) async fn node(
             });
             return;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(every).await;
     }
 }
 

@@ -27,17 +27,16 @@ use testcontainers::bollard::{
 use super::{
     RPC_PORT,
     engine::{failed, is_absent},
+    image::Image,
     labels::NODE_LABEL,
     network::Network,
     reach::Reach,
 };
 use crate::{
-    binary,
+    binary::{self, DATA_DIR},
     provider::{NodeLaunch, ProviderError},
 };
 
-/// The state directory in every container: a name that no image has, so it starts empty.
-pub(super) const DATA_DIR: &str = "/hegemon-data";
 /// Seconds that a node has to end after SIGTERM.
 const STOP_SECONDS: i32 = 10;
 /// Time that the engine has to report the end of a killed container.
@@ -54,8 +53,8 @@ pub(super) struct Recipe {
     pub(super) run: String,
     /// What says that the container is the run's.
     pub(super) labels: HashMap<String, String>,
-    /// Image ID.
-    pub(super) image: String,
+    /// What it is made from.
+    pub(super) image: Image,
     /// The run's network.
     pub(super) network: Network,
     /// The node's own address in it.
@@ -80,14 +79,22 @@ pub(super) async fn launch(
         .create_container(Some(options), body(&recipe))
         .await
         .map_err(failed(format!("creating the container {name}")))?;
+    // An image of ours has one. An engine takes as long for this as for a quarter of a start, and
+    // does one after the other.
+    if recipe.image.made.is_none() {
+        make_state_directory(docker, &created.id, &name).await?;
+    }
+    let incarnation = start(docker, &created.id, &name).await?;
+    Ok((created.id, incarnation))
+}
+
+async fn make_state_directory(docker: &Docker, id: &str, name: &str) -> Result<(), ProviderError> {
     let root = UploadToContainerOptionsBuilder::new().path("/").build();
     let directory = binary::empty_directory(DATA_DIR).await?;
     docker
-        .upload_to_container(&created.id, Some(root), body_full(directory.into()))
+        .upload_to_container(id, Some(root), body_full(directory.into()))
         .await
-        .map_err(failed(format!("making {DATA_DIR} in {name}")))?;
-    let incarnation = start(docker, &created.id, &name).await?;
-    Ok((created.id, incarnation))
+        .map_err(failed(format!("making {DATA_DIR} in {name}")))
 }
 
 /// Starts a container that exists: for the first time or again.
@@ -270,7 +277,7 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
     };
     ContainerCreateBody {
         hostname: Some(recipe.launch.name.clone()),
-        image: Some(recipe.image.clone()),
+        image: Some(recipe.image.id.clone()),
         cmd: Some(recipe.launch.args.clone()),
         env: Some(
             recipe.launch.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),

@@ -332,7 +332,7 @@ fn slot(name: &str, address: Ipv4Addr, image: &Image) -> Slot {
         listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, P2P_PORT)),
         rpc_port: RPC_PORT,
         rpc_external: true,
-        base_path: container::DATA_DIR.into(),
+        base_path: binary::DATA_DIR.into(),
         profile: image.profile,
         loopback: false,
     }

@@ -108,7 +108,7 @@ impl Nodes {
         Ok(Recipe {
             run: options.run_id.clone(),
             labels: labels(options),
-            image: node.image.id.clone(),
+            image: node.image.clone(),
             network,
             address: node.address,
             launch: launch.clone(),
