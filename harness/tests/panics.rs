@@ -32,7 +32,7 @@ use harness_core::{
     fault::Capability,
     node::{Incarnation, NodeState},
 };
-use provider::{Fake, Kind, assert_nothing_left, fake, unique_run};
+use provider::{Fake, Kind, assert_nothing_left, environment, fake, unique_run};
 use tokio::sync::mpsc;
 
 /// Fake nodes never satisfy it: the run lasts until the panic.
@@ -157,8 +157,8 @@ async fn panics(kind: Kind) {
     let run = options.run_id.clone();
     let inner: Arc<dyn Provider> = match kind {
         Kind::Process => Arc::new(ProcessProvider::create(options).unwrap()),
-        Kind::Docker | Kind::DockerPublished => {
-            Arc::new(DockerProvider::connect(options).await.unwrap())
+        Kind::Docker | Kind::DockerPublished | Kind::DockerRemote => {
+            Arc::new(DockerProvider::connect(options, &environment()).await.unwrap())
         }
     };
     let after = std::env::var("PANIC_AFTER_MS").map_or(1500, |text| text.parse().unwrap());

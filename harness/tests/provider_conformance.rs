@@ -8,6 +8,8 @@
 mod only_docker;
 #[path = "provider/only_process.rs"]
 mod only_process;
+#[path = "provider/places.rs"]
+mod places;
 #[path = "provider/support.rs"]
 mod support;
 

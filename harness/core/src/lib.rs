@@ -4,6 +4,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`text`], [`exit`], [`node`], [`subnet`] | words, exit codes, what is known of a node from outside, networks |
+//! | [`place`], [`limits`] | where Docker engines are; what a machine may be too small for |
 //! | [`event`], [`history`] | the stream that everything in a run writes, and what was observed |
 //! | [`document`], `seconds` | a TOML document, read strictly; durations in the evidence |
 //! | [`check`], [`fault`] | pure decisions about observations, and proofs of what was done |
@@ -25,8 +26,10 @@ pub mod exit;
 pub mod explain;
 pub mod fault;
 pub mod history;
+pub mod limits;
 pub mod needs;
 pub mod node;
+pub mod place;
 pub mod profile;
 pub mod record;
 pub mod report;

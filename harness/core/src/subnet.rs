@@ -130,6 +130,11 @@ pub struct Taken {
 }
 
 impl Taken {
+    /// `the host's route over tun0 (198.18.0.0/15)`.
+    fn describe(&self) -> String {
+        format!("{} ({})", self.by, self.subnet)
+    }
+
     /// A network of the engine, if its subnet is an IPv4 one.
     pub fn by_engine(subnet: &str, name: &str) -> Option<Self> {
         Some(Self {
@@ -139,8 +144,10 @@ impl Taken {
     }
 }
 
-/// Reads `/proc/net/route`; the default route is no claim to any address.
+/// Reads `/proc/net/route`. The default route is no claim to any address, and neither are the halves
+/// and smaller parts of it that a VPN sets beside it: nobody's own network is larger than a /8.
 pub fn host_routes(table: &str) -> Vec<Taken> {
+    const OWN: u8 = 8;
     let hex = |text: &str| u32::from_str_radix(text, 16).ok().map(u32::from_be);
     let parse = |line: &str| {
         let fields: Vec<_> = line.split_ascii_whitespace().collect();
@@ -149,7 +156,7 @@ pub fn host_routes(table: &str) -> Vec<Taken> {
         };
         let prefix = u8::try_from(hex(mask)?.leading_ones()).ok()?;
         let subnet = Ipv4Subnet { base: Ipv4Addr::from_bits(hex(destination)?), prefix };
-        (prefix > 0).then(|| Taken { subnet, by: format!("the host's route over {interface}") })
+        (prefix >= OWN).then(|| Taken { subnet, by: format!("the host's route over {interface}") })
     };
     table.lines().skip(1).filter_map(parse).collect()
 }
@@ -159,16 +166,109 @@ pub fn taken_by(wanted: Ipv4Subnet, taken: &[Taken]) -> Option<&Taken> {
     taken.iter().find(|taken| taken.subnet.overlaps(wanted))
 }
 
-/// The 512 /24s of 198.18.0.0/15 from the `start`-th on: reserved for benchmarks (RFC 2544), so no
-/// site uses them, and public enough for released nodes, which refuse private ranges.
-pub fn candidates(start: u64) -> impl Iterator<Item = Ipv4Subnet> {
-    const BASE: u32 = Ipv4Addr::new(198, 18, 0, 0).to_bits();
-    const COUNT: u32 = 512;
-    let start = u32::try_from(start % u64::from(COUNT)).expect("less than 512");
-    (0..COUNT).map(move |offset| Ipv4Subnet {
-        base: Ipv4Addr::from_bits(BASE + (start + offset) % COUNT * 256),
-        prefix: 24,
-    })
+/// Where a run's network may be, one /24 of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    /// 198.18.0.0/15: reserved for benchmarks (RFC 2544), so no site uses it, and public enough for
+    /// released nodes, which refuse private ranges.
+    Benchmark,
+    /// 10.128.0.0/9: for nodes that dial private ranges, when somebody has the other.
+    Private,
+}
+
+impl Range {
+    /// All of it.
+    pub fn whole(self) -> Ipv4Subnet {
+        let (base, prefix) = match self {
+            Self::Benchmark => (Ipv4Addr::new(198, 18, 0, 0), 15),
+            Self::Private => (Ipv4Addr::new(10, 128, 0, 0), 9),
+        };
+        Ipv4Subnet { base, prefix }
+    }
+
+    /// Its /24s from the `start`-th on.
+    fn candidates(self, start: u64) -> impl Iterator<Item = Ipv4Subnet> {
+        let (base, count) = (self.whole().base.to_bits(), self.whole().size() / 256);
+        let start = u32::try_from(start % u64::from(count)).expect("less than a range has");
+        (0..count).map(move |offset| Ipv4Subnet {
+            base: Ipv4Addr::from_bits(base + (start + offset) % count * 256),
+            prefix: 24,
+        })
+    }
+
+    /// How many of its /24s nobody has, of how many.
+    pub fn free(self, taken: &[Taken]) -> (usize, usize) {
+        let free = |subnet: &Ipv4Subnet| taken_by(*subnet, taken).is_none();
+        (self.candidates(0).filter(free).count(), self.candidates(0).count())
+    }
+
+    /// Who has any of it, with what.
+    pub fn holders(self, taken: &[Taken]) -> Vec<String> {
+        let has = |taken: &&Taken| taken.subnet.overlaps(self.whole());
+        taken.iter().filter(has).map(Taken::describe).collect()
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.whole().fmt(formatter)
+    }
+}
+
+/// A free network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// Its addresses.
+    pub subnet: Ipv4Subnet,
+    /// The range that would have been better, and who has it.
+    pub instead_of: Option<String>,
+}
+
+/// No network is free.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoneFree {
+    /// All /24s are taken, by whom.
+    #[error("no /24 is free: {0}; a scenario may name another subnet (`[network]`)")]
+    Held(String),
+    /// None is large enough.
+    #[error("a run's network has at most {most} nodes, unless the scenario has a subnet of its own", most = Range::Benchmark.candidates(0).next().map_or(0, Ipv4Subnet::capacity))]
+    Small,
+}
+
+/// The first free network of these ranges, looked for from a place that follows from `start`.
+///
+/// # Errors
+///
+/// There is none for so many nodes.
+pub fn choose(
+    start: u64,
+    nodes: usize,
+    ranges: &[Range],
+    taken: &[Taken],
+) -> Result<Choice, NoneFree> {
+    let mut held: Vec<String> = Vec::new();
+    for range in ranges {
+        let roomy = |subnet: &Ipv4Subnet| subnet.has_room_for(nodes);
+        let mut subnets = range.candidates(start).filter(roomy).peekable();
+        if subnets.peek().is_none() {
+            return Err(NoneFree::Small);
+        }
+        if let Some(subnet) = subnets.find(|subnet| taken_by(*subnet, taken).is_none()) {
+            let instead_of = (!held.is_empty()).then(|| held.join("; "));
+            return Ok(Choice { subnet, instead_of });
+        }
+        held.push(format!("{range} is held ({})", some(&range.holders(taken))));
+    }
+    Err(NoneFree::Held(held.join("; ")))
+}
+
+/// A few of many.
+fn some(all: &[String]) -> String {
+    const SHOWN: usize = 3;
+    match all.len().checked_sub(SHOWN) {
+        None | Some(0) => all.join(", "),
+        Some(more) => format!("{}, and {more} more", all[..SHOWN].join(", ")),
+    }
 }
 
 fn mask(prefix: u8) -> u32 {
@@ -233,11 +333,50 @@ mod tests {
     }
 
     #[test]
+    fn what_a_vpn_sets_beside_the_default_route_is_no_claim() {
+        let row = |destination: &str, mask: &str| {
+            format!("tun0\t{destination}\t00000000\t0001\t0\t0\t0\t{mask}\t0\t0\t0\n")
+        };
+        let halves = row("00000000", "00000080") + &row("00000080", "00000080");
+        let parts = row("000000C0", "000000C0") + &row("00000001", "000000FF");
+        let taken = host_routes(&format!("Iface\n{halves}{parts}"));
+        assert_eq!(
+            taken,
+            [Taken { subnet: net("1.0.0.0/8"), by: "the host's route over tun0".to_owned() }]
+        );
+    }
+
+    #[test]
     fn candidates_are_all_of_the_range_once() {
-        let all: HashSet<_> = candidates(u64::MAX).collect();
-        assert_eq!(all.len(), 512);
-        assert!(all.iter().all(|subnet| subnet.overlaps(net("198.18.0.0/15"))));
-        assert_eq!(candidates(0).next(), Some(net("198.18.0.0/24")));
+        for (range, count) in [(Range::Benchmark, 512), (Range::Private, 32_768)] {
+            let all: HashSet<_> = range.candidates(u64::MAX).collect();
+            assert_eq!(all.len(), count);
+            assert!(all.iter().all(|subnet| subnet.overlaps(range.whole())));
+        }
+        assert_eq!(Range::Benchmark.candidates(0).next(), Some(net("198.18.0.0/24")));
+    }
+
+    #[test]
+    fn a_range_that_somebody_has_is_named_and_another_taken_where_nodes_allow() {
+        let tunnel =
+            Taken { subnet: net("198.18.0.0/15"), by: "the host's route over tun0".to_owned() };
+        let taken = [tunnel, Taken::by_engine("172.17.0.0/16", "bridge").unwrap()];
+        let both = [Range::Benchmark, Range::Private];
+        let choice = choose(7, 3, &both, &taken).unwrap();
+        assert!(choice.subnet.overlaps(net("10.128.0.0/9")), "{choice:?}");
+        let held = "198.18.0.0/15 is held (the host's route over tun0 (198.18.0.0/15))";
+        assert_eq!(choice.instead_of.as_deref(), Some(held));
+        let refused = choose(7, 3, &both[..1], &taken).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            format!("no /24 is free: {held}; a scenario may name another subnet (`[network]`)")
+        );
+        assert_eq!(Range::Benchmark.free(&taken), (0, 512));
+
+        let usual = choose(7, 3, &both, &taken[1..]).unwrap();
+        assert_eq!((usual.subnet, usual.instead_of), (net("198.18.7.0/24"), None));
+        let crowd = choose(7, 254, &both, &[]).unwrap_err().to_string();
+        assert!(crowd.contains("at most 253 nodes"), "{crowd}");
     }
 
     #[test]

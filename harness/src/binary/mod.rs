@@ -24,7 +24,7 @@ pub use build::workspace_node;
 pub use elf::{Executable, Library, inspect};
 pub use error::BinaryError;
 pub use identity::{Identity, OURS_MARKER, identify};
-pub use rootfs::{LIBRARY_DIR, NODE_PATH, empty_directory, rootfs};
+pub use rootfs::{DATA_DIR, LIBRARY_DIR, NODE_PATH, empty_directory, rootfs};
 pub(crate) use subprocess::{
     BUSY_LIMIT, BUSY_RETRY, die_with_this_thread, kill_group, wait_unreaped,
 };

@@ -12,6 +12,8 @@ use super::{BinaryError, Executable, Library};
 
 /// The binary in the image.
 pub const NODE_PATH: &str = "/hegemon-node";
+/// The state directory in every container: a name that no foreign image has, so it starts empty.
+pub const DATA_DIR: &str = "/hegemon-data";
 /// Where the libraries of a dynamic binary are; the image's environment points its loader here,
 /// since it has no loader cache.
 pub const LIBRARY_DIR: &str = "/hegemon-lib";
@@ -32,6 +34,7 @@ const LOADED_LATER: [&str; 4] =
 pub async fn rootfs(binary: &Path, executable: &Executable) -> Result<Vec<u8>, BinaryError> {
     let mut archive = Archive::new();
     archive.dir("tmp", 0o1777).await?;
+    archive.dir(DATA_DIR, 0o1777).await?;
     archive.dir("etc", 0o755).await?;
     for (path, text) in ACCOUNTS {
         archive.bytes(path, 0o644, text.as_bytes()).await?;
@@ -51,7 +54,8 @@ pub async fn rootfs(binary: &Path, executable: &Executable) -> Result<Vec<u8>, B
     archive.finish().await
 }
 
-/// An archive of one empty directory that every user may write to.
+/// An archive of one empty directory that every user may write to: the state directory, for images
+/// that are not made here.
 ///
 /// # Errors
 /// None in practice: it is packed in memory.

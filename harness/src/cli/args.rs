@@ -146,8 +146,8 @@ pub(super) struct ScenarioArgs {
     #[command(flatten)]
     pub(super) library: LibraryArgs,
 
-    /// Where nodes run; auto takes Docker when an engine answers, else processes, and says which
-    /// and why
+    /// Where nodes run; auto takes Docker when an engine answers (found as the Docker command line
+    /// finds it), else processes, and says which and why
     #[arg(long, value_enum, default_value_t = ProviderChoice::Auto)]
     pub(super) provider: ProviderChoice,
 

@@ -8,9 +8,10 @@
 //! | `list`, `validate`, `explain`, `verify` | verbs that start nothing |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
 //! | `output`, `terminal` | where words go; what is shown while a run goes on |
-//! | `provider`, `registry`, `signals` | what verbs share: where nodes run, where runs are written down, what ends them |
+//! | `provider`, `profile`, `environment`, `signals` | what verbs share: where nodes run, what kind they are, what the environment says, what ends them |
 
 mod args;
+mod environment;
 mod explain;
 mod gc;
 mod list;
@@ -18,7 +19,6 @@ mod output;
 mod profile;
 mod provider;
 mod ps;
-mod registry;
 mod rerun;
 mod scenario;
 mod selftest;
@@ -35,7 +35,7 @@ use clap::Parser;
 pub use args::Cli;
 use args::Verb;
 
-use crate::run::interrupt::Interrupt;
+use crate::{provider::descriptors, run::interrupt::Interrupt};
 use harness_core::exit::ExitCode;
 
 /// The whole program, from arguments to exit code.
@@ -49,6 +49,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Pass };
         }
     };
+    descriptors::raise();
     // The panic itself was printed by the standard library's hook.
     panic::catch_unwind(|| dispatch(&cli)).unwrap_or(ExitCode::Bug)
 }

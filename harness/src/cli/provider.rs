@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harness_core::{node::NodeSource, scenario::Plan};
 
-use super::args::ProviderChoice;
+use super::{args::ProviderChoice, environment::environment};
 use crate::provider::{
     Provider, ProviderError, ProviderOptions, docker::DockerProvider, process::ProcessProvider,
 };
@@ -53,26 +53,28 @@ pub(super) async fn choose_node(
     take(choice, false, options, |_| ()).await
 }
 
+/// What `auto` adds where it has taken an engine.
+const HOW_ELSE: &str = "; --provider process runs the nodes as processes";
+
 async fn take(
     choice: ProviderChoice,
     needs_engine: bool,
     options: ProviderOptions,
     say: impl Fn(String),
 ) -> Result<Chosen, ProviderError> {
-    let docker = async |options| {
-        DockerProvider::connect(options).await.map(|provider| Chosen::Docker(Arc::new(provider)))
+    let docker = async |options, why: &str| {
+        let provider = DockerProvider::connect(options, &environment()).await?;
+        say(format!("provider docker: {}{why}", provider.engine()));
+        Ok(Chosen::Docker(Arc::new(provider)))
     };
     let process = |options| {
         ProcessProvider::create(options).map(|provider| Chosen::Process(Arc::new(provider)))
     };
     match choice {
-        ProviderChoice::Docker => docker(options).await,
+        ProviderChoice::Docker => docker(options, "").await,
         ProviderChoice::Process => process(options),
-        ProviderChoice::Auto => match docker(options.clone()).await {
-            Ok(chosen) => {
-                say("provider docker: an engine answers (--provider process runs the nodes as processes)".to_owned());
-                Ok(chosen)
-            }
+        ProviderChoice::Auto => match docker(options.clone(), HOW_ELSE).await {
+            Ok(chosen) => Ok(chosen),
             // Images need an engine: running something else instead would be another test.
             Err(error) if needs_engine => Err(error),
             Err(ProviderError::Unavailable { what, .. }) => {

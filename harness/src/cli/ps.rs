@@ -10,7 +10,7 @@ use super::{
     output,
 };
 use crate::{
-    cli::registry::registry,
+    cli::environment::{environment, registry},
     lease::{RunOnHost, State, Survey, survey},
     provider::{ProviderError, docker::Leftovers},
 };
@@ -33,7 +33,7 @@ pub(super) async fn run(args: &PsArgs) -> ExitCode {
 
 /// What there is. Says on the way what could not be looked at.
 pub(super) async fn look() -> Result<(Survey, Option<Leftovers>), ProviderError> {
-    let engine = match Leftovers::connect().await {
+    let engine = match Leftovers::connect(&environment()).await {
         Ok(engine) => Some(engine),
         Err(why) => {
             output::note(&format!(

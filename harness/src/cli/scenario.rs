@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     cli::{
-        registry::registry,
+        environment::{environment, registry},
         terminal::{Detail, Progress, Terminal},
     },
     evidence::{self, Jsonl, RunDir},
-    lease::Guard,
+    lease::{Guard, watchdog::LIMIT},
     library::load,
     provider::{ProviderError, ProviderOptions},
     run::{
@@ -126,14 +126,14 @@ pub(super) async fn run_one(
             format!("no directory for the evidence can be made in {}", args.out.display())
         })?
         .asked(args.asked());
-    let guard = Guard::take(&registry(), &dir, &plan.scenario, args.keep).context(
+    let guard = Guard::take(&registry(), &environment(), &dir, &plan.scenario, args.keep).context(
         "the run cannot be written down and watched, so nothing could be cleaned up after it",
     )?;
     let finished = finish(args, plan, interrupt, listeners, &dir, &guard).await;
     if finished.is_err() {
         guard.nothing_was_made(&dir);
     }
-    guard.end();
+    let handed_over = guard.end();
     let Finished { verdict, reporter, kept } = finished?;
     // The run's last lines come before its verdict; a terminal that hangs holds up neither the
     // clean-up nor for long the end.
@@ -150,6 +150,13 @@ pub(super) async fn run_one(
     );
     if let Some(kept) = kept {
         output::result(&kept);
+    }
+    if handed_over {
+        output::note(&format!(
+            "what is left, if anything, is the run's watchdog's now, which goes on until it has got nowhere for {} s; `harness ps` shows what is left, `harness gc {}` removes it",
+            LIMIT.as_secs(),
+            dir.run_id()
+        ));
     }
     Ok(verdict.exit)
 }

@@ -17,7 +17,8 @@ use super::{
     provider::choose_node,
 };
 use crate::{
-    cli::registry::registry,
+    binary::identify,
+    cli::environment::{environment, registry},
     evidence::RunDir,
     lease::Guard,
     run::interrupt::Interrupt,
@@ -25,13 +26,8 @@ use crate::{
 };
 
 pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
-    let Some(asked) = profile::asked(&args.node) else { return ExitCode::Usage };
-    let source = args.node.source();
-    // What a foreign node is can only be said by who gives it; what is not said is the core.
-    let profile = asked.unwrap_or_else(|| match source {
-        None => Box::new(Arc::unwrap_or_clone(NodeProfile::ours())),
-        Some(_) => Box::new(Arc::unwrap_or_clone(NodeProfile::core())),
-    });
+    let source = args.node.source().unwrap_or(NodeSource::Workspace);
+    let Some(profile) = kind(args, &source).await else { return ExitCode::Usage };
     let (fit, others) = list::for_nodes(&profile);
     let cases: Vec<Case> = fit
         .into_iter()
@@ -54,22 +50,21 @@ pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
         return ExitCode::Pass;
     }
     let overrides = Overrides {
-        nodes: None,
-        source: source.unwrap_or(NodeSource::Workspace),
+        source,
         timeout_factor: args.timeout_factor,
-        seed: 0,
         profile: Some(profile),
+        ..Overrides::default()
     };
-    let provider = match args.node.node_image {
-        // Nothing else runs images.
-        Some(_) => ProviderChoice::Docker,
-        None => args.provider,
-    };
+    // Nothing else runs images.
+    let image = args.node.node_image.is_some();
+    let provider = if image { ProviderChoice::Docker } else { args.provider };
     let bench = Bench {
         provider: async |options| {
             choose_node(provider, options).await.map(|chosen| chosen.provider())
         },
-        guard: |dir: &RunDir, scenario: &str| Guard::take(&registry(), dir, scenario, false),
+        guard: |dir: &RunDir, scenario: &str| {
+            Guard::take(&registry(), &environment(), dir, scenario, false)
+        },
         overrides: &overrides,
         out: &args.out,
         jobs: args.jobs.into(),
@@ -89,6 +84,19 @@ pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
             ExitCode::Environment
         }
     }
+}
+
+/// Which kind of node is tested: which controls fit depends on it, before anything starts.
+async fn kind(args: &SelftestArgs, source: &NodeSource) -> Option<Box<NodeProfile>> {
+    if let Some(asked) = profile::asked(&args.node)? {
+        return Some(asked);
+    }
+    let kind = match source {
+        NodeSource::Workspace => NodeProfile::ours(),
+        NodeSource::Binary(path) => identify(path).await.profile,
+        NodeSource::Image(_) => NodeProfile::core(),
+    };
+    Some(Box::new(Arc::unwrap_or_clone(kind)))
 }
 
 fn mark(seen: &Seen) -> &'static str {

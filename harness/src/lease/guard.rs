@@ -3,7 +3,7 @@
 
 use std::{io, path::PathBuf};
 
-use harness_core::event::Sink;
+use harness_core::{event::Sink, place::Environment};
 
 use super::{Lease, Registry, watchdog::Watchdog};
 use crate::{evidence::RunDir, provider::Provider};
@@ -16,15 +16,25 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Before the run makes anything. `kept`: its nodes stay, and so does its entry.
+    /// Before the run makes anything. `environment` says where its engine is; `kept`: its nodes
+    /// stay, and so does its entry.
     ///
     /// # Errors
     ///
     /// If it cannot be written down or watched: nothing could be cleaned up after it.
-    pub fn take(registry: &Registry, dir: &RunDir, scenario: &str, kept: bool) -> io::Result<Self> {
+    pub fn take(
+        registry: &Registry,
+        environment: &Environment,
+        dir: &RunDir,
+        scenario: &str,
+        kept: bool,
+    ) -> io::Result<Self> {
         let lease = Lease::take(registry, dir, scenario, kept)?;
-        let watchdog =
-            if kept { None } else { Some(Watchdog::start(&own_program()?, &lease, dir)?) };
+        let watchdog = if kept {
+            None
+        } else {
+            Some(Watchdog::start(&own_program()?, &lease, dir, environment)?)
+        };
         Ok(Self { lease, watchdog })
     }
 
@@ -48,11 +58,15 @@ impl Guard {
     }
 
     /// The run is over, and its provider with it: one that is dropped may still have something to
-    /// remove.
-    pub fn end(self) {
-        self.lease.end();
-        if let Some(watchdog) = self.watchdog {
-            watchdog.dismiss();
+    /// remove. What is left is the watchdog's from now on; whether that has anything to do.
+    pub fn end(self) -> bool {
+        match (self.lease.end(), self.watchdog) {
+            (_, None) => false,
+            (true, Some(watchdog)) => {
+                watchdog.dismiss();
+                false
+            }
+            (false, Some(watchdog)) => watchdog.hand_over(),
         }
     }
 }

@@ -104,13 +104,15 @@ impl Lease {
         lock(&self.state).path.clone()
     }
 
-    /// The run is over. What is kept or left behind keeps its entry, for `ps` and `gc`.
-    pub fn end(self) {
+    /// The run is over. What is kept or left behind keeps its entry, for `ps` and `gc`. Whether
+    /// nothing is left behind.
+    pub fn end(self) -> bool {
         let state = lock(&self.state);
         let nothing_was_made = state.entry.provider.is_none();
         if state.clean && (nothing_was_made || !state.entry.kept) {
             forget(&state.path);
         }
+        state.clean
     }
 }
 

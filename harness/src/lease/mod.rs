@@ -8,9 +8,10 @@
 //! processes must run in the run's own directory.
 //!
 //! `marker` is the lock, `entry` one run's record, `registry` where records are, `holder` the
-//! living run's side; `watchdog` waits for its death; `guard` is both together; `survey` finds
+//! living run's side; `watchdog` waits for its death, `apart` from what ends the harness; `guard` is both together; `survey` finds
 //! runs, `clear` removes what a dead one has left.
 
+mod apart;
 mod clear;
 mod entry;
 mod guard;

@@ -4,7 +4,9 @@
 //! The harness holds the write end of a pipe, which closes on `execve` and so is inherited by
 //! nobody; the kernel closes it when the harness ends, however it ends. No process number is
 //! involved that somebody else could get. A session of its own keeps Ctrl-C, a hang-up and signals
-//! to the harness's group away from it.
+//! to the harness's group away from it, an environment without the harness's variables a CI system
+//! that ends every process of a job by them, and a unit of its own (`apart`) a service manager that
+//! ends all of a service.
 
 use std::{
     collections::BTreeSet,
@@ -16,9 +18,11 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use harness_core::place::Environment;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
+    apart,
     clear::{Cleared, Means, clear},
     entry::Entry,
     holder::{Lease, forget},
@@ -26,10 +30,12 @@ use super::{
 };
 use crate::{evidence::RunDir, provider::docker::Leftovers};
 
-/// What the harness says when nothing is left, or when it has said itself what is.
+/// What the harness says when nothing is left.
 const CLEAN: &[u8] = b"clean\n";
-/// Time for everything after the harness's death.
-const LIMIT: Duration = Duration::from_secs(90);
+/// What it says when it has given up, and told its user what is left.
+const LEFT: &[u8] = b"left\n";
+/// It gives up when it has removed nothing for so long.
+pub const LIMIT: Duration = Duration::from_secs(90);
 /// Between two looks: a call to the engine that was under way may still make something.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// So many looks in a row must find nothing.
@@ -49,13 +55,20 @@ pub struct Watchdog {
 
 impl Watchdog {
     /// Starts `program` with the hidden verb `watchdog`. Its streams are nobody's: who waits for
-    /// the harness's output does not wait for it.
+    /// the harness's output does not wait for it. Of the environment it gets what says where the
+    /// engine is, and nothing else.
     ///
     /// # Errors
     ///
     /// If it cannot be started.
-    pub fn start(program: &Path, lease: &Lease, dir: &RunDir) -> io::Result<Self> {
+    pub fn start(
+        program: &Path,
+        lease: &Lease,
+        dir: &RunDir,
+        environment: &Environment,
+    ) -> io::Result<Self> {
         let mut command = Command::new(program);
+        command.env_clear().envs(environment.variables());
         command
             .arg0("harness-watchdog")
             .args(["watchdog", "--run", &lease.run(), "--dir"])
@@ -82,6 +95,11 @@ impl Watchdog {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
+
+    /// The harness has given up, and this goes on. Whether it could be told.
+    pub fn hand_over(mut self) -> bool {
+        self.pipe.write_all(LEFT).is_ok()
+    }
 }
 
 fn lead_a_session(command: &mut Command) {
@@ -105,6 +123,8 @@ pub struct Orders {
     pub dir: PathBuf,
     /// Its entry's file.
     pub entry: PathBuf,
+    /// What says where its engine is.
+    pub environment: Environment,
 }
 
 /// The watchdog's whole life.
@@ -116,11 +136,19 @@ pub async fn watch(orders: Orders) -> io::Result<()> {
     // Listening is what keeps these from ending it; there is nothing to do about them.
     let _deaf =
         [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let run = orders.run.clone();
+    tokio::spawn(async move { apart::leave(&run).await });
     let said = tokio::task::spawn_blocking(|| {
         let mut said = Vec::new();
         io::stdin().lock().read_to_end(&mut said).map(|_| said)
     });
-    if said.await.map_err(io::Error::other)?? == CLEAN {
+    let said = said.await.map_err(io::Error::other)??;
+    if said == CLEAN {
+        return Ok(());
+    }
+    if said == LEFT {
+        // The run's evidence is sealed: nothing may be added to it.
+        clean_up(&orders, &mut Log(None)).await;
         return Ok(());
     }
     // A log that cannot be written is no reason not to clean up.
@@ -130,6 +158,11 @@ pub async fn watch(orders: Orders) -> io::Result<()> {
         .open(orders.dir.join("watchdog.log"))
         .ok());
     log.line(&format!("the harness of the run {} is gone; removing what it left", orders.run));
+    // The pipe of a harness that panics is closed a moment before it ends, and its own clean-up
+    // comes first. One that only gave up this run may live for long.
+    while registry::read(&orders.entry).is_ok_and(|entry| entry.owner.lives()) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     clean_up(&orders, &mut log).await;
     Ok(())
 }
@@ -137,27 +170,27 @@ pub async fn watch(orders: Orders) -> io::Result<()> {
 async fn clean_up(orders: &Orders, log: &mut Log) {
     let mut quiet = 0;
     let mut last = Cleared::default();
-    // The pipe of a harness that panics is closed a moment before it ends, and its own clean-up
-    // comes first. One that only gave up this run may live for long.
-    while registry::read(&orders.entry).is_ok_and(|entry| entry.owner.lives()) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let deadline = Instant::now() + LIMIT;
+    let was_entered = orders.entry.exists();
+    let mut moved = Instant::now();
     let needed = if needs_engine(registry::read(&orders.entry).ok().as_ref()) {
         QUIET_LOOKS_ON_ENGINE
     } else {
         QUIET_LOOKS
     };
-    while quiet < needed && Instant::now() < deadline {
-        let Ok(cleared) = tokio::time::timeout_at(deadline.into(), look(orders)).await else {
-            break;
-        };
+    while quiet < needed && moved.elapsed() < LIMIT {
+        let cleared = look(orders).await;
         cleared.removed.iter().for_each(|what| log.line(&format!("removed {what}")));
         if cleared.left != last.left {
             cleared.left.iter().for_each(|what| log.line(&format!("still there: {what}")));
         }
+        if !cleared.removed.is_empty() {
+            moved = Instant::now();
+        }
         quiet = if cleared == Cleared::default() { quiet + 1 } else { 0 };
         last = cleared;
+        if was_entered && !orders.entry.exists() {
+            return log.line("somebody else has removed the rest");
+        }
         if quiet < needed {
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -166,7 +199,10 @@ async fn clean_up(orders: &Orders, log: &mut Log) {
         forget(&orders.entry);
         log.line("nothing is left");
     } else {
-        log.line(&format!("given up after {} s; `harness gc` goes on", LIMIT.as_secs()));
+        log.line(&format!(
+            "given up after {} s in which nothing went; `harness gc` goes on",
+            LIMIT.as_secs()
+        ));
     }
 }
 
@@ -186,11 +222,12 @@ async fn look(orders: &Orders) -> Cleared {
         .flat_map(|entry| entry.nodes.values())
         .map(|node| node.pid)
         .collect::<BTreeSet<_>>();
-    let (engine, missing) = match needs_engine(entry.as_ref()).then(Leftovers::connect) {
-        None => (None, None),
-        Some(connect) => connect
+    let (engine, missing) = if needs_engine(entry.as_ref()) {
+        Leftovers::connect(&orders.environment)
             .await
-            .map_or_else(|why| (None, Some(why.to_string())), |engine| (Some(engine), None)),
+            .map_or_else(|why| (None, Some(why.to_string())), |engine| (Some(engine), None))
+    } else {
+        (None, None)
     };
     let on = entry.and_then(|entry| entry.engine);
     let mut cleared = clear(&Means {

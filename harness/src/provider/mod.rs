@@ -12,8 +12,9 @@
 //! | --- | --- |
 //! | [`docker`], [`process`] | the providers |
 //! | `options`, `owner` | what one is created with, and whom its objects belong to |
-//! | `lines` | lines of a log, bounded |
+//! | `lines`, [`descriptors`] | lines of a log, bounded; how many files may be open |
 
+pub mod descriptors;
 pub mod docker;
 mod lines;
 mod options;
@@ -141,6 +142,12 @@ pub trait Provider: Send + Sync {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    /// What this machine has run out of since `reserve`, so that no node is to blame for what
+    /// follows: the run ends. Looked at twice a second.
+    fn exhausted(&self) -> Option<String> {
+        None
+    }
+
     /// Where the harness reaches a started node's JSON-RPC (HTTP). Looked up anew: an engine may
     /// change it at every start.
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>>;
@@ -152,7 +159,7 @@ pub trait Provider: Send + Sync {
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>>;
 
     /// Removes everything of this run: containers, networks, volumes, directories, processes. In
-    /// parallel, bounded in time. A log that could not be read to its end is an error as well:
+    /// parallel, and only for as long as it gets on. A log that could not be read to its end is an error as well:
     /// evidence with holes is none.
     fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>>;
 }

@@ -34,8 +34,12 @@ use crate::{
     run::poll::{INTERVAL, Poller},
 };
 
-/// A provider promises a teardown that is bounded in time; this is for one that breaks its promise.
-const TEARDOWN: Duration = Duration::from_secs(90);
+/// A provider promises a teardown that goes on only for as long as it gets on; this is for one that
+/// breaks its promise.
+const TEARDOWN: Duration = Duration::from_secs(15 * 60);
+
+/// Nodes that a fault left stopped and that are to stay have so long to come back.
+const HEAL: Duration = Duration::from_secs(90);
 
 /// At the end a node that no check names has so long to answer, if it was not asked before; more
 /// than an answer and a silence take together.
@@ -124,7 +128,11 @@ impl Run {
             .map(|lines| tokio::spawn(logs.clone().read(lines, background.clone())));
         let bed = Mutex::new(None);
         // From the very beginning: a build takes minutes, and a disk that is full is full.
-        background.spawn(watch::machine(Arc::clone(&self.journal), background.clone()));
+        background.spawn(watch::machine(
+            Arc::clone(&self.journal),
+            Arc::clone(&self.provider),
+            background.clone(),
+        ));
 
         self.go(&background, &logs, &bed).await;
 
@@ -371,7 +379,7 @@ impl Run {
     /// way.
     async fn clean_up(&self, bed: Option<&Testbed>) {
         if let (AtEnd::Keep, Some(bed)) = (self.at_end, bed) {
-            let _ = tokio::time::timeout(TEARDOWN, bed.heal()).await;
+            let _ = tokio::time::timeout(HEAL, bed.heal()).await;
             self.journal.emit(EventKind::Kept);
         }
         self.journal.emit(EventKind::TeardownStarted);

@@ -10,11 +10,16 @@ use harness_core::{
 use tokio::time::Instant;
 
 use super::{background::Background, journal::Journal, logs::Logs, testbed::Testbed};
-use crate::provider::ProviderError;
+use crate::provider::{Provider, ProviderError};
 
 /// An unplanned exit is seen within this, and reported within 2 s with the time that its last log
 /// lines take.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// A large network shares a hundred looks a second: an engine has other things to do, above all
+/// while it starts it. No node is looked at less often than this.
+const SELDOM: Duration = Duration::from_secs(1);
+const SHARE: Duration = Duration::from_millis(10);
 
 /// A node that has not answered properly for so long was silent for a whole window; a slower
 /// machine stretches it.
@@ -35,6 +40,8 @@ pub(crate) async fn node(
     timeout_factor: f64,
     background: Background,
 ) {
+    let nodes = u32::try_from(bed.names.len()).unwrap_or(u32::MAX);
+    let every = SHARE.saturating_mul(nodes).clamp(LOOK, SELDOM);
     let silent = ENGINE_SILENT.mul_f64(timeout_factor.max(1.0));
     let mut answered = Instant::now();
     loop {
@@ -58,7 +65,7 @@ pub(crate) async fn node(
             });
             return;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(every).await;
     }
 }
 
@@ -139,11 +146,20 @@ pub(crate) fn rpc(name: &str, bed: &Testbed, from: Moment, timeout_factor: f64) 
     })
 }
 
-/// Ends the run if the machine sleeps or the evidence cannot be written.
-pub(crate) async fn machine(journal: Arc<Journal>, background: Background) {
+/// Ends the run if the machine sleeps, has run out of what the nodes need, or if the evidence cannot
+/// be written.
+pub(crate) async fn machine(
+    journal: Arc<Journal>,
+    provider: Arc<dyn Provider>,
+    background: Background,
+) {
     loop {
         if let Some(slept) = journal.clock().slept() {
             background.finish(EventKind::clock_jumped(slept));
+            return;
+        }
+        if let Some(reason) = provider.exhausted() {
+            background.finish(EventKind::EnvironmentFailed { reason, unsupported: false });
             return;
         }
         if let Some(why) = journal.broken() {

@@ -224,6 +224,10 @@ impl Provider for Disturbed {
         self.inner.resources(name)
     }
 
+    fn exhausted(&self) -> Option<String> {
+        self.inner.exhausted()
+    }
+
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
         let mut lines = self.inner.logs()?;
         let Disturbance::Logs(node, text) = self.disturbance else { return Some(lines) };

@@ -52,6 +52,19 @@ async fn a_provider_that_fails_is_the_environment_and_one_that_panics_is_a_bug()
     assert!(reason.contains("a bug in the provider"), "{reason}");
 }
 
+/// Nodes that cannot reach each other because a table of the kernel's is full are not to blame.
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_has_run_out_of_something_is_the_environment() {
+    let faults = Faults {
+        exhausted: Some("the kernel's table was full"),
+        headless: Some("node-1"),
+        ..Faults::default()
+    };
+    let (done, _) = done(&[DISCOVER], faults).await;
+    assert_eq!(done.verdict.exit, ExitCode::Environment);
+    assert_eq!(done.verdict.reason.as_deref(), Some("the kernel's table was full"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_removed_spoils_a_pass() {
     let (done, _) = done(&[DISCOVER], Faults { leaks: true, ..Faults::default() }).await;

@@ -58,7 +58,7 @@ fn sigkill(provider: &str, node: &Path) {
         "who reads the harness's output waits for the watchdog"
     );
 
-    trial.wait("the watchdog has ended", || named(&format!("watchdog --run {run}")).is_empty());
+    trial.watchdog_ends();
     assert!(trial.watchdog_log().contains("nothing is left"), "{}", trial.watchdog_log());
     trial.nothing_is_left();
     assert!(foreign.is_there() && another_run.is_there(), "what is not the run's own");
@@ -67,6 +67,51 @@ fn sigkill(provider: &str, node: &Path) {
 fn pid_of(text: &str) -> String {
     let output = Command::new("pgrep").args(["-f", text]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// At the end of a job a CI system kills every process that carries the job's variables.
+fn killed_by_cookie(names: &[&str]) {
+    let cookie = unique_run();
+    let mut trial = Trial::with("docker", &fake(Fake::StaticOurs), |command| {
+        command.envs(names.iter().map(|name| (name, &cookie)));
+    });
+    trial.wait("its nodes are started", || trial.event("all-started").is_some());
+    let run = trial.run();
+    let carriers = carriers(&cookie);
+    assert!(carriers.contains(&trial.child.id().to_string()), "{carriers:?}");
+    carriers.iter().for_each(|pid| trial.kill("-KILL", pid));
+    trial.child.wait().unwrap();
+    assert_eq!(named(&format!("watchdog --run {run}")).len(), 1, "the watchdog carried it, too");
+    trial.watchdog_ends();
+    assert!(trial.watchdog_log().contains("nothing is left"), "{}", trial.watchdog_log());
+    trial.nothing_is_left();
+}
+
+/// Processes with this text in their environment.
+fn carriers(text: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    processes
+        .filter(|path| {
+            fs::read(path.join("environ"))
+                .is_ok_and(|environ| String::from_utf8_lossy(&environ).contains(text))
+        })
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect()
+}
+
+#[test]
+fn the_watchdog_outlives_what_jenkins_kills() {
+    killed_by_cookie(&["BUILD_ID", "JENKINS_NODE_COOKIE", "HUDSON_COOKIE"]);
+}
+
+#[test]
+fn the_watchdog_outlives_what_github_kills() {
+    killed_by_cookie(&["RUNNER_TRACKING_ID"]);
+}
+
+#[test]
+fn the_watchdog_outlives_what_gitlab_kills() {
+    killed_by_cookie(&["CI_JOB_ID", "CI_JOB_TOKEN"]);
 }
 
 #[test]
@@ -148,7 +193,6 @@ fn what_is_asked_for_its_version_ends_with_the_harness() {
         !process.exists()
             || fs::read_to_string(process.join("stat")).is_ok_and(|stat| stat.contains(") Z "))
     });
-    let run = trial.run();
-    trial.wait("the watchdog has ended", || named(&format!("watchdog --run {run}")).is_empty());
+    trial.watchdog_ends();
     trial.nothing_is_left();
 }

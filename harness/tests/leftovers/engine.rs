@@ -129,20 +129,29 @@ impl Drop for Foreign {
     }
 }
 
-/// An empty image of a test, without any label.
+/// An image of a test, without any label.
 pub(crate) struct Image(pub(crate) String);
 
 impl Image {
+    /// With nothing in it.
     pub(crate) fn new() -> Self {
+        Self::made(&["--files-from=/dev/null"], r#"CMD ["/none"]"#)
+    }
+
+    /// With one program, which it runs.
+    pub(crate) fn of(program: &Path) -> Self {
+        let (dir, name) = (program.parent().unwrap(), program.file_name().unwrap());
+        let (dir, name) = (dir.to_str().unwrap(), name.to_str().unwrap());
+        Self::made(&["-C", dir, name], &format!(r#"ENTRYPOINT ["/{name}"]"#))
+    }
+
+    fn made(files: &[&str], instruction: &str) -> Self {
         use std::process::{Command, Stdio};
         let name = format!("foreign/{}", unique_run());
-        let mut tar = Command::new("tar")
-            .args(["-c", "--files-from=/dev/null"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut tar =
+            Command::new("tar").arg("-c").args(files).stdout(Stdio::piped()).spawn().unwrap();
         let import = Command::new("docker")
-            .args(["import", "-c", "CMD [\"/none\"]", "-", &name])
+            .args(["import", "-c", instruction, "-", &name])
             .stdin(tar.stdout.take().unwrap())
             .output()
             .unwrap();

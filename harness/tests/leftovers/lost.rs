@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     engine::{Foreign, Image, Proxy},
-    provider::{Fake, docker_cli, fake, script},
+    provider::{Fake, docker_cli, fake, script, unique_run},
     trial::Trial,
 };
 
@@ -125,8 +125,49 @@ fn lost_engine(lose: fn(&Proxy)) {
     );
     let (code, removed) = trial.harness(&["gc", &run]);
     assert!(code == 0 && removed.contains(&format!("removed network hegemon-{run}")), "{removed}");
+    trial.watchdog_ends();
     trial.nothing_is_left();
     assert!(foreign.is_there());
+}
+
+/// A stranger's container on the run's network is in the way of that network's removal, and of
+/// nothing else.
+#[test]
+fn a_stranger_on_the_runs_network_is_named_and_left_alone() {
+    let node = fake(Fake::StaticOurs);
+    let image = Image::of(&node);
+    let mut trial = Trial::new("docker");
+    let (network, stranger) = (format!("hegemon-{}", trial.run()), unique_run());
+    let arguments = ["--base-path", "/state", "--rpc-port", "9944"];
+    let run = [
+        "run",
+        "--detach",
+        "--tmpfs",
+        "/state",
+        "--name",
+        &stranger,
+        "--network",
+        &network,
+        &image.0,
+    ];
+    assert_ne!(docker_cli(&[&run[..], &arguments].concat()), "", "no stranger");
+    let (pid, asked) = (trial.child.id().to_string(), Instant::now());
+    trial.kill("-TERM", &pid);
+    let (code, words) = trial.end();
+    let took = asked.elapsed();
+    let running = docker_cli(&["inspect", "-f", "{{.State.Running}}", &stranger]);
+    let containers = docker_cli(&["ps", "-aq", "--filter", &format!("name={network}")]);
+    docker_cli(&["rm", "-f", &stranger]);
+
+    assert_eq!(code, Some(143), "{words}");
+    let named = format!("network {network} (`{stranger}` is on it");
+    assert!(words.contains(&named) && words.contains("watchdog's now"), "{words}");
+    assert!(!words.contains("engine is gone"), "{words}");
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    assert_eq!(running.trim(), "true", "the stranger's own");
+    assert_eq!(containers, "", "everything else went");
+    trial.watchdog_ends();
+    trial.nothing_is_left();
 }
 
 /// A real limit of the kernel's: no file may grow any more. The node is a script, so that only the

@@ -2,8 +2,8 @@
 //! watchdog or by `gc`, and nothing of anybody else. Real binary, fake nodes, both providers; an
 //! engine that is missing fails these tests.
 //!
-//! `ended`: signals. `lost`: what a run needs goes away. `gc`: what was left after all. `trial` runs
-//! the harness, `engine` stands between it and Docker.
+//! `ended`: signals. `lost`: what a run needs goes away. `gc`: what was left after all. `places`: a
+//! harness that is not on its engine's host. `trial` runs the harness, `engine` stands between it and Docker.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
@@ -12,6 +12,7 @@ mod ended;
 mod engine;
 mod gc;
 mod lost;
+mod places;
 #[path = "../provider/support.rs"]
 #[expect(dead_code, reason = "every test binary uses its own part")]
 mod provider;

@@ -33,6 +33,9 @@ at_least = 1
 within = "60s"
 "#;
 
+/// What is tried.
+pub(crate) const HARNESS: &str = env!("CARGO_BIN_EXE_harness");
+
 /// A harness under way.
 pub(crate) struct Trial {
     pub(crate) child: Child,
@@ -49,9 +52,19 @@ impl Trial {
 
     /// The same with another node, and with what the caller does to the command; waits for nothing.
     pub(crate) fn with(provider: &str, node: &Path, change: impl FnOnce(&mut Command)) -> Self {
+        Self::by(|_| Command::new(HARNESS), provider, node, change)
+    }
+
+    /// The same with a program that executes the harness somewhere else, and gets its arguments.
+    pub(crate) fn by(
+        program: impl FnOnce(&Path) -> Command,
+        provider: &str,
+        node: &Path,
+        change: impl FnOnce(&mut Command),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("test.toml"), SCENARIO).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+        let mut command = program(folder.path());
         command
             .args([
                 "scenario",
@@ -120,8 +133,21 @@ impl Trial {
             .find(|event| event["event"] == kind)
     }
 
+    /// Whether an event of a kind has this text in it.
+    pub(crate) fn event_with(&self, kind: &str, text: &str) -> bool {
+        let path = self.dir().unwrap().join("events.jsonl");
+        let events = fs::read_to_string(path).unwrap_or_default();
+        let kind = format!("\"event\":\"{kind}\"");
+        events.lines().any(|line| line.contains(&kind) && line.contains(text))
+    }
+
     pub(crate) fn watchdog_log(&self) -> String {
         fs::read_to_string(self.dir().unwrap().join("watchdog.log")).unwrap_or_default()
+    }
+
+    pub(crate) fn watchdog_ends(&self) {
+        let watchdog = format!("watchdog --run {}", self.run());
+        self.wait("the watchdog has ended", || named(&watchdog).is_empty());
     }
 
     pub(crate) fn entries(&self) -> usize {

@@ -12,11 +12,13 @@ use std::{
 };
 
 use harness::provider::{ProviderError, ProviderOptions, docker::DockerProvider};
-use harness_core::{node::NodeSource, profile::NodeProfile, subnet::Ipv4Subnet};
-use testcontainers::bollard::{API_DEFAULT_VERSION, Docker};
+use harness_core::{
+    node::NodeSource, place::Environment, profile::NodeProfile, subnet::Ipv4Subnet,
+};
 
 use crate::support::{
-    Bed, Fake, Kind, PATIENCE, docker_cli, engine_objects, fake, launch, script, source, unique_run,
+    Bed, Fake, Kind, PATIENCE, docker_cli, engine_objects, environment, fake, launch, script,
+    source, unique_run,
 };
 
 /// An image or network of somebody else, removed at the end of its test.
@@ -327,13 +329,13 @@ async fn a_kept_run_stays_and_says_how_to_remove_it() {
         1,
         "it runs on"
     );
-    let hint = DockerProvider::connect(options).await.unwrap().keep_hint();
+    let hint = DockerProvider::connect(options, &environment()).await.unwrap().keep_hint();
     assert!(Command::new("sh").args(["-c", &hint]).output().unwrap().status.success(), "{hint}");
     assert_eq!(engine_objects(&label), "", "{hint}");
 }
 
 /// An engine that gives every request the same answer, or none.
-fn false_engine(dir: &Path, answer: Option<(u16, &'static str)>) -> Docker {
+fn false_engine(dir: &Path, answer: Option<(u16, &'static str)>) -> Environment {
     let path = dir.join("engine.sock");
     let listener = UnixListener::bind(&path).unwrap();
     thread::spawn(move || {
@@ -352,7 +354,12 @@ fn false_engine(dir: &Path, answer: Option<(u16, &'static str)>) -> Docker {
             });
         }
     });
-    Docker::connect_with_unix(path.to_str().unwrap(), 120, API_DEFAULT_VERSION).unwrap()
+    at(&path)
+}
+
+/// What says that there is an engine at this socket.
+fn at(path: &Path) -> Environment {
+    Environment::from([("DOCKER_HOST", format!("unix://{}", path.display()).as_str())])
 }
 
 async fn refusal(answer: Option<(u16, &'static str)>) -> String {
@@ -365,7 +372,7 @@ async fn refusal(answer: Option<(u16, &'static str)>) -> String {
     };
     let began = Instant::now();
     let error =
-        DockerProvider::connect_to(false_engine(dir.path(), answer), options).await.unwrap_err();
+        DockerProvider::connect(options, &false_engine(dir.path(), answer)).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_millis(2_500), "--provider auto waits for this");
     assert!(matches!(error, ProviderError::Unavailable { .. }), "{error}");
     error.to_string()
@@ -400,6 +407,11 @@ async fn an_engine_that_will_not_do_is_refused_with_a_remedy() {
             "cannot be used: Docker responded with status code 500: out of order",
             "start Docker",
         ),
+        (
+            Some((400, r#"{"message":"Client sent an HTTP request to an HTTPS server."}"#)),
+            "the Docker engine wants TLS (unix://",
+            "set DOCKER_TLS_VERIFY=1",
+        ),
         (None, "does not answer within 2 s", "restart it"),
     ] {
         let error = refusal(answer).await;
@@ -412,14 +424,16 @@ async fn a_socket_on_which_nobody_listens_is_no_engine() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("engine.sock");
     drop(UnixListener::bind(&path).unwrap());
-    let docker =
-        Docker::connect_with_unix(path.to_str().unwrap(), 120, API_DEFAULT_VERSION).unwrap();
     let options = ProviderOptions {
         run_id: unique_run(),
         scratch: dir.path().to_owned(),
         profile: None,
         keep: false,
     };
-    let error = DockerProvider::connect_to(docker, options).await.unwrap_err().to_string();
-    assert!(error.starts_with("no Docker engine: nobody listens on its socket\n"), "{error}");
+    let error = DockerProvider::connect(options, &at(&path)).await.unwrap_err().to_string();
+    let expected = format!(
+        "no Docker engine: nobody listens there (unix://{}, by DOCKER_HOST)\n",
+        path.display()
+    );
+    assert!(error.starts_with(&expected), "{error}");
 }

@@ -18,7 +18,10 @@ use harness::provider::{
     docker::{DockerProvider, Reach},
     process::ProcessProvider,
 };
-use harness_core::node::{NodeSource, NodeState};
+use harness_core::{
+    node::{NodeSource, NodeState},
+    place::Environment,
+};
 use tokio::sync::mpsc;
 
 /// How long anything may take here that usually takes milliseconds.
@@ -31,6 +34,8 @@ pub(crate) enum Kind {
     Docker,
     /// Docker as on a host that has no route to containers.
     DockerPublished,
+    /// Docker as on another host, which here has this host's address.
+    DockerRemote,
 }
 
 /// Which fake node.
@@ -135,6 +140,9 @@ impl Bed {
             }
             Kind::Docker => Arc::new(docker(options).await),
             Kind::DockerPublished => Arc::new(docker(options).await.reaching(Reach::Published)),
+            Kind::DockerRemote => {
+                Arc::new(docker(options).await.reaching(Reach::Remote([127, 0, 0, 2].into())))
+            }
         };
         let lines = provider.logs().expect("logs are there once");
         assert!(provider.logs().is_none(), "and only once");
@@ -262,8 +270,13 @@ impl Bed {
     }
 }
 
+/// What says where this machine's engine is.
+pub(crate) fn environment() -> Environment {
+    Environment::read(|name| std::env::var_os(name))
+}
+
 async fn docker(options: ProviderOptions) -> DockerProvider {
-    DockerProvider::connect(options)
+    DockerProvider::connect(options, &environment())
         .await
         .expect("these tests need a Docker engine; run the others with `cargo test process`")
 }

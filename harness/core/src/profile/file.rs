@@ -5,50 +5,12 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use toml::de::DeTable;
 
-use super::{NodeProfile, RPC_PORT};
+use super::kind::{Flag, NodeProfile, RPC_PORT, Variable};
 use crate::{
     check,
     document::{At, Given, Key, Problems, Table, Takes, suggest},
     subnet::Ipv4Subnet,
 };
-
-/// What the harness has to tell a node by a flag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Flag {
-    Dev,
-    BasePath,
-    Name,
-    Port,
-    ListenAddr,
-    RpcPort,
-    RpcExternal,
-}
-
-/// What the harness has to tell a node by a variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Variable {
-    Seeds,
-    Mine,
-    Loopback,
-}
-
-impl Flag {
-    /// In the order in which they are given.
-    const ALL: [(Self, &'static str); 7] = [
-        (Self::Dev, "dev"),
-        (Self::BasePath, "base_path"),
-        (Self::Name, "name"),
-        (Self::Port, "port"),
-        (Self::ListenAddr, "listen_addr"),
-        (Self::RpcPort, "rpc_port"),
-        (Self::RpcExternal, "rpc_external"),
-    ];
-}
-
-impl Variable {
-    const ALL: [(Self, &'static str); 3] =
-        [(Self::Seeds, "seeds"), (Self::Mine, "mine"), (Self::Loopback, "loopback")];
-}
 
 const fn key(name: &'static str, takes: Takes, without: &'static str, about: &'static str) -> Key {
     Key { name, takes, given: Given::Else(without), about }
@@ -131,7 +93,14 @@ const TABLES: &[Key] = &[
 /// A profile file is a page of text.
 const LARGEST: usize = 64 * 1024;
 
-pub(super) fn read(name: &str, path: &Path, text: String) -> (Option<NodeProfile>, Problems) {
+impl NodeProfile {
+    /// A profile's text, or everything that is wrong with it.
+    pub fn read(name: &str, path: &Path, text: String) -> (Option<Self>, Problems) {
+        read(name, path, text)
+    }
+}
+
+fn read(name: &str, path: &Path, text: String) -> (Option<NodeProfile>, Problems) {
     if text.len() > LARGEST {
         let mut problems = Problems::new(path.to_owned(), String::new());
         problems.error_file(format!("a profile of more than {LARGEST} bytes"));

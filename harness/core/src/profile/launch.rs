@@ -4,9 +4,8 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
 use super::{
-    NodeProfile,
-    file::{Flag, Variable},
     flags::Groups,
+    kind::{Flag, NodeProfile, Variable},
 };
 
 /// What a scenario wants of a node.

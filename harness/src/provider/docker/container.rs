@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -25,18 +25,17 @@ use testcontainers::bollard::{
 };
 
 use super::{
-    RPC_PORT,
     engine::{failed, is_absent},
+    image::Image,
     labels::NODE_LABEL,
-    network::{Network, Reach},
+    network::Network,
+    reach::Reach,
 };
 use crate::{
-    binary,
+    binary::{self, DATA_DIR},
     provider::{NodeLaunch, ProviderError},
 };
 
-/// The state directory in every container: a name that no image has, so it starts empty.
-pub(super) const DATA_DIR: &str = "/hegemon-data";
 /// Seconds that a node has to end after SIGTERM.
 const STOP_SECONDS: i32 = 10;
 /// Time that the engine has to report the end of a killed container.
@@ -53,8 +52,8 @@ pub(super) struct Recipe {
     pub(super) run: String,
     /// What says that the container is the run's.
     pub(super) labels: HashMap<String, String>,
-    /// Image ID.
-    pub(super) image: String,
+    /// What it is made from.
+    pub(super) image: Image,
     /// The run's network.
     pub(super) network: Network,
     /// The node's own address in it.
@@ -79,14 +78,22 @@ pub(super) async fn launch(
         .create_container(Some(options), body(&recipe))
         .await
         .map_err(failed(format!("creating the container {name}")))?;
+    // An image of ours has one. An engine takes as long for this as for a quarter of a start, and
+    // does one after the other.
+    if recipe.image.made.is_none() {
+        make_state_directory(docker, &created.id, &name).await?;
+    }
+    let incarnation = start(docker, &created.id, &name).await?;
+    Ok((created.id, incarnation))
+}
+
+async fn make_state_directory(docker: &Docker, id: &str, name: &str) -> Result<(), ProviderError> {
     let root = UploadToContainerOptionsBuilder::new().path("/").build();
     let directory = binary::empty_directory(DATA_DIR).await?;
     docker
-        .upload_to_container(&created.id, Some(root), body_full(directory.into()))
+        .upload_to_container(id, Some(root), body_full(directory.into()))
         .await
-        .map_err(failed(format!("making {DATA_DIR} in {name}")))?;
-    let incarnation = start(docker, &created.id, &name).await?;
-    Ok((created.id, incarnation))
+        .map_err(failed(format!("making {DATA_DIR} in {name}")))
 }
 
 /// Starts a container that exists: for the first time or again.
@@ -161,27 +168,26 @@ fn used(stats: &ContainerStatsResponse) -> Option<Resources> {
     })
 }
 
-/// The host's port that the engine gave to RPC at the last start.
+/// The port that the engine gave to RPC at the last start.
 pub(super) async fn published_rpc(
     docker: &Docker,
     id: &str,
     name: &str,
-) -> Result<SocketAddr, ProviderError> {
+) -> Result<u16, ProviderError> {
     let inspect = docker
         .inspect_container(id, None::<InspectContainerOptions>)
         .await
         .map_err(failed(format!("looking at {name}")))?;
     let ports = inspect.network_settings.and_then(|settings| settings.ports).unwrap_or_default();
-    ports
-        .get(&format!("{RPC_PORT}/tcp"))
-        .and_then(|bindings| bindings.as_ref()?.first()?.host_port.as_ref()?.parse().ok())
-        .map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .ok_or_else(|| {
-            ProviderError::failed(
-                format!("looking up the RPC port of {name}"),
-                "the engine has published none; is the container running?",
-            )
-        })
+    // Nothing else is published.
+    let published =
+        |bindings: Option<Vec<PortBinding>>| bindings?.first()?.host_port.as_ref()?.parse().ok();
+    ports.into_values().find_map(published).ok_or_else(|| {
+        ProviderError::failed(
+            format!("looking up the RPC port of {name}"),
+            "the engine has published none; is the container running?",
+        )
+    })
 }
 
 async fn inspect(docker: &Docker, id: &str, name: &str) -> Result<ContainerState, ProviderError> {
@@ -268,9 +274,10 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
         aliases: Some(vec![recipe.launch.name.clone()]),
         ..EndpointSettings::default()
     };
+    let rpc = format!("{}/tcp", recipe.image.profile.rpc_port);
     ContainerCreateBody {
         hostname: Some(recipe.launch.name.clone()),
-        image: Some(recipe.image.clone()),
+        image: Some(recipe.image.id.clone()),
         cmd: Some(recipe.launch.args.clone()),
         env: Some(
             recipe.launch.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
@@ -279,9 +286,8 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
         // The node contract's signal, whatever the image says.
         stop_signal: Some("SIGTERM".to_owned()),
         tty: Some(false),
-        exposed_ports: (recipe.network.reach == Reach::Published)
-            .then(|| vec![format!("{RPC_PORT}/tcp")]),
-        host_config: Some(host_config(&recipe.network)),
+        exposed_ports: (recipe.network.reach != Reach::Container).then(|| vec![rpc.clone()]),
+        host_config: Some(host_config(&recipe.network, rpc)),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(HashMap::from([(recipe.network.name.clone(), endpoint)])),
         }),
@@ -289,12 +295,19 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
     }
 }
 
-fn host_config(network: &Network) -> HostConfig {
-    let loopback = PortBinding { host_ip: Some(Ipv4Addr::LOCALHOST.to_string()), host_port: None };
-    let bindings: PortMap = HashMap::from([(format!("{RPC_PORT}/tcp"), Some(vec![loopback]))]);
+fn host_config(network: &Network, rpc: String) -> HostConfig {
+    let at = |ip: IpAddr| {
+        let binding = PortBinding { host_ip: Some(ip.to_string()), host_port: None };
+        PortMap::from([(rpc, Some(vec![binding]))])
+    };
+    let bindings = match network.reach {
+        Reach::Container => None,
+        Reach::Published => Some(at(Ipv4Addr::LOCALHOST.into())),
+        Reach::Remote(_) => Some(at(Ipv4Addr::UNSPECIFIED.into())),
+    };
     HostConfig {
         network_mode: Some(network.name.clone()),
-        port_bindings: (network.reach == Reach::Published).then_some(bindings),
+        port_bindings: bindings,
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::NO),
             maximum_retry_count: None,

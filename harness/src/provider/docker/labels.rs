@@ -15,6 +15,8 @@ pub const OWNER_LABEL: &str = "org.hegemon.testbed.owner";
 pub const SCRATCH_LABEL: &str = "org.hegemon.testbed.scratch";
 /// On everything of a run that its user wants to keep; its value is `1`.
 pub const KEPT_LABEL: &str = "org.hegemon.testbed.kept";
+/// On a network: the container that the harness is in, which has joined it and may be taken off it.
+pub(super) const GUEST_LABEL: &str = "org.hegemon.testbed.guest";
 /// On a container: its node's name, for people.
 pub(super) const NODE_LABEL: &str = "org.hegemon.testbed.node";
 /// On an image: `ours` if its node takes everything in the node contract. Our own Dockerfile sets

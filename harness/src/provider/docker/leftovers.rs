@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use harness_core::place::Environment;
 use testcontainers::bollard::Docker;
 
 use super::{
@@ -36,12 +37,12 @@ pub struct Leftover {
 }
 
 impl Leftovers {
-    /// Finds the engine as a run would. Takes 2 s at most.
+    /// Finds the engine as a run would. Takes 2 s at most for each place at which there may be one.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`] with the reason and the remedy.
-    pub async fn connect() -> Result<Self, ProviderError> {
-        let engine = engine::probe(engine::find().await?).await?;
+    pub async fn connect(environment: &Environment) -> Result<Self, ProviderError> {
+        let engine = engine::find(environment).await?;
         Ok(Self { id: engine.id().map(str::to_owned), docker: engine.docker })
     }
 
@@ -87,7 +88,7 @@ impl Leftovers {
     pub async fn remove(&self, run: &str) -> Result<Vec<String>, ProviderError> {
         sweep::remove_all(&self.docker, run).await.map_err(|unfinished| {
             let why = match unfinished {
-                Unfinished::Refused(objects) => format!("left behind: {}", objects.join(", ")),
+                Unfinished::Left(objects) => format!("left behind: {}", objects.join(", ")),
                 Unfinished::NoEngine(why) => {
                     format!("the engine is gone ({why}); what is left is unknown")
                 }

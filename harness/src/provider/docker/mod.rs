@@ -1,14 +1,15 @@
 //! Nodes as containers of a Docker engine, on a network of their own with fixed addresses. The
-//! engine is found and talked to through testcontainers' client; the rest is bollard, since a
-//! testbed needs what testcontainers leaves out (fixed addresses, restarts of the same container,
-//! images without a build) and must not have what it adds: containers that vanish with a handle, a
-//! reaper, a watchdog.
+//! engine is found as the Docker command line finds it and talked to through bollard, which comes
+//! with testcontainers: a testbed needs what that leaves out (contexts, fixed addresses, restarts of
+//! the same container, images without a build) and must not have what it adds: containers that
+//! vanish with a handle, a reaper, a watchdog.
 //!
 //! Every object carries two labels from its creation on, and is removed by them. Whatever changes
 //! the engine runs in a task of its own, which ends even if its caller is dropped (an interrupt in
 //! the middle of a start); teardown waits for such tasks before it asks the engine what there is.
 //!
-//! `engine` finds and judges the engine, `network` chooses addresses, `image` makes images,
+//! `engine` finds and judges the engine, `neighbours` watches what all containers share, `reach` says how what runs on it is reached, `network`
+//! chooses addresses, `image` makes images,
 //! `container` is one node, `logs` reads, `sweep` removes, `leftovers` is what other runs have
 //! left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
 //! made of them all.
@@ -20,8 +21,10 @@ mod image;
 mod labels;
 mod leftovers;
 mod logs;
+mod neighbours;
 mod network;
 mod provider;
+mod reach;
 mod state;
 mod sweep;
 
@@ -30,10 +33,9 @@ pub use self::{
         KEPT_LABEL, OWNER_LABEL, Origin, PROFILE_LABEL, RUN_LABEL, SCRATCH_LABEL, TESTBED_LABEL,
     },
     leftovers::{Leftover, Leftovers},
-    network::Reach,
     provider::DockerProvider,
+    reach::Reach,
 };
 
-/// The node contract's default ports: every container has its own.
+/// The node contract's default port: every container has its own.
 const P2P_PORT: u16 = 30333;
-const RPC_PORT: u16 = 9944;

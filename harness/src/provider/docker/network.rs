@@ -5,29 +5,27 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use harness_core::subnet::{self, Ipv4Subnet, Taken};
+use harness_core::subnet::{self, Ipv4Subnet, Range, Taken};
 use testcontainers::bollard::{
     Docker,
     errors::Error as EngineError,
-    models::{Ipam, IpamConfig, NetworkCreateRequest},
+    models::{
+        EndpointIpamConfig, EndpointSettings, Ipam, IpamConfig, NetworkConnectRequest,
+        NetworkCreateRequest,
+    },
     query_parameters::ListNetworksOptions,
 };
 
-use super::engine::{Engine, failed, whole};
+use super::{
+    engine::{Engine, failed, whole},
+    labels::GUEST_LABEL,
+    reach::{self, Reach},
+};
 use crate::provider::ProviderError;
 
 /// Subnets that are tried before giving up: each failure means that somebody took it in the
 /// milliseconds since we looked.
 const TRIES: usize = 32;
-
-/// How the harness reaches a node's RPC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// At the container's own address: the host has a route into the network.
-    Container,
-    /// At a port published on the host's loopback: the network then cannot be internal.
-    Published,
-}
 
 /// The network of a run.
 #[derive(Debug, Clone)]
@@ -38,6 +36,31 @@ pub(super) struct Network {
     pub(super) subnet: Ipv4Subnet,
     /// How RPC is reached.
     pub(super) reach: Reach,
+    /// The container that the harness is in, which has joined.
+    pub(super) guest: Option<String>,
+    /// The range that it would better be in, and who has that.
+    pub(super) instead_of: Option<String>,
+}
+
+impl Network {
+    /// What its user should know of it.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let guest = self.guest.as_ref().map(|guest| {
+            let guest = guest.get(..12).unwrap_or(guest);
+            format!(
+                "the harness is in the engine's container {guest}, which joins the run's network"
+            )
+        });
+        let published = match self.reach {
+            Reach::Container => None,
+            Reach::Published => Some("this host has no route to containers: RPC goes through published loopback ports, and the nodes' network has a way out".to_owned()),
+            Reach::Remote(host) => Some(format!("the engine is on another host ({host}): RPC goes through ports that it publishes on all of its addresses, and the nodes' network has a way out")),
+        };
+        let moved = self.instead_of.as_ref().map(|held| {
+            format!("{held}: the run's network is {}, which our own nodes take", self.subnet)
+        });
+        guest.into_iter().chain(published).chain(moved).collect()
+    }
 }
 
 /// What a run asks of its network.
@@ -49,6 +72,8 @@ pub(super) struct Wish<'a> {
     pub(super) labels: &'a HashMap<String, String>,
     /// How many nodes it is for.
     pub(super) nodes: usize,
+    /// Where it may be.
+    pub(super) ranges: &'a [Range],
     /// The scenario's own subnet, if it has one.
     pub(super) subnet: Option<Ipv4Subnet>,
     /// `None`: found out.
@@ -62,6 +87,9 @@ pub(super) fn name(run: &str) -> String {
 
 /// Creates the network.
 ///
+/// The ways to reach what is on it, in their order: the harness's own container joins it; the host
+/// has a route; ports are published.
+///
 /// # Errors
 /// The wished subnet is taken (by whom), none is free, or the engine fails.
 pub(super) async fn create(engine: &Engine, wish: Wish<'_>) -> Result<Network, ProviderError> {
@@ -71,47 +99,94 @@ pub(super) async fn create(engine: &Engine, wish: Wish<'_>) -> Result<Network, P
             wish.nodes
         )));
     }
-    match wish.reach {
-        Some(reach) => create_with(engine, wish, reach).await,
-        None if engine.is_desktop => create_with(engine, wish, Reach::Published).await,
-        None => {
-            let network = create_with(engine, wish, Reach::Container).await?;
-            // The engine has just put a bridge with this route on its host. If that is not ours
-            // (rootless, remote, in a virtual machine), there is no way in.
-            if routes().iter().any(|route| route.subnet == network.subnet) {
-                return Ok(network);
-            }
-            engine
-                .docker
-                .remove_network(&network.name)
-                .await
-                .map_err(failed(format!("removing the network {}", network.name)))?;
-            create_with(engine, wish, Reach::Published).await
+    if let Some(reach) = wish.reach {
+        return create_with(engine, wish, reach, None).await;
+    }
+    if let Some(own) = reach::own_container(engine).await {
+        let network = create_with(engine, wish, Reach::Container, Some(own.clone())).await?;
+        match join(engine, &network, &own, wish.nodes).await {
+            Ok(()) => return Ok(network),
+            // There may be another way.
+            Err(_) => remove(engine, &network).await?,
         }
     }
+    if !engine.is_desktop {
+        let network = create_with(engine, wish, Reach::Container, None).await?;
+        // The engine has just put a bridge with this route on its host. If that is not ours
+        // (rootless, remote, in a virtual machine), there is no way in.
+        if routes().iter().any(|route| route.subnet == network.subnet) {
+            return Ok(network);
+        }
+        remove(engine, &network).await?;
+    }
+    let reach = reach::published(engine).await?;
+    create_with(engine, wish, reach, None).await
+}
+
+async fn remove(engine: &Engine, network: &Network) -> Result<(), ProviderError> {
+    engine
+        .docker
+        .remove_network(&network.name)
+        .await
+        .map_err(failed(format!("removing the network {}", network.name)))
+}
+
+/// The harness's own container gets the address after the last node's.
+async fn join(
+    engine: &Engine,
+    network: &Network,
+    own: &str,
+    nodes: usize,
+) -> Result<(), EngineError> {
+    let address = network.subnet.node(nodes).map(|address| address.to_string());
+    let request = NetworkConnectRequest {
+        container: own.to_owned(),
+        endpoint_config: Some(EndpointSettings {
+            ipam_config: Some(EndpointIpamConfig {
+                ipv4_address: address,
+                ..EndpointIpamConfig::default()
+            }),
+            ..EndpointSettings::default()
+        }),
+    };
+    engine.docker.connect_network(&network.name, request).await
 }
 
 async fn create_with(
     engine: &Engine,
     wish: Wish<'_>,
     reach: Reach,
+    guest: Option<String>,
 ) -> Result<Network, ProviderError> {
+    let room = wish.nodes + usize::from(guest.is_some());
     let start = RandomState::new().hash_one(wish.run);
-    let mut last_refusal = String::new();
+    let (mut last_refusal, mut instead_of) = (String::new(), None);
     for _ in 0..TRIES {
         let taken = taken(&engine.docker).await?;
         let subnet = match wish.subnet {
             Some(subnet) => match subnet::taken_by(subnet, &taken) {
                 None => subnet,
-                Some(owner) => return Err(ProviderError::Subnet(format!("the subnet {subnet} is taken: {} has {}", owner.by, owner.subnet))),
+                Some(owner) => {
+                    return Err(ProviderError::Subnet(format!(
+                        "the subnet {subnet} is taken: {} has {}",
+                        owner.by, owner.subnet
+                    )));
+                }
             },
             None => {
-                subnet::candidates(start).find(|candidate| candidate.has_room_for(wish.nodes) && subnet::taken_by(*candidate, &taken).is_none()).ok_or_else(
-                    || ProviderError::Subnet("no /24 of 198.18.0.0/15 is both free of the engine's networks and the host's routes and large enough".to_owned()),
-                )?
+                let choice = subnet::choose(start, room, wish.ranges, &taken)
+                    .map_err(|none| ProviderError::Subnet(none.to_string()))?;
+                instead_of = choice.instead_of;
+                choice.subnet
             }
         };
-        let network = Network { name: name(wish.run), subnet, reach };
+        let network = Network {
+            name: name(wish.run),
+            subnet,
+            reach,
+            guest: guest.clone(),
+            instead_of: instead_of.take(),
+        };
         match engine.docker.create_network(request(&network, wish.labels.clone())).await {
             Ok(_) => return Ok(network),
             // Another run was quicker: look again.
@@ -126,7 +201,10 @@ async fn create_with(
     Err(ProviderError::Subnet(format!("no subnet after {TRIES} tries: {last_refusal}")))
 }
 
-fn request(network: &Network, labels: HashMap<String, String>) -> NetworkCreateRequest {
+fn request(network: &Network, mut labels: HashMap<String, String>) -> NetworkCreateRequest {
+    if let Some(guest) = &network.guest {
+        labels.insert(GUEST_LABEL.to_owned(), guest.clone());
+    }
     let addresses = IpamConfig {
         subnet: Some(network.subnet.to_string()),
         gateway: Some(network.subnet.gateway().to_string()),

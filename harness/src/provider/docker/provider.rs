@@ -1,4 +1,7 @@
-//! The Docker provider: the [`Provider`] that the neighbouring modules make together.
+//! The Docker provider: the [`Provider`] that the neighbouring modules make together. `teardown` is
+//! its end.
+
+mod teardown;
 
 use std::{
     collections::BTreeSet,
@@ -9,41 +12,43 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     fault::Capability,
     node::{Incarnation, NodeSource, NodeState, Resources},
-    subnet::Ipv4Subnet,
+    place::Environment,
+    subnet::{Ipv4Subnet, Range},
 };
-use testcontainers::bollard::Docker;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    P2P_PORT, RPC_PORT, container,
+    P2P_PORT, container,
     engine::{self, Engine},
     gate::Gate,
     image::{self, Image},
     labels::{RUN_LABEL, TESTBED_LABEL, labels, plain_labels},
     logs::{End, Pump},
-    network::{self, Reach, Wish},
+    neighbours::Neighbours,
+    network::{self, Wish},
+    reach::{self, Reach},
     state::{Nodes, Rpc},
-    sweep::{self, Unfinished},
 };
 use crate::{
     binary::{self, Progress, Staging},
     provider::{
-        LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot, options,
+        LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
+        descriptors, options,
     },
 };
 
-/// Time that teardown gives calls under way.
-const CALLS_LIMIT: Duration = Duration::from_secs(20);
 /// Time that teardown gives a log reader to take what is left.
 const LOG_LIMIT: Duration = Duration::from_secs(5);
+/// Between two knocks at a node that does not answer.
+const KNOCK_EVERY: Duration = Duration::from_millis(100);
 /// Lines that wait for a reader; what is more waits at the engine.
 const LOG_QUEUE: usize = 512;
 
@@ -62,6 +67,10 @@ pub struct DockerProvider {
     closing: CancellationToken,
     to_lines: Mutex<Option<mpsc::Sender<LogLine>>>,
     lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
+    /// The kernel's table of them, once there is a network.
+    neighbours: Mutex<Option<Neighbours>>,
+    /// Something has come back from one of the nodes.
+    reached: AtomicBool,
     /// Nothing is there to be removed, or nobody to be asked.
     done: AtomicBool,
     /// Nodes whose logs could not be read to their end.
@@ -70,25 +79,16 @@ pub struct DockerProvider {
 
 impl DockerProvider {
     /// Finds the engine as this user's other tools do and asks it whether it will do. Changes
-    /// nothing. Takes 2 s at most.
+    /// nothing. Takes 2 s at most for each place at which there may be one.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`] with the reason and the remedy.
-    pub async fn connect(options: ProviderOptions) -> Result<Self, ProviderError> {
-        let docker = engine::find().await?;
-        Self::connect_to(docker, options).await
-    }
-
-    /// Like [`Self::connect`], with a client that the caller has made.
-    ///
-    /// # Errors
-    /// [`ProviderError::Unavailable`] with the reason and the remedy.
-    pub async fn connect_to(
-        docker: Docker,
+    pub async fn connect(
         options: ProviderOptions,
+        environment: &Environment,
     ) -> Result<Self, ProviderError> {
         options.check()?;
-        let engine = engine::probe(docker).await?;
+        let engine = engine::find(environment).await?;
         let (sender, lines) = mpsc::channel(LOG_QUEUE);
         Ok(Self {
             options,
@@ -100,6 +100,8 @@ impl DockerProvider {
             closing: CancellationToken::new(),
             to_lines: Mutex::new(Some(sender)),
             lines: Mutex::new(Some(lines)),
+            neighbours: Mutex::default(),
+            reached: AtomicBool::new(false),
             done: AtomicBool::new(true),
             cut: Arc::default(),
         })
@@ -110,6 +112,11 @@ impl DockerProvider {
     pub fn reaching(mut self, reach: Reach) -> Self {
         self.reach = Some(reach);
         self
+    }
+
+    /// The engine in one line: where it is, what says so, and what it is.
+    pub fn engine(&self) -> String {
+        self.engine.describe()
     }
 
     /// The shell command that removes a kept run: exactly what carries its labels.
@@ -143,6 +150,7 @@ impl DockerProvider {
             .map(str::parse::<Ipv4Subnet>)
             .transpose()
             .map_err(|error| ProviderError::Subnet(error.to_string()))?;
+        descriptors::check(requests.len())?;
         for request in requests {
             options::check_node_name(&request.name)?;
         }
@@ -150,6 +158,7 @@ impl DockerProvider {
         let images = self.images(requests, progress).await?;
         let (engine, options, reach, count) =
             (self.engine.clone(), self.options.clone(), self.reach, requests.len());
+        let ranges = ranges(&images)?;
         let wish = async move {
             network::create(
                 &engine,
@@ -157,6 +166,7 @@ impl DockerProvider {
                     run: &options.run_id,
                     labels: &labels(&options),
                     nodes: count,
+                    ranges: &ranges,
                     subnet: wished,
                     reach,
                 },
@@ -164,9 +174,10 @@ impl DockerProvider {
             .await
         };
         let network = self.change(wish).await?;
-        if network.reach == Reach::Published {
-            progress("this host has no route to containers: RPC goes through published loopback ports, and the nodes' network has a way out".to_owned());
-        }
+        let neighbours = Neighbours::of(requests.len());
+        let shortage = neighbours.as_ref().and_then(Neighbours::shortage);
+        network.remarks().into_iter().chain(shortage).for_each(progress);
+        *self.neighbours.lock().expect("no code panics with this lock") = neighbours;
         self.nodes.has_network(network.clone());
         let mut slots = Vec::new();
         for (index, request) in requests.iter().enumerate() {
@@ -258,6 +269,31 @@ impl DockerProvider {
         .await
     }
 
+    /// The first node that runs is knocked at: if nothing comes back from it, nothing will from any
+    /// other, and no node is to blame.
+    async fn reach(&self, name: &str) -> Result<(), ProviderError> {
+        let began = Instant::now();
+        let Some(reach) = self.nodes.reach() else { return Ok(()) };
+        while !self.reached.load(Ordering::Relaxed) {
+            // It may have ended at once: that is for whoever watches it to say.
+            let Ok(address) = self.rpc_address(name).await else { return Ok(()) };
+            let Err(why) = reach::knock(address, reach).await else {
+                self.reached.store(true, Ordering::Relaxed);
+                break;
+            };
+            let container = self.nodes.container(name)?;
+            if !container::state(&self.engine.docker, &container, name).await?.is_running() {
+                break;
+            }
+            let limit = if reach::is_refusal(&why) { reach::REFUSED } else { reach::SILENT };
+            if began.elapsed() >= limit && !self.reached.load(Ordering::Relaxed) {
+                return Err(reach::unreachable(name, address, reach, &why));
+            }
+            tokio::time::sleep(KNOCK_EVERY).await;
+        }
+        Ok(())
+    }
+
     async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
         let (docker, id, nodes, name) = (
             self.engine.docker.clone(),
@@ -282,93 +318,26 @@ impl DockerProvider {
     async fn rpc_address(&self, name: &str) -> Result<SocketAddr, ProviderError> {
         match self.nodes.rpc(name)? {
             Rpc::At(address) => Ok(address),
-            Rpc::PublishedBy(id) => container::published_rpc(&self.engine.docker, &id, name).await,
-        }
-    }
-
-    async fn remove_everything(&self) -> Result<(), ProviderError> {
-        self.calls.shut();
-        if self.options.keep {
-            self.calls.ended(CALLS_LIMIT).await;
-            self.stop_reading();
-            self.pumps.wait().await;
-            return Ok(());
-        }
-        let (docker, run) = (&self.engine.docker, self.options.run_id.as_str());
-        if let Err(why) = engine::answers(docker).await {
-            self.stop_reading();
-            return Err(self.abandon(&why));
-        }
-        // At once: a stop that is under way need not wait for its node any more.
-        let _ = tokio::time::timeout(CALLS_LIMIT, sweep::kill_all(docker, run)).await;
-        let quiet = self.calls.ended(CALLS_LIMIT).await;
-        // And again: a start that was under way may have brought its node up after that, and a
-        // living node's log has no end to read to.
-        let _ = tokio::time::timeout(CALLS_LIMIT, sweep::kill_all(docker, run)).await;
-        self.stop_reading();
-        self.pumps.wait().await;
-        sweep::remove_all(docker, run).await.map_err(|unfinished| match unfinished {
-            Unfinished::Refused(objects) => ProviderError::failed(
-                format!("cleaning up the run {run}"),
-                format!("left behind: {}", objects.join(", ")),
-            ),
-            Unfinished::NoEngine(why) => self.abandon(&why),
-        })?;
-        self.remove_directory()?;
-        if !quiet {
-            return Err(ProviderError::failed(
-                format!("cleaning up the run {run}"),
-                format!(
-                    "a call to the engine has not come back; what it may still make is removed with: {}",
-                    self.keep_hint()
-                ),
-            ));
-        }
-        self.done.store(true, Ordering::Relaxed);
-        // Said once: a second teardown has nothing left to say.
-        let cut = std::mem::take(&mut *self.cut.lock().expect("no code panics with this lock"));
-        let cut: Vec<String> = cut.iter().map(|node| format!("log of {node} incomplete")).collect();
-        if cut.is_empty() {
-            Ok(())
-        } else {
-            Err(ProviderError::failed("reading logs to their end", cut.join(", ")))
-        }
-    }
-
-    /// The engine has gone: nothing more can be done, now or when this is dropped, and only memory
-    /// says what there is.
-    fn abandon(&self, why: &str) -> ProviderError {
-        self.done.store(true, Ordering::Relaxed);
-        let run = &self.options.run_id;
-        let left = self.nodes.remembered(run).join(", ");
-        let directory =
-            self.remove_directory().err().map(|error| format!("; {error}")).unwrap_or_default();
-        ProviderError::failed(
-            format!("cleaning up the run {run}"),
-            format!(
-                "the engine is gone ({why}); left behind: {left}{directory}. When it is back, `harness gc` removes them"
-            ),
-        )
-    }
-
-    /// Readers pass on what there is and end; the channel closes when the last one has.
-    fn stop_reading(&self) {
-        drop(self.to_lines.lock().expect("no code panics with this lock").take());
-        // Nobody took it: readers must not wait for nobody.
-        drop(self.lines.lock().expect("no code panics with this lock").take());
-        self.closing.cancel();
-        self.pumps.close();
-    }
-
-    fn remove_directory(&self) -> Result<(), ProviderError> {
-        let dir = self.binary_dir();
-        match fs::remove_dir_all(&dir) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(ProviderError::failed(format!("removing {}", dir.display()), error))
+            Rpc::PublishedBy(host, id) => {
+                let port = container::published_rpc(&self.engine.docker, &id, name).await?;
+                Ok(SocketAddr::from((host, port)))
             }
-            Ok(()) | Err(_) => Ok(()),
         }
     }
+}
+
+/// Where all of the nodes dial each other, the first preferred.
+fn ranges(images: &[(NodeSource, Image)]) -> Result<Vec<Range>, ProviderError> {
+    let dialled =
+        |range: &Range| images.iter().all(|(_, image)| image.profile.dials(range.whole().base()));
+    let ranges: Vec<Range> =
+        [Range::Benchmark, Range::Private].into_iter().filter(dialled).collect();
+    if ranges.is_empty() {
+        return Err(ProviderError::Unsupported(
+            "by their profiles (`dials`) these nodes dial neither 198.18.0.0/15 nor 10.128.0.0/9, where networks of runs are".to_owned(),
+        ));
+    }
+    Ok(ranges)
 }
 
 fn slot(name: &str, address: Ipv4Addr, image: &Image) -> Slot {
@@ -376,9 +345,9 @@ fn slot(name: &str, address: Ipv4Addr, image: &Image) -> Slot {
         name: name.to_owned(),
         p2p: SocketAddr::from((address, P2P_PORT)),
         listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, P2P_PORT)),
-        rpc_port: RPC_PORT,
+        rpc_port: image.profile.rpc_port,
         rpc_external: true,
-        base_path: container::DATA_DIR.into(),
+        base_path: binary::DATA_DIR.into(),
         profile: Arc::clone(&image.profile),
         loopback: false,
     }
@@ -407,7 +376,12 @@ impl Provider for DockerProvider {
         &'a self,
         node: &'a NodeLaunch,
     ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
-        self.start_first(node).boxed()
+        async move {
+            let incarnation = self.start_first(node).await?;
+            self.reach(&node.name).await?;
+            Ok(incarnation)
+        }
+        .boxed()
     }
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
@@ -453,6 +427,11 @@ impl Provider for DockerProvider {
         .boxed()
     }
 
+    fn exhausted(&self) -> Option<String> {
+        let neighbours = self.neighbours.lock().expect("no code panics with this lock");
+        neighbours.as_ref().and_then(Neighbours::overflowed)
+    }
+
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
         self.rpc_address(name).boxed()
     }
@@ -463,26 +442,5 @@ impl Provider for DockerProvider {
 
     fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
         self.remove_everything().boxed()
-    }
-}
-
-impl Drop for DockerProvider {
-    /// The way out of a panic. A runtime of its own, because the caller's may be on its way out or
-    /// is this very thread.
-    fn drop(&mut self) {
-        self.closing.cancel();
-        if self.options.keep || self.done.load(Ordering::Relaxed) {
-            return;
-        }
-        let (docker, run) = (self.engine.docker.clone(), self.options.run_id.clone());
-        self.calls.shut();
-        self.calls.ended_blocking(CALLS_LIMIT);
-        let sweep = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map(|runtime| runtime.block_on(sweep::remove_all(&docker, &run)))
-        };
-        // A failure here has nobody to hear it: `gc` finds what is left by its labels.
-        let _ = std::thread::spawn(sweep).join();
-        let _ = self.remove_directory();
     }
 }

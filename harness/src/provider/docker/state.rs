@@ -2,18 +2,18 @@
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Mutex, MutexGuard},
 };
 
 use tokio::sync::watch;
 
 use super::{
-    RPC_PORT,
     container::{self, Recipe},
     image::Image,
     labels::labels,
-    network::{Network, Reach},
+    network::Network,
+    reach::Reach,
 };
 use crate::provider::{NodeLaunch, ProviderError, ProviderOptions};
 
@@ -49,8 +49,8 @@ pub(super) struct Nodes(Mutex<Inner>);
 pub(super) enum Rpc {
     /// Fixed.
     At(SocketAddr),
-    /// To be looked up at this container.
-    PublishedBy(String),
+    /// At this address; the port is to be looked up at this container.
+    PublishedBy(IpAddr, String),
 }
 
 impl Nodes {
@@ -83,6 +83,11 @@ impl Nodes {
         }
     }
 
+    /// How they are reached, once there is a network.
+    pub(super) fn reach(&self) -> Option<Reach> {
+        self.lock().network.as_ref().map(|network| network.reach)
+    }
+
     /// Everything for a first start, which happens once.
     pub(super) fn recipe(
         &self,
@@ -102,7 +107,7 @@ impl Nodes {
         Ok(Recipe {
             run: options.run_id.clone(),
             labels: labels(options),
-            image: node.image.id.clone(),
+            image: node.image.clone(),
             network,
             address: node.address,
             launch: launch.clone(),
@@ -142,10 +147,14 @@ impl Nodes {
     pub(super) fn rpc(&self, name: &str) -> Result<Rpc, ProviderError> {
         let reach = self.lock().network.as_ref().map(|network| network.reach);
         match reach {
-            Some(Reach::Published) => self.container(name).map(Rpc::PublishedBy),
+            Some(Reach::Published) => {
+                self.container(name).map(|id| Rpc::PublishedBy(Ipv4Addr::LOCALHOST.into(), id))
+            }
+            Some(Reach::Remote(host)) => self.container(name).map(|id| Rpc::PublishedBy(host, id)),
             Some(Reach::Container) | None => {
-                let address = self.lock().nodes.get(name).ok_or_else(|| unknown(name))?.address;
-                Ok(Rpc::At(SocketAddr::from((address, RPC_PORT))))
+                let inner = self.lock();
+                let node = inner.nodes.get(name).ok_or_else(|| unknown(name))?;
+                Ok(Rpc::At(SocketAddr::from((node.address, node.image.profile.rpc_port))))
             }
         }
     }
@@ -169,7 +178,8 @@ impl Nodes {
                 "name": network.name,
                 "subnet": network.subnet.to_string(),
                 "internal": network.reach == Reach::Container,
-                "rpc": match network.reach { Reach::Container => "container address", Reach::Published => "published loopback port" },
+                "rpc": network.reach.words(),
+                "joined_by": network.guest,
             })
         });
         (network, inner.sources.clone())

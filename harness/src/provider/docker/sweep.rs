@@ -4,36 +4,58 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use futures_util::future::{BoxFuture, FutureExt, join_all};
+use futures_util::{
+    future::{BoxFuture, FutureExt, join_all},
+    stream::{self, StreamExt},
+};
 use testcontainers::bollard::{
     Docker,
     errors::Error as EngineError,
+    models::NetworkDisconnectRequest,
     query_parameters::{
-        KillContainerOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptionsBuilder,
-        ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
-        RemoveImageOptionsBuilder, RemoveVolumeOptionsBuilder,
+        InspectNetworkOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
+        ListImagesOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+        RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder, RemoveVolumeOptionsBuilder,
     },
 };
 
 use super::{
     engine::{answers, is_absent, whole},
-    labels::{Origin, filter},
+    labels::{GUEST_LABEL, Origin, filter},
 };
 
-/// Time for everything. Dozens of containers take seconds.
-pub(super) const SWEEP_LIMIT: Duration = Duration::from_secs(60);
+/// The end of a removal that gets nowhere: nothing was removed for so long, though the engine does
+/// not say no. However many objects there are, each gives the rest more time.
+const STALLED: Duration = Duration::from_secs(20);
+/// The same when the engine refuses all that is left: it may be about to see that nobody is on a
+/// network any more.
+const REFUSED: Duration = Duration::from_secs(3);
+/// Removals at once. More of them only wait for each other at the engine, each a little longer.
+const AT_ONCE: usize = 16;
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 
 /// An object of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Object {
-    Container { id: String, name: String },
-    Network { id: String, name: String },
+    Container {
+        id: String,
+        name: String,
+    },
+    /// `guest`: the container of a harness that has joined it.
+    Network {
+        id: String,
+        name: String,
+        guest: Option<String>,
+    },
     Volume(String),
-    Image { id: String, name: String },
+    Image {
+        id: String,
+        name: String,
+    },
 }
 
 impl Object {
@@ -59,8 +81,8 @@ pub(super) struct Found {
 /// What could not be removed.
 #[derive(Debug)]
 pub(super) enum Unfinished {
-    /// These were refused until the time was over, each with the engine's last word about it.
-    Refused(Vec<String>),
+    /// These are left, each with the engine's last word about it, or with who is in the way.
+    Left(Vec<String>),
     /// The engine does not answer, and why: nobody knows what is left.
     NoEngine(String),
 }
@@ -81,37 +103,64 @@ pub(super) async fn kill_all(docker: &Docker, run: &str) {
     join_all(containers.into_iter().map(kill)).await;
 }
 
-/// Removes everything of the run and looks again until nothing is left. Says what was removed.
+/// Removes everything of the run and looks again until nothing is left. Says what was removed. Goes
+/// on for as long as it gets on.
 ///
 /// # Errors
-/// What is left when the time is over, or that the engine went away; that takes seconds and not the
-/// whole time.
+/// What is left when it does not, or that the engine went away; either takes seconds.
 pub(super) async fn remove_all(docker: &Docker, run: &str) -> Result<Vec<String>, Unfinished> {
-    let deadline = Instant::now() + SWEEP_LIMIT;
-    let mut sweep = Sweep { docker, run, seen: BTreeSet::new(), refusals: BTreeMap::new() };
+    let mut sweep = Sweep::new(docker, run);
     loop {
-        let why = match tokio::time::timeout_at(deadline.into(), sweep.round()).await {
-            Ok(Ok(left)) if left.is_empty() => {
+        let moved = Arc::clone(&sweep.moved);
+        let ended = tokio::select! {
+            ended = sweep.round() => Some(ended),
+            () = stalled(&moved) => None,
+        };
+        let why = match ended {
+            Some(Ok(left)) if left.is_empty() => {
                 return Ok(sweep.seen.iter().map(Object::describe).collect());
             }
-            Ok(Ok(left)) if Instant::now() >= deadline => {
-                return Err(Unfinished::Refused(
-                    left.iter().map(|object| sweep.describe(object)).collect(),
-                ));
+            Some(Ok(left)) => {
+                let refused = left.iter().all(|object| sweep.refusals.contains_key(object));
+                if moved.rests() >= if refused { REFUSED } else { STALLED } {
+                    return Err(Unfinished::Left(sweep.describe(&left).await));
+                }
+                None
             }
-            Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(whole(&error)),
-            Err(_) => Some("it does not answer".to_owned()),
+            Some(Err(error)) => Some(whole(&error)),
+            None => Some("it does not get on with what it was told to remove".to_owned()),
         };
         if let Some(why) = why {
             // One failed call says little. An engine that does not even say that it is there has
             // gone.
             answers(docker).await.map_err(Unfinished::NoEngine)?;
-            if Instant::now() >= deadline {
-                return Err(Unfinished::NoEngine(why));
+            if moved.rests() >= STALLED {
+                return Err(Unfinished::Left(vec![format!("nobody knows what ({why})")]));
             }
         }
         tokio::time::sleep(RETRY_EVERY).await;
+    }
+}
+
+/// When something was last removed.
+#[derive(Debug)]
+struct Moved(Mutex<Instant>);
+
+impl Moved {
+    fn now(&self) {
+        *self.0.lock().expect("no code panics with this lock") = Instant::now();
+    }
+
+    fn rests(&self) -> Duration {
+        self.0.lock().expect("no code panics with this lock").elapsed()
+    }
+}
+
+async fn stalled(moved: &Moved) {
+    while let rest = STALLED.saturating_sub(moved.rests())
+        && !rest.is_zero()
+    {
+        tokio::time::sleep(rest).await;
     }
 }
 
@@ -128,11 +177,22 @@ pub(super) async fn list(
 struct Sweep<'a> {
     docker: &'a Docker,
     run: &'a str,
+    moved: Arc<Moved>,
     seen: BTreeSet<Object>,
     refusals: BTreeMap<Object, String>,
 }
 
-impl Sweep<'_> {
+impl<'a> Sweep<'a> {
+    fn new(docker: &'a Docker, run: &'a str) -> Self {
+        Self {
+            docker,
+            run,
+            moved: Arc::new(Moved(Mutex::new(Instant::now()))),
+            seen: BTreeSet::new(),
+            refusals: BTreeMap::new(),
+        }
+    }
+
     /// One attempt at everything, containers first: the rest is in use as long as they are there.
     /// Returns what is still listed.
     async fn round(&mut self) -> Result<Vec<Object>, EngineError> {
@@ -150,20 +210,62 @@ impl Sweep<'_> {
             let outcome = remove(docker, &found.object).await;
             (found.object, outcome)
         });
-        for (object, outcome) in join_all(removals).await {
+        let mut removals = stream::iter(removals).buffer_unordered(AT_ONCE);
+        while let Some((object, outcome)) = removals.next().await {
             self.seen.insert(object.clone());
             match outcome {
+                // Somebody else is at it, and it will be gone.
+                Err(error) if is_under_way(&error) => self.refusals.remove(&object),
                 Err(error) if !is_absent(&error) => self.refusals.insert(object, whole(&error)),
-                Ok(()) | Err(_) => self.refusals.remove(&object),
+                Ok(()) | Err(_) => {
+                    self.moved.now();
+                    self.refusals.remove(&object)
+                }
             };
         }
     }
 
-    fn describe(&self, object: &Object) -> String {
-        self.refusals
-            .get(object)
-            .map_or_else(|| object.describe(), |why| format!("{} ({why})", object.describe()))
+    /// What is left, and why: somebody else's container on a network is what its user must know of.
+    async fn describe(&self, left: &[Object]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for object in left {
+            let strangers = match object {
+                Object::Network { id, .. } => self.strangers(id).await,
+                Object::Container { .. } | Object::Volume(_) | Object::Image { .. } => Vec::new(),
+            };
+            let why = if strangers.is_empty() {
+                self.refusals.get(object).cloned()
+            } else {
+                let names = strangers.join("`, `");
+                Some(format!("`{names}` is on it, which this run did not make and leaves alone"))
+            };
+            let what = object.describe();
+            lines.push(why.map_or_else(|| what.clone(), |why| format!("{what} ({why})")));
+        }
+        lines
     }
+
+    /// Who is on a network of the run and not of the run.
+    async fn strangers(&self, network: &str) -> Vec<String> {
+        let inspected = self.docker.inspect_network(network, None::<InspectNetworkOptions>).await;
+        let Ok(ours) = containers(self.docker, &filter(self.run)).await else { return Vec::new() };
+        let is_ours = |id: &str| {
+            ours.iter().any(
+                |found| matches!(&found.object, Object::Container { id: our, .. } if our == id),
+            )
+        };
+        let there = inspected.ok().and_then(|network| network.containers).unwrap_or_default();
+        there
+            .into_iter()
+            .filter(|(id, _)| !is_ours(id))
+            .map(|(id, container)| container.name.unwrap_or(id))
+            .collect()
+    }
+}
+
+/// The engine has been told before, and is at it.
+fn is_under_way(error: &EngineError) -> bool {
+    matches!(error, EngineError::DockerResponseServerError { message, .. } if message.contains("already in progress"))
 }
 
 fn remove<'a>(docker: &'a Docker, object: &'a Object) -> BoxFuture<'a, Result<(), EngineError>> {
@@ -174,7 +276,15 @@ fn remove<'a>(docker: &'a Docker, object: &'a Object) -> BoxFuture<'a, Result<()
                 let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
                 docker.remove_container(id, Some(options)).await
             }
-            Object::Network { id, .. } => docker.remove_network(id).await,
+            Object::Network { id, guest, .. } => {
+                if let Some(guest) = guest {
+                    let request =
+                        NetworkDisconnectRequest { container: guest.clone(), force: Some(true) };
+                    // It may be gone, or never have joined: the removal says what is in its way.
+                    let _ = docker.disconnect_network(id, request).await;
+                }
+                docker.remove_network(id).await
+            }
             Object::Volume(name) => {
                 docker
                     .remove_volume(
@@ -225,8 +335,9 @@ async fn others(
         docker.list_images(Some(ListImagesOptionsBuilder::new().all(true).filters(filter).build())),
     )?;
     let networks = networks.into_iter().filter_map(|network| {
-        let object = Object::Network { id: network.id?, name: network.name.unwrap_or_default() };
-        found(object, network.labels.as_ref(), None)
+        let guest = network.labels.as_ref().and_then(|labels| labels.get(GUEST_LABEL)).cloned();
+        let name = network.name.unwrap_or_default();
+        found(Object::Network { id: network.id?, name, guest }, network.labels.as_ref(), None)
     });
     let volumes = volumes
         .volumes

@@ -14,6 +14,8 @@ use std::{
     ops::Range,
 };
 
+use crate::provider::descriptors;
+
 /// Below are ports of well-known services.
 const LOWEST: u16 = 10_000;
 /// With fewer ports than these below the ephemeral range, all are used.
@@ -38,7 +40,25 @@ pub(super) fn claim(count: usize) -> io::Result<Vec<PortClaim>> {
 }
 
 fn claim_among(ports: Vec<u16>, count: usize) -> io::Result<Vec<PortClaim>> {
-    let claims: Vec<_> = ports.into_iter().filter_map(claim_one).take(count).collect();
+    let mut claims = Vec::new();
+    for port in ports {
+        if claims.len() == count {
+            break;
+        }
+        match claim_one(port) {
+            Ok(claim) => claims.push(claim),
+            Err(why) if descriptors::is_exhausted(&why) => {
+                let text = format!(
+                    "{why}: {} of {count} sockets are open, and this process may have {} descriptors; raise its hard limit (as root, prlimit --pid $$ --nofile=65536)",
+                    claims.len(),
+                    descriptors::limit()
+                );
+                return Err(io::Error::other(text));
+            }
+            // Somebody has it.
+            Err(_) => {}
+        }
+    }
     if claims.len() == count {
         Ok(claims)
     } else {
@@ -50,10 +70,10 @@ fn claim_among(ports: Vec<u16>, count: usize) -> io::Result<Vec<PortClaim>> {
 }
 
 /// The twin first: whoever holds it may probe and use the port.
-fn claim_one(port: u16) -> Option<PortClaim> {
-    let twin = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).ok()?;
-    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).ok()?;
-    Some(PortClaim { port, _twin: twin })
+fn claim_one(port: u16) -> io::Result<PortClaim> {
+    let twin = UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?;
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
+    Ok(PortClaim { port, _twin: twin })
 }
 
 /// From a random place on, so that runs do not queue for the same ports.
@@ -107,6 +127,6 @@ mod tests {
     fn a_port_that_somebody_listens_on_is_left_alone() {
         let taken = claim(1).unwrap().remove(0).port;
         let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, taken)).unwrap();
-        assert!(claim_one(taken).is_none());
+        assert!(claim_one(taken).is_err());
     }
 }

@@ -28,7 +28,8 @@ use super::{
 use crate::{
     binary::{self, Artefact, Progress, Staging},
     provider::{
-        LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot, options,
+        LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
+        descriptors, options,
     },
 };
 
@@ -147,6 +148,7 @@ impl ProcessProvider {
                 "the scenario wants its nodes in {subnet}; processes have loopback addresses only. Use --provider docker"
             )));
         }
+        descriptors::check(requests.len())?;
         let mut prepared: Vec<(NodeSource, Artefact)> = Vec::new();
         for request in requests {
             options::check_node_name(&request.name)?;

@@ -45,6 +45,8 @@ pub(crate) struct Faults {
     pub(crate) headless: Option<&'static str>,
     /// The fourth, fifth and sixth question about a node's state fail.
     pub(crate) blinks: bool,
+    /// What the machine has run out of once nodes run.
+    pub(crate) exhausted: Option<&'static str>,
     /// Teardown fails.
     pub(crate) leaks: bool,
     /// How a node ends that is asked to: code and signal, else code 0.

@@ -133,6 +133,11 @@ impl Provider for Fake {
         async move { Ok(used) }.boxed()
     }
 
+    fn exhausted(&self) -> Option<String> {
+        let started = !self.lock().is_empty();
+        self.faults.exhausted.filter(|_| started).map(str::to_owned)
+    }
+
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
         let rpc = self.lock().get(name).and_then(|node| node.rpc);
         async move {

@@ -1,0 +1,105 @@
+//! What is known of a kind of node, and what follows from it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    time::Duration,
+};
+
+use crate::subnet::Ipv4Subnet;
+
+/// Where a node that keeps the contract serves JSON-RPC.
+pub const RPC_PORT: u16 = 9944;
+
+/// What a kind of node takes and promises.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeProfile {
+    /// A shipped one's name, or the file's.
+    pub name: String,
+    /// In one sentence.
+    pub about: String,
+    /// SIGTERM ends it with code 0 in time: any other end is its failure.
+    pub ends_cleanly: bool,
+    /// From an execution to its first answer.
+    pub start_within: Duration,
+    /// What its chain aims at, where that is known.
+    pub block_time: Option<Duration>,
+    /// Where it serves JSON-RPC in a container.
+    pub rpc_port: u16,
+    /// Checks that cannot hold, and why.
+    pub cannot: BTreeMap<String, String>,
+    pub(super) dials: Vec<Ipv4Subnet>,
+    pub(super) promises: BTreeSet<String>,
+    pub(super) methods: Option<BTreeSet<String>>,
+    pub(super) flags: BTreeMap<Flag, String>,
+    pub(super) variables: BTreeMap<Variable, String>,
+    pub(super) args: Vec<String>,
+    pub(super) args_external: Vec<String>,
+    /// As it was written.
+    pub(super) text: String,
+}
+
+impl NodeProfile {
+    /// It dials loopback addresses, so that several nodes can live on one host's.
+    pub fn dials_loopback(&self) -> bool {
+        self.dials(Ipv4Addr::LOCALHOST)
+    }
+
+    /// It dials this address.
+    pub fn dials(&self, address: Ipv4Addr) -> bool {
+        self.dials.iter().any(|range| range.contains(address))
+    }
+
+    /// It can be told on which port to serve RPC.
+    pub fn takes_rpc_port(&self) -> bool {
+        self.flags.contains_key(&Flag::RpcPort)
+    }
+
+    /// It is written that it offers a method: it need not be asked.
+    pub fn is_known_to_offer(&self, method: &str) -> bool {
+        self.promises.contains(method) || self.offers(method) == Some(true)
+    }
+
+    /// Whether it offers a method: `None` if only asking it tells.
+    pub fn offers(&self, method: &str) -> Option<bool> {
+        self.methods.as_ref().map(|methods| methods.contains(method))
+    }
+}
+
+/// What the harness has to tell a node by a flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Flag {
+    Dev,
+    BasePath,
+    Name,
+    Port,
+    ListenAddr,
+    RpcPort,
+    RpcExternal,
+}
+
+/// What the harness has to tell a node by a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Variable {
+    Seeds,
+    Mine,
+    Loopback,
+}
+
+impl Flag {
+    /// In the order in which they are given.
+    pub(super) const ALL: [(Self, &'static str); 7] = [
+        (Self::Dev, "dev"),
+        (Self::BasePath, "base_path"),
+        (Self::Name, "name"),
+        (Self::Port, "port"),
+        (Self::ListenAddr, "listen_addr"),
+        (Self::RpcPort, "rpc_port"),
+        (Self::RpcExternal, "rpc_external"),
+    ];
+}
+
+impl Variable {
+    pub(super) const ALL: [(Self, &'static str); 3] =
+        [(Self::Seeds, "seeds"), (Self::Mine, "mine"), (Self::Loopback, "loopback")];
+}

@@ -1,0 +1,117 @@
+//! A harness whose containers are not simply there: in a container itself, or where nothing comes
+//! back from any. One that may have few files open.
+
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    engine::Image,
+    provider::{Fake, docker_cli, fake, unique_run},
+    trial::{HARNESS, Trial},
+};
+
+/// A network namespace without a single interface: the engine's socket is a file and works.
+#[test]
+fn a_harness_that_nothing_reaches_blames_no_node() {
+    let began = Instant::now();
+    let alone = |_: &Path| {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--net", HARNESS]);
+        command
+    };
+    let mut trial = Trial::by(alone, "docker", &fake(Fake::StaticOurs), |_| ());
+    let (code, words) = trial.end();
+    assert_eq!(code, Some(3), "{words}");
+    assert!(words.contains("no container can be reached from here: "), "{words}");
+    assert!(words.contains("run the harness on the engine's own host"), "{words}");
+    assert!(!words.contains("unplanned") && !words.contains("✗"), "no node is blamed: {words}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    trial.nothing_is_left();
+}
+
+/// As a CI job's container has it: its own network, the engine's socket, the project's directories.
+fn in_a_container(name: &str, image: &Image, network: &str) -> impl FnOnce(&Path) -> Command {
+    let (name, image, network) = (name.to_owned(), image.0.clone(), network.to_owned());
+    let target = Path::new(HARNESS).parent().unwrap().parent().unwrap().display().to_string();
+    move |folder: &Path| {
+        let mut command = Command::new("docker");
+        command.args(["run", "--rm", "--name", &name, "--network", &network]);
+        let folder = folder.display().to_string();
+        for path in ["/lib", "/lib64", "/usr", "/var/run/docker.sock", &target, &folder] {
+            if Path::new(path).exists() {
+                command.arg("--volume").arg(format!("{path}:{path}"));
+            }
+        }
+        command.args(["--workdir", &folder, "--env", &format!("XDG_STATE_HOME={folder}/state")]);
+        command.args([image.as_str(), HARNESS]);
+        command
+    }
+}
+
+/// A container that must not outlive its test.
+struct Guest(String);
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // Asked first: the harness in it removes what it made.
+        docker_cli(&["stop", "--time", "30", &self.0]);
+        docker_cli(&["rm", "-f", &self.0]);
+    }
+}
+
+#[test]
+fn a_harness_in_a_container_joins_the_runs_network_and_leaves_it() {
+    let (image, name) = (Image::new(), unique_run());
+    let program = in_a_container(&name, &image, "bridge");
+    let _guest = Guest(name.clone());
+    let mut trial = Trial::by(program, "docker", &fake(Fake::StaticOurs), |_| ());
+    trial.wait("a node was asked", || trial.event("sample").is_some());
+    let run = trial.run();
+    let joined = docker_cli(&["inspect", "-f", "{{json .NetworkSettings.Networks}}", &name]);
+    assert!(joined.contains(&format!("hegemon-{run}")), "{joined}");
+    trial.wait("it answered", || trial.event_with("sample", "nonsense"));
+
+    docker_cli(&["kill", "--signal", "INT", &name]);
+    let (code, words) = trial.end();
+    assert_eq!(code, Some(130), "{words}");
+    assert!(words.contains("which joins the run's network"), "{words}");
+    trial.nothing_is_left();
+}
+
+/// The harness with limits of a shell.
+fn limited(limits: &str) -> impl FnOnce(&Path) -> Command {
+    let script = format!("{limits}; exec \"$0\" \"$@\"");
+    move |_: &Path| {
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, HARNESS]);
+        command
+    }
+}
+
+#[test]
+fn few_descriptors_are_raised_as_far_as_they_may_be() {
+    let program = limited("ulimit -S -n 16");
+    let mut trial = Trial::by(program, "process", &fake(Fake::StaticOurs), |_| ());
+    trial.wait("its nodes are started", || trial.event("all-started").is_some());
+    let pid = trial.child.id().to_string();
+    trial.kill("-TERM", &pid);
+    let (code, words) = trial.end();
+    assert_eq!(code, Some(143), "{words}");
+    assert!(!words.contains("descriptors"), "{words}");
+    trial.nothing_is_left();
+}
+
+#[test]
+fn descriptors_that_cannot_be_raised_are_named() {
+    let program = limited("ulimit -n 24");
+    let mut trial = Trial::by(program, "process", &fake(Fake::StaticOurs), |_| ());
+    let (code, words) = trial.end();
+    assert_eq!(code, Some(3), "{words}");
+    for part in ["2 nodes may need 48 descriptors, and this process may have 24", "prlimit"] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    assert!(!words.contains("seed"), "nothing was started: {words}");
+}
