@@ -37,6 +37,17 @@ pub struct Incarnation {
     pub id: String,
 }
 
+impl Incarnation {
+    /// Which process it is, in words. An engine has no process for a container that has ended by
+    /// the time it is asked.
+    pub fn words(&self) -> String {
+        match self.pid {
+            0 => format!("{}, which has ended already", self.id),
+            pid => format!("process {pid}"),
+        }
+    }
+}
+
 /// What the operating system or engine says about a node now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -68,5 +79,20 @@ impl NodeState {
     /// It was executed and has not ended.
     pub fn is_running(&self) -> bool {
         matches!(self, Self::Running(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_that_ended_at_once_is_no_process_zero() {
+        let words = |pid| {
+            Incarnation { pid, started: SystemTime::UNIX_EPOCH, id: "container 12ab".to_owned() }
+                .words()
+        };
+        assert_eq!(words(7), "process 7");
+        assert_eq!(words(0), "container 12ab, which has ended already");
     }
 }

@@ -150,8 +150,7 @@ impl Writer {
             EventKind::Preparing { step } => vec![step.clone()],
             EventKind::NodeStarted { node, start, incarnation, rpc } => {
                 let again = if *start == 0 { "" } else { " again" };
-                let pid = incarnation.pid;
-                vec![format!("{node} started{again}: process {pid}, RPC http://{rpc}")]
+                vec![format!("{node} started{again}: {}, RPC http://{rpc}", incarnation.words())]
             }
             EventKind::AllStarted => vec!["all nodes started".to_owned()],
             EventKind::PhaseStarted { phase } => vec![self.phase(*phase)],

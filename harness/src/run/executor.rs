@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     evidence::RunDir,
-    provider::{NodeRequest, Provider, ProviderError},
+    provider::{NodeRequest, Provider, ProviderError, Slot},
     run::poll::{INTERVAL, Poller},
 };
 
@@ -185,26 +185,10 @@ impl Run {
         if let Some(lack) = self.lack() {
             return Way::ProviderFailed(lack);
         }
-        let requests = self.requests();
-        let progress = |step: String| {
-            self.journal.emit(EventKind::Preparing { step });
+        let slots = match self.reserve().await {
+            Ok(slots) => slots,
+            Err(error) => return Way::ProviderFailed(error),
         };
-        let slots =
-            match self.provider.reserve(&requests, self.plan.subnet.as_deref(), &progress).await {
-                Ok(slots) => slots,
-                Err(error) => return Way::ProviderFailed(error),
-            };
-        let profiles = testbed::profiles(&slots);
-        if let Some(why) = needs::impossible(&self.plan, &profiles) {
-            return Way::ProviderFailed(ProviderError::Unsupported(why));
-        }
-        for step in needs::warnings(&self.plan, &profiles) {
-            self.journal.emit(EventKind::Preparing { step });
-        }
-        self.journal.emit(EventKind::Prepared {
-            provider: self.provider.name().to_owned(),
-            facts: self.provider.facts(),
-        });
         let testbed = Arc::new(Testbed::new(
             &self.plan,
             &slots,
@@ -233,6 +217,25 @@ impl Run {
                 Way::Through
             }
         }
+    }
+
+    /// Network and addresses for every node, each of a kind that the scenario can be asked of.
+    async fn reserve(&self) -> Result<Vec<Slot>, ProviderError> {
+        let progress = |step: String| {
+            self.journal.emit(EventKind::Preparing { step });
+        };
+        let (requests, subnet) = (self.requests(), self.plan.subnet.as_deref());
+        let slots = self.provider.reserve(&requests, subnet, &progress).await?;
+        let profiles = testbed::profiles(&slots);
+        if let Some(why) = needs::impossible(&self.plan, &profiles) {
+            return Err(ProviderError::Unsupported(why));
+        }
+        needs::warnings(&self.plan, &profiles).into_iter().for_each(progress);
+        self.journal.emit(EventKind::Prepared {
+            provider: self.provider.name().to_owned(),
+            facts: self.provider.facts(),
+        });
+        Ok(slots)
     }
 
     fn requests(&self) -> Vec<NodeRequest> {

@@ -28,6 +28,35 @@ struct Foreign {
 }
 
 impl Foreign {
+    /// The same image, said to be for a processor that nobody here has.
+    fn for_another_processor(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().to_str().unwrap();
+        let run = |program: &str, args: &[&str]| {
+            let output = Command::new(program).args(args).output().unwrap();
+            assert!(output.status.success(), "{program} {args:?}: {output:?}");
+        };
+        let archive = dir.path().join("image.tar");
+        let archive = archive.to_str().unwrap();
+        run("docker", &["save", "-o", archive, &self.name]);
+        run("tar", &["-C", folder, "-xf", archive]);
+        let name = format!("foreign/{}", unique_run());
+        for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if file.extension().is_some_and(|extension| extension == "json") {
+                let text = std::fs::read_to_string(&file).unwrap();
+                let text = text.replace(r#""architecture":"amd64""#, r#""architecture":"s390x""#);
+                let text = text.replace(r#""architecture":"arm64""#, r#""architecture":"s390x""#);
+                std::fs::write(&file, text.replace(&self.name, &name)).unwrap();
+            }
+        }
+        std::fs::remove_file(archive).unwrap();
+        let edited = tempfile::NamedTempFile::new().unwrap();
+        let edited = edited.path().to_str().unwrap();
+        run("tar", &["-C", folder, "-cf", edited, "."]);
+        run("docker", &["load", "-i", edited]);
+        Self { kind: "image", name }
+    }
+
     /// An image like a released node's: its own place, entrypoint, user and volume, made without
     /// our code.
     fn image(entrypoint: &str) -> Self {
@@ -178,6 +207,20 @@ async fn a_foreign_image_keeps_its_entrypoint_and_user_and_can_write_its_state()
     );
     let volumes = docker_cli(&["volume", "ls", "-q"]);
     assert!(!volumes.contains(&volume), "the volume that its image wanted is gone");
+}
+
+/// Nothing on the way to such an image says so: a container would start, and log that it cannot be
+/// executed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_for_another_processor_is_refused_with_both_named() {
+    let image = Foreign::image(r#"["/opt/node"]"#);
+    let elsewhere = image.for_another_processor();
+    let bed = Bed::new(Kind::Docker).await;
+    let refused = bed.reserve(&["solo"], elsewhere.source()).await.unwrap_err();
+    let words = refused.to_string();
+    assert!(matches!(refused, ProviderError::Binary(_)), "the environment's fault: {words}");
+    assert!(words.contains("s390x") && words.contains(std::env::consts::ARCH), "{words}");
+    bed.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,7 +39,7 @@ impl Check for NoRestart {
     fn judge(&self, view: &View<'_>) -> Judgement {
         let observed =
             per_node(view.nodes, |node| match seen(view, node).last().map(|seen| &seen.state) {
-                Some(NodeState::Running(incarnation)) => format!("process {}", incarnation.pid),
+                Some(NodeState::Running(incarnation)) => incarnation.words(),
                 Some(NodeState::Exited { .. }) => "not running".to_owned(),
                 None => "not seen yet".to_owned(),
             });
@@ -67,14 +67,14 @@ fn changed(view: &View<'_>, node: &str) -> Option<String> {
     if let Some((_, start)) =
         view.history.last_start(node).filter(|(_, start)| start.at > view.start)
     {
-        return Some(format!("{node} was started as process {}", start.incarnation.pid));
+        return Some(format!("{node} was started as {}", start.incarnation.words()));
     }
     let states = seen(view, node);
     let first = &states.first()?.state;
     states.iter().map(|seen| &seen.state).find_map(|state| match state {
         NodeState::Exited { .. } => Some(format!("{node} did not run")),
         NodeState::Running(now) => (state != first)
-            .then(|| format!("{node} is process {} and was another one before", now.pid)),
+            .then(|| format!("{node} is {} and was another one before", now.words())),
     })
 }
 

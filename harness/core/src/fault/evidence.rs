@@ -51,7 +51,7 @@ impl Down<'_> {
         let state = match self.state {
             None => "was not looked at".to_owned(),
             Some(NodeState::Running(incarnation)) => {
-                format!("still runs as process {}", incarnation.pid)
+                format!("still runs as {}", incarnation.words())
             }
             Some(NodeState::Exited { .. }) => "has ended".to_owned(),
         };

@@ -57,6 +57,7 @@ pub(super) async fn find(
             failed(format!("looking at the image {reference}"))(error)
         }
     })?;
+    foreign_architecture(engine, &inspect, reference)?;
     let label =
         inspect.config.as_ref().and_then(|config| config.labels.as_ref()?.get(PROFILE_LABEL));
     let found = if label.is_some_and(|value| value == PROFILE_OURS) {
@@ -67,6 +68,38 @@ pub(super) async fn find(
     let profile = profile.cloned().unwrap_or(found);
     let facts = serde_json::json!({ "source": format!("image {reference}"), "profile": profile.name, "image": image_facts(&inspect) });
     Ok(Image { id: image_id(&inspect, reference)?, profile, facts, made: None })
+}
+
+/// Says so before the run if the engine's processor cannot execute the image, and nothing is known
+/// to emulate one that can: a container would only say "exec format error", and look like a node that
+/// ended.
+fn foreign_architecture(
+    engine: &Engine,
+    image: &ImageInspect,
+    reference: &str,
+) -> Result<(), ProviderError> {
+    let named = image.architecture.as_deref().unwrap_or_default();
+    let needed = match named {
+        "" => return Ok(()),
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        "386" => "i386",
+        other => other,
+    };
+    let runs_both = engine.architecture == "x86_64" && needed == "i386";
+    // Its virtual machine brings emulators along.
+    if needed == engine.architecture || runs_both || engine.is_desktop || is_emulated(needed) {
+        return Ok(());
+    }
+    Err(ProviderError::Binary(format!(
+        "the image {reference} is for {named} ({needed}), and the engine's processor is {}: build or pull it for that platform, or install an emulator (binfmt_misc) on the engine's host",
+        engine.architecture
+    )))
+}
+
+/// The kernel has an emulator for such programs.
+fn is_emulated(architecture: &str) -> bool {
+    std::path::Path::new("/proc/sys/fs/binfmt_misc").join(format!("qemu-{architecture}")).exists()
 }
 
 /// Makes an image that holds one binary. `source` says in the evidence where that is from, `labels`

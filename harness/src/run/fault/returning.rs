@@ -51,8 +51,8 @@ async fn one(scene: Scene<'_>, node: &str) -> Result<Proven, FaultError> {
         }
         if bed.journal.now() >= deadline {
             let reason = format!(
-                "was started again (process {}), but its RPC was silent for {}",
-                now.pid,
+                "was started again ({}), but its RPC was silent for {}",
+                now.words(),
                 short(patience)
             );
             return Err(FaultError::Broken { node: node.to_owned(), reason });
