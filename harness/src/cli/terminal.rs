@@ -156,7 +156,12 @@ impl Writer {
             EventKind::PhaseStarted { phase } => vec![self.phase(*phase)],
             EventKind::FaultStarted { fault } => {
                 let plan = &self.plan.phases[fault.phase].faults[fault.fault];
-                vec![format!("fault {} of {}", plan.kind.name(), plan.nodes.join(", "))]
+                let whom = if plan.selector.is_empty() {
+                    plan.nodes.join(", ")
+                } else {
+                    plan.selector.clone()
+                };
+                vec![format!("fault {} of {whom}", plan.kind.name())]
             }
             EventKind::FaultEffective { proof, .. } => vec![format!("in effect: {proof}")],
             EventKind::FaultHealed { proof, .. } => vec![format!("healed: {proof}")],

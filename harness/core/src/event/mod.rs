@@ -23,7 +23,13 @@ use crate::{
 
 /// Version of the event and verdict formats. Grows when a reader of the old one would misunderstand
 /// the new one.
-pub const FORMAT_VERSION: u32 = 1;
+///
+/// 2: a verdict's reason names a selector instead of every node, checks and faults have it beside
+/// their nodes, and the cases of `junit.xml` are called by it. What was decided is said as before.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The oldest format whose evidence still says all that a verdict needs.
+pub const OLDEST_VERSION: u32 = 1;
 
 /// Something that happened, with its place in the order of all.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -6,9 +6,11 @@
 //! | a phase | a suite |
 //! | a check | a case: failed → failure, inconclusive → error, not judged → skipped |
 //! | a fault | a case: without proof → error, not done → skipped |
+//! | what it is called | `peers of node`: the selector as written. No flag changes it, and no two cases of a phase have the same; a second one is `peers of node (2)` |
+//! | why it is red | in `message` and again as the element's text: consumers show one or the other |
 //! | the run | a suite of one case, which is red whatever the reason was: an environment that failed has no check to show it |
 
-use std::{io, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -27,17 +29,19 @@ pub fn xml(verdict: &Verdict) -> io::Result<Vec<u8>> {
     let mut report = Report::new(fit(&verdict.scenario));
     report.set_time(time(Some(verdict.seconds)));
     report.add_test_suite(run(verdict));
-    for (number, phase) in verdict.phases.iter().enumerate() {
-        let name = fit(&format!("{}. {}", number + 1, phase.name));
-        let class = fit(&format!("{}.{}", verdict.scenario, phase.name));
+    let mut suites = Names::default();
+    for phase in &verdict.phases {
+        let name = suites.unique(fit(&phase.name));
+        let class = format!("{}.{name}", fit(&verdict.scenario));
         let mut suite = TestSuite::new(name);
         suite.set_time(phase.checks.iter().map(|check| time(check.seconds)).sum());
-        suite.add_test_cases(
-            phase.faults.iter().map(fault).chain(phase.checks.iter().map(check)).map(|mut case| {
-                case.set_classname(class.as_str());
-                case
-            }),
-        );
+        let mut names = Names::default();
+        let cases = phase.faults.iter().map(fault).chain(phase.checks.iter().map(check));
+        suite.add_test_cases(cases.map(|mut case| {
+            case.name = names.unique(case.name.as_str().to_owned()).into();
+            case.set_classname(class.as_str());
+            case
+        }));
         report.add_test_suite(suite);
     }
     let mut bytes = Vec::new();
@@ -45,14 +49,30 @@ pub fn xml(verdict: &Verdict) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Names that were given.
+#[derive(Default)]
+struct Names(BTreeMap<String, u32>);
+
+impl Names {
+    /// The name, with its number if it was given before.
+    fn unique(&mut self, name: String) -> String {
+        let times = self.0.entry(name.clone()).or_default();
+        *times += 1;
+        match *times {
+            1 => name,
+            times => format!("{name} ({times})"),
+        }
+    }
+}
+
 fn run(verdict: &Verdict) -> TestSuite {
     let reason = verdict.reason.as_deref().unwrap_or_default();
     let status = match verdict.verdict {
         RunVerdict::Pass => TestCaseStatus::success(),
-        RunVerdict::Fail => bad(NonSuccessKind::Failure, "fail", reason, ""),
-        RunVerdict::Inconclusive => bad(NonSuccessKind::Error, "inconclusive", reason, ""),
-        RunVerdict::Environment => bad(NonSuccessKind::Error, "environment", reason, ""),
-        RunVerdict::Interrupted => bad(NonSuccessKind::Error, "interrupted", reason, ""),
+        RunVerdict::Fail => bad(NonSuccessKind::Failure, "fail", reason, reason),
+        RunVerdict::Inconclusive => bad(NonSuccessKind::Error, "inconclusive", reason, reason),
+        RunVerdict::Environment => bad(NonSuccessKind::Error, "environment", reason, reason),
+        RunVerdict::Interrupted => bad(NonSuccessKind::Error, "interrupted", reason, reason),
     };
     let mut case = TestCase::new("verdict", status);
     case.set_classname(fit(&verdict.scenario)).set_time(time(Some(verdict.seconds)));
@@ -72,12 +92,12 @@ fn fault(fault: &FaultVerdict) -> TestCase {
             NonSuccessKind::Error,
             "unproven",
             reason,
-            "nothing can be concluded from what follows a fault without proof",
+            &format!("{reason}\nnothing can be concluded from what follows a fault without proof"),
         ),
         (None, None) => skipped("the run ended before it"),
     };
     let mut case =
-        TestCase::new(fit(&format!("fault {} of {}", fault.fault, fault.nodes.join(", "))), status);
+        TestCase::new(fit(&format!("fault {} of {}", fault.fault, fault.selector)), status);
     if let Some(proof) = &fault.proof {
         case.set_system_out(fit(proof));
     }
@@ -85,8 +105,13 @@ fn fault(fault: &FaultVerdict) -> TestCase {
 }
 
 fn check(check: &CheckResult) -> TestCase {
-    let details =
-        format!("{}\nexpected: {}\nobserved: {}", check.reason, check.expected, check.observed);
+    let details = format!(
+        "{}\nof: {}\nexpected: {}\nobserved: {}",
+        check.reason,
+        check.nodes.join(", "),
+        check.expected,
+        check.observed
+    );
     let status = match check.verdict {
         CheckVerdict::Pass => TestCaseStatus::success(),
         CheckVerdict::Fail => bad(NonSuccessKind::Failure, &check.check, &check.reason, &details),
@@ -95,10 +120,7 @@ fn check(check: &CheckResult) -> TestCase {
         }
         CheckVerdict::NotJudged => skipped(&check.reason),
     };
-    let mut case = TestCase::new(
-        fit(&format!("{} of {}: {}", check.check, check.nodes.join(", "), check.expected)),
-        status,
-    );
+    let mut case = TestCase::new(fit(&format!("{} of {}", check.check, check.selector)), status);
     case.set_time(time(check.seconds));
     if check.verdict == CheckVerdict::Pass {
         case.set_system_out(fit(&details));

@@ -53,7 +53,7 @@ impl fmt::Display for Text<'_> {
                     (None, Some(reason)) => (self.paint("?", YELLOW), reason.as_str()),
                     (None, None) => (self.paint("·", YELLOW), "not done"),
                 };
-                writeln!(f, "     {mark} fault {} of {}", fault.fault, fault.nodes.join(", "))?;
+                writeln!(f, "     {mark} fault {} of {}", fault.fault, fault.selector)?;
                 for part in proof.split("; ") {
                     writeln!(f, "         {}", printable(part))?;
                 }
@@ -80,7 +80,7 @@ impl Text<'_> {
             CheckVerdict::Inconclusive => self.paint("?", YELLOW),
             CheckVerdict::NotJudged => self.paint("·", YELLOW),
         };
-        write!(f, "     {mark} {} of {}", check.check, check.nodes.join(", "))?;
+        write!(f, "     {mark} {} of {}", check.check, check.selector)?;
         match check.seconds {
             Some(seconds) => writeln!(f, " ({seconds:.1} s): {}", printable(&check.reason))?,
             None => writeln!(f, ": {}", printable(&check.reason))?,

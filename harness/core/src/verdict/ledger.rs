@@ -54,6 +54,7 @@ impl Ledger {
                     .iter()
                     .map(|fault| FaultVerdict {
                         fault: fault.kind.name().to_owned(),
+                        selector: selector(&fault.selector, &fault.nodes),
                         nodes: fault.nodes.clone(),
                         proof: None,
                         reason: None,
@@ -64,6 +65,7 @@ impl Ledger {
                     .iter()
                     .map(|check| CheckResult {
                         check: check.kind.name().to_owned(),
+                        selector: check.selector.clone(),
                         nodes: check.nodes.clone(),
                         verdict: CheckVerdict::NotJudged,
                         reason: NEVER_STARTED.to_owned(),
@@ -207,9 +209,9 @@ impl Ledger {
             let seen = if check.observed.is_empty() {
                 String::new()
             } else {
-                format!(" ({})", check.observed)
+                format!(" ({})", brief(&check.observed))
             };
-            format!("{} of {}: {}{seen}", check.check, check.nodes.join(", "), check.reason)
+            format!("{} of {}: {}{seen}", check.check, check.selector, check.reason)
         };
         if let Some(reason) = self.failure.clone().or_else(|| first(CheckVerdict::Fail).map(name)) {
             return (RunVerdict::Fail, ExitCode::Fail, Some(reason));
@@ -315,6 +317,7 @@ impl Ledger {
         if let Some(phase) = self.phases.get_mut(self.current) {
             phase.checks.push(CheckResult {
                 check: "alive".to_owned(),
+                selector: node.to_owned(),
                 nodes: vec![node.to_owned()],
                 verdict: CheckVerdict::Fail,
                 reason: reason.clone(),
@@ -375,6 +378,25 @@ fn seconds(to: Moment, from: Moment) -> f64 {
 /// To the millisecond: the clock of a run has no more.
 fn round(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
+}
+
+/// What a step is called after; one that names nodes by keys of its own is called after them.
+fn selector(written: &str, nodes: &[String]) -> String {
+    if written.is_empty() {
+        brief(&nodes.join("; ")).replace("; ", ", ")
+    } else {
+        written.to_owned()
+    }
+}
+
+/// The first of many parts, and how many there are beside: a hundred nodes are no reason.
+fn brief(parts: &str) -> String {
+    const MOST: usize = 4;
+    let all: Vec<&str> = parts.split("; ").collect();
+    if all.len() <= MOST {
+        return parts.to_owned();
+    }
+    format!("{}; and {} more", all[..MOST - 1].join("; "), all.len() - (MOST - 1))
 }
 
 #[cfg(test)]

@@ -96,6 +96,8 @@ impl PhaseVerdict {
 pub struct FaultVerdict {
     /// Its kind.
     pub fault: String,
+    /// As written: a node, a group or `*`.
+    pub selector: String,
     /// To whom.
     pub nodes: Vec<String>,
     /// The evidence, from outside the nodes; `null` if there is none.
@@ -109,6 +111,8 @@ pub struct FaultVerdict {
 pub struct CheckResult {
     /// Its kind.
     pub check: String,
+    /// As written: a node, a group or `*`.
+    pub selector: String,
     /// At whom it looked.
     pub nodes: Vec<String>,
     /// The decision.

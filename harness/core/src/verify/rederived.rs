@@ -10,7 +10,7 @@ use crate::{
     check::{Judgement, View, When},
     event::{
         CheckId, Event, EventKind, FORMAT_VERSION, FaultId, Finding, HashRound, Moment,
-        ResourceSample, Sample, SessionList,
+        OLDEST_VERSION, ResourceSample, Sample, SessionList,
     },
     fault::{Refused, Timeline},
     history::History,
@@ -180,8 +180,10 @@ impl<'a> Rederived<'a> {
     fn begin(&mut self, version: u32, run: &str, scenario: &str, seed: u64) -> Wrong {
         must(!self.began, || "the run starts a second time".to_owned())?;
         self.began = true;
-        must(version == FORMAT_VERSION, || {
-            format!("the events have format {version}, this harness knows {FORMAT_VERSION}")
+        must((OLDEST_VERSION..=FORMAT_VERSION).contains(&version), || {
+            format!(
+                "the events have format {version}, this harness knows {OLDEST_VERSION} to {FORMAT_VERSION}"
+            )
         })?;
         must(run == self.run, || {
             format!("the events are of run {run}, the plan is of run {}", self.run)

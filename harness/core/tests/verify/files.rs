@@ -91,9 +91,9 @@ fn every_file_is_as_the_manifest_says() {
 fn a_manifest_is_written_in_one_way() {
     for (from, to, what) in [
         ("{\n", "{ \n", "is not written as a harness writes it"),
-        ("\"version\": 1", "\"version\": 2", "format version 2; this harness knows 1"),
-        ("\"version\": 1,", "\"version\": 1, \"more\": 1,", "cannot be understood: unknown field"),
-        ("\"version\": 1,", "", "cannot be understood: missing field `version`"),
+        ("\"version\": 2", "\"version\": 3", "format version 3; this harness knows 1 to 2"),
+        ("\"version\": 2,", "\"version\": 2, \"more\": 1,", "cannot be understood: unknown field"),
+        ("\"version\": 2,", "", "cannot be understood: missing field `version`"),
     ] {
         let mut bundle = Memory::recorded();
         bundle.change(MANIFEST, from, to);
@@ -271,7 +271,27 @@ fn a_few_problems_help_and_the_rest_is_counted() {
     let verified = bundle.verified();
     assert_eq!((verified.problems.len(), verified.more), (50, 10));
     let mut hostile = Memory::recorded();
-    hostile.change(MANIFEST, "\"version\": 1,", &format!("\"{}\": 1,", "x\\u001b".repeat(500)));
+    hostile.change(MANIFEST, "\"version\": 2,", &format!("\"{}\": 1,", "x\\u001b".repeat(500)));
     let what = &hostile.verified().problems[0].what;
     assert!(what.chars().count() <= 500 && !what.contains('\u{1b}'), "{what}");
+}
+
+/// Evidence outlives the harness that made it.
+#[test]
+fn an_older_bundle_is_verified_but_for_its_words() {
+    let older = Memory::older();
+    let verified = older.verified();
+    assert!(verified.is_whole(), "{:?}", older.said());
+    assert_eq!(verified.verdict.map(|verdict| verdict.verdict), Some(RunVerdict::Pass));
+    let said = |from: &str, to: &str| {
+        let mut bundle = Memory::older();
+        bundle.change("verdict.json", from, to);
+        bundle.fit(|_| ());
+        bundle.said()
+    };
+    assert_eq!(said("held for 300 ms", "held for 400 ms"), Vec::<String>::new());
+    assert_eq!(
+        said("\"pass\"", "\"fail\""),
+        ["verdict.json: verdict says \"fail\", but \"pass\" follows from the events"]
+    );
 }

@@ -16,19 +16,23 @@ pub(crate) struct Memory {
     pub(crate) strange: Vec<String>,
 }
 
+/// The files of a recorded bundle.
+macro_rules! files {
+    ($folder:literal: $($path:literal),*) => {
+        [$(($path.to_owned(), include_bytes!(concat!($folder, "/", $path)).to_vec())),*].into()
+    };
+}
+
 impl Memory {
     pub(crate) fn recorded() -> Self {
-        let files: [(&str, &[u8]); 7] = [
-            ("events.jsonl", include_bytes!("bundle/events.jsonl")),
-            ("junit.xml", include_bytes!("bundle/junit.xml")),
-            ("logs/node.log", include_bytes!("bundle/logs/node.log")),
-            ("logs/seed.log", include_bytes!("bundle/logs/seed.log")),
-            (MANIFEST, include_bytes!("bundle/manifest.json")),
-            ("plan.json", include_bytes!("bundle/plan.json")),
-            ("verdict.json", include_bytes!("bundle/verdict.json")),
-        ];
-        let files = files.map(|(path, bytes)| (path.to_owned(), bytes.to_vec()));
-        Self { files: files.into(), strange: Vec::new() }
+        let files = files!("bundle": "events.jsonl", "junit.xml", "logs/node.log", "logs/seed.log", "manifest.json", "plan.json", "verdict.json");
+        Self { files, strange: Vec::new() }
+    }
+
+    /// One that a harness of format 1 has made.
+    pub(crate) fn older() -> Self {
+        let files = files!("bundle-1": "events.jsonl", "junit.xml", "logs/node.log", "logs/seed.log", "manifest.json", "plan.json", "verdict.json");
+        Self { files, strange: Vec::new() }
     }
 
     pub(crate) fn text(&self, file: &str) -> String {

@@ -73,7 +73,7 @@ fn a_run_begins_once_as_its_plan_says() {
     assert_eq!(first(|s| s.drop("run-started", 0)), "an event before the run started");
     assert_eq!(first(|s| s.twice("run-started", 0)), "the run starts a second time");
     for (key, value, what) in [
-        ("/version", json!(2), "the events have format 2, this harness knows 1"),
+        ("/version", json!(3), "the events have format 3, this harness knows 1 to 2"),
         ("/run", json!("x"), "the events are of run x, the plan is of run c61a302936"),
         ("/scenario", json!("x"), "the events are of the scenario x, the plan is of test"),
         ("/seed", json!(7), "the events have the seed 7, the plan has 0"),

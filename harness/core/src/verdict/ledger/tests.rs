@@ -263,5 +263,67 @@ fn junit_is_well_formed_and_red_exactly_where_the_verdict_is_not_a_pass() {
             "{xml}"
         );
         assert_eq!((skipped, cases().count()), (1, judged + 1), "{xml}");
+        read_as_others_do(&xml, (failures, errors, skipped));
     }
+}
+
+/// By another parser: its counts, and the reason where consumers look for it.
+fn read_as_others_do(xml: &str, counts: (usize, usize, usize)) {
+    let suites = junit_parser::from_reader(xml.as_bytes()).unwrap();
+    let sum = |of: fn(&junit_parser::TestSuite) -> u64| suites.suites.iter().map(of).sum::<u64>();
+    let read = (sum(|s| s.failures), sum(|s| s.errors), sum(|s| s.skipped));
+    assert_eq!(read, (counts.0 as u64, counts.1 as u64, counts.2 as u64), "{xml}");
+    let mut names = std::collections::BTreeSet::new();
+    for case in suites.suites.iter().flat_map(|suite| &suite.cases) {
+        let name = (case.classname.clone(), case.original_name.clone());
+        assert!(names.insert(name), "{} twice: {xml}", case.original_name);
+        let (message, text) = match &case.status {
+            junit_parser::TestStatus::Failure(failure) => (&failure.message, &failure.text),
+            junit_parser::TestStatus::Error(error) => (&error.message, &error.text),
+            junit_parser::TestStatus::Success | junit_parser::TestStatus::Skipped(_) => continue,
+        };
+        assert!(!message.is_empty() && text.starts_with(message.as_str()), "{case:?}");
+    }
+}
+
+/// A dashboard that follows a case by its name must not lose it when somebody has more patience or
+/// a larger network.
+#[test]
+fn no_flag_changes_what_a_case_is_called() {
+    let names = |change: fn(&mut Plan)| {
+        let mut run = Run::new(change);
+        run.settle_all(Fail);
+        let xml = crate::report::junit::xml(&run.ledger.verdict()).unwrap();
+        let suites = junit_parser::from_reader(xml.as_slice()).unwrap().suites;
+        let cases = suites.into_iter().flat_map(|suite| suite.cases);
+        cases.map(|case| (case.classname, case.original_name)).collect::<Vec<_>>()
+    };
+    let usual = names(|_| {});
+    assert!(usual.iter().any(|(_, name)| name == "peers of node"), "{usual:?}");
+    let larger = names(|plan| {
+        for check in plan.phases.iter_mut().flat_map(|phase| &mut phase.checks) {
+            check.within *= 3;
+            check.nodes.extend((3..100).map(|number| format!("node-{number}")));
+        }
+    });
+    assert_eq!(larger, usual);
+}
+
+/// The last line of a verdict is read on a narrow terminal.
+#[test]
+fn a_reason_names_the_group_and_not_a_hundred_nodes() {
+    let mut run = Run::new(|plan| {
+        let more = (3..100).map(|number| format!("node-{number}"));
+        plan.phases[0].checks[0].nodes.extend(more);
+    });
+    let check = CheckId { phase: 0, check: 0 };
+    let observed = (1..100).map(|n| format!("node-{n}: 0")).collect::<Vec<_>>().join("; ");
+    run.see(60_000, EventKind::CheckStarted { check });
+    let finding =
+        Finding { verdict: Fail, reason: "did not hold".to_owned(), observed, held_since: None };
+    run.see(61_000, EventKind::CheckSettled { check, finding });
+    assert_eq!(
+        run.ledger.verdict().reason.as_deref(),
+        Some("peers of node: did not hold (node-1: 0; node-2: 0; node-3: 0; and 96 more)")
+    );
 }
