@@ -13,7 +13,10 @@ mod places;
 #[path = "provider/support.rs"]
 mod support;
 
-use std::time::{Duration, Instant};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use harness::provider::NodeLaunch;
 use harness_core::{node::NodeState, profile::NodeProfile};
@@ -35,6 +38,7 @@ conformance!(
     a_running_node_uses_memory_and_a_stopped_one_nothing,
     a_stubborn_node_is_killed_after_its_time,
     no_log_line_is_lost_or_doubled,
+    every_byte_of_a_log_is_kept,
     a_slow_reader_slows_nobody,
     runs_beside_each_other_do_not_meet,
     what_is_not_there_is_an_error,
@@ -53,7 +57,7 @@ async fn a_node_starts_with_what_it_was_given_and_nothing_else(kind: Kind) {
         .texts()
         .into_iter()
         .filter(|line| line.starts_with("env "))
-        .map(str::to_owned)
+        .map(Cow::into_owned)
         .collect();
     // An engine adds these itself.
     let given: Vec<_> = environment
@@ -185,6 +189,26 @@ async fn no_log_line_is_lost_or_doubled(kind: Kind) {
             assert_eq!(numbers, (0..LINES).collect::<Vec<_>>(), "{stream} of start {start}");
         }
     }
+}
+
+async fn every_byte_of_a_log_is_kept(kind: Kind) {
+    let mut bed = Bed::new(kind).await;
+    bed.one(&[("FAKE_BYTES", "1")]).await;
+    bed.wait_for_line("end of bytes").await;
+    let log = bed.bytes();
+    let strange: &[u8] = match kind {
+        Kind::Process => b"caf\xe9 \x00\xff\r\n",
+        // The engine keeps text; the evidence says so.
+        Kind::Docker | Kind::DockerPublished | Kind::DockerRemote => {
+            assert!(bed.provider.facts()["logs"].as_str().unwrap().contains("not UTF-8"));
+            "caf\u{fffd} \0\u{fffd}\r\n".as_bytes()
+        }
+    };
+    for wanted in [[&[b'x'; 200 * 1024][..], b"\n"].concat(), strange.to_vec()] {
+        let found = log.windows(wanted.len()).any(|window| window == wanted);
+        assert!(found, "{} bytes as they were written", wanted.len());
+    }
+    bed.finish().await;
 }
 
 async fn a_slow_reader_slows_nobody(kind: Kind) {

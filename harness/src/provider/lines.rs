@@ -1,9 +1,9 @@
-//! Bytes of a log to lines: bounded, any encoding, no line lost or joined.
+//! Bytes of a log to lines: bounded, any encoding, no byte lost or changed.
 
-/// Longest line that is passed on, in bytes; the rest of a longer one is dropped up to its newline.
-const MAX_LINE: usize = 64 * 1024;
+/// Bytes that wait for the end of their line; a longer line is passed on in pieces.
+const MOST: usize = 1024 * 1024;
 
-/// Cuts one stream of bytes into lines.
+/// Cuts one stream of bytes into lines, each with its newline.
 #[derive(Debug, Default)]
 pub(super) struct LineAssembler {
     partial: Vec<u8>,
@@ -11,48 +11,32 @@ pub(super) struct LineAssembler {
 
 impl LineAssembler {
     /// Takes the next bytes and appends every line that they complete.
-    pub(super) fn push(&mut self, mut bytes: &[u8], lines: &mut Vec<String>) {
+    pub(super) fn push(&mut self, mut bytes: &[u8], lines: &mut Vec<Vec<u8>>) {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
-            self.extend(&bytes[..end]);
-            lines.extend(self.take(Keep::EvenEmpty));
-            bytes = &bytes[end + 1..];
+            let (line, rest) = bytes.split_at(end + 1);
+            self.partial.extend_from_slice(line);
+            lines.push(std::mem::take(&mut self.partial));
+            bytes = rest;
         }
-        self.extend(bytes);
+        self.partial.extend_from_slice(bytes);
+        if self.partial.len() >= MOST {
+            lines.push(std::mem::take(&mut self.partial));
+        }
     }
 
     /// The last line of a stream that ended without a newline.
-    pub(super) fn flush(&mut self, lines: &mut Vec<String>) {
-        lines.extend(self.take(Keep::NonEmpty));
-    }
-
-    fn extend(&mut self, bytes: &[u8]) {
-        let room = MAX_LINE.saturating_sub(self.partial.len());
-        self.partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
-    }
-
-    fn take(&mut self, keep: Keep) -> Option<String> {
-        if self.partial.is_empty() && matches!(keep, Keep::NonEmpty) {
-            return None;
+    pub(super) fn flush(&mut self, lines: &mut Vec<Vec<u8>>) {
+        if !self.partial.is_empty() {
+            lines.push(std::mem::take(&mut self.partial));
         }
-        if self.partial.last() == Some(&b'\r') {
-            self.partial.pop();
-        }
-        let line = String::from_utf8_lossy(&self.partial).into_owned();
-        self.partial.clear();
-        Some(line)
     }
-}
-
-enum Keep {
-    EvenEmpty,
-    NonEmpty,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lines(chunks: &[&[u8]]) -> Vec<String> {
+    fn lines(chunks: &[&[u8]]) -> Vec<Vec<u8>> {
         let (mut assembler, mut lines) = (LineAssembler::default(), Vec::new());
         for chunk in chunks {
             assembler.push(chunk, &mut lines);
@@ -62,24 +46,22 @@ mod tests {
     }
 
     #[test]
-    fn chunks_do_not_matter() {
-        let text = b"one\n\ntwo\r\nthree";
+    fn chunks_do_not_matter_and_every_byte_is_kept() {
+        let text = b"one\n\ntwo\r\n\xff\x00\nfive";
         let whole = lines(&[text]);
-        assert_eq!(whole, ["one", "", "two", "three"]);
+        let expected: [&[u8]; 5] = [b"one\n", b"\n", b"two\r\n", b"\xff\x00\n", b"five"];
+        assert_eq!(whole, expected);
         for cut in 0..text.len() {
             assert_eq!(lines(&[&text[..cut], &text[cut..]]), whole, "cut at {cut}");
         }
     }
 
     #[test]
-    fn a_line_is_cut_at_its_limit_and_the_next_one_is_whole() {
-        let long = [vec![b'x'; MAX_LINE + 1000], b"\nnext\n".to_vec()].concat();
+    fn a_line_without_end_comes_in_pieces_and_the_next_one_is_whole() {
+        let long = [vec![b'x'; 2 * MOST + 1000], b"\nnext\n".to_vec()].concat();
         let lines = lines(&long.chunks(10_000).collect::<Vec<_>>());
-        assert_eq!((lines[0].len(), lines[1].as_str()), (MAX_LINE, "next"));
-    }
-
-    #[test]
-    fn what_is_not_utf8_is_replaced() {
-        assert_eq!(lines(&[b"a\xffb\n"]), ["a\u{fffd}b"]);
+        assert!(lines.iter().all(|piece| piece.len() < MOST + 10_000), "what waits is bounded");
+        assert_eq!(lines.concat(), long);
+        assert_eq!(lines.last().map(Vec::as_slice), Some(&b"next\n"[..]));
     }
 }

@@ -21,7 +21,7 @@ mod options;
 mod owner;
 pub mod process;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use harness_core::{
@@ -83,8 +83,19 @@ pub struct NodeLaunch {
 pub struct LogLine {
     /// The node.
     pub node: String,
-    /// Without its newline; longer than 64 KiB is cut.
-    pub text: String,
+    /// As the node wrote it, with its newline, whatever the encoding (an engine may keep text only,
+    /// and then says so in its facts). One of more than 1 MiB comes in
+    /// pieces, of which the last has the newline.
+    pub bytes: Vec<u8>,
+}
+
+impl LogLine {
+    /// What it says, for people and searches: without the end of the line, and what is not UTF-8
+    /// replaced.
+    pub fn text(&self) -> Cow<'_, str> {
+        let line = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
+        String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line))
+    }
 }
 
 /// See the module's documentation for the order of calls.

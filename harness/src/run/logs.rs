@@ -1,4 +1,4 @@
-//! Nodes' logs: every line raw into `logs/<node>.log`, the last ones at hand for reports, and an
+//! Nodes' logs: every byte as it came into `logs/<node>.log`, the last ones at hand for reports, and an
 //! eye on panics.
 
 use std::{
@@ -49,6 +49,16 @@ struct Tail {
 struct LogFile {
     file: BufWriter<File>,
     written: u64,
+}
+
+/// A line for a report, which says if it is not all of it.
+fn quote(line: &str) -> String {
+    let text = plain(line);
+    let mut quote: String = text.chars().take(LONGEST_QUOTE).collect();
+    if quote.len() < text.len() {
+        quote.push_str(&format!("… ({} bytes more, in its log)", text.len() - quote.len()));
+    }
+    quote
 }
 
 /// What comes next in the nodes' logs.
@@ -116,7 +126,7 @@ impl Logs {
                 self.lost(&why, &background);
                 return;
             }
-            let text = plain(&line.text);
+            let text = plain(&line.text());
             if is_panic(&text) {
                 panics.of(line.node, text);
             }
@@ -184,8 +194,8 @@ impl Logs {
             files.insert(line.node.clone(), LogFile { file, written: 0 });
         }
         if let Some(log) = files.get_mut(&line.node) {
-            writeln!(log.file, "{}", line.text)?;
-            log.written += line.text.len() as u64 + 1;
+            log.file.write_all(&line.bytes)?;
+            log.written += line.bytes.len() as u64;
             if log.written >= LARGEST_LOG {
                 return Err(io::Error::other(format!(
                     "{} has logged {LARGEST_LOG} bytes, and a log may not have more",
@@ -200,7 +210,7 @@ impl Logs {
         if tail.lines.len() == LAST_LINES {
             tail.lines.pop_front();
         }
-        tail.lines.push_back(plain(&line.text).chars().take(LONGEST_QUOTE).collect());
+        tail.lines.push_back(quote(&line.text()));
         tail.changed = Instant::now();
         Ok(())
     }

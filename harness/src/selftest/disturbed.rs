@@ -234,7 +234,8 @@ impl Provider for Disturbed {
         // As deep as the inner one's, which waits for us as it would for the reader.
         let (to, disturbed) = mpsc::channel(1024);
         tokio::spawn(async move {
-            let mut unsaid = Some(LogLine { node: node.to_owned(), text: text.to_owned() });
+            let mut unsaid =
+                Some(LogLine { node: node.to_owned(), bytes: format!("{text}\n").into_bytes() });
             while let Some(line) = lines.recv().await {
                 let more = if line.node == node { unsaid.take() } else { None };
                 for line in std::iter::once(line).chain(more) {

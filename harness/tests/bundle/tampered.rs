@@ -148,9 +148,9 @@ fn a_finding_that_does_not_follow_from_the_samples_is_noticed_behind_a_new_chain
         ),
         (
             "run-started",
-            "\"version\":1",
             "\"version\":2",
-            "the events have format 2, this harness knows 1",
+            "\"version\":3",
+            "the events have format 3, this harness knows 1 to 2",
         ),
     ];
     for (event, from, to, reason) in changes {
@@ -202,8 +202,8 @@ fn a_fault_that_the_events_do_not_show_is_noticed_behind_a_new_chain() {
 fn there_is_one_way_to_write_a_manifest() {
     for (from, to) in [
         ("{\n", "{ \n"),
-        ("\"version\": 1", "\"version\": 1.0"),
-        ("\"version\": 1", "\"version\": 1,\n  \"more\": 1"),
+        ("\"version\": 2", "\"version\": 2.0"),
+        ("\"version\": 2", "\"version\": 2,\n  \"more\": 1"),
     ] {
         let copy = Copy::new();
         copy.change("manifest.json", |text| text.replacen(from, to, 1));

@@ -36,6 +36,11 @@ fn main() {
     let base = value("--base-path").expect("--base-path");
     let starts = count_start(&base);
     println!("start {starts}");
+    if env::var("FAKE_BYTES").is_ok() {
+        let mut out = std::io::stdout();
+        let _ = out.write_all(&[&[b'x'; 200 * 1024][..], b"\ncaf\xe9 \x00\xff\r\nend of bytes\n"].concat());
+        let _ = out.flush();
+    }
     let lines: usize = env::var("FAKE_LINES").map_or(0, |count| count.parse().unwrap());
     for line in 0..lines {
         println!("\x1b[32mout\x1b[0m {starts} {line}");

@@ -148,21 +148,23 @@ fn nodes_die_with_a_harness_that_is_killed() {
 
 #[test]
 fn kept_nodes_outlive_the_harness_until_its_hint_is_followed() {
-    let scratch = tempfile::tempdir().unwrap();
-    let mut child = child_harness_in(scratch.path(), true);
+    // A shell would take this name to pieces, and execute one of them.
+    let folder = tempfile::tempdir().unwrap();
+    let scratch = folder.path().join("it's here; $(touch executed) \"x\" y");
+    std::fs::create_dir(&scratch).unwrap();
+    let mut child = child_harness_in(&scratch, true);
     child.process.kill().unwrap();
     child.process.wait().unwrap();
     std::thread::sleep(Duration::from_millis(200));
-    assert!(node_runs(scratch.path()), "it was to be kept");
-    assert!(
-        Command::new("sh").args(["-c", &child.hint]).status().unwrap().success(),
-        "{}",
-        child.hint
-    );
+    assert!(node_runs(&scratch), "it was to be kept");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &child.hint]).current_dir(folder.path());
+    assert!(shell.status().unwrap().success(), "{}", child.hint);
     let deadline = Instant::now() + PATIENCE;
-    while node_runs(scratch.path()) {
+    while node_runs(&scratch) {
         assert!(Instant::now() < deadline, "{} did not end it", child.hint);
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0);
+    assert!(!folder.path().join("executed").exists());
 }

@@ -2,6 +2,7 @@
 //! at what is left of it.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fs,
     io::{Read, Write},
@@ -231,7 +232,7 @@ impl Bed {
     /// Reads logs until one node has said this line.
     pub(crate) async fn wait_for_line(&mut self, text: &str) {
         let found = tokio::time::timeout(PATIENCE, async {
-            while !self.seen.iter().any(|line| line.text == text) {
+            while !self.seen.iter().any(|line| line.text() == text) {
                 self.seen.push(self.lines.recv().await.expect("the log is open"));
             }
         });
@@ -245,8 +246,13 @@ impl Bed {
             .is_ok()
     }
 
-    pub(crate) fn texts(&self) -> Vec<&str> {
-        self.seen.iter().map(|line| line.text.as_str()).collect()
+    /// What was seen of the log so far.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.seen.iter().flat_map(|line| line.bytes.iter().copied()).collect()
+    }
+
+    pub(crate) fn texts(&self) -> Vec<Cow<'_, str>> {
+        self.seen.iter().map(LogLine::text).collect()
     }
 
     /// Tears down and says every line of the run.
@@ -266,7 +272,7 @@ impl Bed {
             .expect("no panic");
         self.provider.teardown().await.expect("teardown once more");
         assert_nothing_left(self.kind, &self.run, self.scratch.path());
-        seen.into_iter().map(|line| line.text).collect()
+        seen.into_iter().map(|line| line.text().into_owned()).collect()
     }
 }
 

@@ -138,9 +138,9 @@ impl Pump {
         self.send(lines).await
     }
 
-    async fn send(&self, lines: Vec<String>) -> bool {
-        for text in lines {
-            if self.to.send(LogLine { node: self.node.clone(), text }).await.is_err() {
+    async fn send(&self, lines: Vec<Vec<u8>>) -> bool {
+        for bytes in lines {
+            if self.to.send(LogLine { node: self.node.clone(), bytes }).await.is_err() {
                 return false;
             }
         }

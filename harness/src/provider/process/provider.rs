@@ -86,7 +86,9 @@ impl ProcessProvider {
             .map(|incarnation| format!(" -{}", incarnation.pid))
             .collect();
         let kill = if groups.is_empty() { String::new() } else { format!("kill --{groups}; ") };
-        format!("{kill}rm -rf '{}' '{}'", self.node_root().display(), self.binary_dir().display())
+        // A path may hold anything, and this line is to be pasted into a shell.
+        let quoted = |path: PathBuf| shell_words::quote(&path.display().to_string()).into_owned();
+        format!("{kill}rm -rf -- {} {}", quoted(self.node_root()), quoted(self.binary_dir()))
     }
 
     /// Every group that this run has made last for its nodes.

@@ -153,9 +153,9 @@ impl Log {
         self.send(lines, to)
     }
 
-    fn send(&self, lines: Vec<String>, to: &lines::Sender<LogLine>) -> Result<(), Closed> {
-        for text in lines {
-            to.blocking_send(LogLine { node: self.node.clone(), text }).map_err(|_| Closed)?;
+    fn send(&self, lines: Vec<Vec<u8>>, to: &lines::Sender<LogLine>) -> Result<(), Closed> {
+        for bytes in lines {
+            to.blocking_send(LogLine { node: self.node.clone(), bytes }).map_err(|_| Closed)?;
         }
         Ok(())
     }
@@ -191,8 +191,8 @@ mod tests {
         tail.follow("node", &dir.path().join("node"));
         assert_eq!(tail.finish(Duration::from_secs(5)).await, Vec::<String>::new());
         assert_eq!(
-            (reader.recv().await.unwrap().text, reader.recv().await.unwrap().text),
-            ("a".to_owned(), "b".to_owned())
+            (reader.recv().await.unwrap().bytes, reader.recv().await.unwrap().bytes),
+            (b"a\n".to_vec(), b"b".to_vec())
         );
     }
 }

@@ -74,7 +74,10 @@ impl Fake {
         let incarnation =
             Incarnation { pid: pid.into(), started: wall(self.began), id: format!("fake-{pid}") };
         let lines = self.lines.clone();
-        let log = |text: String| LogLine { node: name.to_owned(), text };
+        let log = |text: String| LogLine {
+            node: name.to_owned(),
+            bytes: format!("{text}\n").into_bytes(),
+        };
         lines.send(log(format!("\u{1b}[32m{name} starts\u{1b}[0m"))).await.unwrap();
         if let Some((node, code)) = self.faults.exits
             && node == name
