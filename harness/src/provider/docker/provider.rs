@@ -20,7 +20,7 @@ use harness_core::{
     fault::Capability,
     node::{Incarnation, NodeSource, NodeState, Resources},
     place::Environment,
-    subnet::{Ipv4Subnet, Range},
+    subnet::{Ipv4Subnet, Range, Taken},
 };
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -117,6 +117,14 @@ impl DockerProvider {
     /// The engine in one line: where it is, what says so, and what it is.
     pub fn engine(&self) -> String {
         self.engine.describe()
+    }
+
+    /// Who has which addresses: the engine's networks and the host's routes.
+    ///
+    /// # Errors
+    /// The engine does not list them.
+    pub async fn taken(&self) -> Result<Vec<Taken>, ProviderError> {
+        network::taken(&self.engine.docker).await
     }
 
     /// The shell command that removes a kept run: exactly what carries its labels.
