@@ -118,6 +118,7 @@ fn words(error: ProviderError) -> (String, String) {
         | ProviderError::Binary(_)
         | ProviderError::Subnet(_)
         | ProviderError::Unsupported(_)
+        | ProviderError::Disturbed(_)
         | ProviderError::Failed { .. }) => {
             (other.to_string(), "a run with --provider process needs no engine".to_owned())
         }
