@@ -4,7 +4,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`cli`] | the command line |
-//! | [`selftest`] | runs the negative controls |
+//! | [`selftest`], [`doctor`] | runs the negative controls; looks at a machine before a run |
 //! | [`lease`] | what tells a living run from a dead one, and removes what that left |
 //! | [`run`] | the way through a run and every way out |
 //! | [`provider`], [`binary`] | where nodes run, and what of |
@@ -20,6 +20,7 @@
 
 pub mod binary;
 pub mod cli;
+pub mod doctor;
 pub mod evidence;
 pub mod lease;
 pub mod library;

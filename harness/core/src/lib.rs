@@ -4,7 +4,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`text`], [`exit`], [`node`], [`subnet`] | words, exit codes, what is known of a node from outside, networks |
-//! | [`place`], [`limits`] | where Docker engines are; what a machine may be too small for |
+//! | [`place`], [`limits`], [`doctor`] | where Docker engines are; what a machine may be too small for; what it is like before a run |
 //! | [`event`], [`history`] | the stream that everything in a run writes, and what was observed |
 //! | [`document`], `seconds` | a TOML document, read strictly; durations in the evidence |
 //! | [`check`], [`fault`] | pure decisions about observations, and proofs of what was done |
@@ -20,6 +20,7 @@
 pub mod bundle;
 pub mod check;
 pub mod control;
+pub mod doctor;
 pub mod document;
 pub mod event;
 pub mod exit;

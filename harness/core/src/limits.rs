@@ -88,6 +88,29 @@ pub fn descriptors(nodes: usize, limit: u64) -> Result<(), Shortage> {
     })
 }
 
+/// A node that the kernel ended because there was no memory, by its engine's word; with its own
+/// limit, if it had one.
+pub fn out_of_memory(limit: Option<u64>) -> String {
+    match limit {
+        Some(bytes) => {
+            format!("killed for memory: its limit is {} MiB", bytes.div_ceil(1024 * 1024))
+        }
+        None => "killed for memory: this machine has no more".to_owned(),
+    }
+}
+
+/// A node that was killed by nobody who says so, while the kernel has ended so many processes.
+pub fn killed_for_memory(kills: u64) -> String {
+    format!(
+        "most likely for memory: since the run began the kernel has ended {kills} process(es) of this machine for want of it"
+    )
+}
+
+/// How many processes the kernel has ended for memory since the machine started, by `/proc/vmstat`.
+pub fn memory_kills(vmstat: &str) -> Option<u64> {
+    vmstat.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +131,13 @@ mod tests {
         assert_eq!(overflows("entries allocs\n00000002 0000001a\n"), None);
         assert_eq!(overflows("entries table_fulls\n00000002\n"), None, "half a line");
         assert_eq!(overflows(""), None);
+    }
+
+    #[test]
+    fn what_was_killed_for_memory_says_so() {
+        assert_eq!(out_of_memory(Some(4 << 30)), "killed for memory: its limit is 4096 MiB");
+        assert_eq!(memory_kills("pgpgin 7\noom_kill 3\nnuma_hit 9\n"), Some(3));
+        assert_eq!(memory_kills("oom_kill_x 3\n"), None);
     }
 
     #[test]

@@ -62,6 +62,12 @@ pub fn ending(code: Option<i64>, signal: Option<i64>) -> String {
     }
 }
 
+/// An end that nobody asked for, in words, with its cause where that is known.
+pub fn exited(code: Option<i64>, signal: Option<i64>, cause: Option<&str>) -> String {
+    let how = format!("exited unplanned ({})", ending(code, signal));
+    cause.map_or_else(|| how.clone(), |cause| format!("{how}: {cause}"))
+}
+
 /// How Rust programs begin to panic.
 const PANIC: &str = "panicked at";
 

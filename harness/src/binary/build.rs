@@ -18,6 +18,9 @@ use super::{BinaryError, Progress, subprocess};
 const PACKAGE: &str = "hegemon-node";
 /// Cargo's last lines that an error shows: a compiler error with its context.
 const TAIL_LINES: usize = 40;
+/// Time and bytes for cargo to say its version.
+const CARGO_LIMIT: Duration = Duration::from_secs(10);
+const CARGO_OUTPUT: u64 = 4096;
 /// A line of progress no more often than this.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 /// And no more seldom than this: linking says nothing for a minute.
@@ -38,10 +41,7 @@ enum Linkage {
 /// # Errors
 /// The workspace is gone, there is no cargo, or it fails: with its last lines.
 pub async fn workspace_node(progress: Progress<'_>) -> Result<PathBuf, BinaryError> {
-    let workspace =
-        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize().ok().filter(|root| root.join("Cargo.toml").is_file()).ok_or_else(|| {
-            failure(format!("this harness was compiled in `{}/..`, which is not there any more; use --node-bin or --node-image", env!("CARGO_MANIFEST_DIR")))
-        })?;
+    let workspace = workspace()?;
     let target = host_triple(&workspace).await?;
     match build(&workspace, &target, Linkage::Static, progress).await {
         Err(BinaryError::Build { tail, .. }) if is_link_failure(&tail) => {
@@ -52,6 +52,27 @@ pub async fn workspace_node(progress: Progress<'_>) -> Result<PathBuf, BinaryErr
         }
         other => other,
     }
+}
+
+/// Whether that can be tried, and by whom; builds nothing.
+///
+/// # Errors
+/// The workspace is gone, or there is no cargo.
+pub async fn can_build() -> Result<String, BinaryError> {
+    let workspace = workspace()?;
+    let mut command = Command::new(cargo_program());
+    command.arg("--version");
+    let said = subprocess::run(command, CARGO_LIMIT, CARGO_OUTPUT)
+        .await
+        .map_err(|error| failure(format!("cannot run {:?}: {error}", cargo_program())))?;
+    let cargo = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+    Ok(format!("{PACKAGE} of {}, built by {cargo} when a run needs it", workspace.display()))
+}
+
+fn workspace() -> Result<PathBuf, BinaryError> {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize().ok().filter(|root| root.join("Cargo.toml").is_file()).ok_or_else(|| {
+        failure(format!("this harness was compiled in `{}/..`, which is not there any more; use --node-bin or --node-image", env!("CARGO_MANIFEST_DIR")))
+    })
 }
 
 async fn build(

@@ -9,6 +9,7 @@
 //! | `build`, `subprocess` | the workspace's own node, and programs that are run for it |
 //! | `artefact`, `identity` | a file that can be run, and whose node it is |
 //! | `elf`, `rootfs` | what a binary needs, and the root that has it |
+//! | `idle` | a program that waits, for a container that is only to be reached |
 //! | `error` | what can go wrong |
 
 mod artefact;
@@ -16,14 +17,16 @@ mod build;
 mod elf;
 mod error;
 mod identity;
+mod idle;
 mod rootfs;
 mod subprocess;
 
 pub use artefact::{Artefact, Staging, prepare};
-pub use build::workspace_node;
+pub use build::{can_build, workspace_node};
 pub use elf::{Executable, Library, inspect};
 pub use error::BinaryError;
 pub use identity::{Identity, OURS_MARKER, identify};
+pub use idle::idle;
 pub use rootfs::{DATA_DIR, LIBRARY_DIR, NODE_PATH, empty_directory, rootfs};
 pub(crate) use subprocess::{
     BUSY_LIMIT, BUSY_RETRY, die_with_this_thread, kill_group, wait_unreaped,

@@ -1,5 +1,8 @@
 //! Flags and verbs, as `--help` shows them.
 
+mod choice;
+mod doctor;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -11,6 +14,8 @@ use harness_core::{
 };
 
 use crate::library::Library;
+pub(super) use choice::ProviderChoice;
+pub(super) use doctor::DoctorArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -112,6 +117,9 @@ pub(super) enum Verb {
     /// Run a recorded plan again: the same scenario text, seed, node, provider and timeouts
     #[command(alias = "replay", after_help = RERUN_CODES)]
     Rerun(RerunArgs),
+    /// Look at this machine before a run: engine, networks, limits, disk; a remedy for what is amiss
+    #[command(after_help = doctor::CODES)]
+    Doctor(DoctorArgs),
     /// List the runs on this host: running, kept, and what dead ones have left
     #[command(after_help = PS_CODES)]
     Ps(PsArgs),
@@ -421,13 +429,6 @@ pub(super) enum Format {
     Human,
     /// One JSON object a line
     Jsonl,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ProviderChoice {
-    Auto,
-    Docker,
-    Process,
 }
 
 /// As a run prints it.

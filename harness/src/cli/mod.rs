@@ -6,11 +6,13 @@
 //! | `args` | flags and verbs, as `--help` shows them |
 //! | `scenario`, `rerun`, `selftest` | verbs that start nodes |
 //! | `list`, `validate`, `explain`, `verify` | verbs that start nothing |
+//! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
 //! | `output`, `terminal` | where words go; what is shown while a run goes on |
 //! | `provider`, `profile`, `environment`, `signals` | what verbs share: where nodes run, what kind they are, what the environment says, what ends them |
 
 mod args;
+mod doctor;
 mod environment;
 mod explain;
 mod gc;
@@ -68,6 +70,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Explain(args) => explain::run(args),
         Verb::Schema => explain::print_schema(),
         Verb::Validate(args) => validate::run(args),
+        Verb::Doctor(args) => interruptible(async |interrupt| doctor::run(args, interrupt).await),
         Verb::Ps(args) => in_runtime(ps::run(args)),
         Verb::Gc(args) => in_runtime(gc::run(args)),
         Verb::Watchdog(args) => in_runtime(watchdog::run(args)),

@@ -15,7 +15,7 @@ use std::{
 use harness_core::{
     event::{CheckId, CheckVerdict, Event, EventKind, Finding, Moment, Reading, Sample, Sink},
     scenario::Plan,
-    text::{ending, printable, short},
+    text::{exited, printable, short},
     verdict::unseen,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -170,8 +170,8 @@ impl Writer {
             }
             EventKind::CheckStarted { check } => vec![self.checking(*check)],
             EventKind::CheckSettled { check, finding } => vec![self.settled(*check, finding)],
-            EventKind::NodeExited { node, code, signal, last_lines } => {
-                broken(&format!("{node} exited unplanned ({})", ending(*code, *signal)), last_lines)
+            EventKind::NodeExited { node, code, signal, why, last_lines } => {
+                broken(&format!("{node} {}", exited(*code, *signal, why.as_deref())), last_lines)
             }
             EventKind::NodeBroken { node, reason, last_lines } => {
                 broken(&format!("{node} {reason}"), last_lines)

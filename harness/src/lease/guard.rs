@@ -30,12 +30,19 @@ impl Guard {
         kept: bool,
     ) -> io::Result<Self> {
         let lease = Lease::take(registry, dir, scenario, kept)?;
-        let watchdog = if kept {
-            None
-        } else {
-            Some(Watchdog::start(&own_program()?, &lease, dir, environment)?)
-        };
-        Ok(Self { lease, watchdog })
+        if kept {
+            return Ok(Self { lease, watchdog: None });
+        }
+        let watched =
+            own_program().and_then(|program| Watchdog::start(&program, &lease, dir, environment));
+        match watched {
+            Ok(watchdog) => Ok(Self { lease, watchdog: Some(watchdog) }),
+            Err(why) => {
+                lease.nothing_was_made(dir);
+                lease.end();
+                Err(why)
+            }
+        }
     }
 
     /// Where its nodes run.

@@ -12,11 +12,12 @@
 //! | --- | --- |
 //! | [`docker`], [`process`] | the providers |
 //! | `options`, `owner` | what one is created with, and whom its objects belong to |
-//! | `lines`, [`descriptors`] | lines of a log, bounded; how many files may be open |
+//! | `lines`, [`descriptors`], `memory` | lines of a log, bounded; how many files may be open; who was killed for memory |
 
 pub mod descriptors;
 pub mod docker;
 mod lines;
+mod memory;
 mod options;
 mod owner;
 pub mod process;
@@ -143,6 +144,13 @@ pub trait Provider: Send + Sync {
     /// What the operating system or engine says.
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>>;
 
+    /// Why a node that nobody asked to has ended, where the engine or the kernel knows more than its
+    /// code and signal.
+    fn why_ended<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Option<String>> {
+        let _ = name;
+        Box::pin(std::future::ready(None))
+    }
+
     /// What a node uses, by the operating system's or engine's word; `None` if it is not running. A
     /// provider that cannot say leaves it at that: nothing passes then.
     fn resources<'a>(
@@ -200,6 +208,10 @@ pub enum ProviderError {
     /// The provider cannot run this node at all (a released node on loopback): exit code 4.
     #[error("{0}")]
     Unsupported(String),
+    /// Somebody else has changed what is the run's: who removes a container or takes it off its
+    /// network decides what the nodes see.
+    #[error("{0}")]
+    Disturbed(String),
     /// A call to the engine or the operating system failed.
     #[error("{what}: {why}")]
     Failed {

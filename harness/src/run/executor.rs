@@ -364,13 +364,7 @@ impl Run {
             match watch::look(name, bed).await {
                 Ok(watch::Seen::Fine) => {}
                 Ok(watch::Seen::Ended { code, signal }) => {
-                    let last_lines = logs.last_lines(name).await;
-                    self.journal.emit(EventKind::NodeExited {
-                        node: name.clone(),
-                        code,
-                        signal,
-                        last_lines,
-                    });
+                    self.journal.emit(watch::exited(name, (code, signal), bed, logs).await);
                 }
                 Err(error) => return Way::ProviderFailed(error),
             }

@@ -212,8 +212,8 @@ impl<'a> Phases<'a> {
             FaultError::Environment(error) => return Err(error),
             FaultError::Unproven(reason) => return Ok(self.emit_unproven(id, reason)),
             FaultError::Ended { node, code, signal } => {
-                let last_lines = self.logs.last_lines(&node).await;
-                self.bed.journal.emit(EventKind::NodeExited { node, code, signal, last_lines })
+                let exited = watch::exited(&node, (code, signal), self.bed, self.logs).await;
+                self.bed.journal.emit(exited)
             }
             FaultError::Broken { node, reason } => {
                 let last_lines = self.logs.last_lines(&node).await;

@@ -28,6 +28,9 @@ const SILENT: Duration = Duration::from_secs(5);
 /// The engine may fail to answer for so long: a restart of it would end the nodes as well.
 const ENGINE_FAILS: Duration = Duration::from_secs(3);
 
+/// An engine has so long to say why a node ended; the end itself is known.
+const WHY: Duration = Duration::from_secs(1);
+
 /// An engine that takes a question and does not answer it for so long has gone as well; a slower
 /// machine stretches it.
 const ENGINE_SILENT: Duration = Duration::from_secs(6);
@@ -43,30 +46,47 @@ pub(crate) async fn node(
     let nodes = u32::try_from(bed.names.len()).unwrap_or(u32::MAX);
     let every = SHARE.saturating_mul(nodes).clamp(LOOK, SELDOM);
     let silent = ENGINE_SILENT.mul_f64(timeout_factor.max(1.0));
-    let mut answered = Instant::now();
+    let unknown = |why| format!("the state of {name} is unknown: {why}");
+    let (mut answered, mut disturbed) = (Instant::now(), false);
     loop {
         let why = match tokio::time::timeout(silent, look(&name, &bed)).await {
             Ok(Ok(Seen::Fine)) => {
-                answered = Instant::now();
+                (answered, disturbed) = (Instant::now(), false);
                 None
             }
             Ok(Ok(Seen::Ended { code, signal })) => {
-                let last_lines = logs.last_lines(&name).await;
-                background.finish(EventKind::NodeExited { node: name, code, signal, last_lines });
+                background.finish(exited(&name, (code, signal), &bed, &logs).await);
                 return;
             }
-            Ok(Err(why)) => (answered.elapsed() >= ENGINE_FAILS).then(|| why.to_string()),
-            Err(_) => Some(format!("no answer in {}", short(silent))),
+            // Twice in a row: one look may fall into the moment of its end.
+            Ok(Err(ProviderError::Disturbed(what))) if disturbed => Some(what),
+            Ok(Err(ProviderError::Disturbed(_))) => {
+                disturbed = true;
+                None
+            }
+            Ok(Err(why)) => (answered.elapsed() >= ENGINE_FAILS).then(|| unknown(why.to_string())),
+            Err(_) => Some(unknown(format!("no answer in {}", short(silent)))),
         };
-        if let Some(why) = why {
-            background.finish(EventKind::EnvironmentFailed {
-                reason: format!("the state of {name} is unknown: {why}"),
-                unsupported: false,
-            });
+        if let Some(reason) = why {
+            background.finish(EventKind::EnvironmentFailed { reason, unsupported: false });
             return;
         }
         tokio::time::sleep(every).await;
     }
+}
+
+/// A node ended although nobody asked it to: with its last words, and with what the engine or the
+/// kernel knows of it, if they say so in time.
+pub(crate) async fn exited(
+    name: &str,
+    (code, signal): (Option<i64>, Option<i64>),
+    bed: &Testbed,
+    logs: &Logs,
+) -> EventKind {
+    let why = tokio::time::timeout(WHY, bed.provider.why_ended(name));
+    let (last_lines, why) = tokio::join!(logs.last_lines(name), why);
+    let why = why.ok().flatten();
+    EventKind::NodeExited { node: name.to_owned(), code, signal, why, last_lines }
 }
 
 /// What one look at a node said.

@@ -224,6 +224,10 @@ impl Provider for Disturbed {
         self.inner.resources(name)
     }
 
+    fn why_ended<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Option<String>> {
+        self.inner.why_ended(name)
+    }
+
     fn exhausted(&self) -> Option<String> {
         self.inner.exhausted()
     }

@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::{Read, Write},
+    net::TcpStream,
     process::Command,
     time::{Duration, Instant, SystemTime},
 };
@@ -128,6 +130,52 @@ fn lost_engine(lose: fn(&Proxy)) {
     trial.watchdog_ends();
     trial.nothing_is_left();
     assert!(foreign.is_there());
+}
+
+/// What happened to a run whose node's container got this from outside: its exit code and words.
+fn disturbed(by: impl FnOnce(&Trial, &str)) -> (Option<i32>, String) {
+    let mut trial = Trial::new("docker");
+    let network = format!("hegemon-{}", trial.run());
+    by(&trial, &network);
+    let (code, words) = trial.end();
+    trial.watchdog_ends();
+    trial.nothing_is_left();
+    (code, words)
+}
+
+#[test]
+fn a_node_that_is_killed_for_memory_says_so_with_its_limit() {
+    let (code, words) = disturbed(|trial, network| {
+        let limit = ["--memory", "32m", "--memory-swap", "32m"];
+        let node = format!("{network}-seed");
+        assert_ne!(docker_cli(&[&["update"], &limit[..], &[&node]].concat()), "", "no limit");
+        let rpc = trial.event_of("node-started", "seed")["rpc"].as_str().unwrap().to_owned();
+        let mut stream = TcpStream::connect(rpc).unwrap();
+        stream.write_all(b"GET /eat HTTP/1.0\r\n\r\n").unwrap();
+        let _ = stream.read(&mut [0; 64]);
+    });
+    assert_eq!(code, Some(1), "{words}");
+    let said = "exited unplanned (signal 9): killed for memory: its limit is 32 MiB";
+    assert!(words.contains(said), "{words}");
+}
+
+#[test]
+fn a_container_that_somebody_removed_is_no_failure_of_its_node() {
+    let (code, words) = disturbed(|_, network| {
+        docker_cli(&["rm", "-f", &format!("{network}-node")]);
+    });
+    assert_eq!(code, Some(3), "{words}");
+    assert!(words.contains("looking at node: somebody removed its container"), "{words}");
+}
+
+#[test]
+fn a_node_that_somebody_took_off_its_network_is_not_blamed() {
+    let (code, words) = disturbed(|_, network| {
+        docker_cli(&["network", "disconnect", "--force", network, &format!("{network}-node")]);
+    });
+    assert_eq!(code, Some(3), "{words}");
+    let said = words.contains("somebody took node (") && words.contains(") off the run's network");
+    assert!(said, "{words}");
 }
 
 /// A stranger's container on the run's network is in the way of that network's removal, and of

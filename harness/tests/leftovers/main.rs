@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
 
+mod doctor;
 mod ended;
 mod engine;
 mod gc;

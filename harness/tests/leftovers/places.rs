@@ -104,6 +104,16 @@ fn few_descriptors_are_raised_as_far_as_they_may_be() {
     trial.nothing_is_left();
 }
 
+/// Not even the pipe to its watchdog can be had.
+#[test]
+fn a_run_that_cannot_be_watched_does_not_begin_and_leaves_nothing() {
+    let mut trial = Trial::by(limited("ulimit -n 16"), "process", &fake(Fake::StaticOurs), |_| ());
+    let (code, words) = trial.end();
+    assert_eq!(code, Some(3), "{words}");
+    assert!(words.contains("Too many open files"), "{words}");
+    trial.nothing_is_left();
+}
+
 #[test]
 fn descriptors_that_cannot_be_raised_are_named() {
     let program = limited("ulimit -n 24");

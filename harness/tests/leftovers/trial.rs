@@ -125,12 +125,18 @@ impl Trial {
 
     /// The first event of a kind.
     pub(crate) fn event(&self, kind: &str) -> Option<Value> {
+        self.first_event(|event| event["event"] == kind)
+    }
+
+    /// The first one of a kind about a node, which is there.
+    pub(crate) fn event_of(&self, kind: &str, node: &str) -> Value {
+        self.first_event(|event| event["event"] == kind && event["node"] == node).unwrap()
+    }
+
+    fn first_event(&self, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
         let events = fs::read_to_string(self.dir()?.join("events.jsonl")).ok()?;
         // The last line may be half written.
-        events
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .find(|event| event["event"] == kind)
+        events.lines().filter_map(|line| serde_json::from_str(line).ok()).find(wanted)
     }
 
     /// Whether an event of a kind has this text in it.

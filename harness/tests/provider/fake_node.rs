@@ -3,7 +3,7 @@
 //! dependency. `FAKE_VERSION` is compiled in, as `--version` runs without environment.
 //!
 //! RPC: any request is answered with `starts=N uid=N`, a request for `/resolve/NAME` with the
-//! address of that name.
+//! address of that name. A request for `/eat` is answered when 64 MiB are in use.
 
 use std::{env, fs, io::{ErrorKind, Read, Write}, net::{TcpListener, TcpStream, ToSocketAddrs}, os::unix::fs::MetadataExt, process::exit, sync::atomic::{AtomicBool, Ordering}, thread, time::{Duration, Instant}};
 
@@ -82,6 +82,7 @@ fn answer(mut stream: TcpStream, starts: usize) {
     let path = request.split(' ').nth(1).unwrap_or("/");
     let body = match path.strip_prefix("/resolve/") {
         Some(name) => resolve(name),
+        None if path == "/eat" => format!("{}", std::hint::black_box(vec![1_u8; 64 << 20]).len()),
         None => format!("starts={starts} uid={}", fs::metadata("/proc/self").map_or(0, |own| own.uid())),
     };
     let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());

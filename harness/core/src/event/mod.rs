@@ -175,6 +175,9 @@ pub enum EventKind {
         code: Option<i64>,
         /// The signal that killed it.
         signal: Option<i64>,
+        /// What ended it, where the engine or the kernel knows more than that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
         /// The end of its log.
         last_lines: Vec<String>,
     },

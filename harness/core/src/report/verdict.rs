@@ -348,6 +348,7 @@ mod tests {
                 node: "node-2".to_owned(),
                 code: Some(7),
                 signal: None,
+                why: None,
                 last_lines,
             },
         ));

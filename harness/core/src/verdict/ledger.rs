@@ -8,7 +8,7 @@ use crate::{
     event::{CheckId, CheckVerdict, Event, EventKind, FORMAT_VERSION, FaultId, Finding, Moment},
     exit::{ExitCode, Signal},
     scenario::Plan,
-    text::{ending, panic, short},
+    text::{exited, panic, short},
 };
 
 /// Collects events into a verdict.
@@ -118,11 +118,10 @@ impl Ledger {
             EventKind::FaultUnproven { fault, reason } => self.unproven(*fault, reason),
             EventKind::CheckStarted { check } => self.check_started(*check, at),
             EventKind::CheckSettled { check, finding } => self.settle(*check, finding, at),
-            EventKind::NodeExited { node, code, signal, last_lines } => {
-                let how = ending(*code, *signal);
-                let cause =
-                    panic(last_lines).map_or_else(String::new, |cause| format!(": {cause}"));
-                self.broke(node, format!("{node} exited unplanned ({how}){cause}"), last_lines);
+            EventKind::NodeExited { node, code, signal, why, last_lines } => {
+                let cause = why.clone().or_else(|| panic(last_lines));
+                let how = exited(*code, *signal, cause.as_deref());
+                self.broke(node, format!("{node} {how}"), last_lines);
             }
             EventKind::NodeBroken { node, reason, last_lines } => {
                 self.broke(node, format!("{node} {reason}"), last_lines)

@@ -8,14 +8,17 @@ use std::{
 };
 
 use futures_util::StreamExt;
-use harness_core::node::{Incarnation, NodeState, Resources};
+use harness_core::{
+    limits,
+    node::{Incarnation, NodeState, Resources},
+};
 use testcontainers::bollard::{
     Docker, body_full,
     errors::Error as EngineError,
     models::{
-        ContainerCreateBody, ContainerState, ContainerStatsResponse, EndpointIpamConfig,
-        EndpointSettings, HostConfig, HostConfigLogConfig, NetworkingConfig, PortBinding, PortMap,
-        RestartPolicy, RestartPolicyNameEnum,
+        ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStatsResponse,
+        EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig, NetworkingConfig,
+        PortBinding, PortMap, RestartPolicy, RestartPolicyNameEnum,
     },
     query_parameters::{
         CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
@@ -60,6 +63,15 @@ pub(super) struct Recipe {
     pub(super) address: Ipv4Addr,
     /// Arguments and environment.
     pub(super) launch: NodeLaunch,
+}
+
+/// Where a container is on the run's network.
+#[derive(Debug, Clone)]
+pub(super) struct Seat {
+    /// The network's name.
+    pub(super) network: String,
+    /// The container's own address in it.
+    pub(super) address: Ipv4Addr,
 }
 
 /// The container's name: the node's, and the run's so that runs do not meet.
@@ -135,6 +147,43 @@ pub(super) async fn state(
     }
 }
 
+/// The same, and that it is where the run has put it.
+pub(super) async fn state_at(
+    docker: &Docker,
+    id: &str,
+    name: &str,
+    seat: &Seat,
+) -> Result<NodeState, ProviderError> {
+    let whole = inspect_whole(docker, id, name).await?;
+    let state = state_of(&whole, name)?;
+    if state.running != Some(true) {
+        return Ok(exit_of(&state));
+    }
+    let at = whole
+        .network_settings
+        .and_then(|settings| settings.networks?.remove(&seat.network)?.ip_address)
+        .unwrap_or_default();
+    if at == seat.address.to_string() {
+        return Ok(NodeState::Running(incarnation(id, &state)?));
+    }
+    let Seat { network, address } = seat;
+    Err(ProviderError::Disturbed(if at.is_empty() {
+        format!("somebody took {name} ({address}) off the run's network {network}")
+    } else {
+        format!(
+            "somebody gave {name} another address in the run's network {network}: {at} instead of {address}"
+        )
+    }))
+}
+
+/// That the kernel ended it for want of memory, by the engine's word.
+pub(super) async fn why_ended(docker: &Docker, id: &str, name: &str) -> Option<String> {
+    let whole = inspect_whole(docker, id, name).await.ok()?;
+    let killed = whole.state.is_some_and(|state| state.oom_killed == Some(true));
+    let limit = whole.host_config.and_then(|config| config.memory).unwrap_or_default();
+    killed.then(|| limits::out_of_memory(u64::try_from(limit).ok().filter(|limit| *limit > 0)))
+}
+
 /// What the engine's accounting says; `None` of a container that does not run.
 pub(super) async fn resources(
     docker: &Docker,
@@ -191,16 +240,30 @@ pub(super) async fn published_rpc(
 }
 
 async fn inspect(docker: &Docker, id: &str, name: &str) -> Result<ContainerState, ProviderError> {
-    let what = format!("looking at {name}");
-    let inspect =
-        docker.inspect_container(id, None::<InspectContainerOptions>).await.map_err(|error| {
-            if is_absent(&error) {
-                ProviderError::failed(&what, "somebody removed its container")
-            } else {
-                failed(&what)(error)
-            }
-        })?;
-    inspect.state.ok_or_else(|| ProviderError::failed(what, "the engine gives no state"))
+    state_of(&inspect_whole(docker, id, name).await?, name)
+}
+
+async fn inspect_whole(
+    docker: &Docker,
+    id: &str,
+    name: &str,
+) -> Result<ContainerInspectResponse, ProviderError> {
+    docker.inspect_container(id, None::<InspectContainerOptions>).await.map_err(|error| {
+        if is_absent(&error) {
+            ProviderError::Disturbed(format!("looking at {name}: somebody removed its container"))
+        } else {
+            failed(format!("looking at {name}"))(error)
+        }
+    })
+}
+
+fn state_of(
+    inspect: &ContainerInspectResponse,
+    name: &str,
+) -> Result<ContainerState, ProviderError> {
+    inspect.state.clone().ok_or_else(|| {
+        ProviderError::failed(format!("looking at {name}"), "the engine gives no state")
+    })
 }
 
 /// Kills it.

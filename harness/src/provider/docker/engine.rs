@@ -57,10 +57,11 @@ impl Engine {
     pub(super) fn describe(&self) -> String {
         let said = |fact: &serde_json::Value| fact.as_str().unwrap_or("?").to_owned();
         format!(
-            "{} (by {}): engine {}, API {}",
+            "{} (by {}): engine {}, API {} to {}",
             self.place.address,
             self.place.by,
             said(&self.facts["version"]),
+            said(&self.facts["api"]["oldest"]),
             said(&self.facts["api"]["newest"])
         )
     }
@@ -207,6 +208,7 @@ fn accept(
         "cpus": info.ncpu,
         "memory_bytes": info.mem_total,
         "storage_driver": info.driver,
+        "root": info.docker_root_dir,
         "cgroup_version": info.cgroup_version.map(|version| version.to_string()),
     });
     let architecture = info.architecture.clone().unwrap_or_default().replace("arm64", "aarch64");

@@ -33,6 +33,7 @@ pub use self::{
         KEPT_LABEL, OWNER_LABEL, Origin, PROFILE_LABEL, RUN_LABEL, SCRATCH_LABEL, TESTBED_LABEL,
     },
     leftovers::{Leftover, Leftovers},
+    neighbours::limit as neighbour_limit,
     provider::DockerProvider,
     reach::Reach,
 };

@@ -34,6 +34,6 @@ fn overflows() -> Option<u64> {
 }
 
 /// Entries that the kernel allows.
-pub(super) fn limit() -> Option<u64> {
+pub fn limit() -> Option<u64> {
     fs::read_to_string("/proc/sys/net/ipv4/neigh/default/gc_thresh3").ok()?.trim().parse().ok()
 }

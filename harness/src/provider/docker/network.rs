@@ -227,7 +227,7 @@ fn is_overlap(error: &EngineError) -> bool {
     matches!(error, EngineError::DockerResponseServerError { message, .. } if message.contains("overlap") || message.contains("conflicts with"))
 }
 
-async fn taken(docker: &Docker) -> Result<Vec<Taken>, ProviderError> {
+pub(super) async fn taken(docker: &Docker) -> Result<Vec<Taken>, ProviderError> {
     let networks = docker
         .list_networks(None::<ListNetworksOptions>)
         .await

@@ -20,7 +20,7 @@ use harness_core::{
     fault::Capability,
     node::{Incarnation, NodeSource, NodeState, Resources},
     place::Environment,
-    subnet::{Ipv4Subnet, Range},
+    subnet::{Ipv4Subnet, Range, Taken},
 };
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -41,7 +41,7 @@ use crate::{
     binary::{self, Progress, Staging},
     provider::{
         LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
-        descriptors, options,
+        descriptors, memory::MemoryKills, options,
     },
 };
 
@@ -67,6 +67,7 @@ pub struct DockerProvider {
     closing: CancellationToken,
     to_lines: Mutex<Option<mpsc::Sender<LogLine>>>,
     lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
+    memory_kills: MemoryKills,
     /// The kernel's table of them, once there is a network.
     neighbours: Mutex<Option<Neighbours>>,
     /// Something has come back from one of the nodes.
@@ -100,6 +101,7 @@ impl DockerProvider {
             closing: CancellationToken::new(),
             to_lines: Mutex::new(Some(sender)),
             lines: Mutex::new(Some(lines)),
+            memory_kills: MemoryKills::so_far(),
             neighbours: Mutex::default(),
             reached: AtomicBool::new(false),
             done: AtomicBool::new(true),
@@ -117,6 +119,14 @@ impl DockerProvider {
     /// The engine in one line: where it is, what says so, and what it is.
     pub fn engine(&self) -> String {
         self.engine.describe()
+    }
+
+    /// Who has which addresses: the engine's networks and the host's routes.
+    ///
+    /// # Errors
+    /// The engine does not list them.
+    pub async fn taken(&self) -> Result<Vec<Taken>, ProviderError> {
+        network::taken(&self.engine.docker).await
     }
 
     /// The shell command that removes a kept run: exactly what carries its labels.
@@ -417,7 +427,23 @@ impl Provider for DockerProvider {
     }
 
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        async move { container::state(&self.engine.docker, &self.nodes.container(name)?, name).await }.boxed()
+        async move {
+            let (id, seat) = (self.nodes.container(name)?, self.nodes.seat(name)?);
+            container::state_at(&self.engine.docker, &id, name, &seat).await
+        }
+        .boxed()
+    }
+
+    fn why_ended<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Option<String>> {
+        async move {
+            let id = self.nodes.container(name).ok()?;
+            if let Some(why) = container::why_ended(&self.engine.docker, &id, name).await {
+                return Some(why);
+            }
+            let end = container::state(&self.engine.docker, &id, name).await.ok()?;
+            self.memory_kills.explain(&end)
+        }
+        .boxed()
     }
 
     fn resources<'a>(

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    container::{self, Recipe},
+    container::{self, Recipe, Seat},
     image::Image,
     labels::labels,
     network::Network,
@@ -142,6 +142,14 @@ impl Nodes {
             .as_ref()
             .map(|container| container.id.clone())
             .ok_or_else(|| ProviderError::failed(format!("using {name}"), "it was never started"))
+    }
+
+    /// Where the run has put a node.
+    pub(super) fn seat(&self, name: &str) -> Result<Seat, ProviderError> {
+        let inner = self.lock();
+        let (node, network) =
+            inner.nodes.get(name).zip(inner.network.as_ref()).ok_or_else(|| unknown(name))?;
+        Ok(Seat { network: network.name.clone(), address: node.address })
     }
 
     pub(super) fn rpc(&self, name: &str) -> Result<Rpc, ProviderError> {

@@ -29,7 +29,7 @@ use crate::{
     binary::{self, Artefact, Progress, Staging},
     provider::{
         LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
-        descriptors, options,
+        descriptors, memory::MemoryKills, options,
     },
 };
 
@@ -54,6 +54,7 @@ pub struct ProcessProvider {
     tail: Tail,
     lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
     nodes: Nodes,
+    memory_kills: MemoryKills,
 }
 
 impl ProcessProvider {
@@ -74,7 +75,14 @@ impl ProcessProvider {
         let (sender, lines) = mpsc::channel(LOG_QUEUE);
         let (spawner, tail) =
             (Spawner::new(boot, custody).map_err(failed)?, Tail::new(sender).map_err(failed)?);
-        Ok(Self { options, spawner, tail, lines: Mutex::new(Some(lines)), nodes: Nodes::default() })
+        Ok(Self {
+            options,
+            spawner,
+            tail,
+            lines: Mutex::new(Some(lines)),
+            nodes: Nodes::default(),
+            memory_kills: MemoryKills::so_far(),
+        })
     }
 
     /// The shell command that ends a kept run and removes what is its own.
@@ -340,6 +348,14 @@ impl Provider for ProcessProvider {
 
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         self.current_state(name).boxed()
+    }
+
+    fn why_ended<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Option<String>> {
+        async move {
+            let end = self.current_state(name).await.ok()?;
+            self.memory_kills.explain(&end)
+        }
+        .boxed()
     }
 
     fn resources<'a>(

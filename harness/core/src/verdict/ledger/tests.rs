@@ -78,6 +78,7 @@ fn exited() -> EventKind {
         node: "node-1".to_owned(),
         code: Some(1),
         signal: None,
+        why: None,
         last_lines: vec!["last words".to_owned()],
     }
 }
@@ -228,6 +229,7 @@ fn junit_is_well_formed_and_red_exactly_where_the_verdict_is_not_a_pass() {
                     node: "node-1".to_owned(),
                     code: None,
                     signal: Some(11),
+                    why: None,
                     last_lines: vec![hostile.to_owned()],
                 },
             );
