@@ -41,7 +41,8 @@
 //! | `dial`, `select`, `seeds`, `outage` | dials in flight, whom to dial, the seeds' schedule, whether it is they or we |
 //! | `admission`, `mentioned` | what others may make us take in, and what they told again |
 //! | `sample`, `announce` | what is told: answers, and news |
-//! | `timer`, `sorted` | named timers, a small sorted map |
+//! | [`sorted`] | a small sorted map; the node uses it too |
+//! | `timer` | named timers |
 //! | [`limits`], [`config`], [`status`] | numbers with their reasons, what an operator may turn, what an operator may see |
 //!
 //! Not here: sockets, the handshake, which of two sessions with one peer survives (the node's
@@ -57,6 +58,7 @@ pub mod limits;
 pub mod message;
 pub mod policy;
 pub mod snapshot;
+pub mod sorted;
 pub mod status;
 pub mod types;
 
@@ -72,7 +74,6 @@ mod sample;
 mod seeds;
 mod select;
 mod sessions;
-mod sorted;
 mod timer;
 
 pub use action::{Action, Alarm, CloseReason};
@@ -82,5 +83,6 @@ pub use engine::Engine;
 pub use event::{ChainState, DialError, Event};
 pub use message::{DecodeError, Message};
 pub use policy::{Groups, Loopback};
+pub use sorted::Sorted;
 pub use status::Status;
 pub use types::{DialId, Direction, Mono, Now, PeerId, SeedIndex, SessionId};
