@@ -117,9 +117,13 @@ impl Engine {
         self.timers.stop(Timer::Persist);
         self.persisted = Some(now.mono);
         self.choose_anchors(now.mono);
-        out.push(Action::Persist {
-            snapshot: snapshot::encode(&self.book, &self.stored_anchors, now),
-        });
+        out.push(Action::Persist);
+    }
+
+    /// What a node starts with again: what [`Action::Persist`] wants written.
+    #[must_use]
+    pub fn snapshot(&self, now: Now) -> Vec<u8> {
+        snapshot::encode(&self.book, &self.stored_anchors, now)
     }
 
     /// The outbound peers that have lasted, oldest first; whether they are others than before. Who

@@ -128,7 +128,7 @@ fn carried(output: peering::Output) -> Option<Output> {
         peering::Output::Ended { session, .. } => Output::Ended { session },
         peering::Output::Dial { dial, addr } => Output::Dial { dial, addr },
         peering::Output::Resolve { seed } => Output::Resolve { seed },
-        peering::Output::Persist { snapshot } => Output::Persist { snapshot },
+        peering::Output::Persist => Output::Persist,
         peering::Output::Alarm { raised: true, .. } => Output::Alarmed,
         peering::Output::Alarm { raised: false, .. } => return None,
     })

@@ -319,7 +319,7 @@ impl Peering {
                     self.close(session, End::Engine(reason), now, out)
                 }
                 Action::Resolve { seed } => out.push(Output::Resolve { seed }),
-                Action::Persist { snapshot } => out.push(Output::Persist { snapshot }),
+                Action::Persist => out.push(Output::Persist),
                 Action::Alarm { alarm, raised } => out.push(Output::Alarm { alarm, raised }),
             }
         }
