@@ -1,7 +1,8 @@
 //! [`World`]: hosts come and go, time passes, what is seen from outside.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
+    hash::BuildHasherDefault,
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use rand_chacha::ChaCha12Rng;
 use crate::{
     actor::Actor,
     addresses::{Addresses, PORT},
-    chance::{self, Chance, Purpose},
+    chance::{self, Chance, Folding, Purpose},
     hostile::{Hostile, Script},
     node::Node,
     queue::Queue,
@@ -55,7 +56,7 @@ pub struct World {
     pub(super) chance: Chance,
     pub(super) hosts: Vec<Host>,
     pub(super) connections: Vec<Connection>,
-    pub(super) directory: BTreeMap<SocketAddr, HostIndex>,
+    pub(super) directory: HashMap<SocketAddr, HostIndex, BuildHasherDefault<Folding>>,
     pub(super) queue: Queue<Packet>,
     pub(super) now: Mono,
     pub(super) digest: u64,
@@ -94,7 +95,7 @@ impl World {
             chance,
             hosts: Vec::new(),
             connections: Vec::new(),
-            directory: BTreeMap::new(),
+            directory: HashMap::default(),
             queue: Queue::new(),
             now: Mono(0),
             digest: 0,
