@@ -41,7 +41,7 @@
 //! | `dial`, `select`, `seeds`, `outage` | dials in flight, whom to dial, the seeds' schedule, whether it is they or we |
 //! | `admission`, `mentioned` | what others may make us take in, and what they told again |
 //! | `sample`, `announce` | what is told: answers, and news |
-//! | [`sorted`] | a small sorted map; the node uses it too |
+//! | [`sorted`], `hashes` | a small sorted map, which the node uses too; a set of hashes |
 //! | `timer` | named timers |
 //! | [`limits`], [`config`], [`status`] | numbers with their reasons, what an operator may turn, what an operator may see |
 //!
@@ -66,6 +66,7 @@ mod admission;
 mod announce;
 mod dial;
 mod eviction;
+mod hashes;
 mod key;
 mod mentioned;
 mod outage;

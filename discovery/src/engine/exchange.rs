@@ -11,6 +11,7 @@ use crate::{
     announce::News,
     book::{Change, Noted},
     config::Exchange,
+    key::Key,
     limits::{
         ADDRS_PER_ANSWER, ADDRS_RELAYED, DIALS_IN_FLIGHT, DIALS_PER_ANSWER, LONELY,
         RELAY_DIAL_DELAY, RELAY_DIAL_INTERVAL, RELAY_FANOUT, RELAY_SHARE, SCORE_CLOSE,
@@ -203,7 +204,7 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let known = self.book.contains(addr);
         if known && arrival == Arrival::Answer {
-            self.mentioned.note(addr);
+            self.mentioned.note(self.book.hash(Key::from(addr)));
         }
         let is_news = || arrival == Arrival::News && self.book.failing_since(addr).is_some();
         if known && !is_news() {

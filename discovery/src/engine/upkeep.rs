@@ -184,8 +184,8 @@ impl Engine {
             self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect();
         // By address: those of one group follow each other.
         let mut others: Vec<Group> = Vec::new();
-        for row in self.book.rows().filter(|row| row.ready_at <= now) {
-            let group = Group::of(row.key.addr());
+        for entry in self.book.rows().filter(|entry| entry.row.ready_at <= now) {
+            let group = Group::of(entry.row.key.addr());
             if others.last() != Some(&group) && !connected.contains(&group) {
                 others.push(group);
                 let foreign = others.iter().filter(|group| Some(**group) != one_teller).count();
