@@ -11,6 +11,8 @@ use crate::{
     config::Exchange,
     dial::Purpose,
     event::ChainState,
+    hashes::Hash,
+    key::Key,
     limits::{ANCHORS, ISOLATED_AFTER, LASTING_SESSION, PERSIST_DELAY, PERSIST_INTERVAL},
     policy::{Group, Groups, Refusal},
     seeds::SeedState,
@@ -91,7 +93,18 @@ impl Engine {
         change: Change,
         now: Now,
     ) -> Result<Noted, Refusal> {
-        let noted = self.book.note(addr, change, now.mono);
+        self.take_in(addr, self.book.hash(Key::from(addr)), change, now)
+    }
+
+    /// The same for an address that was looked up already.
+    pub(super) fn take_in(
+        &mut self,
+        addr: SocketAddr,
+        hash: Hash,
+        change: Change,
+        now: Now,
+    ) -> Result<Noted, Refusal> {
+        let noted = self.book.note_found(addr, hash, change, now.mono);
         if noted.is_ok() {
             self.persist_soon(now.mono);
         }
