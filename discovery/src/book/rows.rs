@@ -59,7 +59,11 @@ impl Rows {
     }
 
     pub(crate) fn get(&self, addr: SocketAddr) -> Option<&Row> {
-        self.rows.get(Key::from(addr))
+        self.find(Key::from(addr))
+    }
+
+    pub(crate) fn find(&self, key: Key) -> Option<&Row> {
+        self.rows.get(key)
     }
 
     /// Of most addresses that are asked for nothing is known, which the index says more quickly.

@@ -94,7 +94,7 @@ impl Book {
 
     /// The rows of a bucket that [`Book::list`] was asked for, likewise.
     pub(super) fn around(&self, bucket: Bucket, start: SocketAddr) -> impl Iterator<Item = &Row> {
-        self.buckets.around(bucket, Key::from(start)).filter_map(|key| self.rows.get(key.addr()))
+        self.buckets.around(bucket, Key::from(start)).filter_map(|key| self.rows.find(key))
     }
 
     pub(super) fn has_room(&self, bucket: Bucket) -> bool {
