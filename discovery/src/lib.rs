@@ -21,10 +21,11 @@
 //!
 //! # What it costs
 //!
-//! Of memory 230 to 280 bytes for each address that is known, 6 MB at most ([`book::tables`]); of
-//! time what is touched of it. Whatever is asked at every message (is it known, whose is it, which
-//! session) is a look into a keyed hash or a short sorted list; whatever concerns all addresses (a
-//! snapshot, an answer, candidates) is one walk in their order.
+//! Of memory 165 bytes for each address that is known by hearsay and 300 in a full book, 6.2 MB at
+//! most ([`book::tables`]); of time what is touched of it. Whatever is asked at every message (is it
+//! known, whose is it, which session) is a look into a keyed hash or a short sorted list; whatever
+//! concerns all addresses (a snapshot, candidates) is one walk in their order, and an answer one
+//! over those that we were in contact with.
 //!
 //! # The map
 //!
