@@ -49,11 +49,9 @@ pub enum Action {
         /// `true` when it begins, `false` when it is over.
         raised: bool,
     },
-    /// Write this snapshot durably; a cache, so an error is worth a warning and nothing more.
-    Persist {
-        /// What [`crate::snapshot::encode`] made.
-        snapshot: Vec<u8>,
-    },
+    /// Write [`crate::Engine::snapshot`] durably; a cache, so an error is worth a warning and nothing
+    /// more. It is not handed out with the action: who does not write it need not have it made.
+    Persist,
 }
 
 /// What an operator should know of: something that discovery cannot mend by itself.

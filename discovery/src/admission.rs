@@ -66,13 +66,35 @@ impl Allowances {
         }
     }
 
+    /// What an IP has left and, if groups matter, its group: for a list of addresses, after which
+    /// it is given back.
+    pub(crate) fn lend(&mut self, ip: IpAddr, group: Option<Group>, now: Mono) -> Allowance {
+        Allowance {
+            group: group.map(|group| (group, *self.groups.bucket(group, now))),
+            ip: (ip, *self.ips.bucket(ip, now)),
+        }
+    }
+
+    /// Remembers what is left of it.
+    pub(crate) fn give_back(&mut self, Allowance { ip, group }: Allowance) {
+        self.ips.by_key.insert(ip.0, ip.1);
+        group.into_iter().for_each(|(group, left)| _ = self.groups.by_key.insert(group, left));
+    }
+}
+
+/// See [`Allowances::lend`].
+pub(crate) struct Allowance {
+    ip: (IpAddr, Bucket),
+    group: Option<(Group, Bucket)>,
+}
+
+impl Allowance {
     /// Takes a token of the IP and, if groups matter, one of its group; neither unless both have
     /// one.
-    pub(crate) fn take(&mut self, ip: IpAddr, group: Option<Group>, now: Mono) -> bool {
-        let group = group.map(|group| self.groups.bucket(group, now));
-        let ip = self.ips.bucket(ip, now);
-        match group {
-            Some(group) => group.has(now) && ip.take(now) && group.take(now),
+    pub(crate) fn take(&mut self, now: Mono) -> bool {
+        let (_, ip) = &mut self.ip;
+        match &mut self.group {
+            Some((_, group)) => group.has(now) && ip.take(now) && group.take(now),
             None => ip.take(now),
         }
     }
@@ -116,12 +138,19 @@ mod tests {
         IpAddr::from(number.to_be_bytes())
     }
 
+    fn take(allowances: &mut Allowances, ip: IpAddr, group: Option<Group>, now: Mono) -> bool {
+        let mut allowance = allowances.lend(ip, group, now);
+        let taken = allowance.take(now);
+        allowances.give_back(allowance);
+        taken
+    }
+
     #[test]
     fn a_source_has_its_share_and_reconnecting_refills_nothing() {
         let mut allowances = Allowances::new();
-        let taken = (0..5_000).filter(|_| allowances.take(ip(1), None, Mono(0))).count();
+        let taken = (0..5_000).filter(|_| take(&mut allowances, ip(1), None, Mono(0))).count();
         assert_eq!(taken, 1_000);
-        let later = (0..5_000).filter(|_| allowances.take(ip(1), None, Mono(60_000))).count();
+        let later = (0..5_000).filter(|_| take(&mut allowances, ip(1), None, Mono(60_000))).count();
         assert_eq!(later, 6, "a tenth per second");
     }
 
@@ -131,11 +160,11 @@ mod tests {
         let group = Group::V4([198, 18]);
         let taken = (0..200)
             .flat_map(|source| (0..100).map(move |_| source))
-            .filter(|source| allowances.take(ip(*source), Some(group), Mono(0)))
+            .filter(|source| take(&mut allowances, ip(*source), Some(group), Mono(0)))
             .count();
         assert_eq!(taken, 4_096);
         assert!(
-            allowances.take(ip(1), Some(Group::V4([198, 19])), Mono(0)),
+            take(&mut allowances, ip(1), Some(Group::V4([198, 19])), Mono(0)),
             "what the group refused cost the source nothing"
         );
     }
@@ -143,13 +172,13 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded_and_forgetting_favours_who_took_nothing() {
         let mut allowances = Allowances::new();
-        assert!((0..1_000).all(|_| allowances.take(ip(0), None, Mono(0))));
+        assert!((0..1_000).all(|_| take(&mut allowances, ip(0), None, Mono(0))));
         for number in 1..=u32::try_from(SOURCES_REMEMBERED).unwrap() {
-            allowances.take(ip(number), None, Mono(0));
+            take(&mut allowances, ip(number), None, Mono(0));
         }
         assert!(allowances.ips.by_key.len() <= SOURCES_REMEMBERED);
         assert!(
-            !allowances.take(ip(0), None, Mono(0)),
+            !take(&mut allowances, ip(0), None, Mono(0)),
             "who used up his share is not the one that is forgotten"
         );
     }

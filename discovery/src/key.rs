@@ -2,15 +2,19 @@
 //! apart byte by byte, and smaller. In the same order.
 
 use std::{
+    cmp::Ordering,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     ops::RangeInclusive,
 };
 
-use crate::policy::Host;
+use crate::policy::{Group, Host};
 
 /// A canonical address as one number in three parts, from the top: 4 or 6, sixteen bytes of IP
 /// (those of IPv4 last), port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+///
+/// Twenty bytes and no more: there are many of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(packed(4))]
 pub(crate) struct Key {
     /// The family and seven bytes of the IP.
     high: u64,
@@ -18,6 +22,32 @@ pub(crate) struct Key {
     middle: u64,
     /// The last one, and the port.
     low: u32,
+}
+
+const _: () = assert!(size_of::<Key>() == 20);
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let parts = |key: &Self| (u128::from(key.high) << 64 | u128::from(key.middle), key.low);
+        parts(self).cmp(&parts(other))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+
+    /// Without a branch: searches ask, and nobody can guess the answers.
+    fn lt(&self, other: &Self) -> bool {
+        let parts = |key: &Self| (u128::from(key.high) << 64 | u128::from(key.middle), key.low);
+        let ((ip, low), (other_ip, other_low)) = (parts(self), parts(other));
+        (ip < other_ip) | ((ip == other_ip) & (low < other_low))
+    }
+
+    fn le(&self, other: &Self) -> bool {
+        !(other < self)
+    }
 }
 
 const V4: u64 = 4 << 56;
@@ -48,23 +78,36 @@ impl Key {
 
     /// The address.
     pub(crate) fn addr(self) -> SocketAddr {
-        let [_, last, port @ ..] = self.low.to_be_bytes();
-        let ip = if self.high & V6 == V6 {
-            let bits = u128::from(self.high) << 72 | u128::from(self.middle) << 8;
+        let Self { high, middle, low } = self;
+        let [_, last, port @ ..] = low.to_be_bytes();
+        let ip = if high & V6 == V6 {
+            let bits = u128::from(high) << 72 | u128::from(middle) << 8;
             IpAddr::V6(Ipv6Addr::from_bits(bits | u128::from(last)))
         } else {
-            let [.., a, b, c] = self.middle.to_be_bytes();
+            let [.., a, b, c] = middle.to_be_bytes();
             IpAddr::V4(Ipv4Addr::new(a, b, c, last))
         };
         SocketAddr::new(ip, u16::from_be_bytes(port))
     }
 
+    /// The keys of all addresses of a network group.
+    pub(crate) fn of_group(group: Group) -> RangeInclusive<Self> {
+        let (first, last) = group.range().into_inner();
+        Self::from(first)..=Self::from(last)
+    }
+
+    /// The IP.
+    pub(crate) fn ip(self) -> IpAddr {
+        self.addr().ip()
+    }
+
     /// Twenty bytes that no other key has.
     pub(crate) fn bytes(self) -> [u8; 20] {
         let mut bytes = [0; 20];
-        bytes[..8].copy_from_slice(&self.high.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.middle.to_le_bytes());
-        bytes[16..].copy_from_slice(&self.low.to_le_bytes());
+        let Self { high, middle, low } = self;
+        bytes[..8].copy_from_slice(&high.to_le_bytes());
+        bytes[8..16].copy_from_slice(&middle.to_le_bytes());
+        bytes[16..].copy_from_slice(&low.to_le_bytes());
         bytes
     }
 }

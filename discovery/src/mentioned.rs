@@ -1,41 +1,36 @@
 //! Known addresses that answers mentioned of late. Hearsay renews no record; but of old
 //! acquaintances it tells whom to try first.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    net::SocketAddr,
+use std::collections::VecDeque;
+
+use crate::{
+    hashes::{Hash, Hashes},
+    limits::MENTIONED,
 };
 
-use crate::{key::Key, limits::MENTIONED};
-
-/// The last [`MENTIONED`] of them.
+/// The last [`MENTIONED`] of them, by what the book looks them up by.
 #[derive(Debug, Default)]
 pub(crate) struct Mentioned {
-    order: VecDeque<Key>,
-    all: BTreeSet<Key>,
+    order: VecDeque<Hash>,
+    all: Hashes,
 }
 
 impl Mentioned {
-    pub(crate) fn note(&mut self, addr: SocketAddr) {
-        let key = Key::from(addr);
-        if !self.all.insert(key) {
+    pub(crate) fn note(&mut self, hash: Hash) {
+        if self.all.has(hash) {
             return;
         }
-        self.order.push_back(key);
+        self.all.insert(hash);
+        self.order.push_back(hash);
         if self.order.len() > MENTIONED
             && let Some(oldest) = self.order.pop_front()
         {
-            self.all.remove(&oldest);
+            self.all.remove(oldest);
         }
     }
 
-    /// Whether each is among them, for a walk over addresses in their order.
-    pub(crate) fn walk(&self) -> impl FnMut(Key) -> bool {
-        let mut ahead = self.all.iter().peekable();
-        move |key| {
-            while ahead.next_if(|next| **next < key).is_some() {}
-            ahead.peek() == Some(&&key)
-        }
+    pub(crate) fn has(&self, hash: Hash) -> bool {
+        self.all.has(hash)
     }
 }
 
@@ -46,12 +41,11 @@ mod tests {
     #[test]
     fn the_oldest_are_forgotten() {
         let mut mentioned = Mentioned::default();
-        let nth = |n: usize| SocketAddr::from(([50, 1, 1, 1], u16::try_from(n).unwrap()));
+        let nth = |n: usize| Hash::new((n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         (0..=MENTIONED).for_each(|n| mentioned.note(nth(n)));
-        let mut has = mentioned.walk();
-        assert!(!has(Key::from(nth(0))));
-        assert!((1..=MENTIONED).all(|n| has(Key::from(nth(n)))));
-        assert!(!has(Key::from(nth(MENTIONED + 1))));
+        assert!(!mentioned.has(nth(0)));
+        assert!((1..=MENTIONED).all(|n| mentioned.has(nth(n))));
+        assert!(!mentioned.has(nth(MENTIONED + 1)));
         assert_eq!((mentioned.order.len(), mentioned.all.len()), (MENTIONED, MENTIONED));
     }
 }

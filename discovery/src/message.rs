@@ -61,6 +61,18 @@ impl Message {
         })
     }
 
+    /// How many bytes [`Message::encode`] makes.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        const TAG: usize = 4;
+        TAG + match self {
+            Self::Hello { .. } | Self::GetAddrs { .. } => 2,
+            Self::Addrs { addrs } => {
+                8 + addrs.iter().map(|addr| if addr.is_ipv4() { 10 } else { 22 }).sum::<usize>()
+            }
+        }
+    }
+
     /// The message's bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

@@ -35,15 +35,15 @@ impl Samples {
         now: Mono,
         rng: &mut impl Rng,
     ) -> Vec<SocketAddr> {
-        let all = || book.rows().filter(move |row| row.scope >= reach && row.is_vouched_for(now));
+        let all = || book.vouched_for(reach, now);
         if book.len() < SAMPLED_FROM {
             let own: Vec<Key> = own.iter().copied().map(Key::from).collect();
             let theirs = |key: &Key| !own.contains(key);
-            return addrs(all().map(|row| row.key).filter(theirs).sample(rng, count));
+            return addrs(all().filter(theirs).sample(rng, count));
         }
         let stale = self.0.get(&reach).is_none_or(|sample| now.since(sample.drawn) >= SAMPLE_TIME);
         if stale {
-            let drawn = addrs(all().map(|row| row.key).sample(rng, SAMPLE));
+            let drawn = addrs(all().sample(rng, SAMPLE));
             self.0.insert(reach, Sample { drawn: now, addrs: drawn });
         }
         let sample = self.0.get(&reach).map(|sample| sample.addrs.as_slice()).unwrap_or_default();

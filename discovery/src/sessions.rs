@@ -31,8 +31,10 @@ pub(crate) struct Session {
 /// One peer with its living sessions.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    /// The youngest last.
-    sessions: Sorted<SessionId, ()>,
+    /// The youngest: nearly always the only one.
+    session: SessionId,
+    /// The others, the youngest last.
+    older: Vec<SessionId>,
     /// The slot that it holds for as long as any of its sessions lives: outbound if we dialled any
     /// of them, so that a replaced session keeps its slot.
     pub(crate) slot: Direction,
@@ -115,14 +117,15 @@ impl Sessions {
         };
         self.by_id.insert(id, session);
         let entry = self.peers.or_insert_with(peer, || Peer {
-            sessions: Sorted::default(),
+            session: id,
+            older: Vec::new(),
             slot: Direction::Inbound,
             opened: now,
             proven: Sorted::default(),
             claimed: Sorted::default(),
             useful: None,
         });
-        entry.sessions.insert(id, ());
+        entry.add(id);
         if let Some(addr) = dialled {
             if entry.slot == Direction::Inbound {
                 entry.slot = Direction::Outbound;
@@ -135,8 +138,7 @@ impl Sessions {
     pub(crate) fn close(&mut self, id: SessionId) -> Option<Ended> {
         let session = self.by_id.remove(id)?;
         let peer = self.peers.get_mut(session.peer)?;
-        peer.sessions.remove(id);
-        let last = peer.sessions.len() == 0;
+        let last = !peer.keeps_any_without(id);
         let gone = if last { self.peers.remove(session.peer) } else { None };
         if let Some(gone) = &gone {
             self.forget(session.peer, gone);
@@ -249,13 +251,35 @@ impl Peer {
 
     /// Its sessions, the youngest last.
     pub(crate) fn sessions(&self) -> impl Iterator<Item = SessionId> {
-        self.sessions.keys()
+        self.older.iter().copied().chain([self.session])
     }
 
     /// The session to talk over: the youngest, which is the one that survives a restart of the
     /// other side.
     pub(crate) fn session(&self) -> SessionId {
-        let youngest = self.sessions.keys().next_back();
-        youngest.expect("a peer without a session was removed with its last one")
+        self.session
+    }
+
+    fn add(&mut self, id: SessionId) {
+        if id != self.session {
+            self.older.push(id.min(self.session));
+            self.older.sort_unstable();
+            self.session = self.session.max(id);
+        }
+    }
+
+    /// Takes a session out, if it is not the last one; whether there are others.
+    fn keeps_any_without(&mut self, id: SessionId) -> bool {
+        if id != self.session {
+            self.older.retain(|older| *older != id);
+            return true;
+        }
+        match self.older.pop() {
+            Some(younger) => {
+                self.session = younger;
+                true
+            }
+            None => false,
+        }
     }
 }

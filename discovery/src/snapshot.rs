@@ -13,7 +13,7 @@ use std::{
 use wincode::{SchemaRead, SchemaReadOwned, SchemaWrite, config::Configuration};
 
 use crate::{
-    book::{Book, Record, Row, Table},
+    book::{Book, Entry, Record, Table},
     limits::{ANCHORS, BOOK_CAPACITY},
     policy::canonical,
     types::{Mono, Now, PeerId},
@@ -156,47 +156,65 @@ pub fn encode(book: &Book, anchors: &[SocketAddr], now: Now) -> Vec<u8> {
     bytes.extend(head.expect("a key and addresses always have an encoding"));
     bytes.extend((book.len() as u64).to_le_bytes());
     let clock = Clock::new(now);
-    book.rows().for_each(|row| write_row(&mut bytes, row, clock));
+    book.rows().for_each(|entry| bytes.extend_from_slice(StoredBytes::of(entry, clock).written()));
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
     bytes
 }
 
-/// A [`StoredRecord`], by hand: a store is written every few seconds while its book changes, and
-/// field by field through a codec was most of what the engine did.
-fn write_row(bytes: &mut Vec<u8>, row: &Row, clock: Clock) {
-    let (addr, contact) = (row.key.addr(), row.contact());
-    write_ip(bytes, addr.ip());
-    bytes.extend_from_slice(&addr.port().to_le_bytes());
-    write_ip(bytes, row.source);
-    bytes.extend_from_slice(&clock.to_wall(row.last_seen).to_le_bytes());
-    match contact.last_success {
-        Some(moment) => {
-            bytes.push(1);
-            bytes.extend_from_slice(&clock.to_wall(moment).to_le_bytes());
-        }
-        None => bytes.push(0),
-    }
-    bytes.extend_from_slice(&contact.failures.to_le_bytes());
-    match contact.proven {
-        Some(PeerId(peer)) => {
-            bytes.push(1);
-            bytes.extend_from_slice(&peer);
-        }
-        None => bytes.push(0),
-    }
-    bytes.push(u8::from(row.bucket.table == Table::Tried));
+/// A [`StoredRecord`] as it is written, by hand: a store is written every few seconds while its book
+/// changes, and field by field through a codec was most of what the engine did.
+struct StoredBytes {
+    bytes: [u8; RECORD_BYTES],
+    len: usize,
 }
 
-fn write_ip(bytes: &mut Vec<u8>, ip: IpAddr) {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, c, d] = ip.octets();
-            bytes.extend_from_slice(&[0, 0, 0, 0, a, b, c, d]);
+impl StoredBytes {
+    fn of(Entry { row, contact }: Entry<'_>, clock: Clock) -> Self {
+        let mut line = Self { bytes: [0; RECORD_BYTES], len: 0 };
+        let addr = row.key.addr();
+        line.ip(addr.ip());
+        line.put(addr.port().to_le_bytes());
+        line.ip(row.source());
+        line.put(clock.to_wall(row.last_seen).to_le_bytes());
+        match contact.and_then(|contact| contact.last_success) {
+            Some(moment) => {
+                line.put([1]);
+                line.put(clock.to_wall(moment).to_le_bytes());
+            }
+            None => line.put([0]),
         }
-        IpAddr::V6(ip) => {
-            bytes.extend_from_slice(&[1, 0, 0, 0]);
-            bytes.extend_from_slice(&ip.octets());
+        line.put(contact.map_or(0, |contact| contact.failures).to_le_bytes());
+        match contact.and_then(|contact| contact.proven) {
+            Some(PeerId(peer)) => {
+                line.put([1]);
+                line.put(peer);
+            }
+            None => line.put([0]),
         }
+        line.put([u8::from(row.is_tried())]);
+        line
+    }
+
+    fn ip(&mut self, ip: IpAddr) {
+        match ip {
+            IpAddr::V4(ip) => {
+                let [a, b, c, d] = ip.octets();
+                self.put([0, 0, 0, 0, a, b, c, d]);
+            }
+            IpAddr::V6(ip) => {
+                self.put([1, 0, 0, 0]);
+                self.put(ip.octets());
+            }
+        }
+    }
+
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.bytes[self.len..self.len + N].copy_from_slice(&bytes);
+        self.len += N;
+    }
+
+    fn written(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 

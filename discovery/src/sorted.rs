@@ -1,68 +1,88 @@
 //! A map for a few dozen entries that are looked at far more often than they come and go: a sorted
 //! list, searched by halving and walked over in the order of its keys. A newcomer moves half of it.
+//! Keys are apart from values: a search reads a line or two of memory, however large the values.
 //!
 //! What is kept in one is bounded by the sessions that the caller lets there be.
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Sorted<K, V>(Vec<(K, V)>);
+pub struct Sorted<K, V> {
+    keys: Vec<K>,
+    /// One for each key, in their order.
+    values: Vec<V>,
+}
 
 impl<K, V> Default for Sorted<K, V> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { keys: Vec::new(), values: Vec::new() }
     }
 }
 
 impl<K: Ord + Copy, V> Sorted<K, V> {
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    /// Number of keys.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
     }
 
-    pub(crate) fn get(&self, key: K) -> Option<&V> {
-        self.find(key).ok().map(|place| &self.0[place].1)
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
     }
 
-    pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut V> {
-        self.find(key).ok().map(|place| &mut self.0[place].1)
+    /// A key's value.
+    pub fn get(&self, key: K) -> Option<&V> {
+        self.find(key).ok().map(|place| &self.values[place])
+    }
+
+    /// The same, to change it.
+    pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
+        self.find(key).ok().map(|place| &mut self.values[place])
     }
 
     /// A key's value, made if there is none.
-    pub(crate) fn or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
+    pub fn or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
         let place = self.find(key).unwrap_or_else(|place| {
-            self.0.insert(place, (key, make()));
+            self.keys.insert(place, key);
+            self.values.insert(place, make());
             place
         });
-        &mut self.0[place].1
+        &mut self.values[place]
     }
 
     /// Whether the key had no value before.
-    pub(crate) fn insert(&mut self, key: K, value: V) -> bool {
+    pub fn insert(&mut self, key: K, value: V) -> bool {
         match self.find(key) {
-            Ok(place) => self.0[place].1 = value,
+            Ok(place) => self.values[place] = value,
             Err(place) => {
-                self.0.insert(place, (key, value));
+                self.keys.insert(place, key);
+                self.values.insert(place, value);
                 return true;
             }
         }
         false
     }
 
-    pub(crate) fn remove(&mut self, key: K) -> Option<V> {
-        self.find(key).ok().map(|place| self.0.remove(place).1)
+    /// Takes a key out; its value.
+    pub fn remove(&mut self, key: K) -> Option<V> {
+        let place = self.find(key).ok()?;
+        self.keys.remove(place);
+        Some(self.values.remove(place))
     }
 
-    /// By key.
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (K, &V)> {
-        self.0.iter().map(|(key, value)| (*key, value))
+    /// All of them, by key.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (K, &V)> {
+        self.keys.iter().copied().zip(&self.values)
     }
 
-    /// In order.
-    pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = K> {
-        self.0.iter().map(|(key, _)| *key)
+    /// All of them, in order.
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = K> {
+        self.keys.iter().copied()
     }
 
     fn find(&self, key: K) -> Result<usize, usize> {
-        self.0.binary_search_by(|(there, _)| there.cmp(&key))
+        self.keys.binary_search(&key)
     }
 }
 

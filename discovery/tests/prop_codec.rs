@@ -34,7 +34,9 @@ fn message() -> impl Strategy<Value = Message> {
 proptest! {
     #[test]
     fn a_message_comes_back_as_it_was(message in message()) {
-        prop_assert_eq!(Message::decode(&message.encode()), Ok(message));
+        let bytes = message.encode();
+        prop_assert_eq!(bytes.len(), message.encoded_len());
+        prop_assert_eq!(Message::decode(&bytes), Ok(message));
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Which places are taken: the addresses of every bucket, and how many each network group has.
-//! Follows the records; decides nothing.
+//! Which places are taken: how many each bucket and each network group has, and the addresses of the
+//! buckets that are full. Follows the records; decides nothing.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::collections::BTreeMap;
 
 use super::placement::{Bucket, Layout, Table};
 use crate::{
@@ -27,13 +27,16 @@ impl GroupCount {
     }
 }
 
-/// A list per bucket, and a count per group.
+/// Counts per bucket and per group. Most buckets are never full, and nobody asks whose addresses are
+/// in one that is not: the list of one's addresses is made when it is asked for, and kept.
 #[derive(Debug)]
 pub(crate) struct Buckets {
     layout: Layout,
     counted: Groups,
-    /// The new table's, then the tried one's; each in order.
-    lists: Vec<Vec<Key>>,
+    /// The new table's, then the tried one's.
+    filled: Vec<u32>,
+    /// By the place of its count; each in order.
+    lists: BTreeMap<usize, Vec<Key>>,
     /// By the group's first address; no entry for a group without addresses.
     groups: BTreeMap<Key, GroupCount>,
     total: GroupCount,
@@ -41,31 +44,37 @@ pub(crate) struct Buckets {
 
 impl Buckets {
     pub(crate) fn new(layout: Layout, counted: Groups) -> Self {
-        let lists = usize::from(layout.new.buckets) + usize::from(layout.tried.buckets);
+        let buckets = usize::from(layout.new.buckets) + usize::from(layout.tried.buckets);
         Self {
             layout,
             counted,
-            lists: vec![Vec::new(); lists],
+            filled: vec![0; buckets],
+            lists: BTreeMap::new(),
             groups: BTreeMap::new(),
             total: GroupCount::default(),
         }
     }
 
     pub(crate) fn insert(&mut self, bucket: Bucket, key: Key) {
-        let list = self.list(bucket);
-        let place = self.lists[list].binary_search(&key);
-        debug_assert!(place.is_err(), "{key:?} is there already");
-        self.lists[list].insert(place.unwrap_or_else(|place| place), key);
+        let at = self.at(bucket);
+        self.filled[at] += 1;
+        if let Some(list) = self.lists.get_mut(&at) {
+            let place = list.binary_search(&key);
+            debug_assert!(place.is_err(), "{key:?} is there already");
+            list.insert(place.unwrap_or_else(|place| place), key);
+        }
         *self.groups.entry(self.first(key)).or_default().of(bucket.table) += 1;
         *self.total.of(bucket.table) += 1;
     }
 
     pub(crate) fn remove(&mut self, bucket: Bucket, key: Key) {
-        let (list, first) = (self.list(bucket), self.first(key));
-        let place = self.lists[list].binary_search(&key);
-        debug_assert!(place.is_ok(), "{key:?} was not there");
-        let Ok(place) = place else { return };
-        self.lists[list].remove(place);
+        let (at, first) = (self.at(bucket), self.first(key));
+        self.filled[at] -= 1;
+        if let Some(list) = self.lists.get_mut(&at) {
+            let place = list.binary_search(&key);
+            debug_assert!(place.is_ok(), "{key:?} was not there");
+            place.into_iter().for_each(|place| _ = list.remove(place));
+        }
         if let Some(count) = self.groups.get_mut(&first) {
             *count.of(bucket.table) -= 1;
             if *count == GroupCount::default() {
@@ -77,12 +86,21 @@ impl Buckets {
 
     /// Addresses in a bucket.
     pub(crate) fn filled(&self, bucket: Bucket) -> usize {
-        self.lists[self.list(bucket)].len()
+        self.filled[self.at(bucket)] as usize
     }
 
-    /// A bucket's addresses, in order, beginning at one and coming round to it.
+    /// Keeps the list of a bucket's addresses from now on; `keys` has them in order, if it is not
+    /// kept already.
+    pub(crate) fn list(&mut self, bucket: Bucket, keys: impl FnOnce() -> Vec<Key>) {
+        let (at, filled) = (self.at(bucket), self.filled(bucket));
+        let list = self.lists.entry(at).or_insert_with(keys);
+        debug_assert!(list.len() == filled && list.is_sorted());
+    }
+
+    /// The addresses of a bucket whose list is kept, in order, beginning at one and coming round to
+    /// it.
     pub(crate) fn around(&self, bucket: Bucket, start: Key) -> impl Iterator<Item = Key> {
-        let list = &self.lists[self.list(bucket)];
+        let list = self.lists.get(&self.at(bucket)).map_or(&[][..], Vec::as_slice);
         let (before, behind) = list.split_at(list.partition_point(|key| *key < start));
         behind.iter().chain(before).copied()
     }
@@ -100,19 +118,7 @@ impl Buckets {
         self.total
     }
 
-    /// Every place that is taken, by bucket.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (Bucket, SocketAddr)> {
-        let new = self.layout.new.buckets;
-        let bucket = move |list: u16| match list.checked_sub(new) {
-            Some(index) => Bucket { table: Table::Tried, index },
-            None => Bucket { table: Table::New, index: list },
-        };
-        (0..)
-            .zip(&self.lists)
-            .flat_map(move |(list, keys)| keys.iter().map(move |key| (bucket(list), key.addr())))
-    }
-
-    fn list(&self, bucket: Bucket) -> usize {
+    fn at(&self, bucket: Bucket) -> usize {
         match bucket.table {
             Table::New => usize::from(bucket.index),
             Table::Tried => usize::from(self.layout.new.buckets) + usize::from(bucket.index),

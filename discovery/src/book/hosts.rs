@@ -15,6 +15,10 @@ use crate::{
 pub(crate) struct Hosts {
     /// By the host's first address.
     by_key: BTreeMap<Key, Backoff>,
+    /// When the present row of dials in vain began: of those of whom the last thing that we know is
+    /// no answer. Apart from the rest, since it is asked of every address that is told as news, and
+    /// mostly nobody is silent.
+    silent: BTreeMap<Key, Mono>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -22,34 +26,28 @@ struct Backoff {
     /// In a row, but for successes that did not last.
     failures: u32,
     retry_at: Option<Mono>,
-    /// When the present row of dials in vain began; `None` while the last thing that we know is an
-    /// answer.
-    silent_since: Option<Mono>,
 }
 
 impl Hosts {
     /// Whether that changes when it may be dialled.
     pub(crate) fn note(&mut self, host: Host, change: Change, now: Mono) -> bool {
+        let key = first(host);
         match change {
             // Who lets us in only to turn us away has not earned a new start.
-            Change::Succeeded { .. } => match self.by_key.get_mut(&first(host)) {
-                Some(backoff) => {
-                    *backoff = Backoff { failures: backoff.failures, ..Backoff::default() };
-                    true
-                }
-                None => false,
-            },
+            Change::Succeeded { .. } => {
+                self.silent.remove(&key);
+                let known = self.by_key.get_mut(&key);
+                known.map(|backoff| backoff.retry_at = None).is_some()
+            }
             Change::Lasted { .. } => self.forget(host),
             Change::Failed => {
-                let backoff = self.by_key.entry(first(host)).or_default();
-                backoff.lengthen(HOST_BACKOFF.0, now);
-                backoff.silent_since.get_or_insert(now);
+                self.by_key.entry(key).or_default().lengthen(HOST_BACKOFF.0, now);
+                self.silent.entry(key).or_insert(now);
                 true
             }
             Change::TurnedAway => {
-                let backoff = self.by_key.entry(first(host)).or_default();
-                backoff.lengthen(TURNED_AWAY_BACKOFF, now);
-                backoff.silent_since = None;
+                self.by_key.entry(key).or_default().lengthen(TURNED_AWAY_BACKOFF, now);
+                self.silent.remove(&key);
                 true
             }
             Change::Heard { .. }
@@ -63,6 +61,7 @@ impl Hosts {
 
     /// Whether there was anything to forget.
     pub(crate) fn forget(&mut self, host: Host) -> bool {
+        self.silent.remove(&first(host));
         self.by_key.remove(&first(host)).is_some()
     }
 
@@ -71,13 +70,13 @@ impl Hosts {
     }
 
     pub(crate) fn failing_since(&self, host: Host) -> Option<Mono> {
-        self.by_key.get(&first(host))?.silent_since
+        self.silent.get(&first(host)).copied()
     }
 
     /// Lets a silent host be dialled at `at` already. Its row of failures goes on.
     pub(crate) fn hasten(&mut self, host: Host, at: Mono) {
-        if let Some(backoff) =
-            self.by_key.get_mut(&first(host)).filter(|backoff| backoff.silent_since.is_some())
+        if let Some(backoff) = self.by_key.get_mut(&first(host))
+            && self.silent.contains_key(&first(host))
         {
             backoff.retry_at = backoff.retry_at.map(|retry| retry.min(at));
         }
@@ -85,12 +84,13 @@ impl Hosts {
 
     /// Forgets the hosts that fell silent at `since` or later and are still waited for; says which.
     pub(crate) fn thaw(&mut self, since: Mono, now: Mono) -> Vec<Host> {
-        let fell_silent = |backoff: &Backoff| {
-            backoff.silent_since.is_some_and(|first| first >= since)
-                && backoff.retry_at.is_some_and(|at| at > now)
+        let waits = |key: &Key| {
+            self.by_key.get(key).and_then(|backoff| backoff.retry_at).is_some_and(|at| at > now)
         };
-        let thawed = self.by_key.extract_if(.., |_, backoff| fell_silent(backoff));
-        thawed.map(|(key, _)| Host::of(key.addr())).collect()
+        let thawed = self.silent.extract_if(.., |key, first| *first >= since && waits(key));
+        let thawed: Vec<Key> = thawed.map(|(key, _)| key).collect();
+        thawed.iter().for_each(|key| _ = self.by_key.remove(key));
+        thawed.into_iter().map(|key| Host::of(key.addr())).collect()
     }
 }
 

@@ -2,20 +2,20 @@
 //! us. A set of 64-bit hashes under a key that only this node knows: who does not know it can neither
 //! make two addresses share one nor choose addresses that make a look-up slow. Two of a full book
 //! share one by chance in one of 2^36 books, and then one of them is taken for known.
-//!
-//! Nothing is decided by the set's order.
 
 use std::fmt;
 
-use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
-use crate::key::Key;
+use crate::{
+    hashes::{Hash, Hashes},
+    key::Key,
+};
 
 /// See the module. As many hashes as there are rows.
 pub(crate) struct Index {
     key: [u8; 16],
-    hashes: HashTable<u64>,
+    pub(crate) hashes: Hashes,
 }
 
 impl fmt::Debug for Index {
@@ -27,27 +27,11 @@ impl fmt::Debug for Index {
 
 impl Index {
     pub(crate) fn new(key: [u8; 16]) -> Self {
-        Self { key, hashes: HashTable::new() }
+        Self { key, hashes: Hashes::default() }
     }
 
-    pub(crate) fn has(&self, key: Key) -> bool {
-        let hash = self.hash(key);
-        self.hashes.find(hash, |taken| *taken == hash).is_some()
-    }
-
-    pub(crate) fn insert(&mut self, key: Key) {
-        let hash = self.hash(key);
-        self.hashes.insert_unique(hash, hash, |taken| *taken);
-    }
-
-    pub(crate) fn remove(&mut self, key: Key) {
-        let hash = self.hash(key);
-        if let Ok(found) = self.hashes.find_entry(hash, |taken| *taken == hash) {
-            found.remove();
-        }
-    }
-
-    fn hash(&self, key: Key) -> u64 {
-        SipHasher13::new_with_key(&self.key).hash(&key.bytes())
+    /// What an address is looked up by.
+    pub(crate) fn hash(&self, key: Key) -> Hash {
+        Hash::new(SipHasher13::new_with_key(&self.key).hash(&key.bytes()))
     }
 }

@@ -6,6 +6,7 @@
 //! | [`record`] | one address: the only writer of what we know of it, and the rules for passing it on and for giving its place away |
 //! | [`tables`] | the book: which records there are, and in which table |
 //! | [`placement`] | in which bucket an address belongs |
+//! | `rows` | all records, and by what to find one |
 //! | `row`, `order` | how a record is kept: a row among others, in the order of addresses |
 //! | `index` | whether there is one, at a glance |
 //! | `buckets` | which places are taken, by bucket and by network group |
@@ -22,10 +23,11 @@ mod hosts;
 mod index;
 mod order;
 mod row;
+mod rows;
 
 pub use buckets::GroupCount;
 pub(crate) use hosts::doubled;
 pub use placement::{Bucket, Grid, Layout, Table};
 pub use record::{Change, Record};
-pub(crate) use row::Row;
+pub(crate) use row::Entry;
 pub use tables::{Book, Noted};

@@ -1,112 +1,122 @@
-//! The rows in the order of their addresses, side by side in blocks: a look at the whole book reads
-//! memory from front to back.
+//! What is kept of addresses, in their order, side by side in blocks: a look at all of it reads memory
+//! from front to back.
 //!
 //! A list of short sorted lists: one long one would move half of itself for every newcomer, and a
-//! tree of single rows would scatter them.
+//! tree of single items would scatter them.
 
 use std::ops::RangeInclusive;
 
-use super::row::Row;
 use crate::key::Key;
 
-/// Rows in a block at most. A newcomer moves half of them.
-const BLOCK: usize = 16;
+/// Items in a block at most. A newcomer moves half of them.
+const BLOCK: usize = 32;
+
+/// What has its place by an address's key, which never changes.
+pub(crate) trait Keyed {
+    fn key(&self) -> Key;
+}
 
 /// See the module. Two neighbours have more than half a block between them, so that there are
-/// never more than four times as many places as rows, but for the first block.
-#[derive(Debug, Default)]
-pub(crate) struct Order {
+/// never more than four times as many places as items, but for the first block.
+#[derive(Debug)]
+pub(crate) struct Order<T> {
     /// Where each block begins: no key in it is less, but for the first block. Apart from the blocks,
     /// so that a search for one reads a few lines of cache.
     firsts: Vec<Key>,
-    blocks: Vec<Vec<Row>>,
+    blocks: Vec<Vec<T>>,
     len: usize,
 }
 
-impl Order {
+impl<T> Default for Order<T> {
+    fn default() -> Self {
+        Self { firsts: Vec::new(), blocks: Vec::new(), len: 0 }
+    }
+}
+
+impl<T: Keyed> Order<T> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// All rows, by address.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Row> {
+    /// All of them, by address.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.blocks.iter().flatten()
     }
 
-    /// The rows of a range, by address.
-    pub(crate) fn range(&self, keys: RangeInclusive<Key>) -> impl Iterator<Item = &Row> {
+    /// Those of a range, by address.
+    pub(crate) fn range(&self, keys: RangeInclusive<Key>) -> impl Iterator<Item = &T> {
         let (first, last) = keys.into_inner();
         let at = self.block(first);
         let (here, behind) = match self.blocks.get(at..) {
             Some([here, behind @ ..]) => (&here[position(here, first)..], behind),
             Some([]) | None => (&[][..], &[][..]),
         };
-        here.iter().chain(behind.iter().flatten()).take_while(move |row| row.key <= last)
+        here.iter().chain(behind.iter().flatten()).take_while(move |item| item.key() <= last)
     }
 
-    /// Changes the rows of a range.
-    pub(crate) fn update(&mut self, keys: RangeInclusive<Key>, mut change: impl FnMut(&mut Row)) {
+    /// Changes those of a range.
+    pub(crate) fn update(&mut self, keys: RangeInclusive<Key>, mut change: impl FnMut(&mut T)) {
         let first = self.block(*keys.start());
         for block in self.blocks.iter_mut().skip(first) {
             let begin = position(block, *keys.start());
-            for row in &mut block[begin..] {
-                if row.key > *keys.end() {
+            for item in &mut block[begin..] {
+                if item.key() > *keys.end() {
                     return;
                 }
-                change(row);
+                change(item);
             }
         }
     }
 
-    /// An address's row.
-    pub(crate) fn get(&self, key: Key) -> Option<&Row> {
+    /// An address's item.
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let block = self.blocks.get(self.block(key))?;
-        block.get(position(block, key)).filter(|row| row.key == key)
+        block.get(position(block, key)).filter(|item| item.key() == key)
     }
 
     /// The same, to change it; not its key.
-    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Row> {
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let at = self.block(key);
         let block = self.blocks.get_mut(at)?;
         let place = position(block, key);
-        block.get_mut(place).filter(|row| row.key == key)
+        block.get_mut(place).filter(|item| item.key() == key)
     }
 
-    /// Takes a row for an address that has none.
-    pub(crate) fn insert(&mut self, row: Row) {
+    /// Takes an item for an address that has none.
+    pub(crate) fn insert(&mut self, item: T) {
         if self.blocks.is_empty() {
-            self.firsts.push(row.key);
+            self.firsts.push(item.key());
             self.blocks.push(Vec::with_capacity(BLOCK));
         }
-        let mut at = self.block(row.key);
+        let mut at = self.block(item.key());
         if self.blocks[at].len() == BLOCK {
             let mut behind = Vec::with_capacity(BLOCK);
             behind.extend(self.blocks[at].drain(BLOCK / 2..));
-            let first = behind[0].key;
+            let first = behind[0].key();
             self.firsts.insert(at + 1, first);
             self.blocks.insert(at + 1, behind);
-            at += usize::from(row.key >= first);
+            at += usize::from(item.key() >= first);
         }
         let block = &mut self.blocks[at];
-        let place = position(block, row.key);
-        debug_assert!(block.get(place).is_none_or(|there| there.key != row.key));
-        block.insert(place, row);
+        let place = position(block, item.key());
+        debug_assert!(block.get(place).is_none_or(|there| there.key() != item.key()));
+        block.insert(place, item);
         self.len += 1;
     }
 
-    /// Takes an address's row out.
-    pub(crate) fn remove(&mut self, key: Key) -> Option<Row> {
+    /// Takes an address's item out.
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let at = self.block(key);
         let block = self.blocks.get_mut(at)?;
         let place = position(block, key);
-        block.get(place).filter(|row| row.key == key)?;
-        let row = block.remove(place);
+        block.get(place).filter(|item| item.key() == key)?;
+        let item = block.remove(place);
         self.len -= 1;
         self.merge(at);
         if let Some(before) = at.checked_sub(1) {
             self.merge(before);
         }
-        Some(row)
+        Some(item)
     }
 
     /// Joins a block with the one behind it if both are all but empty.
@@ -121,15 +131,15 @@ impl Order {
         }
     }
 
-    /// The block in which an address's row is, or belongs.
+    /// The block in which an address's item is, or belongs.
     fn block(&self, key: Key) -> usize {
         self.firsts.partition_point(|first| *first <= key).saturating_sub(1)
     }
 }
 
-/// Where a block's first row is that is not less.
-fn position(block: &[Row], key: Key) -> usize {
-    block.partition_point(|row| row.key < key)
+/// Where a block's first item is that is not less.
+fn position<T: Keyed>(block: &[T], key: Key) -> usize {
+    block.partition_point(|item| item.key() < key)
 }
 
 #[cfg(test)]
@@ -138,7 +148,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        book::{Bucket, Record, Table, record::Change},
+        book::{Bucket, Record, Table, record::Change, row::Row},
         types::Mono,
     };
 
@@ -173,7 +183,7 @@ mod tests {
             }
             assert_eq!(order.len(), map.len());
             if n % 100 == 0 {
-                let made = |row: &Row| (row.key, row.record().last_seen);
+                let made = |row: &Row| (row.key, row.last_seen);
                 assert!(order.iter().map(made).eq(map.iter().map(|(key, made)| (*key, *made))));
                 let expected = map.range(range.clone()).map(|(key, made)| (*key, *made));
                 assert!(order.range(range.clone()).map(made).eq(expected));

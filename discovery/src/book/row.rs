@@ -1,10 +1,12 @@
-//! One address as the book keeps it: a record without what most records lack. What others tell us
-//! is mostly never dialled, and costs 80 bytes; what a contact of ours says is kept apart.
+//! One address as the book keeps it: in a row what is known of every address, and apart from it what
+//! is known of a contact. What others tell us is mostly never dialled, and costs a row of 64 bytes: a
+//! line of memory, which is what a walk over all of them takes time for.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::{
-    placement::Bucket,
+    order::Keyed,
+    placement::{Bucket, Table},
     record::{Record, was_alive},
 };
 use crate::{
@@ -16,6 +18,7 @@ use crate::{
 
 /// See the module. Only a [`Record`] changes one.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Row {
     pub(crate) key: Key,
     /// When it may be dialled, by its record and by its host.
@@ -23,28 +26,68 @@ pub(crate) struct Row {
     /// As the record's.
     pub(crate) last_seen: Mono,
     not_before: Mono,
-    pub(crate) source: IpAddr,
-    pub(crate) bucket: Bucket,
-    pub(crate) scope: Option<Scope>,
-    reached: bool,
-    contact: Option<Box<Contact>>,
+    /// An IPv4 one as IPv6 maps it.
+    source: Ipv6Addr,
+    place: Place,
+    /// Whether we ever shook hands with anybody there.
+    pub(crate) reached: bool,
+    /// Whether there is a [`Contact`].
+    contact: bool,
 }
 
-// Twenty thousand of them, and all are walked over.
-const _: () = assert!(size_of::<Row>() <= 80);
+const _: () = assert!(size_of::<Row>() == 64);
+
+/// A [`Bucket`] in two bytes.
+#[derive(Debug, Clone, Copy)]
+struct Place(u16);
 
 /// What there is to say of an address once it was dialled, or its owner was here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Contact {
+    pub(crate) key: Key,
     pub(crate) last_success: Option<Mono>,
     pub(crate) last_tried: Option<Mono>,
     pub(crate) failures: u32,
     pub(crate) proven: Option<PeerId>,
     announced_by: Option<PeerId>,
+    /// As the row's.
+    last_seen: Mono,
 }
 
-const NONE: Contact =
-    Contact { last_success: None, last_tried: None, failures: 0, proven: None, announced_by: None };
+/// A row with what is known of its contact, if anything.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) row: &'a Row,
+    pub(crate) contact: Option<&'a Contact>,
+}
+
+impl Place {
+    const TRIED: u16 = 1 << 15;
+
+    fn of(bucket: Bucket) -> Self {
+        match bucket.table {
+            Table::New => Self(bucket.index),
+            Table::Tried => Self(bucket.index | Self::TRIED),
+        }
+    }
+
+    fn bucket(self) -> Bucket {
+        let table = if self.0 < Self::TRIED { Table::New } else { Table::Tried };
+        Bucket { table, index: self.0 & !Self::TRIED }
+    }
+}
+
+impl Keyed for Row {
+    fn key(&self) -> Key {
+        self.key
+    }
+}
+
+impl Keyed for Contact {
+    fn key(&self) -> Key {
+        self.key
+    }
+}
 
 impl Row {
     /// Of a record whose host is not dialled before `retry_at`.
@@ -54,81 +97,127 @@ impl Row {
             ready_at: record.not_before,
             last_seen: record.last_seen,
             not_before: record.not_before,
-            source: record.source,
-            bucket,
-            scope: policy::scope(record.addr.ip()),
+            source: match record.source {
+                IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+                IpAddr::V6(ip) => ip,
+            },
+            place: Place::of(bucket),
             reached: false,
-            contact: None,
+            contact: false,
         };
         row.set(record);
         row.hold(retry_at);
         row
     }
 
-    /// Says what its record says now; its host has its say by [`Row::hold`].
+    /// Says what its record says now; its host has its say by [`Row::hold`], and a contact is noted
+    /// by whoever keeps them.
     pub(crate) fn set(&mut self, record: &Record) {
-        let contact = Contact {
+        self.reached = record.last_success.is_some();
+        self.contact |= Contact::is_any(record);
+        self.last_seen = record.last_seen;
+        self.not_before = record.not_before;
+    }
+
+    /// Its host is not dialled before `retry_at`.
+    pub(crate) fn hold(&mut self, retry_at: Option<Mono>) {
+        self.ready_at = self.ready_after(retry_at);
+    }
+
+    /// Whether that is what it was told last.
+    pub(crate) fn is_held_until(&self, retry_at: Option<Mono>) -> bool {
+        self.ready_at == self.ready_after(retry_at)
+    }
+
+    fn ready_after(&self, retry_at: Option<Mono>) -> Mono {
+        retry_at.map_or(self.not_before, |at| at.max(self.not_before))
+    }
+
+    pub(crate) fn bucket(&self) -> Bucket {
+        self.place.bucket()
+    }
+
+    /// Moves it to another bucket; says from which.
+    pub(crate) fn put(&mut self, bucket: Bucket) -> Bucket {
+        std::mem::replace(&mut self.place, Place::of(bucket)).bucket()
+    }
+
+    pub(crate) fn is_tried(&self) -> bool {
+        self.bucket().table == Table::Tried
+    }
+
+    pub(crate) fn source(&self) -> IpAddr {
+        IpAddr::V6(self.source).to_canonical()
+    }
+
+    pub(crate) fn has_contact(&self) -> bool {
+        self.contact
+    }
+}
+
+impl Contact {
+    /// What a record says beyond a row.
+    pub(crate) fn of(record: &Record) -> Self {
+        Self {
+            key: Key::from(record.addr),
             last_success: record.last_success,
             last_tried: record.last_tried,
             failures: record.failures,
             proven: record.proven,
             announced_by: record.announced_by,
-        };
-        self.reached = record.last_success.is_some();
-        self.last_seen = record.last_seen;
-        self.not_before = record.not_before;
-        match &mut self.contact {
-            Some(known) => **known = contact,
-            None => self.contact = (contact != NONE).then(|| Box::new(contact)),
+            last_seen: record.last_seen,
         }
     }
 
-    /// What is known of the address.
-    pub(crate) fn record(&self) -> Record {
-        let contact = self.contact();
+    /// Whether that is anything. Of most it is nothing.
+    fn is_any(record: &Record) -> bool {
+        record.last_tried.is_some()
+            || record.last_success.is_some()
+            || record.failures > 0
+            || record.proven.is_some()
+            || record.announced_by.is_some()
+    }
+
+    pub(crate) fn scope(&self) -> Option<Scope> {
+        policy::scope(self.key.ip())
+    }
+
+    /// As [`Record::is_vouched_for`]; who is no contact never is.
+    pub(crate) fn is_vouched_for(&self, now: Mono) -> bool {
+        self.announced_by.is_some()
+            || (self.last_success.is_some() && self.failures == 0 && was_alive(self.last_seen, now))
+    }
+}
+
+impl Entry<'_> {
+    /// What is known of the address. In line: who looks through a bucket uses a field or two.
+    #[inline(always)]
+    pub(crate) fn record(self) -> Record {
+        let Entry { row, contact } = self;
         Record {
-            addr: self.key.addr(),
-            source: self.source,
-            last_seen: self.last_seen,
-            last_success: contact.last_success,
-            last_tried: contact.last_tried,
-            failures: contact.failures,
-            proven: contact.proven,
-            announced_by: contact.announced_by,
-            not_before: self.not_before,
+            addr: row.key.addr(),
+            source: row.source(),
+            last_seen: row.last_seen,
+            last_success: contact.and_then(|contact| contact.last_success),
+            last_tried: contact.and_then(|contact| contact.last_tried),
+            failures: contact.map_or(0, |contact| contact.failures),
+            proven: contact.and_then(|contact| contact.proven),
+            announced_by: contact.and_then(|contact| contact.announced_by),
+            not_before: row.not_before,
         }
     }
 
-    /// What is not known of most.
-    pub(crate) fn contact(&self) -> &Contact {
-        self.contact.as_deref().unwrap_or(&NONE)
-    }
-
-    /// Its host is not dialled before `retry_at`.
-    pub(crate) fn hold(&mut self, retry_at: Option<Mono>) {
-        self.ready_at = retry_at.map_or(self.not_before, |at| at.max(self.not_before));
-    }
-
-    /// Whether we ever shook hands with anybody there.
-    pub(crate) fn is_reached(&self) -> bool {
-        self.reached
+    fn last_tried(self) -> Option<Mono> {
+        self.contact.and_then(|contact| contact.last_tried)
     }
 
     /// Since it was last dialled, or first heard of.
-    pub(crate) fn waiting_since(&self) -> Mono {
-        self.contact().last_tried.unwrap_or(self.last_seen)
+    pub(crate) fn waiting_since(self) -> Mono {
+        self.last_tried().unwrap_or(self.row.last_seen)
     }
 
     /// Whether it was dialled once, and not for a while.
-    pub(crate) fn is_silent(&self, now: Mono) -> bool {
-        self.contact().last_tried.is_some_and(|tried| now.since(tried) >= FEELER_RETRY)
-    }
-
-    /// As [`Record::is_vouched_for`].
-    pub(crate) fn is_vouched_for(&self, now: Mono) -> bool {
-        self.contact.as_ref().is_some_and(|contact| {
-            contact.announced_by.is_some()
-                || (self.reached && contact.failures == 0 && was_alive(self.last_seen, now))
-        })
+    pub(crate) fn is_silent(self, now: Mono) -> bool {
+        self.last_tried().is_some_and(|tried| now.since(tried) >= FEELER_RETRY)
     }
 }

@@ -4,27 +4,33 @@
 //! is *tried* and leaves only after a failed test connection. Both tables are bounded, and so is
 //! what one source or one network group gets of either: what a flood pushes out is its own.
 //!
-//! A full book of 20,480 records, a fifth of them reached, takes 281 bytes per record all in; one of
-//! a thousand, nearly all hearsay, 233 (`benches/book.rs` measures both): its row 80, with the slack
-//! of its block 115; its key in a bucket 24 to 48; its hash 14; what there is to say of a contact
-//! 110; the rest counts of groups, of which the bench's addresses have nearly one each. Nothing else
-//! in the engine grows with the number of addresses, but for a backoff of each host that failed.
+//! A full book of 20,480 records, nearly half of them reached, takes 301 bytes per record all in; one
+//! of a thousand, nearly all hearsay, 165 (`benches/book.rs` measures both): its row 64, with the slack
+//! of its block 93; its key in a bucket that was full once 20; its hash 11 to 21; what there is to
+//! say of a contact 136, with slack 200; the rest counts of groups, of which the bench's addresses
+//! have nearly one each. Nothing else in the engine grows with the number of addresses, but for a
+//! backoff of each host that failed.
 
-use std::{cmp::Reverse, collections::BTreeMap, net::SocketAddr};
+mod room;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use super::{
     buckets::{Buckets, GroupCount},
     hosts::Hosts,
-    index::Index,
-    order::Order,
     placement::{Bucket, Layout, Placement, Table},
     record::{Change, Record},
-    row::Row,
+    row::{Contact, Entry, Row},
+    rows::Rows,
 };
 use crate::{
+    hashes::Hash,
     key::Key,
-    limits::{BUCKET_SIZE, HORIZON, PORTS_PER_HOST},
-    policy::{Group, Groups, Host, Refusal},
+    limits::{HORIZON, PORTS_PER_HOST},
+    policy::{Group, Groups, Host, Refusal, Scope},
     types::{Mono, PeerId},
 };
 
@@ -43,8 +49,7 @@ pub enum Noted {
 #[derive(Debug)]
 pub struct Book {
     placement: Placement,
-    rows: Order,
-    index: Index,
+    rows: Rows,
     buckets: Buckets,
     hosts: Hosts,
     /// At most one per bucket of the tried table, and only for a bucket that is full.
@@ -59,21 +64,6 @@ struct Test {
     newcomer: SocketAddr,
 }
 
-/// What speaks for a record that wants a place.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// Others say so. It takes the place of what is terrible.
-    Hearsay,
-    /// Its owner's session or a connection of ours. It takes the place of hearsay, too.
-    Vouched,
-}
-
-impl Standing {
-    fn of(record: &Record) -> Self {
-        if record.is_hearsay() { Self::Hearsay } else { Self::Vouched }
-    }
-}
-
 impl Book {
     /// An empty book. `key` must be unpredictable in a node, and the same after a restart, or
     /// addresses would change their buckets.
@@ -81,8 +71,7 @@ impl Book {
     pub fn new(key: [u8; 16], layout: Layout, groups: Groups) -> Self {
         let placement = Placement::new(key, layout, groups);
         Self {
-            rows: Order::default(),
-            index: Index::new(placement.index_key()),
+            rows: Rows::new(placement.index_key()),
             buckets: Buckets::new(layout, groups),
             placement,
             hosts: Hosts::default(),
@@ -105,34 +94,56 @@ impl Book {
     /// Whether an address is in the book.
     #[must_use]
     pub fn contains(&self, addr: SocketAddr) -> bool {
-        self.index.has(Key::from(addr))
+        self.has(self.hash(Key::from(addr)))
+    }
+
+    /// By what to look up the addresses of a list.
+    pub(crate) fn hashes(&self, addrs: &[SocketAddr]) -> Vec<Hash> {
+        self.rows.hashes(addrs)
+    }
+
+    pub(crate) fn hash(&self, key: Key) -> Hash {
+        self.rows.hash(key)
+    }
+
+    /// As [`Book::contains`].
+    pub(crate) fn has(&self, hash: Hash) -> bool {
+        self.rows.has(hash)
     }
 
     /// What is known of an address.
     #[must_use]
     pub fn get(&self, addr: SocketAddr) -> Option<Record> {
-        self.row(addr).map(Row::record)
+        self.rows.record(addr, self.hash(Key::from(addr)))
     }
 
     /// All records, by address.
     pub fn records(&self) -> impl Iterator<Item = Record> {
-        self.rows.iter().map(Row::record)
+        self.rows.iter().map(Entry::record)
     }
 
     /// The same without making a record of each.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Entry<'_>> {
         self.rows.iter()
+    }
+
+    /// What we may pass on to somebody of that reach, by address.
+    pub(crate) fn vouched_for(&self, reach: Option<Scope>, now: Mono) -> impl Iterator<Item = Key> {
+        let fits = move |one: &&Contact| one.is_vouched_for(now) && one.scope() >= reach;
+        self.rows.contacts().filter(fits).map(|contact| contact.key)
     }
 
     /// Where an address has its place.
     #[must_use]
     pub fn bucket_of(&self, addr: SocketAddr) -> Option<Bucket> {
-        self.row(addr).map(|row| row.bucket)
+        self.rows.get(addr).map(Row::bucket)
     }
 
-    /// Every place that is taken, by bucket.
+    /// Every place that is taken, by bucket and address.
     pub fn places(&self) -> impl Iterator<Item = (Bucket, SocketAddr)> {
-        self.buckets.places()
+        let place = |entry: Entry<'_>| (entry.row.bucket(), entry.row.key);
+        let places: BTreeSet<(Bucket, Key)> = self.rows.iter().map(place).collect();
+        places.into_iter().map(|(bucket, key)| (bucket, key.addr()))
     }
 
     /// Whether an address is in the tried table.
@@ -166,17 +177,27 @@ impl Book {
     /// [`Refusal::PortsPerHost`], [`Refusal::GroupShare`] or [`Refusal::BookFull`] for a new
     /// address.
     pub fn note(&mut self, addr: SocketAddr, change: Change, now: Mono) -> Result<Noted, Refusal> {
-        let known = self.rows.get_mut(Key::from(addr));
-        let previous = known.as_ref().map(|row| row.record());
+        self.note_found(addr, self.hash(Key::from(addr)), change, now)
+    }
+
+    /// The same for an address that was looked up already.
+    pub(crate) fn note_found(
+        &mut self,
+        addr: SocketAddr,
+        hash: Hash,
+        change: Change,
+        now: Mono,
+    ) -> Result<Noted, Refusal> {
+        let previous = self.rows.record(addr, hash);
         let Some(next) = Record::next(previous.as_ref(), addr, change, now) else {
             return Ok(Noted::Ignored);
         };
-        let noted = if let Some(row) = known {
-            row.set(&next);
+        let noted = if previous.is_some() {
+            self.rows.set(&next);
             Noted::Known
         } else {
             let table = if next.last_success.is_some() { Table::Tried } else { Table::New };
-            self.admit(next, table, now)?;
+            self.admit(next, hash, table, now)?;
             Noted::New
         };
         if self.hosts.note(Host::of(addr), change, now) || noted == Noted::Known {
@@ -205,13 +226,14 @@ impl Book {
         let kept = table == Table::Tried || now.since(record.last_seen) <= HORIZON;
         if kept && !self.contains(record.addr) {
             // Without a place it is forgotten, which is all that a refusal can mean here.
-            let _ = self.admit(record, table, now);
+            let hash = self.hash(Key::from(record.addr));
+            let _ = self.admit(record, hash, table, now);
         }
     }
 
     /// Forgets an address: it is our own, or gives its place away.
     pub fn forget(&mut self, addr: SocketAddr) {
-        let Some(Row { bucket, .. }) = self.release(addr) else {
+        let Some((_, bucket)) = self.release(addr) else {
             return;
         };
         match bucket.table {
@@ -244,23 +266,20 @@ impl Book {
     /// Whether we shook hands with this very peer there.
     #[must_use]
     pub fn is_proven(&self, addr: SocketAddr, peer: PeerId) -> bool {
-        self.row(addr).is_some_and(|row| row.contact().proven == Some(peer))
+        self.rows.contact(addr).is_some_and(|contact| contact.proven == Some(peer))
     }
 
     /// Whether we ever shook hands with anybody there.
     #[must_use]
     pub fn is_reached(&self, addr: SocketAddr) -> bool {
-        self.row(addr).is_some_and(Row::is_reached)
+        self.rows.get(addr).is_some_and(|row| row.reached)
     }
 
     /// When an address may be dialled; `None` if it is not in the book.
     #[must_use]
     pub fn ready_at(&self, addr: SocketAddr) -> Option<Mono> {
-        let row = self.row(addr)?;
-        debug_assert_eq!(
-            row.ready_at,
-            Row::new(&row.record(), row.bucket, self.hosts.retry_at(Host::of(addr))).ready_at
-        );
+        let row = self.rows.get(addr)?;
+        debug_assert!(row.is_held_until(self.hosts.retry_at(Host::of(addr))));
         Some(row.ready_at)
     }
 
@@ -294,7 +313,13 @@ impl Book {
     }
 
     /// Finds a place for a new record, in `table` if that has one, else among the new.
-    fn admit(&mut self, record: Record, table: Table, now: Mono) -> Result<(), Refusal> {
+    fn admit(
+        &mut self,
+        record: Record,
+        hash: Hash,
+        table: Table,
+        now: Mono,
+    ) -> Result<(), Refusal> {
         if self.ports(Host::of(record.addr)) >= PORTS_PER_HOST {
             return Err(Refusal::PortsPerHost);
         }
@@ -310,92 +335,19 @@ impl Book {
         };
         let retry_at = self.hosts.retry_at(Host::of(record.addr));
         self.buckets.insert(bucket, Key::from(record.addr));
-        self.index.insert(Key::from(record.addr));
-        self.rows.insert(Row::new(&record, bucket, retry_at));
+        self.rows.insert(&record, hash, bucket, retry_at);
         Ok(())
     }
 
     /// Tells a host's rows when it may be dialled.
     fn hold(&mut self, host: Host) {
         let retry_at = self.hosts.retry_at(host);
-        self.rows.update(Key::of_host(host), |row| row.hold(retry_at));
-    }
-
-    /// A bucket of the new table with room for a record within its group's share, if need be by
-    /// forgetting one of that group and one of that bucket.
-    fn make_room(&mut self, record: &Record, now: Mono) -> Result<Bucket, Refusal> {
-        let (bucket, group, standing) = (
-            self.placement.new_bucket(record),
-            self.placement.group(record.addr),
-            Standing::of(record),
-        );
-        let share_used =
-            self.buckets.group(Key::from(record.addr)).new >= self.placement.layout.new_per_group;
-        let of_group = match share_used {
-            true => Some(
-                self.dispensable(self.members(group, record.addr), standing, now)
-                    .ok_or(Refusal::GroupShare)?,
-            ),
-            false => None,
-        };
-        let relieved = of_group.is_some_and(|addr| self.bucket_of(addr) == Some(bucket));
-        let of_bucket = match relieved || self.has_room(bucket) {
-            true => None,
-            false => Some(
-                self.dispensable(self.around(bucket, record.addr), standing, now)
-                    .ok_or(Refusal::BookFull)?,
-            ),
-        };
-        for addr in of_group.into_iter().chain(of_bucket) {
-            self.forget(addr);
-        }
-        Ok(bucket)
-    }
-
-    /// The least valuable of the first candidates that may go for a newcomer of this standing. No
-    /// more than a bucket is looked at, whatever the layout.
-    fn dispensable<'a>(
-        &self,
-        candidates: impl Iterator<Item = &'a Row>,
-        standing: Standing,
-        now: Mono,
-    ) -> Option<SocketAddr> {
-        candidates
-            .take(BUCKET_SIZE)
-            .map(Row::record)
-            .filter(|record| {
-                record.is_terrible(now) || (standing == Standing::Vouched && record.is_hearsay())
-            })
-            .max_by_key(|record| {
-                (record.is_terrible(now), record.failures, Reverse(record.last_seen), record.addr)
-            })
-            .map(|record| record.addr)
-    }
-
-    fn row(&self, addr: SocketAddr) -> Option<&Row> {
-        self.rows.get(Key::from(addr))
-    }
-
-    /// A group's new rows, by address, beginning at one and coming round to it.
-    fn members(&self, group: Group, start: SocketAddr) -> impl Iterator<Item = &Row> {
-        let ((first, last), start) = (group.range().into_inner(), Key::from(start));
-        let behind = self.rows.range(start..=Key::from(last));
-        let before = self.rows.range(Key::from(first)..=start).filter(move |row| row.key != start);
-        behind.chain(before).filter(|row| row.bucket.table == Table::New)
-    }
-
-    /// A bucket's rows, likewise.
-    fn around(&self, bucket: Bucket, start: SocketAddr) -> impl Iterator<Item = &Row> {
-        self.buckets.around(bucket, Key::from(start)).filter_map(|key| self.rows.get(key))
-    }
-
-    fn has_room(&self, bucket: Bucket) -> bool {
-        self.buckets.filled(bucket) < self.placement.layout.grid(bucket.table).size
+        self.rows.hold(host, retry_at);
     }
 
     /// Addresses of a host in the book.
     fn ports(&self, host: Host) -> usize {
-        self.rows.range(Key::of_host(host)).count()
+        self.rows.of_host(host).count()
     }
 
     /// A dial succeeded: the address moves to the tried ones, or asks for a test of the one that
@@ -409,9 +361,10 @@ impl Book {
         } else if self.has_room(bucket) {
             self.promote(addr);
         } else if !self.tests.contains_key(&bucket) {
+            self.list(bucket);
             let silent_longest = self
                 .around(bucket, addr)
-                .map(Row::record)
+                .map(|row| self.rows.entry(row).record())
                 .min_by_key(|record| (record.last_success, record.addr));
             if let Some(occupant) = silent_longest.map(|record| record.addr) {
                 self.tests.insert(bucket, Test { occupant, newcomer: addr });
@@ -434,10 +387,11 @@ impl Book {
         };
         self.withdrawn(addr);
         if let Some(test) = self.end_test(bucket, |test| test.occupant == addr)
-            && let Some(row) = self.release(addr)
+            && let Some((record, _)) = self.release(addr)
         {
             self.promote(test.newcomer);
-            let _ = self.admit(row.record(), Table::New, now);
+            let hash = self.hash(Key::from(addr));
+            let _ = self.admit(record, hash, Table::New, now);
             self.forget_host(addr);
         }
     }
@@ -456,22 +410,19 @@ impl Book {
 
     /// Moves a new address, if it is still there, to the tried ones, where there is room.
     fn promote(&mut self, addr: SocketAddr) {
-        let key = Key::from(addr);
         if let Some(bucket) = self.placement.tried_bucket(addr)
-            && let Some(row) = self.rows.get_mut(key)
+            && let Some(before) = self.rows.put(addr, bucket)
         {
-            let before = std::mem::replace(&mut row.bucket, bucket);
-            self.buckets.remove(before, key);
-            self.buckets.insert(bucket, key);
+            self.buckets.remove(before, Key::from(addr));
+            self.buckets.insert(bucket, Key::from(addr));
         }
     }
 
-    /// Takes a row out of the book, and nothing else.
-    fn release(&mut self, addr: SocketAddr) -> Option<Row> {
-        let row = self.rows.remove(Key::from(addr))?;
-        self.buckets.remove(row.bucket, row.key);
-        self.index.remove(row.key);
-        Some(row)
+    /// Takes a record out of the book, and nothing else; where it was.
+    fn release(&mut self, addr: SocketAddr) -> Option<(Record, Bucket)> {
+        let released = self.rows.remove(addr)?;
+        self.buckets.remove(released.1, Key::from(addr));
+        Some(released)
     }
 
     /// Forgets the backoff of a host that has no record any more.

@@ -8,7 +8,7 @@ use rand::{RngExt, seq::IteratorRandom};
 use super::Engine;
 use crate::{
     action::Action,
-    book::{Change, Row, Table},
+    book::{Change, Entry},
     config::Exchange,
     dial::Purpose,
     key::Key,
@@ -40,8 +40,8 @@ struct Taken {
 
 impl Taken {
     /// Asked of one row after the other.
-    fn covers(&mut self, row: &Row) -> bool {
-        self.firmly.covers(row.key) || (!row.is_reached() && self.by_claim.covers(row.key))
+    fn covers(&mut self, Entry { row, .. }: Entry<'_>) -> bool {
+        self.firmly.covers(row.key) || (!row.reached && self.by_claim.covers(row.key))
     }
 }
 
@@ -218,23 +218,24 @@ impl Engine {
 
     fn candidates(&self, now: Mono) -> Candidates {
         let (mut candidates, mut taken) = (Candidates::default(), self.taken(now));
-        let mut is_mentioned = self.mentioned.walk();
-        for row in self.book.rows() {
-            if taken.covers(row) {
+        candidates.ready.reserve(self.book.len());
+        for entry in self.book.rows() {
+            let row = entry.row;
+            if taken.covers(entry) {
                 continue;
             }
             if row.ready_at > now {
                 let next = candidates.next.map_or(row.ready_at, |next| next.min(row.ready_at));
                 candidates.next = Some(next);
-                if row.bucket.table == Table::Tried && row.is_silent(now) {
+                if row.is_tried() && entry.is_silent(now) {
                     candidates.silent.push(row.key.addr());
                 }
                 continue;
             }
             candidates.ready.push(Candidate {
                 addr: row.key.addr(),
-                reached: row.is_reached() && !is_mentioned(row.key),
-                waiting_since: row.waiting_since(),
+                reached: row.reached && !self.mentioned.has(self.book.hash(row.key)),
+                waiting_since: entry.waiting_since(),
             });
         }
         candidates

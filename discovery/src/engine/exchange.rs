@@ -8,9 +8,11 @@ use rand::{RngExt, seq::IteratorRandom};
 use super::Engine;
 use crate::{
     action::{Action, CloseReason},
+    admission::Allowance,
     announce::News,
     book::{Change, Noted},
     config::Exchange,
+    hashes::Hash,
     limits::{
         ADDRS_PER_ANSWER, ADDRS_RELAYED, DIALS_IN_FLIGHT, DIALS_PER_ANSWER, LONELY,
         RELAY_DIAL_DELAY, RELAY_DIAL_INTERVAL, RELAY_FANOUT, RELAY_SHARE, SCORE_CLOSE,
@@ -20,10 +22,10 @@ use crate::{
     policy::{self, Group, Groups, Refusal},
     sessions::Peer,
     timer::Timer,
-    types::{Mono, Now, SessionId},
+    types::{Mono, Now, PeerId, SessionId},
 };
 
-/// Addresses on their way from one peer into the book.
+/// How addresses come from one peer into the book.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Arrival {
     /// The answer to our question.
@@ -32,6 +34,18 @@ enum Arrival {
     News,
     /// Unasked and long: noted at most.
     Dump,
+}
+
+/// A list on its way: what is the same for all its addresses.
+struct List {
+    id: SessionId,
+    from: PeerId,
+    remote: SocketAddr,
+    arrival: Arrival,
+    /// Looked up for the first address that costs a token, and given back after the last one.
+    allowance: Option<Allowance>,
+    /// One of them was not known before.
+    useful: bool,
 }
 
 impl Engine {
@@ -75,23 +89,19 @@ impl Engine {
             return;
         }
         let fanout = RELAY_FANOUT.max(self.sessions.len() / RELAY_SHARE);
-        let recipients = self
-            .sessions
-            .peers()
-            .map(|(id, peer)| (id, peer.session()))
-            .sample(&mut self.rng, fanout + 1);
+        let recipients = self.sessions.peers().sample(&mut self.rng, fanout + 1);
         let mut told = 0;
-        for (id, session) in recipients {
+        for (id, peer) in recipients {
             if told == fanout {
                 break;
             }
+            let session = peer.session();
             let Some(reach) =
                 self.sessions.get(session).map(|session| policy::scope(session.remote.ip()))
             else {
                 continue;
             };
-            let theirs =
-                |addr: &SocketAddr| self.sessions.peer(id).is_some_and(|peer| peer.has(*addr));
+            let theirs = |addr: &SocketAddr| peer.has(*addr);
             let addrs: Vec<SocketAddr> = batch
                 .iter()
                 .filter(|news| news.from != id)
@@ -179,16 +189,28 @@ impl Engine {
             false if addrs.len() <= ADDRS_RELAYED => Arrival::News,
             false => Arrival::Dump,
         };
+        let (from, remote) = (session.peer, session.remote);
         if arrival == Arrival::Answer {
             self.refreshed = Some(now.mono);
             let at_once =
                 if self.sessions.len() < LONELY { DIALS_IN_FLIGHT } else { DIALS_PER_ANSWER };
             self.may_dial = self.may_dial.max(at_once);
         }
-        for addr in addrs {
-            if let Err(refusal) = self.learn(id, policy::canonical(addr), arrival, now) {
+        let mut list = List { id, from, remote, arrival, allowance: None, useful: false };
+        addrs.iter_mut().for_each(|addr| *addr = policy::canonical(*addr));
+        let hashes = self.book.hashes(&addrs);
+        for (addr, hash) in addrs.into_iter().zip(hashes) {
+            if let Err(refusal) = self.learn(&mut list, addr, hash, now) {
                 self.refuse(refusal);
             }
+        }
+        if let Some(allowance) = list.allowance {
+            self.allowances.give_back(allowance);
+        }
+        if list.useful
+            && let Some(peer) = self.sessions.peer_mut(from)
+        {
+            peer.useful = Some(now.mono);
         }
     }
 
@@ -196,25 +218,21 @@ impl Engine {
     /// teller nothing.
     fn learn(
         &mut self,
-        id: SessionId,
+        list: &mut List,
         addr: SocketAddr,
-        arrival: Arrival,
+        hash: Hash,
         now: Now,
     ) -> Result<(), Refusal> {
-        let known = self.book.contains(addr);
+        let known = self.book.has(hash);
+        let List { from, remote, arrival, .. } = *list;
         if known && arrival == Arrival::Answer {
-            self.mentioned.note(addr);
+            self.mentioned.note(hash);
         }
         let is_news = || arrival == Arrival::News && self.book.failing_since(addr).is_some();
         if known && !is_news() {
             return Ok(());
         }
-        let Some(session) = self.sessions.get_mut(id) else {
-            return Ok(());
-        };
-        let (from, remote) = (session.peer, session.remote);
-        let group = (self.config.groups == Groups::Weighed).then(|| Group::of(remote));
-        if !session.take_token(now.mono) || !self.allowances.take(remote.ip(), group, now.mono) {
+        if !self.pay(list, now.mono) {
             return Err(Refusal::RateLimit);
         }
         policy::learnable(addr, remote.ip(), self.config.loopback)?;
@@ -243,16 +261,23 @@ impl Engine {
         }
         if arrival == Arrival::News {
             let not_before = self.news_dial_slot(now.mono);
-            self.note(addr, Change::HeardAsNews { source, not_before }, now)?;
+            self.take_in(addr, hash, Change::HeardAsNews { source, not_before }, now)?;
             self.tell(News { addr, from }, now);
             self.timers.advance(Timer::Dial, not_before);
         } else {
-            self.note(addr, Change::Heard { source }, now)?;
+            self.take_in(addr, hash, Change::Heard { source }, now)?;
         }
-        if let Some(peer) = self.sessions.peer_mut(from) {
-            peer.useful = Some(now.mono);
-        }
+        list.useful = true;
         Ok(())
+    }
+
+    /// Takes what one more address of a list costs: a token of its session, and of what its source
+    /// and that one's group are allowed.
+    fn pay(&mut self, list: &mut List, now: Mono) -> bool {
+        let (ip, allowances) = (list.remote.ip(), &mut self.allowances);
+        let group = (self.config.groups == Groups::Weighed).then(|| Group::of(list.remote));
+        self.sessions.get_mut(list.id).is_some_and(|session| session.take_token(now))
+            && list.allowance.get_or_insert_with(|| allowances.lend(ip, group, now)).take(now)
     }
 
     fn news_dial_slot(&mut self, now: Mono) -> Mono {

@@ -11,6 +11,8 @@ use crate::{
     config::Exchange,
     dial::Purpose,
     event::ChainState,
+    hashes::Hash,
+    key::Key,
     limits::{ANCHORS, ISOLATED_AFTER, LASTING_SESSION, PERSIST_DELAY, PERSIST_INTERVAL},
     policy::{Group, Groups, Refusal},
     seeds::SeedState,
@@ -91,7 +93,18 @@ impl Engine {
         change: Change,
         now: Now,
     ) -> Result<Noted, Refusal> {
-        let noted = self.book.note(addr, change, now.mono);
+        self.take_in(addr, self.book.hash(Key::from(addr)), change, now)
+    }
+
+    /// The same for an address that was looked up already.
+    pub(super) fn take_in(
+        &mut self,
+        addr: SocketAddr,
+        hash: Hash,
+        change: Change,
+        now: Now,
+    ) -> Result<Noted, Refusal> {
+        let noted = self.book.note_found(addr, hash, change, now.mono);
         if noted.is_ok() {
             self.persist_soon(now.mono);
         }
@@ -117,9 +130,13 @@ impl Engine {
         self.timers.stop(Timer::Persist);
         self.persisted = Some(now.mono);
         self.choose_anchors(now.mono);
-        out.push(Action::Persist {
-            snapshot: snapshot::encode(&self.book, &self.stored_anchors, now),
-        });
+        out.push(Action::Persist);
+    }
+
+    /// What a node starts with again: what [`Action::Persist`] wants written.
+    #[must_use]
+    pub fn snapshot(&self, now: Now) -> Vec<u8> {
+        snapshot::encode(&self.book, &self.stored_anchors, now)
     }
 
     /// The outbound peers that have lasted, oldest first; whether they are others than before. Who
@@ -180,8 +197,8 @@ impl Engine {
             self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect();
         // By address: those of one group follow each other.
         let mut others: Vec<Group> = Vec::new();
-        for row in self.book.rows().filter(|row| row.ready_at <= now) {
-            let group = Group::of(row.key.addr());
+        for entry in self.book.rows().filter(|entry| entry.row.ready_at <= now) {
+            let group = Group::of(entry.row.key.addr());
             if others.last() != Some(&group) && !connected.contains(&group) {
                 others.push(group);
                 let foreign = others.iter().filter(|group| Some(**group) != one_teller).count();

@@ -185,7 +185,11 @@ impl Network {
                 self.post(1, Packet::Report { to: index, life, event });
             }
             Action::Close { session, .. } => self.break_link(session),
-            Action::Persist { snapshot } => self.nodes[index].stored = snapshot,
+            Action::Persist => {
+                let (now, node) = (self.clock(), &mut self.nodes[index]);
+                node.stored =
+                    node.engine.as_ref().map(|engine| engine.snapshot(now)).unwrap_or_default();
+            }
         }
     }
 

@@ -38,13 +38,10 @@ fn with_eight_outbound(
     reached
 }
 
-fn persisted(actions: Vec<Action>) -> Vec<u8> {
-    actions
-        .into_iter()
-        .find_map(
-            |action| if let Action::Persist { snapshot } = action { Some(snapshot) } else { None },
-        )
-        .unwrap()
+/// What a node stores when it exits.
+fn persisted(bench: &mut Bench) -> Vec<u8> {
+    assert!(bench.tell(Event::Shutdown).contains(&Action::Persist));
+    bench.engine.snapshot(clock(bench.now))
 }
 
 #[test]
@@ -55,7 +52,7 @@ fn a_restarted_node_dials_its_last_outbound_peers_first() {
     bench.now += 60_000;
     bench.inbound(3, "198.18.0.4:50000");
     bench.say(3, Message::Hello { listen_port: 30_333 });
-    let snapshot = persisted(bench.tell(Event::Shutdown));
+    let snapshot = persisted(&mut bench);
     let stored = snapshot::decode(&snapshot, clock(0)).unwrap();
     assert_eq!(stored.anchors.iter().copied().collect::<BTreeSet<_>>(), anchors);
     let mut restarted = Bench::with(Config::new(at("0.0.0.0:30333"), 0), stored);
@@ -69,11 +66,12 @@ fn who_ends_alone_keeps_the_anchors_of_before() {
     let mut bench = Bench::new(0);
     with_eight_outbound(&mut bench, (1..=8).map(|host| far(host, 1)));
     bench.now += 60_000;
-    let lasting = persisted(bench.close(1));
+    assert!(bench.close(1).contains(&Action::Persist));
+    let lasting = bench.engine.snapshot(clock(bench.now));
     bench.close(2);
     assert_eq!(snapshot::decode(&lasting, clock(0)).unwrap().anchors.len(), 8);
     (101..=108).for_each(|number| drop(bench.close(number)));
-    let alone = persisted(bench.tell(Event::Shutdown));
+    let alone = persisted(&mut bench);
     assert_eq!(snapshot::decode(&alone, clock(0)).unwrap().anchors.len(), 8);
 }
 

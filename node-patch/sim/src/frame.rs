@@ -33,7 +33,7 @@ impl Frame {
         FRAME_BYTES
             + match self {
                 Self::Empty => 0,
-                Self::Message(message) => ENVELOPE_BYTES + message.encode().len(),
+                Self::Message(message) => ENVELOPE_BYTES + message.encoded_len(),
                 Self::Bytes(bytes) => ENVELOPE_BYTES + bytes.len(),
             }
     }

@@ -96,13 +96,19 @@ impl Node {
         now: Now,
         out: &mut Vec<Output>,
     ) -> u64 {
-        let missed = |(id, session): (SessionId, &peering::Session)| {
-            let silent = now.mono.since(session.heard).as_millis() / KEEP_ALIVE.as_millis();
-            let count = u32::try_from(silent).unwrap_or(u32::MAX);
-            let last = session.heard.after(KEEP_ALIVE.saturating_mul(count));
-            (count > 0 && flows(id)).then_some((id, last, count))
+        let missed = |(id, heard): (SessionId, Mono)| {
+            let silent = now.mono.since(heard);
+            if silent < KEEP_ALIVE || !flows(id) {
+                return None;
+            }
+            let count = silent.as_millis() / KEEP_ALIVE.as_millis();
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            Some((id, heard.after(KEEP_ALIVE.saturating_mul(count)), count))
         };
-        let missed: Vec<(SessionId, Mono, u32)> = self.0.sessions().filter_map(missed).collect();
+        let missed: Vec<(SessionId, Mono, u32)> = self.0.heard().filter_map(missed).collect();
+        if missed.is_empty() {
+            return 0;
+        }
         self.tell(out, |peering, out| {
             for (session, last, _) in &missed {
                 peering.heard_at(*session, *last, now, out);
@@ -122,7 +128,7 @@ fn carried(output: peering::Output) -> Option<Output> {
         peering::Output::Ended { session, .. } => Output::Ended { session },
         peering::Output::Dial { dial, addr } => Output::Dial { dial, addr },
         peering::Output::Resolve { seed } => Output::Resolve { seed },
-        peering::Output::Persist { snapshot } => Output::Persist { snapshot },
+        peering::Output::Persist => Output::Persist,
         peering::Output::Alarm { raised: true, .. } => Output::Alarmed,
         peering::Output::Alarm { raised: false, .. } => return None,
     })

@@ -15,8 +15,8 @@ pub(crate) enum Output {
     Dial { dial: DialId, addr: SocketAddr },
     /// Look a seed up.
     Resolve { seed: SeedIndex },
-    /// Keep these bytes over a restart.
-    Persist { snapshot: Vec<u8> },
+    /// Keep what the node knows over a restart.
+    Persist,
     /// The session is over at this end.
     Ended { session: SessionId },
     /// The operator was told.

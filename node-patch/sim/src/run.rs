@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     figures::percentile,
     town::Town,
-    world::{Exit, HostIndex, Setting, World},
+    world::{Exit, HostIndex, Setting, World, network::Stores},
 };
 
 /// What to run.
@@ -81,10 +81,11 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Runs a plan.
 #[must_use]
 pub fn run(plan: Plan) -> Figures {
-    let mut town =
-        Town::planned(Setting::new(plan.seed), plan.nodes, plan.seeds, plan.natted_percent);
+    // Who leaves does not come back.
+    let setting = Setting { stores: Stores::Unread, ..Setting::new(plan.seed) };
+    let target = setting.config.target_outbound.min(plan.nodes.saturating_sub(1));
+    let mut town = Town::planned(setting, plan.nodes, plan.seeds, plan.natted_percent);
     town.start_within(Duration::from_secs(10));
-    let target = Setting::new(plan.seed).config.target_outbound.min(plan.nodes.saturating_sub(1));
     let end = town.world.now().after(Duration::from_secs(60 * plan.minutes));
     let mut rng = town.world.generator(3);
     let pause = Duration::from_secs(60).checked_div(plan.churn_per_minute);

@@ -235,7 +235,9 @@ impl Hub {
                 }
                 Output::Dial { dial, addr } => self.dial(dial, addr),
                 Output::Resolve { seed } => self.driver.resolve(seed),
-                Output::Persist { snapshot } => self.driver.persist(snapshot),
+                Output::Persist => {
+                    self.driver.persist(self.peering.engine().snapshot(self.clock.now()))
+                }
                 Output::Alarm { alarm, raised: true } => tracing::warn!(?alarm, "discovery alarm"),
                 Output::Alarm { alarm, raised: false } => {
                     tracing::info!(?alarm, "discovery alarm is over")

@@ -30,7 +30,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use hegemon_discovery::{
     Action, ChainState, Config, DecodeError, DialError, DialId, Direction, Engine, Event, Message,
-    Mono, Now, PeerId, SeedIndex, SessionId, snapshot::Stored,
+    Mono, Now, PeerId, SeedIndex, SessionId, Sorted, snapshot::Stored,
 };
 
 pub use self::output::{End, Output};
@@ -52,8 +52,6 @@ pub struct Session {
     pub opened: Mono,
     /// Where its peer listens, if it said so or we dialled it.
     pub listen: Option<SocketAddr>,
-    /// When its last frame came; at first, when it was established.
-    pub heard: Mono,
     /// A `GetAddrs` of ours is unanswered.
     asked: bool,
 }
@@ -65,7 +63,10 @@ pub struct Peering {
     engine: Engine,
     table: Table,
     /// As many as the table has.
-    sessions: BTreeMap<SessionId, Session>,
+    sessions: Sorted<SessionId, Session>,
+    /// When each one's last frame came; at first, when it was established. Apart from the rest: it
+    /// changes with every frame, and is looked through for all of them.
+    frames: Sorted<SessionId, Mono>,
     /// Where each dial under way goes: as many as the engine has in flight.
     dialling: BTreeMap<DialId, SocketAddr>,
     /// When the last frame came over any session, and the last one that the engine was told of.
@@ -92,7 +93,8 @@ impl Peering {
             own,
             engine: Engine::new(config, entropy, stored, now),
             table: Table::new(own, limits),
-            sessions: BTreeMap::new(),
+            sessions: Sorted::default(),
+            frames: Sorted::default(),
             dialling: BTreeMap::new(),
             heard: None,
             heard_reported: None,
@@ -140,10 +142,10 @@ impl Peering {
         let admitted = self.admit(session, peer, direction, now.mono, &mut commands);
         match (admitted, dial) {
             (Ok(()), _) => {
-                let (opened, heard) = (now.mono, now.mono);
-                let known =
-                    Session { peer, remote, direction, opened, listen, heard, asked: false };
+                let opened = now.mono;
+                let known = Session { peer, remote, direction, opened, listen, asked: false };
                 self.sessions.insert(session, known);
+                self.frames.insert(session, opened);
                 self.discover(Event::Opened { session, peer, remote, dial }, now, out);
             }
             (Err(error), Some(dial)) => self.discover(Event::DialFailed { dial, error }, now, out),
@@ -155,11 +157,9 @@ impl Peering {
 
     /// A frame came that is no discovery message: a sign of life.
     pub fn frame(&mut self, session: SessionId, now: Now, out: &mut Vec<Output>) {
-        if !self.sessions.contains_key(&session) {
-            return;
-        }
-        self.heard_at(session, now.mono, now, out);
-        if self.heard_reported.is_none_or(|at| now.mono.since(at) >= HEARD_INTERVAL) {
+        if self.hear(session, now.mono, now, out)
+            && self.heard_reported.is_none_or(|at| now.mono.since(at) >= HEARD_INTERVAL)
+        {
             self.report_heard(now, out);
         }
     }
@@ -173,7 +173,7 @@ impl Peering {
         out: &mut Vec<Output>,
     ) {
         self.frame(session, now, out);
-        let Some(known) = self.sessions.get_mut(&session) else { return };
+        let Some(known) = self.sessions.get_mut(session) else { return };
         match message {
             Ok(Message::Addrs { .. }) if std::mem::take(&mut known.asked) => {
                 self.table.answered(session)
@@ -190,10 +190,7 @@ impl Peering {
     /// A frame came at `at`, which may be a while ago. The engine hears of it with the next
     /// [`Peering::frame`] or [`Peering::report_heard`].
     pub fn heard_at(&mut self, session: SessionId, at: Mono, now: Now, out: &mut Vec<Output>) {
-        let Some(known) = self.sessions.get_mut(&session) else { return };
-        known.heard = known.heard.max(at);
-        self.heard = self.heard.max(Some(at));
-        self.command(now, out, |table, _, commands| table.frame(session, at, commands));
+        self.hear(session, at, now, out);
     }
 
     /// Tells the engine of the last frame, if it does not know of it. The frame may have come a
@@ -263,13 +260,27 @@ impl Peering {
 
     /// Every session, by number.
     pub fn sessions(&self) -> impl Iterator<Item = (SessionId, &Session)> {
-        self.sessions.iter().map(|(id, session)| (*id, session))
+        self.sessions.iter()
     }
 
     /// One session.
     #[must_use]
     pub fn session(&self, session: SessionId) -> Option<&Session> {
-        self.sessions.get(&session)
+        self.sessions.get(session)
+    }
+
+    /// When each session's last frame came; at first, when it was established.
+    pub fn heard(&self) -> impl Iterator<Item = (SessionId, Mono)> {
+        self.frames.iter().map(|(id, at)| (id, *at))
+    }
+
+    /// A frame came; whether there is such a session.
+    fn hear(&mut self, session: SessionId, at: Mono, now: Now, out: &mut Vec<Output>) -> bool {
+        let Some(last) = self.frames.get_mut(session) else { return false };
+        *last = at.max(*last);
+        self.heard = self.heard.max(Some(at));
+        self.command(now, out, |table, _, commands| table.frame(session, at, commands));
+        true
     }
 
     fn admit(
@@ -308,14 +319,14 @@ impl Peering {
                     self.close(session, End::Engine(reason), now, out)
                 }
                 Action::Resolve { seed } => out.push(Output::Resolve { seed }),
-                Action::Persist { snapshot } => out.push(Output::Persist { snapshot }),
+                Action::Persist => out.push(Output::Persist),
                 Action::Alarm { alarm, raised } => out.push(Output::Alarm { alarm, raised }),
             }
         }
     }
 
     fn say(&mut self, session: SessionId, message: Message, out: &mut Vec<Output>) {
-        let Some(known) = self.sessions.get_mut(&session) else { return };
+        let Some(known) = self.sessions.get_mut(session) else { return };
         known.asked |= matches!(message, Message::GetAddrs { .. });
         out.push(Output::Send { session, message });
     }
@@ -343,7 +354,7 @@ impl Peering {
 
     /// Ends a session that the table still has.
     fn close(&mut self, session: SessionId, why: End, now: Now, out: &mut Vec<Output>) {
-        if self.sessions.contains_key(&session) {
+        if self.sessions.get(session).is_some() {
             self.end(session, why, now, out);
             self.command(now, out, |table, now, _| table.closed(session, now));
         }
@@ -351,7 +362,8 @@ impl Peering {
 
     /// Forgets a session that has left the table, or is about to.
     fn end(&mut self, session: SessionId, why: End, now: Now, out: &mut Vec<Output>) {
-        let Some(Session { peer, remote, .. }) = self.sessions.remove(&session) else { return };
+        let Some(Session { peer, remote, .. }) = self.sessions.remove(session) else { return };
+        self.frames.remove(session);
         out.push(Output::Ended { session, peer, remote, why });
         self.discover(Event::Closed { session }, now, out);
     }

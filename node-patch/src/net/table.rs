@@ -104,7 +104,12 @@ pub struct Table {
     own: PeerId,
     limits: Limits,
     sessions: BTreeMap<SessionId, Entry>,
+    /// When each session wants to be looked at. Apart from the rest, since the first of them is asked
+    /// for after everything that happens.
+    dues: Vec<(SessionId, Mono)>,
     peers: BTreeMap<PeerId, Peer>,
+    /// Of the few peers that have one. Like their sessions, it goes with the peer.
+    trials: BTreeMap<PeerId, Trial>,
     rivalries: u64,
 }
 
@@ -123,7 +128,6 @@ struct Entry {
 #[derive(Debug, Default)]
 struct Peer {
     sessions: BTreeSet<SessionId>,
-    trial: Option<Trial>,
     replaced: Option<Mono>,
 }
 
@@ -161,7 +165,15 @@ impl Table {
     /// An empty table of the node `own`.
     #[must_use]
     pub fn new(own: PeerId, limits: Limits) -> Self {
-        Self { own, limits, sessions: BTreeMap::new(), peers: BTreeMap::new(), rivalries: 0 }
+        Self {
+            own,
+            limits,
+            sessions: BTreeMap::new(),
+            dues: Vec::new(),
+            peers: BTreeMap::new(),
+            trials: BTreeMap::new(),
+            rivalries: 0,
+        }
     }
 
     /// A session was established.
@@ -204,6 +216,7 @@ impl Table {
             next_probe: now.after(SILENT),
             overflow,
         };
+        self.dues.push((session, entry.due()));
         self.sessions.insert(session, entry);
         self.peers.entry(peer).or_default().sessions.insert(session);
         if let Some(rival) = rivals.first() {
@@ -220,8 +233,9 @@ impl Table {
         entry.probes = 0;
         entry.next_probe = now.after(SILENT);
         let peer = entry.peer;
-        let Some(known) = self.peers.get_mut(&peer) else { return };
-        match &mut known.trial {
+        let due = entry.due();
+        self.look_at(session, due);
+        match self.trials.get_mut(&peer) {
             Some(Trial::Opposite { kept, other, .. }) if *kept == session => {
                 let (kept, other) = (*kept, *other);
                 self.decide(peer, kept, other, CloseReason::Duplicate, now, out);
@@ -232,7 +246,7 @@ impl Table {
                 *flag = true;
             }
             Some(Trial::Probed { session: survivor, .. }) if *survivor == session => {
-                known.trial = None
+                self.trials.remove(&peer);
             }
             Some(Trial::Opposite { .. } | Trial::Survivor { .. } | Trial::Probed { .. }) | None => {
             }
@@ -249,8 +263,8 @@ impl Table {
     /// A session ended by itself, or somebody but the table ended it.
     pub fn closed(&mut self, session: SessionId, now: Mono) {
         let Some(peer) = self.remove(session) else { return };
-        let Some(known) = self.peers.get_mut(&peer) else { return };
-        known.trial = None;
+        let Some(known) = self.peers.get(&peer) else { return };
+        self.trials.remove(&peer);
         if let Some(survivor) = known.sessions.first().copied() {
             self.prove(peer, survivor, now);
         }
@@ -259,11 +273,10 @@ impl Table {
     /// Decides what is due.
     pub fn wakeup(&mut self, now: Mono, out: &mut Vec<Command>) {
         let due: Vec<(PeerId, Trial)> = self
-            .peers
+            .trials
             .iter()
-            .filter_map(|(id, peer)| {
-                peer.trial.filter(|trial| trial.until() <= now).map(|trial| (*id, trial))
-            })
+            .filter(|(_, trial)| trial.until() <= now)
+            .map(|(peer, trial)| (*peer, *trial))
             .collect();
         for (peer, trial) in due {
             match trial {
@@ -278,25 +291,23 @@ impl Table {
                 }
                 Trial::Survivor { session, since } => {
                     out.push(Command::Probe(session));
-                    if let Some(known) = self.peers.get_mut(&peer) {
-                        known.trial = Some(Trial::Probed { session, until: since.after(PROVE) });
-                    }
+                    let until = since.after(PROVE);
+                    self.trials.insert(peer, Trial::Probed { session, until });
                 }
                 Trial::Probed { session, .. } => self.end(session, CloseReason::Silent, out),
             }
         }
-        self.end_overflow(now, out);
-        self.probe_silent(now, out);
+        if self.dues.iter().any(|(_, due)| *due <= now) {
+            self.end_overflow(now, out);
+            self.probe_silent(now, out);
+        }
     }
 
     /// When [`Table::wakeup`] has something to decide.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Mono> {
-        let trials = self.peers.values().filter_map(|peer| peer.trial.map(|trial| trial.until()));
-        let sessions = self.sessions.values().map(|entry| {
-            if entry.overflow { entry.opened.after(OVERFLOW_TIME) } else { entry.next_probe }
-        });
-        trials.chain(sessions).min()
+        let trials = self.trials.values().map(|trial| trial.until());
+        trials.chain(self.dues.iter().map(|(_, due)| *due)).min()
     }
 
     /// Distinct peers with a settled session.
@@ -343,12 +354,21 @@ impl Table {
     /// Takes one session out, and its peer with its last one.
     fn remove(&mut self, session: SessionId) -> Option<PeerId> {
         let peer = self.sessions.remove(&session)?.peer;
+        self.dues.retain(|(id, _)| *id != session);
         let known = self.peers.get_mut(&peer)?;
         known.sessions.remove(&session);
         if known.sessions.is_empty() {
             self.peers.remove(&peer);
+            self.trials.remove(&peer);
         }
         Some(peer)
+    }
+
+    /// A session wants to be looked at then.
+    fn look_at(&mut self, session: SessionId, at: Mono) {
+        if let Some((_, due)) = self.dues.iter_mut().find(|(id, _)| *id == session) {
+            *due = at;
+        }
     }
 
     fn probe_silent(&mut self, now: Mono, out: &mut Vec<Command>) {
@@ -366,6 +386,8 @@ impl Table {
             } else {
                 entry.probes = entry.probes.saturating_add(1);
                 entry.next_probe = now.after(PROBE_INTERVAL);
+                let due = entry.due();
+                self.look_at(session, due);
                 out.push(Command::Probe(session));
             }
         }
@@ -384,6 +406,11 @@ impl Trial {
 }
 
 impl Entry {
+    /// When something has to be decided about it.
+    fn due(&self) -> Mono {
+        if self.overflow { self.opened.after(OVERFLOW_TIME) } else { self.next_probe }
+    }
+
     fn is_settled(&self, now: Mono) -> bool {
         self.last_frame.is_some() || now >= self.opened.after(SETTLED_AFTER)
     }

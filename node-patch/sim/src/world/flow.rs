@@ -17,6 +17,7 @@ use crate::{
     world::{
         HostIndex, Outage, Reach, World,
         connection::{Carried, Connection, ConnectionIndex, End, Side, State},
+        network::Stores,
         packet::Packet,
         traffic::Addresses,
     },
@@ -88,12 +89,22 @@ impl World {
             }
             Output::Dial { dial, addr } => self.dial(host, dial, addr),
             Output::Resolve { seed } => self.resolve(host, seed),
-            Output::Persist { snapshot } => self.hosts[host.0].stored = snapshot,
+            Output::Persist => self.persist(host),
             Output::Ended { session } => {
                 let connection = ConnectionIndex::of(session);
                 self.close(connection, self.connections[connection.0].side(host));
             }
             Output::Alarmed => self.hosts[host.0].tally.alarms += 1,
+        }
+    }
+
+    fn persist(&mut self, host: HostIndex) {
+        let now = self.clock(host);
+        let here = &mut self.hosts[host.0];
+        if self.setting.stores == Stores::Kept
+            && let Some(Actor::Node(node)) = &here.actor
+        {
+            here.stored = node.engine().snapshot(now);
         }
     }
 

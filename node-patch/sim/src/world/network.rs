@@ -1,7 +1,8 @@
 //! [`World`]: hosts come and go, time passes, what is seen from outside.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
+    hash::BuildHasherDefault,
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use rand_chacha::ChaCha12Rng;
 use crate::{
     actor::Actor,
     addresses::{Addresses, PORT},
-    chance::{self, Chance, Purpose},
+    chance::{self, Chance, Folding, Purpose},
     hostile::{Hostile, Script},
     node::Node,
     queue::Queue,
@@ -21,6 +22,15 @@ use crate::{
 
 /// Every run begins at this wall-clock time.
 pub const EPOCH: Duration = Duration::from_secs(1_795_000_000);
+
+/// What becomes of what nodes want stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stores {
+    /// A node that starts again finds it.
+    Kept,
+    /// No node starts again, and nobody looks: it is not even made.
+    Unread,
+}
 
 /// What a world is made of, beside its hosts.
 #[derive(Debug, Clone)]
@@ -31,6 +41,8 @@ pub struct Setting {
     pub latency: (Duration, Duration),
     /// Of the addresses where nobody is, so many refuse; the others are black holes.
     pub refusing_percent: u64,
+    /// What becomes of what nodes want stored.
+    pub stores: Stores,
     /// Every node's configuration; the number of seeds is the world's.
     pub config: Config,
 }
@@ -44,7 +56,7 @@ pub struct World {
     pub(super) chance: Chance,
     pub(super) hosts: Vec<Host>,
     pub(super) connections: Vec<Connection>,
-    pub(super) directory: BTreeMap<SocketAddr, HostIndex>,
+    pub(super) directory: HashMap<SocketAddr, HostIndex, BuildHasherDefault<Folding>>,
     pub(super) queue: Queue<Packet>,
     pub(super) now: Mono,
     pub(super) digest: u64,
@@ -56,7 +68,8 @@ pub struct World {
 }
 
 impl Setting {
-    /// One way 20 to 150 ms; a fifth of the dead addresses refuse; the engine's defaults.
+    /// One way 20 to 150 ms; a fifth of the dead addresses refuse; stores are kept; the engine's
+    /// defaults.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         // As in a container: a node listens on every interface and does not know its own address.
@@ -65,6 +78,7 @@ impl Setting {
             seed,
             latency: (Duration::from_millis(20), Duration::from_millis(150)),
             refusing_percent: 20,
+            stores: Stores::Kept,
             config: Config::new(listen, 0),
         }
     }
@@ -81,7 +95,7 @@ impl World {
             chance,
             hosts: Vec::new(),
             connections: Vec::new(),
-            directory: BTreeMap::new(),
+            directory: HashMap::default(),
             queue: Queue::new(),
             now: Mono(0),
             digest: 0,

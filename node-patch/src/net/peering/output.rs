@@ -46,11 +46,9 @@ pub enum Output {
         /// Which.
         seed: SeedIndex,
     },
-    /// Store these bytes durably. A cache: an error is worth a warning and nothing more.
-    Persist {
-        /// The engine's snapshot.
-        snapshot: Vec<u8>,
-    },
+    /// Store [`Engine::snapshot`](hegemon_discovery::Engine::snapshot) durably. A cache: an error is
+    /// worth a warning and nothing more.
+    Persist,
     /// Tell the operator.
     Alarm {
         /// Of what.

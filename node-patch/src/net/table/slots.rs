@@ -60,6 +60,8 @@ impl Table {
             if self.regular(Direction::Inbound) < self.limits.inbound {
                 if let Some(entry) = self.sessions.get_mut(&session) {
                     entry.overflow = false;
+                    let due = entry.due();
+                    self.look_at(session, due);
                 }
             } else {
                 self.end_overflow_of(session, now, out);

@@ -51,9 +51,7 @@ impl Table {
         };
         // The newer one says `Hello` by itself; the older one has to be asked.
         out.push(Command::Probe(older));
-        if let Some(known) = self.peers.get_mut(&peer) {
-            known.trial = Some(trial);
-        }
+        self.trials.insert(peer, trial);
     }
 
     /// Closes `loser`; `survivor` has to show that the other side did not forget it.
@@ -77,12 +75,11 @@ impl Table {
     }
 
     pub(super) fn prove(&mut self, peer: PeerId, survivor: SessionId, now: Mono) {
-        let Some(known) = self.peers.get_mut(&peer) else { return };
         // A deadline that every further dial of the peer put off would keep a dead session for
         // ever.
-        let on_trial = matches!(known.trial, Some(Trial::Survivor { session, .. } | Trial::Probed { session, .. }) if session == survivor);
-        if !on_trial {
-            known.trial = Some(Trial::Survivor { session: survivor, since: now });
+        let on_trial = matches!(self.trials.get(&peer), Some(Trial::Survivor { session, .. } | Trial::Probed { session, .. }) if *session == survivor);
+        if !on_trial && self.peers.contains_key(&peer) {
+            self.trials.insert(peer, Trial::Survivor { session: survivor, since: now });
         }
     }
 }
