@@ -67,6 +67,35 @@ fn refusal(environment: &[(&str, &str)], args: &[&str]) -> String {
 }
 
 #[tokio::test]
+async fn two_nodes_of_one_identity_say_so_on_both_sides_and_one_that_dials_itself_does_not() {
+    let state = tempfile::tempdir().unwrap();
+    let copied = ("HEGEMON_PQ_IDENTITY_SEED", "07".repeat(32));
+    let copied = (copied.0, copied.1.as_str());
+    let one = Node::start(&state.path().join("one"), "127.0.0.1:0", &[copied]);
+    let seeds = one.listen.to_string();
+    let two =
+        Node::start(&state.path().join("two"), "127.0.0.1:0", &[copied, ("HEGEMON_SEEDS", &seeds)]);
+    // As a seed that is in its own list.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let alone = Node::start(&state.path().join("alone"), &free, &[("HEGEMON_SEEDS", &free)]);
+    let says = |node: &Node| {
+        let said = node.said.lock().unwrap();
+        said.lines().any(|line| line.contains("ERROR") && line.contains("this node's identity"))
+    };
+    eventually("both say it", async || says(&one) && says(&two)).await;
+    let id = one.call("system_localPeerId").await;
+    let named = two.said.lock().unwrap().contains(id.as_str().unwrap());
+    assert!(named, "with the identity: {}", two.said.lock().unwrap());
+    let dialled = || async { alone.call("hegemon_discoveryStatus").await };
+    eventually("it has dialled itself", async || {
+        dialled().await.to_string().contains("\"itself\":1")
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(!says(&alone), "its own identity is its own");
+}
+
+#[tokio::test]
 async fn two_nodes_mine_one_chain_and_a_killed_one_catches_up() {
     let directory = tempfile::tempdir().unwrap();
     let fast = ("HEGEMON_BLOCK_TIME_MS", "200");

@@ -130,6 +130,9 @@ fn carried(output: peering::Output) -> Option<Output> {
         peering::Output::Resolve { seed } => Output::Resolve { seed },
         peering::Output::Persist => Output::Persist,
         peering::Output::Alarm { raised: true, .. } => Output::Alarmed,
-        peering::Output::Alarm { raised: false, .. } => return None,
+        // Nobody shares an identity there, and who dials itself sees one end only.
+        peering::Output::Alarm { raised: false, .. } | peering::Output::Twin { .. } => {
+            return None;
+        }
     })
 }

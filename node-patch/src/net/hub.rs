@@ -238,6 +238,11 @@ impl Hub {
                 Output::Persist => {
                     self.driver.persist(self.peering.engine().snapshot(self.clock.now()))
                 }
+                Output::Twin { remote } => tracing::error!(
+                    %remote,
+                    identity = %self.identity.peer_id(),
+                    "another node has this node's identity: both are one peer to everybody, and neither can reach the other. Give one of them an identity of its own (remove its pq-identity.seed, or its HEGEMON_PQ_IDENTITY_SEED)"
+                ),
                 Output::Alarm { alarm, raised: true } => tracing::warn!(?alarm, "discovery alarm"),
                 Output::Alarm { alarm, raised: false } => {
                     tracing::info!(?alarm, "discovery alarm is over")

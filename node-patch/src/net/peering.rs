@@ -25,6 +25,7 @@
 //! which of them are alive. What either ends, the other is told of here.
 
 mod output;
+mod twin;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -34,6 +35,7 @@ use hegemon_discovery::{
 };
 
 pub use self::output::{End, Output};
+use self::twin::Twin;
 use crate::net::table::{Admission, CloseReason, Command, Limits, Table};
 
 /// The engine is told of a sign of life at most once in this time.
@@ -69,6 +71,7 @@ pub struct Peering {
     frames: Sorted<SessionId, Mono>,
     /// Where each dial under way goes: as many as the engine has in flight.
     dialling: BTreeMap<DialId, SocketAddr>,
+    twin: Twin,
     /// When the last frame came over any session, and the last one that the engine was told of.
     heard: Option<Mono>,
     heard_reported: Option<Mono>,
@@ -96,6 +99,7 @@ impl Peering {
             sessions: Sorted::default(),
             frames: Sorted::default(),
             dialling: BTreeMap::new(),
+            twin: Twin::default(),
             heard: None,
             heard_reported: None,
             told: now.mono,
@@ -110,6 +114,7 @@ impl Peering {
     /// Does what is due.
     pub fn wakeup(&mut self, now: Now, out: &mut Vec<Output>) {
         self.command(now, out, |table, now, commands| table.wakeup(now, commands));
+        out.extend(self.twin.due(now.mono).map(|remote| Output::Twin { remote }));
         if self.engine.next_wakeup().is_some_and(|due| due <= now.mono) {
             self.discover(Event::Wakeup, now, out);
         }
@@ -118,7 +123,8 @@ impl Peering {
     /// When [`Peering::wakeup`] has something to do.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Mono> {
-        [self.engine.next_wakeup(), self.table.next_wakeup()].into_iter().flatten().min()
+        let due = [self.engine.next_wakeup(), self.table.next_wakeup(), self.twin.next_due()];
+        due.into_iter().flatten().min()
     }
 
     /// A connection was authenticated; `dial` is ours that led to it, if one did.
@@ -149,6 +155,7 @@ impl Peering {
                 self.discover(Event::Opened { session, peer, remote, dial }, now, out);
             }
             (Err(error), Some(dial)) => self.discover(Event::DialFailed { dial, error }, now, out),
+            (Err(DialError::Itself), None) => self.twin.answered(remote, now.mono),
             (Err(_), None) => {}
         }
         self.carry_out(commands, now, out);
@@ -212,7 +219,10 @@ impl Peering {
 
     /// A dial ended without an authenticated connection.
     pub fn dial_failed(&mut self, dial: DialId, error: DialError, now: Now, out: &mut Vec<Output>) {
-        self.dialling.remove(&dial);
+        let dialled = self.dialling.remove(&dial);
+        if let (DialError::Itself, Some(addr)) = (error, dialled) {
+            self.twin.dialled(addr, now.mono);
+        }
         // Whether anybody was heard while it failed decides whose fault it is.
         self.report_heard(now, out);
         self.discover(Event::DialFailed { dial, error }, now, out);

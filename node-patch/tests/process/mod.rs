@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -20,6 +21,8 @@ pub(crate) struct Node {
     pub(crate) listen: SocketAddr,
     pub(crate) rpc_addr: SocketAddr,
     rpc: HttpClient,
+    /// Its log since it listens.
+    pub(crate) said: Arc<Mutex<String>>,
 }
 
 impl Node {
@@ -34,9 +37,15 @@ impl Node {
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let (listen, rpc_addr) = addresses(&mut log);
         // Whoever writes to a full pipe stands still.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let said = Arc::new(Mutex::new(String::new()));
+        let says = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in log.lines().map_while(Result::ok) {
+                says.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
         let rpc = HttpClientBuilder::default().build(format!("http://{rpc_addr}")).unwrap();
-        Self { child, listen, rpc_addr, rpc }
+        Self { child, listen, rpc_addr, rpc, said }
     }
 
     pub(crate) async fn call(&self, method: &str) -> Value {

@@ -49,6 +49,11 @@ pub enum Output {
     /// Store [`Engine::snapshot`](hegemon_discovery::Engine::snapshot) durably. A cache: an error is
     /// worth a warning and nothing more.
     Persist,
+    /// Another node has this one's identity: tell the operator.
+    Twin {
+        /// Where it is: what we dialled, or where it dialled from.
+        remote: SocketAddr,
+    },
     /// Tell the operator.
     Alarm {
         /// Of what.
