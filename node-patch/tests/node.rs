@@ -76,8 +76,9 @@ async fn two_nodes_of_one_identity_say_so_on_both_sides_and_one_that_dials_itsel
     let two =
         Node::start(&state.path().join("two"), "127.0.0.1:0", &[copied, ("HEGEMON_SEEDS", &seeds)]);
     // As a seed that is in its own list.
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
-    let alone = Node::start(&state.path().join("alone"), &free, &[("HEGEMON_SEEDS", &free)]);
+    let port = TcpListener::bind("0.0.0.0:0").await.unwrap().local_addr().unwrap().port();
+    let (all, own) = (format!("0.0.0.0:{port}"), format!("127.0.0.1:{port}"));
+    let alone = Node::start(&state.path().join("alone"), &all, &[("HEGEMON_SEEDS", &own)]);
     let says = |node: &Node| {
         let said = node.said.lock().unwrap();
         said.lines().any(|line| line.contains("ERROR") && line.contains("this node's identity"))

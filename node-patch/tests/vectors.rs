@@ -203,8 +203,11 @@ fn two_of_ours_agree_and_one_knows_itself() {
     assert_eq!(&frame[..len], b"over there");
 
     let (dialer, init) = handshake::start(alice.clone()).unwrap();
-    let (_, resp) = handshake::ExpectInitHello::new(alice).receive(&init).unwrap();
-    assert_eq!(dialer.receive(&resp).err(), Some(handshake::HandshakeError::Itself));
+    let (listener, resp) = handshake::ExpectInitHello::new(alice.clone()).receive(&init).unwrap();
+    let (dialled, finish) = dialer.receive(&resp).unwrap();
+    let accepted = listener.receive(&finish).unwrap();
+    let own = alice.peer_id();
+    assert_eq!((dialled.peer, accepted.peer), (own, own), "both ends know who they are");
 }
 
 #[test]

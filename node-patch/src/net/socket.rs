@@ -49,6 +49,9 @@ pub enum ConnectError {
     /// What it said.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
+    /// Nobody's fault: the other side has our own identity, and both sides know it now.
+    #[error("the other side is this node itself, or has its identity")]
+    Itself,
     /// Its frames or the socket.
     #[error(transparent)]
     Frame(#[from] FrameError),
@@ -68,7 +71,7 @@ impl ConnectError {
             }
             Self::Connect(error) if is_local(error) => DialError::LocalNetwork,
             Self::Connect(_) => DialError::Unreachable,
-            Self::Handshake(HandshakeError::Itself) => DialError::Itself,
+            Self::Itself => DialError::Itself,
             Self::HungUp | Self::Handshake(_) | Self::Frame(_) => DialError::Handshake,
         }
     }
@@ -128,11 +131,12 @@ async fn shake_as_dialer(
     framed: &mut Framed<TcpStream, FrameCodec>,
     identity: Arc<Identity>,
 ) -> Result<Established, ConnectError> {
+    let own = identity.peer_id();
     let (state, init_hello) = handshake::start(identity)?;
     framed.send(init_hello).await?;
     let (established, finish) = state.receive(&next_frame(framed).await?)?;
     framed.send(finish).await?;
-    Ok(established)
+    if established.peer == own { Err(ConnectError::Itself) } else { Ok(established) }
 }
 
 async fn shake_as_listener(

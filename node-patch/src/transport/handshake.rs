@@ -40,9 +40,6 @@ pub enum HandshakeError {
     /// The peer's: a KEM key or ciphertext that its algorithm refuses.
     #[error("the peer's {0} is not valid ML-KEM-1024")]
     Kem(&'static str),
-    /// Nobody's: the other side is ourselves.
-    #[error("the other side is this node itself")]
-    Itself,
     /// Ours: the operating system gave no randomness.
     #[error("this machine's random generator failed")]
     Entropy,
@@ -105,7 +102,8 @@ impl ExpectRespHello {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError`]; [`HandshakeError::Itself`] only after the signature has proven it.
+    /// [`HandshakeError`]. That the listener is ourselves is none: a `Finish` proves to whoever
+    /// answered, who may be another node with our identity, that it is so.
     pub fn receive(mut self, frame: &[u8]) -> Result<(Established, Vec<u8>), HandshakeError> {
         let hello = RespHello::expect(frame)?;
         let signed = keys::resp_hello_digest(&hello, &self.transcript.hash());
@@ -113,9 +111,6 @@ impl ExpectRespHello {
             return Err(HandshakeError::Signature("RespHello"));
         }
         let peer = identity::peer_id(&hello.identity_key);
-        if peer == self.identity.peer_id() {
-            return Err(HandshakeError::Itself);
-        }
         let ss1 = decapsulate(&self.kem, &hello.kem_ciphertext)?;
         let (kem_ciphertext, ss2) = encapsulate(&hello.kem_public_key)?;
         self.transcript.add(&transcript_bytes(&hello));
