@@ -313,7 +313,8 @@ impl<'a> Phases<'a> {
             };
             let pause = tokio::time::sleep(INTERVAL);
             if let Some(height) = height {
-                self.bed.hashes(height, nodes).await;
+                // What is asked here counts where the poller asks, too.
+                tokio::time::sleep(self.bed.hashes(height, nodes).await).await;
             }
             pause.await;
         }

@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::future::{BoxFuture, join_all, try_join_all};
@@ -23,7 +24,10 @@ use tokio::sync::watch;
 use super::{journal::Journal, link::Connect};
 use crate::{
     provider::{NodeLaunch, Provider, ProviderError, Slot},
-    run::poll::{Link, rpc::Rpc},
+    run::poll::{
+        Link,
+        rpc::{Rpc, wish},
+    },
 };
 
 /// The network of a run.
@@ -186,16 +190,19 @@ impl Testbed {
         self.nodes.get(name).map(|node| node.link.subscribe())
     }
 
-    /// Asks these nodes at once for their block hash at a height.
-    pub(crate) async fn hashes(&self, height: u64, names: &[String]) {
+    /// Asks these nodes at once for their block hash at a height. Returns how long one of them wants
+    /// not to be asked again.
+    pub(crate) async fn hashes(&self, height: u64, names: &[String]) -> Duration {
         let sent = self.journal.now();
         let answers = names.iter().filter_map(|name| {
             let link = self.nodes.get(name)?.link.borrow().clone()?;
             Some(async move { (name.clone(), link.rpc.block_hash(height).await) })
         });
-        let hashes = join_all(answers).await.into_iter().collect();
+        let hashes: BTreeMap<String, _> = join_all(answers).await.into_iter().collect();
+        let later = hashes.values().map(wish).max().unwrap_or_default();
         let answered = self.journal.now();
         self.journal.emit(EventKind::Hashes(HashRound { height, sent, answered, hashes }));
+        later
     }
 
     /// An engine may change the RPC address at every start, so it is looked up after each.

@@ -45,11 +45,13 @@ pub(crate) enum Fake {
     StaticOurs,
     DynamicOurs,
     StaticForeign,
+    /// `strict_node.rs`.
+    Strict,
 }
 
 /// A fake node's binary: compiled once for its source, flags and version, whoever asks for it.
 pub(crate) fn fake(which: Fake) -> PathBuf {
-    static BUILT: [OnceLock<PathBuf>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+    static BUILT: [OnceLock<PathBuf>; 4] = [const { OnceLock::new() }; 4];
     let (slot, name, flag, version) = match which {
         Fake::StaticOurs => (
             0,
@@ -63,6 +65,7 @@ pub(crate) fn fake(which: Fake) -> PathBuf {
         Fake::StaticForeign => {
             (2, "fake-static-foreign", "-Ctarget-feature=+crt-static", "hegemon-node 0.10.0")
         }
+        Fake::Strict => (3, "strict", "-Ctarget-feature=+crt-static", "hegemon-node 0.10.0"),
     };
     BUILT[slot].get_or_init(|| compile(name, flag, version)).clone()
 }
@@ -70,7 +73,10 @@ pub(crate) fn fake(which: Fake) -> PathBuf {
 /// One compiler at a time, over all test processes of this target directory; a binary that is there
 /// under its name is complete, because it was renamed into place.
 fn compile(name: &str, flag: &str, version: &str) -> PathBuf {
-    let source = include_str!("fake_node.rs");
+    let (source, file) = match name {
+        "strict" => (include_str!("strict_node.rs"), "strict_node.rs"),
+        _ => (include_str!("fake_node.rs"), "fake_node.rs"),
+    };
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let lock = fs::File::create(folder.join("fakes.lock")).expect("a lock file");
     lock.lock().expect("the lock is free sooner or later");
@@ -86,7 +92,7 @@ fn compile(name: &str, flag: &str, version: &str) -> PathBuf {
     let run = Command::new(rustc)
         .args(["--edition=2024", "-Copt-level=1", flag, "-o"])
         .arg(&fresh)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/provider/fake_node.rs"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/provider").join(file))
         .env("FAKE_VERSION", version)
         .env("TMPDIR", own.path())
         .output()

@@ -8,7 +8,7 @@ use harness_core::{
 };
 use tokio::sync::watch;
 
-use super::rpc::{Also, Answers, Batching, Rpc};
+use super::rpc::{Also, Answers, Batching, Rpc, wish};
 use crate::run::{background::Background, journal::Journal};
 
 /// Between two rounds of questions to one node, in a network of up to 31 nodes.
@@ -223,18 +223,10 @@ impl Poller {
     }
 }
 
-/// How long a node wants not to be asked: as it says, within reason, or a moment.
+/// How long a node wants not to be asked.
 fn later(sample: &Sample) -> Duration {
-    const MOMENT: Duration = Duration::from_secs(1);
-    const LONGEST: Duration = Duration::from_secs(30);
-    let wish = |reading: &Reading<u64>| match reading {
-        Reading::Missing(Miss::Busy { retry_ms }) => {
-            Some(retry_ms.map_or(MOMENT, Duration::from_millis).min(LONGEST))
-        }
-        Reading::Missing(_) | Reading::Value(_) => None,
-    };
     let all = [Some(&sample.peers), Some(&sample.height), sample.distinct.as_ref()];
-    all.into_iter().flatten().filter_map(wish).max().unwrap_or_default()
+    all.into_iter().flatten().map(wish).max().unwrap_or_default()
 }
 
 /// The time until the run's clock shows a multiple of the interval: all nodes are asked in the same

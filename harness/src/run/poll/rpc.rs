@@ -262,6 +262,19 @@ fn is_hex(digits: &&str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// How long a node wants not to be asked, by what it answered: as it says, within reason, or a
+/// moment.
+pub(crate) fn wish<T>(reading: &Reading<T>) -> Duration {
+    const MOMENT: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(30);
+    match reading {
+        Reading::Missing(Miss::Busy { retry_ms }) => {
+            retry_ms.map_or(MOMENT, Duration::from_millis).min(LONGEST)
+        }
+        Reading::Missing(_) | Reading::Value(_) => Duration::ZERO,
+    }
+}
+
 /// A node's words, short and without anything that a terminal would obey.
 pub(crate) fn quote(text: &str) -> String {
     let short: String = text.chars().take(LONGEST_QUOTE).collect();

@@ -1,6 +1,6 @@
 //! A network that does not exist: nodes in this process that answer as real ones would, and
 //! misbehave as told. It lets the executor be tested without a node, in time that is paused; what a
-//! run says about real nodes is tested in `three_node.rs`.
+//! run says about real nodes is tested in `tests/three_node`.
 //!
 //! `faults` says how it misbehaves, `world` how its nodes answer, `provider` what a run may ask of
 //! whoever runs them.

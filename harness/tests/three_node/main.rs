@@ -2,9 +2,14 @@
 //! its own reason.
 //!
 //! These tests build this workspace's node in release mode. One that cannot run fails; none is
-//! skipped.
+//! skipped. `strict`: the same scenario with a foreign node, as strict as a released one.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "../provider/support.rs"]
+#[expect(dead_code, reason = "every test binary uses its own part")]
+mod provider;
+mod strict;
 
 use std::{
     fs,
@@ -15,10 +20,15 @@ use std::{
 
 use serde_json::Value;
 
-/// The shipped scenario with shorter deadlines, as a text to break.
-fn impatient() -> String {
+/// The shipped scenario.
+fn shipped() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
-    fs::read_to_string(path).unwrap().replace("within = \"60s\"", "within = \"12s\"")
+    fs::read_to_string(path).unwrap()
+}
+
+/// The same with shorter deadlines, as a text to break.
+fn impatient() -> String {
+    shipped().replace("within = \"60s\"", "within = \"12s\"")
 }
 
 struct Ran {
@@ -28,10 +38,14 @@ struct Ran {
 
 impl Ran {
     fn new(scenario: &str, arguments: &[&str]) -> Self {
+        Self::on("process", scenario, arguments)
+    }
+
+    fn on(provider: &str, scenario: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("test.toml"), scenario).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_harness"))
-            .args(["scenario", "./test.toml", "--provider", "process", "--no-progress"])
+            .args(["scenario", "./test.toml", "--provider", provider, "--no-progress"])
             .args(arguments)
             .current_dir(folder.path())
             .output()
@@ -88,11 +102,7 @@ impl Ran {
 
 #[test]
 fn three_nodes_pass() {
-    let scenario = fs::read_to_string(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml"),
-    )
-    .unwrap();
-    let ran = Ran::new(&scenario, &[]);
+    let ran = Ran::new(&shipped(), &[]);
     assert_eq!(ran.code(), 0, "{}", ran.words());
     assert_eq!(ran.verdict()["verdict"], "pass");
     ran.nothing_is_left();
