@@ -171,11 +171,9 @@ impl Writer {
             EventKind::CheckStarted { check } => vec![self.checking(*check)],
             EventKind::CheckSettled { check, finding } => vec![self.settled(*check, finding)],
             EventKind::NodeExited { node, code, signal, why, last_lines } => {
-                broken(&format!("{node} {}", exited(*code, *signal, why.as_deref())), last_lines)
+                broken(node, &exited(*code, *signal, why.as_deref()), last_lines)
             }
-            EventKind::NodeBroken { node, reason, last_lines } => {
-                broken(&format!("{node} {reason}"), last_lines)
-            }
+            EventKind::NodeBroken { node, reason, last_lines } => broken(node, reason, last_lines),
             EventKind::NodeUnseen { node } => vec![unseen(node)],
             EventKind::ClockJumped { ms } => {
                 vec![format!("the machine slept or its clock jumped by {}", seconds(*ms))]
@@ -183,9 +181,7 @@ impl Writer {
             EventKind::TimedOut { ms } => {
                 vec![format!("the scenario's timeout of {} passed", seconds(*ms))]
             }
-            EventKind::EnvironmentFailed { reason, .. } => {
-                reason.lines().map(str::to_owned).collect()
-            }
+            EventKind::EnvironmentFailed { reason, .. } => reason.lines().map(Into::into).collect(),
             EventKind::Interrupted { signal, .. } => {
                 vec![format!("{signal}: stopping, then removing everything")]
             }
@@ -257,8 +253,8 @@ fn number(reading: &Reading<u64>) -> String {
     reading.value().map_or_else(|| "–".to_owned(), u64::to_string)
 }
 
-fn broken(headline: &str, last_lines: &[String]) -> Vec<String> {
-    let mut lines = vec![headline.to_owned()];
+fn broken(node: &str, how: &str, last_lines: &[String]) -> Vec<String> {
+    let mut lines = vec![format!("{node} {how}")];
     if last_lines.is_empty() {
         lines.push("  (it logged nothing)".to_owned());
     }

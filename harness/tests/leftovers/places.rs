@@ -2,6 +2,7 @@
 //! back from any. One that may have few files open.
 
 use std::{
+    fs,
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -33,12 +34,13 @@ fn a_harness_that_nothing_reaches_blames_no_node() {
 }
 
 /// As a CI job's container has it: its own network, the engine's socket, the project's directories.
-fn in_a_container(name: &str, image: &Image, network: &str) -> impl FnOnce(&Path) -> Command {
-    let (name, image, network) = (name.to_owned(), image.0.clone(), network.to_owned());
+fn in_a_container(name: &str, image: &Image, program: &[&str]) -> impl FnOnce(&Path) -> Command {
+    let (name, image) = (name.to_owned(), image.0.clone());
+    let program: Vec<String> = program.iter().map(|&word| word.to_owned()).collect();
     let target = Path::new(HARNESS).parent().unwrap().parent().unwrap().display().to_string();
     move |folder: &Path| {
         let mut command = Command::new("docker");
-        command.args(["run", "--rm", "--name", &name, "--network", &network]);
+        command.args(["run", "--rm", "--name", &name]);
         let folder = folder.display().to_string();
         for path in ["/lib", "/lib64", "/usr", "/var/run/docker.sock", &target, &folder] {
             if Path::new(path).exists() {
@@ -46,7 +48,7 @@ fn in_a_container(name: &str, image: &Image, network: &str) -> impl FnOnce(&Path
             }
         }
         command.args(["--workdir", &folder, "--env", &format!("XDG_STATE_HOME={folder}/state")]);
-        command.args([image.as_str(), HARNESS]);
+        command.arg(image).args(program);
         command
     }
 }
@@ -65,7 +67,7 @@ impl Drop for Guest {
 #[test]
 fn a_harness_in_a_container_joins_the_runs_network_and_leaves_it() {
     let (image, name) = (Image::new(), unique_run());
-    let program = in_a_container(&name, &image, "bridge");
+    let program = in_a_container(&name, &image, &[HARNESS]);
     let _guest = Guest(name.clone());
     let mut trial = Trial::by(program, "docker", &fake(Fake::StaticOurs), |_| ());
     trial.wait("a node was asked", || trial.event("sample").is_some());
@@ -78,6 +80,30 @@ fn a_harness_in_a_container_joins_the_runs_network_and_leaves_it() {
     let (code, words) = trial.end();
     assert_eq!(code, Some(130), "{words}");
     assert!(words.contains("which joins the run's network"), "{words}");
+    trial.nothing_is_left();
+}
+
+/// Its container lives on, and is on a network that must go.
+#[test]
+fn the_watchdog_of_a_harness_in_a_container_takes_that_off_the_network() {
+    let (image, name) = (Image::new(), unique_run());
+    let _guest = Guest(name.clone());
+    let shell = ["/usr/bin/sh", "-c", r#""$0" "$@"; sleep 100"#, HARNESS];
+    let program = in_a_container(&name, &image, &shell);
+    let trial = Trial::by(program, "docker", &fake(Fake::StaticOurs), |_| ());
+    trial.wait("its nodes are started", || trial.event("all-started").is_some());
+    let pid = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()).find(|path| {
+        let starts =
+            fs::read(path.join("cmdline")).is_ok_and(|line| line.starts_with(HARNESS.as_bytes()));
+        starts && fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd == trial.folder.path())
+    });
+    let pid = pid.expect("the harness runs").file_name().unwrap().to_string_lossy().into_owned();
+    assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+    trial.watchdog_ends();
+    assert!(trial.watchdog_log().contains("nothing is left"), "{}", trial.watchdog_log());
+    let running = docker_cli(&["inspect", "-f", "{{.State.Running}}", &name]);
+    assert_eq!(running.trim(), "true", "its own container is nobody's to remove");
+    docker_cli(&["rm", "-f", &name]);
     trial.nothing_is_left();
 }
 

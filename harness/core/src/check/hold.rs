@@ -308,7 +308,7 @@ mod tests {
             let mut seen = Seen::default();
             for at in (0..80_u64).map(|round| round * 250) {
                 let refused = Reading::Missing(Miss::Busy { retry_ms: None });
-                let granted = (at / 250) as usize % granted_every == 0;
+                let granted = ((at / 250) as usize).is_multiple_of(granted_every);
                 let answer = if granted { Reading::Value(2) } else { refused };
                 seen.add(Sample { answered: Moment(at), peers: answer, ..sample("node-1", at) });
             }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -16,9 +16,10 @@ use testcontainers::bollard::{
     Docker, body_full,
     errors::Error as EngineError,
     models::{
-        ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStatsResponse,
-        EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig, NetworkingConfig,
-        PortBinding, PortMap, RestartPolicy, RestartPolicyNameEnum,
+        ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
+        ContainerStatsResponse, EndpointIpamConfig, EndpointSettings, HostConfig,
+        HostConfigLogConfig, NetworkingConfig, PortBinding, PortMap, RestartPolicy,
+        RestartPolicyNameEnum,
     },
     query_parameters::{
         CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
@@ -156,6 +157,9 @@ pub(super) async fn state_at(
 ) -> Result<NodeState, ProviderError> {
     let whole = inspect_whole(docker, id, name).await?;
     let state = state_of(&whole, name)?;
+    if is_being_removed(&state) {
+        return Err(removed(name));
+    }
     if state.running != Some(true) {
         return Ok(exit_of(&state));
     }
@@ -249,12 +253,19 @@ async fn inspect_whole(
     name: &str,
 ) -> Result<ContainerInspectResponse, ProviderError> {
     docker.inspect_container(id, None::<InspectContainerOptions>).await.map_err(|error| {
-        if is_absent(&error) {
-            ProviderError::Disturbed(format!("looking at {name}: somebody removed its container"))
-        } else {
-            failed(format!("looking at {name}"))(error)
-        }
+        if is_absent(&error) { removed(name) } else { failed(format!("looking at {name}"))(error) }
     })
+}
+
+fn removed(name: &str) -> ProviderError {
+    ProviderError::Disturbed(format!("looking at {name}: somebody removed its container"))
+}
+
+/// Whoever removes a container kills it first, and that is no end of the node's own.
+fn is_being_removed(state: &ContainerState) -> bool {
+    use ContainerStateStatusEnum::{DEAD, REMOVING};
+
+    matches!(state.status, Some(REMOVING | DEAD))
 }
 
 fn state_of(
@@ -366,7 +377,8 @@ fn host_config(network: &Network, rpc: String) -> HostConfig {
     let bindings = match network.reach {
         Reach::Container => None,
         Reach::Published => Some(at(Ipv4Addr::LOCALHOST.into())),
-        Reach::Remote(_) => Some(at(Ipv4Addr::UNSPECIFIED.into())),
+        Reach::Remote(IpAddr::V4(_)) => Some(at(Ipv4Addr::UNSPECIFIED.into())),
+        Reach::Remote(IpAddr::V6(_)) => Some(at(Ipv6Addr::UNSPECIFIED.into())),
     };
     HostConfig {
         network_mode: Some(network.name.clone()),

@@ -49,11 +49,15 @@ impl Reach {
 pub(super) async fn published(engine: &Engine) -> Result<Reach, ProviderError> {
     let Some(host) = engine.place.address.other_host() else { return Ok(Reach::Published) };
     let what = format!("looking up the engine's host {host}");
-    let mut found = tokio::net::lookup_host((host, 0))
+    let found: Vec<IpAddr> = tokio::net::lookup_host((host, 0))
         .await
-        .map_err(|why| ProviderError::failed(&what, why))?;
-    let address = found.next().ok_or_else(|| ProviderError::failed(&what, "it has no address"))?;
-    Ok(Reach::Remote(address.ip()))
+        .map_err(|why| ProviderError::failed(&what, why))?
+        .map(|address| address.ip())
+        .collect();
+    // Every engine publishes on IPv4; not every one on IPv6.
+    let address = found.iter().find(|ip| ip.is_ipv4()).or_else(|| found.first());
+    let address = address.ok_or_else(|| ProviderError::failed(&what, "it has no address"))?;
+    Ok(Reach::Remote(*address))
 }
 
 /// The container that this process is in, if it is one of this engine's and has a network: or the

@@ -211,7 +211,7 @@ impl InProcess {
             return Err(Miss::Unreachable("connection refused".to_owned()));
         }
         let asked = self.world.asked.fetch_add(1, Ordering::Relaxed);
-        if faults.grants_one_in.is_some_and(|one_in| asked % one_in != 0) {
+        if faults.grants_one_in.is_some_and(|one_in| !asked.is_multiple_of(one_in)) {
             return Err(Miss::Busy { retry_ms: None });
         }
         let serving = self.world.serving.lock().unwrap();
