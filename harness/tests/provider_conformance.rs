@@ -11,6 +11,7 @@ mod only_process;
 #[path = "provider/places.rs"]
 mod places;
 #[path = "provider/support.rs"]
+#[expect(dead_code, reason = "every test binary uses its own part")]
 mod support;
 
 use std::{
