@@ -65,8 +65,10 @@ pub(super) async fn examine(question: &Question, environment: &Environment) -> V
         diagnoses.push(doctor::subnets(free, of, &Range::Benchmark.holders(&taken)));
     }
     diagnoses.push(doctor::neighbours(question.nodes, neighbour_limit()));
-    diagnoses
-        .extend(host::disk("containers", Path::new(&fact("root"))).map(|disk| doctor::disk(&disk)));
+    // An engine that is not on this host's file system has its room elsewhere.
+    let root = fact("root");
+    let disk = Path::new(&root).exists().then(|| host::disk("containers", Path::new(&root)));
+    diagnoses.extend(disk.flatten().map(|disk| doctor::disk(&disk)));
     let tried = match try_container(&provider, scratch.path()).await {
         Ok(says) => Ok(says),
         Err(why) => Err(words(why)),

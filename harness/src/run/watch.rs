@@ -29,7 +29,7 @@ const SILENT: Duration = Duration::from_secs(5);
 const ENGINE_FAILS: Duration = Duration::from_secs(3);
 
 /// An engine has so long to say why a node ended; the end itself is known.
-const WHY: Duration = Duration::from_secs(1);
+const WHY: Duration = Duration::from_millis(1500);
 
 /// An engine that takes a question and does not answer it for so long has gone as well; a slower
 /// machine stretches it.

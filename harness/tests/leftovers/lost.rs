@@ -150,7 +150,8 @@ fn a_node_that_is_killed_for_memory_says_so_with_its_limit() {
         let node = format!("{network}-seed");
         assert_ne!(docker_cli(&[&["update"], &limit[..], &[&node]].concat()), "", "no limit");
         let rpc = trial.event_of("node-started", "seed")["rpc"].as_str().unwrap().to_owned();
-        let mut stream = TcpStream::connect(rpc).unwrap();
+        trial.wait("its RPC is there", || TcpStream::connect(&rpc).is_ok());
+        let mut stream = TcpStream::connect(&rpc).unwrap();
         stream.write_all(b"GET /eat HTTP/1.0\r\n\r\n").unwrap();
         let _ = stream.read(&mut [0; 64]);
     });

@@ -45,6 +45,8 @@ const STOP_SECONDS: i32 = 10;
 /// Time that the engine has to report the end of a killed container.
 const KILL_LIMIT: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// The engine hears of a kill for memory on another way than of the end.
+const OOM_LATE: Duration = Duration::from_millis(300);
 /// Far above what a node needs (5 MiB), far below what would take the machine down with a runaway.
 const MEMORY_BYTES: i64 = 4 << 30;
 const PROCESSES: i64 = 4096;
@@ -180,12 +182,23 @@ pub(super) async fn state_at(
     }))
 }
 
-/// That the kernel ended it for want of memory, by the engine's word.
+/// That the kernel ended it for want of memory, by the engine's word, which may come a moment after
+/// the end itself.
 pub(super) async fn why_ended(docker: &Docker, id: &str, name: &str) -> Option<String> {
-    let whole = inspect_whole(docker, id, name).await.ok()?;
-    let killed = whole.state.is_some_and(|state| state.oom_killed == Some(true));
-    let limit = whole.host_config.and_then(|config| config.memory).unwrap_or_default();
-    killed.then(|| limits::out_of_memory(u64::try_from(limit).ok().filter(|limit| *limit > 0)))
+    let deadline = Instant::now() + OOM_LATE;
+    loop {
+        let whole = inspect_whole(docker, id, name).await.ok()?;
+        let state = whole.state.unwrap_or_default();
+        if state.oom_killed == Some(true) {
+            let limit = whole.host_config.and_then(|config| config.memory).unwrap_or_default();
+            return Some(limits::out_of_memory(u64::try_from(limit).ok().filter(|it| *it > 0)));
+        }
+        let killed = matches!(exit_of(&state), NodeState::Exited { signal: Some(9), .. });
+        if !killed || Instant::now() >= deadline {
+            return None;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// What the engine's accounting says; `None` of a container that does not run.
