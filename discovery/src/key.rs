@@ -14,7 +14,7 @@ use crate::policy::{Group, Host};
 ///
 /// Twenty bytes and no more: there are many of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(packed(4))]
+#[repr(C, packed(4))]
 pub(crate) struct Key {
     /// The family and seven bytes of the IP.
     high: u64,
@@ -46,7 +46,8 @@ impl PartialOrd for Key {
     }
 
     fn le(&self, other: &Self) -> bool {
-        !(other < self)
+        let greater = other.lt(self);
+        !greater
     }
 }
 

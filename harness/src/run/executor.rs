@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::FutureExt;
 use harness_core::{
-    event::{EventKind, Moment},
+    event::EventKind,
     needs,
     scenario::{NodePlan, Plan},
     verdict::{RunVerdict, Verdict},
@@ -295,10 +295,8 @@ impl Run {
             .max();
         let longest = longest.unwrap_or_default().mul_f64(self.timeout_factor());
         let deadline = Instant::now() + longest;
-        let answers = |name: &String| {
-            matches!(watch::rpc(name, bed, Moment(0), self.timeout_factor()), watch::Rpc::Answers)
-        };
-        while Instant::now() < deadline && !bed.names.iter().all(answers) {
+        let answered = |name: &String| watch::has_answered(name, bed);
+        while Instant::now() < deadline && !bed.names.iter().all(answered) {
             tokio::time::sleep(FIRST_LOOK).await;
         }
     }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use harness_core::{
     event::{EventKind, Moment, Reading},
+    fault::evidence,
     node::NodeState,
     text::short,
 };
@@ -138,6 +139,14 @@ pub(crate) enum Rpc {
     NotYet,
     /// Not for a whole window: why it has failed.
     Silent(String),
+}
+
+/// Whether a node's last start has answered anything at all, be it nonsense.
+pub(crate) fn has_answered(name: &str, bed: &Testbed) -> bool {
+    let Some(link) = bed.link(name).and_then(|link| link.borrow().clone()) else { return false };
+    bed.journal.with_history(|history| {
+        evidence::back(history, name, link.start, Moment(u64::MAX)).answered.is_some()
+    })
 }
 
 /// What the samples of one node since `from` say.

@@ -1,7 +1,7 @@
 //! [`World`]: hosts come and go, time passes, what is seen from outside.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     hash::BuildHasherDefault,
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
@@ -47,6 +47,13 @@ pub struct Setting {
     pub config: Config,
 }
 
+/// Who is at an address.
+#[expect(
+    clippy::disallowed_types,
+    reason = "it hashes in one way in every run, and nobody goes through it"
+)]
+type Directory = std::collections::HashMap<SocketAddr, HostIndex, BuildHasherDefault<Folding>>;
+
 /// See the module.
 #[derive(Debug)]
 pub struct World {
@@ -56,7 +63,7 @@ pub struct World {
     pub(super) chance: Chance,
     pub(super) hosts: Vec<Host>,
     pub(super) connections: Vec<Connection>,
-    pub(super) directory: HashMap<SocketAddr, HostIndex, BuildHasherDefault<Folding>>,
+    pub(super) directory: Directory,
     pub(super) queue: Queue<Packet>,
     pub(super) now: Mono,
     pub(super) digest: u64,
@@ -95,7 +102,7 @@ impl World {
             chance,
             hosts: Vec::new(),
             connections: Vec::new(),
-            directory: HashMap::default(),
+            directory: Directory::default(),
             queue: Queue::new(),
             now: Mono(0),
             digest: 0,
