@@ -113,7 +113,7 @@ fn three_nodes_pass() {
 fn every_check_and_fault_fails_for_its_own_reason() {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_harness"))
-        .args(["selftest", "--jobs", "12"])
+        .args(["selftest", "--jobs", "8"])
         .current_dir(folder.path())
         .output()
         .unwrap();

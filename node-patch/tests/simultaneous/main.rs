@@ -170,6 +170,7 @@ async fn a_thousand_simultaneous_opens_end_in_a_thousand_sessions() {
 }
 
 /// Every pair's assertions hold, and nearly all of them were simultaneous opens.
+#[expect(clippy::print_stdout, reason = "the figure, for who asks with --nocapture")]
 async fn assert_pairs<F>(one: impl Fn(usize) -> F)
 where
     F: Future<Output = bool> + Send + 'static,

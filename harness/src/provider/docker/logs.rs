@@ -78,6 +78,12 @@ impl Pump {
             match self.pass(&mut cursors).await {
                 Pass::Gone => return End::Cut,
                 Pass::Unread => return End::Whole,
+                // What comes next is another start's: its first line is no end of this one's last.
+                Pass::End { news: true } if self.starts.has_changed().unwrap_or(false) => {
+                    if !self.flush(&mut cursors).await {
+                        return End::Whole;
+                    }
+                }
                 Pass::End { news: true } => {}
                 Pass::End { news: false } => {
                     if !self.flush(&mut cursors).await || !self.another_start().await {
