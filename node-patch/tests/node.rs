@@ -80,13 +80,13 @@ async fn two_nodes_of_one_identity_say_so_on_both_sides_and_one_that_dials_itsel
     let (all, own) = (format!("0.0.0.0:{port}"), format!("127.0.0.1:{port}"));
     let alone = Node::start(&state.path().join("alone"), &all, &[("HEGEMON_SEEDS", &own)]);
     let says = |node: &Node| {
-        let said = node.said.lock().unwrap();
-        said.lines().any(|line| line.contains("ERROR") && line.contains("this node's identity"))
+        node.said()
+            .lines()
+            .any(|line| line.contains("ERROR") && line.contains("this node's identity"))
     };
     eventually("both say it", async || says(&one) && says(&two)).await;
     let id = one.call("system_localPeerId").await;
-    let named = two.said.lock().unwrap().contains(id.as_str().unwrap());
-    assert!(named, "with the identity: {}", two.said.lock().unwrap());
+    assert!(two.said().contains(id.as_str().unwrap()), "with the identity: {}", two.said());
     let dialled = || async { alone.call("hegemon_discoveryStatus").await };
     eventually("it has dialled itself", async || {
         dialled().await.to_string().contains("\"itself\":1")

@@ -57,7 +57,7 @@ fn assert_passes(ran: &Ran) {
 
 /// Runs of three nodes beside each other, and beside the controls: more of them than a small machine
 /// can watch would be inconclusive, and rightly.
-static ONE_AFTER_ANOTHER: Mutex<()> = Mutex::new(());
+static TWO_LANES: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
 
 #[test]
 fn three_node_passes_unchanged_with_a_foreign_binary_on_docker() {
@@ -74,7 +74,7 @@ fn three_node_passes_unchanged_with_a_foreign_binary_on_processes() {
 
 #[test]
 fn a_scenarios_argument_replaces_ours() {
-    let _alone = ONE_AFTER_ANOTHER.lock().unwrap_or_else(PoisonError::into_inner);
+    let _lane = TWO_LANES[0].lock().unwrap_or_else(PoisonError::into_inner);
     let ran = ran(&with("args = [\"--name\", \"other\"]"), &[]);
     assert_passes(&ran);
     let log = fs::read_to_string(ran.run_dir().join("logs/seed.log")).unwrap();
@@ -83,7 +83,7 @@ fn a_scenarios_argument_replaces_ours() {
 
 #[test]
 fn answers_that_take_two_and_a_half_seconds_are_answers() {
-    let _alone = ONE_AFTER_ANOTHER.lock().unwrap_or_else(PoisonError::into_inner);
+    let _lane = TWO_LANES[1].lock().unwrap_or_else(PoisonError::into_inner);
     // Each of its samples takes as long, so one phase is enough.
     let slow = with("env = { STRICT_LATE_MS = \"2500\" }").replace("by = 5", "by = 2");
     let (discover, _) = slow.split_once("[[phases]]\nname = \"restart the seed\"").unwrap();
@@ -92,7 +92,7 @@ fn answers_that_take_two_and_a_half_seconds_are_answers() {
 
 #[test]
 fn a_node_that_answers_few_questions_is_asked_when_it_wants() {
-    let _alone = ONE_AFTER_ANOTHER.lock().unwrap_or_else(PoisonError::into_inner);
+    let _lane = TWO_LANES[0].lock().unwrap_or_else(PoisonError::into_inner);
     let ran = ran(&with("env = { STRICT_RPC_PER_SECOND = \"4\" }"), &[]);
     assert_passes(&ran);
     let events = fs::read_to_string(ran.run_dir().join("events.jsonl")).unwrap();
@@ -110,7 +110,7 @@ fn a_node_that_starts_slowly_and_needs_sigkill_passes_in_its_own_time() {
 
 #[test]
 fn selftest_runs_the_controls_that_fit() {
-    let _alone = ONE_AFTER_ANOTHER.lock().unwrap_or_else(PoisonError::into_inner);
+    let _lane = TWO_LANES[1].lock().unwrap_or_else(PoisonError::into_inner);
     let (profile, folder) = (Profile::new(), tempfile::tempdir().unwrap());
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_harness"))
         .args(["selftest", "--jobs", "2", "--node-bin", &node()])

@@ -21,8 +21,7 @@ pub(crate) struct Node {
     pub(crate) listen: SocketAddr,
     pub(crate) rpc_addr: SocketAddr,
     rpc: HttpClient,
-    /// Its log since it listens.
-    pub(crate) said: Arc<Mutex<String>>,
+    said: Arc<Mutex<String>>,
 }
 
 impl Node {
@@ -48,9 +47,16 @@ impl Node {
         Self { child, listen, rpc_addr, rpc, said }
     }
 
+    /// Its log since it listens.
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
     pub(crate) async fn call(&self, method: &str) -> Value {
         let answer = self.rpc.request(method, rpc_params![]).await;
-        answer.unwrap_or_else(|error| panic!("{method} at {}: {error}", self.rpc_addr))
+        answer.unwrap_or_else(|error| {
+            panic!("{method} at {}: {error}\n{}", self.rpc_addr, self.said())
+        })
     }
 
     pub(crate) async fn peers(&self) -> u64 {
