@@ -238,8 +238,12 @@ impl Bed {
     /// Reads logs until one node has said this line.
     pub(crate) async fn wait_for_line(&mut self, text: &str) {
         let found = tokio::time::timeout(PATIENCE, async {
-            while !self.seen.iter().any(|line| line.text() == text) {
-                self.seen.push(self.lines.recv().await.expect("the log is open"));
+            // Each line is looked at once: there may be thousands.
+            let mut found = self.seen.iter().any(|line| line.text() == text);
+            while !found {
+                let line = self.lines.recv().await.expect("the log is open");
+                found = line.text() == text;
+                self.seen.push(line);
             }
         });
         assert!(found.await.is_ok(), "`{text}` is not in {:?}", self.texts());
