@@ -1,5 +1,5 @@
-//! Checks and faults as people read them, from their own files: a list, one in full, and the tables
-//! of `scenarios/README.md`.
+//! Checks, faults and node profiles as people read them, from their own files: a list, one in full,
+//! and the tables of `scenarios/README.md`.
 
 use std::fmt::Write;
 
@@ -9,6 +9,7 @@ use crate::{
     document::{Key, listed, nearest},
     event::CheckVerdict,
     fault::{self, FAULTS, FaultEntry},
+    profile::{self, NodeProfile},
     scenario,
 };
 
@@ -19,11 +20,16 @@ pub enum Topic {
     Check(&'static CheckEntry),
     /// A fault.
     Fault(&'static FaultEntry),
+    /// What a file of `--node-profile` may say.
+    Profile,
 }
 
-/// A name that neither a check nor a fault has.
+/// By this name profiles are explained.
+const PROFILES: &str = "profile";
+
+/// A name that nothing here has.
 #[derive(Debug, thiserror::Error)]
-#[error("no check or fault `{asked}`{near}\n  there is {there}")]
+#[error("no check, fault or `profile` is called `{asked}`{near}\n  there is {there}")]
 pub struct Unknown {
     asked: String,
     near: String,
@@ -35,11 +41,12 @@ impl Topic {
     ///
     /// # Errors
     ///
-    /// If neither a check nor a fault has it.
+    /// If nothing has it.
     pub fn find(name: &str) -> Result<Self, Unknown> {
         let checks = CHECKS.iter().map(|entry| (entry.name, Self::Check(entry)));
         let faults = FAULTS.iter().map(|entry| (entry.name, Self::Fault(entry)));
-        let all: Vec<(&str, Self)> = checks.chain(faults).collect();
+        let all: Vec<(&str, Self)> =
+            checks.chain(faults).chain([(PROFILES, Self::Profile)]).collect();
         if let Some((_, topic)) = all.iter().find(|(known, _)| *known == name) {
             return Ok(*topic);
         }
@@ -57,6 +64,7 @@ impl Topic {
         match self {
             Self::Check(entry) => check(entry),
             Self::Fault(entry) => fault(entry),
+            Self::Profile => profiles(),
         }
     }
 }
@@ -65,7 +73,8 @@ impl Topic {
 pub fn list() -> String {
     let checks: Vec<_> = CHECKS.iter().map(|entry| (entry.name, entry.about)).collect();
     let faults: Vec<_> = FAULTS.iter().map(|entry| (entry.name, entry.about)).collect();
-    let width = checks.iter().chain(&faults).map(|(name, _)| name.len()).max().unwrap_or(0);
+    let names = checks.iter().chain(&faults).chain(profile::SHIPPED).map(|(name, _)| name.len());
+    let width = names.max().unwrap_or(0);
     let mut text = String::new();
     for (title, entries) in [("Checks", checks), ("Faults", faults)] {
         let _ = writeln!(text, "{title}");
@@ -73,7 +82,43 @@ pub fn list() -> String {
             let _ = writeln!(text, "  {name:width$}  {about}");
         }
     }
-    text + "`harness explain NAME` prints one in full.\n"
+    let _ = writeln!(text, "Kinds of nodes (--node-profile)");
+    for name in profile::SHIPPED.iter().map(|(name, _)| *name) {
+        let about = NodeProfile::shipped(name).map_or(String::new(), |kind| kind.about.clone());
+        let _ = writeln!(text, "  {name:width$}  {about}");
+    }
+    text + "`harness explain NAME` prints a check or fault in full, `harness explain profile` what a profile may say.\n"
+}
+
+/// The keys of a profile, and a shipped one as an example.
+fn profiles() -> String {
+    let mut text = "A profile says what a kind of node takes and promises. --node-profile names a shipped one or a file:\n\n".to_owned();
+    for (title, keys) in [
+        ("", profile::PROFILE),
+        ("[flags]", profile::FLAGS),
+        ("[variables]", profile::VARIABLES),
+        ("[rpc]", profile::RPC),
+    ] {
+        if !title.is_empty() {
+            let _ = writeln!(text, "{title}");
+        }
+        for key in keys {
+            let _ = writeln!(
+                text,
+                "  {}: {}; takes {}; without it: {}",
+                key.name,
+                key.about,
+                key.values(),
+                key.otherwise()
+            );
+        }
+        text.push('\n');
+    }
+    text.push_str("[cannot]\n  a check's name: why it cannot hold; a scenario that has it is refused before the start (4)\n");
+    for (name, written) in profile::SHIPPED {
+        let _ = write!(text, "\n--- {name}, as it is shipped\n{written}");
+    }
+    text
 }
 
 /// The tables of `scenarios/README.md`.

@@ -42,7 +42,7 @@ Exit codes:
 const EXPLAIN_CODES: &str = "\
 Exit codes:
   0   explained
-  64  neither a check nor a fault has such a name";
+  64  nothing has such a name";
 
 const SELFTEST_CODES: &str = "\
 Exit codes:
@@ -102,7 +102,7 @@ pub(super) enum Verb {
     /// Check scenario files strictly: all errors at once, nothing is started
     #[command(after_help = VALIDATE_CODES)]
     Validate(ValidateArgs),
-    /// Explain a check or fault in full, or list them: keys, when it holds, controls, an example
+    /// Explain a check, a fault or node profiles in full, or list them: keys, controls, examples
     #[command(after_help = EXPLAIN_CODES)]
     Explain(ExplainArgs),
     /// Print a JSON Schema of scenario files, for editors
@@ -247,7 +247,7 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// A check or fault; without one, all are listed
+    /// A check or fault, or `profile`; without one, all are listed
     pub(super) name: Option<String>,
 }
 
