@@ -31,7 +31,7 @@ case $part in
         ;;
     plan)
         how=("${core[@]}" --cargo-arg=--test --cargo-arg=needs)
-        files=(core/src/{'scenario/**','document/**',needs.rs,node.rs,subnet.rs})
+        files=(core/src/{'scenario/**','document/**',needs.rs,node.rs,subnet.rs,'profile/**'})
         ;;
     run)
         how=(--package harness --cargo-arg=--lib --cargo-arg=--test --cargo-arg=executor --timeout 60)
