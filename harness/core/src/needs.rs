@@ -114,6 +114,8 @@ mod tests {
         // 1 − 2/e: the figure in the contract of released nodes.
         assert!((chance(2, 1.0) - 0.264).abs() < 0.001);
         assert!((chance(1, 1.0) - 0.632).abs() < 0.001);
+        // 1 − e⁻²·(1 + 2 + 2)
+        assert!((chance(3, 2.0) - 0.323).abs() < 0.001);
         assert!(chance(2, 30.0) > 0.999_999);
         assert!(chance(0, 5.0) >= 1.0 && chance(1000, 1.0) < 1e-9);
     }

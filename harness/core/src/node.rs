@@ -87,6 +87,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_run_is_said_by_kind_and_name() {
+        let sources = [
+            NodeSource::Workspace,
+            NodeSource::Binary("/x/node".into()),
+            NodeSource::Image("node:1".to_owned()),
+        ];
+        let words = sources.map(|source| source.to_string());
+        assert_eq!(words, ["workspace", "binary /x/node", "image node:1"]);
+    }
+
+    #[test]
     fn a_container_that_ended_at_once_is_no_process_zero() {
         let words = |pid| {
             Incarnation { pid, started: SystemTime::UNIX_EPOCH, id: "container 12ab".to_owned() }

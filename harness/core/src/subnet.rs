@@ -286,6 +286,17 @@ mod tests {
     }
 
     #[test]
+    fn a_subnet_has_room_for_all_but_three_of_its_addresses() {
+        let room: Vec<usize> =
+            (0..8).filter(|nodes| net("198.18.7.0/29").has_room_for(*nodes)).collect();
+        assert_eq!(
+            room,
+            [0, 1, 2, 3, 4, 5],
+            "not the network's own, the gateway's and the broadcast one"
+        );
+    }
+
+    #[test]
     fn a_subnet_is_what_it_says() {
         let subnet: Ipv4Subnet = "198.18.7.0/24".parse().unwrap();
         assert_eq!(subnet.gateway(), Ipv4Addr::new(198, 18, 7, 1));

@@ -192,4 +192,48 @@ mod tests {
         assert_eq!(problems.position(3), (2, 1), "the middle of a character is its beginning");
         assert_eq!(problems.position(999), (3, 1), "past the end is the end");
     }
+
+    #[test]
+    fn problems_are_shown_at_their_places_with_what_to_do() {
+        let text = "[nodes]\n\tname = \"über\"\nlong = 1\n";
+        let mut problems = Problems::new("f.toml".into(), text.to_owned());
+        assert!(problems.is_empty());
+        problems.error_file("the file as a whole");
+        problems.error_hint(9..13, "a word", "another word");
+        problems.warning(26..9999, "past the end");
+        assert!(!problems.is_empty() && problems.errors() == 2);
+        let expected = "\
+error: the file as a whole
+  --> f.toml
+
+error: a word
+ --> f.toml:2:2
+  |
+2 |  name = \"über\"
+  |  ^^^^ another word
+
+warning: past the end
+ --> f.toml:3:3
+  |
+3 | long = 1
+  |   ^
+";
+        assert_eq!(problems.to_string(), expected);
+    }
+
+    /// What cannot be read may hold what seems to be missing, and makes no sense of its own line.
+    #[test]
+    fn broken_syntax_silences_its_own_line_and_what_is_missing() {
+        let said = |syntax: Vec<(Range<usize>, String)>| {
+            let mut problems = Problems::new("f".into(), "one = \ntwo = 2\n".to_owned());
+            problems.error_file("the file as a whole");
+            problems.error(0..3, "on the broken line");
+            problems.error(7..10, "on another line");
+            problems.error(8..10, format!("{MISSING}key"));
+            problems.after_syntax_errors(syntax);
+            problems.found.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(said(Vec::new()).len(), 4);
+        assert_eq!(said(vec![(6..6, "syntax".to_owned())]), ["on another line", "syntax"]);
+    }
 }

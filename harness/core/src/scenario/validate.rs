@@ -393,4 +393,37 @@ mod tests {
         let (good, problems) = said(r#"["--tmp"]"#);
         assert!(good && problems.contains("another node"), "{problems}");
     }
+
+    #[test]
+    fn a_common_key_that_is_misspelt_is_said_even_in_a_check_that_nobody_knows() {
+        let said = |check: &str| {
+            let text = format!(
+                "[scenario]\n[[nodes]]\nname = \"seed\"\nseed = true\n[[phases]]\nname = \"p\"\nchecks = [{{ check = \"magic\", {check} }}]\n"
+            );
+            let origin = Origin { name: "test", path: Path::new("test.toml") };
+            load(origin, text, &Overrides::default()).1.to_string()
+        };
+        let problems = said("nodse = \"*\", witin = \"5s\", strange = 1");
+        for near in ["did you mean `nodes`?", "did you mean `within`?"] {
+            assert!(problems.contains(near), "{problems}");
+        }
+        assert!(!problems.contains("strange`"), "it may be the check's own: {problems}");
+        assert!(!said("nodes = \"*\"").contains("unknown key"), "what is right is no mistake");
+    }
+
+    #[test]
+    fn a_number_has_a_least_and_a_size_its_bytes() {
+        let loaded = |count: &str| {
+            let text = format!(
+                "[scenario]\n[[nodes]]\nname = \"seed\"\nseed = true\ncount = {count}\n[[phases]]\nname = \"p\"\nchecks = [{{ check = \"resources\", nodes = \"*\", memory = \"48 MiB\", cpu = \"25%\", within = \"5s\" }}]\n"
+            );
+            let origin = Origin { name: "test", path: Path::new("test.toml") };
+            load(origin, text, &Overrides::default())
+        };
+        let (plan, _) = loaded("1");
+        let limits = plan.unwrap().phases[0].checks[0].kind.to_string();
+        assert!(limits.contains("48.0 MiB") && limits.contains("25"), "{limits}");
+        let (plan, problems) = loaded("0");
+        assert!(plan.is_none() && problems.to_string().contains("at least 1, not 0"), "{problems}");
+    }
 }
