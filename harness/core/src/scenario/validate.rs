@@ -426,4 +426,13 @@ mod tests {
         let (plan, problems) = loaded("0");
         assert!(plan.is_none() && problems.to_string().contains("at least 1, not 0"), "{problems}");
     }
+
+    #[test]
+    fn a_required_key_is_asked_for() {
+        let text = "[scenario]\n[[nodes]]\nseed = true\n[[phases]]\nchecks = [{ check = \"alive\", nodes = \"*\", within = \"5s\" }]\n";
+        let origin = Origin { name: "test", path: Path::new("test.toml") };
+        let (plan, problems) = load(origin, text.to_owned(), &Overrides::default());
+        let said = problems.to_string();
+        assert!(plan.is_none() && said.matches("missing key `name`").count() == 2, "{said}");
+    }
 }
