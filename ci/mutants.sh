@@ -5,7 +5,7 @@
 #
 # checks   checks, verdict, history, proofs of faults, judgement of controls: by the core's unit tests
 # verify   what derives a verdict from a bundle: by the core's unit tests and a recorded bundle in memory
-# plan     what reads a scenario and plans its run: by the core's unit tests, and what nodes are asked for by tests/needs.rs
+# plan     what reads a scenario and plans its run: by the core's unit tests, tests/plan.rs and tests/needs.rs
 # run      what drives a run and its faults: by its unit tests and a fake network in paused time
 #
 # The first three build the core alone, none needs Docker or waits for real time: harness/TRIALS.md has the seconds a mutant. What survives is listed at the end, and either killed by a new test or explained there.
@@ -30,7 +30,7 @@ case $part in
         files=(core/src/{'bundle/**','verify/**'})
         ;;
     plan)
-        how=("${core[@]}" --cargo-arg=--test --cargo-arg=needs)
+        how=("${core[@]}" --cargo-arg=--test --cargo-arg=needs --cargo-arg=--test --cargo-arg=plan)
         files=(core/src/{'scenario/**','document/**',needs.rs,node.rs,subnet.rs,'profile/**'})
         ;;
     run)

@@ -88,3 +88,36 @@ distinct-peer = "why"
     let (profile, problems) = NodeProfile::read("bad", Path::new("b"), "about = ".to_owned());
     assert!(profile.is_none() && problems.to_string().contains("syntax"), "{problems}");
 }
+
+#[test]
+fn what_a_profile_does_not_say_is_not_given_and_not_known() {
+    let text = "[flags]\nname = \"-n\"\nrpc_external = \"--ext\"\n[rpc]\nport = 9955\nmethods = [\"system_health\"]\n";
+    let (profile, problems) = NodeProfile::read("bare", Path::new("b"), text.to_owned());
+    let bare = profile.unwrap_or_else(|| panic!("{problems}"));
+    assert!(!bare.takes_rpc_port() && NodeProfile::ours().takes_rpc_port());
+    assert_eq!(bare.rpc_port, 9955);
+    assert_eq!((bare.offers("system_health"), bare.offers("x")), (Some(true), Some(false)));
+    assert_eq!(NodeProfile::core().offers("system_health"), None, "it is asked");
+    let place = Place {
+        base_path: Path::new("/data"),
+        listen: "127.0.0.1:1".parse().unwrap(),
+        rpc_port: 2,
+        rpc_external: false,
+        loopback: true,
+    };
+    let env = BTreeMap::new();
+    let wanted = Wanted { name: "a", mine: false, env: &env, args: &[] };
+    let launched = bare.launch(wanted, &place, "");
+    assert_eq!((launched.args.join(" ").as_str(), launched.env.len()), ("-n a", 0));
+    for (text, why) in [
+        ("[variables]\nseeds = \"A B\"\n", "not a variable's name"),
+        ("[variables]\nseeds = \"\"\n", "not a variable's name"),
+        ("[flags]\nname = \"-\"\n", "a flag begins with `-`"),
+        ("dials = []\n", "`dials` is empty"),
+    ] {
+        let (profile, problems) = NodeProfile::read("bad", Path::new("b"), text.to_owned());
+        assert!(profile.is_none() && problems.to_string().contains(why), "{text}: {problems}");
+    }
+    let long = format!("# {}\n", "x".repeat(64 * 1024));
+    assert!(NodeProfile::read("long", Path::new("b"), long).0.is_none());
+}
