@@ -210,7 +210,8 @@ impl Ledger {
             } else {
                 format!(" ({})", brief(&check.observed))
             };
-            format!("{} of {}: {}{seen}", check.check, check.selector, check.reason)
+            let reason = brief_names(&check.reason, &check.nodes);
+            format!("{} of {}: {reason}{seen}", check.check, check.selector)
         };
         if let Some(reason) = self.failure.clone().or_else(|| first(CheckVerdict::Fail).map(name)) {
             return (RunVerdict::Fail, ExitCode::Fail, Some(reason));
@@ -385,6 +386,22 @@ fn selector(written: &str, nodes: &[String]) -> String {
         brief(&nodes.join("; ")).replace("; ", ", ")
     } else {
         written.to_owned()
+    }
+}
+
+/// The same for a reason that begins with nodes: `a, b, c, d, e fell` is `a, b, c and 2 more fell`.
+fn brief_names(reason: &str, nodes: &[String]) -> String {
+    const MOST: usize = 4;
+    let is_node = |word: &str| nodes.iter().any(|node| node == word);
+    let parts: Vec<&str> = reason.split(", ").collect();
+    let listed = parts.iter().take_while(|part| is_node(part)).count();
+    let last = parts.get(listed).and_then(|part| part.split_once(' '));
+    match last.filter(|(name, _)| listed >= MOST && is_node(name)) {
+        Some((_, rest)) => {
+            let rest = [&[rest], &parts[listed + 1..]].concat().join(", ");
+            format!("{} and {} more {rest}", parts[..MOST - 1].join(", "), listed + 2 - MOST)
+        }
+        None => reason.to_owned(),
     }
 }
 

@@ -311,6 +311,19 @@ fn no_flag_changes_what_a_case_is_called() {
     assert_eq!(larger, usual);
 }
 
+#[test]
+fn a_list_of_nodes_in_a_reason_is_cut_and_nothing_else_is() {
+    let nodes: Vec<String> = (1..=9).map(|number| format!("n{number}")).collect();
+    for (reason, brief) in [
+        ("n1, n2, n3, n4 fell", "n1, n2, n3, n4 fell"),
+        ("n1, n2, n3, n4, n5 fell, and rose", "n1, n2, n3 and 2 more fell, and rose"),
+        ("one, two, three, four, five fell", "one, two, three, four, five fell"),
+        ("n1 fell", "n1 fell"),
+    ] {
+        assert_eq!(super::brief_names(reason, &nodes), brief);
+    }
+}
+
 /// The last line of a verdict is read on a narrow terminal.
 #[test]
 fn a_reason_names_the_group_and_not_a_hundred_nodes() {
