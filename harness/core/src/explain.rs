@@ -90,7 +90,7 @@ pub fn list() -> String {
     text + "`harness explain NAME` prints a check or fault in full, `harness explain profile` what a profile may say.\n"
 }
 
-/// The keys of a profile, and a shipped one as an example.
+/// The keys of a profile, and the shipped ones as examples.
 fn profiles() -> String {
     let mut text = "A profile says what a kind of node takes and promises. --node-profile names a shipped one or a file:\n\n".to_owned();
     for (title, keys) in [

@@ -29,12 +29,10 @@ pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
     let source = args.node.source().unwrap_or(NodeSource::Workspace);
     let Some(profile) = kind(args, &source).await else { return ExitCode::Usage };
     let (fit, others) = list::for_nodes(&profile);
-    let cases: Vec<Case> = fit
-        .into_iter()
-        .filter(|case| {
-            args.names.is_empty() || args.names.iter().any(|word| case.name().contains(word))
-        })
-        .collect();
+    let asked = |case: &Case| {
+        args.names.is_empty() || args.names.iter().any(|word| case.name().contains(word))
+    };
+    let cases: Vec<Case> = fit.into_iter().filter(&asked).collect();
     if cases.is_empty() {
         output::error(&format!(
             "no control is called anything like {}; `selftest --list` shows all",
@@ -42,7 +40,7 @@ pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
         ));
         return ExitCode::Usage;
     }
-    for (case, why) in &others {
+    for (case, why) in others.iter().filter(|(case, _)| asked(case)) {
         output::note(&format!("  left out, nodes of this kind do not fit: {}: {why}", case.name()));
     }
     if args.list {

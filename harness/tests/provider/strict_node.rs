@@ -152,11 +152,9 @@ fn session(node: &Node, stream: TcpStream, dialled: bool) {
         peers.insert(id, (addr, out.try_clone().unwrap()));
     }
     learn(node, addr);
-    let said = gossip(node).and_then(|words| out.write_all(words.as_bytes()).ok());
-    if said.is_some() {
-        for line in lines {
-            hear(node, &line);
-        }
+    let words = gossip(node, &node.chain.lock().unwrap());
+    if out.write_all(words.as_bytes()).is_ok() {
+        lines.for_each(|line| hear(node, &line));
     }
     let mut peers = node.peers.lock().unwrap();
     let ours = out.local_addr().ok();
@@ -165,10 +163,12 @@ fn session(node: &Node, stream: TcpStream, dialled: bool) {
     }
 }
 
-fn gossip(node: &Node) -> Option<String> {
-    let book: Vec<String> = node.book.lock().unwrap().iter().map(ToString::to_string).collect();
-    let chain: Vec<String> = node.chain.lock().unwrap().iter().map(ToString::to_string).collect();
-    Some(format!("addrs {}\nchain {}\n", book.join(" "), chain.join(" ")))
+fn spaced(words: impl IntoIterator<Item = impl ToString>) -> String {
+    words.into_iter().map(|word| word.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn gossip(node: &Node, chain: &[u64]) -> String {
+    format!("addrs {}\nchain {}\n", spaced(node.book.lock().unwrap().iter()), spaced(chain))
 }
 
 fn hear(node: &Node, line: &str) {
@@ -180,27 +180,21 @@ fn hear(node: &Node, line: &str) {
             let mut chain = node.chain.lock().unwrap();
             if (theirs.len(), chain.last()) > (chain.len(), theirs.last()) {
                 *chain = theirs;
-                changed(node, chain.clone());
+                changed(node, &chain);
             }
         }
         _ => {}
     }
 }
 
-fn changed(node: &Node, chain: Vec<u64>) {
-    let text: Vec<String> = chain.iter().map(ToString::to_string).collect();
+fn changed(node: &Node, chain: &[u64]) {
     let fresh = format!("{}/chain.new", node.base);
-    fs::write(&fresh, text.join(" ")).expect("the base path is writable");
+    fs::write(&fresh, spaced(chain)).expect("the base path is writable");
     fs::rename(&fresh, format!("{}/chain", node.base)).unwrap();
-    let Some(words) = gossip_of(node, &text) else { return };
+    let words = gossip(node, chain);
     for (_, stream) in node.peers.lock().unwrap().values_mut() {
         let _ = stream.write_all(words.as_bytes());
     }
-}
-
-fn gossip_of(node: &Node, chain: &[String]) -> Option<String> {
-    let book: Vec<String> = node.book.lock().unwrap().iter().map(ToString::to_string).collect();
-    Some(format!("addrs {}\nchain {}\n", book.join(" "), chain.join(" ")))
 }
 
 fn mine(node: &Node) {
@@ -213,7 +207,7 @@ fn mine(node: &Node) {
         let mut chain = node.chain.lock().unwrap();
         if chain.len() == tip {
             chain.push(random() | 1);
-            changed(node, chain.clone());
+            changed(node, &chain);
         }
     }
 }

@@ -115,7 +115,7 @@ fn selftest_runs_the_controls_that_fit() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_harness"))
         .args(["selftest", "--jobs", "2", "--node-bin", &node()])
         .args(["--node-profile", profile.file.to_str().unwrap()])
-        .args(["nothing is broken", "says null", "restart: nobody is started"])
+        .args(["nothing is broken", "says null", "restart: nobody is started", "peers: discovery"])
         .current_dir(folder.path())
         .output()
         .unwrap();

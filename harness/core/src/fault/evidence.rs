@@ -214,7 +214,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        check::testing::{Seen, unreachable},
+        check::testing::{Seen, incarnation, unreachable},
         event::{Miss, Reading},
     };
 
@@ -233,6 +233,25 @@ mod tests {
 
     fn proof(seen: &Seen) -> Option<(Option<i64>, Option<i64>)> {
         down(&seen.history, "seed", Moment(1_000), Moment(5_000)).proven()
+    }
+
+    fn busy(_: u64, sample: &mut Sample) {
+        sample.peers = Reading::Missing(Miss::Busy { retry_ms: None });
+    }
+
+    /// It says nothing of a node's state but that the node lives.
+    #[test]
+    fn a_wish_to_be_asked_later_is_a_sign_of_life() {
+        let mut seen =
+            Seen::default().poll("seed", 1_000, 1_500, silent).poll("seed", 1_750, 2_000, busy);
+        seen.state("seed", 1_500, ENDED);
+        let of = |from| sign_of_life(&seen.history, "seed", Moment(from), Moment(5_000));
+        assert_eq!((of(1_600), of(2_100)), (Some("answered"), None));
+        assert_eq!(proof(&seen), None, "what was unanswered before it does not count");
+        let mut again = Seen::default().poll("seed", 1_000, 1_250, busy);
+        again.started("seed", 500, 0, incarnation(7));
+        let back = back(&again.history, "seed", 0, Moment(5_000));
+        assert!(back.answered.is_some_and(|at| at >= Moment(1_000)), "{back:?}");
     }
 
     #[test]

@@ -43,7 +43,7 @@ const LOG_LIMIT: Duration = Duration::from_secs(5);
 const LOG_QUEUE: usize = 512;
 
 const LOOPBACK_REFUSED: &str = "a released hegemon node refuses loopback addresses, so it finds no peers as a process of one host. \
-     Use --provider docker; or --node-profile ours if this binary knows HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK";
+     Use --provider docker; or a --node-profile whose `dials` has 127.0.0.0/8, if this binary takes that (`ours` does, by HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK)";
 
 /// Nodes as processes. Dropped without teardown, it still kills every node and removes every
 /// directory, unless the run is kept.
