@@ -60,6 +60,18 @@ async fn a_panic_is_told_with_its_cause_and_the_lines_around() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_panic_is_told_even_if_nothing_comes_after_it() {
+    let last = "thread 'main' panicked at src/x.rs:1:1:";
+    let (done, _) =
+        done(&[DISCOVER], Faults { last_words: Some(("node-2", last)), ..Faults::default() }).await;
+    assert_eq!(
+        done.verdict.reason.as_deref(),
+        Some("node-2 panicked: thread 'main' panicked at src/x.rs:1:1:")
+    );
+    assert_eq!(done.verdict.exit, ExitCode::Fail);
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_nodes_of_one_identity_are_named_with_it() {
     let (done, _) =
         done(&[DISCOVER], Faults { identity: Some("12ab34cd"), ..Faults::default() }).await;

@@ -45,6 +45,10 @@ async fn a_node_that_grants_too_few_answers_cannot_be_judged_by_them() {
     assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{:#}", done.json());
     let reasons = done.json().to_string();
     assert!(reasons.contains("grants too few answers to judge"), "{reasons}");
+    // 20 s, and each of three nodes wants a second's rest: not twenty questions a second.
+    let refused =
+        done.events().iter().filter(|event| event.to_string().contains("\"busy\"")).count();
+    assert!((20..100).contains(&refused), "{refused} questions were refused");
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,6 +21,8 @@ pub(crate) struct Faults {
     pub(crate) exits: Option<(&'static str, i64)>,
     /// A line that the node logs half a second after its start.
     pub(crate) logs: Option<(&'static str, &'static str)>,
+    /// The very last line, which a node logs as it is removed.
+    pub(crate) last_words: Option<(&'static str, &'static str)>,
     /// `start` panics: a bug of ours.
     pub(crate) start_panics: bool,
     /// `start` fails.

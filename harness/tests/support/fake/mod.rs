@@ -33,7 +33,8 @@ pub(crate) struct Fake {
     faults: Faults,
     world: Arc<World>,
     nodes: Mutex<BTreeMap<String, Node>>,
-    lines: mpsc::Sender<LogLine>,
+    /// Until everything is removed.
+    lines: Mutex<Option<mpsc::Sender<LogLine>>>,
     receiver: Mutex<Option<mpsc::Receiver<LogLine>>>,
     pids: AtomicU32,
     began: Instant,
@@ -56,7 +57,7 @@ impl Fake {
             faults,
             world,
             nodes: Mutex::default(),
-            lines,
+            lines: Mutex::new(Some(lines)),
             receiver: Mutex::new(Some(receiver)),
             pids: AtomicU32::new(1000),
             began: Instant::now(),
@@ -73,7 +74,7 @@ impl Fake {
         let pid = self.pids.fetch_add(1, Ordering::Relaxed);
         let incarnation =
             Incarnation { pid: pid.into(), started: wall(self.began), id: format!("fake-{pid}") };
-        let lines = self.lines.clone();
+        let lines = self.lines.lock().unwrap().clone().unwrap();
         let log = |text: String| LogLine {
             node: name.to_owned(),
             bytes: format!("{text}\n").into_bytes(),

@@ -157,6 +157,11 @@ impl Provider for Fake {
         async {
             // It takes a while, in which nobody may ask the nodes any more.
             tokio::time::sleep(Duration::from_millis(700)).await;
+            let lines = self.lines.lock().unwrap().take();
+            if let (Some(lines), Some((node, text))) = (lines, self.faults.last_words) {
+                let bytes = format!("{text}\n").into_bytes();
+                lines.send(LogLine { node: node.to_owned(), bytes }).await.unwrap();
+            }
             self.torn_down.store(true, Ordering::Relaxed);
             self.lock().clear();
             if self.faults.leaks {
