@@ -295,7 +295,12 @@ impl DockerProvider {
             if !container::state(&self.engine.docker, &container, name).await?.is_running() {
                 break;
             }
-            let limit = if reach::is_refusal(&why) { reach::REFUSED } else { reach::SILENT };
+            let limit = if reach::is_refusal(&why) {
+                // A kind of node may take longer to listen.
+                reach::REFUSED.max(self.nodes.start_within(name))
+            } else {
+                reach::SILENT
+            };
             if began.elapsed() >= limit && !self.reached.load(Ordering::Relaxed) {
                 return Err(reach::unreachable(name, address, reach, &why));
             }

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Mutex, MutexGuard},
+    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -150,6 +151,12 @@ impl Nodes {
         let (node, network) =
             inner.nodes.get(name).zip(inner.network.as_ref()).ok_or_else(|| unknown(name))?;
         Ok(Seat { network: network.name.clone(), address: node.address })
+    }
+
+    /// How long a node of this kind may take to its first answer.
+    pub(super) fn start_within(&self, name: &str) -> Duration {
+        let inner = self.lock();
+        inner.nodes.get(name).map_or(Duration::ZERO, |node| node.image.profile.start_within)
     }
 
     pub(super) fn rpc(&self, name: &str) -> Result<Rpc, ProviderError> {
