@@ -18,8 +18,8 @@ use std::{
 use futures_util::future::{BoxFuture, FutureExt};
 use harness::{
     provider::{
-        LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
-        docker::DockerProvider, process::ProcessProvider,
+        Changes, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError,
+        ProviderOptions, Slot, docker::DockerProvider, process::ProcessProvider,
     },
     run::{
         http::Http,
@@ -117,15 +117,20 @@ impl Provider for Bug {
         self.inner.kill(name)
     }
 
-    fn capabilities(&self) -> &'static [Capability] {
+    fn capabilities(&self) -> Vec<Capability> {
         self.inner.capabilities()
+    }
+
+    fn injector(&self) -> &dyn Injector {
+        self.inner.injector()
     }
 
     fn start_again<'a>(
         &'a self,
         name: &'a str,
+        changes: &'a Changes,
     ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
-        self.inner.start_again(name)
+        self.inner.start_again(name, changes)
     }
 
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {

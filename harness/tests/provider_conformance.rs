@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::provider::NodeLaunch;
+use harness::provider::{Changes, NodeLaunch};
 use harness_core::{node::NodeState, profile::NodeProfile};
 use support::{Bed, Kind, PATIENCE, launch, source};
 
@@ -95,8 +95,8 @@ async fn a_restart_keeps_address_and_data_and_proves_itself(kind: Kind) {
         NodeState::Exited { code: Some(0), signal: None },
         "to stop twice is no error"
     );
-    let second = bed.provider.start_again("solo").await.unwrap();
-    assert!(bed.provider.start_again("solo").await.is_err(), "it is running");
+    let second = bed.provider.start_again("solo", &Changes::default()).await.unwrap();
+    assert!(bed.provider.start_again("solo", &Changes::default()).await.is_err(), "it is running");
     assert!(bed.ask("solo", "/").await.starts_with("starts=2 "), "the same data");
     assert_ne!((first.pid, first.started), (second.pid, second.started));
     assert!(second.started > first.started);
@@ -127,7 +127,7 @@ async fn a_killed_node_says_nothing_and_starts_again(kind: Kind) {
     bed.ask("solo", "/").await;
     let killed = NodeState::Exited { code: None, signal: Some(9) };
     assert_eq!(bed.kill("solo").await, killed);
-    bed.provider.start_again("solo").await.unwrap();
+    bed.provider.start_again("solo", &Changes::default()).await.unwrap();
     assert!(bed.ask("solo", "/").await.starts_with("starts=2 "));
     let log = bed.finish().await;
     assert!(!log.iter().any(|line| line == "SIGTERM"), "{log:?}");
@@ -142,7 +142,7 @@ async fn a_node_that_exits_is_reported_with_its_code(kind: Kind) {
             NodeState::Exited { code, signal } => {
                 break assert_eq!((code, signal), (Some(3), None));
             }
-            NodeState::Running(_) => {
+            NodeState::Running(_) | NodeState::Frozen(_) => {
                 assert!(Instant::now() < deadline, "its end must be seen within 2 s")
             }
         }
@@ -177,7 +177,7 @@ async fn no_log_line_is_lost_or_doubled(kind: Kind) {
         bed.wait_for_line(&format!("err {start} {}", LINES - 1)).await;
         bed.ask("solo", "/").await;
         bed.provider.stop("solo").await.unwrap();
-        bed.provider.start_again("solo").await.unwrap();
+        bed.provider.start_again("solo", &Changes::default()).await.unwrap();
     }
     bed.wait_for_line(&format!("err 4 {}", LINES - 1)).await;
     let log = bed.finish().await;
@@ -276,7 +276,7 @@ async fn what_is_not_there_is_an_error(kind: Kind) {
     for outcome in [
         bed.provider.stop("solo").await.map(drop),
         bed.provider.state("solo").await.map(drop),
-        bed.provider.start_again("solo").await.map(drop),
+        bed.provider.start_again("solo", &Changes::default()).await.map(drop),
     ] {
         assert!(outcome.unwrap_err().to_string().contains("never started"));
     }
@@ -290,7 +290,10 @@ async fn what_is_not_there_is_an_error(kind: Kind) {
             .contains("started before")
     );
     bed.provider.teardown().await.unwrap();
-    assert!(bed.provider.start_again("solo").await.is_err(), "after teardown nothing starts");
+    assert!(
+        bed.provider.start_again("solo", &Changes::default()).await.is_err(),
+        "after teardown nothing starts"
+    );
     bed.finish().await;
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    event::{Event, EventKind, HashRound, Moment, ResourceSample, Sample, SessionList},
+    event::{Event, EventKind, HashRound, Moment, PathRound, ResourceSample, Sample, SessionList},
     node::{Incarnation, NodeState},
 };
 
@@ -17,6 +17,7 @@ pub struct History {
     refused: BTreeMap<String, Vec<Sample>>,
     states: BTreeMap<String, Vec<StateSeen>>,
     hashes: Vec<HashRound>,
+    paths: Vec<PathRound>,
     sessions: BTreeMap<String, Vec<SessionList>>,
     resources: BTreeMap<String, Vec<ResourceSample>>,
     starts: BTreeMap<String, BTreeMap<u32, Start>>,
@@ -51,6 +52,7 @@ impl History {
         match &event.what {
             EventKind::Sample(sample) => self.record_sample(sample),
             EventKind::Hashes(round) => self.hashes.push(round.clone()),
+            EventKind::Paths(round) => self.paths.push(round.clone()),
             EventKind::State { node, state } => {
                 self.states
                     .entry(node.clone())
@@ -121,6 +123,15 @@ impl History {
     /// their answers: several are under way at a time.
     pub fn hash_rounds(&self, from: Moment, to: Moment) -> impl Iterator<Item = &HashRound> {
         self.hashes.iter().filter(move |round| round.sent >= from && round.answered <= to)
+    }
+
+    /// Rounds of tried paths that were sent since `from` and answered by `to`, in order.
+    pub fn path_rounds(
+        &self,
+        from: Moment,
+        to: Moment,
+    ) -> impl DoubleEndedIterator<Item = &PathRound> {
+        self.paths.iter().filter(move |round| round.sent >= from && round.answered <= to)
     }
 
     /// The highest height that any node had given by `before`.

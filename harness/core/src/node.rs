@@ -54,6 +54,8 @@ impl Incarnation {
 pub enum NodeState {
     /// Executed and not ended.
     Running(Incarnation),
+    /// The same, and frozen: none of its threads gets any time.
+    Frozen(Incarnation),
     /// Ended; the code if it exited by itself, the signal if it was killed.
     Exited {
         /// Exit code, if any.
@@ -78,7 +80,15 @@ pub struct Resources {
 impl NodeState {
     /// It was executed and has not ended.
     pub fn is_running(&self) -> bool {
-        matches!(self, Self::Running(_))
+        self.incarnation().is_some()
+    }
+
+    /// Which execution it is, if it has not ended.
+    pub fn incarnation(&self) -> Option<&Incarnation> {
+        match self {
+            Self::Running(incarnation) | Self::Frozen(incarnation) => Some(incarnation),
+            Self::Exited { .. } => None,
+        }
     }
 }
 

@@ -196,6 +196,7 @@ impl Writer {
             | EventKind::Sessions(_)
             | EventKind::Resources(_)
             | EventKind::Hashes(_)
+            | EventKind::Paths(_)
             | EventKind::State { .. }
             | EventKind::PhaseEnded { .. }
             | EventKind::TeardownStarted

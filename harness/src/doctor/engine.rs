@@ -91,7 +91,11 @@ async fn try_container(provider: &DockerProvider, scratch: &Path) -> Result<Stri
         what: format!("writing {}", path.display()),
         why: why.to_string(),
     })?;
-    let request = NodeRequest { name: NAME.to_owned(), source: NodeSource::Binary(path) };
+    let request = NodeRequest {
+        name: NAME.to_owned(),
+        source: NodeSource::Binary(path),
+        upgrades: Vec::new(),
+    };
     let began = Instant::now();
     provider.reserve(&[request], None, &|_| ()).await?;
     let (name, args) = (NAME.to_owned(), vec!["wait".to_owned(), "here".to_owned()]);

@@ -11,11 +11,13 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`docker`], [`process`] | the providers |
+//! | `injector` | what they can do to nodes beside starting and ending them |
 //! | `options`, `owner` | what one is created with, and whom its objects belong to |
 //! | `lines`, [`descriptors`], `memory` | lines of a log, bounded; how many files may be open; who was killed for memory |
 
 pub mod descriptors;
 pub mod docker;
+mod injector;
 mod lines;
 mod memory;
 mod options;
@@ -31,6 +33,7 @@ use harness_core::{
     profile::NodeProfile,
 };
 
+pub use injector::{Changes, Injector, NoInjector};
 pub use options::ProviderOptions;
 pub use owner::{NoOwner, Owner};
 use tokio::sync::mpsc;
@@ -44,6 +47,8 @@ pub struct NodeRequest {
     pub name: String,
     /// What to run.
     pub source: NodeSource,
+    /// What it may be started again as, later: made ready before anything starts.
+    pub upgrades: Vec<NodeSource>,
 }
 
 /// What a provider promises to one node before it starts. All of it stays the same across restarts,
@@ -133,12 +138,19 @@ pub trait Provider: Send + Sync {
 
     /// What it can do to nodes beside starting them. A scenario that needs more is refused before
     /// anything starts.
-    fn capabilities(&self) -> &'static [Capability];
+    fn capabilities(&self) -> Vec<Capability>;
 
-    /// Executes a stopped node again: the same container or directory, arguments and environment.
+    /// Does what its capabilities say to nodes that run, or to what they left.
+    fn injector(&self) -> &dyn Injector {
+        &NoInjector
+    }
+
+    /// Executes a stopped node again: the same name, address, state, arguments and environment, but for
+    /// what changes.
     fn start_again<'a>(
         &'a self,
         name: &'a str,
+        changes: &'a Changes,
     ) -> BoxFuture<'a, Result<Incarnation, ProviderError>>;
 
     /// What the operating system or engine says.

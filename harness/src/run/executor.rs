@@ -239,8 +239,11 @@ impl Run {
     }
 
     fn requests(&self) -> Vec<NodeRequest> {
-        let request =
-            |node: &NodePlan| NodeRequest { name: node.name.clone(), source: node.source.clone() };
+        let request = |node: &NodePlan| NodeRequest {
+            name: node.name.clone(),
+            source: node.source.clone(),
+            upgrades: Vec::new(),
+        };
         self.plan.nodes.iter().map(request).collect()
     }
 

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 use super::{journal::Journal, link::Connect};
 use crate::{
-    provider::{NodeLaunch, Provider, ProviderError, Slot},
+    provider::{Changes, NodeLaunch, Provider, ProviderError, Slot},
     run::poll::{
         Link,
         rpc::{Rpc, wish},
@@ -147,7 +147,7 @@ impl Testbed {
     pub(crate) async fn start_again(&self, name: &str) -> Result<Incarnation, ProviderError> {
         let node = self.node(name)?;
         let before = self.incarnation(name);
-        let incarnation = self.provider.start_again(name).await?;
+        let incarnation = self.provider.start_again(name, &Changes::default()).await?;
         if before.is_none_or(|before| before != incarnation) {
             self.is_up(node, incarnation.clone()).await?;
         }
@@ -221,7 +221,7 @@ impl Testbed {
             Ok(address) => address,
             Err(why) => match self.provider.state(name).await? {
                 NodeState::Exited { .. } => return Ok(()),
-                NodeState::Running(_) => return Err(why),
+                NodeState::Running(_) | NodeState::Frozen(_) => return Err(why),
             },
         };
         self.journal.emit(EventKind::NodeStarted {

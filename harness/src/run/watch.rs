@@ -114,13 +114,13 @@ pub(crate) async fn look(name: &str, bed: &Testbed) -> Result<Seen, ProviderErro
     bed.journal.emit(EventKind::State { node: name.to_owned(), state: state.clone() });
     match state {
         NodeState::Exited { code, signal } if before.running => Ok(Seen::Ended { code, signal }),
-        NodeState::Running(now)
+        NodeState::Running(now) | NodeState::Frozen(now)
             if before.running && bed.incarnation(name).is_some_and(|then| then != now) =>
         {
             // Somebody else restarted it: its end went unseen, and it was not ours.
             Ok(Seen::Ended { code: None, signal: None })
         }
-        NodeState::Exited { .. } | NodeState::Running(_) => Ok(Seen::Fine),
+        NodeState::Exited { .. } | NodeState::Running(_) | NodeState::Frozen(_) => Ok(Seen::Fine),
     }
 }
 

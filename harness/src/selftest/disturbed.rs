@@ -18,7 +18,9 @@ use harness_core::{
 use tokio::sync::mpsc;
 
 use super::liar::Liars;
-use crate::provider::{LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot};
+use crate::provider::{
+    Changes, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot,
+};
 
 /// After this a node that is to end by itself does: it has answered by then, so its end is one in
 /// the middle of a run.
@@ -82,7 +84,7 @@ impl Disturbed {
         Ok(incarnation)
     }
 
-    async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
+    async fn restart(&self, name: &str, changes: &Changes) -> Result<Incarnation, ProviderError> {
         let state = self.inner.state(name).await?;
         match (self.disturbance, state) {
             (
@@ -102,7 +104,7 @@ impl Disturbed {
             _ => {}
         }
         self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
-        self.inner.start_again(name).await
+        self.inner.start_again(name, changes).await
     }
 
     /// Ends a node as it is told to, or not, and starts it again if it is not to stay down.
@@ -120,7 +122,7 @@ impl Disturbed {
             tokio::spawn(async move {
                 tokio::time::sleep(COMES_BACK_AFTER).await;
                 // A run that is over by then has no such node any more.
-                let _ = inner.start_again(&name).await;
+                let _ = inner.start_again(&name, &Changes::default()).await;
             });
         }
         Ok(state)
@@ -190,15 +192,20 @@ impl Provider for Disturbed {
         self.end(name, Ending::Killed).boxed()
     }
 
-    fn capabilities(&self) -> &'static [Capability] {
+    fn capabilities(&self) -> Vec<Capability> {
         self.inner.capabilities()
+    }
+
+    fn injector(&self) -> &dyn Injector {
+        self.inner.injector()
     }
 
     fn start_again<'a>(
         &'a self,
         name: &'a str,
+        changes: &'a Changes,
     ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
-        self.restart(name).boxed()
+        self.restart(name, changes).boxed()
     }
 
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {

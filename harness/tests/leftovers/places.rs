@@ -135,7 +135,8 @@ fn few_descriptors_are_raised_as_far_as_they_may_be() {
 #[test]
 fn a_run_without_descriptors_does_not_begin_and_leaves_nothing() {
     for limit in [13, 14, 16, 18, 20] {
-        let limits = limited(&format!("ulimit -n {limit}"));
+        let script = format!("ulimit -n {limit}");
+        let limits = limited(&script);
         let mut trial = Trial::by(limits, "process", &fake(Fake::StaticOurs), |_| ());
         let (code, words) = trial.end();
         assert_eq!(code, Some(3), "{limit}: {words}");

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::provider::{ProviderError, ProviderOptions, docker::DockerProvider};
+use harness::provider::{Changes, ProviderError, ProviderOptions, docker::DockerProvider};
 use harness_core::{
     node::NodeSource, place::Environment, profile::NodeProfile, subnet::Ipv4Subnet,
 };
@@ -188,7 +188,7 @@ async fn a_foreign_image_keeps_its_entrypoint_and_user_and_can_write_its_state()
     bed.provider.start(&launch(&slot, &[])).await.unwrap();
     assert_eq!(bed.ask("solo", "/").await, "starts=1 uid=1234");
     bed.kill("solo").await;
-    bed.provider.start_again("solo").await.unwrap();
+    bed.provider.start_again("solo", &Changes::default()).await.unwrap();
     assert_eq!(bed.ask("solo", "/").await, "starts=2 uid=1234");
     let volume = docker_cli(&[
         "inspect",

@@ -98,6 +98,7 @@ async fn child_harness() {
     let request = [harness::provider::NodeRequest {
         name: "solo".to_owned(),
         source: NodeSource::Binary(fake(Fake::StaticOurs)),
+        upgrades: Vec::new(),
     }];
     let slots = provider.reserve(&request, None, &|_| ()).await.unwrap();
     let incarnation = provider.start(&launch(&slots[0], &[])).await.unwrap();

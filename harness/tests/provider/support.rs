@@ -172,7 +172,11 @@ impl Bed {
     ) -> Result<Vec<Slot>, ProviderError> {
         let requests: Vec<_> = names
             .iter()
-            .map(|name| NodeRequest { name: (*name).to_owned(), source: source.clone() })
+            .map(|name| NodeRequest {
+                name: (*name).to_owned(),
+                source: source.clone(),
+                upgrades: Vec::new(),
+            })
             .collect();
         self.provider.reserve(&requests, subnet, &|_| ()).await
     }
@@ -226,7 +230,7 @@ impl Bed {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.provider.state(name).await.expect("a state") {
-                NodeState::Running(_) => {
+                NodeState::Running(_) | NodeState::Frozen(_) => {
                     assert!(Instant::now() < deadline, "{name} outlives SIGKILL")
                 }
                 ended @ NodeState::Exited { .. } => return ended,

@@ -39,7 +39,9 @@ impl Check for NoRestart {
     fn judge(&self, view: &View<'_>) -> Judgement {
         let observed =
             per_node(view.nodes, |node| match seen(view, node).last().map(|seen| &seen.state) {
-                Some(NodeState::Running(incarnation)) => incarnation.words(),
+                Some(NodeState::Running(incarnation) | NodeState::Frozen(incarnation)) => {
+                    incarnation.words()
+                }
                 Some(NodeState::Exited { .. }) => "not running".to_owned(),
                 None => "not seen yet".to_owned(),
             });
@@ -73,7 +75,7 @@ fn changed(view: &View<'_>, node: &str) -> Option<String> {
     let first = &states.first()?.state;
     states.iter().map(|seen| &seen.state).find_map(|state| match state {
         NodeState::Exited { .. } => Some(format!("{node} did not run")),
-        NodeState::Running(now) => (state != first)
+        NodeState::Running(now) | NodeState::Frozen(now) => (Some(now) != first.incarnation())
             .then(|| format!("{node} is {} and was another one before", now.words())),
     })
 }

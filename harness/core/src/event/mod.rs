@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use moment::Moment;
 pub use observed::{
-    Direction, HashRound, Miss, Reading, ResourceSample, Sample, Session, SessionList,
+    Direction, HashRound, Miss, PathRound, Reading, ResourceSample, Sample, Session, SessionList,
 };
 
 use crate::{
@@ -105,6 +105,8 @@ pub enum EventKind {
     Resources(ResourceSample),
     /// Several nodes were asked for the block hash at one height.
     Hashes(HashRound),
+    /// Ways between nodes were tried: only by faults of the network.
+    Paths(PathRound),
     /// The engine or operating system was asked whether a node runs.
     State {
         /// The node.

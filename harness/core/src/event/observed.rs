@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::moment::Moment;
-use crate::{node::Resources, text::short};
+use crate::{line::PathSeen, node::Resources, text::short};
 
 /// What one round of questions to one node brought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +102,17 @@ pub struct HashRound {
     pub answered: Moment,
     /// By node.
     pub hashes: BTreeMap<String, Reading<String>>,
+}
+
+/// Several paths, tried at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathRound {
+    /// When the first packet was sent.
+    pub sent: Moment,
+    /// When the last was there, or was given up.
+    pub answered: Moment,
+    /// In no order.
+    pub paths: Vec<PathSeen>,
 }
 
 /// A value that a node gave, or why there is none. Never a default.

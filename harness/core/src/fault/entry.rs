@@ -49,6 +49,26 @@ pub enum Capability {
     Restart,
     /// End a node without asking it.
     Kill,
+    /// Freeze a node, and thaw it.
+    Pause,
+    /// Cut lines between nodes, and try them from inside.
+    Lines,
+    /// Delay, lose and limit what passes a line.
+    BadLines,
+    /// Reach files of a node that is down.
+    State,
+    /// Start a node again as another image or binary, or with other variables.
+    Changes,
+    /// Limit a running node's memory.
+    LimitMemory,
+    /// Limit a running node's processor time.
+    LimitCpu,
+    /// Limit a running node's descriptors.
+    LimitFiles,
+    /// Listen on a port of a node that is down.
+    Occupy,
+    /// Give the name of a seed another address.
+    Names,
 }
 
 impl Capability {
@@ -57,6 +77,16 @@ impl Capability {
         match self {
             Self::Restart => "stop a node and start it again",
             Self::Kill => "kill a node",
+            Self::Pause => "freeze a node",
+            Self::Lines => "cut lines between nodes",
+            Self::BadLines => "make lines between nodes bad",
+            Self::State => "reach the files of a node that is down",
+            Self::Changes => "start a node again as another one on the same state",
+            Self::LimitMemory => "limit a running node's memory",
+            Self::LimitCpu => "limit a running node's processor time",
+            Self::LimitFiles => "limit a running node's descriptors",
+            Self::Occupy => "take a port of a node that is down",
+            Self::Names => "give the name of a seed another address",
         }
     }
 }

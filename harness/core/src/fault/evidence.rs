@@ -42,7 +42,8 @@ impl Down<'_> {
             Some(NodeState::Exited { code, signal }) if self.unanswered >= UNANSWERED => {
                 Some((*code, *signal))
             }
-            Some(NodeState::Exited { .. } | NodeState::Running(_)) | None => None,
+            Some(NodeState::Exited { .. } | NodeState::Running(_) | NodeState::Frozen(_))
+            | None => None,
         }
     }
 
@@ -52,6 +53,9 @@ impl Down<'_> {
             None => "was not looked at".to_owned(),
             Some(NodeState::Running(incarnation)) => {
                 format!("still runs as {}", incarnation.words())
+            }
+            Some(NodeState::Frozen(incarnation)) => {
+                format!("is frozen as {}", incarnation.words())
             }
             Some(NodeState::Exited { .. }) => "has ended".to_owned(),
         };

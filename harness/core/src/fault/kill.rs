@@ -104,7 +104,9 @@ fn all_killed(record: &Record<'_>) -> Result<(), String> {
             NodeState::Exited { code, signal } => {
                 return Err(format!("{node} ended, but not by signal 9 ({})", ending(code, signal)));
             }
-            NodeState::Running(_) => return Err(format!("{node} still runs")),
+            NodeState::Running(_) | NodeState::Frozen(_) => {
+                return Err(format!("{node} still runs"));
+            }
         }
         let took = end.at.since(before.at);
         if took > WINDOW {

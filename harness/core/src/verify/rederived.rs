@@ -10,7 +10,7 @@ use crate::{
     check::{Judgement, View, When},
     event::{
         CheckId, Event, EventKind, FORMAT_VERSION, FaultId, Finding, HashRound, Moment,
-        OLDEST_VERSION, ResourceSample, Sample, SessionList,
+        OLDEST_VERSION, PathRound, ResourceSample, Sample, SessionList,
     },
     fault::{Refused, Timeline},
     history::History,
@@ -157,7 +157,8 @@ impl<'a> Rederived<'a> {
             EventKind::Sample(Sample { sent, answered, .. })
             | EventKind::Hashes(HashRound { sent, answered, .. })
             | EventKind::Sessions(SessionList { sent, answered, .. })
-            | EventKind::Resources(ResourceSample { sent, answered, .. }) => {
+            | EventKind::Resources(ResourceSample { sent, answered, .. })
+            | EventKind::Paths(PathRound { sent, answered, .. }) => {
                 must(sent <= answered && *answered <= at, || "an answer from the future".to_owned())
             }
             EventKind::Preparing { .. }

@@ -306,10 +306,10 @@ async fn ended(docker: &Docker, id: &str, name: &str) -> Result<NodeState, Provi
     let deadline = Instant::now() + KILL_LIMIT;
     loop {
         match state(docker, id, name).await? {
-            NodeState::Running(_) if Instant::now() < deadline => {
+            NodeState::Running(_) | NodeState::Frozen(_) if Instant::now() < deadline => {
                 tokio::time::sleep(LOOK_EVERY).await
             }
-            NodeState::Running(_) => {
+            NodeState::Running(_) | NodeState::Frozen(_) => {
                 return Err(ProviderError::failed(
                     format!("ending {name}"),
                     "the engine does not report its end",

@@ -40,7 +40,7 @@ use super::{
 use crate::{
     binary::{self, Progress, Staging},
     provider::{
-        LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
+        Changes, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
         descriptors, memory::MemoryKills, options,
     },
 };
@@ -420,13 +420,14 @@ impl Provider for DockerProvider {
         .boxed()
     }
 
-    fn capabilities(&self) -> &'static [Capability] {
-        &[Capability::Restart, Capability::Kill]
+    fn capabilities(&self) -> Vec<Capability> {
+        vec![Capability::Restart, Capability::Kill]
     }
 
     fn start_again<'a>(
         &'a self,
         name: &'a str,
+        _: &'a Changes,
     ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         self.restart(name).boxed()
     }

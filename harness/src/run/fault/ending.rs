@@ -100,7 +100,7 @@ fn judge_end(scene: Scene<'_>, node: &str, state: &NodeState) -> Result<&'static
     const PANIC: i64 = 101;
     let (code, signal) = match *state {
         // Whether it still runs is seen by the proof.
-        NodeState::Running(_) => return Ok(""),
+        NodeState::Running(_) | NodeState::Frozen(_) => return Ok(""),
         NodeState::Exited { code, signal } => (code, signal),
     };
     let broken = |reason: String| FaultError::Broken { node: node.to_owned(), reason };

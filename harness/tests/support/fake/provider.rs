@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
 
 use futures_util::future::{BoxFuture, FutureExt};
-use harness::provider::{LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot};
+use harness::provider::{Changes, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot};
 use harness_core::{
     fault::Capability,
     node::{Incarnation, NodeState, Resources},
@@ -79,17 +79,18 @@ impl Provider for Fake {
         .boxed()
     }
 
-    fn capabilities(&self) -> &'static [Capability] {
+    fn capabilities(&self) -> Vec<Capability> {
         if self.faults.cannot_kill {
-            &[Capability::Restart]
+            vec![Capability::Restart]
         } else {
-            &[Capability::Restart, Capability::Kill]
+            vec![Capability::Restart, Capability::Kill]
         }
     }
 
     fn start_again<'a>(
         &'a self,
         name: &'a str,
+        _: &'a Changes,
     ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         async move {
             if let (true, NodeState::Running(incarnation)) =

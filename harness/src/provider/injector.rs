@@ -1,0 +1,145 @@
+//! What a provider can do to nodes beside starting and ending them. Each verb belongs to a capability;
+//! one that a provider does not have is never called, since the scenario was refused before.
+//!
+//! A verb does, or says why it could not. That it had an effect is seen by other means: states, paths,
+//! files, limits.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use harness_core::{
+    line::{Datagrams, LineChange, PathSeen},
+    node::NodeSource,
+    state::{Executable, Limits, Port, StateChange, StateFile},
+};
+
+use super::ProviderError;
+
+/// What else is to be other than before when a node is started again. All of it stays for later
+/// starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Another image or binary, on the same state: one of the request's `upgrades`.
+    pub source: Option<NodeSource>,
+    /// Variables over those that it has.
+    pub env: BTreeMap<String, String>,
+}
+
+type Done<'a> = BoxFuture<'a, Result<(), ProviderError>>;
+
+/// See the module.
+pub trait Injector: Send + Sync {
+    /// Freezes a node: SIGSTOP to all its processes, or the engine's freezer.
+    fn pause<'a>(&'a self, name: &'a str) -> Done<'a> {
+        cannot(name)
+    }
+
+    /// Thaws it.
+    fn resume<'a>(&'a self, name: &'a str) -> Done<'a> {
+        cannot(name)
+    }
+
+    /// Changes lines between nodes, all of them or none. A line stays as it is when a node is started
+    /// again. JSON-RPC is not touched.
+    fn lines<'a>(&'a self, changes: &'a [LineChange]) -> Done<'a> {
+        let _ = changes;
+        cannot("lines")
+    }
+
+    /// Tries ways between nodes (`from`, `to`), all at once, from inside their networks. A node that is
+    /// down can be neither end.
+    fn probe<'a>(
+        &'a self,
+        ways: &'a [(String, String)],
+        datagrams: Datagrams,
+    ) -> BoxFuture<'a, Result<Vec<PathSeen>, ProviderError>> {
+        let _ = (ways, datagrams);
+        cannot("paths")
+    }
+
+    /// Every file of a node's state, by path. Of a node that is down: one that runs writes.
+    fn state_files<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<StateFile>, ProviderError>> {
+        cannot(name)
+    }
+
+    /// Changes files of a node that is down.
+    fn change_state<'a>(&'a self, name: &'a str, change: &'a StateChange) -> Done<'a> {
+        let _ = change;
+        cannot(name)
+    }
+
+    /// What a running node executes.
+    fn executable<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Executable, ProviderError>> {
+        cannot(name)
+    }
+
+    /// Limits a running node; what is `None` stays. `Limits::default()` restores what was before the
+    /// first call.
+    fn limit<'a>(&'a self, name: &'a str, limits: &'a Limits) -> Done<'a> {
+        let _ = limits;
+        cannot(name)
+    }
+
+    /// What the kernel or engine limits a running node to.
+    fn limits<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Limits, ProviderError>> {
+        cannot(name)
+    }
+
+    /// Listens on a port of a node that is down, in its network, until [`Self::release`]. Returns where;
+    /// whoever connects there gets the one line `harness` and is closed.
+    fn occupy<'a>(
+        &'a self,
+        name: &'a str,
+        port: Port,
+    ) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
+        let _ = port;
+        cannot(name)
+    }
+
+    /// Connects to a port of a node from inside its network: what whoever listens there says in half a
+    /// second, at most 64 bytes.
+    fn greeting<'a>(
+        &'a self,
+        name: &'a str,
+        port: Port,
+    ) -> BoxFuture<'a, Result<Vec<u8>, ProviderError>> {
+        let _ = port;
+        cannot(name)
+    }
+
+    /// Stops listening.
+    fn release<'a>(&'a self, name: &'a str, port: Port) -> Done<'a> {
+        let _ = port;
+        cannot(name)
+    }
+
+    /// From now on a seed's host name means the address of `to`, for all nodes of the run.
+    fn rename<'a>(&'a self, seed: &'a str, to: &'a str) -> Done<'a> {
+        let _ = to;
+        cannot(seed)
+    }
+
+    /// What a seed's host name means in a node's network.
+    fn lookup<'a>(
+        &'a self,
+        node: &'a str,
+        seed: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<std::net::IpAddr>, ProviderError>> {
+        let _ = seed;
+        cannot(node)
+    }
+}
+
+/// One that can nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct NoInjector;
+
+impl Injector for NoInjector {}
+
+fn cannot<T: Send + 'static>(what: &str) -> BoxFuture<'_, Result<T, ProviderError>> {
+    let what = format!("this provider has no such verb ({what}), which its capabilities say");
+    async move { Err(ProviderError::Unsupported(what)) }.boxed()
+}
