@@ -37,6 +37,32 @@ pub enum Disturbance {
     Ends(&'static str),
     /// A line in a node's log.
     Logs(&'static str, &'static str),
+    /// Lines between nodes stay open that should be cut or bad.
+    LinesDoNothing,
+    /// Of two directions of a line that should be cut, only one is.
+    LinesOneSided,
+    /// Lines of another node are cut than should be.
+    LinesOfAnother,
+    /// A line is cut as well that should stay open.
+    LinesCutMore,
+    /// Lines are open again a second after they were cut.
+    LinesHealEarly,
+    /// Lines that should be open again stay as they are.
+    LinesStay,
+    /// Nobody is frozen who should be.
+    PauseDoesNothing,
+    /// Who was frozen is thawed a second later.
+    PauseDoesNotHold,
+    /// Nobody is thawed who should be.
+    ResumeDoesNothing,
+    /// Files of a node that should change stay as they are.
+    StateStays,
+    /// A node is started as what it was, and not as what it should be.
+    ChangesDoNothing,
+    /// A limit is not set.
+    LimitDoesNothing,
+    /// A port stays free that should be taken.
+    OccupyDoesNothing,
     /// Answers of nodes are changed on their way.
     Lies(&'static [Lie]),
 }
@@ -67,6 +93,8 @@ pub enum How {
     OutlivesTheNode,
     /// Once the node was started again, nothing is answered.
     IsSilentAfterwards,
+    /// Nothing is ever answered.
+    IsSilent,
 }
 
 /// What must come of a control. Whatever else was decided must have passed.
@@ -121,6 +149,39 @@ pub(crate) const OUTLIVES: Disturbance = Disturbance::Lies(&[
     of_the_seed("chain_getHeader", How::OutlivesTheNode),
     of_the_seed("system_peers", How::OutlivesTheNode),
 ]);
+
+/// Three nodes of which every one mines: each half of a parted network goes on.
+pub const MINERS: &str = THREE_NODES;
+
+/// A node is cut off.
+pub(crate) const ISOLATE: &str = r#"
+[[phases]]
+name = "isolate a node"
+[[phases.faults]]
+fault = "isolate"
+nodes = "node-2"
+downtime = "3s"
+"#;
+
+/// Two nodes and one.
+pub(crate) const PARTITION: &str = r#"
+[[phases]]
+name = "part the network"
+[[phases.faults]]
+fault = "partition"
+groups = [["seed", "node-1"], ["node-2"]]
+downtime = "3s"
+"#;
+
+/// The seed gets new blocks, for long enough to see that a fault stays.
+pub(crate) const OTHERS_ADVANCE: &str = r#"
+[[phases.checks]]
+check = "height-advances"
+nodes = "seed"
+by = 1
+within = "15s"
+for = "4s"
+"#;
 
 /// Twice as many blocks as usual and more: a control need not take long.
 pub const FASTER_BLOCKS: &str = "env = { HEGEMON_BLOCK_TIME_MS = \"500\" }\n";

@@ -117,6 +117,8 @@ fn when_a_group_starts_is_one_of_two_words() {
         loaded(&text, &Overrides::default()).1
     };
     assert_eq!(said("at-start"), "");
-    assert!(said("later").contains("is for the fault `join`"), "{}", said("later"));
+    let later = said("later");
+    assert!(later.contains("`seed` is not started yet (`start = \"later\"`)"), "{later}");
+    assert!(later.contains("`join` it before, or name other nodes"), "{later}");
     assert!(said("soon").contains("`start` cannot be `soon`"), "{}", said("soon"));
 }

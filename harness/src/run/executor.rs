@@ -242,7 +242,7 @@ impl Run {
         let request = |node: &NodePlan| NodeRequest {
             name: node.name.clone(),
             source: node.source.clone(),
-            upgrades: Vec::new(),
+            upgrades: self.plan.upgrades(&node.name),
         };
         self.plan.nodes.iter().map(request).collect()
     }

@@ -5,19 +5,22 @@
 //! until the checks that run during it are decided. Checks that run at the same time do not wait
 //! for each other.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{
+    ops::{ControlFlow, Range},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use harness_core::{
     check::{Judgement, View, When},
     event::{CheckId, EventKind, FaultId, Moment},
-    fault::{Course, Timeline},
+    fault::{Course, Timeline, lines::Lines},
     scenario::{CheckPlan, FaultPlan, PhasePlan, Plan},
 };
 use tokio::sync::watch::{Receiver, Sender};
 
 use super::{
-    fault::{self, FaultError, Scene},
+    fault::{self, FaultError, Proven, Scene},
     logs::Logs,
     poll::INTERVAL,
     testbed::Testbed,
@@ -47,6 +50,13 @@ pub(crate) enum PhaseEnd {
     CutShort,
 }
 
+/// Which step of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StepOf {
+    Effect,
+    Heal,
+}
+
 /// What a step of a fault came to: the run goes on, or the phase ends.
 type Step = Result<PhaseEnd, ProviderError>;
 
@@ -63,33 +73,31 @@ impl<'a> Phases<'a> {
     /// If the provider failed. Everything else is in the events.
     pub(crate) async fn run(&mut self, index: usize, phase: &PhasePlan) -> Step {
         self.bed.journal.emit(EventKind::PhaseStarted { phase: index });
+        let began = self.bed.journal.now();
         let mut end = PhaseEnd::Settled;
-        for (number, fault) in phase.faults.iter().enumerate() {
-            let id = FaultId { phase: index, fault: number };
-            let during = if number + 1 == phase.faults.len() {
+        let mut next = 0;
+        while next < phase.faults.len() && end == PhaseEnd::Settled {
+            let group = self.faults.group_of(FaultId { phase: index, fault: next });
+            next = group.end;
+            let during = if next == phase.faults.len() {
                 checks(index, phase, When::DuringFault)
             } else {
                 Vec::new()
             };
-            end = self.fault(id, fault, &during).await?;
-            if end == PhaseEnd::CutShort {
-                break;
-            }
+            end = self.group(index, &phase.faults, group, (began, &during)).await?;
         }
         if end == PhaseEnd::Settled {
             self.settle(&checks(index, phase, When::AfterFaults)).await;
         }
-        Ok(self.end(index, end).await)
+        Ok(self.end(index, phase, end).await)
     }
 
     /// A fault that stays must have stayed until here.
-    async fn end(&mut self, phase: usize, end: PhaseEnd) -> PhaseEnd {
+    async fn end(&mut self, phase: usize, plan: &PhasePlan, end: PhaseEnd) -> PhaseEnd {
         for id in self.faults.that_stay() {
-            for node in self.faults.hit_by(id) {
-                // The engine may fail for a moment; whoever watches the node says so if it does not
-                // come back.
-                let _ = watch::see(&node, self.bed).await;
-            }
+            // The engine may fail for a moment; whoever watches the node says so if it does not
+            // come back.
+            let _ = self.look_at(id, plan).await;
         }
         let faults = &self.faults;
         let broken =
@@ -103,101 +111,179 @@ impl<'a> Phases<'a> {
         PhaseEnd::CutShort
     }
 
-    async fn fault(
+    /// Looks at whom a fault still hits.
+    async fn look_at(&self, id: FaultId, plan: &PhasePlan) -> Result<(), FaultError> {
+        let (Some(kind), nodes) = (self.faults.kind(id), self.faults.hit_by(id)) else {
+            return Ok(());
+        };
+        let prove_back = plan.faults.first().map_or(Duration::ZERO, |fault| fault.prove_back);
+        let lines = self.faults.lines();
+        let scene = self.scene(&nodes, prove_back, (&lines, &lines));
+        fault::look(kind, scene).await.map(drop)
+    }
+
+    /// Faults that overlap: they take effect one after another, last together, and heal in the
+    /// opposite order.
+    async fn group(
         &mut self,
-        id: FaultId,
-        plan: &FaultPlan,
-        during: &[(CheckId, &CheckPlan)],
+        phase: usize,
+        faults: &[FaultPlan],
+        group: Range<usize>,
+        (began, during): (Moment, &[(CheckId, &CheckPlan)]),
     ) -> Step {
-        let at = self.bed.journal.emit(EventKind::FaultStarted { fault: id });
-        if let Err(why) = self.faults.started(id, at) {
-            return Ok(self.emit_unproven(id, why.to_string()));
-        }
-        let course = plan.kind.course();
-        if course != Course::Ends && self.take_effect(id, plan).await? == PhaseEnd::CutShort {
-            return Ok(PhaseEnd::CutShort);
-        }
-        match course {
-            Course::Heals(downtime) => {
+        let mut until = Vec::new();
+        for fault in group {
+            let (id, plan) = (FaultId { phase, fault }, &faults[fault]);
+            if let Some(at) = plan.at {
+                tokio::time::sleep((began + at).since(self.bed.journal.now())).await;
+            }
+            let at = self.bed.journal.emit(EventKind::FaultStarted { fault: id });
+            if let Err(why) = self.faults.started(id, at) {
+                return Ok(self.emit_unproven(id, why.to_string()));
+            }
+            let course = plan.kind.course();
+            let step = match course {
+                Course::Ends => self.heal(id, plan).await?,
+                Course::Heals(_) | Course::Stays | Course::Once => {
+                    self.take_effect(id, plan).await?
+                }
+            };
+            if step == PhaseEnd::CutShort {
+                return Ok(step);
+            }
+            if let Course::Heals(downtime) = course {
                 let since = self.faults.last().map_or(at, |span| span.effective);
-                let rest = (since + downtime).since(self.bed.journal.now());
-                tokio::join!(tokio::time::sleep(rest), self.settle(during));
-                self.heal(id, plan).await
+                until.push((id, plan, since + downtime));
             }
-            Course::Stays => {
-                self.settle(during).await;
-                Ok(PhaseEnd::Settled)
-            }
-            Course::Ends => self.heal(id, plan).await,
         }
+        self.settle(during).await;
+        for (id, plan, until) in until.into_iter().rev() {
+            tokio::time::sleep(until.since(self.bed.journal.now())).await;
+            if self.heal(id, plan).await? == PhaseEnd::CutShort {
+                return Ok(PhaseEnd::CutShort);
+            }
+        }
+        Ok(PhaseEnd::Settled)
     }
 
     async fn take_effect(&mut self, id: FaultId, plan: &FaultPlan) -> Step {
-        let done = match fault::take_effect(&plan.kind, self.scene(plan)).await {
+        let lines = (self.faults.lines(), self.faults.lines_with(id));
+        let scene = self.scene(&plan.nodes, plan.prove_back, (&lines.0, &lines.1));
+        let done = match fault::take_effect(&plan.kind, scene).await {
             Ok(done) => done,
             Err(error) => return self.unproven(id, error).await,
         };
-        let faults = &mut self.faults;
-        let lacking = self.bed.journal.decide(|history, now| {
-            match faults.effective(id, done.since, now, history) {
-                Err(why) => ControlFlow::Continue(why.to_string()),
-                Ok(()) => ControlFlow::Break(EventKind::FaultEffective {
-                    fault: id,
-                    nodes: plan.nodes.clone(),
-                    since: done.since,
-                    proof: done.proof,
-                }),
-            }
-        });
-        Ok(self.proven(id, lacking))
+        let after = (&lines.1, &lines.1);
+        self.prove(id, plan, done, after, StepOf::Effect).await
     }
 
     async fn heal(&mut self, id: FaultId, plan: &FaultPlan) -> Step {
-        for node in &plan.nodes {
-            watch::see(node, self.bed).await?;
+        // Whatever was checked while it lasted is worth nothing if it did not: this is the last word
+        // on that.
+        for (ended, nodes) in self.faults.to_be_ended(id) {
+            let Some(kind) = self.faults.kind(ended).cloned() else { continue };
+            let lines = self.faults.lines();
+            let scene = self.scene(&nodes, plan.prove_back, (&lines, &lines));
+            if let Err(error) = fault::look(&kind, scene).await {
+                return self.unproven(id, error).await;
+            }
         }
         let now = self.bed.journal.now();
-        let held =
-            self.bed.journal.with_history(|seen| self.faults.still_hit(&plan.nodes, now, seen));
+        let held = self.bed.journal.with_history(|seen| self.faults.still_hit(id, now, seen));
         if let Err((id, why)) = held {
             return Ok(self.emit_unproven(id, why));
         }
-        let done = match fault::heal(&plan.kind, self.scene(plan)).await {
+        let lines = (self.faults.lines(), self.faults.lines_after(id));
+        let scene = self.scene(&plan.nodes, plan.prove_back, (&lines.0, &lines.1));
+        let done = match fault::heal(&plan.kind, scene).await {
             Ok(done) => done,
             Err(error) => return self.unproven(id, error).await,
         };
-        // A node that ended while the others came back is seen as that by whoever watches it.
-        let faults = &mut self.faults;
-        let lacking = self.bed.journal.decide(|history, now| {
-            match faults.healed(id, done.since, now, history) {
-                Err(why) => ControlFlow::Continue(why.to_string()),
-                Ok(()) => ControlFlow::Break(EventKind::FaultHealed {
-                    fault: id,
-                    since: done.since,
-                    proof: done.proof,
-                }),
-            }
-        });
-        Ok(self.proven(id, lacking))
+        let after = (&lines.1, &lines.1);
+        self.prove(id, plan, done, after, StepOf::Heal).await
     }
 
-    fn scene<'s>(&self, plan: &'s FaultPlan) -> Scene<'s>
+    /// Looks until the record proves a step that was done, or its time is over.
+    async fn prove(
+        &mut self,
+        id: FaultId,
+        plan: &FaultPlan,
+        done: Proven,
+        lines: (&Lines, &Lines),
+        step: StepOf,
+    ) -> Step {
+        let Proven { since, mut proof, patience } = done;
+        let deadline = self.bed.journal.now() + patience;
+        loop {
+            if !patience.is_zero() {
+                let scene = self.scene(&plan.nodes, plan.prove_back, lines);
+                proof = match fault::look(&plan.kind, scene).await {
+                    Ok(words) => words,
+                    Err(error) => return self.unproven(id, error).await,
+                };
+            }
+            // A node that ended while the others came back is seen as that by whoever watches it.
+            let Some(why) = self.decide(id, plan, since, &proof, step) else {
+                return Ok(PhaseEnd::Settled);
+            };
+            if self.bed.journal.now() >= deadline {
+                let scene = self.scene(&plan.nodes, plan.prove_back, lines);
+                let blame = match step {
+                    StepOf::Heal => fault::blame(&plan.kind, scene, patience),
+                    StepOf::Effect => None,
+                };
+                return match blame {
+                    Some(broken) => self.unproven(id, broken).await,
+                    None => Ok(self.emit_unproven(id, why)),
+                };
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Records a step if the record proves it; else what it lacks.
+    fn decide(
+        &mut self,
+        fault: FaultId,
+        plan: &FaultPlan,
+        since: Moment,
+        proof: &str,
+        step: StepOf,
+    ) -> Option<String> {
+        let faults = &mut self.faults;
+        self.bed.journal.decide(|history, now| {
+            let (proven, event) = match step {
+                StepOf::Effect => (
+                    faults.effective(fault, since, now, history),
+                    EventKind::FaultEffective {
+                        fault,
+                        nodes: plan.nodes.clone(),
+                        since,
+                        proof: proof.to_owned(),
+                    },
+                ),
+                StepOf::Heal => (
+                    faults.healed(fault, since, now, history),
+                    EventKind::FaultHealed { fault, since, proof: proof.to_owned() },
+                ),
+            };
+            match proven {
+                Err(why) => ControlFlow::Continue(why.to_string()),
+                Ok(()) => ControlFlow::Break(event),
+            }
+        })
+    }
+
+    fn scene<'s>(
+        &self,
+        nodes: &'s [String],
+        prove_back: Duration,
+        lines: (&'s Lines, &'s Lines),
+    ) -> Scene<'s>
     where
         'a: 's,
     {
-        Scene {
-            bed: self.bed,
-            nodes: &plan.nodes,
-            prove_back: plan.prove_back,
-            timeout_factor: self.timeout_factor,
-        }
-    }
-
-    fn proven(&mut self, id: FaultId, lacking: Option<String>) -> PhaseEnd {
-        match lacking {
-            Some(why) => self.emit_unproven(id, why),
-            None => PhaseEnd::Settled,
-        }
+        Scene { bed: self.bed, nodes, prove_back, timeout_factor: self.timeout_factor, lines }
     }
 
     fn emit_unproven(&mut self, id: FaultId, reason: String) -> PhaseEnd {

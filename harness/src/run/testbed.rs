@@ -2,7 +2,7 @@
 //! reach it. Does what it is told; judges nothing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -13,6 +13,7 @@ use std::{
 use futures_util::future::{BoxFuture, join_all, try_join_all};
 use harness_core::{
     event::{EventKind, HashRound},
+    fault::lines::Lines,
     needs::Profiles,
     node::{Incarnation, NodeState},
     profile::{Launched, NodeProfile, Place, Wanted},
@@ -39,6 +40,10 @@ pub(crate) struct Testbed {
     /// How much longer than usual an answer may take.
     patience: f64,
     nodes: BTreeMap<String, Node>,
+    /// Who does not start with the others.
+    later: BTreeSet<String>,
+    /// The lines that are not open.
+    lines: Mutex<Lines>,
 }
 
 struct Node {
@@ -83,7 +88,17 @@ impl Testbed {
             })
             .collect();
         let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
-        Self { provider, journal, names, connect, patience: plan.overrides.patience(), nodes }
+        let later = plan.nodes.iter().filter(|node| node.later);
+        Self {
+            provider,
+            journal,
+            names,
+            connect,
+            patience: plan.overrides.patience(),
+            nodes,
+            later: later.map(|node| node.name.clone()).collect(),
+            lines: Mutex::default(),
+        }
     }
 
     /// What every node is given, for the evidence.
@@ -96,16 +111,51 @@ impl Testbed {
         self.nodes.values().map(launch).collect()
     }
 
-    /// Executes every node, in parallel.
+    /// Executes every node that does not come later, in parallel.
     pub(crate) async fn start_all(&self) -> Result<(), ProviderError> {
-        try_join_all(self.names.iter().map(|name| async {
-            let node = self.node(name)?;
-            let incarnation = self.provider.start(&node.launch).await?;
-            self.is_up(node, incarnation).await
-        }))
-        .await?;
+        let first = self.names.iter().filter(|name| !self.later.contains(*name));
+        try_join_all(first.map(|name| self.start(name))).await?;
         self.journal.emit(EventKind::AllStarted);
         Ok(())
+    }
+
+    /// Executes a node for the first time.
+    pub(crate) async fn start(&self, name: &str) -> Result<(), ProviderError> {
+        let node = self.node(name)?;
+        let incarnation = self.provider.start(&node.launch).await?;
+        self.has_started(node, incarnation).await
+    }
+
+    /// It was started, and no fault has ended or frozen it.
+    pub(crate) fn is_up(&self, name: &str) -> bool {
+        self.starts(name) > 0 && self.expected(name).is_some_and(|node| node.running)
+    }
+
+    /// Freezes a node on purpose.
+    pub(crate) async fn freeze(&self, name: &str) -> Result<(), ProviderError> {
+        self.node(name)?.expect_running(false);
+        self.provider.injector().pause(name).await
+    }
+
+    /// Thaws a node.
+    pub(crate) async fn thaw(&self, name: &str) -> Result<(), ProviderError> {
+        self.provider.injector().resume(name).await?;
+        self.node(name)?.expect_running(true);
+        Ok(())
+    }
+
+    /// Makes the lines between nodes what they are to be.
+    pub(crate) async fn change_lines(&self, lines: &Lines) -> Result<(), ProviderError> {
+        let changes = self.lines().changes_to(lines);
+        // Remembered first: what was begun is undone on the way out even if it fails halfway.
+        self.lines().join(lines.clone());
+        self.provider.injector().lines(&changes).await?;
+        *self.lines() = lines.clone();
+        Ok(())
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nodes that no fault has ended.
@@ -149,19 +199,26 @@ impl Testbed {
         let before = self.incarnation(name);
         let incarnation = self.provider.start_again(name, &Changes::default()).await?;
         if before.is_none_or(|before| before != incarnation) {
-            self.is_up(node, incarnation.clone()).await?;
+            self.has_started(node, incarnation.clone()).await?;
         }
         Ok(incarnation)
     }
 
-    /// Starts whatever a fault left stopped: for networks that outlive their run.
+    /// Undoes what faults have left: for networks that outlive their run.
     pub(crate) async fn heal(&self) {
+        // One that does not heal is no reason to leave the others as they are, and the run is decided
+        // already.
+        let _ = self.change_lines(&Lines::default()).await;
+        for node in self.nodes.values() {
+            let name = &node.launch.name;
+            if let Ok(NodeState::Frozen(_)) = self.provider.state(name).await {
+                let _ = self.thaw(name).await;
+            }
+        }
         let down = self
             .nodes
             .values()
             .filter(|node| node.starts.load(Ordering::Relaxed) > 0 && !node.expected().running);
-        // One that does not come back is no reason to leave the others down, and the run is decided
-        // already.
         join_all(down.map(|node| self.start_again(&node.launch.name))).await;
     }
 
@@ -206,7 +263,11 @@ impl Testbed {
     }
 
     /// An engine may change the RPC address at every start, so it is looked up after each.
-    async fn is_up(&self, node: &Node, incarnation: Incarnation) -> Result<(), ProviderError> {
+    async fn has_started(
+        &self,
+        node: &Node,
+        incarnation: Incarnation,
+    ) -> Result<(), ProviderError> {
         let name = &node.launch.name;
         let since = self.journal.now();
         // A node that ended at once has no address; that it ended is what the watcher reports, with

@@ -149,6 +149,25 @@ pub(crate) fn has_answered(name: &str, bed: &Testbed) -> bool {
     })
 }
 
+/// By the last word on it, a node runs and is not frozen.
+pub(crate) fn runs(name: &str, bed: &Testbed) -> bool {
+    bed.journal.with_history(|history| {
+        let states = history.states(name, Moment(0), Moment(u64::MAX));
+        matches!(states.last().map(|seen| &seen.state), Some(NodeState::Running(_)))
+    })
+}
+
+/// A node has answered anything at all within so long a time.
+pub(crate) fn answers(name: &str, bed: &Testbed, within: Duration) -> bool {
+    let now = bed.journal.now();
+    let from = Moment(now.0.saturating_sub(u64::try_from(within.as_millis()).unwrap_or(u64::MAX)));
+    bed.journal.with_history(|history| {
+        let mut samples = history.samples(name, from, now).iter();
+        samples.any(|sample| !sample.height.is_silent())
+            || !history.refused(name, from, now).is_empty()
+    })
+}
+
 /// What the samples of one node since `from` say.
 pub(crate) fn rpc(name: &str, bed: &Testbed, from: Moment, timeout_factor: f64) -> Rpc {
     let Some(link) = bed.link(name).and_then(|link| link.borrow().clone()) else {

@@ -17,7 +17,7 @@ use harness_core::{
 };
 use tokio::sync::mpsc;
 
-use super::liar::Liars;
+use super::{liar::Liars, tampered::Tampered};
 use crate::provider::{
     Changes, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot,
 };
@@ -37,8 +37,9 @@ enum Ending {
 }
 
 /// Everything is the inner provider's but for the disturbance.
-pub(super) struct Disturbed {
+pub struct Disturbed {
     inner: Arc<dyn Provider>,
+    tampered: Tampered,
     disturbance: Disturbance,
     liars: Liars,
     state_dirs: PathBuf,
@@ -51,13 +52,10 @@ pub(super) struct Disturbed {
 impl Disturbed {
     /// `scratch` is the inner provider's: below it are the nodes' state directories, if they are on
     /// this host.
-    pub(super) fn new(
-        inner: Arc<dyn Provider>,
-        disturbance: Disturbance,
-        scratch: PathBuf,
-    ) -> Self {
+    pub fn new(inner: Arc<dyn Provider>, disturbance: Disturbance, scratch: PathBuf) -> Self {
         let lies = if let Disturbance::Lies(lies) = disturbance { lies } else { &[] };
         Self {
+            tampered: Tampered::new(Arc::clone(&inner), disturbance),
             inner,
             disturbance,
             liars: Liars::new(lies),
@@ -104,6 +102,9 @@ impl Disturbed {
             _ => {}
         }
         self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        let none = Changes::default();
+        let changes =
+            if self.disturbance == Disturbance::ChangesDoNothing { &none } else { changes };
         self.inner.start_again(name, changes).await
     }
 
@@ -197,7 +198,7 @@ impl Provider for Disturbed {
     }
 
     fn injector(&self) -> &dyn Injector {
-        self.inner.injector()
+        &self.tampered
     }
 
     fn start_again<'a>(

@@ -124,8 +124,9 @@ impl Liar {
             .to_bytes();
         let question: Value = serde_json::from_slice(&body).map_err(|why| silence(&why))?;
         let methods = methods(&question);
-        if self.again && self.lies.iter().any(|lie| lie.how == How::IsSilentAfterwards) {
-            return Err(Silence("silent since it was started again".to_owned()));
+        let lies = |how| self.lies.iter().any(|lie| lie.how == how);
+        if lies(How::IsSilent) || (self.again && lies(How::IsSilentAfterwards)) {
+            return Err(Silence("it was told to be silent".to_owned()));
         }
         let truth = tokio::time::timeout(PATIENCE, ask(self.upstream, body))
             .await
@@ -172,7 +173,7 @@ impl Liar {
                 How::OutlivesTheNode => {
                     self.memory().insert(method.clone(), answer["result"].clone());
                 }
-                How::IsSilentAfterwards => {}
+                How::IsSilentAfterwards | How::IsSilent => {}
             }
         }
     }

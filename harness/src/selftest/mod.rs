@@ -5,9 +5,13 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `disturbed` | a provider that does something else than it is told |
+//! | `tampered` | the same for what is done to nodes beside ending them |
 //! | `liar` | an HTTP proxy that changes what nodes answer |
 //! | [`run`] | from a list of controls to a list of outcomes |
 
 mod disturbed;
 mod liar;
 pub mod run;
+mod tampered;
+
+pub use disturbed::Disturbed;

@@ -3,7 +3,8 @@
 //!
 //! `network`: what checks make of what nodes say. `checks`: those of whole windows, sessions and
 //! resources. `restart`: the fault and its proofs. `down`: nodes that are stopped or killed, and
-//! started phases later. `patience`: nodes that are slow, busy or late. `broken`: nodes that end or hang by themselves. `way_out`: signals,
+//! started phases later. `lines`: nodes that are cut off, or frozen, and injectors that do something
+//! else. `patience`: nodes that are slow, busy or late. `broken`: nodes that end or hang by themselves. `way_out`: signals,
 //! failures and bugs.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -11,6 +12,7 @@
 mod broken;
 mod checks;
 mod down;
+mod lines;
 mod network;
 mod patience;
 mod restart;

@@ -135,7 +135,7 @@ impl Default for How {
 
 /// From a scenario's text to the end of its run.
 pub(crate) async fn run(text: &str, network: Arc<impl Network>, interrupt: Interrupt) -> Done {
-    start(text, network, How { interrupt, ..How::default() }, |_| ()).await
+    start(text, (network.clone(), network), How { interrupt, ..How::default() }, |_| ()).await
 }
 
 /// The same, with something that listens to its events.
@@ -145,7 +145,8 @@ pub(crate) async fn run_with(
     interrupt: Interrupt,
     listeners: Vec<Box<dyn Sink>>,
 ) -> Done {
-    start(text, network, How { interrupt, listeners, ..How::default() }, |_| ()).await
+    start(text, (network.clone(), network), How { interrupt, listeners, ..How::default() }, |_| ())
+        .await
 }
 
 /// The same in a run directory that somebody has touched before.
@@ -155,7 +156,7 @@ pub(crate) async fn run_in(
     network: Arc<impl Network>,
     touch: impl FnOnce(&RunDir),
 ) -> Done {
-    start(text, network, How { folder, ..How::default() }, touch).await
+    start(text, (network.clone(), network), How { folder, ..How::default() }, touch).await
 }
 
 /// The same by a clock of the test's own.
@@ -165,7 +166,8 @@ pub(crate) async fn run_by(
     network: Arc<impl Network>,
     listeners: Vec<Box<dyn Sink>>,
 ) -> Done {
-    start(text, network, How { clock, listeners, ..How::default() }, |_| ()).await
+    start(text, (network.clone(), network), How { clock, listeners, ..How::default() }, |_| ())
+        .await
 }
 
 /// The same with more patience.
@@ -175,12 +177,21 @@ pub(crate) async fn run_patiently(
     timeout_factor: f64,
 ) -> Done {
     let overrides = Overrides { timeout_factor, ..Overrides::default() };
-    start(text, network, How { overrides, ..How::default() }, |_| ()).await
+    start(text, (network.clone(), network), How { overrides, ..How::default() }, |_| ()).await
+}
+
+/// The same with a provider around the one that the network is.
+pub(crate) async fn run_around(
+    text: &str,
+    provider: Arc<dyn Provider>,
+    connect: Arc<impl Network>,
+) -> Done {
+    start(text, (provider, connect), How::default(), |_| ()).await
 }
 
 async fn start(
     text: &str,
-    network: Arc<impl Network>,
+    (provider, connect): (Arc<dyn Provider>, Arc<dyn Connect>),
     how: How,
     touch: impl FnOnce(&RunDir),
 ) -> Done {
@@ -194,8 +205,8 @@ async fn start(
     let journal = Arc::new(Journal::begin_at(clock, &dir, &plan, sinks));
     let run = Run {
         plan,
-        provider: network.clone(),
-        connect: network,
+        provider,
+        connect,
         journal,
         dir: dir.clone(),
         at_end: AtEnd::Remove,

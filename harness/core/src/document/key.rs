@@ -35,6 +35,10 @@ pub enum Takes {
     Word(&'static [&'static str]),
     /// A list of strings.
     Texts,
+    /// A list of lists of strings.
+    Groups,
+    /// A string with a unit that may begin with a minus: `"-60s"`.
+    Offset,
     /// A table of strings.
     TextTable,
 }
@@ -65,6 +69,8 @@ impl Key {
                 words.join(" or ")
             }
             Takes::Texts => "a list of strings".to_owned(),
+            Takes::Groups => "a list of lists of strings".to_owned(),
+            Takes::Offset => "a duration, like `\"60s\"` or `\"-60s\"`".to_owned(),
             Takes::TextTable => "a table of strings".to_owned(),
         }
     }
@@ -95,6 +101,11 @@ impl Key {
             }
             Takes::Word(words) => json!({ "enum": words }),
             Takes::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+            Takes::Groups => json!({
+                "type": "array",
+                "items": { "type": "array", "items": { "type": "string" } },
+            }),
+            Takes::Offset => json!({ "type": "string", "pattern": "^\\s*-?[0-9.]+\\s*[a-zµ]" }),
             Takes::TextTable => {
                 json!({ "type": "object", "additionalProperties": { "type": "string" } })
             }

@@ -1,13 +1,16 @@
 //! What there is to know of a kind of fault beside its proofs, in one place: how it is written, how
 //! it runs its course, what it needs of a provider, what people read, and its negative controls.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::Path, time::Duration};
 
+use super::lines::{Lines, Way};
 use crate::{
     control::Controls,
-    document::{At, Given, Key, Takes},
+    document::{At, Given, Key, Problems, Takes},
     event::Moment,
     history::History,
+    line::Datagrams,
+    node::NodeSource,
 };
 
 /// A kind of fault.
@@ -101,11 +104,96 @@ pub enum Course {
     Stays,
     /// It ends what an earlier fault did: its only step is a heal.
     Ends,
+    /// It takes effect, and that is all: nothing of it lasts that could be looked at again.
+    Once,
+}
+
+/// What a fault leaves its nodes in, as far as that decides what can be done to them next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Condition {
+    /// Ended, until `start`.
+    Down,
+    /// Ended for good.
+    Gone,
+    /// Not started yet, until `join`.
+    Absent,
+    /// Frozen, until `resume`.
+    Frozen,
+    /// Cut off from everybody else, until `rejoin`.
+    Isolated,
+    /// Some of its lines are cut or bad, until `heal`.
+    Parted,
+    /// It runs and can be reached.
+    Up,
+}
+
+impl Condition {
+    /// In words, after "is".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Gone => "gone for good",
+            Self::Absent => "not started yet",
+            Self::Frozen => "frozen",
+            Self::Isolated => "isolated",
+            Self::Parted => "cut off from some",
+            Self::Up => "up",
+        }
+    }
+
+    /// What ends it, as a hint.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Down => "`start` it before",
+            Self::Gone => "use `stop` instead of `leave`",
+            Self::Absent => "`join` it before",
+            Self::Frozen => "`resume` it before",
+            Self::Isolated => "`rejoin` it before",
+            Self::Parted => "`heal` before",
+            Self::Up => "nothing to do",
+        }
+    }
+
+    /// What brings a node into it, as a hint.
+    pub fn begins(self) -> &'static str {
+        match self {
+            Self::Down => "`stop` it, or `kill` it without `downtime`, before",
+            Self::Gone => "`leave` is for good",
+            Self::Absent => "write `start = \"later\"` in its group, and `join` it once",
+            Self::Frozen => "`pause` it without `downtime` before",
+            Self::Isolated => "`isolate` it without `downtime` before",
+            Self::Parted => "use `partition`, `one-way` or `degrade` without `downtime` before",
+            Self::Up => "nothing to do",
+        }
+    }
+
+    /// A node in it runs, and answers.
+    pub fn answers(self) -> bool {
+        match self {
+            Self::Isolated | Self::Parted | Self::Up => true,
+            Self::Down | Self::Gone | Self::Absent | Self::Frozen => false,
+        }
+    }
 }
 
 /// The keys that every fault takes.
-pub const COMMON: &[Key] =
-    &[Key { name: "fault", takes: Takes::Text, given: Given::Always, about: "the fault" }];
+pub const COMMON: &[Key] = &[
+    Key { name: "fault", takes: Takes::Text, given: Given::Always, about: "the fault" },
+    Key {
+        name: "with",
+        takes: Takes::Word(&["previous"]),
+        given: Given::Else("it begins when the fault before it is over"),
+        about: "`\"previous\"`: it begins when the fault before it is in effect, and is over before that is",
+    },
+];
+
+/// The key of a fault that may stay.
+pub(super) const DOWNTIME: Key = Key {
+    name: "downtime",
+    takes: Takes::Duration,
+    given: Given::Else("it stays until another fault ends it"),
+    about: "how long it lasts, at least",
+};
 
 /// The key of one that names nodes.
 pub const NODES: &[Key] = &[Key {
@@ -141,6 +229,45 @@ pub(super) trait Fault: fmt::Debug {
     /// How it goes.
     fn course(&self) -> Course;
 
+    /// As a storm draws it, if one can.
+    fn in_a_storm(downtime: Duration) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        let _ = downtime;
+        None
+    }
+
+    /// What it leaves its nodes in while it lasts.
+    fn condition(&self) -> Condition;
+
+    /// What it ends, if it ends what earlier faults did.
+    fn ends(&self) -> &'static [Condition] {
+        &[]
+    }
+
+    /// The lines that are not open while it hits these nodes of a network.
+    fn lines(&self, nodes: &[String], network: &[String]) -> Lines {
+        let _ = (nodes, network);
+        Lines::default()
+    }
+
+    /// The ways that a probe must try to see it, and how thoroughly.
+    fn ways(&self, nodes: &[String], network: &[String]) -> (Vec<Way>, Datagrams) {
+        let _ = (nodes, network);
+        (Vec::new(), Datagrams::Few)
+    }
+
+    /// Files that it names are relative to this folder.
+    fn beside(&mut self, folder: &Path) {
+        let _ = folder;
+    }
+
+    /// What its nodes are started as, which must be made ready before anything starts.
+    fn upgrade(&self) -> Option<&NodeSource> {
+        None
+    }
+
     /// Everything that shows that it took effect is recorded.
     ///
     /// # Errors
@@ -155,6 +282,28 @@ pub(super) trait Fault: fmt::Debug {
     ///
     /// What shows it.
     fn still_holds(&self, record: &Record<'_>) -> Result<(), String>;
+
+    /// Nothing recorded between its effect and `until`, when it was undone, shows that it did not hold,
+    /// as far as [`Self::has_healed`] does not say so.
+    ///
+    /// # Errors
+    ///
+    /// What shows it.
+    fn held(&self, record: &Record<'_>) -> Result<(), String> {
+        let _ = record;
+        Ok(())
+    }
+
+    /// Everything that shows that it is undone, if it is ended by another fault whose own proof does not
+    /// show it.
+    ///
+    /// # Errors
+    ///
+    /// What is missing.
+    fn undone(&self, record: &Record<'_>) -> Result<(), String> {
+        let _ = record;
+        Ok(())
+    }
 
     /// Everything that shows that it held until it was undone, and is undone, is recorded.
     ///
@@ -174,6 +323,12 @@ pub(crate) struct Record<'a> {
     pub(crate) hit: &'a [(String, Moment)],
     /// When it was begun.
     pub(crate) asked: Moment,
+    /// Every line that is not open when this step is done.
+    pub(crate) lines: &'a Lines,
+    /// All nodes.
+    pub(crate) network: &'a [String],
+    /// When it was undone, if that is what is asked about; else now.
+    pub(crate) until: Moment,
     /// Now.
     pub(crate) to: Moment,
 }
@@ -190,4 +345,9 @@ pub(super) trait Written: fmt::Debug {
 
     /// What it means; `nodes` gives the nodes behind a name.
     fn resolve(&self, nodes: &dyn Fn(&str) -> Vec<String>) -> Self::Fault;
+
+    /// What else is wrong with it, once it is known what it means.
+    fn validate(&self, nodes: &dyn Fn(&str) -> Vec<String>, problems: &mut Problems) {
+        let _ = (nodes, problems);
+    }
 }

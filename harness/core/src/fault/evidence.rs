@@ -213,7 +213,7 @@ fn is_silent(sample: &Sample) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
@@ -232,7 +232,19 @@ mod tests {
     /// Of the seed, hit at `since`.
     fn record(seen: &Seen, since: u64) -> Record<'_> {
         let hit = Box::leak(Box::new([("seed".to_owned(), Moment(since))]));
-        Record { history: &seen.history, hit, asked: Moment(since), to: Moment(u64::MAX) }
+        of(&seen.history, hit, since, u64::MAX)
+    }
+
+    /// Of these nodes, asked about from then to then, while no line is cut.
+    pub(in crate::fault) fn of<'a>(
+        history: &'a History,
+        hit: &'a [(String, Moment)],
+        asked: u64,
+        to: u64,
+    ) -> Record<'a> {
+        let lines = Box::leak(Box::default());
+        let (asked, to) = (Moment(asked), Moment(to));
+        Record { history, hit, asked, lines, network: &[], until: to, to }
     }
 
     fn proof(seen: &Seen) -> Option<(Option<i64>, Option<i64>)> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
     evidence,
 };
 use crate::{
@@ -137,6 +137,14 @@ impl Fault for Kill {
         self.downtime.map_or(Course::Stays, Course::Heals)
     }
 
+    fn in_a_storm(downtime: Duration) -> Option<Self> {
+        Some(Kill { downtime: Some(downtime) })
+    }
+
+    fn condition(&self) -> Condition {
+        Condition::Down
+    }
+
     fn took_effect(&self, record: &Record<'_>) -> Result<(), String> {
         evidence::all_down(record)?;
         all_killed(record)
@@ -167,12 +175,7 @@ mod tests {
             seen.said("seed", *at, state);
         }
         let hit = [("seed".to_owned(), Moment(1_000))];
-        all_killed(&Record {
-            history: &seen.history,
-            hit: &hit,
-            asked: Moment(1_000),
-            to: Moment(9_000),
-        })
+        all_killed(&crate::fault::evidence::tests::of(&seen.history, &hit, 1_000, 9_000))
     }
 
     fn ended(code: Option<i64>, signal: Option<i64>) -> Option<NodeState> {

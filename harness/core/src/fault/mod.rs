@@ -6,22 +6,40 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`restart`], [`stop`], [`start`], [`kill`] | the faults |
+//! | [`restart`], [`stop`], [`start`], [`kill`], [`join`], [`leave`] | faults that end and start nodes |
+//! | [`pause`], [`resume`] | faults that freeze them |
+//! | [`isolate`], [`rejoin`], [`partition`], [`one_way`], [`degrade`], [`heal`] | faults of the lines between them |
 //! | `registry` | makes them one closed type |
 //! | `entry` | what there is to know of a fault beside its proofs |
 //! | [`evidence`] | what the record says of nodes that should be down, or back |
+//! | `frozen` | what it says of nodes that should be frozen, or thawed |
+//! | [`lines`] | lines that are not open, and what a probe must see of it |
+//! | `paths` | what the record says of ways that were tried |
 //! | `timeline` | where every fault of a run is in its course; the run and `verify` share it |
 
+pub mod degrade;
 mod entry;
 pub mod evidence;
+mod frozen;
+pub mod heal;
+pub mod isolate;
+pub mod join;
 pub mod kill;
+pub mod leave;
+pub mod lines;
+pub mod one_way;
+pub mod partition;
+mod paths;
+pub mod pause;
 mod registry;
+pub mod rejoin;
 pub mod restart;
+pub mod resume;
 pub mod start;
 pub mod stop;
 mod timeline;
 
-pub use entry::{COMMON, Capability, Course, FaultEntry, NODES, Targets};
+pub use entry::{COMMON, Capability, Condition, Course, FaultEntry, NODES, Targets};
 pub use timeline::{FaultSpan, Planned, Refused, Timeline};
 
 // In the order in which people read them.
@@ -30,26 +48,14 @@ registry::registry! {
     Stop = stop::Stop,
     Start = start::Start,
     Kill = kill::Kill,
+    Pause = pause::Pause,
+    Resume = resume::Resume,
+    Isolate = isolate::Isolate,
+    Rejoin = rejoin::Rejoin,
+    Partition = partition::Partition,
+    OneWay = one_way::OneWay,
+    Degrade = degrade::Degrade,
+    Heal = heal::Heal,
+    Join = join::Join,
+    Leave = leave::Leave,
 }
-
-/// Faults of the specification that this version does not have yet.
-pub(crate) const LATER: &[&str] = &[
-    "pause",
-    "resume",
-    "isolate",
-    "rejoin",
-    "partition",
-    "heal",
-    "one-way",
-    "degrade",
-    "wipe",
-    "corrupt",
-    "join",
-    "leave",
-    "upgrade",
-    "clock",
-    "limit",
-    "occupy-port",
-    "rename",
-    "hostile",
-];

@@ -14,6 +14,12 @@ macro_rules! registry {
         /// Every fault that a scenario may name, in the order in which people read them.
         pub static FAULTS: &[&entry::FaultEntry] = &[$(&$module::ENTRY),*];
 
+        /// The faults that a storm can draw, each of this downtime.
+        pub fn in_a_storm(downtime: std::time::Duration) -> Vec<FaultKind> {
+            let drawn = [$(<$module::$fault as entry::Fault>::in_a_storm(downtime).map(FaultKind::from)),*];
+            drawn.into_iter().flatten().collect()
+        }
+
         impl FaultKind {
             fn fault(&self) -> &dyn entry::Fault {
                 match self {
@@ -56,12 +62,58 @@ macro_rules! registry {
                 self.fault().course()
             }
 
+            /// The same, with files that it names relative to this folder.
+            #[must_use]
+            pub(crate) fn beside(mut self, folder: &std::path::Path) -> Self {
+                match &mut self {
+                    $(Self::$variant(fault) => entry::Fault::beside(fault, folder),)*
+                }
+                self
+            }
+
+            /// What it leaves its nodes in while it lasts.
+            pub fn condition(&self) -> entry::Condition {
+                self.fault().condition()
+            }
+
+            /// What it ends, if it ends what earlier faults did.
+            pub fn ends(&self) -> &'static [entry::Condition] {
+                self.fault().ends()
+            }
+
+            /// The lines that are not open while it hits these nodes of a network.
+            pub fn lines(&self, nodes: &[String], network: &[String]) -> lines::Lines {
+                self.fault().lines(nodes, network)
+            }
+
+            /// The ways that a probe must try to see it, and how thoroughly.
+            pub fn ways(
+                &self,
+                nodes: &[String],
+                network: &[String],
+            ) -> (Vec<lines::Way>, $crate::line::Datagrams) {
+                self.fault().ways(nodes, network)
+            }
+
+            /// What its nodes are started as, which must be made ready before anything starts.
+            pub fn upgrade(&self) -> Option<&$crate::node::NodeSource> {
+                self.fault().upgrade()
+            }
+
             pub(super) fn took_effect(&self, record: &entry::Record<'_>) -> Result<(), String> {
                 self.fault().took_effect(record)
             }
 
             pub(super) fn still_holds(&self, record: &entry::Record<'_>) -> Result<(), String> {
                 self.fault().still_holds(record)
+            }
+
+            pub(super) fn held(&self, record: &entry::Record<'_>) -> Result<(), String> {
+                self.fault().held(record)
+            }
+
+            pub(super) fn undone(&self, record: &entry::Record<'_>) -> Result<(), String> {
+                self.fault().undone(record)
             }
 
             pub(super) fn has_healed(&self, record: &entry::Record<'_>) -> Result<(), String> {
@@ -76,6 +128,13 @@ macro_rules! registry {
 
             /// What it means; `nodes` gives the nodes behind a name.
             fn resolve(&self, nodes: &dyn Fn(&str) -> Vec<String>) -> FaultKind;
+
+            /// What else is wrong with it.
+            fn validate(
+                &self,
+                nodes: &dyn Fn(&str) -> Vec<String>,
+                problems: &mut $crate::document::Problems,
+            );
         }
 
         impl<W: entry::Written<Fault: Into<FaultKind>>> WrittenKind for W {
@@ -85,6 +144,14 @@ macro_rules! registry {
 
             fn resolve(&self, nodes: &dyn Fn(&str) -> Vec<String>) -> FaultKind {
                 entry::Written::resolve(self, nodes).into()
+            }
+
+            fn validate(
+                &self,
+                nodes: &dyn Fn(&str) -> Vec<String>,
+                problems: &mut $crate::document::Problems,
+            ) {
+                entry::Written::validate(self, nodes, problems);
             }
         }
     };

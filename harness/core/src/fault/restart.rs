@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
     evidence,
 };
 use crate::{
@@ -100,6 +100,14 @@ impl Fault for Restart {
 
     fn course(&self) -> Course {
         Course::Heals(self.downtime)
+    }
+
+    fn in_a_storm(downtime: Duration) -> Option<Self> {
+        Some(Restart { downtime })
+    }
+
+    fn condition(&self) -> Condition {
+        Condition::Down
     }
 
     fn took_effect(&self, record: &Record<'_>) -> Result<(), String> {

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
     evidence,
 };
 use crate::{
@@ -91,6 +91,14 @@ impl Fault for Start {
         Course::Ends
     }
 
+    fn condition(&self) -> Condition {
+        Condition::Up
+    }
+
+    fn ends(&self) -> &'static [Condition] {
+        &[Condition::Down]
+    }
+
     fn took_effect(&self, _: &Record<'_>) -> Result<(), String> {
         Err("a start takes no effect but to heal".to_owned())
     }
@@ -120,10 +128,9 @@ mod tests {
     const STARTED: FaultId = FaultId { phase: 1, fault: 0 };
 
     fn timeline() -> Timeline {
-        Timeline::new(vec![
-            vec![planned(Stop, &["seed", "node-1"])],
-            vec![planned(Start, &["seed"])],
-        ])
+        let planned =
+            vec![vec![planned(Stop, &["seed", "node-1"])], vec![planned(Start, &["seed"])]];
+        Timeline::new(planned, names(&["seed", "node-1"]), &[])
     }
 
     #[test]
@@ -146,12 +153,8 @@ mod tests {
             proven: Some(at(5_900)),
         };
         assert_eq!(timeline.last(), Some(&span), "the time in which the seed was down");
-        let both = names(&["seed", "node-1"]);
-        assert_eq!(
-            timeline.still_hit(&both, at(5_900), &seen.history),
-            Ok(()),
-            "the node still is"
-        );
+        assert_eq!(timeline.hit_by(STOPPED), names(&["node-1"]), "the node still is");
+        assert_eq!(timeline.what_stays_holds(at(5_900), &seen.history), Ok(()));
     }
 
     #[test]

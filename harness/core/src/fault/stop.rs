@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
     evidence,
 };
 use crate::{
@@ -90,6 +90,10 @@ impl Fault for Stop {
 
     fn course(&self) -> Course {
         Course::Stays
+    }
+
+    fn condition(&self) -> Condition {
+        Condition::Down
     }
 
     fn took_effect(&self, record: &Record<'_>) -> Result<(), String> {

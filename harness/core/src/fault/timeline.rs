@@ -2,9 +2,12 @@
 //! and who is down. The executor asks before it records a step, `verify` asks again when it reads
 //! one: both get the same answer from the same record.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
-use super::{Course, FaultKind, entry::Record};
+use super::{Condition, Course, FaultKind, entry::Record, lines::Lines};
 use crate::{
     event::{FaultId, Moment},
     history::History,
@@ -30,6 +33,8 @@ pub struct Planned {
     pub kind: FaultKind,
     /// To whom.
     pub nodes: Vec<String>,
+    /// It begins when the fault before it is in effect, and is over before that is.
+    pub with_previous: bool,
 }
 
 /// All faults of a run.
@@ -37,11 +42,22 @@ pub struct Planned {
 pub struct Timeline {
     /// By phase, in order.
     planned: Vec<Vec<Planned>>,
+    network: Vec<String>,
     steps: BTreeMap<FaultId, Step>,
     begun: BTreeMap<FaultId, Moment>,
-    /// Who is hit by a fault that has not healed, and since when.
-    hit: BTreeMap<String, (FaultId, Moment)>,
+    /// In the order in which they took effect.
+    hits: Vec<Hit>,
     last: Option<FaultSpan>,
+}
+
+/// A node that is in the condition that a fault left it in.
+#[derive(Debug, Clone)]
+struct Hit {
+    node: String,
+    /// `None`: it is as the plan began with it.
+    by: Option<FaultId>,
+    since: Moment,
+    condition: Condition,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,12 +84,19 @@ type Proof = Result<(), Refused>;
 
 impl Timeline {
     /// Before the first fault.
-    pub fn new(planned: Vec<Vec<Planned>>) -> Self {
+    pub fn new(planned: Vec<Vec<Planned>>, network: Vec<String>, absent: &[String]) -> Self {
+        let hit = |node: &String| Hit {
+            node: node.clone(),
+            by: None,
+            since: Moment(0),
+            condition: Condition::Absent,
+        };
         Self {
             planned,
+            network,
             steps: BTreeMap::new(),
             begun: BTreeMap::new(),
-            hit: BTreeMap::new(),
+            hits: absent.iter().map(hit).collect(),
             last: None,
         }
     }
@@ -99,9 +122,14 @@ impl Timeline {
     /// If it is not its turn.
     pub fn started(&mut self, id: FaultId, at: Moment) -> Proof {
         self.planned(id)?;
-        let before = (0..id.fault).map(|fault| FaultId { phase: id.phase, fault });
+        let group = self.group_of(id);
+        let before = (0..group.start).map(|fault| FaultId { phase: id.phase, fault });
         must(before.into_iter().all(|fault| self.is_done(fault)), || {
             "a fault starts before the one before it has healed".to_owned()
+        })?;
+        let with = (group.start..id.fault).map(|fault| FaultId { phase: id.phase, fault });
+        must(with.into_iter().all(|fault| self.holds_or_is_done(fault)), || {
+            "a fault starts before the one that it is with is in effect".to_owned()
         })?;
         must(self.steps.insert(id, Step::Started).is_none(), || {
             "a fault starts a second time".to_owned()
@@ -122,12 +150,24 @@ impl Timeline {
         at: Moment,
         history: &History,
     ) -> Proof {
-        self.goes_on(id, &[Step::Started], Step::Effective, since, at)?;
-        let Planned { kind, nodes } = self.planned(id)?.clone();
+        self.may_go_on(id, &[Step::Started], Step::Effective, (since, at))?;
+        let Planned { kind, nodes, .. } = self.planned(id)?.clone();
         let hit: Vec<(String, Moment)> = nodes.iter().map(|node| (node.clone(), since)).collect();
-        kind.took_effect(&self.record(id, &hit, at, history)).map_err(Refused::Proof)?;
-        self.hit.extend(nodes.iter().map(|node| (node.clone(), (id, since))));
-        self.last = Some(FaultSpan { nodes, effective: since, healed: None, proven: None });
+        let lines = self.lines_with(id);
+        kind.took_effect(&self.record(id, &hit, (at, at), history, &lines))
+            .map_err(Refused::Proof)?;
+        self.steps.insert(id, Step::Effective);
+        let (healed, proven) = match kind.course() {
+            Course::Once => (Some(since), Some(at)),
+            Course::Heals(_) | Course::Stays | Course::Ends => {
+                let condition = kind.condition();
+                let hit =
+                    |node: &String| Hit { node: node.clone(), by: Some(id), since, condition };
+                self.hits.extend(nodes.iter().map(hit));
+                (None, None)
+            }
+        };
+        self.last = Some(FaultSpan { nodes, effective: since, healed, proven });
         Ok(())
     }
 
@@ -137,25 +177,41 @@ impl Timeline {
     ///
     /// If it could not, or what the record lacks.
     pub fn healed(&mut self, id: FaultId, since: Moment, at: Moment, history: &History) -> Proof {
-        let Planned { kind, nodes } = self.planned(id)?.clone();
+        let Planned { kind, nodes, .. } = self.planned(id)?.clone();
         let from = match kind.course() {
             Course::Heals(_) => [Step::Effective],
             Course::Ends => [Step::Started],
-            Course::Stays => {
+            Course::Stays | Course::Once => {
                 let why = format!("`{}` does not heal by itself", kind.name());
                 return Err(Refused::Step(why));
             }
         };
-        self.goes_on(id, &from, Step::Healed, since, at)?;
-        let hit: Vec<(String, Moment)> =
-            nodes.iter().filter_map(|node| Some((node.clone(), self.hit.get(node)?.1))).collect();
-        must(hit.len() == nodes.len(), || {
+        let later =
+            (id.fault + 1..self.group_of(id).end).map(|fault| FaultId { phase: id.phase, fault });
+        must(later.into_iter().all(|fault| self.is_done(fault)), || {
+            "a fault heals before the one that is with it".to_owned()
+        })?;
+        self.may_go_on(id, &from, Step::Healed, (since, at))?;
+        let ended = self.ended_by(id);
+        must(nodes.iter().all(|node| ended.iter().any(|hit| hit.node == *node)), || {
             format!("`{}` heals nodes that no fault has hit", kind.name())
         })?;
-        kind.has_healed(&self.record(id, &hit, at, history)).map_err(Refused::Proof)?;
-        self.hit.retain(|node, _| !nodes.contains(node));
-        let effective = hit.iter().map(|(_, since)| *since).min().unwrap_or(since);
-        self.last = Some(FaultSpan { nodes, effective, healed: Some(since), proven: Some(at) });
+        let hit: Vec<(String, Moment)> =
+            ended.iter().map(|hit| (hit.node.clone(), hit.since)).collect();
+        self.held_until(&ended, (since, at), history).map_err(Refused::Proof)?;
+        let lines = self.lines_after(id);
+        let record = self.record(id, &hit, (since, at), history, &lines);
+        kind.has_healed(&record).map_err(Refused::Proof)?;
+        self.steps.insert(id, Step::Healed);
+        let began = ended.iter().filter(|hit| hit.by.is_some()).map(|hit| hit.since).min();
+        let left = self.hits.iter().filter(|hit| !self.planned_ends(id, hit)).cloned().collect();
+        self.hits = left;
+        self.last = Some(FaultSpan {
+            nodes,
+            effective: began.unwrap_or(since),
+            healed: Some(since),
+            proven: Some(at),
+        });
         Ok(())
     }
 
@@ -165,7 +221,9 @@ impl Timeline {
     ///
     /// If it was not under way.
     pub fn unproven(&mut self, id: FaultId, at: Moment) -> Proof {
-        self.goes_on(id, &[Step::Started, Step::Effective], Step::Unproven, at, at)
+        self.may_go_on(id, &[Step::Started, Step::Effective], Step::Unproven, (at, at))?;
+        self.steps.insert(id, Step::Unproven);
+        Ok(())
     }
 
     /// What stays in effect over phases has done so by now.
@@ -175,39 +233,59 @@ impl Timeline {
     /// The first fault that has not, and what shows it.
     pub fn what_stays_holds(&self, at: Moment, history: &History) -> Result<(), (FaultId, String)> {
         let stay = self.that_stay();
-        self.hold(|id, _| stay.contains(id), at, history)
+        self.hold(|hit| hit.by.is_some_and(|by| stay.contains(&by)), at, history)
     }
 
-    /// Whatever hits these nodes holds by now: asked right before it is ended.
+    /// What a fault is about to end holds by now: asked right before it does.
     ///
     /// # Errors
     ///
     /// The first fault that does not, and what shows it.
     pub fn still_hit(
         &self,
-        nodes: &[String],
+        id: FaultId,
         at: Moment,
         history: &History,
     ) -> Result<(), (FaultId, String)> {
-        self.hold(|_, node| nodes.iter().any(|name| name == node), at, history)
+        self.hold(|hit| self.planned_ends(id, hit), at, history)
     }
 
     fn hold(
         &self,
-        asked: impl Fn(&FaultId, &str) -> bool,
+        asked: impl Fn(&Hit) -> bool,
         at: Moment,
         history: &History,
     ) -> Result<(), (FaultId, String)> {
+        let lines = self.lines();
         for (id, _) in self.steps.iter().filter(|(_, step)| **step == Step::Effective) {
             let Ok(Planned { kind, .. }) = self.planned(*id) else { continue };
-            let by_it = |(node, (by, since)): (&String, &(FaultId, Moment))| {
-                (by == id && asked(id, node)).then(|| (node.clone(), *since))
-            };
-            let hit: Vec<(String, Moment)> = self.hit.iter().filter_map(by_it).collect();
-            let holds = kind.still_holds(&self.record(*id, &hit, at, history));
+            let hits = self.hits.iter().filter(|hit| hit.by == Some(*id) && asked(hit));
+            let hit: Vec<_> = hits.map(|hit| (hit.node.clone(), hit.since)).collect();
+            if hit.is_empty() {
+                continue;
+            }
+            let holds = kind.still_holds(&self.record(*id, &hit, (at, at), history, &lines));
             holds.map_err(|why| (*id, why))?;
         }
         Ok(())
+    }
+
+    /// Everything that is ended here held until then.
+    fn held_until(
+        &self,
+        ended: &[Hit],
+        times: (Moment, Moment),
+        history: &History,
+    ) -> Result<(), String> {
+        let lines = self.lines();
+        let by: BTreeSet<FaultId> = ended.iter().filter_map(|hit| hit.by).collect();
+        by.into_iter().try_for_each(|id| {
+            let Ok(Planned { kind, .. }) = self.planned(id) else { return Ok(()) };
+            let of = ended.iter().filter(|hit| hit.by == Some(id));
+            let hit: Vec<_> = of.map(|hit| (hit.node.clone(), hit.since)).collect();
+            kind.held(&self.record(id, &hit, times, history, &lines))?;
+            kind.undone(&self.record(id, &hit, times, history, &lines))
+        })
     }
 
     /// Faults in effect that stay over phases.
@@ -221,8 +299,51 @@ impl Timeline {
 
     /// Whom a fault still hits.
     pub fn hit_by(&self, id: FaultId) -> Vec<String> {
-        let hit = self.hit.iter().filter(|(_, (by, _))| *by == id);
-        hit.map(|(node, _)| node.clone()).collect()
+        let hit = self.hits.iter().filter(|hit| hit.by == Some(id));
+        hit.map(|hit| hit.node.clone()).collect()
+    }
+
+    /// The faults whose effect this one is about to end, its own included, and whom each still hits.
+    pub fn to_be_ended(&self, id: FaultId) -> Vec<(FaultId, Vec<String>)> {
+        let mut ended: Vec<FaultId> = self.ended_by(id).iter().filter_map(|hit| hit.by).collect();
+        ended.dedup();
+        ended.into_iter().map(|id| (id, self.hit_by(id))).collect()
+    }
+
+    /// What is done by a fault, if the plan has it.
+    pub fn kind(&self, id: FaultId) -> Option<&FaultKind> {
+        self.planned(id).ok().map(|planned| &planned.kind)
+    }
+
+    /// Every line that is not open now.
+    pub fn lines(&self) -> Lines {
+        self.lines_of(|_| true)
+    }
+
+    /// Every line that is not open once this fault is in effect.
+    pub fn lines_with(&self, id: FaultId) -> Lines {
+        let mut lines = self.lines();
+        if let Ok(Planned { kind, nodes, .. }) = self.planned(id) {
+            lines.join(kind.lines(nodes, &self.network));
+        }
+        lines
+    }
+
+    /// Every line that is not open once this fault has healed.
+    pub fn lines_after(&self, id: FaultId) -> Lines {
+        self.lines_of(|hit| !self.planned_ends(id, hit))
+    }
+
+    fn lines_of(&self, which: impl Fn(&Hit) -> bool) -> Lines {
+        let mut lines = Lines::default();
+        for id in self.steps.keys() {
+            let hits = self.hits.iter().filter(|hit| hit.by == Some(*id) && which(hit));
+            let nodes: Vec<String> = hits.map(|hit| hit.node.clone()).collect();
+            if let (false, Ok(Planned { kind, .. })) = (nodes.is_empty(), self.planned(*id)) {
+                lines.join(kind.lines(&nodes, &self.network));
+            }
+        }
+        lines
     }
 
     /// All faults of a phase are done: they have healed, or stay.
@@ -231,19 +352,48 @@ impl Timeline {
         (0..faults).all(|fault| self.is_done(FaultId { phase, fault }))
     }
 
-    /// The last fault of a phase is in effect.
+    /// The last faults of a phase that go together are in effect.
     pub fn is_in_effect(&self, phase: usize) -> bool {
         let last = self.planned.get(phase).and_then(|faults| faults.len().checked_sub(1));
-        last.and_then(|fault| self.steps.get(&FaultId { phase, fault })) == Some(&Step::Effective)
+        last.is_some_and(|fault| {
+            let mut group = self.group_of(FaultId { phase, fault });
+            group.all(|fault| self.steps.get(&FaultId { phase, fault }) == Some(&Step::Effective))
+        })
+    }
+
+    /// The faults of its phase that overlap with it, itself included.
+    pub fn group_of(&self, id: FaultId) -> Range<usize> {
+        let faults = self.planned.get(id.phase).map_or(&[][..], Vec::as_slice);
+        let with = |fault: usize| faults.get(fault).is_some_and(|fault| fault.with_previous);
+        let start = (0..=id.fault).rev().find(|fault| !with(*fault)).unwrap_or(0);
+        let end = (id.fault + 1..faults.len()).find(|fault| !with(*fault)).unwrap_or(faults.len());
+        start..end
+    }
+
+    fn ended_by(&self, id: FaultId) -> Vec<Hit> {
+        self.hits.iter().filter(|hit| self.planned_ends(id, hit)).cloned().collect()
+    }
+
+    /// This fault, when it heals, ends what was done to this node.
+    fn planned_ends(&self, id: FaultId, hit: &Hit) -> bool {
+        let Ok(Planned { kind, nodes, .. }) = self.planned(id) else { return false };
+        match kind.course() {
+            Course::Ends => kind.ends().contains(&hit.condition) && nodes.contains(&hit.node),
+            Course::Heals(_) | Course::Stays | Course::Once => hit.by == Some(id),
+        }
     }
 
     fn is_done(&self, id: FaultId) -> bool {
         let Ok(Planned { kind, .. }) = self.planned(id) else { return false };
         let last = match kind.course() {
             Course::Heals(_) | Course::Ends => Step::Healed,
-            Course::Stays => Step::Effective,
+            Course::Stays | Course::Once => Step::Effective,
         };
         self.steps.get(&id) == Some(&last)
+    }
+
+    fn holds_or_is_done(&self, id: FaultId) -> bool {
+        self.is_done(id) || self.steps.get(&id) == Some(&Step::Effective)
     }
 
     fn planned(&self, id: FaultId) -> Result<&Planned, Refused> {
@@ -254,22 +404,26 @@ impl Timeline {
     }
 
     fn record<'a>(
-        &self,
+        &'a self,
         id: FaultId,
         hit: &'a [(String, Moment)],
-        to: Moment,
+        (until, to): (Moment, Moment),
         history: &'a History,
-    ) -> Record<'a> {
-        Record { history, hit, asked: self.begun.get(&id).copied().unwrap_or_default(), to }
+        lines: &'a Lines,
+    ) -> Record<'a>
+    where
+        Self: 'a,
+    {
+        let asked = self.begun.get(&id).copied().unwrap_or_default();
+        Record { history, hit, asked, lines, network: &self.network, until, to }
     }
 
-    fn goes_on(
-        &mut self,
+    fn may_go_on(
+        &self,
         id: FaultId,
         from: &[Step],
         to: Step,
-        since: Moment,
-        at: Moment,
+        (since, at): (Moment, Moment),
     ) -> Proof {
         self.planned(id)?;
         must(since <= at, || "a fault in effect, or healed, in the future".to_owned())?;
@@ -277,7 +431,6 @@ impl Timeline {
         must(before.is_some_and(|before| from.contains(&before)), || {
             format!("a fault cannot become {to:?} that was {before:?}")
         })?;
-        self.steps.insert(id, to);
         Ok(())
     }
 }
@@ -287,73 +440,4 @@ fn must(holds: bool, else_wrong: impl FnOnce() -> String) -> Proof {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::{
-        check::testing::{Seen, incarnation, names, unreachable},
-        fault::stop::Stop,
-    };
-
-    pub(in crate::fault) const STOPPED: FaultId = FaultId { phase: 0, fault: 0 };
-
-    pub(in crate::fault) fn planned(kind: impl Into<FaultKind>, nodes: &[&str]) -> Planned {
-        Planned { kind: kind.into(), nodes: names(nodes) }
-    }
-
-    /// The seed and a node are stopped at 1 s and silent from then on; the seed is started again at
-    /// 5 s and answers.
-    pub(in crate::fault) fn seen() -> Seen {
-        let mut seen = Seen::default();
-        for (node, pid) in [("seed", 7), ("node-1", 8)] {
-            seen.started(node, 0, 0, incarnation(pid));
-        }
-        for node in ["seed", "node-1"] {
-            seen.state(node, 1_500, false);
-            seen = seen.poll(node, 1_000, 5_000, |_, sample| {
-                (sample.peers, sample.distinct, sample.height) =
-                    (unreachable(), None, unreachable());
-            });
-            seen.state(node, 4_900, false);
-        }
-        seen.started("seed", 5_000, 1, incarnation(9));
-        seen = seen.poll("seed", 5_000, 6_000, |_, sample| sample.start = 1);
-        seen.said("seed", 5_500, crate::node::NodeState::Running(incarnation(9)));
-        seen
-    }
-
-    fn timeline() -> Timeline {
-        Timeline::new(vec![vec![planned(Stop, &["seed", "node-1"])]])
-    }
-
-    #[test]
-    fn a_sign_of_life_of_what_stays_down_is_held_against_its_own_fault() {
-        let (mut seen, mut timeline) = (seen(), timeline());
-        seen.state("node-1", 5_500, true);
-        timeline.started(STOPPED, Moment(1_000)).unwrap();
-        timeline.effective(STOPPED, Moment(1_200), Moment(2_000), &seen.history).unwrap();
-        assert_eq!(timeline.what_stays_holds(Moment(5_000), &seen.history), Ok(()));
-        let held = timeline.what_stays_holds(Moment(5_600), &seen.history);
-        let why = "node-1 runs although it should have been down all the time".to_owned();
-        assert_eq!(held, Err((STOPPED, why.clone())));
-        let hit = |node| timeline.still_hit(&names(&[node]), Moment(5_600), &seen.history);
-        assert_eq!(hit("node-1"), Err((STOPPED, why)));
-        assert_eq!(hit("node-2"), Ok(()), "nobody has hit it");
-        assert_eq!(timeline.unproven(STOPPED, Moment(5_600)), Ok(()));
-        assert_eq!(timeline.what_stays_holds(Moment(5_600), &seen.history), Ok(()), "said once");
-    }
-
-    #[test]
-    fn steps_have_an_order() {
-        let (seen, mut timeline) = (seen(), timeline());
-        let wrong = |said: Proof| said.unwrap_err().to_string();
-        assert!(wrong(timeline.started(FaultId { phase: 2, fault: 0 }, Moment(0))).contains("no"));
-        let early = timeline.effective(STOPPED, Moment(0), Moment(0), &seen.history);
-        assert_eq!(wrong(early), "a fault cannot become Effective that was None");
-        timeline.started(STOPPED, Moment(1_000)).unwrap();
-        assert!(wrong(timeline.started(STOPPED, Moment(1_000))).contains("a second time"));
-        let future = timeline.effective(STOPPED, Moment(9), Moment(8), &seen.history);
-        assert!(wrong(future).contains("in the future"));
-        let heals = timeline.healed(STOPPED, Moment(5_000), Moment(5_900), &seen.history);
-        assert_eq!(wrong(heals), "`stop` does not heal by itself");
-    }
-}
+pub(super) mod tests;

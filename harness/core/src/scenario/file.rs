@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use toml::de::DeTable;
 
-use super::step::{CheckFile, FaultFile};
+use super::{
+    step::{CheckFile, FaultFile},
+    storm::StormFile,
+};
 use crate::document::{At, Given, Key, MISSING, Problems, Table, Takes};
 
 /// Where the text is no TOML, and why.
@@ -24,8 +27,11 @@ const ROOT: &[Key] = &[
 ];
 
 /// The arrays of a phase.
-const STEPS: &[Key] =
-    &[table("faults", "what is done, one after another"), table("checks", "what must hold")];
+const STEPS: &[Key] = &[
+    table("faults", "what is done, one after another"),
+    table("storm", "faults that are drawn from the run's seed, after those"),
+    table("checks", "what must hold"),
+];
 
 /// Keys of `[scenario]`.
 pub const SCENARIO: &[Key] = &[
@@ -100,7 +106,7 @@ pub const GROUP: &[Key] = &[
         name: "start",
         takes: Takes::Word(&["at-start", "later"]),
         given: Given::Else("`\"at-start\"`"),
-        about: "`\"later\"` is for the fault `join`, which this version does not have yet",
+        about: "`\"later\"`: its nodes are started by the fault `join`",
     },
 ];
 
@@ -133,6 +139,8 @@ pub(super) struct GroupFile {
     pub(super) args: Option<At<Vec<String>>>,
     pub(super) image: Option<At<String>>,
     pub(super) bin: Option<At<String>>,
+    /// Its nodes are started by `join`.
+    pub(super) later: bool,
 }
 
 /// A phase as written.
@@ -142,6 +150,7 @@ pub(super) struct PhaseFile {
     /// Faults are written, even if they could not be read.
     pub(super) has_faults: bool,
     pub(super) faults: Vec<FaultFile>,
+    pub(super) storms: Vec<StormFile>,
     pub(super) checks: Vec<CheckFile>,
 }
 
@@ -192,15 +201,6 @@ impl GroupFile {
     fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
         table.only(&[GROUP], problems);
         table.require("name", problems);
-        match table.text("start", problems) {
-            Some(start) if start.value == "later" => {
-                problems.error(start.span, "`start = \"later\"` is for the fault `join`, which is specified, but this version does not have it yet")
-            }
-            Some(start) if start.value != "at-start" => {
-                problems.error_hint(start.span, format!("`start` cannot be `{}`", start.value), "write \"at-start\" or \"later\"");
-            }
-            Some(_) | None => {}
-        }
         let (image, bin) = (table.text("image", problems), table.text("bin", problems));
         if let (Some(_), Some(bin)) = (&image, &bin) {
             problems.error_hint(
@@ -219,6 +219,9 @@ impl GroupFile {
             args: table.texts("args", problems),
             image,
             bin,
+            later: table
+                .word("start", &["at-start", "later"], problems)
+                .is_some_and(|start| start.value == "later"),
         }
     }
 }
@@ -245,6 +248,11 @@ impl PhaseFile {
                 .tables("faults", "a fault", problems)
                 .iter()
                 .map(|table| FaultFile::read(table, problems))
+                .collect(),
+            storms: table
+                .tables("storm", "a storm", problems)
+                .iter()
+                .map(|table| StormFile::read(table, problems))
                 .collect(),
             checks: table
                 .tables("checks", "a check", problems)

@@ -1,18 +1,16 @@
 //! From a scenario's text to its plan, with every name resolved and every default filled in; or to
 //! everything that is wrong with it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use super::{
+    before::{Before, hit},
+    conditions::Selectors,
     file::{GroupFile, PhaseFile, ScenarioFile},
     plan::{CheckPlan, FaultPlan, NodePlan, Overrides, PhasePlan, Plan},
     step::{CheckFile, DEFAULT_HOLD, FaultFile},
-    validate::{Selectors, node_names, override_count, validate},
+    storm::StormFile,
+    validate::{node_names, override_count, validate},
 };
 use crate::{
     check::{Context, When},
@@ -91,7 +89,7 @@ fn resolve(
     overrides: &Overrides,
 ) -> Plan {
     let folder = origin.path.parent().unwrap_or(Path::new("."));
-    let mut after_a_heal = false;
+    let mut before = Before::anything(&file.groups, selectors);
     let seeds: Vec<String> = seeds(&file.groups).collect();
     let timeout = file
         .timeout
@@ -102,9 +100,8 @@ fn resolve(
         .into_iter()
         .map(|phase| {
             let heals = |fault: &FaultFile| fault.course() != Some(Course::Stays);
-            after_a_heal |= phase.faults.iter().any(heals);
-            let context = Context { after_a_heal, seeds: &seeds };
-            phase_plan(phase, selectors, context, overrides)
+            before.after_a_heal |= phase.faults.iter().any(heals) || !phase.storms.is_empty();
+            phase_plan(phase, selectors, &mut before, (&seeds, folder), overrides)
         })
         .collect();
     Plan {
@@ -136,7 +133,11 @@ fn default_timeout(phases: &[PhaseFile]) -> Duration {
             .iter()
             .map(|fault| downtime(fault) + phase.longest(|_| true).max(LEAST_PROVE_BACK))
             .sum();
-        phase.longest(CheckFile::is_during) + phase.longest(|check| !check.is_during()) + faults
+        let storms: Duration = phase.storms.iter().map(StormFile::takes).sum();
+        storms
+            + phase.longest(CheckFile::is_during)
+            + phase.longest(|check| !check.is_during())
+            + faults
     };
     LEAST.max(phases.iter().map(of).sum::<Duration>() + MARGIN)
 }
@@ -144,7 +145,7 @@ fn default_timeout(phases: &[PhaseFile]) -> Duration {
 fn downtime(fault: &FaultFile) -> Duration {
     match fault.course() {
         Some(Course::Heals(downtime)) => downtime,
-        Some(Course::Stays | Course::Ends) | None => Duration::ZERO,
+        Some(Course::Stays | Course::Ends | Course::Once) | None => Duration::ZERO,
     }
 }
 
@@ -171,6 +172,7 @@ fn node_plans(group: GroupFile, folder: &Path, overrides: &Overrides) -> Vec<Nod
             env: env.clone(),
             args: args.clone(),
             source: source.clone(),
+            later: group.later,
         })
         .collect()
 }
@@ -190,36 +192,50 @@ fn seeds(groups: &[GroupFile]) -> impl Iterator<Item = String> {
 fn phase_plan(
     phase: PhaseFile,
     selectors: &Selectors,
-    context: Context<'_>,
+    before: &mut Before,
+    (seeds, folder): (&[String], &Path),
     overrides: &Overrides,
 ) -> PhasePlan {
     let prove_back =
         phase.longest(|_| true).max(LEAST_PROVE_BACK).mul_f64(overrides.timeout_factor);
+    let mut faults: Vec<FaultPlan> = phase
+        .faults
+        .into_iter()
+        .map(|fault| fault_plan(fault, selectors, before, folder, prove_back))
+        .collect();
+    for (storm, number) in phase.storms.iter().zip(0_u64..) {
+        // Each storm of a phase has its own dice, and so has each phase.
+        let seed = overrides.seed ^ number.rotate_left(48) ^ before.storms.rotate_left(32);
+        faults.extend(storm.draw(seed, selectors, prove_back));
+    }
+    before.storms += phase.storms.len() as u64;
+    let context = Context { after_a_heal: before.after_a_heal, seeds };
+    let checks = phase.checks.into_iter();
     PhasePlan {
         name: phase.name,
-        faults: phase
-            .faults
-            .into_iter()
-            .map(|fault| fault_plan(fault, selectors, prove_back))
-            .collect(),
-        checks: phase
-            .checks
-            .into_iter()
-            .map(|check| check_plan(check, selectors, context, overrides))
-            .collect(),
+        faults,
+        checks: checks.map(|check| check_plan(check, selectors, context, overrides)).collect(),
     }
 }
 
-fn fault_plan(fault: FaultFile, selectors: &Selectors, prove_back: Duration) -> FaultPlan {
-    let names: Vec<String> = fault.names().map(|name| name.value.clone()).collect();
-    let nodes: BTreeSet<&String> = names.iter().flat_map(|name| &selectors[name]).collect();
-    // In the order of the file, each once.
-    let in_order = selectors["*"].iter().filter(|node| nodes.contains(node));
+fn fault_plan(
+    fault: FaultFile,
+    selectors: &Selectors,
+    before: &mut Before,
+    folder: &Path,
+    prove_back: Duration,
+) -> FaultPlan {
+    let own = fault.own.as_ref().expect(CHECKED);
+    let kind = own.resolve(&|name| selectors[name].clone()).beside(folder);
+    let nodes = hit(&fault, &kind, selectors, &before.conditions);
+    before.conditions.after(&kind, &nodes);
     FaultPlan {
-        kind: fault.own.expect(CHECKED).resolve(&|name| selectors[name].clone()),
-        nodes: in_order.cloned().collect(),
+        kind,
+        nodes,
         selector: fault.nodes.map_or_else(String::new, |nodes| nodes.value),
         prove_back,
+        with_previous: fault.with_previous.is_some(),
+        at: None,
     }
 }
 

@@ -6,14 +6,19 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `file`, `step` | a scenario as written; its phases' faults and checks |
+//! | `storm` | faults that are drawn from the run's seed |
+//! | `conditions`, `before` | what faults leave nodes in; what cannot be done or checked then |
 //! | `validate` | what it says, checked across its tables |
 //! | `plan` | what it means, as data |
 //! | `load` | from the one to the other |
 
+mod before;
+mod conditions;
 mod file;
 mod load;
 mod plan;
 mod step;
+mod storm;
 #[cfg(test)]
 pub(crate) mod testing;
 mod validate;
@@ -21,3 +26,4 @@ mod validate;
 pub use file::{GROUP, NETWORK, PHASE, SCENARIO};
 pub use load::{LARGEST_FILE, Origin, TIMEOUT_FACTOR, is_timeout_factor, load, load_again};
 pub use plan::{CheckPlan, FaultPlan, NodePlan, Overrides, PhasePlan, Plan};
+pub use storm::STORM;

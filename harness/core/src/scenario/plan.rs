@@ -96,6 +96,9 @@ pub struct NodePlan {
     /// What is run.
     #[serde(with = "source")]
     pub source: NodeSource,
+    /// It is started by a `join`, and not with the others.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub later: bool,
 }
 
 /// One phase.
@@ -123,6 +126,12 @@ pub struct FaultPlan {
     /// 30 s at least.
     #[serde(with = "seconds")]
     pub prove_back: Duration,
+    /// It begins when the fault before it is in effect, and is over before that is.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub with_previous: bool,
+    /// It begins no earlier than this after its phase: a storm drew it so.
+    #[serde(default, with = "seconds::option", skip_serializing_if = "Option::is_none")]
+    pub at: Option<Duration>,
 }
 
 /// One check.
@@ -148,10 +157,26 @@ pub struct CheckPlan {
 impl Plan {
     /// All its faults, before the first of them.
     pub fn timeline(&self) -> Timeline {
-        let planned =
-            |fault: &FaultPlan| Planned { kind: fault.kind.clone(), nodes: fault.nodes.clone() };
+        let planned = |fault: &FaultPlan| Planned {
+            kind: fault.kind.clone(),
+            nodes: fault.nodes.clone(),
+            with_previous: fault.with_previous,
+        };
         let of = |phase: &PhasePlan| phase.faults.iter().map(planned).collect();
-        Timeline::new(self.phases.iter().map(of).collect())
+        let name = |node: &NodePlan| node.name.clone();
+        let later: Vec<String> = self.nodes.iter().filter(|node| node.later).map(name).collect();
+        let network = self.nodes.iter().map(name).collect();
+        Timeline::new(self.phases.iter().map(of).collect(), network, &later)
+    }
+
+    /// What a node may be started as, later than at first.
+    pub fn upgrades(&self, node: &str) -> Vec<NodeSource> {
+        let faults = self.phases.iter().flat_map(|phase| &phase.faults);
+        let of = faults.filter(|fault| fault.nodes.iter().any(|name| name == node));
+        let mut sources: Vec<NodeSource> =
+            of.filter_map(|fault| fault.kind.upgrade()).cloned().collect();
+        sources.dedup();
+        sources
     }
 
     /// How old a sample may be to say something about now.
@@ -166,13 +191,17 @@ impl Plan {
     }
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 /// What is run, in the evidence.
-mod source {
+pub(crate) mod source {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     use crate::node::NodeSource;
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         source: &NodeSource,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
@@ -185,7 +214,7 @@ mod source {
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<NodeSource, D::Error> {
         let text = String::deserialize(deserializer)?;

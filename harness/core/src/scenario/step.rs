@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use crate::{
     check::{self, CHECKS, CheckEntry, When, Window},
-    document::{At, Problems, Table, listed, nearest, suggest},
+    document::{At, Problems, Table, nearest, suggest},
     fault::{self, Course, FAULTS, FaultEntry, Targets},
 };
 
@@ -17,6 +17,8 @@ pub(super) struct FaultFile {
     pub(super) span: Range<usize>,
     pub(super) nodes: Option<At<String>>,
     pub(super) own: Option<Box<dyn fault::WrittenKind>>,
+    /// `with = "previous"`, if it is written.
+    pub(super) with_previous: Option<Range<usize>>,
 }
 
 /// A check as written.
@@ -37,12 +39,13 @@ impl FaultFile {
         table.require("fault", problems);
         let name = table.text("fault", problems);
         let names: Vec<&str> = FAULTS.iter().map(|entry| entry.name).collect();
-        let known = name.and_then(|name| known(&name, "fault", &names, fault::LATER, problems));
+        let known = name.and_then(|name| known(&name, "fault", &names, problems));
         let entry = known.and_then(|name| FAULTS.iter().copied().find(|entry| entry.name == name));
         Self {
             span: table.span.clone(),
             nodes: read_nodes(entry, table, problems),
             own: entry.and_then(|entry| fault::read(entry, table, problems)),
+            with_previous: table.word("with", &["previous"], problems).map(|with| with.span),
         }
     }
 
@@ -84,7 +87,7 @@ impl CheckFile {
         table.require("check", problems);
         let name = table.text("check", problems);
         let names: Vec<&str> = CHECKS.iter().map(|entry| entry.name).collect();
-        let known = name.and_then(|name| known(&name, "check", &names, &[], problems));
+        let known = name.and_then(|name| known(&name, "check", &names, problems));
         let entry = known.and_then(|name| CHECKS.iter().copied().find(|entry| entry.name == name));
         let own = match entry {
             Some(entry) => {
@@ -148,31 +151,22 @@ fn read_during(table: &Table<'_, '_>, problems: &mut Problems) -> Option<At<When
 }
 
 /// What is meant: the name itself, or the nearest one, so that the rest of the table can be looked
-/// at. If this version does not have it, says whether nobody does, or a later version will.
+/// at.
 fn known(
     name: &At<String>,
     what: &str,
     have: &[&'static str],
-    later: &[&'static str],
     problems: &mut Problems,
 ) -> Option<&'static str> {
     let word = name.value.as_str();
     if let Some(known) = have.iter().find(|known| **known == word) {
         return Some(known);
     }
-    if later.contains(&word) {
-        problems.error_hint(
-            name.span.clone(),
-            format!("{what} `{word}` is specified, but this version does not have it yet"),
-            format!("it has {}", listed(have.iter().copied())),
-        );
-        return later.iter().find(|known| **known == word).copied();
-    }
-    let near = nearest(word, have.iter().chain(later).copied());
+    let near = nearest(word, have.iter().copied());
     let hint = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => suggest(word, have.iter().copied()),
     };
     problems.error_hint(name.span.clone(), format!("unknown {what} `{word}`"), hint);
-    have.iter().chain(later).find(|known| near == Some(**known)).copied()
+    have.iter().find(|known| near == Some(**known)).copied()
 }

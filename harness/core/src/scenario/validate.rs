@@ -1,9 +1,11 @@
 //! What a scenario file says, checked across its tables: names, references, counts, times.
 //! Collects; decides nothing about what a good file means.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{
+    before::Before,
+    conditions::Selectors,
     file::{GroupFile, PhaseFile, ScenarioFile},
     step::{CheckFile, DEFAULT_HOLD, FaultFile},
 };
@@ -18,9 +20,6 @@ use crate::{
 /// The largest default network is a /24, of which the network, the broadcast address and the
 /// engine's gateway have one each.
 const MOST_NODES: u64 = 256 - 3;
-
-/// Every name that a check or fault may use, and the nodes behind it.
-pub(super) type Selectors = BTreeMap<String, Vec<String>>;
 
 /// Collects everything that is wrong. The selectors are complete if nothing was.
 pub(super) fn validate(
@@ -165,7 +164,7 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
     if file.phases.iter().all(|phase| phase.checks.is_empty()) {
         problems.error_file("zero checks: a scenario that checks nothing proves nothing");
     }
-    let mut before = Before::default();
+    let mut before = Before::anything(&file.groups, selectors);
     for phase in &file.phases {
         before.hit_here = false;
         for fault in &phase.faults {
@@ -175,11 +174,18 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
             before.fault(fault, selectors, problems);
         }
         before.after_a_heal |= phase.has_faults && phase.faults.is_empty();
+        overlaps(phase, problems);
+        for storm in &phase.storms {
+            storm.validate(selectors, &before.conditions, problems);
+            before.after_a_heal = true;
+            before.hit_here = true;
+            before.hit = storm.nodes(selectors).cloned();
+        }
         for check in &phase.checks {
             selector(check.nodes.as_ref(), selectors, "check", problems);
             times(check, file, problems);
             during(check, phase, problems);
-            before.is_down(check, selectors, problems);
+            before.is_silent(check, selectors, problems);
             let named = check.nodes.as_ref().and_then(|nodes| selectors.get(&nodes.value));
             let place = Place {
                 span: &check.span,
@@ -189,7 +195,7 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
                 within: check.within.as_ref(),
                 during: check.during.as_ref().map(|during| &during.span),
                 after_a_heal: before.after_a_heal,
-                down: before.down.len(),
+                down: before.conditions.gone(),
                 hit: before.hit.as_deref(),
                 hit_here: before.hit_here,
             };
@@ -200,85 +206,50 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
     }
 }
 
-/// What the faults before a check have done.
-#[derive(Default)]
-struct Before {
-    after_a_heal: bool,
-    /// Whom the last one hit.
-    hit: Option<Vec<String>>,
-    hit_here: bool,
-    /// Who is down, and stays.
-    down: BTreeSet<String>,
-}
-
-impl Before {
-    /// Says what a fault cannot do to nodes that are, or are not, down.
-    fn fault(&mut self, fault: &FaultFile, selectors: &Selectors, problems: &mut Problems) {
-        self.hit_here = true;
-        let nodes: Vec<String> = fault
-            .names()
-            .filter_map(|name| selectors.get(&name.value))
-            .flatten()
-            .cloned()
-            .collect();
-        let span = fault.nodes.as_ref().map_or(&fault.span, |nodes| &nodes.span);
-        let down = |node: &&String| self.down.contains(*node);
-        match fault.course() {
-            Some(Course::Ends) => {
-                if let Some(node) = nodes.iter().find(|node| !down(node)) {
-                    problems.error_hint(
-                        span.clone(),
-                        format!("`{node}` is not down, so it cannot be started"),
-                        "`stop` it, or `kill` it without `downtime`, before",
-                    );
-                }
-                self.down.retain(|node| !nodes.contains(node));
-            }
-            Some(course @ (Course::Heals(_) | Course::Stays)) => {
-                if let Some(node) = nodes.iter().find(down) {
-                    problems.error_hint(
-                        span.clone(),
-                        format!("`{node}` is down already, by an earlier fault"),
-                        "`start` it before",
-                    );
-                }
-                if course == Course::Stays {
-                    self.down.extend(nodes.iter().cloned());
-                }
-            }
-            None => {}
-        }
-        self.after_a_heal |= !matches!(fault.course(), Some(Course::Stays));
-        self.hit = Some(nodes);
-    }
-}
-
-impl Before {
-    /// A check of a node that is down, and stays, could only fail.
-    fn is_down(&self, check: &CheckFile, selectors: &Selectors, problems: &mut Problems) {
-        let Some(nodes) = &check.nodes else { return };
-        let mut named = selectors.get(&nodes.value).into_iter().flatten();
-        if let Some(node) = named.find(|node| self.down.contains(*node)) {
-            problems.error_hint(
-                nodes.span.clone(),
-                format!("`{node}` is down then, by an earlier fault that stays: this cannot pass"),
-                "`start` it before, or name other nodes",
-            );
-        }
-    }
-}
-
 /// A check of a fault that is not there, or does not last.
 fn during(check: &CheckFile, phase: &PhaseFile, problems: &mut Problems) {
     let Some(during) = check.during.as_ref().filter(|_| check.is_during()) else { return };
-    if !phase.has_faults {
+    if !phase.has_faults && phase.storms.is_empty() {
         problems.error(during.span.clone(), "`during = \"fault\"` in a phase without a fault");
-    } else if phase.faults.last().and_then(FaultFile::course) == Some(Course::Ends) {
+    } else if !phase.storms.is_empty() {
         problems.error_hint(
             during.span.clone(),
-            "`during = \"fault\"`, and the phase's last fault only ends an earlier one",
+            "`during = \"fault\"` in a phase with a storm, whose faults come and go",
+            "without `during` it starts when the storm is over",
+        );
+    } else if matches!(
+        phase.faults.last().and_then(FaultFile::course),
+        Some(Course::Ends | Course::Once)
+    ) {
+        problems.error_hint(
+            during.span.clone(),
+            "`during = \"fault\"`, and the phase's last fault does not last",
             "without `during` it starts when that is proven",
         );
+    }
+}
+
+/// A fault that goes with one that is over before it could begin.
+fn overlaps(phase: &PhaseFile, problems: &mut Problems) {
+    let mut previous: Option<&FaultFile> = None;
+    for fault in &phase.faults {
+        if let Some(with) = &fault.with_previous {
+            let lasts =
+                |fault: &FaultFile| !matches!(fault.course(), Some(Course::Ends | Course::Once));
+            match previous {
+                None => problems.error(
+                    with.clone(),
+                    "`with = \"previous\"`, and there is no fault before it in this phase",
+                ),
+                Some(previous) if !lasts(previous) => problems.error_hint(
+                    with.clone(),
+                    "`with = \"previous\"`, and the fault before it does not last",
+                    "leave it out: faults follow each other",
+                ),
+                Some(_) => {}
+            }
+        }
+        previous = Some(fault);
     }
 }
 

@@ -38,6 +38,14 @@ pub(super) async fn all(scene: Scene<'_>, how: Ending) -> Result<Proven, FaultEr
     Ok(joined(proofs))
 }
 
+/// The engine's or operating system's last word on them.
+pub(super) async fn look(scene: Scene<'_>) -> Result<String, FaultError> {
+    for node in scene.nodes {
+        watch::see(node, scene.bed).await?;
+    }
+    Ok(String::new())
+}
+
 async fn one(scene: Scene<'_>, node: &str, how: Ending) -> Result<Proven, FaultError> {
     // A stop must not make an end look planned that came before it.
     if let Seen::Ended { code, signal } = watch::look(node, scene.bed).await? {
@@ -65,7 +73,7 @@ async fn one(scene: Scene<'_>, node: &str, how: Ending) -> Result<Proven, FaultE
                 "{node} down: ended with {} after {took}{remark}, {unanswered} questions in a row unanswered",
                 ending(code, signal)
             );
-            return Ok(Proven { since, proof });
+            return Ok(Proven { since, proof, patience: Duration::ZERO });
         }
         if scene.bed.journal.now() >= deadline {
             let done = match how {

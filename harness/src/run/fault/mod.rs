@@ -1,43 +1,127 @@
 //! Faults: how each is done. What it is, and what proves it, is in `harness_core::fault`; here is
-//! the IO, one driver each.
+//! the IO.
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | `restart`, `stop`, `start`, `kill` | the drivers |
 //! | `scene` | what a driver has to do with |
-//! | `ending`, `returning` | what they share: nodes that go down, and nodes that come back |
+//! | `ending`, `returning`, `joining` | nodes that go down, come back, or come for the first time |
+//! | `freezing` | nodes that are frozen, and thawed |
+//! | `line` | lines between them |
 //!
-//! A run that ends while a fault lasts heals nothing by itself: its nodes are removed, or, if they
-//! are kept, `Testbed::heal` starts what is down.
+//! A driver does a step; then whoever drives it looks, with [`look`], until the record proves it. A run
+//! that ends while a fault lasts heals nothing by itself: its nodes are removed, or, if they are kept,
+//! `Testbed::heal` undoes what was done.
 
 mod ending;
-mod kill;
-mod restart;
+mod freezing;
+mod joining;
+mod line;
 mod returning;
 mod scene;
-mod start;
-mod stop;
 
-use harness_core::fault::FaultKind;
+use std::time::Duration;
+
+use ending::Ending;
+use harness_core::{event::Moment, fault::FaultKind};
 
 pub(crate) use scene::{FaultError, Proven, Scene};
 
-/// Does it, and waits until it is seen to be in effect.
+/// For the proof of what nodes need not take part in.
+const PROVE: Duration = Duration::from_secs(10);
+
+/// Does it. Returns with the proof, or with how long to look for one.
 pub(crate) async fn take_effect(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, FaultError> {
+    let ends = |kind: &FaultKind| {
+        let why = format!("`{}` only ends another fault", kind.name());
+        Err(FaultError::Unproven(why))
+    };
+    let since = match kind {
+        FaultKind::Restart(_) | FaultKind::Stop(_) | FaultKind::Leave(_) => {
+            return ending::all(scene, Ending::Ask).await;
+        }
+        FaultKind::Kill(_) => return ending::all(scene, Ending::Kill).await,
+        FaultKind::Pause(_) => freezing::freeze(scene).await?,
+        FaultKind::Isolate(_) | FaultKind::Partition(_) | FaultKind::OneWay(_) => {
+            line::change(scene).await?
+        }
+        FaultKind::Degrade(_) => {
+            // What it is like without it is what it is measured against.
+            line::look(kind, scene).await?;
+            line::change(scene).await?
+        }
+        FaultKind::Start(_)
+        | FaultKind::Resume(_)
+        | FaultKind::Rejoin(_)
+        | FaultKind::Heal(_)
+        | FaultKind::Join(_) => return ends(kind),
+    };
+    Ok(to_be_proven(since, PROVE, scene))
+}
+
+/// Undoes it. Returns with the proof, or with how long to look for one.
+pub(crate) async fn heal(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, FaultError> {
+    let (since, patience) = match kind {
+        FaultKind::Restart(_) | FaultKind::Start(_) | FaultKind::Kill(_) => {
+            return returning::all(scene).await;
+        }
+        FaultKind::Pause(_) | FaultKind::Resume(_) => {
+            (freezing::thaw(scene).await?, scene.prove_back)
+        }
+        FaultKind::Isolate(_)
+        | FaultKind::Rejoin(_)
+        | FaultKind::Partition(_)
+        | FaultKind::OneWay(_)
+        | FaultKind::Degrade(_)
+        | FaultKind::Heal(_) => (line::change(scene).await?, PROVE),
+        FaultKind::Join(_) => (joining::start(scene).await?, scene.prove_back),
+        FaultKind::Stop(_) | FaultKind::Leave(_) => {
+            let why = format!("`{}` does not heal by itself", kind.name());
+            return Err(FaultError::Unproven(why));
+        }
+    };
+    Ok(to_be_proven(since, patience, scene))
+}
+
+/// Looks at what shows whether it holds, or has healed, and records that. Says it in words.
+pub(crate) async fn look(kind: &FaultKind, scene: Scene<'_>) -> Result<String, FaultError> {
     match kind {
-        FaultKind::Restart(_) => restart::take_effect(scene).await,
-        FaultKind::Stop(_) => stop::take_effect(scene).await,
-        FaultKind::Kill(_) => kill::take_effect(scene).await,
-        FaultKind::Start(_) => Err(FaultError::Unproven("a start only ends a fault".to_owned())),
+        FaultKind::Restart(_)
+        | FaultKind::Stop(_)
+        | FaultKind::Start(_)
+        | FaultKind::Kill(_)
+        | FaultKind::Leave(_) => ending::look(scene).await,
+        FaultKind::Join(_) => joining::look(scene).await,
+        FaultKind::Pause(_) | FaultKind::Resume(_) => freezing::look(scene).await,
+        FaultKind::Isolate(_)
+        | FaultKind::Rejoin(_)
+        | FaultKind::Partition(_)
+        | FaultKind::OneWay(_)
+        | FaultKind::Degrade(_)
+        | FaultKind::Heal(_) => line::look(kind, scene).await,
     }
 }
 
-/// Undoes it, and waits until that is seen.
-pub(crate) async fn heal(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, FaultError> {
+/// The node's failure, if a fault that was undone is not proven in time because of it.
+pub(crate) fn blame(kind: &FaultKind, scene: Scene<'_>, patience: Duration) -> Option<FaultError> {
     match kind {
-        FaultKind::Restart(_) => restart::heal(scene).await,
-        FaultKind::Start(_) => start::heal(scene).await,
-        FaultKind::Kill(_) => kill::heal(scene).await,
-        FaultKind::Stop(_) => Err(FaultError::Unproven("a stop is ended by a start".to_owned())),
+        FaultKind::Join(_) | FaultKind::Pause(_) | FaultKind::Resume(_) => {
+            scene.silent("its fault was over", patience)
+        }
+        FaultKind::Restart(_)
+        | FaultKind::Stop(_)
+        | FaultKind::Start(_)
+        | FaultKind::Kill(_)
+        | FaultKind::Leave(_)
+        | FaultKind::Isolate(_)
+        | FaultKind::Rejoin(_)
+        | FaultKind::Partition(_)
+        | FaultKind::OneWay(_)
+        | FaultKind::Degrade(_)
+        | FaultKind::Heal(_) => None,
     }
+}
+
+fn to_be_proven(since: Moment, patience: Duration, scene: Scene<'_>) -> Proven {
+    let patience = patience.mul_f64(scene.timeout_factor.max(1.0));
+    Proven { since, proof: String::new(), patience }
 }

@@ -47,7 +47,7 @@ async fn one(scene: Scene<'_>, node: &str) -> Result<Proven, FaultError> {
                 now.pid,
                 short(answered.since(since))
             );
-            return Ok(Proven { since, proof });
+            return Ok(Proven { since, proof, patience: Duration::ZERO });
         }
         if bed.journal.now() >= deadline {
             let reason = format!(

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use harness_core::event::Moment;
+use harness_core::{event::Moment, fault::lines::Lines, text::short};
 
-use crate::{provider::ProviderError, run::testbed::Testbed};
+use crate::{
+    provider::ProviderError,
+    run::{testbed::Testbed, watch},
+};
 
 /// Between two looks at a proof.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
@@ -20,14 +23,29 @@ pub(crate) struct Scene<'a> {
     pub(crate) prove_back: Duration,
     /// Stretches the time for the proof.
     pub(crate) timeout_factor: f64,
+    /// The lines that are not open: now, and after the step.
+    pub(crate) lines: (&'a Lines, &'a Lines),
+}
+
+impl Scene<'_> {
+    /// The first of its nodes that runs, by the last word on it, and has not answered lately, as what
+    /// failed. One that is still frozen is not to blame for its silence.
+    pub(crate) fn silent(&self, since: &str, patience: Duration) -> Option<FaultError> {
+        let mut running = self.nodes.iter().filter(|node| watch::runs(node, self.bed));
+        let node = running.find(|node| !watch::answers(node, self.bed, patience))?;
+        let reason = format!("its RPC was silent for {} after {since}", short(patience));
+        Some(FaultError::Broken { node: node.clone(), reason })
+    }
 }
 
 /// A step of a fault that was done and looked at.
 pub(crate) struct Proven {
     /// From when it counts.
     pub(crate) since: Moment,
-    /// Evidence, for people.
+    /// Evidence, for people; none, if that is still to be looked for.
     pub(crate) proof: String,
+    /// How long to look for a proof.
+    pub(crate) patience: Duration,
 }
 
 /// Why a fault could not be done and proven.
@@ -54,6 +72,7 @@ pub(super) fn joined(proofs: Vec<Proven>) -> Proven {
     let since = proofs.iter().map(|proof| proof.since).max().unwrap_or_default();
     Proven {
         since,
+        patience: Duration::ZERO,
         proof: proofs.into_iter().map(|proof| proof.proof).collect::<Vec<_>>().join("; "),
     }
 }

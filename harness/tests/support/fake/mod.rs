@@ -3,9 +3,10 @@
 //! run says about real nodes is tested in `tests/three_node`.
 //!
 //! `faults` says how it misbehaves, `world` how its nodes answer, `provider` what a run may ask of
-//! whoever runs them.
+//! whoever runs them, `injector` what it may have done to them.
 
 mod faults;
+mod injector;
 mod provider;
 mod world;
 
@@ -20,7 +21,10 @@ use std::{
 };
 
 use harness::provider::LogLine;
-use harness_core::node::{Incarnation, NodeState};
+use harness_core::{
+    line::Line,
+    node::{Incarnation, NodeState},
+};
 use tokio::{sync::mpsc, time::Instant};
 
 pub(crate) use faults::{Faults, Memory};
@@ -39,6 +43,8 @@ pub(crate) struct Fake {
     pids: AtomicU32,
     began: Instant,
     looks: AtomicU32,
+    /// The lines that are not open.
+    lines_cut: Mutex<BTreeMap<(String, String), Line>>,
     /// Teardown was called.
     pub(crate) torn_down: AtomicBool,
 }
@@ -47,6 +53,8 @@ struct Node {
     first: Option<Incarnation>,
     state: NodeState,
     rpc: Option<SocketAddr>,
+    /// Since when it gets no time, from the network's beginning.
+    frozen: Option<Duration>,
 }
 
 impl Fake {
@@ -62,6 +70,7 @@ impl Fake {
             pids: AtomicU32::new(1000),
             began: Instant::now(),
             looks: AtomicU32::new(0),
+            lines_cut: Mutex::default(),
             torn_down: AtomicBool::new(false),
         })
     }
@@ -88,6 +97,7 @@ impl Fake {
                 first: None,
                 state: NodeState::Exited { code: Some(code), signal: None },
                 rpc: None,
+                frozen: None,
             };
             self.lock().insert(name.to_owned(), node);
             return incarnation;
@@ -109,6 +119,7 @@ impl Fake {
             first: Some(incarnation.clone()),
             state: NodeState::Running(incarnation.clone()),
             rpc: Some(rpc),
+            frozen: None,
         };
         self.lock().insert(name.to_owned(), node);
         self.world.starts(name, rpc);

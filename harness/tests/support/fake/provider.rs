@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
 
 use futures_util::future::{BoxFuture, FutureExt};
-use harness::provider::{Changes, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot};
+use harness::provider::{
+    Changes, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot,
+};
 use harness_core::{
     fault::Capability,
     node::{Incarnation, NodeState, Resources},
@@ -80,11 +82,14 @@ impl Provider for Fake {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        if self.faults.cannot_kill {
-            vec![Capability::Restart]
-        } else {
-            vec![Capability::Restart, Capability::Kill]
-        }
+        let mut can = vec![Capability::Restart, Capability::Pause, Capability::Lines];
+        can.extend([Capability::BadLines, Capability::State, Capability::Changes]);
+        can.extend((!self.faults.cannot_kill).then_some(Capability::Kill));
+        can
+    }
+
+    fn injector(&self) -> &dyn Injector {
+        self
     }
 
     fn start_again<'a>(
@@ -126,11 +131,9 @@ impl Provider for Fake {
         name: &'a str,
     ) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
         let runs = self.world.is_running(name);
-        let used = self
-            .faults
-            .memory
-            .filter(|_| runs)
-            .map(|memory_bytes| Resources { memory_bytes, cpu_ms: 10 });
+        let cpu_ms = self.cpu_ms(name);
+        let memory = self.faults.memory.filter(|_| runs || self.is_frozen(name));
+        let used = memory.map(|memory_bytes| Resources { memory_bytes, cpu_ms });
         async move { Ok(used) }.boxed()
     }
 

@@ -2,7 +2,7 @@
 //! the run's.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -36,6 +36,7 @@ pub(super) struct World {
     starts: Mutex<BTreeMap<String, u32>>,
     /// Who answers at an address.
     serving: Mutex<BTreeMap<SocketAddr, String>>,
+    frozen: Mutex<BTreeSet<String>>,
     /// Requests so far.
     asked: AtomicU64,
     /// The node that hangs has answered once.
@@ -50,6 +51,7 @@ impl World {
             running: Mutex::default(),
             starts: Mutex::default(),
             serving: Mutex::default(),
+            frozen: Mutex::default(),
             asked: AtomicU64::new(0),
             hung: AtomicBool::new(false),
         }
@@ -70,6 +72,16 @@ impl World {
     /// A node runs no more, for its peers.
     pub(super) fn ends(&self, node: &str) {
         self.running.lock().unwrap().insert(node.to_owned(), false);
+    }
+
+    /// A node gets no time: it answers nothing, but its peers keep it for now.
+    pub(super) fn freezes(&self, node: &str) {
+        self.frozen.lock().unwrap().insert(node.to_owned());
+    }
+
+    /// It goes on.
+    pub(super) fn thaws(&self, node: &str) {
+        self.frozen.lock().unwrap().remove(node);
     }
 
     /// Nobody answers at an address any more.
@@ -214,9 +226,12 @@ impl InProcess {
         if faults.grants_one_in.is_some_and(|one_in| !asked.is_multiple_of(one_in)) {
             return Err(Miss::Busy { retry_ms: None });
         }
-        let serving = self.world.serving.lock().unwrap();
-        let node = serving.get(&self.address).cloned();
-        node.ok_or_else(|| Miss::Unreachable("connection refused".to_owned()))
+        let node = self.world.serving.lock().unwrap().get(&self.address).cloned();
+        let node = node.ok_or_else(|| Miss::Unreachable("connection refused".to_owned()))?;
+        if self.world.frozen.lock().unwrap().contains(&node) {
+            std::future::pending::<()>().await;
+        }
+        Ok(node)
     }
 }
 

@@ -1,0 +1,143 @@
+//! What the faults before a place in a scenario have done, and what cannot be done or checked there.
+
+use super::{
+    conditions::{Conditions, Selectors},
+    file::GroupFile,
+    step::CheckFile,
+    step::FaultFile,
+};
+use crate::{
+    document::Problems,
+    fault::{Condition, Course, FaultKind},
+};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    pub(super) after_a_heal: bool,
+    /// Whom the last one hit.
+    pub(super) hit: Option<Vec<String>>,
+    pub(super) hit_here: bool,
+    pub(super) conditions: Conditions,
+    /// How many storms there were.
+    pub(super) storms: u64,
+}
+
+impl Before {
+    pub(super) fn anything(groups: &[GroupFile], selectors: &Selectors) -> Self {
+        let later = groups.iter().filter(|group| group.later);
+        let names = later.filter_map(|group| group.name.as_ref());
+        let nodes = names.filter_map(|name| selectors.get(&name.value)).flatten().cloned();
+        Self { conditions: Conditions::at_start(nodes), ..Self::default() }
+    }
+
+    /// Says what a fault cannot do to nodes in their condition.
+    pub(super) fn fault(
+        &mut self,
+        fault: &FaultFile,
+        selectors: &Selectors,
+        problems: &mut Problems,
+    ) {
+        self.hit_here = true;
+        let Some(own) = &fault.own else {
+            self.after_a_heal = true;
+            return;
+        };
+        let named = |name: &str| selectors.get(name).cloned().unwrap_or_default();
+        own.validate(&named, problems);
+        let kind = own.resolve(&named);
+        let nodes = hit(fault, &kind, selectors, &self.conditions);
+        self.refuse(fault, &kind, &nodes, problems);
+        self.conditions.after(&kind, &nodes);
+        self.after_a_heal |= kind.course() != Course::Stays;
+        self.hit = Some(nodes);
+    }
+
+    fn refuse(
+        &self,
+        fault: &FaultFile,
+        kind: &FaultKind,
+        nodes: &[String],
+        problems: &mut Problems,
+    ) {
+        let span = fault.nodes.as_ref().map_or(&fault.span, |nodes| &nodes.span).clone();
+        let name = kind.name();
+        if kind.course() == Course::Ends {
+            let ends = |node: &&String| {
+                !self.conditions.of(node).any(|condition| kind.ends().contains(&condition))
+            };
+            let what = kind.ends().first().copied().unwrap_or(Condition::Up);
+            if nodes.is_empty() {
+                let why = format!("`{name}`, and nobody is {}", what.words());
+                problems.error_hint(span, why, what.begins());
+            } else if let Some(node) = nodes.iter().find(ends) {
+                let why =
+                    format!("`{node}` is not {}, so `{name}` has nothing to end", what.words());
+                problems.error_hint(span, why, what.begins());
+            }
+            return;
+        }
+        for node in nodes {
+            if let Some(condition) = self.conditions.silent(node) {
+                let why = format!("`{node}` is {} already, by an earlier fault", condition.words());
+                problems.error_hint(span, why, condition.remedy());
+                return;
+            }
+            // Two cuts of one kind that both stay: a heal could not say which it ends.
+            if self.conditions.of(node).any(|condition| condition == kind.condition()) {
+                let condition = kind.condition();
+                let why = format!("`{node}` is {} already, by an earlier fault", condition.words());
+                problems.error_hint(span, why, condition.remedy());
+                return;
+            }
+        }
+    }
+
+    /// A check of a node that does not answer then could only fail.
+    pub(super) fn is_silent(
+        &self,
+        check: &CheckFile,
+        selectors: &Selectors,
+        problems: &mut Problems,
+    ) {
+        let Some(nodes) = &check.nodes else { return };
+        let named = selectors.get(&nodes.value).into_iter().flatten();
+        let silent = |node: &String| Some((node.clone(), self.conditions.silent(node)?));
+        if let Some((node, condition)) = named.into_iter().find_map(silent) {
+            let why = match condition {
+                Condition::Absent => {
+                    format!("`{node}` is not started yet (`start = \"later\"`): this cannot pass")
+                }
+                Condition::Down
+                | Condition::Gone
+                | Condition::Frozen
+                | Condition::Isolated
+                | Condition::Parted
+                | Condition::Up => format!(
+                    "`{node}` is {} then, by an earlier fault that stays: this cannot pass",
+                    condition.words()
+                ),
+            };
+            let remedy = condition.remedy();
+            problems.error_hint(nodes.span.clone(), why, format!("{remedy}, or name other nodes"));
+        }
+    }
+}
+
+/// Whom a fault hits: whom it names or, if it names nobody, everybody whose condition it ends. In the
+/// order of the file, each once.
+pub(super) fn hit(
+    fault: &FaultFile,
+    kind: &FaultKind,
+    selectors: &Selectors,
+    conditions: &Conditions,
+) -> Vec<String> {
+    let names: Vec<&str> = fault.names().map(|name| name.value.as_str()).collect();
+    let hit: Vec<String> = if names.is_empty() {
+        conditions.nodes_in(kind.ends())
+    } else {
+        names.iter().filter_map(|name| selectors.get(*name)).flatten().cloned().collect()
+    };
+    let all = selectors.get("*").map_or(&[][..], Vec::as_slice);
+    all.iter().filter(|node| hit.contains(node)).cloned().collect()
+}

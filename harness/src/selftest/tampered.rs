@@ -1,0 +1,198 @@
+//! An injector that does something else than it is told: ten ways in which a fault can be broken, each of
+//! which must be noticed.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use harness_core::{
+    control::Disturbance,
+    line::{Datagrams, Line, LineChange, PathSeen},
+    state::{Executable, Limits, Port, StateChange, StateFile},
+};
+
+use crate::provider::{Injector, Provider, ProviderError};
+
+/// After this, what was to stay does not: it was proven to be in effect by then.
+const TOO_EARLY: Duration = Duration::from_secs(2);
+
+type Done<'a> = BoxFuture<'a, Result<(), ProviderError>>;
+type Answer<'a, T> = BoxFuture<'a, Result<T, ProviderError>>;
+
+/// Everything is the inner provider's but for the disturbance.
+pub(super) struct Tampered {
+    inner: Arc<dyn Provider>,
+    disturbance: Disturbance,
+}
+
+impl Tampered {
+    pub(super) fn new(inner: Arc<dyn Provider>, disturbance: Disturbance) -> Self {
+        Self { inner, disturbance }
+    }
+
+    fn inner(&self) -> &dyn Injector {
+        self.inner.injector()
+    }
+
+    /// What is done instead of these changes.
+    fn instead(&self, changes: &[LineChange]) -> Vec<LineChange> {
+        let cuts = |change: &LineChange| change.line != Line::Open;
+        let these = |keep: &dyn Fn(&LineChange) -> bool| {
+            changes.iter().filter(|change| keep(change)).cloned().collect()
+        };
+        match self.disturbance {
+            Disturbance::LinesDoNothing => Vec::new(),
+            Disturbance::LinesOneSided => these(&|change| !cuts(change) || change.from < change.to),
+            Disturbance::LinesStay => these(&cuts),
+            Disturbance::LinesOfAnother => of_another(changes),
+            Disturbance::LinesCutMore if changes.iter().any(cuts) => all_cut(changes),
+            _ => changes.to_vec(),
+        }
+    }
+}
+
+/// Of two of the nodes, each is taken for the other.
+fn of_another(changes: &[LineChange]) -> Vec<LineChange> {
+    let names: BTreeSet<&String> =
+        changes.iter().flat_map(|change| [&change.from, &change.to]).collect();
+    let is_meant = |name: &&&String| {
+        changes.iter().all(|change| change.from == ***name || change.to == ***name)
+    };
+    let meant = names.iter().find(is_meant).copied();
+    let other = names.iter().find(|name| Some(**name) != meant).copied();
+    let swapped = |name: &String| match (meant, other) {
+        (Some(meant), Some(other)) if name == meant => other.clone(),
+        (Some(meant), Some(other)) if name == other => meant.clone(),
+        _ => name.clone(),
+    };
+    let swap = |change: &LineChange| LineChange {
+        from: swapped(&change.from),
+        to: swapped(&change.to),
+        line: change.line.clone(),
+    };
+    changes.iter().map(swap).collect()
+}
+
+/// Between all of the nodes.
+fn all_cut(changes: &[LineChange]) -> Vec<LineChange> {
+    let names: BTreeSet<&String> =
+        changes.iter().flat_map(|change| [&change.from, &change.to]).collect();
+    let pairs = names.iter().flat_map(|from| names.iter().map(move |to| (*from, *to)));
+    pairs
+        .filter(|(from, to)| from != to)
+        .map(|(from, to)| LineChange { from: from.clone(), to: to.clone(), line: Line::Cut })
+        .collect()
+}
+
+impl Injector for Tampered {
+    fn pause<'a>(&'a self, name: &'a str) -> Done<'a> {
+        async move {
+            if self.disturbance == Disturbance::PauseDoesNothing {
+                return Ok(());
+            }
+            self.inner().pause(name).await?;
+            if self.disturbance == Disturbance::PauseDoesNotHold {
+                let (inner, name) = (Arc::clone(&self.inner), name.to_owned());
+                tokio::spawn(async move {
+                    tokio::time::sleep(TOO_EARLY).await;
+                    // A run that is over by then has no such node any more.
+                    let _ = inner.injector().resume(&name).await;
+                });
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn resume<'a>(&'a self, name: &'a str) -> Done<'a> {
+        match self.disturbance {
+            Disturbance::PauseDoesNothing | Disturbance::ResumeDoesNothing => {
+                async { Ok(()) }.boxed()
+            }
+            _ => self.inner().resume(name),
+        }
+    }
+
+    fn lines<'a>(&'a self, changes: &'a [LineChange]) -> Done<'a> {
+        async move {
+            let instead = self.instead(changes);
+            self.inner().lines(&instead).await?;
+            if self.disturbance == Disturbance::LinesHealEarly {
+                let inner = Arc::clone(&self.inner);
+                let open: Vec<LineChange> = instead
+                    .into_iter()
+                    .map(|change| LineChange { line: Line::Open, ..change })
+                    .collect();
+                tokio::spawn(async move {
+                    tokio::time::sleep(TOO_EARLY).await;
+                    let _ = inner.injector().lines(&open).await;
+                });
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn probe<'a>(
+        &'a self,
+        ways: &'a [(String, String)],
+        datagrams: Datagrams,
+    ) -> Answer<'a, Vec<PathSeen>> {
+        self.inner().probe(ways, datagrams)
+    }
+
+    fn state_files<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<StateFile>> {
+        self.inner().state_files(name)
+    }
+
+    fn change_state<'a>(&'a self, name: &'a str, change: &'a StateChange) -> Done<'a> {
+        match self.disturbance {
+            Disturbance::StateStays => async { Ok(()) }.boxed(),
+            _ => self.inner().change_state(name, change),
+        }
+    }
+
+    fn executable<'a>(&'a self, name: &'a str) -> Answer<'a, Executable> {
+        self.inner().executable(name)
+    }
+
+    fn limit<'a>(&'a self, name: &'a str, limits: &'a Limits) -> Done<'a> {
+        match self.disturbance {
+            Disturbance::LimitDoesNothing => async { Ok(()) }.boxed(),
+            _ => self.inner().limit(name, limits),
+        }
+    }
+
+    fn limits<'a>(&'a self, name: &'a str) -> Answer<'a, Limits> {
+        self.inner().limits(name)
+    }
+
+    fn occupy<'a>(&'a self, name: &'a str, port: Port) -> Answer<'a, SocketAddr> {
+        match self.disturbance {
+            Disturbance::OccupyDoesNothing => {
+                async { Ok(SocketAddr::from(([198, 18, 0, 1], 1))) }.boxed()
+            }
+            _ => self.inner().occupy(name, port),
+        }
+    }
+
+    fn greeting<'a>(&'a self, name: &'a str, port: Port) -> Answer<'a, Vec<u8>> {
+        self.inner().greeting(name, port)
+    }
+
+    fn release<'a>(&'a self, name: &'a str, port: Port) -> Done<'a> {
+        self.inner().release(name, port)
+    }
+
+    fn rename<'a>(&'a self, seed: &'a str, to: &'a str) -> Done<'a> {
+        self.inner().rename(seed, to)
+    }
+
+    fn lookup<'a>(&'a self, node: &'a str, seed: &'a str) -> Answer<'a, Vec<IpAddr>> {
+        self.inner().lookup(node, seed)
+    }
+}
