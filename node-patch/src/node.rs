@@ -85,7 +85,14 @@ impl Running {
         let listener = listen_on(config.listen)?;
         let listen = listener.local_addr()?;
 
-        let clock = Clock::start();
+        let offset = config.environment.clock_offset_ms;
+        if offset != 0 {
+            tracing::warn!(
+                offset_ms = offset,
+                "the wall clock is off, as HEGEMON_CLOCK_OFFSET_MS says"
+            );
+        }
+        let clock = Clock::off_by(offset);
         let (registry, view) = (Registry::default(), SharedView::default());
         let (chain_sender, chain_events) = mpsc::channel(CHAIN_QUEUE);
         let events = mpsc::channel(HUB_QUEUE);

@@ -97,6 +97,7 @@ fn profiles() -> String {
         ("", profile::PROFILE),
         ("[flags]", profile::FLAGS),
         ("[variables]", profile::VARIABLES),
+        ("[state]", profile::STATE),
         ("[rpc]", profile::RPC),
     ] {
         if !title.is_empty() {

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    event::{Event, EventKind, HashRound, Moment, PathRound, ResourceSample, Sample, SessionList},
+    event::{
+        Event, EventKind, HashRound, Look, Moment, PathRound, ResourceSample, Sample, SessionList,
+    },
     node::{Incarnation, NodeState},
 };
 
@@ -18,6 +20,7 @@ pub struct History {
     states: BTreeMap<String, Vec<StateSeen>>,
     hashes: Vec<HashRound>,
     paths: Vec<PathRound>,
+    looks: BTreeMap<String, Vec<Look>>,
     sessions: BTreeMap<String, Vec<SessionList>>,
     resources: BTreeMap<String, Vec<ResourceSample>>,
     starts: BTreeMap<String, BTreeMap<u32, Start>>,
@@ -53,6 +56,9 @@ impl History {
             EventKind::Sample(sample) => self.record_sample(sample),
             EventKind::Hashes(round) => self.hashes.push(round.clone()),
             EventKind::Paths(round) => self.paths.push(round.clone()),
+            EventKind::Look(look) => {
+                self.looks.entry(look.node.clone()).or_default().push(look.clone())
+            }
             EventKind::State { node, state } => {
                 self.states
                     .entry(node.clone())
@@ -132,6 +138,12 @@ impl History {
         to: Moment,
     ) -> impl DoubleEndedIterator<Item = &PathRound> {
         self.paths.iter().filter(move |round| round.sent >= from && round.answered <= to)
+    }
+
+    /// What was looked at of a node, begun since `from` and over by `to`, in order.
+    pub fn looks(&self, node: &str, from: Moment, to: Moment) -> &[Look] {
+        let looks = self.looks.get(node).map_or(&[][..], Vec::as_slice);
+        between(looks, |look| look.sent >= from, |look| look.answered <= to)
     }
 
     /// The highest height that any node had given by `before`.

@@ -6,7 +6,7 @@ use crate::{
     check::Needs,
     document::listed,
     profile::NodeProfile,
-    scenario::{CheckPlan, Plan},
+    scenario::{CheckPlan, FaultPlan, Plan},
     text::short,
 };
 
@@ -24,7 +24,8 @@ pub fn resources(plan: &Plan, node: &str) -> bool {
     checks(plan).any(|check| check.kind.entry().needs == Needs::Resources && names(check, node))
 }
 
-/// A check that cannot hold for a node of this kind: which, and why.
+/// A check that cannot hold for a node of this kind, or a fault that cannot be done to it: which, and
+/// why.
 pub fn impossible(plan: &Plan, profiles: &Profiles) -> Option<String> {
     let of = |check: &CheckPlan| {
         let name = check.kind.name();
@@ -32,7 +33,15 @@ pub fn impossible(plan: &Plan, profiles: &Profiles) -> Option<String> {
             .find_map(|(node, profile)| Some((node, profile, profile.cannot.get(name)?)))?;
         Some(format!("`{name}` cannot be judged of {node} (profile `{}`): {why}", profile.name))
     };
-    checks(plan).find_map(of)
+    let fault = |fault: &FaultPlan| {
+        let of = fault.nodes.iter().filter_map(|node| Some((node, profiles.get(node)?)));
+        let (node, profile, lacks) =
+            of.into_iter().find_map(|(node, kind)| Some((node, kind, fault.kind.lacks(kind)?)))?;
+        let (name, profile) = (fault.kind.name(), &profile.name);
+        Some(format!("`{name}` cannot be done to {node}: its profile `{profile}` {lacks}"))
+    };
+    let faults = plan.phases.iter().flat_map(|phase| &phase.faults);
+    checks(plan).find_map(of).or_else(|| faults.into_iter().find_map(fault))
 }
 
 /// What may turn out to be missing, or to come too late, one line for each check, to be said before

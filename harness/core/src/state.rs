@@ -51,12 +51,12 @@ pub struct Executable {
 
 /// What a node may use, as it is asked for and as the kernel or engine says it. `None`: unlimited, or
 /// left as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes of memory.
     pub memory: Option<u64>,
-    /// Processor time, in per cent of one core.
-    pub cpu: Option<f64>,
+    /// Processor time, in thousandths of one core.
+    pub cpu: Option<u32>,
     /// Descriptors.
     pub open_files: Option<u64>,
 }

@@ -197,6 +197,7 @@ impl Writer {
             | EventKind::Resources(_)
             | EventKind::Hashes(_)
             | EventKind::Paths(_)
+            | EventKind::Look(_)
             | EventKind::State { .. }
             | EventKind::PhaseEnded { .. }
             | EventKind::TeardownStarted

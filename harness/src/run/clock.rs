@@ -44,6 +44,12 @@ impl RunClock {
         (self.wall)()
     }
 
+    /// The same in milliseconds since 1970: what a node's clock is compared with.
+    pub(crate) fn unix_ms(&self) -> i64 {
+        let since = self.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
     /// How long the machine has slept since the beginning, if that is more than a hiccup.
     pub fn slept(&self) -> Option<Duration> {
         const HICCUP: Duration = Duration::from_secs(2);

@@ -36,6 +36,7 @@ pub(crate) struct Phases<'a> {
     bed: &'a Testbed,
     logs: &'a Logs,
     timeout_factor: f64,
+    seed: u64,
     /// How old a sample may be.
     fresh: Duration,
     faults: Timeline,
@@ -63,7 +64,8 @@ type Step = Result<PhaseEnd, ProviderError>;
 impl<'a> Phases<'a> {
     pub(crate) fn new(bed: &'a Testbed, logs: &'a Logs, plan: &Plan) -> Self {
         let timeout_factor = plan.overrides.timeout_factor;
-        Self { bed, logs, timeout_factor, fresh: plan.fresh(), faults: plan.timeline() }
+        let seed = plan.seed;
+        Self { bed, logs, timeout_factor, seed, fresh: plan.fresh(), faults: plan.timeline() }
     }
 
     /// Runs one phase.
@@ -283,7 +285,8 @@ impl<'a> Phases<'a> {
     where
         'a: 's,
     {
-        Scene { bed: self.bed, nodes, prove_back, timeout_factor: self.timeout_factor, lines }
+        let (timeout_factor, seed) = (self.timeout_factor, self.seed);
+        Scene { bed: self.bed, nodes, prove_back, timeout_factor, seed, lines }
     }
 
     fn emit_unproven(&mut self, id: FaultId, reason: String) -> PhaseEnd {

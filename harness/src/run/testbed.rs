@@ -194,10 +194,14 @@ impl Testbed {
     /// Executes a stopped node again. If that gives the process that was there before, nothing was
     /// executed: the caller has no proof, and the node no new start whose end could be held against
     /// it.
-    pub(crate) async fn start_again(&self, name: &str) -> Result<Incarnation, ProviderError> {
+    pub(crate) async fn start_again(
+        &self,
+        name: &str,
+        changes: &Changes,
+    ) -> Result<Incarnation, ProviderError> {
         let node = self.node(name)?;
         let before = self.incarnation(name);
-        let incarnation = self.provider.start_again(name, &Changes::default()).await?;
+        let incarnation = self.provider.start_again(name, changes).await?;
         if before.is_none_or(|before| before != incarnation) {
             self.has_started(node, incarnation.clone()).await?;
         }
@@ -219,7 +223,8 @@ impl Testbed {
             .nodes
             .values()
             .filter(|node| node.starts.load(Ordering::Relaxed) > 0 && !node.expected().running);
-        join_all(down.map(|node| self.start_again(&node.launch.name))).await;
+        let same = Changes::default();
+        join_all(down.map(|node| self.start_again(&node.launch.name, &same))).await;
     }
 
     /// What a node may be given, and what may be asked of it.
@@ -245,6 +250,12 @@ impl Testbed {
     /// Its latest link.
     pub(crate) fn link(&self, name: &str) -> Option<watch::Receiver<Option<Link>>> {
         self.nodes.get(name).map(|node| node.link.subscribe())
+    }
+
+    /// The time of a node's newest block in milliseconds since 1970, if the node says it.
+    pub(crate) async fn block_time(&self, name: &str) -> Option<i64> {
+        let link = self.nodes.get(name)?.link.borrow().clone()?;
+        link.rpc.block_time().await.value().copied()
     }
 
     /// Asks these nodes at once for their block hash at a height. Returns how long one of them wants

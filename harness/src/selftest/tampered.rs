@@ -34,6 +34,10 @@ impl Tampered {
         Self { inner, disturbance }
     }
 
+    fn is(&self, disturbance: Disturbance) -> bool {
+        self.disturbance == disturbance
+    }
+
     fn inner(&self) -> &dyn Injector {
         self.inner.injector()
     }
@@ -44,13 +48,18 @@ impl Tampered {
         let these = |keep: &dyn Fn(&LineChange) -> bool| {
             changes.iter().filter(|change| keep(change)).cloned().collect()
         };
-        match self.disturbance {
-            Disturbance::LinesDoNothing => Vec::new(),
-            Disturbance::LinesOneSided => these(&|change| !cuts(change) || change.from < change.to),
-            Disturbance::LinesStay => these(&cuts),
-            Disturbance::LinesOfAnother => of_another(changes),
-            Disturbance::LinesCutMore if changes.iter().any(cuts) => all_cut(changes),
-            _ => changes.to_vec(),
+        if self.is(Disturbance::LinesDoNothing) {
+            Vec::new()
+        } else if self.is(Disturbance::LinesOneSided) {
+            these(&|change| !cuts(change) || change.from < change.to)
+        } else if self.is(Disturbance::LinesStay) {
+            these(&cuts)
+        } else if self.is(Disturbance::LinesOfAnother) {
+            of_another(changes)
+        } else if self.is(Disturbance::LinesCutMore) && changes.iter().any(cuts) {
+            all_cut(changes)
+        } else {
+            changes.to_vec()
         }
     }
 }
@@ -91,11 +100,11 @@ fn all_cut(changes: &[LineChange]) -> Vec<LineChange> {
 impl Injector for Tampered {
     fn pause<'a>(&'a self, name: &'a str) -> Done<'a> {
         async move {
-            if self.disturbance == Disturbance::PauseDoesNothing {
+            if self.is(Disturbance::PauseDoesNothing) {
                 return Ok(());
             }
             self.inner().pause(name).await?;
-            if self.disturbance == Disturbance::PauseDoesNotHold {
+            if self.is(Disturbance::PauseDoesNotHold) {
                 let (inner, name) = (Arc::clone(&self.inner), name.to_owned());
                 tokio::spawn(async move {
                     tokio::time::sleep(TOO_EARLY).await;
@@ -109,19 +118,17 @@ impl Injector for Tampered {
     }
 
     fn resume<'a>(&'a self, name: &'a str) -> Done<'a> {
-        match self.disturbance {
-            Disturbance::PauseDoesNothing | Disturbance::ResumeDoesNothing => {
-                async { Ok(()) }.boxed()
-            }
-            _ => self.inner().resume(name),
+        if self.is(Disturbance::PauseDoesNothing) || self.is(Disturbance::ResumeDoesNothing) {
+            return async { Ok(()) }.boxed();
         }
+        self.inner().resume(name)
     }
 
     fn lines<'a>(&'a self, changes: &'a [LineChange]) -> Done<'a> {
         async move {
             let instead = self.instead(changes);
             self.inner().lines(&instead).await?;
-            if self.disturbance == Disturbance::LinesHealEarly {
+            if self.is(Disturbance::LinesHealEarly) {
                 let inner = Arc::clone(&self.inner);
                 let open: Vec<LineChange> = instead
                     .into_iter()
@@ -150,10 +157,10 @@ impl Injector for Tampered {
     }
 
     fn change_state<'a>(&'a self, name: &'a str, change: &'a StateChange) -> Done<'a> {
-        match self.disturbance {
-            Disturbance::StateStays => async { Ok(()) }.boxed(),
-            _ => self.inner().change_state(name, change),
+        if self.is(Disturbance::StateStays) {
+            return async { Ok(()) }.boxed();
         }
+        self.inner().change_state(name, change)
     }
 
     fn executable<'a>(&'a self, name: &'a str) -> Answer<'a, Executable> {
@@ -161,10 +168,10 @@ impl Injector for Tampered {
     }
 
     fn limit<'a>(&'a self, name: &'a str, limits: &'a Limits) -> Done<'a> {
-        match self.disturbance {
-            Disturbance::LimitDoesNothing => async { Ok(()) }.boxed(),
-            _ => self.inner().limit(name, limits),
+        if self.is(Disturbance::LimitDoesNothing) {
+            return async { Ok(()) }.boxed();
         }
+        self.inner().limit(name, limits)
     }
 
     fn limits<'a>(&'a self, name: &'a str) -> Answer<'a, Limits> {
@@ -172,12 +179,10 @@ impl Injector for Tampered {
     }
 
     fn occupy<'a>(&'a self, name: &'a str, port: Port) -> Answer<'a, SocketAddr> {
-        match self.disturbance {
-            Disturbance::OccupyDoesNothing => {
-                async { Ok(SocketAddr::from(([198, 18, 0, 1], 1))) }.boxed()
-            }
-            _ => self.inner().occupy(name, port),
+        if self.is(Disturbance::OccupyDoesNothing) {
+            return async { Ok(SocketAddr::from(([198, 18, 0, 1], 1))) }.boxed();
         }
+        self.inner().occupy(name, port)
     }
 
     fn greeting<'a>(&'a self, name: &'a str, port: Port) -> Answer<'a, Vec<u8>> {

@@ -24,7 +24,9 @@ Environment:
   HEGEMON_PQ_DISCOVERY_GROUPS              on or off: prefer peers of distinct /16 (IPv6: /32), bound a group's share
                                            of the address book; off for a network in one subnet [default: on]
   HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK      1 shares and dials loopback addresses: several nodes on one host [default: 0]
-  HEGEMON_BLOCK_TIME_MS                    block time that dev difficulty aims at, 100 to 600000 [default: 2000]";
+  HEGEMON_BLOCK_TIME_MS                    block time that dev difficulty aims at, 100 to 600000 [default: 2000]
+  HEGEMON_CLOCK_OFFSET_MS                  how far the wall clock is taken to be off, -86400000 to 86400000: for tests of
+                                           clocks that are wrong [default: 0]";
 
 /// Seeds that one node may have; each is a lookup and a dial for ever.
 const SEEDS_MAX: usize = 64;
@@ -63,6 +65,8 @@ pub struct Environment {
     pub allow_loopback: bool,
     /// `HEGEMON_BLOCK_TIME_MS`.
     pub block_time_ms: u64,
+    /// `HEGEMON_CLOCK_OFFSET_MS`.
+    pub clock_offset_ms: i64,
 }
 
 /// Where the identity comes from.
@@ -125,6 +129,7 @@ impl Environment {
             ),
             allow_loopback: reader.flag("HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK"),
             block_time_ms: reader.number("HEGEMON_BLOCK_TIME_MS", 2_000, 100, 600_000),
+            clock_offset_ms: reader.number("HEGEMON_CLOCK_OFFSET_MS", 0, -86_400_000, 86_400_000),
         };
         environment.fit_targets(&mut reader.errors);
         if reader.errors.is_empty() { Ok(environment) } else { Err(reader.errors) }
@@ -399,6 +404,7 @@ mod tests {
             ("HEGEMON_PQ_DISCOVERY_MIN_PEERS", "4"),
             ("HEGEMON_PQ_DISCOVERY_TARGET_OUTBOUND", "3"),
             ("HEGEMON_BLOCK_TIME_MS", "2s"),
+            ("HEGEMON_CLOCK_OFFSET_MS", "1m"),
             ("HEGEMON_PQ_IDENTITY_SEED", "secret"),
         ])
         .unwrap_err();

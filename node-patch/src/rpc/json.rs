@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::chain::{Block, Header};
 
-/// A header, with its hash as an extra field.
+/// A header, with its hash and its time (milliseconds since 1970, by its miner's clock) as extra fields.
+/// The genesis block has no time.
 pub(super) fn header(header: &Header) -> Value {
     let logs: Vec<_> = header.digest.iter().map(|item| hex(&item.encode())).collect();
     json!({
@@ -15,6 +16,7 @@ pub(super) fn header(header: &Header) -> Value {
         "stateRoot": header.state_root.to_string(),
         "extrinsicsRoot": header.extrinsics_root.to_string(),
         "digest": { "logs": logs },
+        "timestamp": header.pow_claim().map(|claim| claim.timestamp_ms),
     })
 }
 

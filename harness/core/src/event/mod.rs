@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 pub use moment::Moment;
 pub use observed::{
-    Direction, HashRound, Miss, PathRound, Reading, ResourceSample, Sample, Session, SessionList,
+    Direction, HashRound, Look, LookedAt, Miss, PathRound, Reading, ResourceSample, Sample,
+    Session, SessionList,
 };
 
 use crate::{
@@ -107,6 +108,8 @@ pub enum EventKind {
     Hashes(HashRound),
     /// Ways between nodes were tried: only by faults of the network.
     Paths(PathRound),
+    /// Something of a node was looked at that only a fault is about.
+    Look(Look),
     /// The engine or operating system was asked whether a node runs.
     State {
         /// The node.

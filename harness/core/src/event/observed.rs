@@ -1,11 +1,16 @@
 //! What was observed of nodes: answers, and why there is none.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::moment::Moment;
-use crate::{line::PathSeen, node::Resources, text::short};
+use crate::{
+    line::PathSeen,
+    node::Resources,
+    state::{Executable, Limits, StateFile},
+    text::short,
+};
 
 /// What one round of questions to one node brought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +118,39 @@ pub struct PathRound {
     pub answered: Moment,
     /// In no order.
     pub paths: Vec<PathSeen>,
+}
+
+/// A look at something of a node that only a fault is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// The node.
+    pub node: String,
+    /// When it began.
+    pub sent: Moment,
+    /// When it was over.
+    pub answered: Moment,
+    /// What was seen.
+    pub seen: LookedAt,
+}
+
+/// What a look saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LookedAt {
+    /// Files of its state: those that a fault is about.
+    Files(Vec<StateFile>),
+    /// What it executes.
+    Executable(Executable),
+    /// What limits it.
+    Limits(Limits),
+    /// What whoever listens on one of its ports says, if anybody does.
+    Greeting(Option<String>),
+    /// What it logged about a port that it could not have.
+    Said(String),
+    /// What a seed's name means for it.
+    Names(Vec<IpAddr>),
+    /// How far its newest block's time is ahead of the harness's clock, in milliseconds.
+    Ahead(i64),
 }
 
 /// A value that a node gave, or why there is none. Never a default.

@@ -11,6 +11,7 @@ use crate::{
     history::History,
     line::Datagrams,
     node::NodeSource,
+    profile::NodeProfile,
 };
 
 /// A kind of fault.
@@ -261,6 +262,17 @@ pub(super) trait Fault: fmt::Debug {
     /// Files that it names are relative to this folder.
     fn beside(&mut self, folder: &Path) {
         let _ = folder;
+    }
+
+    /// What a provider must be able to do for it, beside what every fault of its kind needs.
+    fn also_needs(&self) -> Vec<Capability> {
+        Vec::new()
+    }
+
+    /// What is not known of a kind of node without which it cannot be done to one.
+    fn lacks(&self, profile: &NodeProfile) -> Option<&'static str> {
+        let _ = profile;
+        None
     }
 
     /// What its nodes are started as, which must be made ready before anything starts.

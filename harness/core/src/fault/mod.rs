@@ -9,23 +9,30 @@
 //! | [`restart`], [`stop`], [`start`], [`kill`], [`join`], [`leave`] | faults that end and start nodes |
 //! | [`pause`], [`resume`] | faults that freeze them |
 //! | [`isolate`], [`rejoin`], [`partition`], [`one_way`], [`degrade`], [`heal`] | faults of the lines between them |
+//! | [`wipe`], [`corrupt`], [`upgrade`], [`clock`] | faults that change what nodes come back as |
+//! | [`limit`] | what they may use |
 //! | `registry` | makes them one closed type |
 //! | `entry` | what there is to know of a fault beside its proofs |
 //! | [`evidence`] | what the record says of nodes that should be down, or back |
+//! | [`files`] | what it says of files that should be gone, or damaged |
 //! | `frozen` | what it says of nodes that should be frozen, or thawed |
 //! | [`lines`] | lines that are not open, and what a probe must see of it |
 //! | `paths` | what the record says of ways that were tried |
 //! | `timeline` | where every fault of a run is in its course; the run and `verify` share it |
 
+pub mod clock;
+pub mod corrupt;
 pub mod degrade;
 mod entry;
 pub mod evidence;
+pub mod files;
 mod frozen;
 pub mod heal;
 pub mod isolate;
 pub mod join;
 pub mod kill;
 pub mod leave;
+pub mod limit;
 pub mod lines;
 pub mod one_way;
 pub mod partition;
@@ -38,6 +45,8 @@ pub mod resume;
 pub mod start;
 pub mod stop;
 mod timeline;
+pub mod upgrade;
+pub mod wipe;
 
 pub use entry::{COMMON, Capability, Condition, Course, FaultEntry, NODES, Targets};
 pub use timeline::{FaultSpan, Planned, Refused, Timeline};
@@ -58,4 +67,9 @@ registry::registry! {
     Heal = heal::Heal,
     Join = join::Join,
     Leave = leave::Leave,
+    Wipe = wipe::Wipe,
+    Corrupt = corrupt::Corrupt,
+    Upgrade = upgrade::Upgrade,
+    Clock = clock::Clock,
+    Limit = limit::Limit,
 }

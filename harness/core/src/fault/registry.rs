@@ -95,6 +95,16 @@ macro_rules! registry {
                 self.fault().ways(nodes, network)
             }
 
+            /// What a provider must be able to do for it.
+            pub fn needs(&self) -> Vec<entry::Capability> {
+                [self.entry().needs, &self.fault().also_needs()].concat()
+            }
+
+            /// What is not known of a kind of node without which it cannot be done to one.
+            pub fn lacks(&self, profile: &$crate::profile::NodeProfile) -> Option<&'static str> {
+                self.fault().lacks(profile)
+            }
+
             /// What its nodes are started as, which must be made ready before anything starts.
             pub fn upgrade(&self) -> Option<&$crate::node::NodeSource> {
                 self.fault().upgrade()

@@ -1,11 +1,15 @@
 //! A profile's text, read strictly: unknown keys, flags that are none and ranges that are none are
 //! errors.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path},
+    time::Duration,
+};
 
 use toml::de::DeTable;
 
-use super::kind::{Flag, NodeProfile, RPC_PORT, Variable};
+use super::kind::{Flag, NodeProfile, RPC_PORT, StatePart, Variable};
 use crate::{
     check,
     document::{At, Given, Key, Problems, Table, Takes, suggest},
@@ -64,6 +68,19 @@ pub const VARIABLES: &[Key] = &[
     key("seeds", Takes::Text, NOT_GIVEN, "the seeds' addresses, separated by commas"),
     key("mine", Takes::Text, NOT_GIVEN, "`1` mines, `0` does not"),
     key("loopback", Takes::Text, NOT_GIVEN, "`1` where nodes live on loopback addresses"),
+    key(
+        "clock",
+        Takes::Text,
+        NOT_GIVEN,
+        "how many milliseconds its wall clock is off: for the fault `clock`",
+    ),
+];
+
+/// Keys of `[state]`: files and folders below the state directory.
+pub const STATE: &[Key] = &[
+    key("peer_store", Takes::Texts, "unknown", "the addresses that it knows"),
+    key("chain", Takes::Texts, "unknown", "its blocks"),
+    key("identity", Takes::Texts, "unknown", "its secret"),
 ];
 
 /// Keys of `[rpc]`.
@@ -87,6 +104,7 @@ const TABLES: &[Key] = &[
     table("flags", "its flags"),
     table("variables", "its environment variables"),
     table("rpc", "its JSON-RPC"),
+    table("state", "its files, for the faults `wipe` and `corrupt`"),
     table("cannot", "checks that cannot hold, and why: a scenario with one is refused"),
 ];
 
@@ -153,10 +171,34 @@ fn profile(name: &str, text: &str, root: &Table<'_, '_>, problems: &mut Problems
         methods: methods.map(|methods| methods.into_iter().collect()),
         flags,
         variables: names(root, "variables", VARIABLES, &Variable::ALL, variable, problems),
+        state: state(root, problems),
         args: texts(root, "args", problems).unwrap_or_default(),
         args_external: args_external.unwrap_or_default(),
         text: text.to_owned(),
     }
+}
+
+fn state(root: &Table<'_, '_>, problems: &mut Problems) -> BTreeMap<StatePart, Vec<String>> {
+    let Some(table) = root.table("state", problems) else { return BTreeMap::new() };
+    table.only(&[STATE], problems);
+    let mut state = BTreeMap::new();
+    for (part, key) in StatePart::ALL {
+        let Some(files) = table.texts(key, problems) else { continue };
+        if let Some(wrong) = files.value.iter().find(|file| !is_below(file)) {
+            problems.error_hint(
+                files.span.clone(),
+                format!("`{wrong}` is not a path below the state directory"),
+                "write it like \"pq-peers.bin\" or \"db/blocks\"",
+            );
+        }
+        state.insert(part, files.value);
+    }
+    state
+}
+
+fn is_below(file: &str) -> bool {
+    let parts = Path::new(file).components();
+    !file.is_empty() && parts.into_iter().all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn dials(root: &Table<'_, '_>, problems: &mut Problems) -> Vec<Ipv4Subnet> {

@@ -33,6 +33,7 @@ pub struct NodeProfile {
     pub(super) methods: Option<BTreeSet<String>>,
     pub(super) flags: BTreeMap<Flag, String>,
     pub(super) variables: BTreeMap<Variable, String>,
+    pub(super) state: BTreeMap<StatePart, Vec<String>>,
     pub(super) args: Vec<String>,
     pub(super) args_external: Vec<String>,
     /// As it was written.
@@ -50,6 +51,16 @@ impl NodeProfile {
         self.dials.iter().any(|range| range.contains(address))
     }
 
+    /// The files of a part of its state, relative to its base path, where they are known.
+    pub fn state(&self, part: StatePart) -> &[String] {
+        self.state.get(&part).map_or(&[], Vec::as_slice)
+    }
+
+    /// The variable that shifts its wall clock by so many milliseconds, where it has one.
+    pub fn clock_variable(&self) -> Option<&str> {
+        self.variables.get(&Variable::Clock).map(String::as_str)
+    }
+
     /// It can be told on which port to serve RPC.
     pub fn takes_rpc_port(&self) -> bool {
         self.flags.contains_key(&Flag::RpcPort)
@@ -64,6 +75,22 @@ impl NodeProfile {
     pub fn offers(&self, method: &str) -> Option<bool> {
         self.methods.as_ref().map(|methods| methods.contains(method))
     }
+}
+
+/// A part of a node's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StatePart {
+    /// The addresses that it knows.
+    PeerStore,
+    /// Its blocks.
+    Chain,
+    /// Its secret.
+    Identity,
+}
+
+impl StatePart {
+    pub(super) const ALL: [(Self, &'static str); 3] =
+        [(Self::PeerStore, "peer_store"), (Self::Chain, "chain"), (Self::Identity, "identity")];
 }
 
 /// What the harness has to tell a node by a flag.
@@ -84,6 +111,7 @@ pub(super) enum Variable {
     Seeds,
     Mine,
     Loopback,
+    Clock,
 }
 
 impl Flag {
@@ -100,6 +128,10 @@ impl Flag {
 }
 
 impl Variable {
-    pub(super) const ALL: [(Self, &'static str); 3] =
-        [(Self::Seeds, "seeds"), (Self::Mine, "mine"), (Self::Loopback, "loopback")];
+    pub(super) const ALL: [(Self, &'static str); 4] = [
+        (Self::Seeds, "seeds"),
+        (Self::Mine, "mine"),
+        (Self::Loopback, "loopback"),
+        (Self::Clock, "clock"),
+    ];
 }

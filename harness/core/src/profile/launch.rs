@@ -96,6 +96,8 @@ impl NodeProfile {
             Variable::Seeds => Some(seeds.to_owned()),
             Variable::Mine => Some(if node.mine { "1" } else { "0" }.to_owned()),
             Variable::Loopback => place.loopback.then(|| "1".to_owned()),
+            // Only a fault sets it.
+            Variable::Clock => None,
         };
         let ours = self.variables.iter();
         let mut env: BTreeMap<String, String> =

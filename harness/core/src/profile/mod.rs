@@ -15,9 +15,9 @@ mod kind;
 mod launch;
 mod shipped;
 
-pub use file::{FLAGS, PROFILE, RPC, VARIABLES};
+pub use file::{FLAGS, PROFILE, RPC, STATE, VARIABLES};
 pub(crate) use flags::Groups;
-pub use kind::{NodeProfile, RPC_PORT};
+pub use kind::{NodeProfile, RPC_PORT, StatePart};
 pub use launch::{Launched, Place, Wanted};
 pub use shipped::SHIPPED;
 

@@ -187,7 +187,7 @@ impl Plan {
     /// What a provider must be able to do for it.
     pub fn needs(&self) -> BTreeSet<Capability> {
         let faults = self.phases.iter().flat_map(|phase| &phase.faults);
-        faults.flat_map(|fault| fault.kind.entry().needs).copied().collect()
+        faults.flat_map(|fault| fault.kind.needs()).collect()
     }
 }
 

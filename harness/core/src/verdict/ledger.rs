@@ -154,6 +154,7 @@ impl Ledger {
             | EventKind::Resources(_)
             | EventKind::Hashes(_)
             | EventKind::Paths(_)
+            | EventKind::Look(_)
             | EventKind::State { .. }
             | EventKind::FaultStarted { .. }
             | EventKind::Kept => {}

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 use crate::{
     check::{Judgement, View, When},
     event::{
-        CheckId, Event, EventKind, FORMAT_VERSION, FaultId, Finding, HashRound, Moment,
+        CheckId, Event, EventKind, FORMAT_VERSION, FaultId, Finding, HashRound, Look, Moment,
         OLDEST_VERSION, PathRound, ResourceSample, Sample, SessionList,
     },
     fault::{Refused, Timeline},
@@ -158,7 +158,8 @@ impl<'a> Rederived<'a> {
             | EventKind::Hashes(HashRound { sent, answered, .. })
             | EventKind::Sessions(SessionList { sent, answered, .. })
             | EventKind::Resources(ResourceSample { sent, answered, .. })
-            | EventKind::Paths(PathRound { sent, answered, .. }) => {
+            | EventKind::Paths(PathRound { sent, answered, .. })
+            | EventKind::Look(Look { sent, answered, .. }) => {
                 must(sent <= answered && *answered <= at, || "an answer from the future".to_owned())
             }
             EventKind::Preparing { .. }

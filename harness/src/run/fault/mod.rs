@@ -6,15 +6,19 @@
 //! | `scene` | what a driver has to do with |
 //! | `ending`, `returning`, `joining` | nodes that go down, come back, or come for the first time |
 //! | `freezing` | nodes that are frozen, and thawed |
+//! | `changing` | nodes that come back as something else than they were |
+//! | `limiting` | nodes that may use less |
 //! | `line` | lines between them |
 //!
 //! A driver does a step; then whoever drives it looks, with [`look`], until the record proves it. A run
 //! that ends while a fault lasts heals nothing by itself: its nodes are removed, or, if they are kept,
 //! `Testbed::heal` undoes what was done.
 
+mod changing;
 mod ending;
 mod freezing;
 mod joining;
+mod limiting;
 mod line;
 mod returning;
 mod scene;
@@ -22,7 +26,9 @@ mod scene;
 use std::time::Duration;
 
 use ending::Ending;
-use harness_core::{event::Moment, fault::FaultKind};
+use harness_core::{event::Moment, fault::FaultKind, state::StateChange};
+
+use crate::provider::Changes;
 
 pub(crate) use scene::{FaultError, Proven, Scene};
 
@@ -40,6 +46,24 @@ pub(crate) async fn take_effect(kind: &FaultKind, scene: Scene<'_>) -> Result<Pr
             return ending::all(scene, Ending::Ask).await;
         }
         FaultKind::Kill(_) => return ending::all(scene, Ending::Kill).await,
+        FaultKind::Clock(_) => return ending::all(scene, Ending::Ask).await,
+        FaultKind::Upgrade(_) => {
+            changing::look_at_executables(scene).await?;
+            return ending::all(scene, Ending::Ask).await;
+        }
+        FaultKind::Wipe(wipe) => {
+            let down = ending::all(scene, Ending::Ask).await?;
+            changing::files(scene, wipe.what, StateChange::Remove).await?;
+            return Ok(down);
+        }
+        FaultKind::Corrupt(corrupt) => {
+            let down = ending::all(scene, Ending::Ask).await?;
+            let (how, seed) = (corrupt.how, scene.seed);
+            let damage = |paths| StateChange::Damage { paths, how, seed };
+            changing::files(scene, corrupt.what, damage).await?;
+            return Ok(down);
+        }
+        FaultKind::Limit(limit) => limiting::limit(scene, &limit.to).await?,
         FaultKind::Pause(_) => freezing::freeze(scene).await?,
         FaultKind::Isolate(_) | FaultKind::Partition(_) | FaultKind::OneWay(_) => {
             line::change(scene).await?
@@ -61,9 +85,25 @@ pub(crate) async fn take_effect(kind: &FaultKind, scene: Scene<'_>) -> Result<Pr
 /// Undoes it. Returns with the proof, or with how long to look for one.
 pub(crate) async fn heal(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, FaultError> {
     let (since, patience) = match kind {
-        FaultKind::Restart(_) | FaultKind::Start(_) | FaultKind::Kill(_) => {
-            return returning::all(scene).await;
+        FaultKind::Restart(_)
+        | FaultKind::Start(_)
+        | FaultKind::Kill(_)
+        | FaultKind::Corrupt(_) => {
+            return returning::all(scene, &|_| Changes::default()).await;
         }
+        FaultKind::Wipe(_) => {
+            return then_look(returning::all(scene, &|_| Changes::default()).await?, scene);
+        }
+        FaultKind::Upgrade(upgrade) => {
+            let source = Some(upgrade.to.clone());
+            let to = |_: &str| Changes { source: source.clone(), ..Changes::default() };
+            return then_look(returning::all(scene, &to).await?, scene);
+        }
+        FaultKind::Clock(clock) => {
+            let off = |node: &str| changing::clock(scene, node, clock.by_ms);
+            return then_look(returning::all(scene, &off).await?, scene);
+        }
+        FaultKind::Limit(_) => (limiting::restore(scene).await?, PROVE),
         FaultKind::Pause(_) | FaultKind::Resume(_) => {
             (freezing::thaw(scene).await?, scene.prove_back)
         }
@@ -91,6 +131,16 @@ pub(crate) async fn look(kind: &FaultKind, scene: Scene<'_>) -> Result<String, F
         | FaultKind::Kill(_)
         | FaultKind::Leave(_) => ending::look(scene).await,
         FaultKind::Join(_) => joining::look(scene).await,
+        FaultKind::Wipe(wipe) if scene.is_up() => {
+            changing::look_at_all_files(scene, wipe.what).await
+        }
+        FaultKind::Upgrade(_) if scene.is_up() => changing::look_at_executables(scene).await,
+        FaultKind::Clock(_) if scene.is_up() => changing::look_at_clocks(scene).await,
+        FaultKind::Wipe(_)
+        | FaultKind::Upgrade(_)
+        | FaultKind::Clock(_)
+        | FaultKind::Corrupt(_) => ending::look(scene).await,
+        FaultKind::Limit(_) => limiting::look(scene).await,
         FaultKind::Pause(_) | FaultKind::Resume(_) => freezing::look(scene).await,
         FaultKind::Isolate(_)
         | FaultKind::Rejoin(_)
@@ -112,6 +162,11 @@ pub(crate) fn blame(kind: &FaultKind, scene: Scene<'_>, patience: Duration) -> O
         | FaultKind::Start(_)
         | FaultKind::Kill(_)
         | FaultKind::Leave(_)
+        | FaultKind::Wipe(_)
+        | FaultKind::Corrupt(_)
+        | FaultKind::Upgrade(_)
+        | FaultKind::Clock(_)
+        | FaultKind::Limit(_)
         | FaultKind::Isolate(_)
         | FaultKind::Rejoin(_)
         | FaultKind::Partition(_)
@@ -119,6 +174,11 @@ pub(crate) fn blame(kind: &FaultKind, scene: Scene<'_>, patience: Duration) -> O
         | FaultKind::Degrade(_)
         | FaultKind::Heal(_) => None,
     }
+}
+
+/// A step that is proven in part: the rest is looked for.
+fn then_look(done: Proven, scene: Scene<'_>) -> Result<Proven, FaultError> {
+    Ok(Proven { patience: scene.prove_back, ..done })
 }
 
 fn to_be_proven(since: Moment, patience: Duration, scene: Scene<'_>) -> Proven {

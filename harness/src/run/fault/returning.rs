@@ -7,21 +7,30 @@ use futures_util::future::try_join_all;
 use harness_core::{event::Moment, fault::evidence, history::History, text::short};
 
 use super::scene::{FaultError, LOOK, Proven, Scene, joined};
-use crate::run::watch;
+use crate::{provider::Changes, run::watch};
 
-/// Starts all nodes again and waits until they are seen to be back.
-pub(super) async fn all(scene: Scene<'_>) -> Result<Proven, FaultError> {
-    let proofs = try_join_all(scene.nodes.iter().map(|node| one(scene, node))).await?;
+/// Starts all nodes again, each with what is to be other than before, and waits until they are seen to
+/// be back.
+pub(super) async fn all(
+    scene: Scene<'_>,
+    changes: &(dyn Fn(&str) -> Changes + Sync),
+) -> Result<Proven, FaultError> {
+    let back = |node: &'_ String| {
+        let changes = changes(node);
+        let node = node.clone();
+        async move { one(scene, &node, &changes).await }
+    };
+    let proofs = try_join_all(scene.nodes.iter().map(back)).await?;
     Ok(joined(proofs))
 }
 
-async fn one(scene: Scene<'_>, node: &str) -> Result<Proven, FaultError> {
+async fn one(scene: Scene<'_>, node: &str, changes: &Changes) -> Result<Proven, FaultError> {
     let bed = scene.bed;
     // Whatever was checked while it was down is worth nothing if it was not: this is the last word
     // on that, and the proof of the return asks for it.
     watch::see(node, bed).await?;
     let before = bed.incarnation(node);
-    let now = bed.start_again(node).await?;
+    let now = bed.start_again(node, changes).await?;
     let since = bed.journal.now();
     if before.as_ref().is_none_or(|before| evidence::same_process(before, &now)) {
         return Err(FaultError::Unproven(format!(

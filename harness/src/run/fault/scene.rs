@@ -23,11 +23,18 @@ pub(crate) struct Scene<'a> {
     pub(crate) prove_back: Duration,
     /// Stretches the time for the proof.
     pub(crate) timeout_factor: f64,
+    /// The run's: what is drawn at random follows from it.
+    pub(crate) seed: u64,
     /// The lines that are not open: now, and after the step.
     pub(crate) lines: (&'a Lines, &'a Lines),
 }
 
 impl Scene<'_> {
+    /// All of its nodes should be running.
+    pub(crate) fn is_up(&self) -> bool {
+        self.nodes.iter().all(|node| self.bed.is_up(node))
+    }
+
     /// The first of its nodes that runs, by the last word on it, and has not answered lately, as what
     /// failed. One that is still frozen is not to blame for its silence.
     pub(crate) fn silent(&self, since: &str, patience: Duration) -> Option<FaultError> {

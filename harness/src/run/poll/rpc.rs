@@ -129,6 +129,11 @@ impl Rpc {
         .await
     }
 
+    /// The time of the best block, in milliseconds since 1970: a field that a header need not have.
+    pub(crate) async fn block_time(&self) -> Reading<i64> {
+        self.ask("chain_getHeader", &[], |header| header.get("timestamp")?.as_i64()).await
+    }
+
     /// Names of all methods.
     pub(crate) async fn methods(&self) -> Reading<Vec<String>> {
         self.ask("rpc_methods", &[], |value| {

@@ -1,0 +1,189 @@
+//! `limit`: nodes may use less than before, while they run.
+//!
+//! Proven by the kernel's or engine's word on what limits them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    entry::{Capability, Condition, Course, DOWNTIME, Fault, FaultEntry, Record, Targets, Written},
+    paths,
+};
+use crate::{
+    control::{ALL_ADVANCE, Control, Controls, DISCOVER, Disturbance, THREE_NODES, Wanted},
+    document::{Given, Key, Problems, Table, Takes},
+    event::{LookedAt, Moment},
+    seconds,
+    state::Limits,
+};
+
+/// Its own keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// What they may use.
+    pub to: Limits,
+    /// At least so long; none: to the end of the run.
+    #[serde(default, with = "seconds::option", skip_serializing_if = "Option::is_none")]
+    pub downtime: Option<Duration>,
+}
+
+/// What there is to know of it.
+pub(super) static ENTRY: FaultEntry = FaultEntry {
+    name: "limit",
+    about: "lets nodes use less memory, processor time or descriptors, while they run",
+    targets: Targets::Nodes,
+    keys: KEYS,
+    needs: &[],
+    effect: "the kernel or engine says so; looked at again when a phase ends and before it heals",
+    healed: "it says what it said before; without `downtime`, it stays to the end of the run",
+    example: r#"[[phases.faults]]
+fault = "limit"
+nodes = "node-1"
+open_files = 64
+downtime = "10s"
+"#,
+    controls: Controls::new(&[Control {
+        name: "nothing is limited",
+        scenario: &[THREE_NODES, DISCOVER, LIMIT, ALL_ADVANCE],
+        disturbance: Disturbance::LimitDoesNothing,
+        wanted: Wanted::Unproven("instead of"),
+    }]),
+};
+
+const KEYS: &[Key] = &[
+    Key {
+        name: "memory",
+        takes: Takes::Size,
+        given: Given::OneOf,
+        about: "all that they may use; containers only",
+    },
+    Key {
+        name: "cpu",
+        takes: Takes::Share,
+        given: Given::OneOf,
+        about: "the processor time that they may use; containers only",
+    },
+    Key {
+        name: "open_files",
+        takes: Takes::Number(1),
+        given: Given::OneOf,
+        about: "the descriptors that they may have; processes only",
+    },
+    DOWNTIME,
+];
+
+const LIMIT: &str = r#"
+[[phases]]
+name = "fewer descriptors"
+[[phases.faults]]
+fault = "limit"
+nodes = "node-1"
+open_files = 256
+downtime = "2s"
+"#;
+
+pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Limit> {
+    let downtime = table.duration("downtime", problems).map(|downtime| downtime.value);
+    let to = Limits {
+        memory: table.size("memory", problems).map(|size| size.value),
+        cpu: table.share("cpu", problems).map(|share| share.value),
+        open_files: table.number("open_files", 1, problems).map(|number| u64::from(number.value)),
+    };
+    if to == Limits::default() {
+        problems.error_hint(
+            table.span.clone(),
+            "a limit of nothing",
+            "write memory = \"64 MiB\", cpu = \"20%\" or open_files = 64",
+        );
+    }
+    Some(Limit { to, downtime })
+}
+
+impl Written for Limit {
+    type Fault = Self;
+
+    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
+        self.clone()
+    }
+}
+
+impl Fault for Limit {
+    fn entry(&self) -> &'static FaultEntry {
+        &ENTRY
+    }
+
+    fn course(&self) -> Course {
+        self.downtime.map_or(Course::Stays, Course::Heals)
+    }
+
+    fn condition(&self) -> Condition {
+        Condition::Up
+    }
+
+    fn also_needs(&self) -> Vec<Capability> {
+        let needs = [
+            (self.to.memory.is_some(), Capability::LimitMemory),
+            (self.to.cpu.is_some(), Capability::LimitCpu),
+            (self.to.open_files.is_some(), Capability::LimitFiles),
+        ];
+        needs.into_iter().filter_map(|(needed, what)| needed.then_some(what)).collect()
+    }
+
+    fn took_effect(&self, record: &Record<'_>) -> Result<(), String> {
+        self.all_limited(record, record.asked, record.to)
+    }
+
+    fn still_holds(&self, record: &Record<'_>) -> Result<(), String> {
+        self.all_limited(record, record.asked, record.until)
+    }
+
+    fn held(&self, record: &Record<'_>) -> Result<(), String> {
+        self.still_holds(record)
+    }
+
+    fn has_healed(&self, record: &Record<'_>) -> Result<(), String> {
+        paths::nodes(record).iter().try_for_each(|node| {
+            let before = looks(record, node, record.asked, record.to);
+            let now = looks(record, node, record.until, record.to);
+            match (before.first(), now.last()) {
+                (Some(before), Some(now)) if before == now => Ok(()),
+                (Some(before), Some(now)) => {
+                    Err(format!("{node} is limited to {now:?} instead of {before:?}"))
+                }
+                (None, _) | (_, None) => Err(format!("nobody has looked at the limits of {node}")),
+            }
+        })
+    }
+}
+
+impl Limit {
+    fn all_limited(&self, record: &Record<'_>, from: Moment, to: Moment) -> Result<(), String> {
+        paths::nodes(record).iter().try_for_each(|node| {
+            let looks = looks(record, node, from, to);
+            let Some(now) = looks.last() else {
+                return Err(format!("nobody has looked at the limits of {node}"));
+            };
+            let is = |wanted: Option<u64>, now: Option<u64>| wanted.is_none() || wanted == now;
+            if is(self.to.memory, now.memory)
+                && is(self.to.cpu.map(u64::from), now.cpu.map(u64::from))
+                && is(self.to.open_files, now.open_files)
+            {
+                Ok(())
+            } else {
+                Err(format!("{node} is limited to {now:?} instead of {:?}", self.to))
+            }
+        })
+    }
+}
+
+fn looks<'a>(record: &Record<'a>, node: &str, from: Moment, to: Moment) -> Vec<&'a Limits> {
+    let looks = record.history.looks(node, from, to).iter();
+    looks
+        .filter_map(
+            |look| {
+                if let LookedAt::Limits(limits) = &look.seen { Some(limits) } else { None }
+            },
+        )
+        .collect()
+}

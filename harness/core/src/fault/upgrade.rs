@@ -1,0 +1,201 @@
+//! `upgrade`: nodes are started again as another image or binary, on the state that they have. A downgrade
+//! is the same.
+//!
+//! Proven by what they execute, which changed: the same build again proves nothing. And by their height:
+//! who begins from genesis has lost its state.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
+    evidence,
+};
+use crate::{
+    control::{ALL_ADVANCE, Control, Controls, DISCOVER, Disturbance, THREE_NODES, Wanted},
+    document::{Given, Key, Problems, Table, Takes},
+    event::{LookedAt, Moment},
+    node::NodeSource,
+    scenario::source,
+    seconds,
+    state::Executable,
+};
+
+/// Its own keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgrade {
+    /// What they are started as.
+    #[serde(with = "source")]
+    pub to: NodeSource,
+    /// At least so long.
+    #[serde(with = "seconds")]
+    pub downtime: Duration,
+}
+
+/// What there is to know of it.
+pub(super) static ENTRY: FaultEntry = FaultEntry {
+    name: "upgrade",
+    about: "starts nodes again as another image or binary, on the state that they have",
+    targets: Targets::Nodes,
+    keys: KEYS,
+    needs: &[Capability::Restart, Capability::Changes],
+    effect: "as for `restart`",
+    healed: "as for `restart`; the image's ID or the executable's hash is another one than before, and their first height is at least half of their last one",
+    example: r#"[[phases.faults]]
+fault = "upgrade"
+nodes = "node-1"
+bin = "hegemon-node-next"
+"#,
+    controls: Controls::new(&[Control {
+        name: "they are started as what they were",
+        scenario: &[THREE_NODES, DISCOVER, UPGRADE, ALL_ADVANCE],
+        disturbance: Disturbance::ChangesDoNothing,
+        wanted: Wanted::Unproven("executes the same as before"),
+    }]),
+};
+
+const KEYS: &[Key] = &[
+    Key {
+        name: "bin",
+        takes: Takes::Text,
+        given: Given::OneOf,
+        about: "a binary, relative to the file; `workspace` is our own node, built from this workspace",
+    },
+    Key { name: "image", takes: Takes::Text, given: Given::OneOf, about: "an image of the engine" },
+    Key {
+        name: "downtime",
+        takes: Takes::Duration,
+        given: Given::Else("only until it is done and proven"),
+        about: "how long they are down, at least",
+    },
+];
+
+/// Our own node, which is another one than what the control's nodes are.
+const UPGRADE: &str = r#"
+[[phases]]
+name = "another build"
+[[phases.faults]]
+fault = "upgrade"
+nodes = "node-1"
+bin = "workspace"
+"#;
+
+/// In `bin`: built from this workspace.
+const WORKSPACE: &str = "workspace";
+
+pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Upgrade> {
+    let downtime = table.duration("downtime", problems);
+    let (bin, image) = (table.text("bin", problems), table.text("image", problems));
+    let to = match (bin, image) {
+        (Some(bin), None) if bin.value == WORKSPACE => NodeSource::Workspace,
+        (Some(bin), None) => NodeSource::Binary(bin.value.into()),
+        (None, Some(image)) => NodeSource::Image(image.value),
+        (Some(bin), Some(_)) => {
+            problems.error_hint(bin.span, "`image` and `bin` in one upgrade", "write one of them");
+            return None;
+        }
+        (None, None) => {
+            problems.error_hint(
+                table.span.clone(),
+                "an upgrade to nothing",
+                "write bin = \"PATH\", bin = \"workspace\" or image = \"REF\"",
+            );
+            return None;
+        }
+    };
+    Some(Upgrade { to, downtime: downtime.map_or(Duration::ZERO, |downtime| downtime.value) })
+}
+
+/// Every node executes something else than before.
+fn all_changed(record: &Record<'_>) -> Result<(), String> {
+    record.hit.iter().try_for_each(|(node, _)| {
+        let before = executables(record, node, record.asked, record.until);
+        let now = executables(record, node, record.until, record.to);
+        match (before.first(), now.last()) {
+            (Some(before), Some(now)) if before != now => Ok(()),
+            (Some(_), Some(_)) => Err(format!("{node} executes the same as before")),
+            (None, _) | (_, None) => Err(format!("nobody has looked at what {node} executes")),
+        }
+    })
+}
+
+fn executables<'a>(
+    record: &Record<'a>,
+    node: &str,
+    from: Moment,
+    to: Moment,
+) -> Vec<&'a Executable> {
+    let looks = record.history.looks(node, from, to).iter();
+    looks
+        .filter_map(|look| {
+            if let LookedAt::Executable(executable) = &look.seen { Some(executable) } else { None }
+        })
+        .collect()
+}
+
+/// Nobody began from genesis who had a chain.
+fn all_kept_their_state(record: &Record<'_>) -> Result<(), String> {
+    record.hit.iter().try_for_each(|(node, since)| {
+        let height = |from: Moment, to: Moment, start: Option<u32>| {
+            let samples = record.history.samples(node, from, to).iter();
+            let of = samples.filter(move |sample| start.is_none_or(|start| sample.start == start));
+            of.filter_map(|sample| sample.height.value().copied()).collect::<Vec<u64>>()
+        };
+        let before = height(Moment(0), *since, None).into_iter().max().unwrap_or_default();
+        let start = record.history.last_start(node).map(|(number, _)| number);
+        match height(Moment(0), record.to, start).first() {
+            Some(first) if first * 2 >= before => Ok(()),
+            Some(first) => Err(format!(
+                "{node} began at height {first} after it was at {before}: it is on another state"
+            )),
+            None => Err(format!("{node} has not given its height since")),
+        }
+    })
+}
+
+impl Written for Upgrade {
+    type Fault = Self;
+
+    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
+        self.clone()
+    }
+}
+
+impl Fault for Upgrade {
+    fn entry(&self) -> &'static FaultEntry {
+        &ENTRY
+    }
+
+    fn course(&self) -> Course {
+        Course::Heals(self.downtime)
+    }
+
+    fn condition(&self) -> Condition {
+        Condition::Down
+    }
+
+    fn beside(&mut self, folder: &std::path::Path) {
+        if let NodeSource::Binary(path) = &mut self.to {
+            *path = folder.join(&path);
+        }
+    }
+
+    fn upgrade(&self) -> Option<&NodeSource> {
+        Some(&self.to)
+    }
+
+    fn took_effect(&self, record: &Record<'_>) -> Result<(), String> {
+        evidence::all_down(record)
+    }
+
+    fn still_holds(&self, record: &Record<'_>) -> Result<(), String> {
+        evidence::all_stayed_down(record)
+    }
+
+    fn has_healed(&self, record: &Record<'_>) -> Result<(), String> {
+        evidence::all_back(record)?;
+        all_changed(record)?;
+        all_kept_their_state(record)
+    }
+}
