@@ -89,6 +89,5 @@ async fn take(
 }
 
 fn needs_engine(plan: &Plan) -> bool {
-    plan.subnet.is_some()
-        || plan.nodes.iter().any(|node| matches!(node.source, NodeSource::Image(_)))
+    plan.nodes.iter().any(|node| matches!(node.source, NodeSource::Image(_)))
 }

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use super::liar::Liars;
 use crate::provider::{
-    Changes, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot,
+    Changes, Dial, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot,
 };
 
 /// After this a node that is to end by itself does: it has answered by then, so its end is one in
@@ -57,10 +57,11 @@ impl Disturbed {
         scratch: PathBuf,
     ) -> Self {
         let lies = if let Disturbance::Lies(lies) = disturbance { lies } else { &[] };
+        let dialler = inner.dialler();
         Self {
             inner,
             disturbance,
-            liars: Liars::new(lies),
+            liars: Liars::new(lies, dialler),
             state_dirs: scratch,
             first: Mutex::default(),
             again: Mutex::default(),
@@ -237,6 +238,10 @@ impl Provider for Disturbed {
 
     fn exhausted(&self) -> Option<String> {
         self.inner.exhausted()
+    }
+
+    fn dialler(&self) -> Arc<dyn Dial> {
+        self.inner.dialler()
     }
 
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {

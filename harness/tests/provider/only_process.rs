@@ -8,14 +8,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::provider::{Provider, ProviderError, ProviderOptions, process::ProcessProvider};
+use harness::provider::{
+    NetworkChoice, Provider, ProviderError, ProviderOptions, process::ProcessProvider,
+};
 use harness_core::{node::NodeSource, profile::NodeProfile};
 
-use crate::support::{Bed, Fake, Kind, PATIENCE, fake, launch, processes_in, script, source};
+use crate::support::{
+    Bed, Fake, HARNESS, Kind, PATIENCE, fake, launch, processes_in, script, source,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_a_process_is_refused_before_anything_starts() {
-    let bed = Bed::new(Kind::Process).await;
+    let bed = Bed::new(Kind::Loopback).await;
     for (source, subnet, reason) in [
         (
             NodeSource::Binary(fake(Fake::StaticForeign)),
@@ -38,7 +42,8 @@ async fn what_cannot_be_a_process_is_refused_before_anything_starts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_node_that_knows_loopback_can_be_called_ours() {
-    let bed = Bed::with(Kind::Process, |options| options.profile = Some(NodeProfile::ours())).await;
+    let bed =
+        Bed::with(Kind::Loopback, |options| options.profile = Some(NodeProfile::ours())).await;
     let slot = bed
         .reserve(&["solo"], NodeSource::Binary(fake(Fake::StaticForeign)))
         .await
@@ -64,7 +69,7 @@ async fn a_wrapper_scripts_node_ends_with_it() {
     bed.ask("solo", "/").await;
     bed.kill("solo").await;
     let deadline = Instant::now() + PATIENCE;
-    while !processes_in(bed.scratch.path()).is_empty() {
+    while !processes_in(&bed.scratch.path().join("nodes")).is_empty() {
         assert!(Instant::now() < deadline, "the wrapper's child outlives it");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -93,6 +98,8 @@ async fn child_harness() {
         scratch,
         profile: None,
         keep: std::env::var_os("CHILD_KEEPS").is_some(),
+        network: NetworkChoice::Auto,
+        program: HARNESS.into(),
     };
     let provider = ProcessProvider::create(options).unwrap();
     let request = [harness::provider::NodeRequest {
