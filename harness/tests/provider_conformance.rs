@@ -4,6 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
 #![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
 
+#[path = "provider/lines.rs"]
+mod lines;
+#[path = "provider/namespaces.rs"]
+mod namespaces;
 #[path = "provider/only_docker.rs"]
 mod only_docker;
 #[path = "provider/only_process.rs"]

@@ -16,6 +16,7 @@ use tokio::{
 use super::{
     cuts,
     ports::{self, Occupied},
+    relay::Relay,
     spaces::Spaces,
     tries::{Echo, Sockets},
     wire::{self, Answer, Order, Reply, Verb},
@@ -28,12 +29,14 @@ const QUEUE: usize = 64;
 /// What one process knows of its namespaces.
 pub struct Agent {
     spaces: Mutex<Spaces>,
+    relays: Mutex<BTreeMap<usize, Option<Relay>>>,
     echoes: Mutex<BTreeMap<(usize, u16), Echo>>,
     occupied: Mutex<BTreeMap<(usize, SocketAddrV4), Occupied>>,
 }
 
 impl Agent {
-    /// Of the namespace in which this process is, and no other.
+    /// Of the namespace in which this process is, and no other. It must have one thread, or never be
+    /// anywhere else.
     pub fn here() -> Arc<Self> {
         Self::of(Spaces::only_this())
     }
@@ -41,6 +44,7 @@ impl Agent {
     pub(super) fn of(spaces: Spaces) -> Arc<Self> {
         Arc::new(Self {
             spaces: Mutex::new(spaces),
+            relays: Mutex::default(),
             echoes: Mutex::default(),
             occupied: Mutex::default(),
         })
@@ -129,7 +133,9 @@ impl Agent {
                 Ok(Answer::Done)
             }
             Verb::Lines(lines) => {
-                self.spaces().within(at, || cuts::change(&lines))?;
+                let mut relays = self.relays.lock().unwrap_or_else(PoisonError::into_inner);
+                let relay = relays.entry(at).or_default();
+                self.spaces().within(at, || cuts::change(&lines, relay))?;
                 Ok(Answer::Done)
             }
             Verb::Echo => {

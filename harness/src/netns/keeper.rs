@@ -43,6 +43,8 @@ pub(super) const MOST_DESCRIPTORS: usize = 2;
 ///
 /// If it cannot have namespaces, which the harness has been told, or cannot go on.
 pub fn run(stays: bool) -> io::Result<()> {
+    // For people: the file that it was executed from has a name that says nothing.
+    let _ = rustix::thread::set_name(c"harness-keeper");
     let orders = StdUnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let asked = io::stdout().as_fd().try_clone_to_owned()?;
     let (spaces, user) = match begin() {

@@ -9,13 +9,13 @@
 //! | [`keeper`] | the process that makes a run's namespaces, and holds them |
 //! | [`agent`] | what is done inside: answers to orders |
 //! | `tries`, `ports` | paths that are tried; ports that are listened on |
-//! | `cuts` | what becomes of packets from one node to another |
+//! | `cuts`, `relay` | what becomes of packets from one node to another |
 //! | [`client`] | the harness's side: orders and answers |
 //! | [`handle`], `join` | the harness's side: sockets and namespaces as descriptors; processes that join |
 //! | `wiring` | how a run's networks are made |
 //! | `spaces`, `route` | entering namespaces; links, addresses and neighbours by rtnetlink |
 //! | [`wire`] | what is said between the two |
-//! | `sys` | two system calls that no library of ours wraps safely |
+//! | `sys` | system calls that no library of ours wraps safely |
 
 pub mod agent;
 pub mod client;
@@ -24,6 +24,7 @@ pub mod handle;
 mod join;
 pub mod keeper;
 mod ports;
+mod relay;
 mod route;
 mod spaces;
 mod sys;

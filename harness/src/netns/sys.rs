@@ -1,9 +1,17 @@
 //! System calls that no library of ours wraps safely.
 
-use std::{io, os::fd::OwnedFd};
+use std::{
+    io,
+    os::fd::{AsRawFd, OwnedFd},
+};
 
-use rustix::thread::UnshareFlags;
+use rustix::{
+    net::{AddressFamily, SocketFlags, SocketType, socket_with},
+    thread::UnshareFlags,
+};
 use tokio::io::unix::AsyncFd;
+
+use super::wire::Mac;
 
 /// Moves this thread into a network namespace of its own.
 pub(super) fn unshare_network() -> io::Result<()> {
@@ -38,4 +46,51 @@ pub(super) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     unsafe {
         AsyncFd::register(descriptor).map_err(io::Error::from)
     }
+}
+
+/// What stands before every frame of [`packets`]: how to finish what the node left to its network
+/// card (`virtio_net_hdr`).
+pub(super) const OFFLOADS: usize = 10;
+
+/// All frames of a link of the namespace in which this thread is, with [`OFFLOADS`] before each, and a
+/// way to send others. Also the link's hardware address.
+pub(super) fn packets(index: u32) -> io::Result<(OwnedFd, Mac)> {
+    let socket = socket_with(
+        AddressFamily::PACKET,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        // None that the kernel would deliver before it is bound to a link.
+        None,
+    )?;
+    let on: libc::c_int = 1;
+    let every = u16::try_from(libc::ETH_P_ALL).map_err(io::Error::other)?.to_be();
+    let link = i32::try_from(index).map_err(io::Error::other)?;
+    #[expect(unsafe_code, reason = "no library of ours knows packet sockets")]
+    // SAFETY: the pointers are to values of the lengths beside them, which outlive the calls; a
+    // `sockaddr_ll` of zeros is a valid one.
+    let address = unsafe {
+        let descriptor = socket.as_raw_fd();
+        let length = size_of_val(&on) as libc::socklen_t;
+        succeed(libc::setsockopt(
+            descriptor,
+            libc::SOL_PACKET,
+            libc::PACKET_VNET_HDR,
+            (&raw const on).cast(),
+            length,
+        ))?;
+        let mut address: libc::sockaddr_ll = std::mem::zeroed();
+        address.sll_family = libc::AF_PACKET as libc::sa_family_t;
+        address.sll_protocol = every;
+        address.sll_ifindex = link;
+        let mut length = size_of_val(&address) as libc::socklen_t;
+        succeed(libc::bind(descriptor, (&raw const address).cast(), length))?;
+        succeed(libc::getsockname(descriptor, (&raw mut address).cast(), &raw mut length))?;
+        address
+    };
+    let [a, b, c, d, e, f, ..] = address.sll_addr;
+    Ok((socket, [a, b, c, d, e, f]))
+}
+
+fn succeed(outcome: libc::c_int) -> io::Result<()> {
+    if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

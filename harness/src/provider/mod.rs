@@ -12,6 +12,7 @@
 //! | --- | --- |
 //! | [`docker`], [`process`] | the providers |
 //! | `injector` | what they can do to nodes beside starting and ending them |
+//! | `paths` | lines between nodes, and paths that are tried |
 //! | `dial` | how the harness gets to a node |
 //! | `options`, `owner` | what one is created with, and whom its objects belong to |
 //! | `lines`, [`descriptors`], `memory` | lines of a log, bounded; how many files may be open; who was killed for memory |
@@ -24,6 +25,7 @@ mod lines;
 mod memory;
 mod options;
 mod owner;
+mod paths;
 pub mod process;
 
 use std::{borrow::Cow, collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};

@@ -98,7 +98,11 @@ async fn child_harness() {
         scratch,
         profile: None,
         keep: std::env::var_os("CHILD_KEEPS").is_some(),
-        network: NetworkChoice::Auto,
+        network: if std::env::var_os("CHILD_INSISTS").is_some() {
+            NetworkChoice::Namespace
+        } else {
+            NetworkChoice::Auto
+        },
         program: HARNESS.into(),
     };
     let provider = ProcessProvider::create(options).unwrap();
@@ -114,19 +118,28 @@ async fn child_harness() {
     std::future::pending::<()>().await;
 }
 
-struct ChildHarness {
-    process: std::process::Child,
+pub(crate) struct ChildHarness {
+    pub(crate) process: std::process::Child,
     hint: String,
 }
 
-fn child_harness_in(scratch: &Path, keep: bool) -> ChildHarness {
+pub(crate) fn child_harness_in(scratch: &Path, keep: bool) -> ChildHarness {
+    child_harness_with(scratch, |command| {
+        if keep {
+            command.env("CHILD_KEEPS", "1");
+        }
+    })
+}
+
+pub(crate) fn child_harness_with(
+    scratch: &Path,
+    change: impl FnOnce(&mut Command),
+) -> ChildHarness {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "only_process::child_harness", "--ignored", "--nocapture"])
         .env("CHILD_SCRATCH", scratch);
-    if keep {
-        command.env("CHILD_KEEPS", "1");
-    }
+    change(&mut command);
     let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let hint = lines
@@ -165,11 +178,12 @@ fn kept_nodes_outlive_the_harness_until_its_hint_is_followed() {
     child.process.wait().unwrap();
     std::thread::sleep(Duration::from_millis(200));
     assert!(node_runs(&scratch), "it was to be kept");
+    assert_eq!(processes_in(&scratch).len(), 2, "the node, and the keeper of its network");
     let mut shell = Command::new("sh");
     shell.args(["-c", &child.hint]).current_dir(folder.path());
     assert!(shell.status().unwrap().success(), "{}", child.hint);
     let deadline = Instant::now() + PATIENCE;
-    while node_runs(&scratch) {
+    while !processes_in(&scratch).is_empty() {
         assert!(Instant::now() < deadline, "{} did not end it", child.hint);
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -93,9 +93,13 @@ fn compile(name: &str, flag: &str, version: &str) -> PathBuf {
         _ => (include_str!("fake_node.rs"), "fake_node.rs"),
     };
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let output = folder.join(format!("{name}-{:016x}", fingerprint(&[source, flag, version])));
+    // Before the lock, which another user may not take.
+    if output.exists() {
+        return output;
+    }
     let lock = fs::File::create(folder.join("fakes.lock")).expect("a lock file");
     lock.lock().expect("the lock is free sooner or later");
-    let output = folder.join(format!("{name}-{:016x}", fingerprint(&[source, flag, version])));
     if output.exists() {
         return output;
     }

@@ -11,6 +11,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `provider` | the provider, which the others make together |
+//! | `injector` | what else can be done to nodes |
 //! | `network`, `place` | where nodes live: namespaces or loopback; addresses and directories |
 //! | `spawner`, `execution` | executes; one process group |
 //! | `ports` | keeps ports of this host |
@@ -19,6 +20,7 @@
 //! | `state` | memory |
 
 mod execution;
+mod injector;
 mod network;
 mod place;
 mod ports;

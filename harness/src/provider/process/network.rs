@@ -7,7 +7,10 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
-use harness_core::subnet::{Ipv4Subnet, Range};
+use harness_core::{
+    fault::Capability,
+    subnet::{Ipv4Subnet, Range},
+};
 use tokio::net::TcpStream;
 
 use crate::{
@@ -39,6 +42,8 @@ pub(super) enum Network {
 #[derive(Debug)]
 pub(super) struct Namespaces {
     open: OnceLock<Open>,
+    /// Why they are not used, if they are not.
+    unused: OnceLock<String>,
     keeper: Keeper,
 }
 
@@ -46,7 +51,7 @@ pub(super) struct Namespaces {
 #[derive(Debug)]
 pub(super) struct Open {
     subnet: Ipv4Subnet,
-    pub(super) client: Client,
+    pub(super) client: Arc<Client>,
     descriptors: Descriptors,
 }
 
@@ -61,7 +66,11 @@ impl Network {
             return Ok(Self::Loopback { why: "as was asked for".to_owned() });
         }
         match Keeper::start(&options.program, &options.scratch, options.keep) {
-            Ok(keeper) => Ok(Self::Namespaces(Namespaces { open: OnceLock::new(), keeper })),
+            Ok(keeper) => Ok(Self::Namespaces(Namespaces {
+                open: OnceLock::new(),
+                unused: OnceLock::new(),
+                keeper,
+            })),
             Err(why) if options.network == NetworkChoice::Auto => Ok(Self::Loopback { why }),
             Err(why) => Err(ProviderError::Unavailable {
                 what: format!("processes were to have network namespaces of their own: {why}"),
@@ -74,11 +83,22 @@ impl Network {
     pub(super) fn facts(&self) -> serde_json::Value {
         match self {
             Self::Loopback { why } => serde_json::json!({ "kind": "loopback", "why": why }),
-            Self::Namespaces(Namespaces { open, keeper }) => serde_json::json!({
-                "kind": "namespaces",
-                "subnet": open.get().map(|open| open.subnet.to_string()),
-                "unprivileged": keeper.is_unprivileged(),
-            }),
+            Self::Namespaces(Namespaces { open, unused, keeper }) => match unused.get() {
+                Some(why) => serde_json::json!({ "kind": "loopback", "why": why }),
+                None => serde_json::json!({
+                    "kind": "namespaces",
+                    "subnet": open.get().map(|open| open.subnet.to_string()),
+                    "unprivileged": keeper.is_unprivileged(),
+                }),
+            },
+        }
+    }
+
+    /// What can be done to a network.
+    pub(super) fn capabilities(&self) -> &'static [Capability] {
+        match self {
+            Self::Loopback { .. } => &[],
+            Self::Namespaces(_) => &[Capability::Lines, Capability::BadLines, Capability::Occupy],
         }
     }
 
@@ -112,14 +132,20 @@ impl Network {
 }
 
 impl Namespaces {
+    /// They are not used after all.
+    pub(super) fn leave(&self, why: &str) {
+        let _ = self.unused.set(why.to_owned());
+    }
+
     /// Makes a namespace for each of so many nodes. Says where each is, and how to join it.
     pub(super) async fn make(
         &self,
         nodes: usize,
+        range: Range,
         wished: Option<Ipv4Subnet>,
     ) -> Result<Vec<(Ipv4Addr, Arc<Join>)>, ProviderError> {
         let failed = |why: String| ProviderError::failed("making the nodes' network", why);
-        let subnet = subnet(nodes, wished)?;
+        let subnet = subnet(nodes, range, wished)?;
         let addresses: Vec<Ipv4Addr> = (0..nodes).filter_map(|index| subnet.node(index)).collect();
         let (client, descriptors) = self.keeper.open().map_err(|why| failed(why.to_string()))?;
         let (prefix, bridge) = (subnet.prefix(), subnet.gateway());
@@ -129,14 +155,18 @@ impl Namespaces {
         let joins: io::Result<Vec<Join>> = joins.into_iter().collect();
         let joins = joins.map_err(|why| failed(why.to_string()))?.into_iter().map(Arc::new);
         self.open
-            .set(Open { subnet, client, descriptors })
+            .set(Open { subnet, client: Arc::new(client), descriptors })
             .map_err(|_| failed("it is there already".to_owned()))?;
         Ok(addresses.into_iter().zip(joins).collect())
     }
 }
 
 /// Nobody else is on it, so it may always be the same one.
-fn subnet(nodes: usize, wished: Option<Ipv4Subnet>) -> Result<Ipv4Subnet, ProviderError> {
+fn subnet(
+    nodes: usize,
+    range: Range,
+    wished: Option<Ipv4Subnet>,
+) -> Result<Ipv4Subnet, ProviderError> {
     const LARGEST: u8 = 16;
     const USUAL: u8 = 24;
     let roomy = |subnet: &Ipv4Subnet| subnet.has_room_for(nodes);
@@ -145,7 +175,7 @@ fn subnet(nodes: usize, wished: Option<Ipv4Subnet>) -> Result<Ipv4Subnet, Provid
             ProviderError::Subnet(format!("the subnet {wished} has no room for {nodes} nodes"))
         });
     }
-    let base = Range::Benchmark.whole().base();
+    let base = range.whole().base();
     let mut candidates = (LARGEST..=USUAL).rev();
     candidates
         .find_map(|prefix| format!("{base}/{prefix}").parse().ok().filter(roomy))
@@ -177,6 +207,7 @@ mod tests {
 
     #[test]
     fn a_network_is_as_large_as_its_nodes_need_and_no_other_than_was_wished() {
+        let subnet = |nodes, wished| subnet(nodes, Range::Benchmark, wished);
         assert_eq!(subnet(3, None).unwrap().to_string(), "198.18.0.0/24");
         assert_eq!(subnet(253, None).unwrap().to_string(), "198.18.0.0/24");
         assert_eq!(subnet(254, None).unwrap().to_string(), "198.18.0.0/23");

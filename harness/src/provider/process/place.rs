@@ -6,16 +6,19 @@ use std::{
     sync::Arc,
 };
 
-use harness_core::{node::NodeSource, subnet::Ipv4Subnet};
+use harness_core::{
+    node::NodeSource,
+    subnet::{Ipv4Subnet, Range},
+};
 
 use super::{
-    network::{Namespaces, P2P_PORT},
+    network::{Namespaces, Network, P2P_PORT},
     ports,
     state::{Home, Node},
 };
 use crate::{
-    binary::Artefact,
-    provider::{NodeRequest, ProviderError, Slot},
+    binary::{Artefact, Progress},
+    provider::{NetworkChoice, NodeRequest, ProviderError, Slot},
 };
 
 const LOOPBACK_REFUSED: &str = "a released hegemon node refuses loopback addresses, so it finds no peers as a process of one host without network namespaces. \
@@ -31,6 +34,21 @@ pub(super) struct Wish<'a> {
 }
 
 impl Wish<'_> {
+    /// Where all of the nodes dial each other, the best of them; what the scenario says is its own risk.
+    fn range(&self) -> Option<Range> {
+        let dialled = |range: &Range| {
+            let base = range.whole().base();
+            self.prepared.iter().all(|(_, artefact)| artefact.profile.dials(base))
+        };
+        let mut ranges = [Range::Benchmark, Range::Private].into_iter();
+        if self.subnet.is_some() { ranges.next() } else { ranges.find(dialled) }
+    }
+
+    /// They dial each other on loopback.
+    fn can_be_on_loopback(&self) -> bool {
+        self.prepared.iter().all(|(_, artefact)| artefact.profile.dials_loopback())
+    }
+
     fn artefact(&self, request: &NodeRequest) -> &Artefact {
         let mut prepared = self.prepared.iter();
         let found = prepared.find(|(source, _)| *source == request.source);
@@ -38,8 +56,33 @@ impl Wish<'_> {
     }
 }
 
+/// Where this provider's network allows.
+pub(super) async fn place(
+    wish: &Wish<'_>,
+    network: &Network,
+    choice: NetworkChoice,
+    progress: Progress<'_>,
+) -> Result<Vec<Node>, ProviderError> {
+    const NO_RANGE: &str = "by their profiles (`dials`) these nodes dial neither 198.18.0.0/15 nor 10.128.0.0/9, where networks of runs are";
+    let why = match (network, wish.range()) {
+        (Network::Loopback { why }, _) => why,
+        (Network::Namespaces(namespaces), Some(range)) => {
+            return in_namespaces(wish, namespaces, range).await;
+        }
+        (Network::Namespaces(namespaces), None) => {
+            if choice == NetworkChoice::Namespace || !wish.can_be_on_loopback() {
+                return Err(ProviderError::Unsupported(NO_RANGE.to_owned()));
+            }
+            namespaces.leave(NO_RANGE);
+            NO_RANGE
+        }
+    };
+    progress(format!("nodes live on this host's loopback addresses: {why}"));
+    on_loopback(wish)
+}
+
 /// On 127.0.0.1, each at ports of its own.
-pub(super) fn on_loopback(wish: &Wish<'_>) -> Result<Vec<Node>, ProviderError> {
+fn on_loopback(wish: &Wish<'_>) -> Result<Vec<Node>, ProviderError> {
     if let Some(subnet) = wish.subnet {
         return Err(ProviderError::Unsupported(format!(
             "the scenario wants its nodes in {subnet}; processes have loopback addresses only where there are no network namespaces. Use --provider docker"
@@ -79,13 +122,14 @@ pub(super) fn on_loopback(wish: &Wish<'_>) -> Result<Vec<Node>, ProviderError> {
 }
 
 /// Each in a namespace of its own, with an address and all ports, as in a container.
-pub(super) async fn in_namespaces(
+async fn in_namespaces(
     wish: &Wish<'_>,
     namespaces: &Namespaces,
+    range: Range,
 ) -> Result<Vec<Node>, ProviderError> {
     let wished = wish.subnet.map(str::parse::<Ipv4Subnet>).transpose();
     let wished = wished.map_err(|error| ProviderError::Subnet(error.to_string()))?;
-    let homes = namespaces.make(wish.requests.len(), wished).await?;
+    let homes = namespaces.make(wish.requests.len(), range, wished).await?;
     let places = wish.requests.iter().zip(homes).enumerate();
     let place = |(at, (request, (address, join))): (usize, (&NodeRequest, _))| {
         let (artefact, dir) = (wish.artefact(request), wish.node_root.join(&request.name));

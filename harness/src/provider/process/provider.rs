@@ -30,8 +30,8 @@ use super::{
 use crate::{
     binary::{self, Artefact, Progress, Staging},
     provider::{
-        Changes, Dial, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions,
-        Slot, descriptors, memory::MemoryKills, options,
+        Changes, Dial, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError,
+        ProviderOptions, Slot, descriptors, memory::MemoryKills, options, paths::Changed,
     },
 };
 
@@ -52,8 +52,10 @@ pub struct ProcessProvider {
     spawner: Spawner,
     tail: Tail,
     lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
-    nodes: Nodes,
-    network: Arc<Network>,
+    pub(super) nodes: Nodes,
+    pub(super) network: Arc<Network>,
+    /// What was done to lines.
+    pub(super) changed: Changed,
     memory_kills: MemoryKills,
 }
 
@@ -85,6 +87,7 @@ impl ProcessProvider {
             lines: Mutex::new(Some(lines)),
             nodes: Nodes::default(),
             network,
+            changed: Changed::default(),
             memory_kills: MemoryKills::so_far(),
         })
     }
@@ -157,13 +160,8 @@ impl ProcessProvider {
             }
         }
         let wish = Wish { requests, prepared: &prepared, node_root: &self.node_root(), subnet };
-        let nodes = match self.network.as_ref() {
-            Network::Loopback { why } => {
-                progress(format!("nodes live on this host's loopback addresses: {why}"));
-                place::on_loopback(&wish)?
-            }
-            Network::Namespaces(namespaces) => place::in_namespaces(&wish, namespaces).await?,
-        };
+        let choice = self.options.network;
+        let nodes = place::place(&wish, self.network.as_ref(), choice, progress).await?;
         let slots = nodes.iter().map(Node::slot).collect();
         for node in nodes {
             self.nodes.add(node)?;
@@ -317,7 +315,13 @@ impl Provider for ProcessProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        vec![Capability::Restart, Capability::Kill]
+        let always = [Capability::Restart, Capability::Kill];
+        let of_network = self.network.capabilities();
+        always.into_iter().chain(of_network.iter().copied()).collect()
+    }
+
+    fn injector(&self) -> &dyn Injector {
+        self
     }
 
     fn start_again<'a>(
