@@ -132,6 +132,9 @@ pub(super) enum Verb {
     /// Hold the network namespaces of a run
     #[command(hide = true)]
     KeepNetworks(KeeperArgs),
+    /// Do what is ordered in the network of this container
+    #[command(hide = true)]
+    HelpInNetwork,
 }
 
 #[derive(Debug, Args)]

@@ -76,7 +76,8 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Ps(args) => in_runtime(ps::run(args)),
         Verb::Gc(args) => in_runtime(gc::run(args)),
         Verb::Watchdog(args) => in_runtime(watchdog::run(args)),
-        Verb::KeepNetworks(args) => keeper::run(args),
+        Verb::KeepNetworks(args) => keeper::keep(args),
+        Verb::HelpInNetwork => in_runtime(keeper::help()),
     }
 }
 

@@ -5,11 +5,13 @@ use std::{
     collections::BTreeMap,
     io,
     net::SocketAddrV4,
+    os::fd::AsFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    net::unix::pipe::{Receiver, Sender},
     sync::mpsc,
 };
 
@@ -23,11 +25,25 @@ use super::{
     wiring,
 };
 
+/// The hidden verb of this program that is an agent of the network in which it is.
+pub const VERB: &str = "help-in-network";
 /// Answers that wait for their reader.
 const QUEUE: usize = 64;
 
+/// The whole life of an agent of the network in which this process is, ordered by its standard input,
+/// which engines and shells give as pipes.
+///
+/// # Errors
+///
+/// They are none, or break.
+pub async fn help() -> io::Result<()> {
+    let orders = Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
+    let replies = Sender::from_owned_fd(io::stdout().as_fd().try_clone_to_owned()?)?;
+    Agent::of(Spaces::only_this()).serve(orders, replies).await
+}
+
 /// What one process knows of its namespaces.
-pub struct Agent {
+pub(super) struct Agent {
     spaces: Mutex<Spaces>,
     relays: Mutex<BTreeMap<usize, Option<Relay>>>,
     echoes: Mutex<BTreeMap<(usize, u16), Echo>>,
@@ -35,12 +51,6 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Of the namespace in which this process is, and no other. It must have one thread, or never be
-    /// anywhere else.
-    pub fn here() -> Arc<Self> {
-        Self::of(Spaces::only_this())
-    }
-
     pub(super) fn of(spaces: Spaces) -> Arc<Self> {
         Arc::new(Self {
             spaces: Mutex::new(spaces),
@@ -59,7 +69,7 @@ impl Agent {
     /// # Errors
     ///
     /// A stream breaks.
-    pub async fn serve(
+    pub(super) async fn serve(
         self: Arc<Self>,
         mut orders: impl AsyncRead + Unpin,
         mut replies: impl AsyncWrite + Unpin,

@@ -139,16 +139,15 @@ impl Changed {
         changes.iter().map(before).collect()
     }
 
-    /// All that is done to packets of a node.
-    pub(super) fn from(&self, node: &str) -> Vec<LineChange> {
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<LineChange> {
         let lines = self.lock();
-        let ours = lines.iter().filter(|((from, _), _)| from == node);
-        ours.map(|((from, to), line)| LineChange {
+        let change = |((from, to), line): (&(String, String), &Line)| LineChange {
             from: from.clone(),
             to: to.clone(),
             line: line.clone(),
-        })
-        .collect()
+        };
+        lines.iter().map(change).collect()
     }
 }
 

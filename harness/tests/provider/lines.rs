@@ -1,16 +1,23 @@
 //! Lines between nodes are cut, bad and whole again, and the probe says what is so: the same on every
 //! provider that has them.
 
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
-use harness::provider::Changes;
+use harness::provider::{Changes, docker::Leftovers};
 use harness_core::line::{BadLine, Connect, Datagrams, Line, LineChange, PathSeen};
 
-use crate::support::{Bed, Kind, launch, source};
+use crate::support::{
+    Bed, Kind, PATIENCE, docker_cli, engine_objects, environment, launch, source,
+};
 
 macro_rules! on_both {
     ($($behaviour:ident),* $(,)?) => {
         mod process { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour(super::Kind::Process).await; })* }
+        mod docker { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour(super::Kind::Docker).await; })* }
     };
 }
 
@@ -18,6 +25,7 @@ on_both!(
     a_cut_is_one_direction_and_stays_when_nodes_start_again,
     what_cannot_be_changed_changes_nothing,
     a_bad_line_is_as_bad_as_was_asked_for,
+    a_bad_line_changes_nothing_in_what_it_carries,
 );
 
 /// Nodes that run and answer.
@@ -152,4 +160,56 @@ async fn a_bad_line_is_as_bad_as_was_asked_for(kind: Kind) {
         assert!(path.round_trip_us.unwrap() < usual + 15_000, "{path:?}, before {usual} µs");
     }
     bed.finish().await;
+}
+
+/// Nodes leave checksums and the cutting of large segments to their network card, and there is none.
+async fn a_bad_line_changes_nothing_in_what_it_carries(kind: Kind) {
+    let bed = running(kind, &["a", "b"]).await;
+    let fetch = format!("/fetch/{}", bed.provider.rpc("b").await.unwrap());
+    let usual = bed.ask("a", &fetch).await;
+    assert!(usual.starts_with("41943"), "4 MiB and a header: {usual}");
+    let line =
+        |rate| Line::Bad(BadLine { delay: Duration::from_millis(10), rate, ..BadLine::default() });
+    set(&bed, &[("a", "b", line(None)), ("b", "a", line(None))]).await;
+    assert_eq!(bed.ask("a", &fetch).await, usual);
+    set(&bed, &[("b", "a", line(Some(4_000_000)))]).await;
+    let began = Instant::now();
+    assert_eq!(bed.ask("a", &fetch).await, usual);
+    let took = began.elapsed().as_millis();
+    assert!((900..2_500).contains(&took), "4 MiB at 4 MB/s took {took} ms");
+    bed.finish().await;
+}
+
+/// Not a test of its own: the harness that the next one kills, with a helper in its node's network.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the child process of the test below"]
+async fn child_harness() {
+    let bed = running(Kind::Docker, &["a", "b"]).await;
+    set(&bed, &[("a", "b", Line::Cut)]).await;
+    println!("\nrun {}", bed.run);
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_helper_ends_with_a_harness_that_is_killed() {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "lines::child_harness", "--ignored", "--nocapture"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut lines = lines.map_while(Result::ok);
+    let run = lines.find_map(|line| line.strip_prefix("run ").map(str::to_owned)).unwrap();
+    let helpers = || {
+        let name = format!("name=hegemon-{run}-a.helper");
+        docker_cli(&["ps", "-aq", "--filter", &name])
+    };
+    assert_eq!(helpers().lines().count(), 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while !helpers().is_empty() {
+        assert!(Instant::now() < deadline, "the helper outlives its harness");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Leftovers::connect(&environment()).await.unwrap().remove(&run).await.unwrap();
+    assert_eq!(engine_objects(&format!("org.hegemon.testbed.run={run}")), "");
 }

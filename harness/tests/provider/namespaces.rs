@@ -83,6 +83,33 @@ async fn the_host_sees_no_link_no_route_and_no_port_of_it() {
     bed.finish().await;
 }
 
+/// On an idle machine a tenth of that: `--nocapture` says how long.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_nodes_are_there_in_no_time() {
+    for (count, limit) in [(3, Duration::from_secs(3)), (30, Duration::from_secs(30))] {
+        let names: Vec<String> = (0..count).map(|number| format!("node-{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let began = Instant::now();
+        let bed = Bed::new(Kind::Process).await;
+        let held = began.elapsed();
+        let slots = bed.reserve(&names, source()).await.unwrap();
+        let reserved = began.elapsed();
+        for slot in &slots {
+            bed.provider.start(&launch(slot, &[])).await.unwrap();
+        }
+        let started = began.elapsed();
+        for name in &names {
+            bed.ask(name, "/").await;
+        }
+        let answered = began.elapsed();
+        println!(
+            "{count} nodes: keeper {held:?}, reserved {reserved:?}, started {started:?}, all answer {answered:?}"
+        );
+        assert!(answered < limit, "{answered:?}");
+        bed.finish().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_port_is_held_greets_and_is_free_again() {
     let bed = Bed::new(Kind::Process).await;
