@@ -260,6 +260,9 @@ async fn kept(chosen: &Chosen, nodes: &[String], run: &str) -> String {
             Err(_) => lines.push(format!("  {node}  is not running")),
         }
     }
+    if let Some(way_in) = chosen.way_in() {
+        lines.push(format!("on a network of their own, which is entered with\n  {way_in} sh"));
+    }
     lines.push(format!(
         "remove them with\n  harness gc {run}\nor, without the harness, with\n  {}",
         chosen.keep_hint()

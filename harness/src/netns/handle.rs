@@ -1,14 +1,15 @@
 //! The harness's side of the keeper: it is started, asked for descriptors, and ended.
 
 use std::{
+    ffi::CString,
     io::{self, IoSliceMut},
     mem::MaybeUninit,
     net::SocketAddr,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::{net::UnixStream as StdUnixStream, process::CommandExt},
+        unix::{ffi::OsStringExt, net::UnixStream as StdUnixStream, process::CommandExt},
     },
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -26,7 +27,7 @@ use tokio::{
 use super::{
     client::Client,
     join::Join,
-    keeper::{A_NAMESPACE, A_SOCKET, HERE_IT_IS, MOST_DESCRIPTORS},
+    keeper::{A_NAMESPACE, A_SOCKET, HERE_IT_IS, HOSTS, MOST_DESCRIPTORS, NAMES},
     sys,
 };
 
@@ -52,6 +53,8 @@ pub struct Keeper {
     held: Mutex<Option<(KeeperProcess, OwnedFd)>>,
     pid: u32,
     user: Option<Arc<OwnedFd>>,
+    /// The nodes' table of names, if they can have one.
+    hosts: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -73,7 +76,8 @@ impl Keeper {
         let timeout = Some(BEGIN_WITHIN);
         sockopt::set_socket_timeout(&descriptors, sockopt::Timeout::Recv, timeout)
             .map_err(|error| failed(error.into()))?;
-        let mut spaces = receive(descriptors.as_fd()).map_err(failed)??.into_iter();
+        let (spaces, more) = receive(descriptors.as_fd()).map_err(failed)??;
+        let mut spaces = spaces.into_iter();
         let home =
             spaces.next().ok_or_else(|| failed(io::Error::other("it sends no namespace")))?;
         rustix::io::ioctl_fionbio(&descriptors, true).map_err(|error| failed(error.into()))?;
@@ -82,7 +86,13 @@ impl Keeper {
             pid: process.child.id(),
             held: Mutex::new(Some((process, home))),
             user: spaces.next().map(Arc::new),
+            hosts: (more == NAMES).then(|| scratch.join(HOSTS)),
         })
+    }
+
+    /// The file that all nodes see as their table of names, if they can have one.
+    pub fn hosts(&self) -> Option<&Path> {
+        self.hosts.as_deref()
     }
 
     /// The namespaces are owned by a user namespace: nobody needed to be root.
@@ -113,7 +123,10 @@ impl Keeper {
         orders.set_nonblocking(true)?;
         let (reading, writing) = UnixStream::from_std(orders)?.into_split();
         let asked = tokio::sync::Mutex::new(sys::watch(descriptors)?);
-        Ok((Client::new(reading, writing), Descriptors { asked, user: self.user.clone() }))
+        let hosts = self.hosts.clone().map(|hosts| hosts.into_os_string().into_vec());
+        let hosts = hosts.map(CString::new).transpose()?.map(Arc::new);
+        let descriptors = Descriptors { asked, user: self.user.clone(), hosts };
+        Ok((Client::new(reading, writing), descriptors))
     }
 }
 
@@ -153,6 +166,7 @@ fn spawn(
 pub struct Descriptors {
     asked: tokio::sync::Mutex<AsyncFd<OwnedFd>>,
     user: Option<Arc<OwnedFd>>,
+    hosts: Option<Arc<CString>>,
 }
 
 impl Descriptors {
@@ -176,7 +190,7 @@ impl Descriptors {
     pub async fn join(&self, at: usize) -> io::Result<Join> {
         let number = u32::try_from(at).map_err(io::Error::other)?.to_be_bytes();
         let network = self.ask(&[&[A_NAMESPACE], &number[..]].concat()).await?;
-        Ok(Join { user: self.user.clone(), network })
+        Ok(Join { user: self.user.clone(), network, hosts: self.hosts.clone() })
     }
 
     /// One question at a time, each with its answer.
@@ -193,13 +207,13 @@ impl Descriptors {
         };
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the keeper does not answer");
         let answer = tokio::time::timeout(BEGIN_WITHIN, answer).await.map_err(late)??;
-        let mut descriptors = answer.map_err(io::Error::other)?.into_iter();
-        descriptors.next().ok_or_else(|| io::Error::other("no descriptor"))
+        let (descriptors, _) = answer.map_err(io::Error::other)?;
+        descriptors.into_iter().next().ok_or_else(|| io::Error::other("no descriptor"))
     }
 }
 
-/// One answer: descriptors, or why there are none.
-fn receive(from: BorrowedFd<'_>) -> io::Result<Result<Vec<OwnedFd>, String>> {
+/// One answer: descriptors and a word, or why there are none.
+fn receive(from: BorrowedFd<'_>) -> io::Result<Result<(Vec<OwnedFd>, String), String>> {
     let mut bytes = [0; LONGEST_ANSWER];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut along = RecvAncillaryBuffer::new(&mut space);
@@ -213,9 +227,9 @@ fn receive(from: BorrowedFd<'_>) -> io::Result<Result<Vec<OwnedFd>, String>> {
         })
         .flatten()
         .collect();
-    match bytes[..length].split_first() {
-        None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended without a word")),
-        Some((&HERE_IT_IS, _)) => Ok(Ok(descriptors)),
-        Some((_, why)) => Ok(Err(String::from_utf8_lossy(why).into_owned())),
-    }
+    let Some((outcome, words)) = bytes[..length].split_first() else {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended without a word"));
+    };
+    let words = String::from_utf8_lossy(words).into_owned();
+    Ok(if *outcome == HERE_IT_IS { Ok((descriptors, words)) } else { Err(words) })
 }

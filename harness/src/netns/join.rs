@@ -2,6 +2,7 @@
 //! thread.
 
 use std::{
+    ffi::{CStr, CString},
     io,
     os::{
         fd::{AsFd, OwnedFd},
@@ -11,7 +12,12 @@ use std::{
     sync::Arc,
 };
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::{
+    mount::{MountPropagationFlags, mount_bind, mount_change},
+    thread::{LinkNameSpaceType, move_into_link_name_space},
+};
+
+use super::sys;
 
 /// A network namespace, and the user namespace that owns it unless that is the machine's own.
 #[derive(Debug)]
@@ -20,6 +26,8 @@ pub struct Join {
     pub(super) user: Option<Arc<OwnedFd>>,
     /// The node's.
     pub(super) network: OwnedFd,
+    /// What it is to see as its table of names, if that is ours to say.
+    pub(super) hosts: Option<Arc<CString>>,
 }
 
 impl Join {
@@ -30,16 +38,29 @@ impl Join {
                 move_into_link_name_space(user.as_fd(), Some(LinkNameSpaceType::User))?;
             }
             move_into_link_name_space(self.network.as_fd(), Some(LinkNameSpaceType::Network))?;
-            Ok(())
+            match &self.hosts {
+                Some(hosts) => see_as_hosts(hosts),
+                None => Ok(()),
+            }
         };
         #[expect(
             unsafe_code,
-            reason = "runs between fork and exec; it makes two system calls and allocates nothing, which is all that is allowed there"
+            reason = "runs between fork and exec; it makes a few system calls and allocates nothing, which is all that is allowed there"
         )]
-        // SAFETY: `setns` is async-signal-safe, and the closure neither allocates nor takes a lock;
+        // SAFETY: the calls are async-signal-safe, and the closure neither allocates nor takes a lock;
         // the descriptors live as long as it does.
         unsafe {
             command.pre_exec(arrange);
         }
     }
+}
+
+/// This process, which must have one thread, sees another file as the system's table of names. Nobody else
+/// does, and nothing is written.
+pub(super) fn see_as_hosts(file: &CStr) -> io::Result<()> {
+    sys::unshare_mounts()?;
+    // What is mounted here is to be seen nowhere else.
+    mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    mount_bind(file, c"/etc/hosts")?;
+    Ok(())
 }

@@ -7,12 +7,13 @@
 //! a socket belongs to the namespace in which it was made.
 
 use std::{
+    ffi::CString,
     fs,
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::net::UnixStream as StdUnixStream,
+        unix::{ffi::OsStringExt, net::UnixStream as StdUnixStream},
     },
     sync::Arc,
 };
@@ -26,7 +27,7 @@ use rustix::{
 };
 use tokio::{io::unix::AsyncFd, net::UnixStream};
 
-use super::{agent::Agent, spaces::Spaces, sys, wiring};
+use super::{agent::Agent, join::see_as_hosts, spaces::Spaces, sys, wiring};
 
 /// What is asked for on the second way: one byte, and a number for the last.
 pub(super) const A_SOCKET: u8 = b's';
@@ -34,6 +35,10 @@ pub(super) const A_NAMESPACE: u8 = b'n';
 /// The first byte of an answer; after the other one is why.
 pub(super) const HERE_IT_IS: u8 = b'+';
 pub(super) const NONE: u8 = b'-';
+/// After the first byte at the beginning, if nodes can have a table of names of their own.
+pub(super) const NAMES: &str = "names";
+/// That table, in the directory in which the keeper is started.
+pub(super) const HOSTS: &str = "hosts";
 /// Two namespaces, at the beginning.
 pub(super) const MOST_DESCRIPTORS: usize = 2;
 
@@ -57,7 +62,8 @@ pub fn run(stays: bool) -> io::Result<()> {
     let home = spaces.home().ok_or_else(|| io::Error::other("no home"))?;
     let all: Vec<BorrowedFd<'_>> =
         [home].into_iter().chain(user.as_ref().map(AsFd::as_fd)).collect();
-    answer(asked.as_fd(), HERE_IT_IS, "", &all)?;
+    let names = if have_names().is_ok() { NAMES } else { "" };
+    answer(asked.as_fd(), HERE_IT_IS, names, &all)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         orders.set_nonblocking(true)?;
@@ -98,6 +104,13 @@ fn own_user_namespace(uid: u32, gid: u32) -> io::Result<OwnedFd> {
     fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
     fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
     fs::File::open("/proc/self/ns/user").map(OwnedFd::from)
+}
+
+/// What nodes will see as their table of names, this process sees too: so it can look names up for them.
+fn have_names() -> io::Result<()> {
+    let hosts = std::env::current_dir()?.join(HOSTS);
+    fs::write(&hosts, "")?;
+    see_as_hosts(&CString::new(hosts.into_os_string().into_vec())?)
 }
 
 async fn hand_out(asked: AsyncFd<OwnedFd>, agent: Arc<Agent>) -> io::Result<()> {

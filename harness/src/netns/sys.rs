@@ -18,6 +18,11 @@ pub(super) fn unshare_network() -> io::Result<()> {
     unshare(UnshareFlags::NEWNET)
 }
 
+/// Gives this process, which must have one thread, a list of mounts of its own.
+pub(super) fn unshare_mounts() -> io::Result<()> {
+    unshare(UnshareFlags::NEWNS)
+}
+
 /// Moves this process, which must have one thread, into a user namespace and a network namespace of
 /// its own.
 pub(super) fn unshare_user_and_network() -> io::Result<()> {

@@ -130,6 +130,31 @@ async fn a_port_is_held_greets_and_is_free_again() {
     bed.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_nodes_are_known_to_nodes_and_can_be_given_to_others() {
+    let bed = Bed::new(Kind::Process).await;
+    assert!(bed.provider.capabilities().contains(&Capability::Names));
+    let slots = bed.reserve(&["seed", "a"], source()).await.unwrap();
+    for slot in &slots {
+        bed.provider.start(&launch(slot, &[])).await.unwrap();
+    }
+    let hosts = fs::read_to_string("/etc/hosts").unwrap();
+    let injector = bed.provider.injector();
+    for (address, to) in [("198.18.0.2", "seed"), ("198.18.0.3", "a"), ("198.18.0.2", "seed")] {
+        injector.rename("seed", to).await.unwrap();
+        let found = injector.lookup("a", "seed").await.unwrap();
+        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [address]);
+        let answer = bed.ask("a", "/resolve/seed").await;
+        assert!(answer.starts_with(&format!("{address} ")), "the node itself: {answer}");
+    }
+    let answer = bed.ask("a", "/resolve/nobody.example").await;
+    let (unknown, took) = answer.split_once(' ').unwrap();
+    assert!(unknown == "unknown" && took.parse::<u64>().unwrap() < 1_000, "{answer}");
+    assert!(injector.lookup("a", "nobody.example").await.is_err());
+    assert_eq!(fs::read_to_string("/etc/hosts").unwrap(), hosts, "the host's own is as it was");
+    bed.finish().await;
+}
+
 /// Everybody who is in one of these namespaces.
 fn inhabitants(spaces: &BTreeSet<PathBuf>) -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap().flatten();

@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    net::{SocketAddr, SocketAddrV4},
-    sync::Arc,
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
+    sync::{Arc, PoisonError},
 };
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -16,7 +16,7 @@ use super::provider::ProcessProvider;
 use crate::{
     netns::wire::{Answer, Verb, mac_of},
     provider::{
-        Injector, ProviderError,
+        Injector, ProviderError, Slot,
         paths::{self, Site, Target},
     },
 };
@@ -84,9 +84,52 @@ impl Injector for ProcessProvider {
         }
         .boxed()
     }
+
+    fn rename<'a>(&'a self, seed: &'a str, to: &'a str) -> Done<'a> {
+        async move {
+            self.site(seed)?;
+            let address = *self.site(to)?.transport.ip();
+            let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+            names.insert(seed.to_owned(), address);
+            self.say_names(&names)
+        }
+        .boxed()
+    }
+
+    fn lookup<'a>(
+        &'a self,
+        node: &'a str,
+        seed: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<IpAddr>, ProviderError>> {
+        async move {
+            let what = format!("looking up {seed} in the network of {node}");
+            let verb = Verb::Lookup { name: seed.to_owned() };
+            match self.site(node)?.order(&what, verb).await? {
+                Answer::Addresses(addresses) => Ok(addresses),
+                other => Err(ProviderError::failed(what, format!("{other:?}"))),
+            }
+        }
+        .boxed()
+    }
 }
 
 impl ProcessProvider {
+    /// Every node has the name that it has in a container, too.
+    pub(super) fn begin_names(&self, slots: &[Slot]) -> Result<(), ProviderError> {
+        let address = |slot: &Slot| match slot.p2p {
+            SocketAddr::V4(transport) => Some((slot.name.clone(), *transport.ip())),
+            SocketAddr::V6(_) => None,
+        };
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        *names = slots.iter().filter_map(address).collect();
+        self.say_names(&names)
+    }
+
+    fn say_names(&self, names: &BTreeMap<String, Ipv4Addr>) -> Result<(), ProviderError> {
+        let said = self.network.say_names(names);
+        said.map_err(|error| ProviderError::failed("saying what nodes' names mean", error))
+    }
+
     async fn change_lines(&self, changes: &[LineChange]) -> Result<(), ProviderError> {
         let (mut sites, mut targets) = (BTreeMap::new(), BTreeMap::new());
         for LineChange { from, to, .. } in changes {

@@ -1,8 +1,11 @@
 //! Where a run's processes live: in network namespaces of their own, or on this host's loopback.
 
 use std::{
-    io,
+    collections::BTreeMap,
+    fs::OpenOptions,
+    io::{self, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
     sync::{Arc, OnceLock},
 };
 
@@ -98,7 +101,15 @@ impl Network {
     pub(super) fn capabilities(&self) -> &'static [Capability] {
         match self {
             Self::Loopback { .. } => &[],
-            Self::Namespaces(_) => &[Capability::Lines, Capability::BadLines, Capability::Occupy],
+            Self::Namespaces(Namespaces { keeper, .. }) => match keeper.hosts() {
+                Some(_) => &[
+                    Capability::Lines,
+                    Capability::BadLines,
+                    Capability::Occupy,
+                    Capability::Names,
+                ],
+                None => &[Capability::Lines, Capability::BadLines, Capability::Occupy],
+            },
         }
     }
 
@@ -118,9 +129,38 @@ impl Network {
         }
     }
 
+    /// What names of nodes mean from now on, for all of them.
+    pub(super) fn say_names(&self, names: &BTreeMap<String, Ipv4Addr>) -> io::Result<()> {
+        let Self::Namespaces(Namespaces { keeper, .. }) = self else { return Ok(()) };
+        let Some(hosts) = keeper.hosts() else { return Ok(()) };
+        let names = names.iter().map(|(name, address)| format!("{address} {name}\n"));
+        let text = format!("127.0.0.1 localhost\n{}", names.collect::<String>());
+        // The same file as before: whoever sees it in another place sees this one, not its name.
+        let mut file = OpenOptions::new().write(true).open(hosts)?;
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)
+    }
+
+    /// The beginning of a command that is executed in the run's own namespace.
+    pub(super) fn way_in(&self) -> Option<String> {
+        let (Self::Namespaces(Namespaces { keeper, .. }), Some(_)) = (self, self.open()) else {
+            return None;
+        };
+        let user = if keeper.is_unprivileged() { " --user --preserve-credentials" } else { "" };
+        Some(format!("nsenter --target {}{user} --net", keeper.pid()))
+    }
+
     /// Whoever holds the namespaces has ended, though nobody of ours ended them.
     pub(super) fn is_broken(&self) -> bool {
         self.open().is_some_and(|open| !open.client.is_open())
+    }
+
+    /// The file that is its own, in the run's directory.
+    pub(super) fn hosts(&self) -> Option<&Path> {
+        match self {
+            Self::Loopback { .. } => None,
+            Self::Namespaces(Namespaces { keeper, .. }) => keeper.hosts(),
+        }
     }
 
     /// Nothing is left of it afterwards, unless it is kept.

@@ -1,9 +1,9 @@
 //! The process provider: the [`Provider`] that the neighbouring modules make together.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -56,6 +56,8 @@ pub struct ProcessProvider {
     pub(super) network: Arc<Network>,
     /// What was done to lines.
     pub(super) changed: Changed,
+    /// What nodes' names mean.
+    pub(super) names: Mutex<BTreeMap<String, Ipv4Addr>>,
     memory_kills: MemoryKills,
 }
 
@@ -88,6 +90,7 @@ impl ProcessProvider {
             nodes: Nodes::default(),
             network,
             changed: Changed::default(),
+            names: Mutex::default(),
             memory_kills: MemoryKills::so_far(),
         })
     }
@@ -105,7 +108,14 @@ impl ProcessProvider {
         let kill = if groups.is_empty() { String::new() } else { format!("kill --{groups}; ") };
         // A path may hold anything, and this line is to be pasted into a shell.
         let quoted = |path: PathBuf| shell_words::quote(&path.display().to_string()).into_owned();
-        format!("{kill}rm -rf -- {} {}", quoted(self.node_root()), quoted(self.binary_dir()))
+        let hosts = self.network.hosts().map(|hosts| format!(" {}", quoted(hosts.to_owned())));
+        let (nodes, binaries) = (quoted(self.node_root()), quoted(self.binary_dir()));
+        format!("{kill}rm -rf -- {nodes} {binaries}{}", hosts.unwrap_or_default())
+    }
+
+    /// The beginning of a command that is executed where the nodes can be reached, if that is not here.
+    pub fn way_in(&self) -> Option<String> {
+        self.network.way_in()
     }
 
     /// Every group that this run has made last for its nodes.
@@ -162,11 +172,12 @@ impl ProcessProvider {
         let wish = Wish { requests, prepared: &prepared, node_root: &self.node_root(), subnet };
         let choice = self.options.network;
         let nodes = place::place(&wish, self.network.as_ref(), choice, progress).await?;
-        let slots = nodes.iter().map(Node::slot).collect();
+        let slots: Vec<Slot> = nodes.iter().map(Node::slot).collect();
         for node in nodes {
             self.nodes.add(node)?;
         }
         self.nodes.remember_sources(&prepared);
+        self.begin_names(&slots)?;
         Ok(slots)
     }
 
@@ -266,6 +277,8 @@ impl ProcessProvider {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => Some(format!("{} left ({error})", dir.display())),
         };
+        // A keeper that could not have names has left it, too.
+        let _ = fs::remove_file(self.options.scratch.join("hosts"));
         [self.node_root(), self.binary_dir()].into_iter().filter_map(remove).collect()
     }
 }
