@@ -47,10 +47,12 @@ import json, pathlib, sys
 
 plans = [json.loads(path.read_text()) for path in pathlib.Path(sys.argv[1]).glob("runs/*/plan.json")]
 taken = {"run IDs": [plan["run"] for plan in plans]}
-taken["networks"] = [plan["facts"]["network"].get("subnet") for plan in plans if plan["facts"]["network"].get("subnet")]
+# Namespaces are worlds of their own: there all runs may have the same addresses.
+networks = [(plan, plan["facts"]["network"]) for plan in plans]
+taken["networks"] = [network["subnet"] for _, network in networks if network["kind"] == "docker"]
 taken["RPC ports"] = [
     arguments["args"][arguments["args"].index("--rpc-port") + 1]
-    for plan in plans if plan["facts"]["provider"] == "process" for arguments in plan["launches"]
+    for plan, network in networks if network["kind"] == "loopback" for arguments in plan["launches"]
 ]
 if len(plans) != int(sys.argv[2]):
     print(f"{len(plans)} plans of {sys.argv[2]} runs")

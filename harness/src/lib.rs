@@ -8,6 +8,7 @@
 //! | [`lease`] | what tells a living run from a dead one, and removes what that left |
 //! | [`run`] | the way through a run and every way out |
 //! | [`provider`], [`binary`] | where nodes run, and what of |
+//! | [`netns`] | networks of nodes from the inside |
 //! | [`evidence`], [`library`] | where a run's evidence is kept, and where scenarios are found |
 //!
 //! Arrows point one way, downwards in this table, and to `harness-core`, which knows nothing of this
@@ -24,6 +25,7 @@ pub mod doctor;
 pub mod evidence;
 pub mod lease;
 pub mod library;
+pub mod netns;
 pub mod provider;
 pub mod run;
 pub mod selftest;

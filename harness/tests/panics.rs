@@ -18,8 +18,8 @@ use std::{
 use futures_util::future::{BoxFuture, FutureExt};
 use harness::{
     provider::{
-        Changes, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError,
-        ProviderOptions, Slot, docker::DockerProvider, process::ProcessProvider,
+        Changes, Injector, LogLine, NetworkChoice, NodeLaunch, NodeRequest, Provider,
+        ProviderError, ProviderOptions, Slot, docker::DockerProvider, process::ProcessProvider,
     },
     run::{
         http::Http,
@@ -32,7 +32,7 @@ use harness_core::{
     fault::Capability,
     node::{Incarnation, NodeState},
 };
-use provider::{Fake, Kind, assert_nothing_left, environment, fake, unique_run};
+use provider::{Fake, HARNESS, Kind, assert_nothing_left, environment, fake, unique_run};
 use tokio::sync::mpsc;
 
 /// Fake nodes never satisfy it: the run lasts until the panic.
@@ -70,7 +70,7 @@ impl Bug {
 
 impl Connect for Bug {
     fn connect(&self, node: SocketAddr, patience: Duration) -> Arc<dyn NodeLink> {
-        Http.connect(node, patience)
+        Http::through(self.inner.dialler()).connect(node, patience)
     }
 }
 
@@ -158,10 +158,12 @@ async fn panics(kind: Kind) {
         scratch: scratch.path().to_owned(),
         profile: None,
         keep: false,
+        network: NetworkChoice::Auto,
+        program: HARNESS.into(),
     };
     let run = options.run_id.clone();
     let inner: Arc<dyn Provider> = match kind {
-        Kind::Process => Arc::new(ProcessProvider::create(options).unwrap()),
+        Kind::Process | Kind::Loopback => Arc::new(ProcessProvider::create(options).unwrap()),
         Kind::Docker | Kind::DockerPublished | Kind::DockerRemote => {
             Arc::new(DockerProvider::connect(options, &environment()).await.unwrap())
         }

@@ -4,6 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
 #![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
 
+#[path = "provider/lines.rs"]
+mod lines;
+#[path = "provider/namespaces.rs"]
+mod namespaces;
 #[path = "provider/only_docker.rs"]
 mod only_docker;
 #[path = "provider/only_process.rs"]
@@ -26,6 +30,7 @@ use support::{Bed, Kind, PATIENCE, launch, source};
 macro_rules! conformance {
     ($($behaviour:ident),* $(,)?) => {
         mod process { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour(super::Kind::Process).await; })* }
+        mod process_loopback { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour(super::Kind::Loopback).await; })* }
         mod docker { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour(super::Kind::Docker).await; })* }
         mod docker_published { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour(super::Kind::DockerPublished).await; })* }
     };
@@ -51,7 +56,7 @@ async fn a_node_starts_with_what_it_was_given_and_nothing_else(kind: Kind) {
     let mut bed = Bed::new(kind).await;
     let slot = bed.one(&[("HEGEMON_MINE", "1")]).await;
     assert_eq!(slot.profile, NodeProfile::ours());
-    assert_eq!(slot.loopback, kind == Kind::Process);
+    assert_eq!(slot.loopback, kind == Kind::Loopback);
     bed.wait_for_line("start 1").await;
     bed.wait_for_line("env HEGEMON_MINE=1").await;
     let environment: Vec<_> = bed
@@ -68,7 +73,7 @@ async fn a_node_starts_with_what_it_was_given_and_nothing_else(kind: Kind) {
         })
         .collect();
     assert_eq!(given, ["env HEGEMON_MINE=1"]);
-    if kind == Kind::Process {
+    if kind.is_process() {
         assert_eq!(environment.len(), 1, "nothing of the harness's environment");
     }
     assert!(bed.ask("solo", "/").await.starts_with("starts=1 "));
@@ -198,7 +203,7 @@ async fn every_byte_of_a_log_is_kept(kind: Kind) {
     bed.wait_for_line("end of bytes").await;
     let log = bed.bytes();
     let strange: &[u8] = match kind {
-        Kind::Process => b"caf\xe9 \x00\xff\r\n",
+        Kind::Process | Kind::Loopback => b"caf\xe9 \x00\xff\r\n",
         // The engine keeps text; the evidence says so.
         Kind::Docker | Kind::DockerPublished | Kind::DockerRemote => {
             assert!(bed.provider.facts()["logs"].as_str().unwrap().contains("not UTF-8"));
@@ -254,7 +259,9 @@ async fn runs_beside_each_other_do_not_meet(kind: Kind) {
         .collect();
     addresses.sort();
     addresses.dedup();
-    assert_eq!(addresses.len(), 6, "all addresses differ");
+    // Namespaces are worlds of their own: there the same address is another one in each.
+    let distinct = if kind == Kind::Process { 2 } else { 6 };
+    assert_eq!(addresses.len(), distinct, "all addresses differ");
     let mut beds = beds;
     let last = beds.pop().unwrap();
     for bed in beds {

@@ -36,6 +36,11 @@ impl Ipv4Subnet {
         self.base
     }
 
+    /// How many bits of an address are the network's.
+    pub fn prefix(self) -> u8 {
+        self.prefix
+    }
+
     /// The address of the bridge on the host.
     pub fn gateway(self) -> Ipv4Addr {
         self.address(1)

@@ -14,7 +14,7 @@ use harness_core::{
 };
 
 use crate::library::Library;
-pub(super) use choice::ProviderChoice;
+pub(super) use choice::{NetworkArg, ProviderChoice};
 pub(super) use doctor::DoctorArgs;
 
 const EXIT_CODES: &str = "\
@@ -129,6 +129,12 @@ pub(super) enum Verb {
     /// Wait for the harness's end and remove what it left
     #[command(hide = true)]
     Watchdog(WatchdogArgs),
+    /// Hold the network namespaces of a run
+    #[command(hide = true)]
+    KeepNetworks(KeeperArgs),
+    /// Do what is ordered in the network of this container
+    #[command(hide = true)]
+    HelpInNetwork,
 }
 
 #[derive(Debug, Args)]
@@ -212,6 +218,11 @@ pub(super) struct NodeArgs {
     /// core]
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) node_profile: Option<String>,
+
+    /// Where processes live: each in a network namespace of its own, or on this host's loopback
+    /// [default: in namespaces if this user may have them, else on loopback]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(super) network: Option<NetworkArg>,
 }
 
 impl NodeArgs {
@@ -421,6 +432,14 @@ pub(super) struct WatchdogArgs {
     pub(super) dir: PathBuf,
     #[arg(long)]
     pub(super) entry: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeeperArgs {
+    #[arg(long)]
+    _scratch: PathBuf,
+    #[arg(long)]
+    pub(super) stay: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

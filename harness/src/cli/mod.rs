@@ -8,6 +8,7 @@
 //! | `list`, `validate`, `explain`, `verify` | verbs that start nothing |
 //! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
+//! | `keeper` | works in nodes' networks, for a run |
 //! | `output`, `terminal` | where words go; what is shown while a run goes on |
 //! | `provider`, `profile`, `environment`, `signals` | what verbs share: where nodes run, what kind they are, what the environment says, what ends them |
 
@@ -16,6 +17,7 @@ mod doctor;
 mod environment;
 mod explain;
 mod gc;
+mod keeper;
 mod list;
 mod output;
 mod profile;
@@ -74,6 +76,8 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Ps(args) => in_runtime(ps::run(args)),
         Verb::Gc(args) => in_runtime(gc::run(args)),
         Verb::Watchdog(args) => in_runtime(watchdog::run(args)),
+        Verb::KeepNetworks(args) => keeper::keep(args),
+        Verb::HelpInNetwork => in_runtime(keeper::help()),
     }
 }
 

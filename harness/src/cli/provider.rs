@@ -25,6 +25,14 @@ impl Chosen {
         }
     }
 
+    /// How to reach what was kept, where that is not as usual.
+    pub(super) fn way_in(&self) -> Option<String> {
+        match self {
+            Self::Docker(_) => None,
+            Self::Process(provider) => provider.way_in(),
+        }
+    }
+
     /// The shell command that removes what was kept.
     pub(super) fn keep_hint(&self) -> String {
         match self {
@@ -89,6 +97,5 @@ async fn take(
 }
 
 fn needs_engine(plan: &Plan) -> bool {
-    plan.subnet.is_some()
-        || plan.nodes.iter().any(|node| matches!(node.source, NodeSource::Image(_)))
+    plan.nodes.iter().any(|node| matches!(node.source, NodeSource::Image(_)))
 }

@@ -12,7 +12,7 @@ use harness_core::{
 };
 
 use super::{
-    args::{ProviderChoice, ScenarioArgs},
+    args::{NetworkArg, ProviderChoice, ScenarioArgs},
     output, profile,
     provider::{Chosen, choose},
 };
@@ -24,7 +24,7 @@ use crate::{
     evidence::{self, Jsonl, RunDir},
     lease::{Guard, watchdog::LIMIT},
     library::load,
-    provider::{ProviderError, ProviderOptions},
+    provider::{ProviderError, ProviderOptions, own_program},
     run::{
         executor::{self, AtEnd, Run},
         http::Http,
@@ -191,6 +191,8 @@ async fn finish(
         scratch: dir.scratch()?,
         profile: plan.overrides.profile.as_deref().cloned().map(Arc::new),
         keep: args.keep,
+        network: NetworkArg::choice(args.node.network),
+        program: own_program().context("the system does not say which program this is")?,
     };
     let (terminal, reporter) = Terminal::spawn(
         &plan,
@@ -219,7 +221,7 @@ async fn finish(
     let run = Run {
         plan,
         provider: chosen.provider(),
-        connect: Arc::new(Http),
+        connect: Arc::new(Http::through(chosen.provider().dialler())),
         journal,
         dir: dir.clone(),
         at_end: if args.keep { AtEnd::Keep } else { AtEnd::Remove },
@@ -257,6 +259,9 @@ async fn kept(chosen: &Chosen, nodes: &[String], run: &str) -> String {
             Ok(address) => lines.push(format!("  {node}  http://{address}")),
             Err(_) => lines.push(format!("  {node}  is not running")),
         }
+    }
+    if let Some(way_in) = chosen.way_in() {
+        lines.push(format!("on a network of their own, which is entered with\n  {way_in} sh"));
     }
     lines.push(format!(
         "remove them with\n  harness gc {run}\nor, without the harness, with\n  {}",

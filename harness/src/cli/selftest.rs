@@ -12,7 +12,7 @@ use harness_core::{
 };
 
 use super::{
-    args::{ProviderChoice, SelftestArgs},
+    args::{NetworkArg, ProviderChoice, SelftestArgs},
     output, profile,
     provider::choose_node,
 };
@@ -21,6 +21,7 @@ use crate::{
     cli::environment::{environment, registry},
     evidence::RunDir,
     lease::Guard,
+    provider::ProviderOptions,
     run::interrupt::Interrupt,
     selftest::run::{Bench, Outcome, Seen},
 };
@@ -58,6 +59,8 @@ pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
     let provider = if image { ProviderChoice::Docker } else { args.provider };
     let bench = Bench {
         provider: async |options| {
+            let network = NetworkArg::choice(args.node.network);
+            let options = ProviderOptions { network, ..options };
             choose_node(provider, options).await.map(|chosen| chosen.provider())
         },
         guard: |dir: &RunDir, scenario: &str| {

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     binary, evidence,
     provider::{
-        NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions,
+        NetworkChoice, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions,
         docker::{DockerProvider, neighbour_limit},
     },
 };
@@ -46,6 +46,8 @@ pub(super) async fn examine(question: &Question, environment: &Environment) -> V
         scratch: scratch.path().to_owned(),
         profile: Some(NodeProfile::ours()),
         keep: false,
+        network: NetworkChoice::Auto,
+        program: Default::default(),
     };
     let provider = match DockerProvider::connect(options, environment).await {
         Ok(provider) => provider,

@@ -1,12 +1,15 @@
 //! What every run of the command line is held by: its lease, and the watchdog unless its nodes are
 //! to stay.
 
-use std::{io, path::PathBuf};
+use std::io;
 
 use harness_core::{event::Sink, place::Environment};
 
 use super::{Lease, Registry, watchdog::Watchdog};
-use crate::{evidence::RunDir, provider::Provider};
+use crate::{
+    evidence::RunDir,
+    provider::{Provider, own_program},
+};
 
 /// One run's.
 #[derive(Debug)]
@@ -76,10 +79,4 @@ impl Guard {
             (false, Some(watchdog)) => watchdog.hand_over(),
         }
     }
-}
-
-/// The program that runs, even if its file was replaced meanwhile.
-fn own_program() -> io::Result<PathBuf> {
-    let own = PathBuf::from("/proc/self/exe");
-    if own.exists() { Ok(own) } else { std::env::current_exe() }
 }

@@ -12,16 +12,20 @@
 //! | --- | --- |
 //! | [`docker`], [`process`] | the providers |
 //! | `injector` | what they can do to nodes beside starting and ending them |
+//! | `paths` | lines between nodes, and paths that are tried |
+//! | `dial` | how the harness gets to a node |
 //! | `options`, `owner` | what one is created with, and whom its objects belong to |
 //! | `lines`, [`descriptors`], `memory` | lines of a log, bounded; how many files may be open; who was killed for memory |
 
 pub mod descriptors;
+mod dial;
 pub mod docker;
 mod injector;
 mod lines;
 mod memory;
 mod options;
 mod owner;
+mod paths;
 pub mod process;
 
 use std::{borrow::Cow, collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
@@ -33,8 +37,9 @@ use harness_core::{
     profile::NodeProfile,
 };
 
+pub use dial::{Dial, Direct};
 pub use injector::{Changes, Injector, NoInjector};
-pub use options::ProviderOptions;
+pub use options::{NetworkChoice, ProviderOptions, own_program};
 pub use owner::{NoOwner, Owner};
 use tokio::sync::mpsc;
 
@@ -182,6 +187,12 @@ pub trait Provider: Send + Sync {
     /// Where the harness reaches a started node's JSON-RPC (HTTP). Looked up anew: an engine may
     /// change it at every start.
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>>;
+
+    /// Connects to what [`Provider::rpc`] says. The answer is good for as long as the provider is; it may
+    /// be asked for before anything else.
+    fn dialler(&self) -> Arc<dyn Dial> {
+        Arc::new(Direct)
+    }
 
     /// Log lines of every node of the run, from its first start on, in order per node. Taken once,
     /// before the first `start`. Bounded; a slow reader slows nobody: what does not fit waits in

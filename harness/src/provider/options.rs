@@ -1,6 +1,6 @@
 //! What a provider is created with. Read once at the edge; nothing here is looked up later.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use harness_core::profile::NodeProfile;
 
@@ -19,6 +19,33 @@ pub struct ProviderOptions {
     pub profile: Option<Arc<NodeProfile>>,
     /// Leave the nodes running at teardown, and when the harness ends.
     pub keep: bool,
+    /// Where processes live.
+    pub network: NetworkChoice,
+    /// The harness's own program, which has hidden modes for work in nodes' networks: see
+    /// [`own_program`].
+    pub program: PathBuf,
+}
+
+/// Where processes live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NetworkChoice {
+    /// In namespaces of their own where there are any, else on loopback.
+    #[default]
+    Auto,
+    /// In namespaces of their own, or nowhere.
+    Namespace,
+    /// On this host's loopback addresses.
+    Loopback,
+}
+
+/// The program that runs, even if its file was replaced meanwhile.
+///
+/// # Errors
+///
+/// The system does not say which that is.
+pub fn own_program() -> io::Result<PathBuf> {
+    let own = PathBuf::from("/proc/self/exe");
+    if own.exists() { Ok(own) } else { std::env::current_exe() }
 }
 
 impl ProviderOptions {
@@ -72,6 +99,8 @@ mod tests {
             scratch: PathBuf::new(),
             profile: None,
             keep: false,
+            network: NetworkChoice::Auto,
+            program: PathBuf::new(),
         };
         for bad in ["", "-a", "a b", "a/b", &"a".repeat(41)] {
             assert!(options(bad).check().is_err(), "{bad}");

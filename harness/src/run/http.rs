@@ -1,15 +1,20 @@
 //! Nodes over HTTP, as all real ones are reached.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::{BoxFuture, FutureExt, TryFutureExt};
 use harness_core::event::Miss;
-use hyper::{HeaderMap, StatusCode, header::RETRY_AFTER};
+use hyper::{HeaderMap, StatusCode, Uri, body::Incoming, header::RETRY_AFTER};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo},
+};
 use jsonrpsee_core::{
     client::{ClientT, Error},
     http_helpers::HttpError,
@@ -17,30 +22,44 @@ use jsonrpsee_core::{
     rpc_params,
 };
 use jsonrpsee_http_client::{
-    HttpBackend, HttpClient, HttpResponse, RpcService, RpcServiceBuilder, transport,
+    HttpBody, HttpClient, HttpRequest, HttpResponse, RpcService, RpcServiceBuilder, transport,
 };
 use serde_json::Value;
+use tokio::net::TcpStream;
 use tower::{Service, ServiceBuilder};
 
 use super::{
     link::{Answer, Connect, NodeLink},
     poll::rpc::quote,
 };
+use crate::provider::Dial;
 
 /// A header or a list of peers is far smaller; a node that sends more must not fill our memory.
 const LARGEST_ANSWER: u32 = 1024 * 1024;
 
 /// Reaches nodes over HTTP.
-#[derive(Debug, Clone, Copy)]
-pub struct Http;
+#[derive(Clone)]
+pub struct Http {
+    dialler: Arc<dyn Dial>,
+}
+
+impl Http {
+    /// In the way that a provider says.
+    pub fn through(dialler: Arc<dyn Dial>) -> Self {
+        Self { dialler }
+    }
+}
 
 impl Connect for Http {
     fn connect(&self, node: SocketAddr, patience: Duration) -> Arc<dyn NodeLink> {
+        let dialler = Arc::clone(&self.dialler);
         let client = HttpClient::builder()
             // Without the layer that logs what is asked and answered: it renders both, whether or
             // not anybody listens.
             .set_rpc_middleware(RpcServiceBuilder::new())
-            .set_http_middleware(ServiceBuilder::new().layer_fn(Refusals))
+            .set_http_middleware(
+                ServiceBuilder::new().layer_fn(|_| Refusals(Backend::new(&dialler))),
+            )
             .request_timeout(patience)
             .max_response_size(LARGEST_ANSWER)
             .build(format!("http://{node}"))
@@ -52,7 +71,61 @@ impl Connect for Http {
 /// One start of one node.
 struct HttpLink {
     /// Without a layer that logs.
-    client: HttpClient<RpcService<Refusals<HttpBackend>>>,
+    client: HttpClient<RpcService<Refusals<Backend>>>,
+}
+
+/// Connections to one node, kept open between questions. In place of the client's own, which connects
+/// from the network of this process.
+#[derive(Debug, Clone)]
+struct Backend(Client<Connector, HttpBody>);
+
+impl Backend {
+    fn new(dialler: &Arc<dyn Dial>) -> Self {
+        let connector = Connector(Arc::clone(dialler));
+        Self(Client::builder(TokioExecutor::new()).build(connector))
+    }
+}
+
+impl Service<HttpRequest> for Backend {
+    type Response = HttpResponse<Incoming>;
+    type Error = transport::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(context).map_err(broken)
+    }
+
+    fn call(&mut self, question: HttpRequest) -> Self::Future {
+        self.0.call(question).map_err(broken).boxed()
+    }
+}
+
+fn broken(why: hyper_util::client::legacy::Error) -> transport::Error {
+    transport::Error::Http(HttpError::Stream(why.into()))
+}
+
+/// Connects to whatever address a question is for.
+#[derive(Clone)]
+struct Connector(Arc<dyn Dial>);
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let dialler = Arc::clone(&self.0);
+        async move {
+            let to = uri.authority().and_then(|at| at.as_str().parse().ok());
+            let to = to.ok_or_else(|| io::Error::other(format!("{uri} has no socket address")))?;
+            dialler.dial(to).await.map(TokioIo::new)
+        }
+        .boxed()
+    }
 }
 
 /// Sees a node's wish to be asked later, which the client above would reduce to a status.
@@ -197,7 +270,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::run::poll::rpc::{Also, Answers, Batching, Rpc};
+    use crate::{
+        provider::Direct,
+        run::poll::rpc::{Also, Answers, Batching, Rpc},
+    };
     use harness_core::event::Reading;
 
     const ALL: Also = Also { system_peers: true, sessions: false };
@@ -214,8 +290,9 @@ mod tests {
                 let _ = stream.shutdown().await;
             }
         });
-        let answers =
-            Rpc::new(Arc::new(Http), address, 1.0).round(ALL, None, &mut Batching::default()).await;
+        let answers = Rpc::new(Arc::new(Http::through(Arc::new(Direct))), address, 1.0)
+            .round(ALL, None, &mut Batching::default())
+            .await;
         serving.abort();
         answers
     }
@@ -306,7 +383,11 @@ mod tests {
             module.register_method("chain_getBlockHash", hash).unwrap();
             let config = ServerConfig::builder().set_batch_request_config(batches).build();
             let server = Server::builder().set_config(config).build("127.0.0.1:0").await.unwrap();
-            let rpc = Rpc::new(Arc::new(Http), server.local_addr().unwrap(), 1.0);
+            let rpc = Rpc::new(
+                Arc::new(Http::through(Arc::new(Direct))),
+                server.local_addr().unwrap(),
+                1.0,
+            );
             let serving = server.start(module);
 
             let mut batching = Batching::default();

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use super::{liar::Liars, tampered::Tampered};
 use crate::provider::{
-    Changes, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot,
+    Changes, Dial, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot,
 };
 
 /// After this a node that is to end by itself does: it has answered by then, so its end is one in
@@ -54,11 +54,12 @@ impl Disturbed {
     /// this host.
     pub fn new(inner: Arc<dyn Provider>, disturbance: Disturbance, scratch: PathBuf) -> Self {
         let lies = if let Disturbance::Lies(lies) = disturbance { lies } else { &[] };
+        let dialler = inner.dialler();
         Self {
             tampered: Tampered::new(Arc::clone(&inner), disturbance),
             inner,
             disturbance,
-            liars: Liars::new(lies),
+            liars: Liars::new(lies, dialler),
             state_dirs: scratch,
             first: Mutex::default(),
             again: Mutex::default(),
@@ -238,6 +239,10 @@ impl Provider for Disturbed {
 
     fn exhausted(&self) -> Option<String> {
         self.inner.exhausted()
+    }
+
+    fn dialler(&self) -> Arc<dyn Dial> {
+        self.inner.dialler()
     }
 
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {

@@ -19,10 +19,9 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::AbortHandle,
-};
+use tokio::{net::TcpListener, task::AbortHandle};
+
+use crate::provider::Dial;
 
 /// Questions and answers of a harness and a node of ours are a hundredth of it.
 const LARGEST: usize = 4 * 1024 * 1024;
@@ -33,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The liars of one run; they end with it.
 pub(super) struct Liars {
     lies: &'static [Lie],
+    dialler: Arc<dyn Dial>,
     open: Mutex<BTreeMap<(String, SocketAddr, bool), Open>>,
 }
 
@@ -42,8 +42,9 @@ struct Open {
 }
 
 impl Liars {
-    pub(super) fn new(lies: &'static [Lie]) -> Self {
-        Self { lies, open: Mutex::default() }
+    /// `dialler` gets to the nodes.
+    pub(super) fn new(lies: &'static [Lie], dialler: Arc<dyn Dial>) -> Self {
+        Self { lies, dialler, open: Mutex::default() }
     }
 
     /// Where to reach a node: itself if nobody lies for it. `again`: it was started a second time.
@@ -66,7 +67,13 @@ impl Liars {
         let address = listener.local_addr()?;
         let serving = tokio::spawn(serve(
             listener,
-            Arc::new(Liar { upstream, lies, again, memory: Mutex::default() }),
+            Arc::new(Liar {
+                upstream,
+                dialler: Arc::clone(&self.dialler),
+                lies,
+                again,
+                memory: Mutex::default(),
+            }),
         ))
         .abort_handle();
         self.lock().insert(key, Open { address, serving });
@@ -86,6 +93,7 @@ impl Drop for Liars {
 
 struct Liar {
     upstream: SocketAddr,
+    dialler: Arc<dyn Dial>,
     lies: Vec<Lie>,
     again: bool,
     /// What was answered: the first of a method that stays at it, the last of one that outlives its
@@ -128,7 +136,7 @@ impl Liar {
         if lies(How::IsSilent) || (self.again && lies(How::IsSilentAfterwards)) {
             return Err(Silence("it was told to be silent".to_owned()));
         }
-        let truth = tokio::time::timeout(PATIENCE, ask(self.upstream, body))
+        let truth = tokio::time::timeout(PATIENCE, ask(self.upstream, self.dialler.as_ref(), body))
             .await
             .map_err(|why| silence(&why))
             .and_then(|answer| answer);
@@ -222,9 +230,9 @@ fn each(answer: &mut Value, mut change: impl FnMut(&mut Value)) {
 }
 
 /// One question to the node itself.
-async fn ask(upstream: SocketAddr, body: Bytes) -> Result<Value, Silence> {
+async fn ask(upstream: SocketAddr, dialler: &dyn Dial, body: Bytes) -> Result<Value, Silence> {
     let silence = |why: &dyn std::fmt::Display| Silence(why.to_string());
-    let stream = TcpStream::connect(upstream).await.map_err(|why| silence(&why))?;
+    let stream = dialler.dial(upstream).await.map_err(|why| silence(&why))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|why| silence(&why))?;

@@ -22,7 +22,7 @@ use crate::{
     evidence::{Jsonl, RunDir, verify},
     lease::Guard,
     library::load,
-    provider::{Provider, ProviderError, ProviderOptions},
+    provider::{NetworkChoice, Provider, ProviderError, ProviderOptions, own_program},
     run::{
         executor::{AtEnd, Run},
         http::Http,
@@ -149,6 +149,8 @@ where
             scratch: scratch.clone(),
             profile: self.overrides.profile.as_deref().cloned().map(Arc::new),
             keep: false,
+            network: NetworkChoice::Auto,
+            program: own_program()?,
         };
         let provider = match (self.provider)(options).await {
             Ok(provider) => Arc::new(Disturbed::new(provider, case.control.disturbance, scratch)),
@@ -165,8 +167,8 @@ where
         ));
         let run = Run {
             plan,
+            connect: Arc::new(Http::through(provider.dialler())),
             provider,
-            connect: Arc::new(Http),
             journal,
             dir: dir.clone(),
             at_end: AtEnd::Remove,

@@ -275,6 +275,8 @@ fn what_is_kept_goes_by_name_and_not_before() {
             .any(|line| line.starts_with(&run) && line.contains("kept"))
     );
     let (code, removed) = trial.harness(&["gc", &run]);
-    assert!(code == 0 && removed.matches("removed process ").count() == 2, "{removed}");
+    // The nodes, and the keeper of their network.
+    assert!(code == 0 && removed.matches("removed process ").count() == 3, "{removed}");
+    assert!(removed.contains("(harness-keeper)"), "{removed}");
     trial.nothing_is_left();
 }

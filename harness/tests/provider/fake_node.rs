@@ -3,7 +3,8 @@
 //! dependency. `FAKE_VERSION` is compiled in, as `--version` runs without environment.
 //!
 //! RPC: any request is answered with `starts=N uid=N`, a request for `/resolve/NAME` with the
-//! address of that name. A request for `/eat` is answered when 64 MiB are in use.
+//! address of that name. A request for `/eat` is answered when 64 MiB are in use, one for `/bytes` with
+//! 4 MiB, and one for `/fetch/ADDRESS` with length and sum of the bytes of the node there.
 
 use std::{env, fs, io::{ErrorKind, Read, Write}, net::{TcpListener, TcpStream, ToSocketAddrs}, os::unix::fs::MetadataExt, process::exit, sync::atomic::{AtomicBool, Ordering}, thread, time::{Duration, Instant}};
 
@@ -82,6 +83,8 @@ fn answer(mut stream: TcpStream, starts: usize) {
     let path = request.split(' ').nth(1).unwrap_or("/");
     let body = match path.strip_prefix("/resolve/") {
         Some(name) => resolve(name),
+        None if path == "/bytes" => (0..4_u64 << 20).map(|at| char::from(b'a' + (at * at / 7 % 26) as u8)).collect(),
+        None if path.starts_with("/fetch/") => fetch(&path[7..]).unwrap_or_else(|error| error.to_string()),
         None if path == "/eat" => format!("{}", std::hint::black_box(vec![1_u8; 64 << 20]).len()),
         None => format!("starts={starts} uid={}", fs::metadata("/proc/self").map_or(0, |own| own.uid())),
     };
@@ -93,4 +96,13 @@ fn resolve(name: &str) -> String {
     let found = (name, 1).to_socket_addrs().map(|mut addresses| addresses.next().map(|address| address.ip().to_string()));
     let found = found.ok().flatten().unwrap_or_else(|| "unknown".to_owned());
     format!("{found} {}", began.elapsed().as_millis())
+}
+
+fn fetch(address: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET /bytes HTTP/1.1\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let sum = answer.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+    Ok(format!("{} {sum:x}", answer.len()))
 }

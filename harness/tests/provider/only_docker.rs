@@ -11,14 +11,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::provider::{Changes, ProviderError, ProviderOptions, docker::DockerProvider};
+use harness::provider::{
+    Changes, NetworkChoice, ProviderError, ProviderOptions, docker::DockerProvider,
+};
 use harness_core::{
     node::NodeSource, place::Environment, profile::NodeProfile, subnet::Ipv4Subnet,
 };
 
 use crate::support::{
-    Bed, Fake, Kind, PATIENCE, docker_cli, engine_objects, environment, fake, launch, script,
-    source, unique_run,
+    Bed, Fake, HARNESS, Kind, PATIENCE, docker_cli, engine_objects, environment, fake, launch,
+    script, source, unique_run,
 };
 
 /// An image or network of somebody else, removed at the end of its test.
@@ -359,6 +361,8 @@ async fn a_kept_run_stays_and_says_how_to_remove_it() {
         scratch: scratch.path().to_owned(),
         profile: None,
         keep: true,
+        network: NetworkChoice::Auto,
+        program: HARNESS.into(),
     };
     let label = format!("org.hegemon.testbed.run={}", options.run_id);
     let mut bed = Bed::with(Kind::Docker, |given| *given = options.clone()).await;
@@ -412,6 +416,8 @@ async fn refusal(answer: Option<(u16, &'static str)>) -> String {
         scratch: dir.path().to_owned(),
         profile: None,
         keep: false,
+        network: NetworkChoice::Auto,
+        program: HARNESS.into(),
     };
     let began = Instant::now();
     let error =
@@ -472,6 +478,8 @@ async fn a_socket_on_which_nobody_listens_is_no_engine() {
         scratch: dir.path().to_owned(),
         profile: None,
         keep: false,
+        network: NetworkChoice::Auto,
+        program: HARNESS.into(),
     };
     let error = DockerProvider::connect(options, &at(&path)).await.unwrap_err().to_string();
     let expected = format!(

@@ -8,14 +8,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::provider::{Provider, ProviderError, ProviderOptions, process::ProcessProvider};
+use harness::provider::{
+    NetworkChoice, Provider, ProviderError, ProviderOptions, process::ProcessProvider,
+};
 use harness_core::{node::NodeSource, profile::NodeProfile};
 
-use crate::support::{Bed, Fake, Kind, PATIENCE, fake, launch, processes_in, script, source};
+use crate::support::{
+    Bed, Fake, HARNESS, Kind, PATIENCE, fake, launch, processes_in, script, source,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_a_process_is_refused_before_anything_starts() {
-    let bed = Bed::new(Kind::Process).await;
+    let bed = Bed::new(Kind::Loopback).await;
     for (source, subnet, reason) in [
         (
             NodeSource::Binary(fake(Fake::StaticForeign)),
@@ -38,7 +42,8 @@ async fn what_cannot_be_a_process_is_refused_before_anything_starts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_node_that_knows_loopback_can_be_called_ours() {
-    let bed = Bed::with(Kind::Process, |options| options.profile = Some(NodeProfile::ours())).await;
+    let bed =
+        Bed::with(Kind::Loopback, |options| options.profile = Some(NodeProfile::ours())).await;
     let slot = bed
         .reserve(&["solo"], NodeSource::Binary(fake(Fake::StaticForeign)))
         .await
@@ -64,7 +69,7 @@ async fn a_wrapper_scripts_node_ends_with_it() {
     bed.ask("solo", "/").await;
     bed.kill("solo").await;
     let deadline = Instant::now() + PATIENCE;
-    while !processes_in(bed.scratch.path()).is_empty() {
+    while !processes_in(&bed.scratch.path().join("nodes")).is_empty() {
         assert!(Instant::now() < deadline, "the wrapper's child outlives it");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -93,6 +98,12 @@ async fn child_harness() {
         scratch,
         profile: None,
         keep: std::env::var_os("CHILD_KEEPS").is_some(),
+        network: if std::env::var_os("CHILD_INSISTS").is_some() {
+            NetworkChoice::Namespace
+        } else {
+            NetworkChoice::Auto
+        },
+        program: HARNESS.into(),
     };
     let provider = ProcessProvider::create(options).unwrap();
     let request = [harness::provider::NodeRequest {
@@ -107,19 +118,28 @@ async fn child_harness() {
     std::future::pending::<()>().await;
 }
 
-struct ChildHarness {
-    process: std::process::Child,
+pub(crate) struct ChildHarness {
+    pub(crate) process: std::process::Child,
     hint: String,
 }
 
-fn child_harness_in(scratch: &Path, keep: bool) -> ChildHarness {
+pub(crate) fn child_harness_in(scratch: &Path, keep: bool) -> ChildHarness {
+    child_harness_with(scratch, |command| {
+        if keep {
+            command.env("CHILD_KEEPS", "1");
+        }
+    })
+}
+
+pub(crate) fn child_harness_with(
+    scratch: &Path,
+    change: impl FnOnce(&mut Command),
+) -> ChildHarness {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "only_process::child_harness", "--ignored", "--nocapture"])
         .env("CHILD_SCRATCH", scratch);
-    if keep {
-        command.env("CHILD_KEEPS", "1");
-    }
+    change(&mut command);
     let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let hint = lines
@@ -158,11 +178,12 @@ fn kept_nodes_outlive_the_harness_until_its_hint_is_followed() {
     child.process.wait().unwrap();
     std::thread::sleep(Duration::from_millis(200));
     assert!(node_runs(&scratch), "it was to be kept");
+    assert_eq!(processes_in(&scratch).len(), 2, "the node, and the keeper of its network");
     let mut shell = Command::new("sh");
     shell.args(["-c", &child.hint]).current_dir(folder.path());
     assert!(shell.status().unwrap().success(), "{}", child.hint);
     let deadline = Instant::now() + PATIENCE;
-    while node_runs(&scratch) {
+    while !processes_in(&scratch).is_empty() {
         assert!(Instant::now() < deadline, "{} did not end it", child.hint);
         std::thread::sleep(Duration::from_millis(10));
     }

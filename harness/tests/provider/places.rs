@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use harness::provider::{Provider, ProviderError, ProviderOptions, docker::DockerProvider};
+use harness::provider::{
+    NetworkChoice, Provider, ProviderError, ProviderOptions, docker::DockerProvider,
+};
 use harness_core::place::Environment;
 use tokio::net::{TcpListener, UnixStream};
 use tokio_rustls::{
@@ -19,7 +21,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::support::{Bed, Kind, docker_cli, unique_run};
+use crate::support::{Bed, HARNESS, Kind, docker_cli, unique_run};
 
 async fn connect<const N: usize>(
     variables: [(&str, &str); N],
@@ -29,6 +31,8 @@ async fn connect<const N: usize>(
         scratch: std::env::temp_dir(),
         profile: None,
         keep: false,
+        network: NetworkChoice::Auto,
+        program: HARNESS.into(),
     };
     DockerProvider::connect(options, &Environment::from(variables)).await
 }

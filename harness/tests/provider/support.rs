@@ -5,8 +5,7 @@ use std::{
     borrow::Cow,
     collections::BTreeMap,
     fs,
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
@@ -15,7 +14,8 @@ use std::{
 };
 
 use harness::provider::{
-    LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
+    Dial, LogLine, NetworkChoice, NodeLaunch, NodeRequest, Provider, ProviderError,
+    ProviderOptions, Slot,
     docker::{DockerProvider, Reach},
     process::ProcessProvider,
 };
@@ -23,7 +23,13 @@ use harness_core::{
     node::{NodeSource, NodeState},
     place::Environment,
 };
-use tokio::sync::mpsc;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::mpsc,
+};
+
+/// The harness's own program.
+pub(crate) const HARNESS: &str = env!("CARGO_BIN_EXE_harness");
 
 /// How long anything may take here that usually takes milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,12 +37,21 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Which provider a test runs against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Processes in namespaces of their own.
     Process,
+    /// Processes on loopback.
+    Loopback,
     Docker,
     /// Docker as on a host that has no route to containers.
     DockerPublished,
     /// Docker as on another host, which here has this host's address.
     DockerRemote,
+}
+
+impl Kind {
+    pub(crate) fn is_process(self) -> bool {
+        matches!(self, Self::Process | Self::Loopback)
+    }
 }
 
 /// Which fake node.
@@ -78,9 +93,13 @@ fn compile(name: &str, flag: &str, version: &str) -> PathBuf {
         _ => (include_str!("fake_node.rs"), "fake_node.rs"),
     };
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let output = folder.join(format!("{name}-{:016x}", fingerprint(&[source, flag, version])));
+    // Before the lock, which another user may not take.
+    if output.exists() {
+        return output;
+    }
     let lock = fs::File::create(folder.join("fakes.lock")).expect("a lock file");
     lock.lock().expect("the lock is free sooner or later");
-    let output = folder.join(format!("{name}-{:016x}", fingerprint(&[source, flag, version])));
     if output.exists() {
         return output;
     }
@@ -139,10 +158,16 @@ impl Bed {
             scratch: scratch.path().to_owned(),
             profile: None,
             keep: false,
+            network: if kind == Kind::Loopback {
+                NetworkChoice::Loopback
+            } else {
+                NetworkChoice::Namespace
+            },
+            program: HARNESS.into(),
         };
         change(&mut options);
         let provider: Arc<dyn Provider> = match kind {
-            Kind::Process => {
+            Kind::Process | Kind::Loopback => {
                 Arc::new(ProcessProvider::create(options).expect("the process provider"))
             }
             Kind::Docker => Arc::new(docker(options).await),
@@ -197,11 +222,7 @@ impl Bed {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let address = self.provider.rpc(name).await.expect("an address");
-            let request = path.to_owned();
-            match tokio::task::spawn_blocking(move || get(address, &request))
-                .await
-                .expect("no panic")
-            {
+            match get(self.provider.dialler().as_ref(), address, path).await {
                 Ok(body) => return body,
                 Err(error) => assert!(
                     Instant::now() < deadline,
@@ -218,7 +239,7 @@ impl Bed {
         else {
             panic!("{name} does not run")
         };
-        if self.kind == Kind::Process {
+        if self.kind.is_process() {
             let status = Command::new("kill")
                 .args(["-9", "--", &format!("-{}", incarnation.pid)])
                 .status()
@@ -325,14 +346,16 @@ pub(crate) fn source() -> NodeSource {
     NodeSource::Binary(fake(Fake::StaticOurs))
 }
 
-fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    write!(stream, "GET {path} HTTP/1.1\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-    body.filter(|body| !body.is_empty()).ok_or_else(|| std::io::Error::other("no answer"))
+async fn get(dialler: &dyn Dial, address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let asked = async {
+        let mut stream = dialler.dial(address).await?;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+        body.filter(|body| !body.is_empty()).ok_or_else(|| std::io::Error::other("no answer"))
+    };
+    tokio::time::timeout(Duration::from_secs(5), asked).await?
 }
 
 /// Asks the operating system and the engine's own command line, not the code under test.
@@ -342,7 +365,7 @@ pub(crate) fn assert_nothing_left(kind: Kind, run: &str, scratch: &Path) {
         .unwrap_or_default();
     assert!(entries.is_empty(), "directories are left: {entries:?}");
     assert_eq!(processes_in(scratch), Vec::<String>::new(), "processes are left");
-    if kind != Kind::Process {
+    if !kind.is_process() {
         assert_ne!(docker_cli(&["version"]), "", "without an engine nothing can be said");
         assert_eq!(
             engine_objects(&format!("org.hegemon.testbed.run={run}")),

@@ -102,6 +102,8 @@ mod tests {
             scratch: "/a b/scratch".into(),
             profile: None,
             keep: true,
+            network: Default::default(),
+            program: Default::default(),
         };
         let origin = Origin::of(&labels(&options)).unwrap();
         let expected = Origin {

@@ -10,14 +10,16 @@
 //!
 //! `engine` finds and judges the engine, `neighbours` watches what all containers share, `reach` says how what runs on it is reached, `network`
 //! chooses addresses, `image` makes images,
-//! `container` is one node, `logs` reads, `sweep` removes, `leftovers` is what other runs have
+//! `container` is one node, `helper` works in its network, `injector` is what else can be done to it, `logs` reads, `sweep` removes, `leftovers` is what other runs have
 //! left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
 //! made of them all.
 
 mod container;
 mod engine;
 mod gate;
+mod helper;
 mod image;
+mod injector;
 mod labels;
 mod leftovers;
 mod logs;

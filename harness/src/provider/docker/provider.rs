@@ -29,6 +29,7 @@ use super::{
     P2P_PORT, container,
     engine::{self, Engine},
     gate::Gate,
+    helper::Helpers,
     image::{self, Image},
     labels::{RUN_LABEL, TESTBED_LABEL, labels, plain_labels},
     logs::{End, Pump},
@@ -40,8 +41,8 @@ use super::{
 use crate::{
     binary::{self, Progress, Staging},
     provider::{
-        Changes, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
-        descriptors, memory::MemoryKills, options,
+        Changes, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError,
+        ProviderOptions, Slot, descriptors, memory::MemoryKills, options,
     },
 };
 
@@ -60,6 +61,8 @@ pub struct DockerProvider {
     reach: Option<Reach>,
     engine: Engine,
     nodes: Arc<Nodes>,
+    /// Those in nodes' networks.
+    pub(super) helpers: Arc<Helpers>,
     /// Calls that change the engine.
     calls: Gate,
     /// Tasks that read logs.
@@ -91,11 +94,14 @@ impl DockerProvider {
         options.check()?;
         let engine = engine::find(environment).await?;
         let (sender, lines) = mpsc::channel(LOG_QUEUE);
+        let nodes = Arc::<Nodes>::default();
+        let helpers = Helpers::new(engine.clone(), options.clone(), Arc::clone(&nodes));
         Ok(Self {
             options,
             reach: None,
             engine,
-            nodes: Arc::default(),
+            nodes,
+            helpers: Arc::new(helpers),
             calls: Gate::default(),
             pumps: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -143,7 +149,7 @@ impl DockerProvider {
     }
 
     /// Runs a change to its end, whether or not the caller waits for it.
-    async fn change<T: Send + 'static>(
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         change: impl Future<Output = Result<T, ProviderError>> + Send + 'static,
     ) -> Result<T, ProviderError> {
@@ -310,10 +316,11 @@ impl DockerProvider {
     }
 
     async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
-        let (docker, id, nodes, name) = (
+        let (docker, id, nodes, helpers, name) = (
             self.engine.docker.clone(),
             self.nodes.container(name)?,
             Arc::clone(&self.nodes),
+            Arc::clone(&self.helpers),
             name.to_owned(),
         );
         self.change(async move {
@@ -325,6 +332,7 @@ impl DockerProvider {
             }
             let incarnation = container::start(&docker, &id, &name).await?;
             nodes.started_again(&name);
+            helpers.started_again(&name).await?;
             Ok(incarnation)
         })
         .await
@@ -421,7 +429,11 @@ impl Provider for DockerProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        vec![Capability::Restart, Capability::Kill]
+        vec![Capability::Restart, Capability::Kill, Capability::Lines, Capability::BadLines]
+    }
+
+    fn injector(&self) -> &dyn Injector {
+        self
     }
 
     fn start_again<'a>(

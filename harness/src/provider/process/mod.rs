@@ -1,15 +1,28 @@
-//! Nodes as processes of this host, on 127.0.0.1: for machines without a container engine, and the
-//! quickest way to run anything. Linux only (`/proc`, parent-death signals).
+//! Nodes as processes of this host: for machines without a container engine, and the quickest way to
+//! run anything. Linux only (`/proc`, parent-death signals, namespaces).
 //!
-//! Every node has a directory of its own, a P2P port and an RPC port, and one log file. Nothing is
-//! shared with the harness's environment. There is no network to cut and no namespace: what a node
-//! does to the host, it does.
+//! Where this user may have them, every node lives in a network namespace of its own, on a network
+//! that ends at its bridge: nothing leaves the machine, and no port of it is taken. Elsewhere nodes
+//! live on 127.0.0.1, each at ports of its own.
 //!
-//! `spawner` executes, `execution` is one process group, `tail` reads logs, `ports` keeps ports,
-//! `procfs` is the evidence, `strays` finds what escaped; `state` is memory, `provider` is made of
-//! them all.
+//! Every node has a directory of its own and one log file. Nothing is shared with the harness's
+//! environment. What a node does to the host's files, it does.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `provider` | the provider, which the others make together |
+//! | `injector` | what else can be done to nodes |
+//! | `network`, `place` | where nodes live: namespaces or loopback; addresses and directories |
+//! | `spawner`, `execution` | executes; one process group |
+//! | `ports` | keeps ports of this host |
+//! | `tail` | reads logs |
+//! | `procfs`, `strays` | the evidence; what escaped |
+//! | `state` | memory |
 
 mod execution;
+mod injector;
+mod network;
+mod place;
 mod ports;
 pub(super) mod procfs;
 mod provider;

@@ -1,7 +1,7 @@
 //! The process provider: the [`Provider`] that the neighbouring modules make together.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -19,7 +19,9 @@ use tokio::sync::mpsc;
 
 use super::{
     execution::Custody,
-    ports, procfs,
+    network::{Dialler, Network},
+    place::{self, Wish},
+    procfs,
     spawner::{Program, Spawner},
     state::{Node, Nodes},
     strays,
@@ -28,8 +30,8 @@ use super::{
 use crate::{
     binary::{self, Artefact, Progress, Staging},
     provider::{
-        Changes, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
-        descriptors, memory::MemoryKills, options,
+        Changes, Dial, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError,
+        ProviderOptions, Slot, descriptors, memory::MemoryKills, options, paths::Changed,
     },
 };
 
@@ -42,9 +44,6 @@ const LOG_LIMIT: Duration = Duration::from_secs(5);
 /// Lines that wait for a reader; what is more waits in the files.
 const LOG_QUEUE: usize = 512;
 
-const LOOPBACK_REFUSED: &str = "a released hegemon node refuses loopback addresses, so it finds no peers as a process of one host. \
-     Use --provider docker; or a --node-profile whose `dials` has 127.0.0.0/8, if this binary takes that (`ours` does, by HEGEMON_PQ_DISCOVERY_ALLOW_LOOPBACK)";
-
 /// Nodes as processes. Dropped without teardown, it still kills every node and removes every
 /// directory, unless the run is kept.
 #[derive(Debug)]
@@ -53,15 +52,22 @@ pub struct ProcessProvider {
     spawner: Spawner,
     tail: Tail,
     lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
-    nodes: Nodes,
+    pub(super) nodes: Nodes,
+    pub(super) network: Arc<Network>,
+    /// What was done to lines.
+    pub(super) changed: Changed,
+    /// What nodes' names mean.
+    pub(super) names: Mutex<BTreeMap<String, Ipv4Addr>>,
     memory_kills: MemoryKills,
 }
 
 impl ProcessProvider {
-    /// Prepares a run in its scratch directory. Starts nothing but two threads.
+    /// Prepares a run in its scratch directory. Starts nothing but two threads, and the process that
+    /// holds the run's network.
     ///
     /// # Errors
-    /// No `/proc`, no threads, or a run ID that would not do as a name.
+    /// No `/proc`, no threads, a run ID that would not do as a name, or no network namespaces where
+    /// those are insisted on.
     pub fn create(options: ProviderOptions) -> Result<Self, ProviderError> {
         options.check()?;
         let boot = procfs::boot_time().ok_or_else(|| ProviderError::Unavailable {
@@ -75,12 +81,16 @@ impl ProcessProvider {
         let (sender, lines) = mpsc::channel(LOG_QUEUE);
         let (spawner, tail) =
             (Spawner::new(boot, custody).map_err(failed)?, Tail::new(sender).map_err(failed)?);
+        let network = Arc::new(Network::take(&options)?);
         Ok(Self {
             options,
             spawner,
             tail,
             lines: Mutex::new(Some(lines)),
             nodes: Nodes::default(),
+            network,
+            changed: Changed::default(),
+            names: Mutex::default(),
             memory_kills: MemoryKills::so_far(),
         })
     }
@@ -91,17 +101,28 @@ impl ProcessProvider {
             .nodes
             .incarnations()
             .iter()
-            .map(|incarnation| format!(" -{}", incarnation.pid))
+            .map(|incarnation| incarnation.pid)
+            .chain(self.network.keeper().map(i64::from))
+            .map(|group| format!(" -{group}"))
             .collect();
         let kill = if groups.is_empty() { String::new() } else { format!("kill --{groups}; ") };
         // A path may hold anything, and this line is to be pasted into a shell.
         let quoted = |path: PathBuf| shell_words::quote(&path.display().to_string()).into_owned();
-        format!("{kill}rm -rf -- {} {}", quoted(self.node_root()), quoted(self.binary_dir()))
+        let hosts = self.network.hosts().map(|hosts| format!(" {}", quoted(hosts.to_owned())));
+        let (nodes, binaries) = (quoted(self.node_root()), quoted(self.binary_dir()));
+        format!("{kill}rm -rf -- {nodes} {binaries}{}", hosts.unwrap_or_default())
+    }
+
+    /// The beginning of a command that is executed where the nodes can be reached, if that is not here.
+    pub fn way_in(&self) -> Option<String> {
+        self.network.way_in()
     }
 
     /// Every group that this run has made last for its nodes.
     fn groups(&self) -> BTreeSet<i64> {
-        self.nodes.incarnations().iter().map(|incarnation| incarnation.pid).collect()
+        let nodes = self.nodes.incarnations();
+        let nodes = nodes.iter().map(|incarnation| incarnation.pid);
+        nodes.chain(self.network.keeper().map(i64::from)).collect()
     }
 
     fn node_root(&self) -> PathBuf {
@@ -129,22 +150,8 @@ impl ProcessProvider {
         let dir = self.binary_dir();
         fs::create_dir_all(&dir)
             .map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
-        let artefact = binary::prepare(
-            binary,
-            Staging { dir: &dir, profile: self.options.profile.as_ref() },
-            progress,
-        )
-        .await?;
-        if !artefact.profile.dials_loopback() {
-            return Err(ProviderError::Unsupported(LOOPBACK_REFUSED.to_owned()));
-        }
-        if !artefact.profile.takes_rpc_port() {
-            return Err(ProviderError::Unsupported(format!(
-                "a node of the profile `{}` cannot be told its RPC port, and processes share this host's; use --provider docker",
-                artefact.profile.name
-            )));
-        }
-        Ok(artefact)
+        let staging = Staging { dir: &dir, profile: self.options.profile.as_ref() };
+        Ok(binary::prepare(binary, staging, progress).await?)
     }
 
     async fn reserve_all(
@@ -153,11 +160,6 @@ impl ProcessProvider {
         subnet: Option<&str>,
         progress: Progress<'_>,
     ) -> Result<Vec<Slot>, ProviderError> {
-        if let Some(subnet) = subnet {
-            return Err(ProviderError::Unsupported(format!(
-                "the scenario wants its nodes in {subnet}; processes have loopback addresses only. Use --provider docker"
-            )));
-        }
         descriptors::check(requests.len())?;
         let mut prepared: Vec<(NodeSource, Artefact)> = Vec::new();
         for request in requests {
@@ -167,33 +169,15 @@ impl ProcessProvider {
                     .push((request.source.clone(), self.prepare(&request.source, progress).await?));
             }
         }
-        let claims = ports::claim(requests.len() * 2)
-            .map_err(|error| ProviderError::failed("reserving ports on 127.0.0.1", error))?;
-        let mut claims = claims.into_iter();
-        let mut slots = Vec::new();
-        for request in requests {
-            let (_, artefact) = prepared
-                .iter()
-                .find(|(source, _)| *source == request.source)
-                .expect("every source was prepared above");
-            let (p2p, rpc) =
-                claims.next().zip(claims.next()).expect("two ports per node were claimed");
-            let dir = self.node_root().join(&request.name);
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, p2p.port));
-            let slot = Slot {
-                name: request.name.clone(),
-                p2p: address,
-                listen: address,
-                rpc_port: rpc.port,
-                rpc_external: false,
-                base_path: dir.join("data"),
-                profile: Arc::clone(&artefact.profile),
-                loopback: true,
-            };
-            slots.push(slot.clone());
-            self.nodes.add(Node::new(slot, artefact.clone(), dir, [p2p, rpc]))?;
+        let wish = Wish { requests, prepared: &prepared, node_root: &self.node_root(), subnet };
+        let choice = self.options.network;
+        let nodes = place::place(&wish, self.network.as_ref(), choice, progress).await?;
+        let slots: Vec<Slot> = nodes.iter().map(Node::slot).collect();
+        for node in nodes {
+            self.nodes.add(node)?;
         }
         self.nodes.remember_sources(&prepared);
+        self.begin_names(&slots)?;
         Ok(slots)
     }
 
@@ -232,6 +216,11 @@ impl ProcessProvider {
     }
 
     async fn current_state(&self, name: &str) -> Result<NodeState, ProviderError> {
+        if self.network.is_broken() {
+            return Err(ProviderError::Disturbed(
+                "somebody ended the process that holds the nodes' network".to_owned(),
+            ));
+        }
         let mut group = match self.nodes.running(name)? {
             Ok(incarnation) => return Ok(NodeState::Running(incarnation)),
             Err(group) => group,
@@ -265,6 +254,7 @@ impl ProcessProvider {
             let strays = strays
                 .map_err(|error| ProviderError::failed("cleaning up", io::Error::other(error)))?;
             left.extend(strays.left.iter().map(|stray| format!("{} left", stray.describe())));
+            self.network.close();
         }
         // An untaken receiver would make the reader wait for nobody.
         drop(self.lines.lock().expect("no code panics with this lock").take());
@@ -287,6 +277,8 @@ impl ProcessProvider {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => Some(format!("{} left ({error})", dir.display())),
         };
+        // A keeper that could not have names has left it, too.
+        let _ = fs::remove_file(self.options.scratch.join("hosts"));
         [self.node_root(), self.binary_dir()].into_iter().filter_map(remove).collect()
     }
 }
@@ -306,7 +298,7 @@ impl Provider for ProcessProvider {
                 "kernel": kernel.trim(),
                 "cpus": std::thread::available_parallelism().map_or(0, usize::from),
             },
-            "network": { "kind": "loopback" },
+            "network": self.network.facts(),
             "sources": self.nodes.sources(),
         })
     }
@@ -336,7 +328,13 @@ impl Provider for ProcessProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        vec![Capability::Restart, Capability::Kill]
+        let always = [Capability::Restart, Capability::Kill];
+        let of_network = self.network.capabilities();
+        always.into_iter().chain(of_network.iter().copied()).collect()
+    }
+
+    fn injector(&self) -> &dyn Injector {
+        self
     }
 
     fn start_again<'a>(
@@ -370,6 +368,10 @@ impl Provider for ProcessProvider {
         async move { self.nodes.rpc(name) }.boxed()
     }
 
+    fn dialler(&self) -> Arc<dyn Dial> {
+        Arc::new(Dialler(Arc::clone(&self.network)))
+    }
+
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
         self.lines.lock().expect("no code panics with this lock").take()
     }
@@ -393,6 +395,7 @@ impl Drop for ProcessProvider {
             std::thread::sleep(Duration::from_millis(2));
         }
         let _ = strays::end(&self.options.scratch, &self.groups(), KILL_LIMIT);
+        self.network.close();
         self.remove_directories();
     }
 }

@@ -13,7 +13,7 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -21,7 +21,10 @@ use std::{
 use tokio::sync::{mpsc as queue, oneshot};
 
 use super::execution::{Custody, Execution, Group};
-use crate::binary::{BUSY_LIMIT, BUSY_RETRY, die_with_this_thread};
+use crate::{
+    binary::{BUSY_LIMIT, BUSY_RETRY, die_with_this_thread},
+    netns::Join,
+};
 
 /// Executions that wait for their turn of a millisecond; a caller waits when there are more.
 const QUEUE: usize = 64;
@@ -42,6 +45,8 @@ pub(super) struct Program {
     pub(super) data: PathBuf,
     /// Both output streams are appended here: a file never makes a writer wait.
     pub(super) log: PathBuf,
+    /// The network that it lives in, if that is not this process's.
+    pub(super) join: Option<Arc<Join>>,
 }
 
 enum Request {
@@ -128,6 +133,10 @@ fn execute(program: &Program, boot: SystemTime, custody: Custody) -> io::Result<
     // A group of its own: Ctrl-C on the terminal reaches the harness, which decides what its nodes
     // get.
     command.process_group(0).stdin(Stdio::null()).stdout(out).stderr(err);
+    if let Some(join) = &program.join {
+        Arc::clone(join).before_exec(&mut command);
+    }
+    // Afterwards: the kernel forgets it where a process changes what it may do.
     if custody == Custody::Harness {
         die_with_this_thread(&mut command);
     }

@@ -2,9 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::PathBuf,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use harness_core::node::{Incarnation, NodeSource, Resources};
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     binary::Artefact,
+    netns::Join,
     provider::{NodeLaunch, ProviderError, Slot},
 };
 
@@ -28,17 +29,25 @@ pub(super) struct Node {
     dir: PathBuf,
     launch: Option<NodeLaunch>,
     execution: Option<Execution>,
-    _claims: [PortClaim; 2],
+    home: Home,
+}
+
+/// Where a node's sockets are.
+#[derive(Debug)]
+pub(super) enum Home {
+    /// On this host's loopback, at these ports.
+    Loopback { _claims: [PortClaim; 2] },
+    /// In a namespace, which has this number.
+    Namespace { at: usize, join: Arc<Join> },
 }
 
 impl Node {
-    pub(super) fn new(
-        slot: Slot,
-        artefact: Artefact,
-        dir: PathBuf,
-        claims: [PortClaim; 2],
-    ) -> Self {
-        Self { slot, artefact, dir, launch: None, execution: None, _claims: claims }
+    pub(super) fn new(slot: Slot, artefact: Artefact, dir: PathBuf, home: Home) -> Self {
+        Self { slot, artefact, dir, launch: None, execution: None, home }
+    }
+
+    pub(super) fn slot(&self) -> Slot {
+        self.slot.clone()
     }
 
     fn program(&self, launch: &NodeLaunch) -> Program {
@@ -49,6 +58,10 @@ impl Node {
             dir: self.dir.clone(),
             data: self.slot.base_path.clone(),
             log: self.dir.join("node.log"),
+            join: match &self.home {
+                Home::Loopback { .. } => None,
+                Home::Namespace { join, .. } => Some(Arc::clone(join)),
+            },
         }
     }
 
@@ -187,7 +200,18 @@ impl Nodes {
     }
 
     pub(super) fn rpc(&self, name: &str) -> Result<SocketAddr, ProviderError> {
-        self.with(name, |node| Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, node.slot.rpc_port))))
+        self.with(name, |node| Ok(SocketAddr::new(node.slot.p2p.ip(), node.slot.rpc_port)))
+    }
+
+    /// The number of a node's namespace, if it has one, and its slot.
+    pub(super) fn place(&self, name: &str) -> Result<(Option<usize>, Slot), ProviderError> {
+        self.with(name, |node| {
+            let at = match node.home {
+                Home::Loopback { .. } => None,
+                Home::Namespace { at, .. } => Some(at),
+            };
+            Ok((at, node.slot.clone()))
+        })
     }
 
     pub(super) fn incarnations(&self) -> Vec<Incarnation> {

@@ -13,6 +13,7 @@ use std::{
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::procfs;
+use crate::netns::handle::SCRATCH;
 
 /// A process of a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,13 +105,16 @@ fn is_inside(process: &Path, scratch: &Path) -> bool {
     })
 }
 
-/// One of its arguments is `--base-path` with a directory of the run's nodes after it.
+/// One of its arguments is `--base-path` with a directory of the run's nodes after it; or it is the
+/// keeper of the run's network, which names the run's directory.
 fn has_state_in(process: &Path, scratch: &Path) -> bool {
     let line = fs::read(process.join("cmdline")).unwrap_or_default();
     let arguments: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
     arguments.windows(2).any(|pair| {
         let value = String::from_utf8_lossy(pair[1]);
-        pair[0] == b"--base-path" && Path::new(value.as_ref()).starts_with(scratch.join("nodes"))
+        let value = Path::new(value.as_ref());
+        (pair[0] == b"--base-path" && value.starts_with(scratch.join("nodes")))
+            || (pair[0] == SCRATCH.as_bytes() && value == scratch)
     })
 }
 

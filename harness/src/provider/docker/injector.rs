@@ -1,0 +1,31 @@
+//! What can be done to containers beside starting and ending them.
+
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use harness_core::line::{Datagrams, LineChange, PathSeen};
+
+use super::provider::DockerProvider;
+use crate::provider::{Injector, ProviderError, paths};
+
+type Done<'a> = BoxFuture<'a, Result<(), ProviderError>>;
+
+impl Injector for DockerProvider {
+    fn lines<'a>(&'a self, changes: &'a [LineChange]) -> Done<'a> {
+        let (helpers, changes) = (Arc::clone(&self.helpers), changes.to_vec());
+        self.change(async move { helpers.change(&changes).await }).boxed()
+    }
+
+    fn probe<'a>(
+        &'a self,
+        ways: &'a [(String, String)],
+        datagrams: Datagrams,
+    ) -> BoxFuture<'a, Result<Vec<PathSeen>, ProviderError>> {
+        async move {
+            let (helpers, ends) = (Arc::clone(&self.helpers), paths::ends(ways));
+            let sites = self.change(async move { helpers.sites(&ends).await }).await?;
+            paths::probe(&sites, ways, datagrams).await
+        }
+        .boxed()
+    }
+}
