@@ -12,12 +12,14 @@
 //! chooses addresses, `image` makes images,
 //! `container` is one node, `logs` reads, `sweep` removes, `leftovers` is what other runs have
 //! left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
-//! made of them all.
+//! made of them all, and `injector` of what does more to nodes: `freeze` stops and thaws them.
 
 mod container;
 mod engine;
+mod freeze;
 mod gate;
 mod image;
+mod injector;
 mod labels;
 mod leftovers;
 mod logs;

@@ -7,9 +7,11 @@
 //!
 //! `spawner` executes, `execution` is one process group, `tail` reads logs, `ports` keeps ports,
 //! `procfs` is the evidence, `strays` finds what escaped; `state` is memory, `provider` is made of
-//! them all.
+//! them all, and `injector` of what does more to nodes: `freeze` stops and thaws them.
 
 mod execution;
+mod freeze;
+mod injector;
 mod ports;
 pub(super) mod procfs;
 mod provider;

@@ -28,8 +28,8 @@ use super::{
 use crate::{
     binary::{self, Artefact, Progress, Staging},
     provider::{
-        Changes, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions, Slot,
-        descriptors, memory::MemoryKills, options,
+        Changes, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError,
+        ProviderOptions, Slot, descriptors, memory::MemoryKills, options,
     },
 };
 
@@ -53,7 +53,7 @@ pub struct ProcessProvider {
     spawner: Spawner,
     tail: Tail,
     lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
-    nodes: Nodes,
+    pub(super) nodes: Nodes,
     memory_kills: MemoryKills,
 }
 
@@ -93,7 +93,12 @@ impl ProcessProvider {
             .iter()
             .map(|incarnation| format!(" -{}", incarnation.pid))
             .collect();
-        let kill = if groups.is_empty() { String::new() } else { format!("kill --{groups}; ") };
+        // What is frozen ends when it is thawed.
+        let kill = if groups.is_empty() {
+            String::new()
+        } else {
+            format!("kill --{groups}; kill -CONT --{groups} 2>/dev/null; ")
+        };
         // A path may hold anything, and this line is to be pasted into a shell.
         let quoted = |path: PathBuf| shell_words::quote(&path.display().to_string()).into_owned();
         format!("{kill}rm -rf -- {} {}", quoted(self.node_root()), quoted(self.binary_dir()))
@@ -218,6 +223,8 @@ impl ProcessProvider {
 
     async fn end(&self, name: &str) -> Result<NodeState, ProviderError> {
         let mut group = self.nodes.signal(name, Signal::TERM)?;
+        // One that is frozen learns of it when it is thawed; no other has a use for this.
+        group.signal(Signal::CONT);
         if let Some(state) = group.ends_within(STOP_LIMIT).await {
             return Ok(state);
         }
@@ -232,8 +239,8 @@ impl ProcessProvider {
     }
 
     async fn current_state(&self, name: &str) -> Result<NodeState, ProviderError> {
-        let mut group = match self.nodes.running(name)? {
-            Ok(incarnation) => return Ok(NodeState::Running(incarnation)),
+        let mut group = match self.nodes.now(name)? {
+            Ok(state) => return Ok(state),
             Err(group) => group,
         };
         // It has ended, or is about to be reaped.
@@ -336,7 +343,11 @@ impl Provider for ProcessProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        vec![Capability::Restart, Capability::Kill]
+        vec![Capability::Restart, Capability::Kill, Capability::Pause]
+    }
+
+    fn injector(&self) -> &dyn Injector {
+        self
     }
 
     fn start_again<'a>(
