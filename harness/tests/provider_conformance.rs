@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
 #![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
 
+#[path = "provider/frozen.rs"]
+mod frozen;
 #[path = "provider/lines.rs"]
 mod lines;
 #[path = "provider/namespaces.rs"]
@@ -27,14 +29,16 @@ use harness::provider::{Changes, NodeLaunch};
 use harness_core::{node::NodeState, profile::NodeProfile};
 use support::{Bed, Kind, PATIENCE, launch, source};
 
+/// Each behaviour as a test of every provider.
 macro_rules! conformance {
     ($($behaviour:ident),* $(,)?) => {
-        mod process { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour(super::Kind::Process).await; })* }
-        mod process_loopback { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour(super::Kind::Loopback).await; })* }
-        mod docker { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour(super::Kind::Docker).await; })* }
-        mod docker_published { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour(super::Kind::DockerPublished).await; })* }
+        mod process { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour($crate::support::Kind::Process).await; })* }
+        mod process_loopback { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour($crate::support::Kind::Loopback).await; })* }
+        mod docker { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour($crate::support::Kind::Docker).await; })* }
+        mod docker_published { $(#[tokio::test(flavor = "multi_thread")] async fn $behaviour() { super::$behaviour($crate::support::Kind::DockerPublished).await; })* }
     };
 }
+pub(crate) use conformance;
 
 conformance!(
     a_node_starts_with_what_it_was_given_and_nothing_else,

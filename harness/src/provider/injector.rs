@@ -25,7 +25,8 @@ pub struct Changes {
     pub env: BTreeMap<String, String>,
 }
 
-type Done<'a> = BoxFuture<'a, Result<(), ProviderError>>;
+/// What a verb without an answer returns.
+pub(super) type Done<'a> = BoxFuture<'a, Result<(), ProviderError>>;
 
 /// See the module.
 pub trait Injector: Send + Sync {

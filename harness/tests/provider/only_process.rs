@@ -179,6 +179,11 @@ fn kept_nodes_outlive_the_harness_until_its_hint_is_followed() {
     std::thread::sleep(Duration::from_millis(200));
     assert!(node_runs(&scratch), "it was to be kept");
     assert_eq!(processes_in(&scratch).len(), 2, "the node, and the keeper of its network");
+    // Whoever froze it: SIGTERM alone would wait for ever.
+    for process in processes_in(&scratch.join("nodes")) {
+        let pid = process.rsplit('/').next().unwrap();
+        assert!(Command::new("kill").args(["-STOP", pid]).status().unwrap().success());
+    }
     let mut shell = Command::new("sh");
     shell.args(["-c", &child.hint]).current_dir(folder.path());
     assert!(shell.status().unwrap().success(), "{}", child.hint);

@@ -125,7 +125,8 @@ pub(super) async fn start(
     incarnation(id, &state)
 }
 
-/// SIGTERM, SIGKILL after the limit. A container that has ended already is no error.
+/// SIGTERM, SIGKILL after the limit. A container that has ended already is no error; the engine thaws
+/// a frozen one when it has the signal.
 pub(super) async fn stop(
     docker: &Docker,
     id: &str,
@@ -143,11 +144,7 @@ pub(super) async fn state(
     name: &str,
 ) -> Result<NodeState, ProviderError> {
     let state = inspect(docker, id, name).await?;
-    if state.running == Some(true) {
-        Ok(NodeState::Running(incarnation(id, &state)?))
-    } else {
-        Ok(exit_of(&state))
-    }
+    if state.running == Some(true) { up(id, &state) } else { Ok(exit_of(&state)) }
 }
 
 /// The same, and that it is where the run has put it.
@@ -170,7 +167,7 @@ pub(super) async fn state_at(
         .and_then(|settings| settings.networks?.remove(&seat.network)?.ip_address)
         .unwrap_or_default();
     if at == seat.address.to_string() {
-        return Ok(NodeState::Running(incarnation(id, &state)?));
+        return up(id, &state);
     }
     let Seat { network, address } = seat;
     Err(ProviderError::Disturbed(if at.is_empty() {
@@ -318,6 +315,16 @@ async fn ended(docker: &Docker, id: &str, name: &str) -> Result<NodeState, Provi
             exited @ NodeState::Exited { .. } => return Ok(exited),
         }
     }
+}
+
+/// Of one that has not ended.
+fn up(id: &str, state: &ContainerState) -> Result<NodeState, ProviderError> {
+    let incarnation = incarnation(id, state)?;
+    Ok(if state.paused == Some(true) {
+        NodeState::Frozen(incarnation)
+    } else {
+        NodeState::Running(incarnation)
+    })
 }
 
 fn incarnation(id: &str, state: &ContainerState) -> Result<Incarnation, ProviderError> {

@@ -5,12 +5,22 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::line::{Datagrams, LineChange, PathSeen};
 
-use super::provider::DockerProvider;
-use crate::provider::{Injector, ProviderError, paths};
-
-type Done<'a> = BoxFuture<'a, Result<(), ProviderError>>;
+use super::{freeze, provider::DockerProvider};
+use crate::provider::{
+    ProviderError,
+    injector::{Done, Injector},
+    paths,
+};
 
 impl Injector for DockerProvider {
+    fn pause<'a>(&'a self, name: &'a str) -> Done<'a> {
+        self.change_container(name, freeze::freeze).boxed()
+    }
+
+    fn resume<'a>(&'a self, name: &'a str) -> Done<'a> {
+        self.change_container(name, freeze::thaw).boxed()
+    }
+
     fn lines<'a>(&'a self, changes: &'a [LineChange]) -> Done<'a> {
         let (helpers, changes) = (Arc::clone(&self.helpers), changes.to_vec());
         self.change(async move { helpers.change(&changes).await }).boxed()

@@ -12,10 +12,11 @@
 //! chooses addresses, `image` makes images,
 //! `container` is one node, `helper` works in its network, `injector` is what else can be done to it, `logs` reads, `sweep` removes, `leftovers` is what other runs have
 //! left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
-//! made of them all.
+//! made of them all, and `injector` of what does more to nodes: `freeze` stops and thaws them.
 
 mod container;
 mod engine;
+mod freeze;
 mod gate;
 mod helper;
 mod image;

@@ -22,6 +22,7 @@ use harness_core::{
     place::Environment,
     subnet::{Ipv4Subnet, Range, Taken},
 };
+use testcontainers::bollard::Docker;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -154,6 +155,19 @@ impl DockerProvider {
         change: impl Future<Output = Result<T, ProviderError>> + Send + 'static,
     ) -> Result<T, ProviderError> {
         self.calls.pass(change).await
+    }
+
+    /// The same to a node's container, by its ID and the node's name.
+    pub(super) async fn change_container<T: Send + 'static, Change>(
+        &self,
+        name: &str,
+        change: impl FnOnce(Docker, String, String) -> Change,
+    ) -> Result<T, ProviderError>
+    where
+        Change: Future<Output = Result<T, ProviderError>> + Send + 'static,
+    {
+        let id = self.nodes.container(name)?;
+        self.change(change(self.engine.docker.clone(), id, name.to_owned())).await
     }
 
     async fn reserve_all(
@@ -324,7 +338,7 @@ impl DockerProvider {
             name.to_owned(),
         );
         self.change(async move {
-            if let NodeState::Running(_) = container::state(&docker, &id, &name).await? {
+            if container::state(&docker, &id, &name).await?.is_running() {
                 return Err(ProviderError::failed(
                     format!("starting {name} again"),
                     "it is running",
@@ -411,25 +425,27 @@ impl Provider for DockerProvider {
     }
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        async move {
-            let (docker, id, name) =
-                (self.engine.docker.clone(), self.nodes.container(name)?, name.to_owned());
-            self.change(async move { container::stop(&docker, &id, &name).await }).await
-        }
+        self.change_container(name, |docker, id, name| async move {
+            container::stop(&docker, &id, &name).await
+        })
         .boxed()
     }
 
     fn kill<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        async move {
-            let (docker, id, name) =
-                (self.engine.docker.clone(), self.nodes.container(name)?, name.to_owned());
-            self.change(async move { container::kill(&docker, &id, &name).await }).await
-        }
+        self.change_container(name, |docker, id, name| async move {
+            container::kill(&docker, &id, &name).await
+        })
         .boxed()
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        vec![Capability::Restart, Capability::Kill, Capability::Lines, Capability::BadLines]
+        vec![
+            Capability::Restart,
+            Capability::Kill,
+            Capability::Pause,
+            Capability::Lines,
+            Capability::BadLines,
+        ]
     }
 
     fn injector(&self) -> &dyn Injector {

@@ -130,6 +130,16 @@ impl Execution {
         self.is_running().then_some(used)
     }
 
+    /// What the kernel says of it; `None` if it has ended.
+    pub(super) fn state(&self) -> Option<NodeState> {
+        let frozen = procfs::is_frozen(self.group.pid);
+        // Looked at last, so that all of it was this execution's.
+        self.is_running().then(|| {
+            let incarnation = self.incarnation.clone();
+            if frozen { NodeState::Frozen(incarnation) } else { NodeState::Running(incarnation) }
+        })
+    }
+
     /// Whether the kernel still runs exactly this execution.
     pub(super) fn is_running(&self) -> bool {
         self.group.ended().is_none()

@@ -12,18 +12,25 @@ use harness_core::{
     state::Port,
 };
 
-use super::provider::ProcessProvider;
+use super::{freeze, provider::ProcessProvider};
 use crate::{
     netns::wire::{Answer, Verb, mac_of},
     provider::{
-        Injector, ProviderError, Slot,
+        ProviderError, Slot,
+        injector::{Done, Injector},
         paths::{self, Site, Target},
     },
 };
 
-type Done<'a> = BoxFuture<'a, Result<(), ProviderError>>;
-
 impl Injector for ProcessProvider {
+    fn pause<'a>(&'a self, name: &'a str) -> Done<'a> {
+        freeze::freeze(&self.nodes, name).boxed()
+    }
+
+    fn resume<'a>(&'a self, name: &'a str) -> Done<'a> {
+        freeze::thaw(&self.nodes, name).boxed()
+    }
+
     fn lines<'a>(&'a self, changes: &'a [LineChange]) -> Done<'a> {
         self.change_lines(changes).boxed()
     }
@@ -36,7 +43,7 @@ impl Injector for ProcessProvider {
         async move {
             let mut sites = BTreeMap::new();
             for name in paths::ends(ways) {
-                if self.nodes.running(&name)?.is_err() {
+                if self.nodes.now(&name)?.is_err() {
                     let what = format!("trying paths of {name}");
                     return Err(ProviderError::failed(what, "it is down"));
                 }

@@ -12,6 +12,7 @@
 //! | --- | --- |
 //! | `provider` | the provider, which the others make together |
 //! | `injector` | what else can be done to nodes |
+//! | `freeze` | freezes and thaws them |
 //! | `network`, `place` | where nodes live: namespaces or loopback; addresses and directories |
 //! | `spawner`, `execution` | executes; one process group |
 //! | `ports` | keeps ports of this host |
@@ -20,6 +21,7 @@
 //! | `state` | memory |
 
 mod execution;
+mod freeze;
 mod injector;
 mod network;
 mod place;

@@ -18,6 +18,8 @@ pub(crate) struct Stat {
     pub(crate) start_ticks: u64,
     /// It has ended and only its parent's wait is missing.
     pub(crate) zombie: bool,
+    /// A signal has stopped it.
+    pub(crate) stopped: bool,
     /// Processor time of all its threads, in user mode and in the kernel, in clock ticks.
     pub(crate) cpu_ticks: u64,
 }
@@ -25,6 +27,32 @@ pub(crate) struct Stat {
 /// Reads `/proc/<pid>/stat`; `None` if there is no such process.
 pub(crate) fn stat(pid: Pid) -> Option<Stat> {
     parse_stat(&fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?)
+}
+
+/// Every process of a group that has not ended.
+pub(super) fn members(group: Pid) -> impl Iterator<Item = Pid> {
+    let number = group.as_raw_nonzero().get();
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
+        .filter(move |pid| stat(*pid).is_some_and(|stat| stat.group == number && !stat.zombie))
+}
+
+/// Whether every thread of every process of a group is stopped. Others than its leader are only
+/// looked for if that is: a look at all processes of a machine is no small thing.
+pub(super) fn is_frozen(leader: Pid) -> bool {
+    is_stopped(leader) && members(leader).all(is_stopped)
+}
+
+fn is_stopped(pid: Pid) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()));
+    let texts = tasks
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|task| fs::read_to_string(task.path().join("stat")));
+    // A thread that has gone meanwhile gets no time either.
+    let mut threads = texts.filter_map(|text| parse_stat(&text.ok()?)).peekable();
+    threads.peek().is_some() && threads.all(|thread| thread.stopped || thread.zombie)
 }
 
 /// Fields are counted after the command's name, which may hold blanks and parentheses itself
@@ -41,6 +69,7 @@ fn parse_stat(text: &str) -> Option<Stat> {
         group,
         start_ticks,
         zombie: matches!(state, "Z" | "X"),
+        stopped: state == "T",
         cpu_ticks: user.checked_add(kernel)?,
     })
 }
@@ -106,7 +135,13 @@ mod tests {
         let text = "42 (evil) Z 1 (x) S 1 42 42 0 -1 4194560 1 0 0 0 3 4 0 0 20 0 1 0 987654 1000 1 18446744073709551615";
         assert_eq!(
             parse_stat(text),
-            Some(Stat { group: 42, start_ticks: 987_654, zombie: false, cpu_ticks: 7 })
+            Some(Stat {
+                group: 42,
+                start_ticks: 987_654,
+                zombie: false,
+                stopped: false,
+                cpu_ticks: 7
+            })
         );
     }
 

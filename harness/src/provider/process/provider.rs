@@ -105,7 +105,12 @@ impl ProcessProvider {
             .chain(self.network.keeper().map(i64::from))
             .map(|group| format!(" -{group}"))
             .collect();
-        let kill = if groups.is_empty() { String::new() } else { format!("kill --{groups}; ") };
+        // What is frozen ends when it is thawed.
+        let kill = if groups.is_empty() {
+            String::new()
+        } else {
+            format!("kill --{groups}; kill -CONT --{groups} 2>/dev/null; ")
+        };
         // A path may hold anything, and this line is to be pasted into a shell.
         let quoted = |path: PathBuf| shell_words::quote(&path.display().to_string()).into_owned();
         let hosts = self.network.hosts().map(|hosts| format!(" {}", quoted(hosts.to_owned())));
@@ -202,6 +207,8 @@ impl ProcessProvider {
 
     async fn end(&self, name: &str) -> Result<NodeState, ProviderError> {
         let mut group = self.nodes.signal(name, Signal::TERM)?;
+        // One that is frozen learns of it when it is thawed; no other has a use for this.
+        group.signal(Signal::CONT);
         if let Some(state) = group.ends_within(STOP_LIMIT).await {
             return Ok(state);
         }
@@ -221,8 +228,8 @@ impl ProcessProvider {
                 "somebody ended the process that holds the nodes' network".to_owned(),
             ));
         }
-        let mut group = match self.nodes.running(name)? {
-            Ok(incarnation) => return Ok(NodeState::Running(incarnation)),
+        let mut group = match self.nodes.now(name)? {
+            Ok(state) => return Ok(state),
             Err(group) => group,
         };
         // It has ended, or is about to be reaped.
@@ -328,7 +335,7 @@ impl Provider for ProcessProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        let always = [Capability::Restart, Capability::Kill];
+        let always = [Capability::Restart, Capability::Kill, Capability::Pause];
         let of_network = self.network.capabilities();
         always.into_iter().chain(of_network.iter().copied()).collect()
     }

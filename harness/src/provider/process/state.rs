@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use harness_core::node::{Incarnation, NodeSource, Resources};
+use harness_core::node::{Incarnation, NodeSource, NodeState, Resources};
 use rustix::process::Signal;
 
 use super::{
@@ -180,17 +180,13 @@ impl Nodes {
         })
     }
 
-    /// The incarnation that the kernel runs now, or the end to wait for.
-    pub(super) fn running(&self, name: &str) -> Result<Result<Incarnation, Group>, ProviderError> {
+    /// What the kernel runs now, or the end to wait for.
+    pub(super) fn now(&self, name: &str) -> Result<Result<NodeState, Group>, ProviderError> {
         self.with(name, |node| {
             let execution = node.execution.as_ref().ok_or_else(|| {
                 ProviderError::failed(format!("looking at {name}"), "it was never started")
             })?;
-            Ok(if execution.is_running() {
-                Ok(execution.incarnation().clone())
-            } else {
-                Err(execution.group().clone())
-            })
+            Ok(execution.state().ok_or_else(|| execution.group().clone()))
         })
     }
 
