@@ -153,9 +153,14 @@ impl LibraryArgs {
 #[derive(Debug, Args)]
 pub(super) struct ScenarioArgs {
     /// A shipped scenario's name, or the path of a scenario file or of its folder. A plain word is
-    /// a shipped name first; write ./word for a file or folder here
-    #[arg(required = true, value_name = "NAME|PATH")]
+    /// a shipped name first; write ./word for a file or folder here. `all`: every shipped scenario,
+    /// shorter ones first
+    #[arg(required_unless_present = "tag", value_name = "NAME|PATH|all")]
     pub(super) scenarios: Vec<PathBuf>,
+
+    /// Only scenarios with this tag; without a name, all shipped ones that have it
+    #[arg(long, value_name = "WORD")]
+    pub(super) tag: Option<String>,
 
     #[command(flatten)]
     pub(super) library: LibraryArgs,
@@ -383,6 +388,7 @@ impl RerunArgs {
         let recorded =
             ran_on.and_then(choice).or_else(|| asked.provider.as_deref().and_then(choice));
         ScenarioArgs {
+            tag: None,
             scenarios: Vec::new(),
             library: LibraryArgs { folder: None },
             provider: self.provider.or(recorded).unwrap_or(ProviderChoice::Auto),

@@ -23,10 +23,11 @@ pub(super) fn run(args: &ListArgs) -> ExitCode {
         let about = plan.map_or_else(
             || format!("broken: see `harness validate {name}`"),
             |plan| {
+                let tags: String = plan.tags.iter().map(|tag| format!(" [{tag}]")).collect();
                 if plan.description.is_empty() {
-                    "(no description)".to_owned()
+                    format!("(no description){tags}")
                 } else {
-                    plan.description
+                    plan.description + &tags
                 }
             },
         );

@@ -1,6 +1,11 @@
 //! `scenario`: checks all of them before the first is started, then runs one after another.
 
-use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
 use harness_core::{
     event::{EventKind, Sink},
@@ -23,7 +28,7 @@ use crate::{
     },
     evidence::{self, Jsonl, RunDir},
     lease::{Guard, watchdog::LIMIT},
-    library::load,
+    library::{Library, load},
     provider::{ProviderError, ProviderOptions, own_program},
     run::{
         executor::{self, AtEnd, Run},
@@ -41,7 +46,7 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
     let several = plans.len() > 1;
     let mut plans = plans.into_iter().peekable();
     while let Some(plan) = plans.next() {
-        let name = plan.scenario.clone();
+        let (name, began) = (plan.scenario.clone(), Instant::now());
         let code = match run_one(args, plan, interrupt.clone(), Vec::new()).await {
             Ok(code) => code,
             Err(why) => {
@@ -49,20 +54,30 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
                 ExitCode::Environment
             }
         };
-        codes.push((name, code));
+        codes.push((name, code, Some(began.elapsed())));
         // A run that was over when it came keeps the verdict that its file has; what is left does
         // not run, so the whole is no pass.
         if let (Some(signal), Some(_)) = (interrupt.signal(), plans.peek()) {
-            codes.push(("interrupted".to_owned(), ExitCode::Interrupted(signal)));
+            codes.push(("interrupted".to_owned(), ExitCode::Interrupted(signal), None));
             break;
         }
     }
     if several {
-        let lines: Vec<String> =
-            codes.iter().map(|(name, code)| format!("{:>3}  {name}", code.code())).collect();
-        output::result(&format!("\nexit codes:\n{}", lines.join("\n")));
+        output::result(&table(&codes));
     }
-    ExitCode::over(codes.into_iter().map(|(_, code)| code))
+    ExitCode::over(codes.into_iter().map(|(_, code, _)| code))
+}
+
+/// What each scenario came to, and how long it took.
+fn table(codes: &[(String, ExitCode, Option<Duration>)]) -> String {
+    let width = codes.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
+    let line = |(name, code, took): &(String, ExitCode, Option<Duration>)| {
+        let took = took.map_or_else(String::new, |took| format!("  {:>6.1} s", took.as_secs_f64()));
+        format!("{:>3}  {name:width$}{took}", code.code())
+    };
+    let lines: Vec<String> = codes.iter().map(line).collect();
+    let passed = codes.iter().filter(|(_, code, _)| *code == ExitCode::Pass).count();
+    format!("\nexit codes ({passed} of {} passed):\n{}", codes.len(), lines.join("\n"))
 }
 
 /// All plans, or nothing: then everything that is wrong with any of them was said.
@@ -83,8 +98,7 @@ fn plans(args: &ScenarioArgs) -> Option<Vec<Plan>> {
         profile,
     };
     let library = args.library.library();
-    let plans: Vec<Option<Plan>> = args
-        .scenarios
+    let plans: Vec<Option<Plan>> = asked(args, &library)?
         .iter()
         .map(|argument| match library.find(argument) {
             Ok(path) => plan(&path, &overrides),
@@ -94,7 +108,43 @@ fn plans(args: &ScenarioArgs) -> Option<Vec<Plan>> {
             }
         })
         .collect();
-    plans.into_iter().collect()
+    let mut plans = plans.into_iter().collect::<Option<Vec<Plan>>>()?;
+    if let Some(tag) = &args.tag {
+        plans.retain(|plan| plan.tags.contains(tag));
+        if plans.is_empty() {
+            output::error(&format!("no scenario has the tag `{tag}`; `harness list` shows tags"));
+            return None;
+        }
+    }
+    if is_everything(args) {
+        plans.sort_by_key(|plan| plan.takes.unwrap_or(USUAL));
+    }
+    Some(plans)
+}
+
+/// How long a scenario is that does not say it.
+const USUAL: Duration = Duration::from_secs(60);
+
+/// By this word all shipped scenarios are meant.
+const ALL: &str = "all";
+
+fn is_everything(args: &ScenarioArgs) -> bool {
+    args.scenarios.is_empty() || args.scenarios == [Path::new(ALL)]
+}
+
+/// What was named, or everything that is shipped.
+fn asked(args: &ScenarioArgs, library: &Library) -> Option<Vec<PathBuf>> {
+    if !is_everything(args) {
+        return Some(args.scenarios.clone());
+    }
+    match library.names() {
+        Ok(names) => Some(names.into_iter().map(PathBuf::from).collect()),
+        Err(why) => {
+            let folder = library.folder().display();
+            output::error(&format!("the scenarios in {folder} cannot be read: {why}"));
+            None
+        }
+    }
 }
 
 fn plan(path: &Path, overrides: &Overrides) -> Option<Plan> {

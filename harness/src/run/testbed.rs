@@ -70,14 +70,13 @@ impl Testbed {
         connect: Arc<dyn Connect>,
         journal: Arc<Journal>,
     ) -> Self {
-        let seeds = seeds(plan, slots);
         let nodes = plan
             .nodes
             .iter()
             .filter_map(|node| {
                 let slot = slots.iter().find(|slot| slot.name == node.name)?;
                 let node = Node {
-                    launch: launch(node, slot, &seeds),
+                    launch: launch(node, slot, &seeds(plan, node, slots)),
                     profile: Arc::clone(&slot.profile),
                     link: watch::Sender::new(None),
                     starts: AtomicU32::new(0),
@@ -330,9 +329,13 @@ impl Node {
     }
 }
 
-/// `HEGEMON_SEEDS`: the fixed addresses of all seeds, the same for everybody, seeds included.
-fn seeds(plan: &Plan, slots: &[Slot]) -> String {
-    let is_seed = |slot: &&Slot| plan.nodes.iter().any(|node| node.seed && node.name == slot.name);
+/// `HEGEMON_SEEDS`: the fixed addresses of all seeds, the same for everybody, seeds included; or those
+/// that a node has instead.
+fn seeds(plan: &Plan, node: &NodePlan, slots: &[Slot]) -> String {
+    let is_seed = |slot: &&Slot| match &node.seeds {
+        Some(seeds) => seeds.contains(&slot.name),
+        None => plan.nodes.iter().any(|node| node.seed && node.name == slot.name),
+    };
     slots.iter().filter(is_seed).map(|slot| slot.p2p.to_string()).collect::<Vec<_>>().join(",")
 }
 

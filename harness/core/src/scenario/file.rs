@@ -47,6 +47,18 @@ pub const SCENARIO: &[Key] = &[
         given: Given::Else("what the phases may take, `\"5m\"` at least"),
         about: "from the last node's start; what is undecided then fails",
     },
+    Key {
+        name: "takes",
+        takes: Takes::Duration,
+        given: Given::Else("`\"60s\"`"),
+        about: "about how long a run of it is: shorter ones run first",
+    },
+    Key {
+        name: "tags",
+        takes: Takes::Texts,
+        given: Given::Else("none"),
+        about: "words by which `--tag` picks it: `quick` is under 30 s",
+    },
 ];
 
 /// Keys of `[network]`.
@@ -71,6 +83,12 @@ pub const GROUP: &[Key] = &[
         takes: Takes::Flag,
         given: Given::Else("`false`"),
         about: "its nodes go into everybody's `HEGEMON_SEEDS`; at least one group must",
+    },
+    Key {
+        name: "seeds",
+        takes: Takes::Texts,
+        given: Given::Else("all seeds"),
+        about: "nodes or groups: what is in its nodes' `HEGEMON_SEEDS` instead",
     },
     Key {
         name: "mine",
@@ -120,6 +138,8 @@ pub(super) struct ScenarioFile {
     pub(super) description: String,
     /// Not written: as long as its phases may take.
     pub(super) timeout: Option<Duration>,
+    pub(super) takes: Option<Duration>,
+    pub(super) tags: Vec<String>,
     pub(super) subnet: Option<At<String>>,
     pub(super) groups: Vec<GroupFile>,
     pub(super) phases: Vec<PhaseFile>,
@@ -134,6 +154,7 @@ pub(super) struct GroupFile {
     /// the group.
     pub(super) count: Option<At<u32>>,
     pub(super) seed: bool,
+    pub(super) seeds: Option<At<Vec<String>>>,
     pub(super) mine: bool,
     pub(super) env: BTreeMap<String, At<String>>,
     pub(super) args: Option<At<Vec<String>>>,
@@ -161,7 +182,7 @@ impl ScenarioFile {
         let (document, errors) = DeTable::parse_recoverable(text);
         let root = Table::root(&document, "a scenario");
         root.only(&[ROOT], problems);
-        let (description, timeout) = read_scenario(&root, problems);
+        let About { description, timeout, takes, tags } = read_scenario(&root, problems);
         let subnet = root.table("network", problems).and_then(|network| {
             network.only(&[NETWORK], problems);
             network.text("subnet", problems)
@@ -180,21 +201,35 @@ impl ScenarioFile {
             .iter()
             .map(|error| (error.span().unwrap_or(0..0), format!("syntax: {}", error.message())))
             .collect();
-        (Self { description, timeout, subnet, groups, phases }, syntax)
+        (Self { description, timeout, takes, tags, subnet, groups, phases }, syntax)
     }
 }
 
-fn read_scenario(root: &Table<'_, '_>, problems: &mut Problems) -> (String, Option<Duration>) {
+/// What `[scenario]` says.
+#[derive(Default)]
+struct About {
+    description: String,
+    timeout: Option<Duration>,
+    takes: Option<Duration>,
+    tags: Vec<String>,
+}
+
+fn read_scenario(root: &Table<'_, '_>, problems: &mut Problems) -> About {
     if !root.has("scenario") {
         problems.error_file(format!("{MISSING}table `[scenario]`"));
     }
     let Some(table) = root.table("scenario", problems) else {
-        return (String::new(), None);
+        return About::default();
     };
     table.only(&[SCENARIO], problems);
     let description = table.text("description", problems).map_or(String::new(), |text| text.value);
     let timeout = table.positive_duration("timeout", problems).map(|timeout| timeout.value);
-    (description, timeout)
+    About {
+        description,
+        timeout,
+        takes: table.positive_duration("takes", problems).map(|takes| takes.value),
+        tags: table.texts("tags", problems).map_or_else(Vec::new, |tags| tags.value),
+    }
 }
 
 impl GroupFile {
@@ -214,6 +249,7 @@ impl GroupFile {
             name: table.text("name", problems),
             count: table.number("count", 1, problems),
             seed: table.boolean("seed", problems).is_some_and(|seed| seed.value),
+            seeds: table.texts("seeds", problems),
             mine: table.boolean("mine", problems).is_some_and(|mine| mine.value),
             env: table.text_table("env", problems).unwrap_or_default(),
             args: table.texts("args", problems),

@@ -107,6 +107,8 @@ fn resolve(
     Plan {
         scenario: origin.name.to_owned(),
         description: file.description,
+        takes: file.takes,
+        tags: file.tags,
         path: origin.path.to_owned(),
         text,
         overrides: overrides.clone(),
@@ -116,7 +118,7 @@ fn resolve(
         nodes: file
             .groups
             .into_iter()
-            .flat_map(|group| node_plans(group, folder, overrides))
+            .flat_map(|group| node_plans(group, selectors, folder, overrides))
             .collect(),
         phases,
     }
@@ -152,7 +154,12 @@ fn downtime(fault: &FaultFile) -> Duration {
 /// Asked only of a file without errors, in which every required key was read.
 const CHECKED: &str = "a file without errors has every required key";
 
-fn node_plans(group: GroupFile, folder: &Path, overrides: &Overrides) -> Vec<NodePlan> {
+fn node_plans(
+    group: GroupFile,
+    selectors: &Selectors,
+    folder: &Path,
+    overrides: &Overrides,
+) -> Vec<NodePlan> {
     let name = group.name.expect(CHECKED).value;
     let source = match (group.image, group.bin) {
         (Some(image), _) => NodeSource::Image(image.value),
@@ -163,11 +170,14 @@ fn node_plans(group: GroupFile, folder: &Path, overrides: &Overrides) -> Vec<Nod
     let env: BTreeMap<String, String> =
         group.env.into_iter().map(|(name, value)| (name, value.value)).collect();
     let args = group.args.map_or_else(Vec::new, |args| args.value);
+    let of = |name: &String| selectors[name].clone();
+    let seeds = group.seeds.map(|seeds| seeds.value.iter().flat_map(of).collect::<Vec<_>>());
     node_names(&name, group.count.map(|count| count.value))
         .into_iter()
         .map(|name| NodePlan {
             name,
             seed: group.seed,
+            seeds: seeds.clone(),
             mine: group.mine,
             env: env.clone(),
             args: args.clone(),

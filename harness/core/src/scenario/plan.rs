@@ -61,6 +61,12 @@ pub struct Plan {
     pub scenario: String,
     /// In one sentence.
     pub description: String,
+    /// About how long a run of it is.
+    #[serde(default, with = "seconds::option", skip_serializing_if = "Option::is_none")]
+    pub takes: Option<Duration>,
+    /// Words by which it is picked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// The file that was read.
     pub path: PathBuf,
     /// The file's text, for the evidence.
@@ -87,6 +93,9 @@ pub struct NodePlan {
     pub name: String,
     /// Goes into everybody's `HEGEMON_SEEDS`.
     pub seed: bool,
+    /// Who is in its own `HEGEMON_SEEDS`, if that is not every seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Vec<String>>,
     /// Mines.
     pub mine: bool,
     /// Added last.

@@ -34,10 +34,19 @@ pub(super) fn validate(
     let nodes = selectors.get("*").map_or(0, Vec::len) as u64;
     if file.groups.is_empty() {
         problems.error_file(format!("{MISSING}`[[nodes]]`: a scenario needs nodes"));
-    } else if !file.groups.iter().any(|group| group.seed) {
+    } else if !file.groups.iter().any(|group| group.seed || group.seeds.is_some()) {
         problems.error_file(format!(
             "{MISSING}seed: no group has `seed = true`, so nobody would find anybody"
         ));
+    }
+    for seeds in file.groups.iter().filter_map(|group| group.seeds.as_ref()) {
+        for name in seeds.value.iter().filter(|name| !selectors.contains_key(*name)) {
+            problems.error_hint(
+                seeds.span.clone(),
+                format!("`seeds` names an unknown node or group `{name}`"),
+                suggest(name, selectors.keys().map(String::as_str)),
+            );
+        }
     }
     subnet(file, nodes, problems);
     phases(file, &selectors, problems);
