@@ -45,6 +45,9 @@ pub struct Asked {
     pub provider: Option<String>,
     /// `--node-profile`.
     pub profile: Option<String>,
+    /// `--network`; none if it was left open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// `--keep`.
     pub keep: bool,
 }

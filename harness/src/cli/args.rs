@@ -250,6 +250,7 @@ impl ScenarioArgs {
         Asked {
             provider: name(&|| self.provider.to_possible_value()),
             profile: self.node.node_profile.clone(),
+            network: name(&|| self.node.network?.to_possible_value()),
             keep: self.keep,
         }
     }
@@ -392,7 +393,14 @@ impl RerunArgs {
             scenarios: Vec::new(),
             library: LibraryArgs { folder: None },
             provider: self.provider.or(recorded).unwrap_or(ProviderChoice::Auto),
-            node: NodeArgs { node_profile: asked.profile.clone(), ..self.node.clone() },
+            node: NodeArgs {
+                node_profile: asked.profile.clone(),
+                network: self
+                    .node
+                    .network
+                    .or_else(|| NetworkArg::from_str(asked.network.as_deref()?, false).ok()),
+                ..self.node.clone()
+            },
             nodes: None,
             out: self.out.clone(),
             keep: self.keep,

@@ -21,8 +21,10 @@ use super::wire::{Answer, Trial};
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 /// Between two datagrams: far apart for a network in memory, so that none is lost in a queue of ours.
 const BETWEEN: Duration = Duration::from_millis(5);
-/// After the last datagram, for what is on its way.
+/// After the last datagram, for what is on its way; and so much longer for each, where losses are counted
+/// on a line that may be slow.
 const ON_THE_WAY: Duration = Duration::from_secs(1);
+const ON_THE_WAY_EACH: Duration = Duration::from_millis(10);
 /// Paths of which one port counts datagrams, and datagrams of each: what is more is somebody else's.
 const MOST: usize = 4096;
 /// A token and a number.
@@ -42,7 +44,7 @@ impl Sockets {
         Ok(Self { connecting: TcpSocket::new_v4()?, datagrams })
     }
 
-    /// Tries both ways of sending at once. Takes a second, and the time of its datagrams, at most.
+    /// Tries both ways of sending at once. Takes seconds at most.
     pub(super) async fn attempt(self, trial: Trial) -> io::Result<Answer> {
         let datagrams = UdpSocket::from_std(self.datagrams)?;
         let (connect, echoes) = tokio::join!(
@@ -82,7 +84,7 @@ async fn exchange(socket: &UdpSocket, trial: &Trial) -> BTreeMap<u32, Duration> 
             let _ = socket.send_to(&datagram(trial.token, number), to).await;
             tokio::time::sleep(BETWEEN).await;
         }
-        tokio::time::sleep(ON_THE_WAY).await;
+        tokio::time::sleep(ON_THE_WAY + ON_THE_WAY_EACH * trial.datagrams).await;
     };
     let receiving = async {
         let mut bytes = [0; LENGTH + 1];

@@ -24,7 +24,7 @@ fn node() -> String {
     fake(Fake::Strict).to_str().unwrap().to_owned()
 }
 
-/// The core of the contract, and loopback beside: processes live there.
+/// The core of the contract, and loopback beside, for where there is nothing else.
 struct Profile {
     file: PathBuf,
     _folder: tempfile::TempDir,
@@ -43,11 +43,10 @@ impl Profile {
     }
 }
 
-/// A run on processes.
+/// A run on processes, each in a network namespace of its own: the node refuses loopback.
 fn ran(scenario: &str, more: &[&str]) -> Ran {
-    let (profile, node) = (Profile::new(), node());
-    let given = ["--node-bin", &node, "--node-profile", profile.file.to_str().unwrap()];
-    Ran::new(scenario, &[&given, more].concat())
+    let node = node();
+    Ran::new(scenario, &[&["--node-bin", &node, "--network", "namespace"], more].concat())
 }
 
 fn assert_passes(ran: &Ran) {
@@ -70,6 +69,21 @@ fn three_node_passes_unchanged_with_a_foreign_binary_on_docker() {
 #[test]
 fn three_node_passes_unchanged_with_a_foreign_binary_on_processes() {
     assert_passes(&ran(&shipped(), &[]));
+}
+
+#[test]
+fn three_node_passes_on_loopback_where_a_profile_says_that_the_node_takes_it() {
+    let _lane = TWO_LANES[1].lock().unwrap_or_else(PoisonError::into_inner);
+    let (profile, node) = (Profile::new(), node());
+    let loopback = ["--node-bin", &node, "--network", "loopback"];
+    let refused = Ran::new(&shipped(), &loopback);
+    assert_eq!(refused.code(), 4, "{}", refused.words());
+    assert!(refused.words().contains("refuses loopback addresses"), "{}", refused.words());
+    let profile = ["--node-profile", profile.file.to_str().unwrap()];
+    let ran = Ran::new(&shipped(), &[&loopback[..], &profile].concat());
+    assert_passes(&ran);
+    let said = "nodes live on this host's loopback addresses: as was asked for";
+    assert!(ran.words().contains(said), "{}", ran.words());
 }
 
 #[test]
@@ -111,10 +125,9 @@ fn a_node_that_starts_slowly_and_needs_sigkill_passes_in_its_own_time() {
 #[test]
 fn selftest_runs_the_controls_that_fit() {
     let _lane = TWO_LANES[1].lock().unwrap_or_else(PoisonError::into_inner);
-    let (profile, folder) = (Profile::new(), tempfile::tempdir().unwrap());
+    let folder = tempfile::tempdir().unwrap();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_harness"))
         .args(["selftest", "--jobs", "2", "--node-bin", &node()])
-        .args(["--node-profile", profile.file.to_str().unwrap()])
         .args(["nothing is broken", "says null", "restart: nobody is started", "peers: discovery"])
         .current_dir(folder.path())
         .output()

@@ -439,13 +439,11 @@ impl Provider for DockerProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        vec![
-            Capability::Restart,
-            Capability::Kill,
-            Capability::Pause,
-            Capability::Lines,
-            Capability::BadLines,
-        ]
+        let always = [Capability::Restart, Capability::Kill, Capability::Pause];
+        // Helpers are made of this program: an engine for another processor cannot execute it.
+        let has_helpers = self.engine.architecture == std::env::consts::ARCH;
+        let of_helpers = [Capability::Lines, Capability::BadLines].into_iter();
+        always.into_iter().chain(of_helpers.filter(|_| has_helpers)).collect()
     }
 
     fn injector(&self) -> &dyn Injector {
