@@ -63,6 +63,8 @@ pub enum Disturbance {
     LimitDoesNothing,
     /// A port stays free that should be taken.
     OccupyDoesNothing,
+    /// A name keeps the address that it had.
+    RenameDoesNothing,
     /// Answers of nodes are changed on their way.
     Lies(&'static [Lie]),
 }

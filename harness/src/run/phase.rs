@@ -286,7 +286,7 @@ impl<'a> Phases<'a> {
         'a: 's,
     {
         let (timeout_factor, seed) = (self.timeout_factor, self.seed);
-        Scene { bed: self.bed, nodes, prove_back, timeout_factor, seed, lines }
+        Scene { bed: self.bed, logs: self.logs, nodes, prove_back, timeout_factor, seed, lines }
     }
 
     fn emit_unproven(&mut self, id: FaultId, reason: String) -> PhaseEnd {

@@ -336,7 +336,15 @@ fn seeds(plan: &Plan, node: &NodePlan, slots: &[Slot]) -> String {
         Some(seeds) => seeds.contains(&slot.name),
         None => plan.nodes.iter().any(|node| node.seed && node.name == slot.name),
     };
-    slots.iter().filter(is_seed).map(|slot| slot.p2p.to_string()).collect::<Vec<_>>().join(",")
+    slots
+        .iter()
+        .filter(is_seed)
+        .map(|slot| match plan.seeds_by_name {
+            true => format!("{}:{}", slot.name, slot.p2p.port()),
+            false => slot.p2p.to_string(),
+        })
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 fn launch(node: &NodePlan, slot: &Slot, seeds: &str) -> NodeLaunch {

@@ -194,6 +194,9 @@ impl Injector for Tampered {
     }
 
     fn rename<'a>(&'a self, seed: &'a str, to: &'a str) -> Done<'a> {
+        if self.is(Disturbance::RenameDoesNothing) {
+            return async { Ok(()) }.boxed();
+        }
         self.inner().rename(seed, to)
     }
 

@@ -147,8 +147,13 @@ pub enum LookedAt {
     Greeting(Option<String>),
     /// What it logged about a port that it could not have.
     Said(String),
-    /// What a seed's name means for it.
-    Names(Vec<IpAddr>),
+    /// What a name means for it.
+    Names {
+        /// The name.
+        name: String,
+        /// Its addresses.
+        addresses: Vec<IpAddr>,
+    },
     /// How far its newest block's time is ahead of the harness's clock, in milliseconds.
     Ahead(i64),
 }

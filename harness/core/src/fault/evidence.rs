@@ -179,6 +179,16 @@ pub(super) fn all_stayed_down(record: &Record<'_>) -> Result<(), String> {
     })
 }
 
+/// All nodes were started again since they were hit, and are back.
+pub(super) fn all_started_again(record: &Record<'_>) -> Result<(), String> {
+    record.hit.iter().try_for_each(|(node, since)| {
+        let start = record.history.last_start(node).filter(|(_, start)| start.at >= *since);
+        let (number, _) = start.ok_or_else(|| format!("{node} was not started again"))?;
+        let back = back(record.history, node, number, record.to);
+        back.proven().map(|_| ()).ok_or_else(|| format!("nothing shows that {node} is back"))
+    })
+}
+
 /// All nodes were down from when they were hit until they were started again, and are back.
 pub(super) fn all_back(record: &Record<'_>) -> Result<(), String> {
     record.hit.iter().try_for_each(|(node, since)| {

@@ -10,7 +10,7 @@
 //! | [`pause`], [`resume`] | faults that freeze them |
 //! | [`isolate`], [`rejoin`], [`partition`], [`one_way`], [`degrade`], [`heal`] | faults of the lines between them |
 //! | [`wipe`], [`corrupt`], [`upgrade`], [`clock`] | faults that change what nodes come back as |
-//! | [`limit`] | what they may use |
+//! | [`limit`], [`occupy_port`], [`rename`] | what they may use, which port they get, what a name means |
 //! | `registry` | makes them one closed type |
 //! | `entry` | what there is to know of a fault beside its proofs |
 //! | [`evidence`] | what the record says of nodes that should be down, or back |
@@ -34,12 +34,14 @@ pub mod kill;
 pub mod leave;
 pub mod limit;
 pub mod lines;
+pub mod occupy_port;
 pub mod one_way;
 pub mod partition;
 mod paths;
 pub mod pause;
 mod registry;
 pub mod rejoin;
+pub mod rename;
 pub mod restart;
 pub mod resume;
 pub mod start;
@@ -72,4 +74,6 @@ registry::registry! {
     Upgrade = upgrade::Upgrade,
     Clock = clock::Clock,
     Limit = limit::Limit,
+    OccupyPort = occupy_port::OccupyPort,
+    Rename = rename::Rename,
 }

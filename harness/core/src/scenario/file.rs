@@ -62,12 +62,20 @@ pub const SCENARIO: &[Key] = &[
 ];
 
 /// Keys of `[network]`.
-pub const NETWORK: &[Key] = &[Key {
-    name: "subnet",
-    takes: Takes::Text,
-    given: Given::Else("a free one"),
-    about: "like `\"198.18.7.0/24\"`; containers only",
-}];
+pub const NETWORK: &[Key] = &[
+    Key {
+        name: "subnet",
+        takes: Takes::Text,
+        given: Given::Else("a free one"),
+        about: "like `\"198.18.7.0/24\"`",
+    },
+    Key {
+        name: "seeds",
+        takes: Takes::Word(&["addresses", "names"]),
+        given: Given::Else("`\"addresses\"`"),
+        about: "whether `HEGEMON_SEEDS` has addresses or host names (the nodes' names)",
+    },
+];
 
 /// Keys of a group of nodes.
 pub const GROUP: &[Key] = &[
@@ -141,6 +149,7 @@ pub(super) struct ScenarioFile {
     pub(super) takes: Option<Duration>,
     pub(super) tags: Vec<String>,
     pub(super) subnet: Option<At<String>>,
+    pub(super) seeds_by_name: bool,
     pub(super) groups: Vec<GroupFile>,
     pub(super) phases: Vec<PhaseFile>,
 }
@@ -183,10 +192,13 @@ impl ScenarioFile {
         let root = Table::root(&document, "a scenario");
         root.only(&[ROOT], problems);
         let About { description, timeout, takes, tags } = read_scenario(&root, problems);
-        let subnet = root.table("network", problems).and_then(|network| {
-            network.only(&[NETWORK], problems);
-            network.text("subnet", problems)
-        });
+        let network = root.table("network", problems);
+        let network = network.inspect(|network| network.only(&[NETWORK], problems));
+        let subnet = network.as_ref().and_then(|network| network.text("subnet", problems));
+        let seeds = network
+            .as_ref()
+            .and_then(|network| network.word("seeds", &["addresses", "names"], problems));
+        let seeds_by_name = seeds.is_some_and(|seeds| seeds.value == "names");
         let groups = root
             .tables("nodes", "a node group", problems)
             .iter()
@@ -201,7 +213,7 @@ impl ScenarioFile {
             .iter()
             .map(|error| (error.span().unwrap_or(0..0), format!("syntax: {}", error.message())))
             .collect();
-        (Self { description, timeout, takes, tags, subnet, groups, phases }, syntax)
+        (Self { description, timeout, takes, tags, subnet, seeds_by_name, groups, phases }, syntax)
     }
 }
 

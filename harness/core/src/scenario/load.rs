@@ -115,6 +115,7 @@ fn resolve(
         seed: overrides.seed,
         timeout,
         subnet: file.subnet.map(|subnet| subnet.value),
+        seeds_by_name: file.seeds_by_name,
         nodes: file
             .groups
             .into_iter()

@@ -80,6 +80,9 @@ pub struct Plan {
     pub timeout: Duration,
     /// The network that the scenario wants.
     pub subnet: Option<String>,
+    /// `HEGEMON_SEEDS` has the seeds' names instead of their addresses.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub seeds_by_name: bool,
     /// In the order of the file.
     pub nodes: Vec<NodePlan>,
     /// In order.

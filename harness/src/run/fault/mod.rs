@@ -8,6 +8,7 @@
 //! | `freezing` | nodes that are frozen, and thawed |
 //! | `changing` | nodes that come back as something else than they were |
 //! | `limiting` | nodes that may use less |
+//! | `occupying`, `renaming` | ports that somebody else holds, and names that mean another address |
 //! | `line` | lines between them |
 //!
 //! A driver does a step; then whoever drives it looks, with [`look`], until the record proves it. A run
@@ -20,6 +21,8 @@ mod freezing;
 mod joining;
 mod limiting;
 mod line;
+mod occupying;
+mod renaming;
 mod returning;
 mod scene;
 
@@ -64,6 +67,8 @@ pub(crate) async fn take_effect(kind: &FaultKind, scene: Scene<'_>) -> Result<Pr
             return Ok(down);
         }
         FaultKind::Limit(limit) => limiting::limit(scene, &limit.to).await?,
+        FaultKind::OccupyPort(fault) => occupying::occupy(scene, *fault).await?,
+        FaultKind::Rename(fault) => renaming::rename(scene, fault).await?,
         FaultKind::Pause(_) => freezing::freeze(scene).await?,
         FaultKind::Isolate(_) | FaultKind::Partition(_) | FaultKind::OneWay(_) => {
             line::change(scene).await?
@@ -103,6 +108,10 @@ pub(crate) async fn heal(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, F
             let off = |node: &str| changing::clock(scene, node, clock.by_ms);
             return then_look(returning::all(scene, &off).await?, scene);
         }
+        FaultKind::OccupyPort(fault) => {
+            occupying::release(scene, fault.port).await?;
+            return returning::all(scene, &|_| Changes::default()).await;
+        }
         FaultKind::Limit(_) => (limiting::restore(scene).await?, PROVE),
         FaultKind::Pause(_) | FaultKind::Resume(_) => {
             (freezing::thaw(scene).await?, scene.prove_back)
@@ -114,7 +123,7 @@ pub(crate) async fn heal(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, F
         | FaultKind::Degrade(_)
         | FaultKind::Heal(_) => (line::change(scene).await?, PROVE),
         FaultKind::Join(_) => (joining::start(scene).await?, scene.prove_back),
-        FaultKind::Stop(_) | FaultKind::Leave(_) => {
+        FaultKind::Stop(_) | FaultKind::Leave(_) | FaultKind::Rename(_) => {
             let why = format!("`{}` does not heal by itself", kind.name());
             return Err(FaultError::Unproven(why));
         }
@@ -141,6 +150,8 @@ pub(crate) async fn look(kind: &FaultKind, scene: Scene<'_>) -> Result<String, F
         | FaultKind::Clock(_)
         | FaultKind::Corrupt(_) => ending::look(scene).await,
         FaultKind::Limit(_) => limiting::look(scene).await,
+        FaultKind::OccupyPort(fault) => occupying::look(scene, fault.port).await,
+        FaultKind::Rename(fault) => renaming::look(scene, fault).await,
         FaultKind::Pause(_) | FaultKind::Resume(_) => freezing::look(scene).await,
         FaultKind::Isolate(_)
         | FaultKind::Rejoin(_)
@@ -167,6 +178,8 @@ pub(crate) fn blame(kind: &FaultKind, scene: Scene<'_>, patience: Duration) -> O
         | FaultKind::Upgrade(_)
         | FaultKind::Clock(_)
         | FaultKind::Limit(_)
+        | FaultKind::OccupyPort(_)
+        | FaultKind::Rename(_)
         | FaultKind::Isolate(_)
         | FaultKind::Rejoin(_)
         | FaultKind::Partition(_)

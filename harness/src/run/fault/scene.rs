@@ -6,7 +6,7 @@ use harness_core::{event::Moment, fault::lines::Lines, text::short};
 
 use crate::{
     provider::ProviderError,
-    run::{testbed::Testbed, watch},
+    run::{logs::Logs, testbed::Testbed, watch},
 };
 
 /// Between two looks at a proof.
@@ -16,6 +16,7 @@ pub(super) const LOOK: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
     pub(crate) bed: &'a Testbed,
+    pub(crate) logs: &'a Logs,
     /// Whom the fault hits.
     pub(crate) nodes: &'a [String],
     /// For a node to serve RPC again. A node that replays a long chain may need a while; a silent
