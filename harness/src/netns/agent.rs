@@ -129,7 +129,12 @@ impl Agent {
                 }
                 let _ = answered.send(reply(Ok(Answer::Done))).await;
             }
-            moment => {
+            moment @ (Verb::Make { .. }
+            | Verb::Lines(_)
+            | Verb::Echo
+            | Verb::Heard { .. }
+            | Verb::Occupy { .. }
+            | Verb::Lookup { .. }) => {
                 let outcome = self.at_once(at, moment);
                 let _ = answered.send(reply(outcome)).await;
             }

@@ -221,9 +221,12 @@ fn receive(from: BorrowedFd<'_>) -> io::Result<Result<(Vec<OwnedFd>, String), St
     let length = recvmsg(from, into, &mut along, RecvFlags::CMSG_CLOEXEC)?.bytes;
     let descriptors = along
         .drain()
-        .filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
-            _ => None,
+        .filter_map(|message| {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                Some(descriptors)
+            } else {
+                None
+            }
         })
         .flatten()
         .collect();

@@ -9,7 +9,7 @@
 use std::{
     ffi::CString,
     fs,
-    io::{self, IoSlice, IoSliceMut},
+    io::{self, IoSlice},
     mem::MaybeUninit,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
@@ -20,8 +20,8 @@ use std::{
 
 use rustix::{
     net::{
-        AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-        SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socket_with,
+        AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+        SocketFlags, SocketType, recv, sendmsg, socket_with,
     },
     process::{getgid, getuid},
 };
@@ -117,12 +117,7 @@ async fn hand_out(asked: AsyncFd<OwnedFd>, agent: Arc<Agent>) -> io::Result<()> 
     loop {
         let mut ready = asked.readable().await?;
         let mut question = [0; 5];
-        let read = ready.try_io(|asked| {
-            let mut space = [MaybeUninit::uninit(); 0];
-            let mut none = RecvAncillaryBuffer::new(&mut space);
-            let into = &mut [IoSliceMut::new(&mut question)];
-            Ok(recvmsg(asked, into, &mut none, RecvFlags::empty())?.bytes)
-        });
+        let read = ready.try_io(|asked| Ok(recv(asked, &mut question, RecvFlags::empty())?.0));
         let Ok(length) = read else { continue };
         if length? == 0 {
             return Ok(());

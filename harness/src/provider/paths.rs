@@ -16,6 +16,9 @@ use crate::netns::{
     wire::{Answer, LineTo, Mac, Trial, Verb},
 };
 
+/// What nobody of ours says.
+pub(super) const ANOTHER: &str = "an answer to something else";
+
 /// Somebody of ours in a node's network.
 #[derive(Debug, Clone)]
 pub(super) struct Site {
@@ -65,10 +68,10 @@ pub(super) async fn probe(
     targets.dedup();
     let opened = join_all(targets.iter().map(|to| async move {
         let what = format!("counting datagrams at {to}");
-        match site(to).order(&what, Verb::Echo).await? {
-            Answer::Port(port) => Ok((*to, port)),
-            other => Err(ProviderError::failed(what, format!("{other:?}"))),
-        }
+        let Answer::Port(port) = site(to).order(&what, Verb::Echo).await? else {
+            return Err(ProviderError::failed(what, ANOTHER));
+        };
+        Ok((*to, port))
     }));
     let opened: Result<BTreeMap<&String, u16>, ProviderError> = opened.await.into_iter().collect();
     let echoes = opened?;
@@ -98,7 +101,7 @@ pub(super) async fn probe(
     }
     let seen = |(number, ((from, to), tried)): (usize, (&(String, String), _))| {
         let Answer::Tried { connect, sent, echoed, round_trip_us } = tried? else {
-            return Err(ProviderError::failed("trying a path", "another answer"));
+            return Err(ProviderError::failed("trying a path", ANOTHER));
         };
         let arrived = arrived.get(&(number as u64)).copied().unwrap_or(0);
         let (from, to) = (from.clone(), to.clone());

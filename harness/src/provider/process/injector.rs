@@ -18,7 +18,7 @@ use crate::{
     provider::{
         ProviderError, Slot,
         injector::{Done, Injector},
-        paths::{self, Site, Target},
+        paths::{self, ANOTHER, Site, Target},
     },
 };
 
@@ -75,10 +75,10 @@ impl Injector for ProcessProvider {
         async move {
             let (site, at) = self.port(name, port)?;
             let what = format!("connecting to {at} of {name}");
-            match site.order(&what, Verb::Greeting { at }).await? {
-                Answer::Bytes(said) => Ok(said),
-                other => Err(ProviderError::failed(what, format!("{other:?}"))),
-            }
+            let Answer::Bytes(said) = site.order(&what, Verb::Greeting { at }).await? else {
+                return Err(ProviderError::failed(what, ANOTHER));
+            };
+            Ok(said)
         }
         .boxed()
     }
@@ -111,10 +111,10 @@ impl Injector for ProcessProvider {
         async move {
             let what = format!("looking up {seed} in the network of {node}");
             let verb = Verb::Lookup { name: seed.to_owned() };
-            match self.site(node)?.order(&what, verb).await? {
-                Answer::Addresses(addresses) => Ok(addresses),
-                other => Err(ProviderError::failed(what, format!("{other:?}"))),
-            }
+            let Answer::Addresses(found) = self.site(node)?.order(&what, verb).await? else {
+                return Err(ProviderError::failed(what, ANOTHER));
+            };
+            Ok(found)
         }
         .boxed()
     }

@@ -38,7 +38,7 @@ pub(super) enum Network {
         why: String,
     },
     /// Each in its own.
-    Namespaces(Namespaces),
+    Namespaces(Box<Namespaces>),
 }
 
 /// Namespaces of one run.
@@ -69,11 +69,11 @@ impl Network {
             return Ok(Self::Loopback { why: "as was asked for".to_owned() });
         }
         match Keeper::start(&options.program, &options.scratch, options.keep) {
-            Ok(keeper) => Ok(Self::Namespaces(Namespaces {
+            Ok(keeper) => Ok(Self::Namespaces(Box::new(Namespaces {
                 open: OnceLock::new(),
                 unused: OnceLock::new(),
                 keeper,
-            })),
+            }))),
             Err(why) if options.network == NetworkChoice::Auto => Ok(Self::Loopback { why }),
             Err(why) => Err(ProviderError::Unavailable {
                 what: format!("processes were to have network namespaces of their own: {why}"),
@@ -86,12 +86,12 @@ impl Network {
     pub(super) fn facts(&self) -> serde_json::Value {
         match self {
             Self::Loopback { why } => serde_json::json!({ "kind": "loopback", "why": why }),
-            Self::Namespaces(Namespaces { open, unused, keeper }) => match unused.get() {
+            Self::Namespaces(namespaces) => match namespaces.unused.get() {
                 Some(why) => serde_json::json!({ "kind": "loopback", "why": why }),
                 None => serde_json::json!({
                     "kind": "namespaces",
-                    "subnet": open.get().map(|open| open.subnet.to_string()),
-                    "unprivileged": keeper.is_unprivileged(),
+                    "subnet": namespaces.open.get().map(|open| open.subnet.to_string()),
+                    "unprivileged": namespaces.keeper.is_unprivileged(),
                 }),
             },
         }
@@ -101,7 +101,7 @@ impl Network {
     pub(super) fn capabilities(&self) -> &'static [Capability] {
         match self {
             Self::Loopback { .. } => &[],
-            Self::Namespaces(Namespaces { keeper, .. }) => match keeper.hosts() {
+            Self::Namespaces(namespaces) => match namespaces.keeper.hosts() {
                 Some(_) => &[
                     Capability::Lines,
                     Capability::BadLines,
@@ -117,7 +117,7 @@ impl Network {
     pub(super) fn open(&self) -> Option<&Open> {
         match self {
             Self::Loopback { .. } => None,
-            Self::Namespaces(Namespaces { open, .. }) => open.get(),
+            Self::Namespaces(namespaces) => namespaces.open.get(),
         }
     }
 
@@ -125,14 +125,14 @@ impl Network {
     pub(super) fn keeper(&self) -> Option<u32> {
         match self {
             Self::Loopback { .. } => None,
-            Self::Namespaces(Namespaces { keeper, .. }) => Some(keeper.pid()),
+            Self::Namespaces(namespaces) => Some(namespaces.keeper.pid()),
         }
     }
 
     /// What names of nodes mean from now on, for all of them.
     pub(super) fn say_names(&self, names: &BTreeMap<String, Ipv4Addr>) -> io::Result<()> {
-        let Self::Namespaces(Namespaces { keeper, .. }) = self else { return Ok(()) };
-        let Some(hosts) = keeper.hosts() else { return Ok(()) };
+        let Self::Namespaces(namespaces) = self else { return Ok(()) };
+        let Some(hosts) = namespaces.keeper.hosts() else { return Ok(()) };
         let names = names.iter().map(|(name, address)| format!("{address} {name}\n"));
         let text = format!("127.0.0.1 localhost\n{}", names.collect::<String>());
         // The same file as before: whoever sees it in another place sees this one, not its name.
@@ -143,11 +143,12 @@ impl Network {
 
     /// The beginning of a command that is executed in the run's own namespace.
     pub(super) fn way_in(&self) -> Option<String> {
-        let (Self::Namespaces(Namespaces { keeper, .. }), Some(_)) = (self, self.open()) else {
+        let (Self::Namespaces(namespaces), Some(_)) = (self, self.open()) else {
             return None;
         };
-        let user = if keeper.is_unprivileged() { " --user --preserve-credentials" } else { "" };
-        Some(format!("nsenter --target {}{user} --net", keeper.pid()))
+        let user =
+            if namespaces.keeper.is_unprivileged() { " --user --preserve-credentials" } else { "" };
+        Some(format!("nsenter --target {}{user} --net", namespaces.keeper.pid()))
     }
 
     /// Whoever holds the namespaces has ended, though nobody of ours ended them.
@@ -159,14 +160,14 @@ impl Network {
     pub(super) fn hosts(&self) -> Option<&Path> {
         match self {
             Self::Loopback { .. } => None,
-            Self::Namespaces(Namespaces { keeper, .. }) => keeper.hosts(),
+            Self::Namespaces(namespaces) => namespaces.keeper.hosts(),
         }
     }
 
     /// Nothing is left of it afterwards, unless it is kept.
     pub(super) fn close(&self) {
-        if let Self::Namespaces(Namespaces { keeper, .. }) = self {
-            keeper.end();
+        if let Self::Namespaces(namespaces) = self {
+            namespaces.keeper.end();
         }
     }
 }
