@@ -4,7 +4,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`text`], [`exit`], [`node`], [`subnet`] | words, exit codes, what is known of a node from outside, networks |
-//! | [`mod@line`], [`state`] | lines between nodes, and their state on disk, as they are seen and changed from outside |
+//! | [`line`](mod@line), [`state`] | lines between nodes, and their state on disk, as they are seen and changed from outside |
 //! | [`place`], [`limits`], [`doctor`] | where Docker engines are; what a machine may be too small for; what it is like before a run |
 //! | [`event`], [`history`] | the stream that everything in a run writes, and what was observed |
 //! | [`document`], `seconds` | a TOML document, read strictly; durations in the evidence |

@@ -104,6 +104,7 @@ fn mark(seen: &Seen) -> &'static str {
     match seen {
         Seen::AsWanted(_) => "ok",
         Seen::Otherwise(_) => "WRONG",
+        Seen::NotHere(_) => "not here",
         Seen::Environment(_) => "not run",
         Seen::Interrupted(_) => "interrupted",
     }
@@ -111,7 +112,10 @@ fn mark(seen: &Seen) -> &'static str {
 
 fn said(seen: &Seen) -> String {
     match seen {
-        Seen::AsWanted(what) | Seen::Otherwise(what) | Seen::Environment(what) => {
+        Seen::AsWanted(what)
+        | Seen::NotHere(what)
+        | Seen::Otherwise(what)
+        | Seen::Environment(what) => {
             harness_core::text::printable(what.lines().next().unwrap_or_default())
         }
         Seen::Interrupted(signal) => signal.name().to_owned(),
@@ -120,7 +124,7 @@ fn said(seen: &Seen) -> String {
 
 /// As soon as it is there.
 fn line(outcome: &Outcome) -> String {
-    let place = if matches!(outcome.result, Seen::AsWanted(_)) {
+    let place = if matches!(outcome.result, Seen::AsWanted(_) | Seen::NotHere(_)) {
         String::new()
     } else {
         format!("\n             {}", outcome.evidence.display())

@@ -67,6 +67,8 @@ pub enum Seen {
     AsWanted(String),
     /// Something else.
     Otherwise(String),
+    /// This provider cannot do what it takes: another one must be asked.
+    NotHere(String),
     /// It could not run.
     Environment(String),
     /// A signal ended it.
@@ -77,7 +79,7 @@ impl Seen {
     /// What it means for the whole.
     pub fn exit(&self) -> ExitCode {
         match self {
-            Self::AsWanted(_) => ExitCode::Pass,
+            Self::AsWanted(_) | Self::NotHere(_) => ExitCode::Pass,
             Self::Otherwise(_) => ExitCode::Fail,
             Self::Environment(_) => ExitCode::Environment,
             Self::Interrupted(signal) => ExitCode::Interrupted(*signal),
@@ -153,12 +155,19 @@ where
             program: own_program()?,
         };
         let provider = match (self.provider)(options).await {
-            Ok(provider) => Arc::new(Disturbed::new(provider, case.control.disturbance, scratch)),
+            Ok(provider) => match lacks(provider.as_ref(), &plan) {
+                Some(why) => {
+                    guard.nothing_was_made(dir);
+                    return Ok(Seen::NotHere(why));
+                }
+                None => provider,
+            },
             Err(error) => {
                 guard.nothing_was_made(dir);
                 return Ok(Seen::Environment(error.to_string()));
             }
         };
+        let provider = Arc::new(Disturbed::new(provider, case.control.disturbance, scratch));
         guard.provider(provider.as_ref())?;
         let journal = Arc::new(Journal::begin(
             dir,
@@ -183,6 +192,13 @@ where
                 .map_or_else(Seen::Otherwise, Seen::AsWanted),
         })
     }
+}
+
+/// What a provider cannot do that a control needs.
+fn lacks(provider: &dyn Provider, plan: &Plan) -> Option<String> {
+    let can = provider.capabilities();
+    let missing = plan.needs().into_iter().find(|need| !can.contains(need))?;
+    Some(format!("the provider `{}` cannot {}", provider.name(), missing.words()))
 }
 
 /// The evidence of a control is a bundle like any other: what it says must follow from it.
