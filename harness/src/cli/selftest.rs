@@ -149,6 +149,12 @@ fn table(outcomes: &[Outcome]) -> String {
     }));
     let good =
         outcomes.iter().filter(|outcome| matches!(outcome.result, Seen::AsWanted(_))).count();
-    lines.push(format!("\n{good} of {} controls said what they must", outcomes.len()));
+    let elsewhere =
+        outcomes.iter().filter(|outcome| matches!(outcome.result, Seen::NotHere(_))).count();
+    let here = outcomes.len() - elsewhere;
+    lines.push(format!("\n{good} of {here} controls said what they must"));
+    if elsewhere > 0 {
+        lines.push(format!("{elsewhere} more need what this provider cannot do"));
+    }
     lines.join("\n")
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use harness_core::{
     event::{LookedAt, Moment},
-    fault::occupy_port::OccupyPort,
+    fault::occupy_port::{GREETING, OccupyPort},
     node::NodeState,
     state::Port,
     text::short,
@@ -29,7 +29,11 @@ pub(super) async fn occupy(scene: Scene<'_>, fault: OccupyPort) -> Result<Moment
     let since = scene.bed.journal.now();
     for node in scene.nodes {
         scene.bed.provider.injector().occupy(node, fault.port).await?;
-        look_at_port(scene, node, fault.port).await?;
+        // Who started where nobody holds its port is not to blame for saying nothing.
+        if !look_at_port(scene, node, fault.port).await? {
+            let why = format!("our listener does not answer at the port of {node}");
+            return Err(FaultError::Unproven(why));
+        }
         scene.bed.provider.start_again(node, &Changes::default()).await?;
         reaction(scene, node).await?;
     }
@@ -56,12 +60,14 @@ pub(super) async fn look(scene: Scene<'_>, port: Port) -> Result<String, FaultEr
     Ok("our listener answers at their ports, and they ended or said so".to_owned())
 }
 
-async fn look_at_port(scene: Scene<'_>, node: &str, port: Port) -> Result<(), FaultError> {
+/// Our listener answers.
+async fn look_at_port(scene: Scene<'_>, node: &str, port: Port) -> Result<bool, FaultError> {
     let sent = scene.bed.journal.now();
     let said = scene.bed.provider.injector().greeting(node, port).await.ok();
-    let said = said.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let said = said.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
+    let ours = said.as_deref() == Some(GREETING);
     record(scene, node, sent, LookedAt::Greeting(said));
-    Ok(())
+    Ok(ours)
 }
 
 /// It must end or say so.
