@@ -81,7 +81,7 @@ impl Key {
     pub(crate) fn addr(self) -> SocketAddr {
         let Self { high, middle, low } = self;
         let [_, last, port @ ..] = low.to_be_bytes();
-        let ip = if high & V6 == V6 {
+        let ip = if self.is_v6() {
             let bits = u128::from(high) << 72 | u128::from(middle) << 8;
             IpAddr::V6(Ipv6Addr::from_bits(bits | u128::from(last)))
         } else {
@@ -100,6 +100,24 @@ impl Key {
     /// The IP.
     pub(crate) fn ip(self) -> IpAddr {
         self.addr().ip()
+    }
+
+    /// A number in the order of keys, to search by: one comparison, and a search for a place among
+    /// many reads little memory. An IPv4 address has one of its own; the IPv6 addresses of a /63 share
+    /// theirs.
+    pub(crate) fn mark(self) -> u64 {
+        let Self { high, middle, low } = self;
+        if self.is_v6() {
+            1 << 63 | (high & !(0xff << 56)) << 7 | middle >> 57
+        } else {
+            middle << 24 | u64::from(low)
+        }
+    }
+
+    /// Whether others may have its mark.
+    pub(crate) fn is_v6(self) -> bool {
+        let Self { high, .. } = self;
+        high & V6 == V6
     }
 
     /// Twenty bytes that no other key has.
@@ -144,6 +162,9 @@ mod tests {
         let keys: Vec<Key> = addrs.iter().copied().map(Key::from).collect();
         assert!(keys.is_sorted_by(|one, other| one < other));
         assert_eq!(keys.iter().map(|key| key.addr()).collect::<Vec<_>>(), addrs);
+        assert!(keys.is_sorted_by(|one, other| {
+            one.mark() < other.mark() || (one.mark() == other.mark() && one.is_v6())
+        }));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::{
 use wincode::{SchemaRead, SchemaReadOwned, SchemaWrite, config::Configuration};
 
 use crate::{
-    book::{Book, Entry, Record, Table},
+    book::{Book, Contact, Entry, Record, Table},
     limits::{ANCHORS, BOOK_CAPACITY},
     policy::canonical,
     types::{Mono, Now, PeerId},
@@ -176,15 +176,15 @@ impl StoredBytes {
         line.put(addr.port().to_le_bytes());
         line.ip(row.source());
         line.put(clock.to_wall(row.last_seen).to_le_bytes());
-        match contact.and_then(|contact| contact.last_success) {
+        match contact.and_then(Contact::last_success) {
             Some(moment) => {
                 line.put([1]);
                 line.put(clock.to_wall(moment).to_le_bytes());
             }
             None => line.put([0]),
         }
-        line.put(contact.map_or(0, |contact| contact.failures).to_le_bytes());
-        match contact.and_then(|contact| contact.proven) {
+        line.put(contact.map_or(0, Contact::failures).to_le_bytes());
+        match contact.and_then(Contact::proven) {
             Some(PeerId(peer)) => {
                 line.put([1]);
                 line.put(peer);

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::placement::{Bucket, Layout, Table};
+use super::{
+    placement::{Bucket, Layout, Table},
+    row::Row,
+};
 use crate::{
     key::Key,
     policy::{Group, Groups},
@@ -27,6 +30,13 @@ impl GroupCount {
     }
 }
 
+/// A [`GroupCount`] in half its bytes: in a large book nearly every address has a group of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Count {
+    new: u32,
+    tried: u32,
+}
+
 /// Counts per bucket and per group. Most buckets are never full, and nobody asks whose addresses are
 /// in one that is not: the list of one's addresses is made when it is asked for, and kept.
 #[derive(Debug)]
@@ -37,8 +47,9 @@ pub(crate) struct Buckets {
     filled: Vec<u32>,
     /// By the place of its count; each in order.
     lists: BTreeMap<usize, Vec<Key>>,
-    /// By the group's first address; no entry for a group without addresses.
-    groups: BTreeMap<Key, GroupCount>,
+    /// By the group's first address; no entry for a group without addresses. Counted once somebody
+    /// asks, which is when the new table has as many addresses as one group may have.
+    groups: Option<BTreeMap<Key, Count>>,
     total: GroupCount,
 }
 
@@ -50,7 +61,7 @@ impl Buckets {
             counted,
             filled: vec![0; buckets],
             lists: BTreeMap::new(),
-            groups: BTreeMap::new(),
+            groups: None,
             total: GroupCount::default(),
         }
     }
@@ -63,7 +74,10 @@ impl Buckets {
             debug_assert!(place.is_err(), "{key:?} is there already");
             list.insert(place.unwrap_or_else(|place| place), key);
         }
-        *self.groups.entry(self.first(key)).or_default().of(bucket.table) += 1;
+        let first = self.first(key);
+        if let Some(groups) = &mut self.groups {
+            groups.entry(first).or_default().add(bucket.table);
+        }
         *self.total.of(bucket.table) += 1;
     }
 
@@ -75,10 +89,12 @@ impl Buckets {
             debug_assert!(place.is_ok(), "{key:?} was not there");
             place.into_iter().for_each(|place| _ = list.remove(place));
         }
-        if let Some(count) = self.groups.get_mut(&first) {
-            *count.of(bucket.table) -= 1;
-            if *count == GroupCount::default() {
-                self.groups.remove(&first);
+        if let Some(groups) = &mut self.groups
+            && let Some(count) = groups.get_mut(&first)
+        {
+            count.take(bucket.table);
+            if *count == Count::default() {
+                groups.remove(&first);
             }
         }
         *self.total.of(bucket.table) -= 1;
@@ -105,13 +121,25 @@ impl Buckets {
         behind.iter().chain(before).copied()
     }
 
-    /// How many its group has.
-    pub(crate) fn group(&self, key: Key) -> GroupCount {
-        self.groups.get(&self.first(key)).copied().unwrap_or_default()
+    /// Counts groups from now on; `rows` are all that there are, by address.
+    pub(crate) fn count_groups<'a, R: Iterator<Item = &'a Row>>(
+        &mut self,
+        rows: impl FnOnce() -> R,
+    ) {
+        let counted = self.counted;
+        self.groups.get_or_insert_with(|| {
+            let first = |(group, count): (Group, GroupCount)| (first_of(group), Count::from(count));
+            group_counts(rows(), counted).map(first).collect()
+        });
     }
 
-    pub(crate) fn groups(&self) -> impl Iterator<Item = (Group, GroupCount)> {
-        self.groups.iter().map(|(key, count)| (Group::counted(key.addr(), self.counted), *count))
+    /// How many its group has, if groups are counted.
+    pub(crate) fn group(&self, key: Key) -> GroupCount {
+        let count = self.groups.as_ref().and_then(|groups| groups.get(&self.first(key)));
+        count.map_or_else(GroupCount::default, |count| GroupCount {
+            new: count.new as usize,
+            tried: count.tried as usize,
+        })
     }
 
     pub(crate) fn total(&self) -> GroupCount {
@@ -127,6 +155,51 @@ impl Buckets {
 
     /// The first address of an address's group.
     fn first(&self, key: Key) -> Key {
-        Key::from(*Group::counted(key.addr(), self.counted).range().start())
+        first_of(Group::counted(key.addr(), self.counted))
     }
+}
+
+impl Count {
+    fn add(&mut self, table: Table) {
+        *self.of(table) += 1;
+    }
+
+    fn take(&mut self, table: Table) {
+        *self.of(table) -= 1;
+    }
+
+    fn of(&mut self, table: Table) -> &mut u32 {
+        match table {
+            Table::New => &mut self.new,
+            Table::Tried => &mut self.tried,
+        }
+    }
+}
+
+impl From<GroupCount> for Count {
+    fn from(GroupCount { new, tried }: GroupCount) -> Self {
+        let number = |count: usize| u32::try_from(count).expect("a table has fewer places");
+        Self { new: number(new), tried: number(tried) }
+    }
+}
+
+/// How many of these rows, which come by address, each group has.
+pub(crate) fn group_counts<'a>(
+    rows: impl Iterator<Item = &'a Row>,
+    counted: Groups,
+) -> impl Iterator<Item = (Group, GroupCount)> {
+    let group = move |row: &Row| Group::counted(row.key.addr(), counted);
+    let mut rows = rows.peekable();
+    std::iter::from_fn(move || {
+        let this = group(rows.peek()?);
+        let mut count = GroupCount::default();
+        while let Some(row) = rows.next_if(|row| group(row) == this) {
+            *count.of(row.bucket().table) += 1;
+        }
+        Some((this, count))
+    })
+}
+
+fn first_of(group: Group) -> Key {
+    Key::from(*group.range().start())
 }

@@ -7,7 +7,7 @@
 //! | [`tables`] | the book: which records there are, and in which table |
 //! | [`placement`] | in which bucket an address belongs |
 //! | `rows` | all records, and by what to find one |
-//! | `row`, `order` | how a record is kept: a row among others, in the order of addresses |
+//! | `row`, `contact`, `order` | how a record is kept: a row among others and what there is to say beyond it, in the order of addresses |
 //! | `index` | whether there is one, at a glance |
 //! | `buckets` | which places are taken, by bucket and by network group |
 //! | `hosts` | when a host may be dialled again |
@@ -19,6 +19,7 @@ pub mod record;
 pub mod tables;
 
 mod buckets;
+mod contact;
 mod hosts;
 mod index;
 mod order;
@@ -26,6 +27,7 @@ mod row;
 mod rows;
 
 pub use buckets::GroupCount;
+pub(crate) use contact::Contact;
 pub(crate) use hosts::doubled;
 pub use placement::{Bucket, Grid, Layout, Table};
 pub use record::{Change, Record};

@@ -1,15 +1,16 @@
-//! What is kept of addresses, in their order, side by side in blocks: a look at all of it reads memory
-//! from front to back.
+//! What is kept of addresses, in their order, in blocks: a look at all of it reads one block after the
+//! other.
 //!
-//! A list of short sorted lists: one long one would move half of itself for every newcomer, and a
-//! tree of single items would scatter them.
+//! A list of short lists: one long one would move half of itself for every newcomer, and a tree of
+//! single items would scatter them. What decides an item's place is apart from the item, which stays
+//! where it was put: a search, or a newcomer, waits for a few lines of memory that are read at once.
+
+mod block;
 
 use std::ops::RangeInclusive;
 
+use self::block::{BLOCK, Block, before};
 use crate::key::Key;
-
-/// Items in a block at most. A newcomer moves half of them.
-const BLOCK: usize = 32;
 
 /// What has its place by an address's key, which never changes.
 pub(crate) trait Keyed {
@@ -20,16 +21,18 @@ pub(crate) trait Keyed {
 /// never more than four times as many places as items, but for the first block.
 #[derive(Debug)]
 pub(crate) struct Order<T> {
-    /// Where each block begins: no key in it is less, but for the first block. Apart from the blocks,
+    /// Where each block begins: no key in it is less. Apart from the blocks,
     /// so that a search for one reads a few lines of cache.
     firsts: Vec<Key>,
-    blocks: Vec<Vec<T>>,
+    /// Their marks.
+    marks: Vec<u64>,
+    blocks: Vec<Box<Block<T>>>,
     len: usize,
 }
 
 impl<T> Default for Order<T> {
     fn default() -> Self {
-        Self { firsts: Vec::new(), blocks: Vec::new(), len: 0 }
+        Self { firsts: Vec::new(), marks: Vec::new(), blocks: Vec::new(), len: 0 }
     }
 }
 
@@ -40,30 +43,53 @@ impl<T: Keyed> Order<T> {
 
     /// All of them, by address.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.blocks.iter().flatten()
+        self.blocks.iter().flat_map(|block| block.all())
     }
 
     /// Those of a range, by address.
     pub(crate) fn range(&self, keys: RangeInclusive<Key>) -> impl Iterator<Item = &T> {
         let (first, last) = keys.into_inner();
         let at = self.block(first);
-        let (here, behind) = match self.blocks.get(at..) {
-            Some([here, behind @ ..]) => (&here[position(here, first)..], behind),
-            Some([]) | None => (&[][..], &[][..]),
-        };
-        here.iter().chain(behind.iter().flatten()).take_while(move |item| item.key() <= last)
+        let begin = self.blocks.get(at).map_or(0, |block| block.position(first));
+        self.blocks
+            .iter()
+            .enumerate()
+            .skip(at)
+            .map_while(move |(number, block)| {
+                let begin = if number == at { begin } else { 0 };
+                let end = block.end(last);
+                // The first block may end before the range begins.
+                (number == at || begin < end).then(|| block.between(begin, end))
+            })
+            .flatten()
+    }
+
+    /// How many a range has, for ranges of a few.
+    pub(crate) fn count(&self, keys: RangeInclusive<Key>) -> usize {
+        let (first, last) = keys.into_inner();
+        let at = self.block(first);
+        let mut count = 0;
+        for (number, block) in self.blocks.iter().enumerate().skip(at) {
+            let begin = if number == at { block.position(first) } else { 0 };
+            let end = block.end(last);
+            count += end.saturating_sub(begin);
+            if end < block.len() {
+                break;
+            }
+        }
+        count
     }
 
     /// Changes those of a range.
     pub(crate) fn update(&mut self, keys: RangeInclusive<Key>, mut change: impl FnMut(&mut T)) {
-        let first = self.block(*keys.start());
-        for block in self.blocks.iter_mut().skip(first) {
-            let begin = position(block, *keys.start());
-            for item in &mut block[begin..] {
-                if item.key() > *keys.end() {
-                    return;
-                }
-                change(item);
+        let (first, last) = keys.into_inner();
+        let at = self.block(first);
+        for (number, block) in self.blocks.iter_mut().enumerate().skip(at) {
+            let begin = if number == at { block.position(first) } else { 0 };
+            let end = block.end(last);
+            (begin..end).for_each(|place| change(block.item_mut(place)));
+            if end < block.len() {
+                return;
             }
         }
     }
@@ -71,36 +97,33 @@ impl<T: Keyed> Order<T> {
     /// An address's item.
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let block = self.blocks.get(self.block(key))?;
-        block.get(position(block, key)).filter(|item| item.key() == key)
+        block.find(key).ok().map(|place| block.item(place))
     }
 
     /// The same, to change it; not its key.
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let at = self.block(key);
         let block = self.blocks.get_mut(at)?;
-        let place = position(block, key);
-        block.get_mut(place).filter(|item| item.key() == key)
+        block.find(key).ok().map(|place| block.item_mut(place))
     }
 
     /// Takes an item for an address that has none.
     pub(crate) fn insert(&mut self, item: T) {
+        let key = item.key();
         if self.blocks.is_empty() {
-            self.firsts.push(item.key());
-            self.blocks.push(Vec::with_capacity(BLOCK));
+            self.begin_block(0, key, Block::default());
         }
-        let mut at = self.block(item.key());
+        let mut at = self.block(key);
+        if at == 0 && key < self.firsts[0] {
+            self.begins(0, key);
+        }
         if self.blocks[at].len() == BLOCK {
-            let mut behind = Vec::with_capacity(BLOCK);
-            behind.extend(self.blocks[at].drain(BLOCK / 2..));
-            let first = behind[0].key();
-            self.firsts.insert(at + 1, first);
-            self.blocks.insert(at + 1, behind);
-            at += usize::from(item.key() >= first);
+            let behind = self.blocks[at].split();
+            let first = behind.item(0).key();
+            self.begin_block(at + 1, first, behind);
+            at += usize::from(key >= first);
         }
-        let block = &mut self.blocks[at];
-        let place = position(block, item.key());
-        debug_assert!(block.get(place).is_none_or(|there| there.key() != item.key()));
-        block.insert(place, item);
+        self.blocks[at].insert(item);
         self.len += 1;
     }
 
@@ -108,9 +131,7 @@ impl<T: Keyed> Order<T> {
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let at = self.block(key);
         let block = self.blocks.get_mut(at)?;
-        let place = position(block, key);
-        block.get(place).filter(|item| item.key() == key)?;
-        let item = block.remove(place);
+        let item = block.find(key).ok().map(|place| block.remove(place))?;
         self.len -= 1;
         self.merge(at);
         if let Some(before) = at.checked_sub(1) {
@@ -119,32 +140,53 @@ impl<T: Keyed> Order<T> {
         Some(item)
     }
 
+    /// A key is less than any that a block, the first one, had before. Left alone, its beginning would
+    /// come to lie behind that of the block that is split off it, and nothing between them be found.
+    fn begins(&mut self, at: usize, first: Key) {
+        self.firsts[at] = first;
+        self.marks[at] = first.mark();
+    }
+
+    fn begin_block(&mut self, at: usize, first: Key, block: Block<T>) {
+        self.firsts.insert(at, first);
+        self.marks.insert(at, first.mark());
+        self.blocks.insert(at, Box::new(block));
+    }
+
     /// Joins a block with the one behind it if both are all but empty.
     fn merge(&mut self, at: usize) {
-        let count = |at: usize| self.blocks.get(at).map(Vec::len);
+        let count = |at: usize| self.blocks.get(at).map(|block| block.len());
         if let (Some(here), Some(next)) = (count(at), count(at + 1))
             && here + next <= BLOCK / 2
         {
             self.firsts.remove(at + 1);
+            self.marks.remove(at + 1);
             let next = self.blocks.remove(at + 1);
-            self.blocks[at].extend(next);
+            self.blocks[at].append(*next);
         }
     }
 
     /// The block in which an address's item is, or belongs.
     fn block(&self, key: Key) -> usize {
-        self.firsts.partition_point(|first| *first <= key).saturating_sub(1)
+        let mark = key.mark();
+        let at = before(&self.marks, mark);
+        // One at the most, but for a crowd of one IPv6 network.
+        let equal = match self.marks.get(at) {
+            Some(first) if *first == mark => {
+                self.firsts[at..].partition_point(|first| *first <= key)
+            }
+            Some(_) | None => 0,
+        };
+        (at + equal).saturating_sub(1)
     }
-}
-
-/// Where a block's first item is that is not less.
-fn position<T: Keyed>(block: &[T], key: Key) -> usize {
-    block.partition_point(|item| item.key() < key)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, net::SocketAddr};
+    use std::{
+        collections::BTreeMap,
+        net::{Ipv6Addr, SocketAddr},
+    };
 
     use super::*;
     use crate::{
@@ -197,5 +239,46 @@ mod tests {
             assert!(order.get_mut(key).is_some() && order.remove(key).is_some());
         }
         assert_eq!((order.len(), order.iter().count(), order.blocks.len()), (0, 0, 1));
+    }
+
+    /// An address whose key is in the order of numbers, in a crowd of IPv6 addresses of which sixty
+    /// have one mark.
+    fn crowded(number: u16) -> Key {
+        let bits = 0x2606_4700 << 96 | u128::from(number / 60) << 65 | u128::from(number % 60);
+        Key::from(SocketAddr::new(Ipv6Addr::from_bits(bits).into(), 30_333))
+    }
+
+    struct Item(Key);
+
+    impl Keyed for Item {
+        fn key(&self) -> Key {
+            self.0
+        }
+    }
+
+    #[test]
+    fn whoever_comes_first_and_whoever_shares_a_mark_everybody_is_found() {
+        for key in [key, crowded] {
+            for numbers in [(0..600).collect::<Vec<u16>>(), (0..600).rev().collect()] {
+                let mut order = Order::default();
+                let (begin, end) = (key(100), key(333));
+                for (count, number) in (1..).zip(&numbers) {
+                    order.insert(Item(key(*number)));
+                    let in_range = numbers[..count].iter().filter(|n| (100..=333).contains(*n));
+                    assert_eq!(order.count(begin..=end), in_range.count());
+                }
+                assert!(order.iter().map(Keyed::key).eq((0..600).map(key)));
+                assert!(order.range(begin..=end).map(Keyed::key).eq((100..=333).map(key)));
+                for (left, number) in (0..600).rev().zip(numbers) {
+                    assert!(
+                        order.get(key(number)).is_some() && order.remove(key(number)).is_some()
+                    );
+                    assert!(
+                        order.get(key(number)).is_none() && order.remove(key(number)).is_none()
+                    );
+                    assert_eq!(order.iter().count(), left);
+                }
+            }
+        }
     }
 }

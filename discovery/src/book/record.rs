@@ -173,7 +173,7 @@ impl Record {
                     || (self.failures >= FAILURES_DOUBTED && silent > HORIZON)
             }
         };
-        self.announced_by.is_none() && (lost || now.since(self.last_seen) > HORIZON)
+        self.announced_by.is_none() && (lost || is_old(self.last_seen, now))
     }
 
     /// Whether nobody but others vouches for it.
@@ -186,4 +186,9 @@ impl Record {
 /// Whether a sign of life at `last_seen` still counts.
 pub(super) fn was_alive(last_seen: Mono, now: Mono) -> bool {
     now.since(last_seen) <= ALIVE_WITHIN
+}
+
+/// Whether a sign of life at `last_seen` is all too long ago.
+pub(super) fn is_old(last_seen: Mono, now: Mono) -> bool {
+    now.since(last_seen) > HORIZON
 }

@@ -1,20 +1,16 @@
 //! One address as the book keeps it: in a row what is known of every address, and apart from it what
-//! is known of a contact. What others tell us is mostly never dialled, and costs a row of 64 bytes: a
+//! is known of a [`Contact`]. What others tell us is mostly never dialled, and costs a row of 64 bytes: a
 //! line of memory, which is what a walk over all of them takes time for.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::{
+    contact::Contact,
     order::Keyed,
     placement::{Bucket, Table},
-    record::{Record, was_alive},
+    record::{Record, is_old},
 };
-use crate::{
-    key::Key,
-    limits::FEELER_RETRY,
-    policy::{self, Scope},
-    types::{Mono, PeerId},
-};
+use crate::{key::Key, limits::FEELER_RETRY, types::Mono};
 
 /// See the module. Only a [`Record`] changes one.
 #[derive(Debug)]
@@ -41,19 +37,6 @@ const _: () = assert!(size_of::<Row>() == 64);
 #[derive(Debug, Clone, Copy)]
 struct Place(u16);
 
-/// What there is to say of an address once it was dialled, or its owner was here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Contact {
-    pub(crate) key: Key,
-    pub(crate) last_success: Option<Mono>,
-    pub(crate) last_tried: Option<Mono>,
-    pub(crate) failures: u32,
-    pub(crate) proven: Option<PeerId>,
-    announced_by: Option<PeerId>,
-    /// As the row's.
-    last_seen: Mono,
-}
-
 /// A row with what is known of its contact, if anything.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'a> {
@@ -78,12 +61,6 @@ impl Place {
 }
 
 impl Keyed for Row {
-    fn key(&self) -> Key {
-        self.key
-    }
-}
-
-impl Keyed for Contact {
     fn key(&self) -> Key {
         self.key
     }
@@ -153,39 +130,10 @@ impl Row {
     pub(crate) fn has_contact(&self) -> bool {
         self.contact
     }
-}
 
-impl Contact {
-    /// What a record says beyond a row.
-    pub(crate) fn of(record: &Record) -> Self {
-        Self {
-            key: Key::from(record.addr),
-            last_success: record.last_success,
-            last_tried: record.last_tried,
-            failures: record.failures,
-            proven: record.proven,
-            announced_by: record.announced_by,
-            last_seen: record.last_seen,
-        }
-    }
-
-    /// Whether that is anything. Of most it is nothing.
-    fn is_any(record: &Record) -> bool {
-        record.last_tried.is_some()
-            || record.last_success.is_some()
-            || record.failures > 0
-            || record.proven.is_some()
-            || record.announced_by.is_some()
-    }
-
-    pub(crate) fn scope(&self) -> Option<Scope> {
-        policy::scope(self.key.ip())
-    }
-
-    /// As [`Record::is_vouched_for`]; who is no contact never is.
-    pub(crate) fn is_vouched_for(&self, now: Mono) -> bool {
-        self.announced_by.is_some()
-            || (self.last_success.is_some() && self.failures == 0 && was_alive(self.last_seen, now))
+    /// Whether its record may be [`Record::is_terrible`]: of what was never dialled, only by its age.
+    pub(crate) fn may_be_terrible(&self, now: Mono) -> bool {
+        self.contact || is_old(self.last_seen, now)
     }
 }
 
@@ -198,17 +146,17 @@ impl Entry<'_> {
             addr: row.key.addr(),
             source: row.source(),
             last_seen: row.last_seen,
-            last_success: contact.and_then(|contact| contact.last_success),
-            last_tried: contact.and_then(|contact| contact.last_tried),
-            failures: contact.map_or(0, |contact| contact.failures),
-            proven: contact.and_then(|contact| contact.proven),
-            announced_by: contact.and_then(|contact| contact.announced_by),
+            last_success: contact.and_then(Contact::last_success),
+            last_tried: contact.and_then(Contact::last_tried),
+            failures: contact.map_or(0, Contact::failures),
+            proven: contact.and_then(Contact::proven),
+            announced_by: contact.and_then(Contact::announced_by),
             not_before: row.not_before,
         }
     }
 
     fn last_tried(self) -> Option<Mono> {
-        self.contact.and_then(|contact| contact.last_tried)
+        self.contact.and_then(Contact::last_tried)
     }
 
     /// Since it was last dialled, or first heard of.

@@ -4,11 +4,12 @@
 use std::net::SocketAddr;
 
 use super::{
+    contact::Contact,
     index::Index,
-    order::Order,
+    order::{Keyed, Order},
     placement::Bucket,
     record::Record,
-    row::{Contact, Entry, Row},
+    row::{Entry, Row},
 };
 use crate::{
     hashes::Hash,
@@ -37,16 +38,11 @@ impl Rows {
     }
 
     /// By what to look up the addresses of a list. Before the first one is used memory is asked for
-    /// all of them, so that it is waited for once and not for each.
+    /// all of them, with nothing to compute in between, so that it is waited for once and not for
+    /// each.
     pub(crate) fn hashes(&self, addrs: &[SocketAddr]) -> Vec<Hash> {
-        let mut there = Hash::new(0);
-        let look_up = |addr: &SocketAddr| {
-            let hash = self.hash(Key::from(*addr));
-            there = there.max(self.index.hashes.peek(hash));
-            hash
-        };
-        let hashes = addrs.iter().map(look_up).collect();
-        std::hint::black_box(there);
+        let hashes: Vec<Hash> = addrs.iter().map(|addr| self.hash(Key::from(*addr))).collect();
+        std::hint::black_box(hashes.iter().map(|hash| self.index.hashes.peek(*hash)).max());
         hashes
     }
 
@@ -82,10 +78,7 @@ impl Rows {
         let mut contacts = self.contacts.iter();
         self.rows.iter().map(move |row| {
             let contact = if row.has_contact() { contacts.next() } else { None };
-            debug_assert_eq!(
-                contact.map(|contact| contact.key),
-                row.has_contact().then_some(row.key)
-            );
+            debug_assert_eq!(contact.map(Keyed::key), row.has_contact().then_some(row.key));
             Entry { row, contact }
         })
     }
@@ -99,8 +92,9 @@ impl Rows {
         self.contacts.get(Key::from(addr))
     }
 
-    pub(crate) fn of_host(&self, host: Host) -> impl Iterator<Item = &Row> {
-        self.rows.range(Key::of_host(host))
+    /// How many a host has.
+    pub(crate) fn of_host(&self, host: Host) -> usize {
+        self.rows.count(Key::of_host(host))
     }
 
     /// A group's rows, by address, beginning at one and coming round to it.
@@ -132,7 +126,7 @@ impl Rows {
         row.set(record);
         if row.has_contact() {
             let contact = Contact::of(record);
-            match self.contacts.get_mut(contact.key) {
+            match self.contacts.get_mut(row.key) {
                 Some(known) => *known = contact,
                 None => self.contacts.insert(contact),
             }

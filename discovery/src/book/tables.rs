@@ -19,11 +19,13 @@ use std::{
 };
 
 use super::{
-    buckets::{Buckets, GroupCount},
+    buckets::{Buckets, GroupCount, group_counts},
+    contact::Contact,
     hosts::Hosts,
+    order::Keyed,
     placement::{Bucket, Layout, Placement, Table},
     record::{Change, Record},
-    row::{Contact, Entry, Row},
+    row::{Entry, Row},
     rows::Rows,
 };
 use crate::{
@@ -130,7 +132,7 @@ impl Book {
     /// What we may pass on to somebody of that reach, by address.
     pub(crate) fn vouched_for(&self, reach: Option<Scope>, now: Mono) -> impl Iterator<Item = Key> {
         let fits = move |one: &&Contact| one.is_vouched_for(now) && one.scope() >= reach;
-        self.rows.contacts().filter(fits).map(|contact| contact.key)
+        self.rows.contacts().filter(fits).map(Keyed::key)
     }
 
     /// Where an address has its place.
@@ -166,7 +168,7 @@ impl Book {
 
     /// How many records each network group has. Where groups are ignored, every address is one.
     pub fn groups(&self) -> impl Iterator<Item = (Group, GroupCount)> {
-        self.buckets.groups()
+        group_counts(self.rows.iter().map(|entry| entry.row), self.placement.groups)
     }
 
     /// Applies what happened to an address, making a record for it if there is room and the change
@@ -266,7 +268,7 @@ impl Book {
     /// Whether we shook hands with this very peer there.
     #[must_use]
     pub fn is_proven(&self, addr: SocketAddr, peer: PeerId) -> bool {
-        self.rows.contact(addr).is_some_and(|contact| contact.proven == Some(peer))
+        self.rows.contact(addr).is_some_and(|contact| contact.proven() == Some(peer))
     }
 
     /// Whether we ever shook hands with anybody there.
@@ -347,7 +349,7 @@ impl Book {
 
     /// Addresses of a host in the book.
     fn ports(&self, host: Host) -> usize {
-        self.rows.of_host(host).count()
+        self.rows.of_host(host)
     }
 
     /// A dial succeeded: the address moves to the tried ones, or asks for a test of the one that

@@ -29,14 +29,14 @@ impl Book {
     /// A bucket of the new table with room for a record within its group's share, if need be by
     /// forgetting one of that group and one of that bucket.
     pub(super) fn make_room(&mut self, record: &Record, now: Mono) -> Result<Bucket, Refusal> {
-        let (bucket, group, standing) = (
-            self.placement.new_bucket(record),
-            self.placement.group(record.addr),
-            Standing::of(record),
-        );
+        let (group, standing) = (self.placement.group(record.addr), Standing::of(record));
         let share = self.placement.layout.new_per_group;
-        let share_used = self.buckets.total().new >= share
-            && self.buckets.group(Key::from(record.addr)).new >= share;
+        // In a small book nobody has used up a share, and groups need not even be counted.
+        let share_used = self.buckets.total().new >= share && {
+            let rows = &self.rows;
+            self.buckets.count_groups(|| rows.iter().map(|entry| entry.row));
+            self.buckets.group(Key::from(record.addr)).new >= share
+        };
         let of_group = match share_used {
             true => Some(
                 self.dispensable(self.members(group, record.addr), standing, now)
@@ -44,6 +44,8 @@ impl Book {
             ),
             false => None,
         };
+        // Not before: most of a flood is refused by now, and a bucket takes three hashes to find.
+        let bucket = self.placement.new_bucket(record);
         let relieved = of_group.is_some_and(|addr| self.bucket_of(addr) == Some(bucket));
         let of_bucket = match relieved || self.has_room(bucket) {
             true => None,
@@ -69,6 +71,8 @@ impl Book {
     ) -> Option<SocketAddr> {
         candidates
             .take(BUCKET_SIZE)
+            // Of a crowd that nobody dialled none may go, and no record is made to see it.
+            .filter(|row| standing == Standing::Vouched || row.may_be_terrible(now))
             .map(|row| self.rows.entry(row).record())
             .filter(|record| {
                 record.is_terrible(now) || (standing == Standing::Vouched && record.is_hearsay())
