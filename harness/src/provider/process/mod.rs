@@ -7,8 +7,10 @@
 //!
 //! `spawner` executes, `execution` is one process group, `tail` reads logs, `ports` keeps ports,
 //! `procfs` is the evidence, `strays` finds what escaped; `state` is memory, `provider` is made of
-//! them all, and `injector` of what does more to nodes: `freeze` stops and thaws them.
+//! them all, and `injector` of what does more to nodes: `freeze` stops and thaws
+//! them, `executable` says what they execute.
 
+mod executable;
 mod execution;
 mod freeze;
 mod injector;

@@ -18,6 +18,7 @@ use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use super::{
+    executable::Hashes,
     execution::Custody,
     ports, procfs,
     spawner::{Program, Spawner},
@@ -54,6 +55,7 @@ pub struct ProcessProvider {
     tail: Tail,
     lines: Mutex<Option<mpsc::Receiver<LogLine>>>,
     pub(super) nodes: Nodes,
+    pub(super) hashes: Hashes,
     memory_kills: MemoryKills,
 }
 
@@ -81,6 +83,7 @@ impl ProcessProvider {
             tail,
             lines: Mutex::new(Some(lines)),
             nodes: Nodes::default(),
+            hashes: Hashes::default(),
             memory_kills: MemoryKills::so_far(),
         })
     }
@@ -97,7 +100,7 @@ impl ProcessProvider {
         let kill = if groups.is_empty() {
             String::new()
         } else {
-            format!("kill --{groups}; kill -CONT --{groups} 2>/dev/null; ")
+            format!("kill --{groups}; kill -s CONT --{groups} 2>/dev/null; ")
         };
         // A path may hold anything, and this line is to be pasted into a shell.
         let quoted = |path: PathBuf| shell_words::quote(&path.display().to_string()).into_owned();
@@ -167,9 +170,10 @@ impl ProcessProvider {
         let mut prepared: Vec<(NodeSource, Artefact)> = Vec::new();
         for request in requests {
             options::check_node_name(&request.name)?;
-            if !prepared.iter().any(|(source, _)| *source == request.source) {
-                prepared
-                    .push((request.source.clone(), self.prepare(&request.source, progress).await?));
+            for source in request.sources() {
+                if !prepared.iter().any(|(known, _)| known == source) {
+                    prepared.push((source.clone(), self.prepare(source, progress).await?));
+                }
             }
         }
         let claims = ports::claim(requests.len() * 2)
@@ -177,10 +181,11 @@ impl ProcessProvider {
         let mut claims = claims.into_iter();
         let mut slots = Vec::new();
         for request in requests {
-            let (_, artefact) = prepared
-                .iter()
-                .find(|(source, _)| *source == request.source)
-                .expect("every source was prepared above");
+            let made_of = |wanted: &NodeSource| {
+                let artefact = prepared.iter().find(|(source, _)| source == wanted);
+                artefact.cloned().expect("every source was prepared above")
+            };
+            let sources: Vec<_> = request.sources().map(made_of).collect();
             let (p2p, rpc) =
                 claims.next().zip(claims.next()).expect("two ports per node were claimed");
             let dir = self.node_root().join(&request.name);
@@ -192,11 +197,11 @@ impl ProcessProvider {
                 rpc_port: rpc.port,
                 rpc_external: false,
                 base_path: dir.join("data"),
-                profile: Arc::clone(&artefact.profile),
+                profile: Arc::clone(&sources[0].1.profile),
                 loopback: true,
             };
             slots.push(slot.clone());
-            self.nodes.add(Node::new(slot, artefact.clone(), dir, [p2p, rpc]))?;
+            self.nodes.add(Node::new(slot, sources, dir, [p2p, rpc]))?;
         }
         self.nodes.remember_sources(&prepared);
         Ok(slots)
@@ -216,8 +221,8 @@ impl ProcessProvider {
         self.execute(&launch.name, program).await
     }
 
-    async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
-        let program = self.nodes.program_to_start_again(name)?;
+    async fn restart(&self, name: &str, changes: &Changes) -> Result<Incarnation, ProviderError> {
+        let program = self.nodes.program_to_start_again(name, changes)?;
         self.execute(name, program).await
     }
 
@@ -343,7 +348,7 @@ impl Provider for ProcessProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        vec![Capability::Restart, Capability::Kill, Capability::Pause]
+        vec![Capability::Restart, Capability::Kill, Capability::Pause, Capability::Changes]
     }
 
     fn injector(&self) -> &dyn Injector {
@@ -353,9 +358,9 @@ impl Provider for ProcessProvider {
     fn start_again<'a>(
         &'a self,
         name: &'a str,
-        _: &'a Changes,
+        changes: &'a Changes,
     ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
-        self.restart(name).boxed()
+        self.restart(name, changes).boxed()
     }
 
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
