@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
 #![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
 
+#[path = "provider/changes.rs"]
+mod changes;
 #[path = "provider/frozen.rs"]
 mod frozen;
 #[path = "provider/lines.rs"]
@@ -16,6 +18,8 @@ mod only_docker;
 mod only_process;
 #[path = "provider/places.rs"]
 mod places;
+#[path = "provider/state.rs"]
+mod state;
 #[path = "provider/support.rs"]
 #[expect(dead_code, reason = "every test binary uses its own part")]
 mod support;

@@ -13,16 +13,27 @@ use harness_core::{
     state::{Executable, Limits, Port, StateChange, StateFile},
 };
 
-use super::ProviderError;
+use super::{NodeLaunch, ProviderError, Slot};
 
 /// What else is to be other than before when a node is started again. All of it stays for later
 /// starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Another image or binary, on the same state: one of the request's `upgrades`.
+    /// Another image or binary, on the same state: one of the request's `upgrades`, or its first one.
     pub source: Option<NodeSource>,
+    /// All its arguments: another kind of node may want others, which follow from
+    /// [`Injector::slot_as`].
+    pub args: Option<Vec<String>>,
     /// Variables over those that it has.
     pub env: BTreeMap<String, String>,
+}
+
+impl Changes {
+    /// What a node is started with from now on.
+    pub(super) fn apply(&self, launch: &mut NodeLaunch) {
+        launch.args = self.args.clone().unwrap_or_else(|| std::mem::take(&mut launch.args));
+        launch.env.extend(self.env.clone());
+    }
 }
 
 /// What a verb without an answer returns.
@@ -70,6 +81,13 @@ pub trait Injector: Send + Sync {
     fn change_state<'a>(&'a self, name: &'a str, change: &'a StateChange) -> Done<'a> {
         let _ = change;
         cannot(name)
+    }
+
+    /// A node's slot as one of the sources that it may be started as: name, addresses and state stay,
+    /// profile and RPC's port may not.
+    fn slot_as(&self, name: &str, source: &NodeSource) -> Result<Slot, ProviderError> {
+        let _ = source;
+        Err(unsupported(name))
     }
 
     /// What a running node executes.
@@ -141,6 +159,12 @@ pub struct NoInjector;
 impl Injector for NoInjector {}
 
 fn cannot<T: Send + 'static>(what: &str) -> BoxFuture<'_, Result<T, ProviderError>> {
-    let what = format!("this provider has no such verb ({what}), which its capabilities say");
-    async move { Err(ProviderError::Unsupported(what)) }.boxed()
+    let why = unsupported(what);
+    async move { Err(why) }.boxed()
+}
+
+fn unsupported(what: &str) -> ProviderError {
+    ProviderError::Unsupported(format!(
+        "this provider has no such verb ({what}), which its capabilities say"
+    ))
 }

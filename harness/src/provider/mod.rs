@@ -56,6 +56,13 @@ pub struct NodeRequest {
     pub upgrades: Vec<NodeSource>,
 }
 
+impl NodeRequest {
+    /// All that it may be started as, first what it is at first.
+    pub fn sources(&self) -> impl Iterator<Item = &NodeSource> {
+        std::iter::once(&self.source).chain(&self.upgrades)
+    }
+}
+
 /// What a provider promises to one node before it starts. All of it stays the same across restarts,
 /// `rpc` excepted: ask [`Provider::rpc`] after every start.
 #[derive(Debug, Clone)]
@@ -151,7 +158,8 @@ pub trait Provider: Send + Sync {
     }
 
     /// Executes a stopped node again: the same name, address, state, arguments and environment, but for
-    /// what changes.
+    /// what changes. With changes, an engine's node has another container; the last one's log is read
+    /// to its end before.
     fn start_again<'a>(
         &'a self,
         name: &'a str,

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use harness_core::profile::NodeProfile;
+use harness_core::{node::NodeSource, profile::NodeProfile};
 
 use super::ProviderError;
 
@@ -65,6 +65,14 @@ impl ProviderOptions {
             ))
         }
     }
+}
+
+/// A node is to be started as something that was not made ready for it.
+pub(super) fn not_prepared(name: &str, wanted: &NodeSource) -> ProviderError {
+    ProviderError::failed(
+        format!("starting {name} as {wanted}"),
+        "it is none of the sources that the run was reserved with",
+    )
 }
 
 /// Refuses a node name that would not do as a host name and directory.

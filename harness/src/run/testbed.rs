@@ -15,7 +15,7 @@ use harness_core::{
     event::{EventKind, HashRound},
     fault::lines::Lines,
     needs::Profiles,
-    node::{Incarnation, NodeState},
+    node::{Incarnation, NodeSource, NodeState},
     profile::{Launched, NodeProfile, Place, Wanted},
     record::Launch,
     scenario::{NodePlan, Plan},
@@ -47,6 +47,10 @@ pub(crate) struct Testbed {
 }
 
 struct Node {
+    /// What the plan wants of it.
+    plan: NodePlan,
+    /// Its `HEGEMON_SEEDS`.
+    seeds: String,
     launch: NodeLaunch,
     profile: Arc<NodeProfile>,
     link: watch::Sender<Option<Link>>,
@@ -75,8 +79,11 @@ impl Testbed {
             .iter()
             .filter_map(|node| {
                 let slot = slots.iter().find(|slot| slot.name == node.name)?;
+                let seeds = seeds(plan, node, slots);
                 let node = Node {
-                    launch: launch(node, slot, &seeds(plan, node, slots)),
+                    plan: node.clone(),
+                    launch: launch(node, slot, &seeds),
+                    seeds,
                     profile: Arc::clone(&slot.profile),
                     link: watch::Sender::new(None),
                     starts: AtomicU32::new(0),
@@ -98,6 +105,19 @@ impl Testbed {
             later: later.map(|node| node.name.clone()).collect(),
             lines: Mutex::default(),
         }
+    }
+
+    /// What is other than before for a node that is to be of this from now on: another kind of node may
+    /// want other flags.
+    pub(crate) fn changes_to(
+        &self,
+        name: &str,
+        source: &NodeSource,
+    ) -> Result<Changes, ProviderError> {
+        let node = self.node(name)?;
+        let slot = self.provider.injector().slot_as(name, source)?;
+        let launched = launch(&node.plan, &slot, &node.seeds);
+        Ok(Changes { source: Some(source.clone()), args: Some(launched.args), env: launched.env })
     }
 
     /// What every node is given, for the evidence.

@@ -12,10 +12,11 @@ use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     control::Disturbance,
     line::{Datagrams, Line, LineChange, PathSeen},
+    node::NodeSource,
     state::{Executable, Limits, Port, StateChange, StateFile},
 };
 
-use crate::provider::{Injector, Provider, ProviderError};
+use crate::provider::{Injector, Provider, ProviderError, Slot};
 
 /// After this, what was to stay does not: it was proven to be in effect by then.
 const TOO_EARLY: Duration = Duration::from_secs(2);
@@ -161,6 +162,10 @@ impl Injector for Tampered {
             return async { Ok(()) }.boxed();
         }
         self.inner().change_state(name, change)
+    }
+
+    fn slot_as(&self, name: &str, source: &NodeSource) -> Result<Slot, ProviderError> {
+        self.inner().slot_as(name, source)
     }
 
     fn executable<'a>(&'a self, name: &'a str) -> Answer<'a, Executable> {

@@ -83,10 +83,11 @@ fn real() -> PathBuf {
     host.unwrap_or_else(|| "/var/run/docker.sock".into())
 }
 
-/// A network and a container of somebody else, removed at the end of their test.
+/// A network, a container and a volume of somebody else, removed at the end of their test.
 pub(crate) struct Foreign {
     pub(crate) network: String,
     pub(crate) container: String,
+    pub(crate) volume: String,
 }
 
 impl Foreign {
@@ -111,14 +112,18 @@ impl Foreign {
         assert!(made, "no network of somebody else");
         let container = docker_cli(&[&["create", "--name", &name], &flags[..], &[image]].concat());
         assert!(!container.is_empty(), "no container of somebody else from {image}");
-        Self { network: name.clone(), container: name }
+        let volume = docker_cli(&[&["volume", "create"], &flags[..], &[name.as_str()]].concat());
+        assert!(!volume.is_empty(), "no volume of somebody else");
+        Self { network: name.clone(), container: name.clone(), volume: name }
     }
 
     pub(crate) fn is_there(&self) -> bool {
         let there = |kind: &str, name: &str| {
             !docker_cli(&[kind, "inspect", name]).trim_matches(['[', ']', '\n']).is_empty()
         };
-        there("network", &self.network) && there("container", &self.container)
+        there("network", &self.network)
+            && there("container", &self.container)
+            && there("volume", &self.volume)
     }
 }
 
@@ -126,6 +131,7 @@ impl Drop for Foreign {
     fn drop(&mut self) {
         docker_cli(&["rm", "-f", &self.container]);
         docker_cli(&["network", "rm", &self.network]);
+        docker_cli(&["volume", "rm", &self.volume]);
     }
 }
 

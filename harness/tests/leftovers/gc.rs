@@ -224,7 +224,8 @@ fn gc_takes_from_the_engine_only_what_is_dead_by_its_labels() {
     let dry = harness(state.path(), &["gc", "--dry-run"]).1;
     assert!(
         dry.contains(&format!("would remove container {}", left.container))
-            && dry.contains(&format!("would remove network {}", left.network)),
+            && dry.contains(&format!("would remove network {}", left.network))
+            && dry.contains(&format!("would remove volume {}", left.volume)),
         "{dry}"
     );
     for other in [&living, &unknown, &nobodys, &half] {
@@ -232,6 +233,10 @@ fn gc_takes_from_the_engine_only_what_is_dead_by_its_labels() {
     }
     assert_eq!(harness(state.path(), &["gc", &dead_run]).0, 0);
     assert_eq!(docker_cli(&["ps", "-aq", "--filter", &format!("name={}", left.container)]), "");
+    assert_eq!(
+        docker_cli(&["volume", "ls", "-q", "--filter", &format!("name={}", left.volume)]),
+        ""
+    );
     assert_eq!(
         docker_cli(&["network", "ls", "-q", "--filter", &format!("name={}", left.network)]),
         ""

@@ -84,7 +84,7 @@ impl Foreign {
                 "-c",
                 "WORKDIR /opt",
                 "-c",
-                "VOLUME /hegemon-data",
+                "VOLUME /hegemon-data /its-own",
                 "-",
                 &name,
             ])
@@ -192,14 +192,10 @@ async fn a_foreign_image_keeps_its_entrypoint_and_user_and_can_write_its_state()
     bed.kill("solo").await;
     bed.provider.start_again("solo", &Changes::default()).await.unwrap();
     assert_eq!(bed.ask("solo", "/").await, "starts=2 uid=1234");
-    let volume = docker_cli(&[
-        "inspect",
-        "-f",
-        "{{(index .Mounts 0).Name}}",
-        &format!("hegemon-{}-solo", bed.run),
-    ])
-    .trim()
-    .to_owned();
+    let mounts = r#"{{range .Mounts}}{{if eq .Destination "/its-own"}}{{.Name}}{{end}}{{end}}"#;
+    let volume = docker_cli(&["inspect", "-f", mounts, &format!("hegemon-{}-solo", bed.run)])
+        .trim()
+        .to_owned();
     assert!(!volume.is_empty(), "the engine has made one for VOLUME");
     let log = bed.finish().await;
     assert!(log.iter().any(|line| line.starts_with("args --dev --base-path ")), "{log:?}");

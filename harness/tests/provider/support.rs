@@ -58,6 +58,8 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fake {
     StaticOurs,
+    /// Another version of it.
+    StaticOursNext,
     DynamicOurs,
     StaticForeign,
     /// `strict_node.rs`.
@@ -66,13 +68,19 @@ pub(crate) enum Fake {
 
 /// A fake node's binary: compiled once for its source, flags and version, whoever asks for it.
 pub(crate) fn fake(which: Fake) -> PathBuf {
-    static BUILT: [OnceLock<PathBuf>; 4] = [const { OnceLock::new() }; 4];
+    static BUILT: [OnceLock<PathBuf>; 5] = [const { OnceLock::new() }; 5];
     let (slot, name, flag, version) = match which {
         Fake::StaticOurs => (
             0,
             "fake-static-ours",
             "-Ctarget-feature=+crt-static",
             "hegemon-node 9.9.9 (hegemon-testbed)",
+        ),
+        Fake::StaticOursNext => (
+            4,
+            "fake-static-ours-next",
+            "-Ctarget-feature=+crt-static",
+            "hegemon-node 9.9.10 (hegemon-testbed)",
         ),
         Fake::DynamicOurs => {
             (1, "fake-dynamic-ours", "-Cprefer-dynamic=no", "hegemon-node 9.9.9 (hegemon-testbed)")
@@ -204,6 +212,16 @@ impl Bed {
             })
             .collect();
         self.provider.reserve(&requests, subnet, &|_| ()).await
+    }
+
+    /// One node that may be started as another later.
+    pub(crate) async fn reserve_to_upgrade(
+        &self,
+        source: NodeSource,
+        upgrade: NodeSource,
+    ) -> Result<Slot, ProviderError> {
+        let request = NodeRequest { name: "solo".to_owned(), source, upgrades: vec![upgrade] };
+        self.provider.reserve(&[request], None, &|_| ()).await.map(|mut slots| slots.remove(0))
     }
 
     /// One node that runs and answers.

@@ -1,4 +1,4 @@
-//! One node's container: created with a fixed address and a writable state directory, started,
+//! One node's container: created with a fixed address and its writable state, started,
 //! ended, and described.
 
 use std::{
@@ -23,8 +23,8 @@ use testcontainers::bollard::{
     },
     query_parameters::{
         CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
-        StartContainerOptions, StatsOptionsBuilder, StopContainerOptionsBuilder,
-        UploadToContainerOptionsBuilder,
+        RemoveContainerOptionsBuilder, StartContainerOptions, StatsOptionsBuilder,
+        StopContainerOptionsBuilder, UploadToContainerOptionsBuilder,
     },
 };
 
@@ -34,6 +34,7 @@ use super::{
     labels::NODE_LABEL,
     network::Network,
     reach::Reach,
+    volume,
 };
 use crate::{
     binary::{self, DATA_DIR},
@@ -66,6 +67,8 @@ pub(super) struct Recipe {
     pub(super) address: Ipv4Addr,
     /// Arguments and environment.
     pub(super) launch: NodeLaunch,
+    /// What the node's state is in.
+    pub(super) volume: String,
 }
 
 /// Where a container is on the run's network.
@@ -82,24 +85,48 @@ pub(super) fn name(run: &str, node: &str) -> String {
     format!("hegemon-{run}-{node}")
 }
 
-/// Creates the container, gives it its state directory, and starts it. Returns its ID.
+/// Makes a node's volume and container, and starts it. Returns the container's ID.
 pub(super) async fn launch(
     docker: &Docker,
-    recipe: Recipe,
+    recipe: &Recipe,
 ) -> Result<(String, Incarnation), ProviderError> {
-    let name = name(&recipe.run, &recipe.launch.name);
-    let options = CreateContainerOptionsBuilder::new().name(&name).build();
-    let created = docker
-        .create_container(Some(options), body(&recipe))
-        .await
-        .map_err(failed(format!("creating the container {name}")))?;
+    volume::create(docker, &recipe.volume, &recipe.labels).await?;
+    let (id, name) = create(docker, recipe).await?;
     // An image of ours has one. An engine takes as long for this as for a quarter of a start, and
     // does one after the other.
     if recipe.image.made.is_none() {
-        make_state_directory(docker, &created.id, &name).await?;
+        make_state_directory(docker, &id, &name).await?;
     }
-    let incarnation = start(docker, &created.id, &name).await?;
-    Ok((created.id, incarnation))
+    let incarnation = start(docker, &id, &name).await?;
+    Ok((id, incarnation))
+}
+
+/// The same on a volume that is there.
+pub(super) async fn relaunch(
+    docker: &Docker,
+    recipe: &Recipe,
+) -> Result<(String, Incarnation), ProviderError> {
+    let (id, name) = create(docker, recipe).await?;
+    let incarnation = start(docker, &id, &name).await?;
+    Ok((id, incarnation))
+}
+
+/// Returns its ID and name.
+async fn create(docker: &Docker, recipe: &Recipe) -> Result<(String, String), ProviderError> {
+    let name = name(&recipe.run, &recipe.launch.name);
+    let options = CreateContainerOptionsBuilder::new().name(&name).build();
+    let created = docker
+        .create_container(Some(options), body(recipe))
+        .await
+        .map_err(failed(format!("creating the container {name}")))?;
+    Ok((created.id, name))
+}
+
+/// Removes one that has ended, with what the engine has made for it alone.
+pub(super) async fn remove(docker: &Docker, id: &str, name: &str) -> Result<(), ProviderError> {
+    let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+    let removed = docker.remove_container(id, Some(options)).await;
+    removed.map_err(failed(format!("removing the container of {name}")))
 }
 
 async fn make_state_directory(docker: &Docker, id: &str, name: &str) -> Result<(), ProviderError> {
@@ -381,7 +408,10 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
         stop_signal: Some("SIGTERM".to_owned()),
         tty: Some(false),
         exposed_ports: (recipe.network.reach != Reach::Container).then(|| vec![rpc.clone()]),
-        host_config: Some(host_config(&recipe.network, rpc)),
+        host_config: Some(HostConfig {
+            mounts: Some(vec![volume::mount(&recipe.volume)]),
+            ..host_config(&recipe.network, rpc)
+        }),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(HashMap::from([(recipe.network.name.clone(), endpoint)])),
         }),

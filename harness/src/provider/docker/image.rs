@@ -9,9 +9,11 @@
 use std::{collections::HashMap, sync::Arc};
 
 use futures_util::TryStreamExt;
-use harness_core::profile::NodeProfile;
+use harness_core::{profile::NodeProfile, state::Executable as RunsWhat};
 use testcontainers::bollard::{
-    body_full, models::ImageInspect, query_parameters::CreateImageOptionsBuilder,
+    Docker, body_full,
+    models::ImageInspect,
+    query_parameters::{CreateImageOptionsBuilder, InspectContainerOptions},
 };
 
 use super::{
@@ -143,6 +145,20 @@ pub(super) async fn import(
         facts,
         made: Some(reference),
     })
+}
+
+/// What a container was made from.
+pub(super) async fn of_container(
+    docker: &Docker,
+    id: &str,
+    name: &str,
+) -> Result<RunsWhat, ProviderError> {
+    let what = format!("looking at what {name} executes");
+    let inspected = docker.inspect_container(id, None::<InspectContainerOptions>).await;
+    let container = inspected.map_err(failed(&what))?;
+    let id =
+        container.image.ok_or_else(|| ProviderError::failed(what, "the engine gives no image"))?;
+    Ok(RunsWhat { id })
 }
 
 /// The recipe's instructions for what the archive cannot say, and the run's labels.

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use harness_core::line::{Datagrams, LineChange, PathSeen};
+use harness_core::{
+    line::{Datagrams, LineChange, PathSeen},
+    node::NodeSource,
+    state::Executable,
+};
 
-use super::{freeze, provider::DockerProvider};
+use super::{freeze, image, provider::DockerProvider};
 use crate::provider::{
-    ProviderError,
+    ProviderError, Slot,
     injector::{Done, Injector},
     paths,
 };
@@ -35,6 +39,17 @@ impl Injector for DockerProvider {
             let (helpers, ends) = (Arc::clone(&self.helpers), paths::ends(ways));
             let sites = self.change(async move { helpers.sites(&ends).await }).await?;
             paths::probe(&sites, ways, datagrams).await
+        }
+        .boxed()
+    }
+
+    fn slot_as(&self, name: &str, source: &NodeSource) -> Result<Slot, ProviderError> {
+        self.nodes.slot(name, source)
+    }
+
+    fn executable<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Executable, ProviderError>> {
+        async move {
+            image::of_container(&self.engine.docker, &self.nodes.container(name)?, name).await
         }
         .boxed()
     }

@@ -10,7 +10,7 @@
 //!
 //! `engine` finds and judges the engine, `neighbours` watches what all containers share, `reach` says how what runs on it is reached, `network`
 //! chooses addresses, `image` makes images,
-//! `container` is one node, `helper` works in its network, `injector` is what else can be done to it, `logs` reads, `sweep` removes, `leftovers` is what other runs have
+//! `container` is one node, `volume` its state, `starter` makes, starts and replaces it, `helper` works in its network, `injector` is what else can be done to it, `logs` reads, `sweep` removes, `leftovers` is what other runs have
 //! left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
 //! made of them all, and `injector` of what does more to nodes: `freeze` stops and thaws them.
 
@@ -28,8 +28,10 @@ mod neighbours;
 mod network;
 mod provider;
 mod reach;
+mod starter;
 mod state;
 mod sweep;
+mod volume;
 
 pub use self::{
     labels::{

@@ -6,7 +6,7 @@ mod teardown;
 use std::{
     collections::BTreeSet,
     fs,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -27,16 +27,16 @@ use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    P2P_PORT, container,
+    container,
     engine::{self, Engine},
     gate::Gate,
     helper::Helpers,
     image::{self, Image},
     labels::{RUN_LABEL, TESTBED_LABEL, labels, plain_labels},
-    logs::{End, Pump},
     neighbours::Neighbours,
     network::{self, Wish},
     reach::{self, Reach},
+    starter::Starter,
     state::{Nodes, Rpc},
 };
 use crate::{
@@ -60,8 +60,8 @@ const LOG_QUEUE: usize = 512;
 pub struct DockerProvider {
     options: ProviderOptions,
     reach: Option<Reach>,
-    engine: Engine,
-    nodes: Arc<Nodes>,
+    pub(super) engine: Engine,
+    pub(super) nodes: Arc<Nodes>,
     /// Those in nodes' networks.
     pub(super) helpers: Arc<Helpers>,
     /// Calls that change the engine.
@@ -141,7 +141,7 @@ impl DockerProvider {
         let run = &self.options.run_id;
         let filter = format!("--filter label={TESTBED_LABEL}=1 --filter label={RUN_LABEL}={run}");
         format!(
-            "docker ps -aq {filter} | xargs -r docker rm -fv; docker network ls -q {filter} | xargs -r docker network rm; docker images -aq {filter} | xargs -r docker rmi -f"
+            "docker ps -aq {filter} | xargs -r docker rm -fv; docker network ls -q {filter} | xargs -r docker network rm; docker volume ls -q {filter} | xargs -r docker volume rm; docker images -aq {filter} | xargs -r docker rmi -f"
         )
     }
 
@@ -213,12 +213,12 @@ impl DockerProvider {
         for (index, request) in requests.iter().enumerate() {
             let address =
                 network.subnet.node(index).expect("the network was made for this many nodes");
-            let (_, image) = images
-                .iter()
-                .find(|(source, _)| *source == request.source)
-                .expect("every source was resolved above");
-            self.nodes.add(&request.name, image.clone(), address)?;
-            slots.push(slot(&request.name, address, image));
+            let made_of = |wanted: &NodeSource| {
+                let image = images.iter().find(|(source, _)| source == wanted);
+                image.cloned().expect("every source was resolved above")
+            };
+            let sources = request.sources().map(made_of).collect();
+            slots.push(self.nodes.add(&request.name, sources, address)?);
         }
         Ok(slots)
     }
@@ -232,7 +232,7 @@ impl DockerProvider {
         fs::create_dir_all(&dir)
             .map_err(|error| ProviderError::failed(format!("making {}", dir.display()), error))?;
         let mut images: Vec<(NodeSource, Image)> = Vec::new();
-        for source in requests.iter().map(|request| &request.source) {
+        for source in requests.iter().flat_map(NodeRequest::sources) {
             if !images.iter().any(|(known, _)| known == source) {
                 let image = self.image(source, &dir, progress).await?;
                 self.nodes.has_image(&image);
@@ -268,35 +268,24 @@ impl DockerProvider {
         self.change(async move { image::import(&engine, &artefact, &source, &labels).await }).await
     }
 
+    fn starter(&self) -> Starter {
+        Starter {
+            docker: self.engine.docker.clone(),
+            options: self.options.clone(),
+            nodes: Arc::clone(&self.nodes),
+            helpers: Arc::clone(&self.helpers),
+            pumps: self.pumps.clone(),
+            closing: self.closing.clone(),
+            cut: Arc::clone(&self.cut),
+            to: self.to_lines.lock().expect("no code panics with this lock").clone(),
+            // A kept container's log has no end to wait for.
+            grace: if self.options.keep { Duration::ZERO } else { LOG_LIMIT },
+        }
+    }
+
     async fn start_first(&self, launch: &NodeLaunch) -> Result<Incarnation, ProviderError> {
         let recipe = self.nodes.recipe(&self.options, launch)?;
-        let (docker, name) = (self.engine.docker.clone(), launch.name.clone());
-        let (nodes, pumps, closing) =
-            (Arc::clone(&self.nodes), self.pumps.clone(), self.closing.clone());
-        let cut = Arc::clone(&self.cut);
-        let to = self.to_lines.lock().expect("no code panics with this lock").clone();
-        // A kept container's log has no end to wait for.
-        let grace = if self.options.keep { Duration::ZERO } else { LOG_LIMIT };
-        self.change(async move {
-            let (id, incarnation) = container::launch(&docker, recipe).await?;
-            let starts = nodes.created(&name, &id)?;
-            if let Some(to) = to {
-                let pump = Pump { docker, container: id, node: name.clone(), to, starts, closing: closing.clone() };
-                pumps.spawn(async move {
-                    let end = tokio::select! {
-                        // A log that was read to its end was not cut, however late it is.
-                        biased;
-                        end = pump.run() => end,
-                        () = async { closing.cancelled().await; tokio::time::sleep(grace).await } => End::Cut,
-                    };
-                    if end == End::Cut {
-                        cut.lock().expect("no code panics with this lock").insert(name);
-                    }
-                });
-            }
-            Ok(incarnation)
-        })
-        .await
+        self.change(self.starter().first(recipe)).await
     }
 
     /// The first node that runs is knocked at: if nothing comes back from it, nothing will from any
@@ -329,27 +318,19 @@ impl DockerProvider {
         Ok(())
     }
 
-    async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
-        let (docker, id, nodes, helpers, name) = (
-            self.engine.docker.clone(),
-            self.nodes.container(name)?,
-            Arc::clone(&self.nodes),
-            Arc::clone(&self.helpers),
-            name.to_owned(),
-        );
-        self.change(async move {
-            if container::state(&docker, &id, &name).await?.is_running() {
-                return Err(ProviderError::failed(
-                    format!("starting {name} again"),
-                    "it is running",
-                ));
+    /// What the engine says of a node. While its container is replaced, that it has ended.
+    async fn state_now(&self, name: &str) -> Result<NodeState, ProviderError> {
+        loop {
+            if let Some(end) = self.nodes.end_of_replaced(name) {
+                return Ok(end);
             }
-            let incarnation = container::start(&docker, &id, &name).await?;
-            nodes.started_again(&name);
-            helpers.started_again(&name).await?;
-            Ok(incarnation)
-        })
-        .await
+            let (id, seat) = (self.nodes.container(name)?, self.nodes.seat(name)?);
+            let state = container::state_at(&self.engine.docker, &id, name, &seat).await;
+            // A look may fall into the moment in which it goes.
+            if state.is_ok() || self.nodes.container(name).is_ok_and(|now| now == id) {
+                return state;
+            }
+        }
     }
 
     async fn rpc_address(&self, name: &str) -> Result<SocketAddr, ProviderError> {
@@ -378,19 +359,6 @@ fn ranges(images: &[(NodeSource, Image)]) -> Result<Vec<Range>, ProviderError> {
         ));
     }
     Ok(ranges)
-}
-
-fn slot(name: &str, address: Ipv4Addr, image: &Image) -> Slot {
-    Slot {
-        name: name.to_owned(),
-        p2p: SocketAddr::from((address, P2P_PORT)),
-        listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, P2P_PORT)),
-        rpc_port: image.profile.rpc_port,
-        rpc_external: true,
-        base_path: binary::DATA_DIR.into(),
-        profile: Arc::clone(&image.profile),
-        loopback: false,
-    }
 }
 
 impl Provider for DockerProvider {
@@ -439,7 +407,8 @@ impl Provider for DockerProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        let always = [Capability::Restart, Capability::Kill, Capability::Pause];
+        let always =
+            [Capability::Restart, Capability::Kill, Capability::Pause, Capability::Changes];
         // Helpers are made of this program: an engine for another processor cannot execute it.
         let has_helpers = self.engine.architecture == std::env::consts::ARCH;
         let of_helpers = [Capability::Lines, Capability::BadLines].into_iter();
@@ -453,17 +422,13 @@ impl Provider for DockerProvider {
     fn start_again<'a>(
         &'a self,
         name: &'a str,
-        _: &'a Changes,
+        changes: &'a Changes,
     ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
-        self.restart(name).boxed()
+        self.change(self.starter().again(name.to_owned(), changes.clone())).boxed()
     }
 
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
-        async move {
-            let (id, seat) = (self.nodes.container(name)?, self.nodes.seat(name)?);
-            container::state_at(&self.engine.docker, &id, name, &seat).await
-        }
-        .boxed()
+        self.state_now(name).boxed()
     }
 
     fn why_ended<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Option<String>> {
@@ -483,6 +448,9 @@ impl Provider for DockerProvider {
         name: &'a str,
     ) -> BoxFuture<'a, Result<Option<Resources>, ProviderError>> {
         async move {
+            if self.nodes.end_of_replaced(name).is_some() {
+                return Ok(None);
+            }
             container::resources(&self.engine.docker, &self.nodes.container(name)?, name).await
         }
         .boxed()

@@ -3,34 +3,79 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
-use tokio::sync::watch;
+use harness_core::node::{NodeSource, NodeState};
+use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
+    P2P_PORT,
     container::{self, Recipe, Seat},
     image::Image,
     labels::labels,
     network::Network,
     reach::Reach,
+    volume,
 };
-use crate::provider::{NodeLaunch, ProviderError, ProviderOptions};
+use crate::{
+    binary,
+    provider::{Changes, NodeLaunch, ProviderError, ProviderOptions, Slot, options},
+};
 
 /// One reserved node.
 #[derive(Debug)]
 struct Node {
-    image: Image,
+    /// What it is made from, and what it may be made from later.
+    sources: Vec<(NodeSource, Image)>,
+    /// Which of them it is.
+    source: usize,
     address: Ipv4Addr,
-    launched: bool,
+    /// What it was started with last.
+    launch: Option<NodeLaunch>,
     container: Option<Container>,
+    /// How it ended, while its container is replaced.
+    replaced: Option<NodeState>,
 }
 
 #[derive(Debug)]
 struct Container {
     id: String,
     starts: watch::Sender<u64>,
+    /// Ends with the log.
+    reading: Option<JoinHandle<()>>,
+}
+
+/// A container that is to make room for another.
+pub(super) struct Replaced {
+    pub(super) id: String,
+    reading: Option<JoinHandle<()>>,
+}
+
+impl Replaced {
+    /// What ends when the log was read, if it is read: it ends by itself, since no start can follow.
+    pub(super) fn log_is_at_its_end(&mut self) -> Option<JoinHandle<()>> {
+        self.reading.take()
+    }
+}
+
+impl Node {
+    fn image(&self) -> &Image {
+        &self.sources[self.source].1
+    }
+
+    fn recipe(&self, options: &ProviderOptions, network: Network, launch: NodeLaunch) -> Recipe {
+        Recipe {
+            run: options.run_id.clone(),
+            labels: labels(options),
+            image: self.image().clone(),
+            network,
+            address: self.address,
+            volume: volume::name(&options.run_id, &launch.name, 0),
+            launch,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -69,15 +114,18 @@ impl Nodes {
         inner.images.extend(image.made.clone());
     }
 
+    /// `sources`: what it is made from at first, and what it may be made from later.
     pub(super) fn add(
         &self,
         name: &str,
-        image: Image,
+        sources: Vec<(NodeSource, Image)>,
         address: Ipv4Addr,
-    ) -> Result<(), ProviderError> {
-        let node = Node { image, address, launched: false, container: None };
+    ) -> Result<Slot, ProviderError> {
+        let (launch, container, replaced) = (None, None, None);
+        let node = Node { sources, source: 0, address, launch, container, replaced };
+        let slot = slot(name, address, node.image());
         match self.lock().nodes.insert(name.to_owned(), node) {
-            None => Ok(()),
+            None => Ok(slot),
             Some(_) => {
                 Err(ProviderError::failed(format!("reserving {name}"), "two nodes have this name"))
             }
@@ -99,20 +147,63 @@ impl Nodes {
         let network = inner.network.clone();
         let (node, network) =
             inner.nodes.get_mut(&launch.name).zip(network).ok_or_else(|| unknown(&launch.name))?;
-        if std::mem::replace(&mut node.launched, true) {
+        if node.launch.replace(launch.clone()).is_some() {
             return Err(ProviderError::failed(
                 format!("starting {}", launch.name),
                 "it was started before; start it again instead",
             ));
         }
-        Ok(Recipe {
-            run: options.run_id.clone(),
-            labels: labels(options),
-            image: node.image.clone(),
-            network,
-            address: node.address,
-            launch: launch.clone(),
-        })
+        Ok(node.recipe(options, network, launch.clone()))
+    }
+
+    /// Whether a node's container will do for its next start.
+    pub(super) fn fits(&self, name: &str, changes: &Changes) -> Result<bool, ProviderError> {
+        self.lock().nodes.get(name).ok_or_else(|| unknown(name))?;
+        Ok(*changes == Changes::default())
+    }
+
+    /// Everything for a start with changes, which stay.
+    pub(super) fn changed(
+        &self,
+        options: &ProviderOptions,
+        name: &str,
+        changes: &Changes,
+    ) -> Result<Recipe, ProviderError> {
+        let mut inner = self.lock();
+        let network = inner.network.clone();
+        let (node, network) =
+            inner.nodes.get_mut(name).zip(network).ok_or_else(|| unknown(name))?;
+        if let Some(wanted) = &changes.source {
+            node.source = source(name, node, wanted)?;
+        }
+        let launch = node.launch.as_mut().ok_or_else(|| never_started(name))?;
+        changes.apply(launch);
+        let launch = launch.clone();
+        Ok(node.recipe(options, network, launch))
+    }
+
+    /// Its container is about to go. How it ended is what there is to say of it until it has another.
+    pub(super) fn replaced(&self, name: &str, end: NodeState) -> Result<Replaced, ProviderError> {
+        let mut inner = self.lock();
+        let node = inner.nodes.get_mut(name).ok_or_else(|| unknown(name))?;
+        let container = node.container.take().ok_or_else(|| never_started(name))?;
+        node.replaced = Some(end);
+        // That no start can follow is what ends the reading.
+        drop(container.starts);
+        Ok(Replaced { id: container.id, reading: container.reading })
+    }
+
+    /// How a node ended whose container is being replaced.
+    pub(super) fn end_of_replaced(&self, name: &str) -> Option<NodeState> {
+        self.lock().nodes.get(name)?.replaced.clone()
+    }
+
+    /// A node's slot as one of its sources.
+    pub(super) fn slot(&self, name: &str, wanted: &NodeSource) -> Result<Slot, ProviderError> {
+        let inner = self.lock();
+        let node = inner.nodes.get(name).ok_or_else(|| unknown(name))?;
+        let source = source(name, node, wanted)?;
+        Ok(slot(name, node.address, &node.sources[source].1))
     }
 
     /// A node has its container now. Returns what tells of its later starts.
@@ -122,9 +213,20 @@ impl Nodes {
         id: &str,
     ) -> Result<watch::Receiver<u64>, ProviderError> {
         let (starts, told) = watch::channel(0);
-        self.lock().nodes.get_mut(name).ok_or_else(|| unknown(name))?.container =
-            Some(Container { id: id.to_owned(), starts });
+        let mut inner = self.lock();
+        let node = inner.nodes.get_mut(name).ok_or_else(|| unknown(name))?;
+        node.container = Some(Container { id: id.to_owned(), starts, reading: None });
+        node.replaced = None;
         Ok(told)
+    }
+
+    /// What reads the log of its container.
+    pub(super) fn is_read(&self, name: &str, reading: JoinHandle<()>) {
+        let mut inner = self.lock();
+        let container = inner.nodes.get_mut(name).and_then(|node| node.container.as_mut());
+        if let Some(container) = container {
+            container.reading = Some(reading);
+        }
     }
 
     /// The container was started once more.
@@ -142,7 +244,7 @@ impl Nodes {
         node.container
             .as_ref()
             .map(|container| container.id.clone())
-            .ok_or_else(|| ProviderError::failed(format!("using {name}"), "it was never started"))
+            .ok_or_else(|| never_started(name))
     }
 
     /// Where the run has put a node.
@@ -156,7 +258,7 @@ impl Nodes {
     /// How long a node of this kind may take to its first answer.
     pub(super) fn start_within(&self, name: &str) -> Duration {
         let inner = self.lock();
-        inner.nodes.get(name).map_or(Duration::ZERO, |node| node.image.profile.start_within)
+        inner.nodes.get(name).map_or(Duration::ZERO, |node| node.image().profile.start_within)
     }
 
     pub(super) fn rpc(&self, name: &str) -> Result<Rpc, ProviderError> {
@@ -169,7 +271,7 @@ impl Nodes {
             Some(Reach::Container) | None => {
                 let inner = self.lock();
                 let node = inner.nodes.get(name).ok_or_else(|| unknown(name))?;
-                Ok(Rpc::At(SocketAddr::from((node.address, node.image.profile.rpc_port))))
+                Ok(Rpc::At(SocketAddr::from((node.address, node.image().profile.rpc_port))))
             }
         }
     }
@@ -177,9 +279,13 @@ impl Nodes {
     /// What the run has made as far as memory goes, for when the engine cannot be asked.
     pub(super) fn remembered(&self, run: &str) -> Vec<String> {
         let inner = self.lock();
-        let launched = inner.nodes.iter().filter(|(_, node)| node.launched);
-        let mut objects: Vec<String> =
-            launched.map(|(name, _)| format!("container {}", container::name(run, name))).collect();
+        let launched = inner.nodes.iter().filter(|(_, node)| node.launch.is_some());
+        let mut objects: Vec<String> = launched
+            .flat_map(|(name, _)| {
+                let volume = volume::name(run, name, 0);
+                [format!("container {}", container::name(run, name)), format!("volume {volume}")]
+            })
+            .collect();
         objects.extend(inner.network.as_ref().map(|network| format!("network {}", network.name)));
         objects.extend(inner.images.iter().map(|image| format!("image {image}")));
         objects
@@ -199,6 +305,32 @@ impl Nodes {
         });
         (network, inner.sources.clone())
     }
+}
+
+/// Which of a node's sources this is.
+fn source(name: &str, node: &Node, wanted: &NodeSource) -> Result<usize, ProviderError> {
+    node.sources
+        .iter()
+        .position(|(source, _)| source == wanted)
+        .ok_or_else(|| options::not_prepared(name, wanted))
+}
+
+/// What a node is promised.
+fn slot(name: &str, address: Ipv4Addr, image: &Image) -> Slot {
+    Slot {
+        name: name.to_owned(),
+        p2p: SocketAddr::from((address, P2P_PORT)),
+        listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, P2P_PORT)),
+        rpc_port: image.profile.rpc_port,
+        rpc_external: true,
+        base_path: binary::DATA_DIR.into(),
+        profile: Arc::clone(&image.profile),
+        loopback: false,
+    }
+}
+
+fn never_started(name: &str) -> ProviderError {
+    ProviderError::failed(format!("using {name}"), "it was never started")
 }
 
 fn unknown(name: &str) -> ProviderError {

@@ -42,10 +42,7 @@ pub(super) struct Group {
 impl Group {
     /// Signals the whole group, if it is still there.
     pub(super) fn signal(&self, signal: Signal) {
-        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        if child.is_some() {
-            kill_group(self.pid, signal);
-        }
+        self.with_leader(|pid| kill_group(pid, signal));
     }
 
     /// How it ended, if it has.
@@ -63,6 +60,13 @@ impl Group {
     /// Its leader's number, for people.
     pub(super) fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
+    }
+
+    /// Looks at its leader, or acts on it, while the number cannot become somebody else's; `None` if it
+    /// has been reaped.
+    pub(super) fn with_leader<T>(&self, act: impl FnOnce(Pid) -> T) -> Option<T> {
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        child.is_some().then(|| act(self.pid))
     }
 }
 

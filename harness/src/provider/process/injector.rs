@@ -9,7 +9,8 @@ use std::{
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     line::{Datagrams, LineChange, PathSeen},
-    state::Port,
+    node::NodeSource,
+    state::{Executable, Port},
 };
 
 use super::{freeze, provider::ProcessProvider};
@@ -23,6 +24,14 @@ use crate::{
 };
 
 impl Injector for ProcessProvider {
+    fn slot_as(&self, name: &str, source: &NodeSource) -> Result<Slot, ProviderError> {
+        self.nodes.slot(name, source)
+    }
+
+    fn executable<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Executable, ProviderError>> {
+        self.hashes.of(&self.nodes, name).boxed()
+    }
+
     fn pause<'a>(&'a self, name: &'a str) -> Done<'a> {
         freeze::freeze(&self.nodes, name).boxed()
     }

@@ -13,6 +13,7 @@
 //! | `provider` | the provider, which the others make together |
 //! | `injector` | what else can be done to nodes |
 //! | `freeze` | freezes and thaws them |
+//! | `executable` | says what they execute |
 //! | `network`, `place` | where nodes live: namespaces or loopback; addresses and directories |
 //! | `spawner`, `execution` | executes; one process group |
 //! | `ports` | keeps ports of this host |
@@ -20,6 +21,7 @@
 //! | `procfs`, `strays` | the evidence; what escaped |
 //! | `state` | memory |
 
+mod executable;
 mod execution;
 mod freeze;
 mod injector;

@@ -49,10 +49,13 @@ impl Wish<'_> {
         self.prepared.iter().all(|(_, artefact)| artefact.profile.dials_loopback())
     }
 
-    fn artefact(&self, request: &NodeRequest) -> &Artefact {
-        let mut prepared = self.prepared.iter();
-        let found = prepared.find(|(source, _)| *source == request.source);
-        &found.expect("every source was prepared before").1
+    /// What a node is made of, at first and later.
+    fn sources(&self, request: &NodeRequest) -> Vec<(NodeSource, Artefact)> {
+        let made_of = |wanted: &NodeSource| {
+            let artefact = self.prepared.iter().find(|(source, _)| source == wanted);
+            artefact.cloned().expect("every source was prepared before")
+        };
+        request.sources().map(made_of).collect()
     }
 }
 
@@ -105,7 +108,8 @@ fn on_loopback(wish: &Wish<'_>) -> Result<Vec<Node>, ProviderError> {
     let place = |request: &NodeRequest| {
         let (p2p, rpc) = claims.next().zip(claims.next()).expect("two ports per node were claimed");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, p2p.port));
-        let (artefact, dir) = (wish.artefact(request), wish.node_root.join(&request.name));
+        let (sources, dir) = (wish.sources(request), wish.node_root.join(&request.name));
+        let profile = Arc::clone(&sources[0].1.profile);
         let slot = Slot {
             name: request.name.clone(),
             p2p: address,
@@ -113,10 +117,10 @@ fn on_loopback(wish: &Wish<'_>) -> Result<Vec<Node>, ProviderError> {
             rpc_port: rpc.port,
             rpc_external: false,
             base_path: dir.join("data"),
-            profile: Arc::clone(&artefact.profile),
+            profile,
             loopback: true,
         };
-        Node::new(slot, artefact.clone(), dir, Home::Loopback { _claims: [p2p, rpc] })
+        Node::new(slot, sources, dir, Home::Loopback { _claims: [p2p, rpc] })
     };
     Ok(wish.requests.iter().map(place).collect())
 }
@@ -132,18 +136,19 @@ async fn in_namespaces(
     let homes = namespaces.make(wish.requests.len(), range, wished).await?;
     let places = wish.requests.iter().zip(homes).enumerate();
     let place = |(at, (request, (address, join))): (usize, (&NodeRequest, _))| {
-        let (artefact, dir) = (wish.artefact(request), wish.node_root.join(&request.name));
+        let (sources, dir) = (wish.sources(request), wish.node_root.join(&request.name));
+        let profile = Arc::clone(&sources[0].1.profile);
         let slot = Slot {
             name: request.name.clone(),
             p2p: SocketAddr::from((address, P2P_PORT)),
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, P2P_PORT)),
-            rpc_port: artefact.profile.rpc_port,
+            rpc_port: profile.rpc_port,
             rpc_external: true,
             base_path: dir.join("data"),
-            profile: Arc::clone(&artefact.profile),
+            profile,
             loopback: false,
         };
-        Node::new(slot, artefact.clone(), dir, Home::Namespace { at, join })
+        Node::new(slot, sources, dir, Home::Namespace { at, join })
     };
     Ok(places.map(place).collect())
 }

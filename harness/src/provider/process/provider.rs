@@ -18,6 +18,7 @@ use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use super::{
+    executable::Hashes,
     execution::Custody,
     network::{Dialler, Network},
     place::{self, Wish},
@@ -58,6 +59,7 @@ pub struct ProcessProvider {
     pub(super) changed: Changed,
     /// What nodes' names mean.
     pub(super) names: Mutex<BTreeMap<String, Ipv4Addr>>,
+    pub(super) hashes: Hashes,
     memory_kills: MemoryKills,
 }
 
@@ -91,6 +93,7 @@ impl ProcessProvider {
             network,
             changed: Changed::default(),
             names: Mutex::default(),
+            hashes: Hashes::default(),
             memory_kills: MemoryKills::so_far(),
         })
     }
@@ -109,7 +112,7 @@ impl ProcessProvider {
         let kill = if groups.is_empty() {
             String::new()
         } else {
-            format!("kill --{groups}; kill -CONT --{groups} 2>/dev/null; ")
+            format!("kill --{groups}; kill -s CONT --{groups} 2>/dev/null; ")
         };
         // A path may hold anything, and this line is to be pasted into a shell.
         let quoted = |path: PathBuf| shell_words::quote(&path.display().to_string()).into_owned();
@@ -169,9 +172,10 @@ impl ProcessProvider {
         let mut prepared: Vec<(NodeSource, Artefact)> = Vec::new();
         for request in requests {
             options::check_node_name(&request.name)?;
-            if !prepared.iter().any(|(source, _)| *source == request.source) {
-                prepared
-                    .push((request.source.clone(), self.prepare(&request.source, progress).await?));
+            for source in request.sources() {
+                if !prepared.iter().any(|(known, _)| known == source) {
+                    prepared.push((source.clone(), self.prepare(source, progress).await?));
+                }
             }
         }
         let wish = Wish { requests, prepared: &prepared, node_root: &self.node_root(), subnet };
@@ -200,8 +204,8 @@ impl ProcessProvider {
         self.execute(&launch.name, program).await
     }
 
-    async fn restart(&self, name: &str) -> Result<Incarnation, ProviderError> {
-        let program = self.nodes.program_to_start_again(name)?;
+    async fn restart(&self, name: &str, changes: &Changes) -> Result<Incarnation, ProviderError> {
+        let program = self.nodes.program_to_start_again(name, changes)?;
         self.execute(name, program).await
     }
 
@@ -335,7 +339,8 @@ impl Provider for ProcessProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        let always = [Capability::Restart, Capability::Kill, Capability::Pause];
+        let always =
+            [Capability::Restart, Capability::Kill, Capability::Pause, Capability::Changes];
         let of_network = self.network.capabilities();
         always.into_iter().chain(of_network.iter().copied()).collect()
     }
@@ -347,9 +352,9 @@ impl Provider for ProcessProvider {
     fn start_again<'a>(
         &'a self,
         name: &'a str,
-        _: &'a Changes,
+        changes: &'a Changes,
     ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
-        self.restart(name).boxed()
+        self.restart(name, changes).boxed()
     }
 
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {

@@ -18,14 +18,17 @@ use super::{
 use crate::{
     binary::Artefact,
     netns::Join,
-    provider::{NodeLaunch, ProviderError, Slot},
+    provider::{Changes, NodeLaunch, ProviderError, Slot, options},
 };
 
 /// One reserved node.
 #[derive(Debug)]
 pub(super) struct Node {
     slot: Slot,
-    artefact: Artefact,
+    /// What it is made of, and what it may be made of later.
+    sources: Vec<(NodeSource, Artefact)>,
+    /// Which of them it is.
+    source: usize,
     dir: PathBuf,
     launch: Option<NodeLaunch>,
     execution: Option<Execution>,
@@ -42,8 +45,13 @@ pub(super) enum Home {
 }
 
 impl Node {
-    pub(super) fn new(slot: Slot, artefact: Artefact, dir: PathBuf, home: Home) -> Self {
-        Self { slot, artefact, dir, launch: None, execution: None, home }
+    pub(super) fn new(
+        slot: Slot,
+        sources: Vec<(NodeSource, Artefact)>,
+        dir: PathBuf,
+        home: Home,
+    ) -> Self {
+        Self { slot, sources, source: 0, dir, launch: None, execution: None, home }
     }
 
     pub(super) fn slot(&self) -> Slot {
@@ -52,7 +60,7 @@ impl Node {
 
     fn program(&self, launch: &NodeLaunch) -> Program {
         Program {
-            path: self.artefact.path.clone(),
+            path: self.sources[self.source].1.path.clone(),
             args: launch.args.clone(),
             env: launch.env.clone(),
             dir: self.dir.clone(),
@@ -63,6 +71,13 @@ impl Node {
                 Home::Namespace { join, .. } => Some(Arc::clone(join)),
             },
         }
+    }
+
+    fn find(&self, wanted: &NodeSource) -> Result<usize, ProviderError> {
+        self.sources
+            .iter()
+            .position(|(source, _)| source == wanted)
+            .ok_or_else(|| options::not_prepared(&self.slot.name, wanted))
     }
 
     fn is_up(&self) -> bool {
@@ -141,7 +156,12 @@ impl Nodes {
         })
     }
 
-    pub(super) fn program_to_start_again(&self, name: &str) -> Result<Program, ProviderError> {
+    /// What a node that has ended is started with again; changes stay.
+    pub(super) fn program_to_start_again(
+        &self,
+        name: &str,
+        changes: &Changes,
+    ) -> Result<Program, ProviderError> {
         self.with(name, |node| {
             if node.is_up() {
                 return Err(ProviderError::failed(
@@ -149,10 +169,15 @@ impl Nodes {
                     "it is running",
                 ));
             }
-            let launch = node.launch.as_ref().ok_or_else(|| {
+            let mut launch = node.launch.clone().ok_or_else(|| {
                 ProviderError::failed(format!("starting {name} again"), "it was never started")
             })?;
-            Ok(node.program(launch))
+            if let Some(wanted) = &changes.source {
+                node.source = node.find(wanted)?;
+            }
+            changes.apply(&mut launch);
+            node.launch = Some(launch.clone());
+            Ok(node.program(&launch))
         })
     }
 
@@ -193,6 +218,23 @@ impl Nodes {
     /// What a node uses; `None` if it does not run.
     pub(super) fn usage(&self, name: &str) -> Result<Option<Resources>, ProviderError> {
         self.with(name, |node| Ok(node.execution.as_ref().and_then(Execution::usage)))
+    }
+
+    /// A node's slot as one of its sources.
+    pub(super) fn slot(&self, name: &str, wanted: &NodeSource) -> Result<Slot, ProviderError> {
+        self.with(name, |node| {
+            let profile = Arc::clone(&node.sources[node.find(wanted)?].1.profile);
+            Ok(Slot { profile, ..node.slot.clone() })
+        })
+    }
+
+    /// The group of a node that runs.
+    pub(super) fn group(&self, name: &str) -> Result<Group, ProviderError> {
+        self.with(name, |node| {
+            let execution = node.execution.as_ref().filter(|execution| execution.is_running());
+            let group = execution.map(|execution| execution.group().clone());
+            group.ok_or_else(|| ProviderError::failed(format!("using {name}"), "it does not run"))
+        })
     }
 
     pub(super) fn rpc(&self, name: &str) -> Result<SocketAddr, ProviderError> {

@@ -87,7 +87,7 @@ pub(super) async fn look_at_clocks(scene: Scene<'_>) -> Result<String, FaultErro
 pub(super) fn clock(scene: Scene<'_>, node: &str, by_ms: i64) -> Changes {
     let variable = scene.bed.profile(node).and_then(|profile| profile.clock_variable());
     let env = variable.map(|name| (name.to_owned(), by_ms.to_string()));
-    Changes { source: None, env: env.into_iter().collect() }
+    Changes { env: env.into_iter().collect(), ..Changes::default() }
 }
 
 pub(super) fn record(scene: Scene<'_>, node: &str, sent: Moment, seen: LookedAt) {

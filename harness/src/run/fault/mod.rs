@@ -26,7 +26,7 @@ mod renaming;
 mod returning;
 mod scene;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use ending::Ending;
 use harness_core::{event::Moment, fault::FaultKind, state::StateChange};
@@ -100,8 +100,11 @@ pub(crate) async fn heal(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, F
             return then_look(returning::all(scene, &|_| Changes::default()).await?, scene);
         }
         FaultKind::Upgrade(upgrade) => {
-            let source = Some(upgrade.to.clone());
-            let to = |_: &str| Changes { source: source.clone(), ..Changes::default() };
+            let mut to = BTreeMap::new();
+            for node in scene.nodes {
+                to.insert(node.as_str(), scene.bed.changes_to(node, &upgrade.to)?);
+            }
+            let to = |node: &str| to.get(node).cloned().unwrap_or_default();
             return then_look(returning::all(scene, &to).await?, scene);
         }
         FaultKind::Clock(clock) => {

@@ -1,0 +1,119 @@
+//! Starts of nodes: the first, another of the same container, and one in a container that takes the
+//! place of the last. Owns all that it needs, so that it comes to its end when its caller is gone.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use harness_core::node::Incarnation;
+use testcontainers::bollard::Docker;
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    container::{self, Recipe},
+    helper::Helpers,
+    logs::{End, Pump},
+    state::{Nodes, Replaced},
+};
+use crate::provider::{Changes, LogLine, ProviderError, ProviderOptions};
+
+/// Time that a reader has for the rest of a log whose container is to go: less than teardown waits
+/// for what is under way.
+const READ_LIMIT: Duration = Duration::from_secs(15);
+
+/// What starts need.
+#[derive(Debug, Clone)]
+pub(super) struct Starter {
+    pub(super) docker: Docker,
+    pub(super) options: ProviderOptions,
+    pub(super) nodes: Arc<Nodes>,
+    /// Those in nodes' networks, of which a start makes new ones.
+    pub(super) helpers: Arc<Helpers>,
+    /// Tasks that read logs.
+    pub(super) pumps: TaskTracker,
+    pub(super) closing: CancellationToken,
+    /// Nodes whose logs could not be read to their end.
+    pub(super) cut: Arc<Mutex<BTreeSet<String>>>,
+    /// Where lines go; `None` when nobody reads any more.
+    pub(super) to: Option<mpsc::Sender<LogLine>>,
+    /// Time that teardown gives a log's reader.
+    pub(super) grace: Duration,
+}
+
+impl Starter {
+    /// A node's first start.
+    pub(super) async fn first(self, recipe: Recipe) -> Result<Incarnation, ProviderError> {
+        let (id, incarnation) = container::launch(&self.docker, &recipe).await?;
+        self.read(&recipe.launch.name, id)?;
+        Ok(incarnation)
+    }
+
+    /// Another start of a node that has ended. What changes needs another container: an engine's are
+    /// made of one image and one environment for good.
+    pub(super) async fn again(
+        self,
+        name: String,
+        changes: Changes,
+    ) -> Result<Incarnation, ProviderError> {
+        let id = self.nodes.container(&name)?;
+        let end = container::state(&self.docker, &id, &name).await?;
+        if end.is_running() {
+            return Err(ProviderError::failed(format!("starting {name} again"), "it is running"));
+        }
+        if self.nodes.fits(&name, &changes)? {
+            let incarnation = container::start(&self.docker, &id, &name).await?;
+            self.nodes.started_again(&name);
+            self.helpers.started_again(&name).await?;
+            return Ok(incarnation);
+        }
+        let recipe = self.nodes.changed(&self.options, &name, &changes)?;
+        let replaced = self.nodes.replaced(&name, end)?;
+        self.clear_away(&name, replaced).await?;
+        let (id, incarnation) = container::relaunch(&self.docker, &recipe).await?;
+        self.read(&name, id)?;
+        self.helpers.started_again(&name).await?;
+        Ok(incarnation)
+    }
+
+    /// The last container goes when its log was read: the engine's copy goes with it.
+    async fn clear_away(&self, name: &str, mut replaced: Replaced) -> Result<(), ProviderError> {
+        if let Some(reading) = replaced.log_is_at_its_end()
+            && tokio::time::timeout(READ_LIMIT, reading).await.is_err()
+        {
+            return Err(ProviderError::failed(
+                format!("starting {name} again with changes"),
+                "nobody takes the rest of its log, which goes with its container",
+            ));
+        }
+        container::remove(&self.docker, &replaced.id, name).await
+    }
+
+    /// Remembers a node's new container, and reads its log from now on.
+    fn read(&self, name: &str, id: String) -> Result<(), ProviderError> {
+        let starts = self.nodes.created(name, &id)?;
+        let Some(to) = self.to.clone() else { return Ok(()) };
+        let (docker, closing) = (self.docker.clone(), self.closing.clone());
+        let pump = Pump { docker, container: id, node: name.to_owned(), to, starts, closing };
+        let reading = self.follow(name.to_owned(), pump);
+        self.nodes.is_read(name, reading);
+        Ok(())
+    }
+
+    fn follow(&self, name: String, pump: Pump) -> JoinHandle<()> {
+        let (closing, cut, grace) = (self.closing.clone(), Arc::clone(&self.cut), self.grace);
+        self.pumps.spawn(async move {
+            let end = tokio::select! {
+                // A log that was read to its end was not cut, however late it is.
+                biased;
+                end = pump.run() => end,
+                () = async { closing.cancelled().await; tokio::time::sleep(grace).await } => End::Cut,
+            };
+            if end == End::Cut {
+                cut.lock().expect("no code panics with this lock").insert(name);
+            }
+        })
+    }
+}
