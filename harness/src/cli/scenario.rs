@@ -117,9 +117,30 @@ fn plans(args: &ScenarioArgs) -> Option<Vec<Plan>> {
         }
     }
     if is_everything(args) {
+        leave_out(args, &mut plans);
         plans.sort_by_key(|plan| plan.takes.unwrap_or(USUAL));
     }
     Some(plans)
+}
+
+/// With this tag, a scenario is about two builds of a node.
+const TWO_BUILDS: &str = "two-builds";
+
+/// What `all` cannot mean: with one build of a node, an upgrade to another one has no proof.
+fn leave_out(args: &ScenarioArgs, plans: &mut Vec<Plan>) {
+    if args.node.source().is_some() {
+        return;
+    }
+    plans.retain(|plan| {
+        let two = plan.tags.iter().any(|tag| tag == TWO_BUILDS);
+        if two {
+            let name = &plan.scenario;
+            output::note(&format!(
+                "{name}: left out, it needs --node-bin or --node-image of another build"
+            ));
+        }
+        !two
+    });
 }
 
 /// How long a scenario is that does not say it.

@@ -112,9 +112,11 @@ impl Testbed {
     pub(crate) fn changes_to(
         &self,
         name: &str,
-        source: &NodeSource,
+        source: Option<&NodeSource>,
     ) -> Result<Changes, ProviderError> {
         let node = self.node(name)?;
+        // Back to what it was at first.
+        let source = source.unwrap_or(&node.plan.source);
         let slot = self.provider.injector().slot_as(name, source)?;
         let launched = launch(&node.plan, &slot, &node.seeds);
         Ok(Changes { source: Some(source.clone()), args: Some(launched.args), env: launched.env })

@@ -25,9 +25,9 @@ use crate::{
 /// Its own keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upgrade {
-    /// What they are started as.
-    #[serde(with = "source")]
-    pub to: NodeSource,
+    /// What they are started as; none: what they were at first.
+    #[serde(default, with = "source::option", skip_serializing_if = "Option::is_none")]
+    pub to: Option<NodeSource>,
     /// At least so long.
     #[serde(with = "seconds")]
     pub downtime: Duration,
@@ -64,6 +64,12 @@ const KEYS: &[Key] = &[
     },
     Key { name: "image", takes: Takes::Text, given: Given::OneOf, about: "an image of the engine" },
     Key {
+        name: "back",
+        takes: Takes::Flag,
+        given: Given::OneOf,
+        about: "`true`: what they were at first",
+    },
+    Key {
         name: "downtime",
         takes: Takes::Duration,
         given: Given::Else("only until it is done and proven"),
@@ -87,19 +93,25 @@ const WORKSPACE: &str = "workspace";
 pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Upgrade> {
     let downtime = table.duration("downtime", problems);
     let (bin, image) = (table.text("bin", problems), table.text("image", problems));
-    let to = match (bin, image) {
-        (Some(bin), None) if bin.value == WORKSPACE => NodeSource::Workspace,
-        (Some(bin), None) => NodeSource::Binary(bin.value.into()),
-        (None, Some(image)) => NodeSource::Image(image.value),
-        (Some(bin), Some(_)) => {
-            problems.error_hint(bin.span, "`image` and `bin` in one upgrade", "write one of them");
-            return None;
-        }
-        (None, None) => {
+    let back = table.boolean("back", problems).is_some_and(|back| back.value);
+    let to = match (bin, image, back) {
+        (Some(bin), None, false) if bin.value == WORKSPACE => Some(NodeSource::Workspace),
+        (Some(bin), None, false) => Some(NodeSource::Binary(bin.value.into())),
+        (None, Some(image), false) => Some(NodeSource::Image(image.value)),
+        (None, None, true) => None,
+        (None, None, false) => {
             problems.error_hint(
                 table.span.clone(),
                 "an upgrade to nothing",
-                "write bin = \"PATH\", bin = \"workspace\" or image = \"REF\"",
+                "write bin = \"PATH\", bin = \"workspace\", image = \"REF\" or back = true",
+            );
+            return None;
+        }
+        (Some(_), _, _) | (_, Some(_), _) => {
+            problems.error_hint(
+                table.span.clone(),
+                "more than one of `bin`, `image` and `back` in one upgrade",
+                "write one of them",
             );
             return None;
         }
@@ -176,13 +188,13 @@ impl Fault for Upgrade {
     }
 
     fn beside(&mut self, folder: &std::path::Path) {
-        if let NodeSource::Binary(path) = &mut self.to {
+        if let Some(NodeSource::Binary(path)) = &mut self.to {
             *path = folder.join(&path);
         }
     }
 
     fn upgrade(&self) -> Option<&NodeSource> {
-        Some(&self.to)
+        self.to.as_ref()
     }
 
     fn took_effect(&self, record: &Record<'_>) -> Result<(), String> {

@@ -102,7 +102,7 @@ pub(crate) async fn heal(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, F
         FaultKind::Upgrade(upgrade) => {
             let mut to = BTreeMap::new();
             for node in scene.nodes {
-                to.insert(node.as_str(), scene.bed.changes_to(node, &upgrade.to)?);
+                to.insert(node.as_str(), scene.bed.changes_to(node, upgrade.to.as_ref())?);
             }
             let to = |node: &str| to.get(node).cloned().unwrap_or_default();
             return then_look(returning::all(scene, &to).await?, scene);
