@@ -66,9 +66,6 @@ pub struct Peering {
     table: Table,
     /// As many as the table has.
     sessions: Sorted<SessionId, Session>,
-    /// When each one's last frame came; at first, when it was established. Apart from the rest: it
-    /// changes with every frame, and is looked through for all of them.
-    frames: Sorted<SessionId, Mono>,
     /// Where each dial under way goes: as many as the engine has in flight.
     dialling: BTreeMap<DialId, SocketAddr>,
     twin: Twin,
@@ -97,7 +94,6 @@ impl Peering {
             engine: Engine::new(config, entropy, stored, now),
             table: Table::new(own, limits),
             sessions: Sorted::default(),
-            frames: Sorted::default(),
             dialling: BTreeMap::new(),
             twin: Twin::default(),
             heard: None,
@@ -151,7 +147,6 @@ impl Peering {
                 let opened = now.mono;
                 let known = Session { peer, remote, direction, opened, listen, asked: false };
                 self.sessions.insert(session, known);
-                self.frames.insert(session, opened);
                 self.discover(Event::Opened { session, peer, remote, dial }, now, out);
             }
             (Err(error), Some(dial)) => self.discover(Event::DialFailed { dial, error }, now, out),
@@ -281,15 +276,17 @@ impl Peering {
 
     /// When each session's last frame came; at first, when it was established.
     pub fn heard(&self) -> impl Iterator<Item = (SessionId, Mono)> {
-        self.frames.iter().map(|(id, at)| (id, *at))
+        self.table.heard()
     }
 
     /// A frame came; whether there is such a session.
     fn hear(&mut self, session: SessionId, at: Mono, now: Now, out: &mut Vec<Output>) -> bool {
-        let Some(last) = self.frames.get_mut(session) else { return false };
-        *last = at.max(*last);
+        let mut commands = Vec::new();
+        if !self.table.frame(session, at, &mut commands) {
+            return false;
+        }
         self.heard = self.heard.max(Some(at));
-        self.command(now, out, |table, _, commands| table.frame(session, at, commands));
+        self.carry_out(commands, now, out);
         true
     }
 
@@ -373,7 +370,6 @@ impl Peering {
     /// Forgets a session that has left the table, or is about to.
     fn end(&mut self, session: SessionId, why: End, now: Now, out: &mut Vec<Output>) {
         let Some(Session { peer, remote, .. }) = self.sessions.remove(session) else { return };
-        self.frames.remove(session);
         out.push(Output::Ended { session, peer, remote, why });
         self.discover(Event::Closed { session }, now, out);
     }

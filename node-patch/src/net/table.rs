@@ -8,17 +8,20 @@
 //! shown that it is alive, and the survivor has to show it once more afterwards.
 //!
 //! Here are the types and the order of things; `trial` finds out which of two survives, `slots` has
-//! the room that there is.
+//! the room that there is, `watch` who was heard when.
 
 mod slots;
 mod trial;
+mod watch;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
+use hegemon_discovery::{Direction, Mono, PeerId, SessionId, Sorted};
+
+use self::watch::Watches;
 
 /// The kept one of two opposite sessions must deliver a frame in this time.
 pub const KEPT_SILENT: Duration = Duration::from_secs(10);
@@ -103,10 +106,9 @@ impl Limits {
 pub struct Table {
     own: PeerId,
     limits: Limits,
-    sessions: BTreeMap<SessionId, Entry>,
-    /// When each session wants to be looked at. Apart from the rest, since the first of them is asked
-    /// for after everything that happens.
-    dues: Vec<(SessionId, Mono)>,
+    sessions: Sorted<SessionId, Entry>,
+    /// One for each session: what changes with every frame, apart from what does not.
+    watches: Watches,
     peers: BTreeMap<PeerId, Peer>,
     /// Of the few peers that have one. Like their sessions, it goes with the peer.
     trials: BTreeMap<PeerId, Trial>,
@@ -118,10 +120,7 @@ struct Entry {
     peer: PeerId,
     direction: Direction,
     opened: Mono,
-    last_frame: Option<Mono>,
     answered: bool,
-    probes: u32,
-    next_probe: Mono,
     overflow: bool,
 }
 
@@ -168,8 +167,8 @@ impl Table {
         Self {
             own,
             limits,
-            sessions: BTreeMap::new(),
-            dues: Vec::new(),
+            sessions: Sorted::default(),
+            watches: Watches::default(),
             peers: BTreeMap::new(),
             trials: BTreeMap::new(),
             rivalries: 0,
@@ -206,17 +205,8 @@ impl Table {
             self.end_overflow_of(served, now, out);
         }
         let overflow = slot != Slot::Regular;
-        let entry = Entry {
-            peer,
-            direction,
-            opened: now,
-            last_frame: None,
-            answered: false,
-            probes: 0,
-            next_probe: now.after(SILENT),
-            overflow,
-        };
-        self.dues.push((session, entry.due()));
+        let entry = Entry { peer, direction, opened: now, answered: false, overflow };
+        self.watches.begin(session, now, entry.ends());
         self.sessions.insert(session, entry);
         self.peers.entry(peer).or_default().sessions.insert(session);
         if let Some(rival) = rivals.first() {
@@ -226,15 +216,21 @@ impl Table {
         Admission::Admitted
     }
 
-    /// A frame came over a session.
-    pub fn frame(&mut self, session: SessionId, now: Mono, out: &mut Vec<Command>) {
-        let Some(entry) = self.sessions.get_mut(&session) else { return };
-        entry.last_frame = Some(now);
-        entry.probes = 0;
-        entry.next_probe = now.after(SILENT);
-        let peer = entry.peer;
-        let due = entry.due();
-        self.look_at(session, due);
+    /// A frame came over a session; whether there is such a session.
+    pub fn frame(&mut self, session: SessionId, now: Mono, out: &mut Vec<Command>) -> bool {
+        if !self.watches.frame(session, now) {
+            return false;
+        }
+        if !self.trials.is_empty()
+            && let Some(peer) = self.sessions.get(session).map(|entry| entry.peer)
+        {
+            self.delivered(session, peer, now, out);
+        }
+        true
+    }
+
+    /// What a frame says about two sessions of its peer.
+    fn delivered(&mut self, session: SessionId, peer: PeerId, now: Mono, out: &mut Vec<Command>) {
         match self.trials.get_mut(&peer) {
             Some(Trial::Opposite { kept, other, .. }) if *kept == session => {
                 let (kept, other) = (*kept, *other);
@@ -255,7 +251,7 @@ impl Table {
 
     /// The peer answered `GetAddrs` over this session: from now on silence means something.
     pub fn answered(&mut self, session: SessionId) {
-        if let Some(entry) = self.sessions.get_mut(&session) {
+        if let Some(entry) = self.sessions.get_mut(session) {
             entry.answered = true;
         }
     }
@@ -297,7 +293,7 @@ impl Table {
                 Trial::Probed { session, .. } => self.end(session, CloseReason::Silent, out),
             }
         }
-        if self.dues.iter().any(|(_, due)| *due <= now) {
+        if self.watches.first_due().is_some_and(|due| due <= now) {
             self.end_overflow(now, out);
             self.probe_silent(now, out);
         }
@@ -307,7 +303,7 @@ impl Table {
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Mono> {
         let trials = self.trials.values().map(|trial| trial.until());
-        trials.chain(self.dues.iter().map(|(_, due)| *due)).min()
+        trials.chain(self.watches.first_due()).min()
     }
 
     /// Distinct peers with a settled session.
@@ -315,7 +311,7 @@ impl Table {
     pub fn settled_peers(&self, now: Mono) -> usize {
         self.peers
             .values()
-            .filter(|peer| peer.sessions.iter().any(|id| self.sessions[id].is_settled(now)))
+            .filter(|peer| peer.sessions.iter().any(|id| self.is_settled(*id, now)))
             .count()
     }
 
@@ -328,22 +324,28 @@ impl Table {
     /// Whether a session counts.
     #[must_use]
     pub fn is_settled(&self, session: SessionId, now: Mono) -> bool {
-        self.sessions.get(&session).is_some_and(|entry| entry.is_settled(now))
+        self.watches.spoke(session)
+            || self.sessions.get(session).is_some_and(|entry| now >= entry.settles())
     }
 
     /// When the number of settled peers may change without anything happening.
     #[must_use]
     pub fn next_settled(&self, now: Mono) -> Option<Mono> {
         self.sessions
-            .values()
-            .filter(|entry| !entry.is_settled(now))
-            .map(|entry| entry.opened.after(SETTLED_AFTER))
+            .iter()
+            .filter(|(id, _)| !self.is_settled(*id, now))
+            .map(|(_, entry)| entry.settles())
             .min()
     }
 
     /// Sessions in the table.
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
-        self.sessions.keys().copied()
+        self.sessions.keys()
+    }
+
+    /// When each session's last frame came; at first, when it was established.
+    pub fn heard(&self) -> impl Iterator<Item = (SessionId, Mono)> {
+        self.watches.heard()
     }
 
     fn end(&mut self, session: SessionId, reason: CloseReason, out: &mut Vec<Command>) {
@@ -353,8 +355,8 @@ impl Table {
 
     /// Takes one session out, and its peer with its last one.
     fn remove(&mut self, session: SessionId) -> Option<PeerId> {
-        let peer = self.sessions.remove(&session)?.peer;
-        self.dues.retain(|(id, _)| *id != session);
+        let peer = self.sessions.remove(session)?.peer;
+        self.watches.end(session);
         let known = self.peers.get_mut(&peer)?;
         known.sessions.remove(&session);
         if known.sessions.is_empty() {
@@ -364,30 +366,14 @@ impl Table {
         Some(peer)
     }
 
-    /// A session wants to be looked at then.
-    fn look_at(&mut self, session: SessionId, at: Mono) {
-        if let Some((_, due)) = self.dues.iter_mut().find(|(id, _)| *id == session) {
-            *due = at;
-        }
-    }
-
     fn probe_silent(&mut self, now: Mono, out: &mut Vec<Command>) {
-        let silent: Vec<SessionId> = self
-            .sessions
-            .iter()
-            .filter(|(_, entry)| entry.next_probe <= now)
-            .map(|(id, _)| *id)
-            .collect();
-        for session in silent {
-            let Some(entry) = self.sessions.get_mut(&session) else { continue };
-            if entry.answered && entry.probes >= PROBES_UNANSWERED {
+        for session in self.watches.silent(now) {
+            let answered = self.sessions.get(session).is_some_and(|entry| entry.answered);
+            if answered && self.watches.probes(session) >= PROBES_UNANSWERED {
                 out.push(Command::Close(session, CloseReason::Silent));
                 self.closed(session, now);
             } else {
-                entry.probes = entry.probes.saturating_add(1);
-                entry.next_probe = now.after(PROBE_INTERVAL);
-                let due = entry.due();
-                self.look_at(session, due);
+                self.watches.probed(session, now);
                 out.push(Command::Probe(session));
             }
         }
@@ -406,12 +392,13 @@ impl Trial {
 }
 
 impl Entry {
-    /// When something has to be decided about it.
-    fn due(&self) -> Mono {
-        if self.overflow { self.opened.after(OVERFLOW_TIME) } else { self.next_probe }
+    /// When it has to end if it is in an overflow slot.
+    fn ends(&self) -> Option<Mono> {
+        self.overflow.then(|| self.opened.after(OVERFLOW_TIME))
     }
 
-    fn is_settled(&self, now: Mono) -> bool {
-        self.last_frame.is_some() || now >= self.opened.after(SETTLED_AFTER)
+    /// When it counts as settled although nothing came over it.
+    fn settles(&self) -> Mono {
+        self.opened.after(SETTLED_AFTER)
     }
 }

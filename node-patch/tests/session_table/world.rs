@@ -201,7 +201,7 @@ impl World {
         }
         match &mut self.sides[side] {
             Side::Ours(_) => {
-                self.with_table(side, |table, now, out| table.frame(session, now, out));
+                self.with_table(side, |table, now, out| _ = table.frame(session, now, out));
                 if frame == Frame::GetAddrs && !self.dead[side].contains(&session) {
                     self.send(side, session, Frame::Answer);
                 }

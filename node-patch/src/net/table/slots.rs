@@ -12,7 +12,8 @@ impl Table {
         rivals: &[SessionId],
         now: Mono,
     ) -> Option<Slot> {
-        let inherits = rivals.iter().any(|id| !self.sessions[id].overflow);
+        let inherits =
+            rivals.iter().any(|id| self.sessions.get(*id).is_some_and(|entry| !entry.overflow));
         match direction {
             _ if inherits => Some(Slot::Regular),
             Direction::Outbound => {
@@ -22,7 +23,7 @@ impl Table {
                 Some(Slot::Regular)
             }
             Direction::Inbound
-                if self.sessions.values().filter(|entry| entry.overflow).count()
+                if self.sessions.iter().filter(|(_, entry)| entry.overflow).count()
                     < OVERFLOW_SLOTS =>
             {
                 Some(Slot::Overflow)
@@ -34,8 +35,8 @@ impl Table {
                         && now >= entry.opened.after(OVERFLOW_SERVED)
                 });
                 served
-                    .min_by_key(|(id, entry)| (entry.opened, **id))
-                    .map(|(id, _)| Slot::OverflowOf(*id))
+                    .min_by_key(|(id, entry)| (entry.opened, *id))
+                    .map(|(id, _)| Slot::OverflowOf(id))
             }
         }
     }
@@ -43,8 +44,8 @@ impl Table {
     /// Sessions of a direction that are not in an overflow slot.
     fn regular(&self, direction: Direction) -> usize {
         self.sessions
-            .values()
-            .filter(|entry| entry.direction == direction && !entry.overflow)
+            .iter()
+            .filter(|(_, entry)| entry.direction == direction && !entry.overflow)
             .count()
     }
 
@@ -53,15 +54,14 @@ impl Table {
             .sessions
             .iter()
             .filter(|(_, entry)| entry.overflow && now >= entry.opened.after(OVERFLOW_TIME))
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id)
             .collect();
         for session in over {
             // A regular slot that became free meanwhile is its own.
             if self.regular(Direction::Inbound) < self.limits.inbound {
-                if let Some(entry) = self.sessions.get_mut(&session) {
+                if let Some(entry) = self.sessions.get_mut(session) {
                     entry.overflow = false;
-                    let due = entry.due();
-                    self.look_at(session, due);
+                    self.watches.stays(session);
                 }
             } else {
                 self.end_overflow_of(session, now, out);

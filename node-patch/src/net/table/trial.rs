@@ -18,8 +18,8 @@ impl Table {
         direction: Direction,
         now: Mono,
     ) -> bool {
-        let both_dialled_by_us = direction == Direction::Outbound
-            && self.sessions[&rival].direction == Direction::Outbound;
+        let both_dialled_by_us =
+            direction == Direction::Outbound && self.direction(rival) == Some(Direction::Outbound);
         let replaced = self.peers.get(&peer).and_then(|known| known.replaced);
         rivals == 1
             && !both_dialled_by_us
@@ -34,8 +34,8 @@ impl Table {
         now: Mono,
         out: &mut Vec<Command>,
     ) {
-        let newer_direction = self.sessions[&newer].direction;
-        let trial = if self.sessions[&older].direction == newer_direction {
+        let newer_direction = self.direction(newer);
+        let trial = if self.direction(older) == newer_direction {
             Trial::SameDirection {
                 older,
                 newer,
@@ -45,8 +45,11 @@ impl Table {
         } else {
             let kept_direction =
                 if self.own < peer { Direction::Outbound } else { Direction::Inbound };
-            let (kept, other) =
-                if newer_direction == kept_direction { (newer, older) } else { (older, newer) };
+            let (kept, other) = if newer_direction == Some(kept_direction) {
+                (newer, older)
+            } else {
+                (older, newer)
+            };
             Trial::Opposite { kept, other, until: now.after(KEPT_SILENT) }
         };
         // The newer one says `Hello` by itself; the older one has to be asked.
@@ -81,5 +84,9 @@ impl Table {
         if !on_trial && self.peers.contains_key(&peer) {
             self.trials.insert(peer, Trial::Survivor { session: survivor, since: now });
         }
+    }
+
+    fn direction(&self, session: SessionId) -> Option<Direction> {
+        self.sessions.get(session).map(|entry| entry.direction)
     }
 }
