@@ -13,6 +13,7 @@ mod catch_up;
 
 use std::collections::BTreeMap;
 
+use catch_up::Turn;
 use hegemon_discovery::Mono;
 use parity_scale_codec::Encode;
 
@@ -38,6 +39,7 @@ const SYNCING_GAP: u64 = 3;
 pub struct SyncEngine {
     peers: BTreeMap<SessionId, Peer>,
     orphans: Orphans,
+    turn: Turn,
     /// The best block that was last announced.
     announced: Option<Hash>,
     /// The counter that responses carry.
@@ -84,11 +86,12 @@ impl SyncEngine {
     #[must_use]
     pub fn status(&self, chain: &impl ChainView) -> SyncStatus {
         let best = u64::from(chain.best().number);
-        // A claim that could not be backed up counts no more.
+        // A claim costs its peer nothing: it counts once the peer has given something that was
+        // news, and no more when it could not be backed up.
         let believed = self
             .peers
             .values()
-            .filter(|peer| peer.failures == 0)
+            .filter(|peer| peer.delivered && peer.failures == 0)
             .filter_map(|peer| Some((peer, peer.claim?)));
         let (mut highest, mut is_syncing) = (best, false);
         for (peer, claim) in believed {
@@ -295,7 +298,7 @@ impl SyncEngine {
     fn time_out(&mut self, now: Mono) {
         self.orphans.expire(now);
         for peer in self.peers.values_mut() {
-            if let Some(CatchUp { phase: Phase::Asked { deadline }, .. }) = peer.catch_up
+            if let Some(CatchUp { phase: Phase::Asked { deadline, .. }, .. }) = peer.catch_up
                 && deadline <= now
             {
                 peer.heard_at = now;

@@ -133,7 +133,7 @@ impl Offence {
 pub struct SyncStatus {
     /// Whether we fetch from a peer that is well ahead.
     pub is_syncing: bool,
-    /// The highest block that we have or a peer claims.
+    /// The highest block that we have, or that a peer claims who gave us some.
     pub highest: u64,
     /// Peers' last announced best blocks, by peer: those that announced one of our chain.
     pub claims: BTreeMap<PeerId, Claim>,

@@ -52,7 +52,7 @@ pub(super) struct CatchUp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// A request is in flight.
-    Asked { deadline: Mono },
+    Asked { slow_at: Mono, deadline: Mono },
     /// Its blocks are being imported.
     Importing,
 }
@@ -70,6 +70,8 @@ pub(super) struct Peer {
     pub(super) retry_at: Mono,
     /// Requests in a row that brought nothing.
     pub(super) failures: u32,
+    /// Whether it ever gave a block that was news: what it claims may be true.
+    pub(super) delivered: bool,
     /// When it last said something of its chain, or was last asked without having said anything.
     pub(super) heard_at: Mono,
     pub(super) requests: Queue,
@@ -87,6 +89,7 @@ impl Peer {
             catch_up: None,
             retry_at: now,
             failures: 0,
+            delivered: false,
             heard_at: now,
             requests: Queue::new(now),
             announcements: Bucket::full(ANNOUNCEMENTS_PER_SECOND, ANNOUNCEMENTS_PER_SECOND, now),

@@ -28,9 +28,19 @@ use crate::{
 /// its queue in front of it; after this another peer gets its turn.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Catch-ups at a time. Two, so that one slow or hostile peer cannot hold up the rest for
-/// [`REQUEST_TIMEOUT`]; more would fetch the same blocks again.
+/// Catch-ups at a time. Two, so that one slow or hostile peer cannot hold up the rest; more would
+/// fetch the same blocks again.
 const MAX_CATCH_UPS: usize = 2;
+
+/// A request that is unanswered for so long counts no more among [`MAX_CATCH_UPS`]: its peer may
+/// still deliver, but another one gets its turn. Otherwise forty peers that claim much and say
+/// nothing would keep a node from its chain for forty times half of [`REQUEST_TIMEOUT`].
+const PROMPT: Duration = Duration::from_secs(1);
+
+const _: () = assert!(
+    REQUEST_TIMEOUT.as_secs() / PROMPT.as_secs() * MAX_CATCH_UPS as u64 <= 20,
+    "slow answers that may come at once, of 1 MiB each, fit the pool of long frames"
+);
 
 /// A peer that has said nothing of its chain for so long is asked what follows our best block: its
 /// announcement may have been lost, or it never announces.
@@ -46,18 +56,8 @@ impl SyncEngine {
         chain: &impl ChainView,
         now: Mono,
     ) -> Result<(), StoreError> {
-        while self.catch_ups() < MAX_CATCH_UPS {
-            // First those that delivered, then those that claim most.
-            let candidate = self
-                .peers
-                .iter()
-                .filter(|(_, peer)| {
-                    peer.catch_up.is_none() && wanted_at(peer).is_some_and(|at| at <= now)
-                })
-                .min_by_key(|(_, peer)| {
-                    (peer.failures, Reverse(peer.claim.map(|claim| claim.number)))
-                });
-            let Some((&session, peer)) = candidate else {
+        while self.free_at().is_some_and(|at| at <= now) {
+            let Some((session, peer)) = self.candidate(now) else {
                 break;
             };
             let best = u64::from(chain.best().number);
@@ -74,9 +74,25 @@ impl SyncEngine {
             };
             let start = start.min(best + 1).max(1);
             self.peers.entry(session).and_modify(|peer| peer.heard_at = now);
+            self.turn = self.turn.other();
             self.ask(session, start, 1, now);
         }
         Ok(())
+    }
+
+    /// Whose turn it is.
+    fn candidate(&self, now: Mono) -> Option<(SessionId, &Peer)> {
+        let wanted = self.peers.iter().filter_map(|(session, peer)| {
+            let since = wanted_at(peer).filter(|at| *at <= now && peer.catch_up.is_none())?;
+            Some((since, *session, peer))
+        });
+        let first = match self.turn {
+            Turn::Promising => wanted.min_by_key(|(_, _, peer)| {
+                (peer.failures, Reverse(peer.claim.map(|claim| claim.number)))
+            }),
+            Turn::Waiting => wanted.min_by_key(|(since, _, _)| *since),
+        };
+        first.map(|(_, session, peer)| (session, peer))
     }
 
     pub(super) fn blocks(
@@ -191,6 +207,7 @@ impl SyncEngine {
         let step = if news { 1 } else { step };
         if news {
             peer.failures = 0;
+            peer.delivered = true;
         }
         let reached = peer.claim.is_some_and(|claim| last >= claim.number) && !peer.claim_missing;
         // Its claim may be an old one: while news come there may be more.
@@ -203,19 +220,31 @@ impl SyncEngine {
 
     /// When a request has taken too long, or a peer is to be asked and there is room for that.
     pub(super) fn next_catch_up(&self) -> Option<Mono> {
-        let free = self.catch_ups() < MAX_CATCH_UPS;
+        let free_at = self.free_at();
         let due = self.peers.values().filter_map(|peer| {
             match peer.catch_up.map(|catch_up| catch_up.phase) {
-                Some(Phase::Asked { deadline }) => Some(deadline),
+                Some(Phase::Asked { deadline, .. }) => Some(deadline),
                 Some(Phase::Importing) => None,
-                None => wanted_at(peer).filter(|_| free),
+                None => Some(wanted_at(peer)?.max(free_at?)),
             }
         });
         due.min()
     }
 
-    fn catch_ups(&self) -> usize {
-        self.peers.values().filter(|peer| peer.catch_up.is_some()).count()
+    /// From when on one more peer may be asked; `None` if something else has to happen first.
+    fn free_at(&self) -> Option<Mono> {
+        const NEVER: Mono = Mono(i64::MAX);
+        let catch_ups = self.peers.values().filter_map(|peer| peer.catch_up);
+        let mut held: Vec<Mono> = catch_ups
+            .map(|catch_up| match catch_up.phase {
+                Phase::Asked { slow_at, .. } => slow_at,
+                Phase::Importing => NEVER,
+            })
+            .collect();
+        // When this one is slow as well, fewer than the limit are not.
+        held.sort_unstable_by_key(|slow_at| Reverse(*slow_at));
+        let last = held.get(MAX_CATCH_UPS - 1).copied();
+        Some(last.unwrap_or(Mono(i64::MIN))).filter(|at| *at != NEVER)
     }
 
     fn ask(&mut self, session: SessionId, next: u64, step: u64, now: Mono) {
@@ -225,12 +254,35 @@ impl SyncEngine {
         peer.catch_up = Some(CatchUp {
             next,
             step,
-            phase: Phase::Asked { deadline: now.after(REQUEST_TIMEOUT) },
+            phase: Phase::Asked {
+                slow_at: now.after(PROMPT),
+                deadline: now.after(REQUEST_TIMEOUT),
+            },
         });
         let request =
             SyncRequest::GetBlocks { start_height: next, max_blocks: MAX_RESPONSE_BLOCKS };
         let data = SyncMessage::Request(request).encode();
         self.actions.push(Action::Send { session, protocol: ChainProtocol::Sync, data });
+    }
+}
+
+/// Who is asked next. By turns: were it always those that promise most, then liars who come again
+/// under ever new names would be asked for ever, and nobody else.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// First those that delivered, then those that claim most.
+    #[default]
+    Promising,
+    /// Whoever has waited longest.
+    Waiting,
+}
+
+impl Turn {
+    fn other(self) -> Self {
+        match self {
+            Self::Promising => Self::Waiting,
+            Self::Waiting => Self::Promising,
+        }
     }
 }
 
