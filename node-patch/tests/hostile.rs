@@ -1,7 +1,8 @@
 //! The real node under every attack of `hegemon-hostile`, while two good nodes stay connected and
-//! follow its chain.
+//! follow its chain. `liars` has those that lie about the chain or about who is where.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+mod liars;
 mod process;
 
 use std::{
@@ -302,6 +303,7 @@ fn the_program_hits_nobody_else_and_says_how_it_went() {
         ("8.8.8.8:30333", &["silence"][..]),
         ("127.0.0.1:1", &["no-such-attack"]),
         ("127.0.0.1:1", &["silence", "--for", "0"]),
+        ("127.0.0.1:1", &["peer", "--attack", "silence", "--targets", "8.8.8.8:30333"]),
     ] {
         let output = run(target, arguments);
         assert_eq!(output.status.code(), Some(64), "{output:?}");
@@ -315,4 +317,6 @@ fn the_program_hits_nobody_else_and_says_how_it_went() {
     assert_eq!(count(&report, "not_connected"), 2, "{report}");
     assert!(begin.elapsed() < PATIENCE.min(Duration::from_secs(20)), "it ends by itself");
     insta::assert_snapshot!(String::from_utf8(run("127.0.0.1:1", &["--help"]).stdout).unwrap());
+    let peer = run("127.0.0.1:1", &["peer", "--help"]);
+    insta::assert_snapshot!("peer", String::from_utf8(peer.stdout).unwrap());
 }

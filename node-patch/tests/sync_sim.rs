@@ -13,7 +13,7 @@ use hegemon_node::{
     net::handle::{ChainProtocol, PeerId, SessionId},
     sync::{
         Action, Event, Offence, Source, SyncEngine, SyncStatus,
-        message::{self, BlockAnnounce, SyncMessage, SyncRequest, SyncResponse, WireBlock},
+        message::{self, SyncMessage, SyncRequest, SyncResponse, WireBlock},
     },
 };
 use parity_scale_codec::Encode;

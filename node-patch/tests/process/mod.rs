@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jsonrpsee_core::{client::ClientT, rpc_params};
+use jsonrpsee_core::{client::ClientT, params::ArrayParams, rpc_params};
 use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
 use serde_json::Value;
 
@@ -53,7 +53,11 @@ impl Node {
     }
 
     pub(crate) async fn call(&self, method: &str) -> Value {
-        let answer = self.rpc.request(method, rpc_params![]).await;
+        self.call_with(method, rpc_params![]).await
+    }
+
+    pub(crate) async fn call_with(&self, method: &str, params: ArrayParams) -> Value {
+        let answer = self.rpc.request(method, params).await;
         answer.unwrap_or_else(|error| {
             panic!("{method} at {}: {error}\n{}", self.rpc_addr, self.said())
         })

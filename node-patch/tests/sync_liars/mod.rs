@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hegemon_node::{
-    chain::{ChainParams, Hash, Template},
+    chain::{Block, ChainParams, Hash, Template},
     net::handle::ChainProtocol,
     sync::{
         Offence,

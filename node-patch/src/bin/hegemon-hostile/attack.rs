@@ -1,27 +1,31 @@
-//! Carries a plan out: many peers at once, each to its end.
+//! One attack by many peers at once, each to its end.
 
-use std::{io::ErrorKind, sync::Arc};
+use std::{
+    io::{self, ErrorKind},
+    sync::Arc,
+};
 
 use tokio::{
+    net::TcpListener,
     sync::Semaphore,
     task::JoinSet,
     time::{Instant, timeout_at},
 };
 
 use crate::{
-    handshakes,
+    chains,
+    front::Front,
+    handshakes, mirror,
     peer::Peer,
-    plan::{Attack, Plan},
+    plan::{AT_ONCE, Attack, Plan},
     report::{Report, Tally},
     sessions,
 };
 
-/// Peers at once: more would need another limit of descriptors than most systems give.
-const AT_ONCE: usize = 512;
-
 impl Attack {
-    /// One peer, to its end: `Ok` if we ended it, an error if the target did.
-    async fn perform(self, peer: Peer) -> std::io::Result<()> {
+    /// One peer, to its end: `Ok` if we ended it, an error if the target did, or if we cannot go on
+    /// ([`ErrorKind::Other`]).
+    async fn perform(self, peer: Peer) -> io::Result<()> {
         match self {
             Self::Silence => handshakes::silence(peer).await,
             Self::SlowHandshake => handshakes::slow(peer).await,
@@ -39,47 +43,85 @@ impl Attack {
             Self::FrameFlood => sessions::flood(peer).await,
             Self::AddressFlood => sessions::addresses(peer).await,
             Self::NeverReads => sessions::never_reads(peer).await,
+            Self::SelfId => mirror::self_id(peer).await,
+            Self::WrongGenesis => chains::wrong_genesis(peer).await,
+            Self::FutureBlocks => chains::future_blocks(peer).await,
+            Self::HeadersWithoutBodies => chains::headers_without_bodies(peer).await,
+            Self::StaleTip => chains::stale_tip(peer).await,
         }
+    }
+
+    /// The listener of a target's mirror, if the attack has one; `front` is told of it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot listen.
+    pub(crate) fn mirror(self, front: &mut Front, port: u16) -> io::Result<Option<TcpListener>> {
+        if self != Self::SelfId {
+            return Ok(None);
+        }
+        let listener = mirror::listen(front.target, front.from, port)?;
+        front.mirror = Some(listener.local_addr()?.port());
+        Ok(Some(listener))
     }
 }
 
 /// Runs every peer, or as many as there is time for.
-pub(crate) async fn run(plan: Plan) -> Report {
-    let (begin, tally, places) =
-        (Instant::now(), Arc::new(Tally::default()), Arc::new(Semaphore::new(AT_ONCE)));
+///
+/// # Errors
+///
+/// If a mirror cannot listen.
+pub(crate) async fn run(plan: Plan) -> io::Result<Report> {
+    let (begin, places) = (Instant::now(), Arc::new(Semaphore::new(AT_ONCE as usize)));
     let deadline = begin + plan.time;
     let mut peers = JoinSet::new();
+    let mut front = Front {
+        target: plan.target,
+        from: plan.from,
+        mirror: None,
+        block_time_ms: plan.block_time_ms,
+        tally: Tally::default(),
+    };
+    let mirrors = plan.attack.mirror(&mut front, 0)?;
+    let front = Arc::new(front);
+    let mirror = mirrors.map(|listener| tokio::spawn(mirror::run(listener, front.clone())));
     for _ in 0..plan.count {
         let Ok(Ok(place)) = timeout_at(deadline, places.clone().acquire_owned()).await else {
             break;
         };
         // Those that have ended are forgotten as we go.
         while peers.try_join_next().is_some() {}
-        let tally = tally.clone();
+        let front = front.clone();
         peers.spawn(async move {
-            one(plan, deadline, tally).await;
+            one(plan.attack, deadline, front).await;
             drop(place);
         });
     }
     while peers.join_next().await.is_some() {}
-    tally.report(plan, begin.elapsed())
+    mirror.inspect(|mirror| mirror.abort());
+    Ok(Report::of(&front.tally, plan, begin.elapsed()))
 }
 
-async fn one(plan: Plan, deadline: Instant, tally: Arc<Tally>) {
-    let connecting = Peer::connect(plan.target, plan.from, tally.clone());
-    let peer = match timeout_at(deadline, connecting).await {
+/// One peer, until it or the time ends.
+pub(crate) async fn one(attack: Attack, deadline: Instant, front: Arc<Front>) {
+    let peer = match timeout_at(deadline, Peer::connect(front.clone())).await {
         Ok(Ok(peer)) => peer,
         // Turned away faster than we could see the connection.
         Ok(Err(error)) if error.kind() == ErrorKind::ConnectionReset => {
-            return tally.count(|counts| counts.refused += 1);
+            return front.tally.count(|counts| counts.refused += 1);
         }
-        Ok(Err(_)) | Err(_) => return tally.count(|counts| counts.not_connected += 1),
+        Ok(Err(_)) | Err(_) => return front.tally.count(|counts| counts.not_connected += 1),
     };
     let begin = Instant::now();
-    let ended = timeout_at(deadline, plan.attack.perform(peer)).await;
-    tally.count(|counts| match ended {
-        Ok(Err(_)) => counts.closed_after.push(begin.elapsed()),
+    let ended = timeout_at(deadline, attack.perform(peer)).await;
+    front.tally.count(|counts| match ended {
+        // The system has no such kind: it is what this program says of itself.
+        Ok(Err(error)) if error.kind() == ErrorKind::Other => {
+            counts.failed += 1;
+            counts.failure = Some(error.to_string());
+        }
+        Ok(Err(_)) => counts.closed(begin.elapsed()),
         Ok(Ok(())) => counts.ended_by_us += 1,
-        Err(_) => counts.open_at_the_end += 1,
+        Err(_) => {}
     });
 }

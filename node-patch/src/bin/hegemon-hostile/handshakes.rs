@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use hegemon_node::transport::frame::{MAX_HANDSHAKE_FRAME, PREFIX};
 use tokio::time::timeout;
 
-use crate::peer::{self, Peer};
+use crate::peer::Peer;
 
 /// Between two bytes of a slow handshake: 6,849 of them would take eleven minutes.
 const DRIBBLE: Duration = Duration::from_millis(100);
@@ -19,7 +19,7 @@ pub(crate) async fn silence(mut peer: Peer) -> io::Result<()> {
 }
 
 pub(crate) async fn slow(mut peer: Peer) -> io::Result<()> {
-    let (_, hello) = peer::init_hello()?;
+    let (_, hello) = peer.init_hello()?;
     for byte in hello {
         peer.write(&[byte]).await?;
         // Nothing is due before all of it was said: what comes is the end.
@@ -31,7 +31,7 @@ pub(crate) async fn slow(mut peer: Peer) -> io::Result<()> {
 }
 
 pub(crate) async fn half(mut peer: Peer) -> io::Result<()> {
-    let (_, hello) = peer::init_hello()?;
+    let (_, hello) = peer.init_hello()?;
     peer.write(&hello).await?;
     peer.until_closed().await
 }
@@ -43,7 +43,7 @@ pub(crate) async fn oversized(mut peer: Peer) -> io::Result<()> {
 }
 
 pub(crate) async fn tampered(mut peer: Peer) -> io::Result<()> {
-    let (_, mut hello) = peer::init_hello()?;
+    let (_, mut hello) = peer.init_hello()?;
     hello[TAMPERED] ^= 1;
     peer.write(&hello).await?;
     peer.until_closed().await

@@ -1,82 +1,65 @@
-//! A peer that means harm, for tests: `hegemon-hostile ATTACK --target IP:PORT` does one thing that
-//! a node must withstand, for a bounded time, and prints one line of JSON about what it did and
-//! what the node did. It speaks the node's own transport.
+//! A peer that means harm, for tests and for groups of a test network. It speaks the node's own
+//! transport, reaches nobody beyond this machine and its testbeds, and ends by itself.
+//!
+//! `hegemon-hostile ATTACK --target IP:PORT` does one thing that a node must withstand, for a bounded
+//! time, and prints one line of JSON about what it did and what the node did. `hegemon-hostile peer
+//! --attack NAME` is started like a node, keeps the attack up against every seed until it is told to
+//! stop, and prints such a line every second.
 //!
 //! | module | is about |
 //! | --- | --- |
-//! | `plan` | which attacks there are, and whom they may hit |
-//! | `attack` | running many peers at once |
+//! | `options` | both command lines |
+//! | `plan` | which attacks there are, how many peers they take, and whom they may hit |
+//! | `attack` | one attack by many peers at once |
+//! | `standing` | the same, kept up until told to stop |
 //! | `handshakes` | attacks before there is a session |
 //! | `sessions` | attacks inside one |
+//! | `chains` | attacks with blocks |
+//! | `forge` | where those blocks come from |
+//! | `mirror` | a target that is shown its own identity |
+//! | `front` | where a target is attacked from, and what is counted of it |
 //! | `peer` | one connection, counted |
 //! | `report` | what is printed |
 
 mod attack;
+mod chains;
+mod forge;
+mod front;
 mod handshakes;
+mod mirror;
+mod options;
 mod peer;
 mod plan;
 mod report;
 mod sessions;
+mod standing;
 
 use std::{
     io::{self, Write},
-    net::{IpAddr, SocketAddr},
     process::ExitCode,
-    time::Duration,
 };
 
-use clap::{Parser, error::ErrorKind};
-use plan::{Attack, Plan};
+use options::Command;
 
 /// The command line was wrong: `EX_USAGE`.
 const USAGE: u8 = 64;
 
-/// Attacks one node for a bounded time and prints what happened as one line of JSON. Refuses
-/// targets that are not on this machine or in a private or testbed network.
-#[derive(Debug, Parser)]
-#[command(
-    name = "hegemon-hostile",
-    version,
-    after_help = "Exit codes: 0 done as asked, 1 the target could not be reached at all, 64 usage"
-)]
-struct Options {
-    /// What to do
-    #[arg(value_enum)]
-    attack: Attack,
-    /// The node's P2P address; no name, and no address of the open network
-    #[arg(long, value_name = "IP:PORT", value_parser = plan::target)]
-    target: SocketAddr,
-    /// Source address, such as 127.0.0.2
-    #[arg(long, value_name = "IP")]
-    from: Option<IpAddr>,
-    /// Ends after so many seconds at the latest
-    #[arg(long = "for", value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
-    seconds: u64,
-    /// Peers in all, some hundreds of them at once [default: depends on the attack]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    count: Option<u32>,
-}
-
 fn main() -> io::Result<ExitCode> {
-    let options = match Options::try_parse() {
-        Ok(options) => options,
+    let command = match Command::read(std::env::args_os(), |name| std::env::var_os(name)) {
+        Ok(command) => command,
         Err(error) => {
             error.print()?;
-            let asked_for =
-                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return Ok(if asked_for { ExitCode::SUCCESS } else { ExitCode::from(USAGE) });
+            return Ok(if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS });
         }
     };
-    let count = options.count.unwrap_or(options.attack.default_count());
-    let plan = Plan {
-        attack: options.attack,
-        target: options.target,
-        from: options.from,
-        time: Duration::from_secs(options.seconds),
-        count,
-    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(attack::run(plan));
-    writeln!(io::stdout(), "{}", serde_json::to_string(&report)?)?;
-    Ok(if report.connected + report.refused == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let reached = match command {
+        Command::Once(plan) => {
+            let report = runtime.block_on(attack::run(plan))?;
+            writeln!(io::stdout(), "{}", serde_json::to_string(&report)?)?;
+            report.reached()
+        }
+        Command::Peer(plan) => runtime.block_on(standing::run(plan))?,
+    };
+    Ok(if reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

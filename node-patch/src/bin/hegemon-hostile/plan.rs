@@ -1,12 +1,23 @@
-//! Which attacks there are, and whom they may hit.
+//! Which attacks there are, how many peers they take, and whom they may hit.
 
 use std::{
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
 use clap::ValueEnum;
+use hegemon_node::config::DEFAULT_PORT;
 use serde::Serialize;
+
+/// Peers at once: more would need another limit of descriptors than most systems give.
+pub(crate) const AT_ONCE: u32 = 512;
+
+/// Peers at once that hold a longest frame each: 16 MiB, and three times that while it is made.
+const AT_ONCE_LARGE: u32 = 8;
+
+/// Targets of one standing attack, as many as a node may have seeds.
+const MAX_TARGETS: usize = 64;
 
 /// What one peer does, over and over or once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -44,10 +55,20 @@ pub(crate) enum Attack {
     AddressFlood,
     /// Ask for much and read nothing
     NeverReads,
+    /// Claim and spread the target's own address, and one where it meets itself
+    SelfId,
+    /// Announce and serve blocks of another genesis
+    WrongGenesis,
+    /// Announce and serve blocks that were mined beyond the time that is allowed
+    FutureBlocks,
+    /// Announce a heavier chain, give its headers and never its bodies
+    HeadersWithoutBodies,
+    /// Claim a great height and give nothing for it, or always an old tip
+    StaleTip,
 }
 
 impl Attack {
-    /// Peers, unless it is said how many.
+    /// Peers in one run, unless it is said how many.
     pub(crate) fn default_count(self) -> u32 {
         match self {
             Self::ConnectFlood => 10_000,
@@ -61,11 +82,31 @@ impl Attack {
             | Self::TamperedFrame
             | Self::FrameFlood
             | Self::AddressFlood => 10,
+            Self::SelfId
+            | Self::WrongGenesis
+            | Self::FutureBlocks
+            | Self::HeadersWithoutBodies
+            | Self::StaleTip => 4,
         }
+    }
+
+    /// Peers at once at the most, where they come again and again.
+    pub(crate) fn most_at_once(self) -> u32 {
+        if matches!(self, Self::StalledFrame | Self::LargeFrames) { AT_ONCE_LARGE } else { AT_ONCE }
+    }
+
+    /// Peers at once where they come again and again, unless it is said how many.
+    pub(crate) fn default_at_once(self) -> u32 {
+        self.default_count().min(32).min(self.most_at_once())
+    }
+
+    /// New peers in a second, unless it is said how many.
+    pub(crate) fn default_rate(self) -> u32 {
+        if self == Self::ConnectFlood { 500 } else { 20 }
     }
 }
 
-/// One run of the program.
+/// One attack, once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) attack: Attack,
@@ -73,24 +114,65 @@ pub(crate) struct Plan {
     pub(crate) from: Option<IpAddr>,
     pub(crate) time: Duration,
     pub(crate) count: u32,
+    pub(crate) block_time_ms: u64,
 }
 
-/// Reads a target; only what cannot leave a testbed is accepted.
-pub(crate) fn target(text: &str) -> Result<SocketAddr, String> {
-    let target: SocketAddr = text.parse().map_err(|_| "must be an IP and a port".to_owned())?;
-    let allowed = match target.ip().to_canonical() {
+/// One attack, kept up.
+#[derive(Debug, Clone)]
+pub(crate) struct StandingPlan {
+    pub(crate) attack: Attack,
+    pub(crate) targets: Vec<SocketAddr>,
+    pub(crate) from: Option<IpAddr>,
+    /// Where the first target's mirror listens, if the attack has mirrors.
+    pub(crate) listen_port: u16,
+    pub(crate) time: Duration,
+    /// Peers at once, over all targets.
+    pub(crate) count: u32,
+    /// New peers in a second, over all targets.
+    pub(crate) rate: u32,
+    pub(crate) block_time_ms: u64,
+    /// Where what is printed goes as well.
+    pub(crate) report: Option<PathBuf>,
+}
+
+/// Whether an address is on this machine or in a private or testbed network.
+pub(crate) fn is_ours(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
         IpAddr::V4(ip) => {
             ip.is_loopback()
                 || ip.is_private()
                 || (ip.octets()[0] == 198 && ip.octets()[1] & 0xfe == 18)
         }
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
-    };
-    if allowed {
+    }
+}
+
+/// Reads a target; only what cannot leave a testbed is accepted.
+pub(crate) fn target(text: &str) -> Result<SocketAddr, String> {
+    let target: SocketAddr = text.parse().map_err(|_| "must be an IP and a port".to_owned())?;
+    if is_ours(target.ip()) {
         Ok(target)
     } else {
         Err("must be on loopback, in a private network or in 198.18.0.0/15: this program is for one's own nodes".to_owned())
     }
+}
+
+/// Reads a list of targets as `HEGEMON_SEEDS` has them. No name is looked up: who knows where it
+/// leads.
+pub(crate) fn targets(text: &str) -> Result<Vec<SocketAddr>, String> {
+    let mut targets: Vec<SocketAddr> = Vec::new();
+    for entry in text.split(',').map(str::trim) {
+        let with_port = entry.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DEFAULT_PORT));
+        let read = with_port.map_or_else(|_| target(entry), |addr| target(&addr.to_string()));
+        let found = read.map_err(|error| format!("{entry:?} {error}"))?;
+        if !targets.contains(&found) {
+            targets.push(found);
+        }
+    }
+    if targets.len() > MAX_TARGETS {
+        return Err(format!("must be at most {MAX_TARGETS} targets"));
+    }
+    Ok(targets)
 }
 
 #[cfg(test)]
@@ -125,6 +207,20 @@ mod tests {
             "127.0.0.1",
         ] {
             assert!(target(bad).is_err(), "{bad}");
+            assert!(bad == "127.0.0.1" || targets(bad).is_err(), "{bad}");
+            assert!(targets(&format!("127.0.0.1:1,{bad}:1")).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_list_of_targets_is_read_as_seeds_are() {
+        let read = targets("198.18.0.2:1, 198.18.0.3,[fd00::1]:2,fd00::1,198.18.0.2:1").unwrap();
+        let expected = ["198.18.0.2:1", "198.18.0.3:30333", "[fd00::1]:2", "[fd00::1]:30333"];
+        assert_eq!(read, expected.map(|addr| addr.parse().unwrap()));
+        for bad in ["", ",", "127.0.0.1:1,", "seed:1", "127.0.0.1:1,8.8.8.8"] {
+            assert!(targets(bad).is_err(), "{bad}");
+        }
+        let many: Vec<String> = (1..=65).map(|port| format!("127.0.0.1:{port}")).collect();
+        assert!(targets(&many.join(",")).is_err());
     }
 }

@@ -18,7 +18,7 @@ use hegemon_node::{
 use parity_scale_codec::Encode;
 use tokio::time::{sleep, timeout};
 
-use crate::peer::{Peer, Session};
+use crate::peer::{Peer, Session, discovery};
 
 /// Between two questions of a peer that never reads: as fast as a node answers.
 const ASK_EVERY: Duration = Duration::from_millis(35);
@@ -136,10 +136,6 @@ pub(crate) async fn never_reads(peer: Peer) -> io::Result<()> {
 
 fn ask() -> Message {
     Message::GetAddrs { limit: 64 }
-}
-
-fn discovery(message: &Message) -> Vec<u8> {
-    envelope::encode(Protocol::Discovery, &message.encode())
 }
 
 /// Addresses where nobody listens, all on loopback: a node that believes them dials nothing beyond
