@@ -9,13 +9,9 @@ mod block;
 
 use std::ops::RangeInclusive;
 
+pub(crate) use self::block::Keyed;
 use self::block::{BLOCK, Block, before};
 use crate::key::Key;
-
-/// What has its place by an address's key, which never changes.
-pub(crate) trait Keyed {
-    fn key(&self) -> Key;
-}
 
 /// See the module. Two neighbours have more than half a block between them, so that there are
 /// never more than four times as many places as items, but for the first block.

@@ -31,6 +31,19 @@ pub struct History {
     peaks: Vec<(Moment, u64)>,
 }
 
+/// A fault as a check may look back at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultSpan {
+    /// Whom it hit.
+    pub nodes: Vec<String>,
+    /// From when it was in effect.
+    pub effective: Moment,
+    /// When it was undone; `None` while it lasts.
+    pub healed: Option<Moment>,
+    /// When that was proven: heights are compared with everything seen before.
+    pub proven: Option<Moment>,
+}
+
 /// The engine's word on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateSeen {

@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
+    net::SocketAddr,
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     thread::JoinHandle,
     time::Duration,
@@ -14,6 +15,7 @@ use std::{
 
 use harness_core::{
     event::{CheckId, CheckVerdict, Event, EventKind, Finding, Moment, Reading, Sample, Sink},
+    node::Incarnation,
     scenario::Plan,
     text::{exited, printable, short},
     verdict::unseen,
@@ -149,8 +151,7 @@ impl Writer {
             EventKind::RunStarted { run, scenario, .. } => vec![format!("{scenario}: run {run}")],
             EventKind::Preparing { step } => vec![step.clone()],
             EventKind::NodeStarted { node, start, incarnation, rpc } => {
-                let again = if *start == 0 { "" } else { " again" };
-                vec![format!("{node} started{again}: {}, RPC http://{rpc}", incarnation.words())]
+                vec![started(node, *start, incarnation, *rpc)]
             }
             EventKind::AllStarted => vec!["all nodes started".to_owned()],
             EventKind::PhaseStarted { phase } => vec![self.phase(*phase)],
@@ -262,4 +263,9 @@ fn broken(node: &str, how: &str, last_lines: &[String]) -> Vec<String> {
     }
     lines.extend(last_lines.iter().map(|line| format!("  | {line}")));
     lines
+}
+
+fn started(node: &str, start: u32, incarnation: &Incarnation, rpc: SocketAddr) -> String {
+    let again = if start == 0 { "" } else { " again" };
+    format!("{node} started{again}: {}, RPC http://{rpc}", incarnation.words())
 }

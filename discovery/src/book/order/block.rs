@@ -1,8 +1,12 @@
 //! A few items with neighbouring keys. Marks are in the order of keys, and beside each is where its
 //! item lies; items stay where they were put.
 
-use super::Keyed;
 use crate::key::Key;
+
+/// What has its place by an address's key, which never changes.
+pub(crate) trait Keyed {
+    fn key(&self) -> Key;
+}
 
 /// Items in a block at most.
 pub(super) const BLOCK: usize = 32;

@@ -180,7 +180,7 @@ mod tests {
             testing::{Seen, names, unreachable},
         },
         event::{CheckVerdict, Reading, Sample},
-        fault::FaultSpan,
+        history::FaultSpan,
     };
 
     const EIGHT: CheckKind = CheckKind::Converged(Converged { target: 8 });

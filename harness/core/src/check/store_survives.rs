@@ -37,7 +37,7 @@ use crate::{
         CheckVerdict::{self, Inconclusive},
         Direction, Moment, Reading, SessionList,
     },
-    fault::FaultSpan,
+    history::FaultSpan,
     text::short,
 };
 

@@ -8,8 +8,7 @@ use crate::{
         CheckVerdict, Direction, Event, EventKind, Finding, HashRound, Miss, Moment, Reading,
         ResourceSample, Sample, Session, SessionList,
     },
-    fault::FaultSpan,
-    history::History,
+    history::{FaultSpan, History},
     node::{Incarnation, NodeState, Resources},
 };
 

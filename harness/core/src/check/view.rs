@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::{
     event::{CheckVerdict, Finding, Moment, Sample},
-    fault::FaultSpan,
-    history::History,
+    history::{FaultSpan, History},
 };
 
 /// A sample older than this says nothing about now. The larger of two poll intervals and 2 s; our

@@ -51,7 +51,7 @@ pub mod upgrade;
 pub mod wipe;
 
 pub use entry::{COMMON, Capability, Condition, Course, FaultEntry, NODES, Targets};
-pub use timeline::{FaultSpan, Planned, Refused, Timeline};
+pub use timeline::{Planned, Refused, Timeline};
 
 // In the order in which people read them.
 registry::registry! {

@@ -119,10 +119,11 @@ mod tests {
         check::testing::names,
         event::{FaultId, Moment},
         fault::{
-            FaultSpan, Timeline,
+            Timeline,
             stop::Stop,
             timeline::tests::{STOPPED, planned, seen},
         },
+        history::FaultSpan,
     };
 
     const STARTED: FaultId = FaultId { phase: 1, fault: 0 };

@@ -10,21 +10,8 @@ use std::{
 use super::{Condition, Course, FaultKind, entry::Record, lines::Lines};
 use crate::{
     event::{FaultId, Moment},
-    history::History,
+    history::{FaultSpan, History},
 };
-
-/// A fault as a check may look back at it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FaultSpan {
-    /// Whom it hit.
-    pub nodes: Vec<String>,
-    /// From when it was in effect.
-    pub effective: Moment,
-    /// When it was undone; `None` while it lasts.
-    pub healed: Option<Moment>,
-    /// When that was proven: heights are compared with everything seen before.
-    pub proven: Option<Moment>,
-}
 
 /// A fault that is planned.
 #[derive(Debug, Clone)]

@@ -16,8 +16,7 @@ use crate::{
     control::{ALL_ADVANCE, Control, Controls, DISCOVER, Disturbance, THREE_NODES, Wanted},
     document::{Given, Key, Problems, Table, Takes},
     event::{LookedAt, Moment},
-    node::NodeSource,
-    scenario::source,
+    node::{NodeSource, source},
     seconds,
     state::Executable,
 };

@@ -25,6 +25,5 @@ mod validate;
 
 pub use file::{GROUP, NETWORK, PHASE, SCENARIO};
 pub use load::{LARGEST_FILE, Origin, TIMEOUT_FACTOR, is_timeout_factor, load, load_again};
-pub(crate) use plan::source;
 pub use plan::{CheckPlan, FaultPlan, NodePlan, Overrides, PhasePlan, Plan};
 pub use storm::STORM;

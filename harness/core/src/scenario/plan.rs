@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     check::{CheckKind, FRESH, When},
     fault::{Capability, FaultKind, Planned, Timeline},
-    node::NodeSource,
+    node::{NodeSource, source},
     profile::NodeProfile,
     seconds,
 };
@@ -205,60 +205,4 @@ impl Plan {
 
 fn is_false(flag: &bool) -> bool {
     !flag
-}
-
-/// What is run, in the evidence.
-pub(crate) mod source {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use crate::node::NodeSource;
-
-    pub(crate) fn serialize<S: Serializer>(
-        source: &NodeSource,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match source {
-            NodeSource::Workspace => serializer.serialize_str("workspace"),
-            NodeSource::Binary(path) => {
-                serializer.collect_str(&format_args!("bin {}", path.display()))
-            }
-            NodeSource::Image(image) => serializer.collect_str(&format_args!("image {image}")),
-        }
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<NodeSource, D::Error> {
-        read(&String::deserialize(deserializer)?)
-    }
-
-    fn read<E: Error>(text: &str) -> Result<NodeSource, E> {
-        match text.split_once(' ') {
-            None if text == "workspace" => Ok(NodeSource::Workspace),
-            Some(("bin", path)) => Ok(NodeSource::Binary(path.into())),
-            Some(("image", image)) => Ok(NodeSource::Image(image.to_owned())),
-            None | Some(_) => Err(E::custom(format_args!("`{text}` is no source of a node"))),
-        }
-    }
-
-    /// One that need not be there.
-    pub(crate) mod option {
-        use super::{Deserialize, Deserializer, NodeSource, Serializer};
-
-        pub(crate) fn serialize<S: Serializer>(
-            source: &Option<NodeSource>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            match source {
-                Some(source) => super::serialize(source, serializer),
-                None => serializer.serialize_none(),
-            }
-        }
-
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<NodeSource>, D::Error> {
-            Option::<String>::deserialize(deserializer)?.map(|text| super::read(&text)).transpose()
-        }
-    }
 }

@@ -5,7 +5,7 @@ use crate::{
         testing::{Seen, names, unreachable},
     },
     event::{CheckVerdict, Miss},
-    fault::FaultSpan,
+    history::FaultSpan,
 };
 
 const PEERS: CheckKind = CheckKind::Recovers(Recovers { peers_at_least: Some(2), height_by: None });

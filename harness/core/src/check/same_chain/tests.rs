@@ -5,7 +5,7 @@ use crate::{
         testing::{Seen, names},
     },
     event::{CheckVerdict, Sample},
-    fault::FaultSpan,
+    history::FaultSpan,
 };
 
 const NODES: [&str; 2] = ["node-1", "node-2"];
