@@ -13,7 +13,6 @@ mod catch_up;
 
 use std::collections::BTreeMap;
 
-use catch_up::Turn;
 use hegemon_discovery::Mono;
 use parity_scale_codec::Encode;
 
@@ -21,7 +20,7 @@ use super::{
     event::{Action, Event, Offence, Source, SyncStatus},
     message::{self, BlockAnnounce, BlockState, SyncMessage, SyncResponse},
     orphans::Orphans,
-    peer::{CatchUp, Claim, Peer, Phase, Standing},
+    peer::{CatchUp, Claim, Peer, Phase, Standing, Turn},
     serve,
     view::ChainView,
 };

@@ -1,4 +1,4 @@
-//! What the engine remembers of one session.
+//! What the engine remembers of one session, and whose turn it is.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -55,6 +55,26 @@ pub(super) enum Phase {
     Asked { slow_at: Mono, deadline: Mono },
     /// Its blocks are being imported.
     Importing,
+}
+
+/// Who is asked next. By turns: were it always those that promise most, then liars who come again
+/// under ever new names would be asked for ever, and nobody else.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// First those that delivered, then those that claim most.
+    #[default]
+    Promising,
+    /// Whoever has waited longest.
+    Waiting,
+}
+
+impl Turn {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Promising => Self::Waiting,
+            Self::Waiting => Self::Promising,
+        }
+    }
 }
 
 /// One session.

@@ -102,6 +102,7 @@ fn a_crowd_of_liars_that_grows_for_ever_keeps_nobody_from_the_chain() {
         one_more(&mut net);
         net.run_for(Duration::from_millis(100));
     }
+    println!("caught up after {:?}", net.now.since(begin));
     assert_eq!((net.status(1).highest, net.offences.as_slice()), (500, [].as_slice()));
 }
 

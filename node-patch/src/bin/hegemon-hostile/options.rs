@@ -71,8 +71,8 @@ Environment:
   HEGEMON_SEEDS          targets, unless --targets are given
   HEGEMON_BLOCK_TIME_MS  as --block-time-ms
 
-A node's other flags (--dev, --tmp, --base-path, --name, --rpc-port, --rpc-external, --rpc-methods, --log) are accepted and
-mean nothing; nothing is written to a state directory.
+A node's other flags (--dev, --tmp, --base-path, --name, --rpc-port, --rpc-external,
+--rpc-methods, --log) are accepted and mean nothing; nothing is written to a state directory.
 
 Exit codes: 0 told to stop, or time was over; 1 no target was ever reached, or it could not listen or report; 64 usage"
 )]

@@ -14,7 +14,7 @@ use super::{
     super::{
         event::{Action, Offence, Source},
         message::{MAX_RESPONSE_BLOCKS, SyncMessage, SyncRequest, WireBlock},
-        peer::{CatchUp, Claim, Peer, Phase, Standing},
+        peer::{CatchUp, Claim, Peer, Phase, Standing, Turn},
         view::ChainView,
     },
     SyncEngine,
@@ -263,26 +263,6 @@ impl SyncEngine {
             SyncRequest::GetBlocks { start_height: next, max_blocks: MAX_RESPONSE_BLOCKS };
         let data = SyncMessage::Request(request).encode();
         self.actions.push(Action::Send { session, protocol: ChainProtocol::Sync, data });
-    }
-}
-
-/// Who is asked next. By turns: were it always those that promise most, then liars who come again
-/// under ever new names would be asked for ever, and nobody else.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// First those that delivered, then those that claim most.
-    #[default]
-    Promising,
-    /// Whoever has waited longest.
-    Waiting,
-}
-
-impl Turn {
-    fn other(self) -> Self {
-        match self {
-            Self::Promising => Self::Waiting,
-            Self::Waiting => Self::Promising,
-        }
     }
 }
 
