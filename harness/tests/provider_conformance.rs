@@ -8,6 +8,8 @@
 mod changes;
 #[path = "provider/frozen.rs"]
 mod frozen;
+#[path = "provider/limited.rs"]
+mod limited;
 #[path = "provider/only_docker.rs"]
 mod only_docker;
 #[path = "provider/only_process.rs"]

@@ -13,7 +13,7 @@
 //! | [`docker`], [`process`] | the providers |
 //! | `injector` | what they can do to nodes beside starting and ending them |
 //! | `options`, `owner` | what one is created with, and whom its objects belong to |
-//! | `lines`, [`descriptors`], `memory` | lines of a log, bounded; how many files may be open; who was killed for memory |
+//! | `lines`, [`descriptors`], `memory`, `state_files` | lines of a log, bounded; how many files may be open; who was killed for memory; how a node's files are looked at |
 
 pub mod descriptors;
 pub mod docker;
@@ -23,6 +23,7 @@ mod memory;
 mod options;
 mod owner;
 pub mod process;
+mod state_files;
 
 use std::{borrow::Cow, collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 

@@ -144,7 +144,7 @@ impl DockerProvider {
     }
 
     /// Runs a change to its end, whether or not the caller waits for it.
-    async fn change<T: Send + 'static>(
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         change: impl Future<Output = Result<T, ProviderError>> + Send + 'static,
     ) -> Result<T, ProviderError> {
@@ -262,7 +262,8 @@ impl DockerProvider {
         self.change(async move { image::import(&engine, &artefact, &source, &labels).await }).await
     }
 
-    fn starter(&self) -> Starter {
+    /// What makes and starts containers.
+    pub(super) fn starter(&self) -> Starter {
         Starter {
             docker: self.engine.docker.clone(),
             options: self.options.clone(),
@@ -400,7 +401,15 @@ impl Provider for DockerProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        vec![Capability::Restart, Capability::Kill, Capability::Pause, Capability::Changes]
+        vec![
+            Capability::Restart,
+            Capability::Kill,
+            Capability::Pause,
+            Capability::State,
+            Capability::Changes,
+            Capability::LimitMemory,
+            Capability::LimitCpu,
+        ]
     }
 
     fn injector(&self) -> &dyn Injector {

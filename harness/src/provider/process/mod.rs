@@ -8,12 +8,15 @@
 //! `spawner` executes, `execution` is one process group, `tail` reads logs, `ports` keeps ports,
 //! `procfs` is the evidence, `strays` finds what escaped; `state` is memory, `provider` is made of
 //! them all, and `injector` of what does more to nodes: `freeze` stops and thaws
-//! them, `executable` says what they execute.
+//! them, `executable` says what they execute, `files` reaches their
+//! state, `limits` is how many files they may open.
 
 mod executable;
 mod execution;
+mod files;
 mod freeze;
 mod injector;
+mod limits;
 mod ports;
 pub(super) mod procfs;
 mod provider;

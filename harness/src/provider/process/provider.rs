@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use super::{
     executable::Hashes,
     execution::Custody,
-    ports, procfs,
+    limits, ports, procfs,
     spawner::{Program, Spawner},
     state::{Node, Nodes},
     strays,
@@ -212,7 +212,9 @@ impl ProcessProvider {
             let doing = format!("cannot execute `{}`: {error}", program.path.display());
             ProviderError::Binary(doing)
         })?;
-        self.nodes.began(name, execution)
+        let incarnation = self.nodes.began(name, execution)?;
+        limits::again(&self.nodes, name)?;
+        Ok(incarnation)
     }
 
     async fn start_first(&self, launch: &NodeLaunch) -> Result<Incarnation, ProviderError> {
@@ -348,7 +350,14 @@ impl Provider for ProcessProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        vec![Capability::Restart, Capability::Kill, Capability::Pause, Capability::Changes]
+        vec![
+            Capability::Restart,
+            Capability::Kill,
+            Capability::Pause,
+            Capability::State,
+            Capability::Changes,
+            Capability::LimitFiles,
+        ]
     }
 
     fn injector(&self) -> &dyn Injector {
