@@ -8,6 +8,8 @@
 mod changes;
 #[path = "provider/frozen.rs"]
 mod frozen;
+#[path = "provider/limited.rs"]
+mod limited;
 #[path = "provider/lines.rs"]
 mod lines;
 #[path = "provider/namespaces.rs"]

@@ -15,7 +15,7 @@
 //! | `paths` | lines between nodes, and paths that are tried |
 //! | `dial` | how the harness gets to a node |
 //! | `options`, `owner` | what one is created with, and whom its objects belong to |
-//! | `lines`, [`descriptors`], `memory` | lines of a log, bounded; how many files may be open; who was killed for memory |
+//! | `lines`, [`descriptors`], `memory`, `state_files` | lines of a log, bounded; how many files may be open; who was killed for memory; how a node's files are looked at |
 
 pub mod descriptors;
 mod dial;
@@ -27,6 +27,7 @@ mod options;
 mod owner;
 mod paths;
 pub mod process;
+mod state_files;
 
 use std::{borrow::Cow, collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 

@@ -3,10 +3,11 @@
 //! dependency. `FAKE_VERSION` is compiled in, as `--version` runs without environment.
 //!
 //! RPC: any request is answered with `starts=N uid=N`, a request for `/resolve/NAME` with the
-//! address of that name. A request for `/eat` is answered when 64 MiB are in use, one for `/bytes` with
-//! 4 MiB, and one for `/fetch/ADDRESS` with length and sum of the bytes of the node there.
+//! address of that name, one for `/files` with what its state is. A request for `/eat` is answered when
+//! 64 MiB are in use, one for `/bytes` with 4 MiB, and one for `/fetch/ADDRESS` with length and sum of the
+//! bytes of the node there.
 
-use std::{env, fs, io::{ErrorKind, Read, Write}, net::{TcpListener, TcpStream, ToSocketAddrs}, os::unix::fs::MetadataExt, process::exit, sync::atomic::{AtomicBool, Ordering}, thread, time::{Duration, Instant}};
+use std::{env, fs, io::{ErrorKind, Read, Write}, net::{TcpListener, TcpStream, ToSocketAddrs}, os::unix::fs::{MetadataExt, PermissionsExt, symlink}, process::exit, sync::atomic::{AtomicBool, Ordering}, thread, time::{Duration, Instant}};
 
 static TERM: AtomicBool = AtomicBool::new(false);
 
@@ -36,6 +37,13 @@ fn main() {
     }
     let base = value("--base-path").expect("--base-path");
     let starts = count_start(&base);
+    if starts == 1 && let Ok(target) = env::var("FAKE_STATE") {
+        make_state(&base, &target);
+    }
+    let files: usize = env::var("FAKE_FILES").map_or(0, |count| count.parse().unwrap());
+    for file in 0..files {
+        fs::File::create(format!("{base}/{file}")).unwrap();
+    }
     println!("start {starts}");
     if env::var("FAKE_BYTES").is_ok() {
         let mut out = std::io::stdout();
@@ -56,11 +64,39 @@ fn main() {
     print!("bye {starts}");
 }
 
+fn base() -> String {
+    let args: Vec<String> = env::args().collect();
+    args[args.iter().position(|arg| arg == "--base-path").unwrap() + 1].clone()
+}
+
 fn count_start(base: &str) -> usize {
     let file = format!("{base}/starts");
     let starts = fs::read_to_string(&file).unwrap_or_default().len() + 1;
     fs::write(&file, "x".repeat(starts)).expect("the base path is writable");
     starts
+}
+
+/// Files in folders, of several modes, and a link to somewhere else.
+fn make_state(base: &str, target: &str) {
+    fs::create_dir_all(format!("{base}/db/deep")).unwrap();
+    for (name, size, mode) in [("db/a", 10_000, 0o640), ("db/deep/b", 5, 0o600), ("db/none", 0, 0o644)] {
+        let path = format!("{base}/{name}");
+        fs::write(&path, vec![b'a'; size]).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    symlink(target, format!("{base}/link")).unwrap();
+}
+
+/// Every file and folder with its owner, mode and size.
+fn listing(folder: &str) -> String {
+    let mut lines: Vec<String> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| {
+        let (path, about) = (entry.path(), entry.metadata().unwrap());
+        let size = if about.is_dir() { 0 } else { about.len() };
+        let below = if about.is_dir() { listing(path.to_str().unwrap()) } else { String::new() };
+        format!("{} {} {:o} {size};{below}", entry.file_name().display(), about.uid(), about.mode())
+    }).collect();
+    lines.sort();
+    lines.concat()
 }
 
 fn serve(port: u16, external: bool, starts: usize) {
@@ -85,6 +121,7 @@ fn answer(mut stream: TcpStream, starts: usize) {
         Some(name) => resolve(name),
         None if path == "/bytes" => (0..4_u64 << 20).map(|at| char::from(b'a' + (at * at / 7 % 26) as u8)).collect(),
         None if path.starts_with("/fetch/") => fetch(&path[7..]).unwrap_or_else(|error| error.to_string()),
+        None if path == "/files" => listing(&base()),
         None if path == "/eat" => format!("{}", std::hint::black_box(vec![1_u8; 64 << 20]).len()),
         None => format!("starts={starts} uid={}", fs::metadata("/proc/self").map_or(0, |own| own.uid())),
     };

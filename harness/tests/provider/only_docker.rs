@@ -24,9 +24,9 @@ use crate::support::{
 };
 
 /// An image or network of somebody else, removed at the end of its test.
-struct Foreign {
+pub(crate) struct Foreign {
     kind: &'static str,
-    name: String,
+    pub(crate) name: String,
 }
 
 impl Foreign {
@@ -61,7 +61,7 @@ impl Foreign {
 
     /// An image like a released node's: its own place, entrypoint, user and volume, made without
     /// our code.
-    fn image(entrypoint: &str) -> Self {
+    pub(crate) fn image(entrypoint: &str) -> Self {
         let name = format!("foreign/{}", unique_run());
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("opt")).unwrap();
@@ -115,7 +115,7 @@ impl Foreign {
             .to_owned()
     }
 
-    fn source(&self) -> NodeSource {
+    pub(crate) fn source(&self) -> NodeSource {
         NodeSource::Image(self.name.clone())
     }
 }

@@ -97,15 +97,6 @@ pub(super) fn all_damaged(record: &Record<'_>) -> Result<(), String> {
     })
 }
 
-/// Since it was undone, every node has made files of these anew.
-pub(super) fn all_made_anew(record: &Record<'_>) -> Result<(), String> {
-    record.hit.iter().try_for_each(|(node, _)| match seen(record, node, record.until).last() {
-        Some(files) if !files.is_empty() => Ok(()),
-        Some(_) => Err(format!("{node} has not made the files anew that were removed")),
-        None => Err(format!("nobody has looked at the files of {node} since")),
-    })
-}
-
 /// Of every node, the first look since the fault was begun and the last.
 fn each(
     record: &Record<'_>,

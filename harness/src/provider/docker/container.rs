@@ -9,8 +9,9 @@ use std::{
 
 use futures_util::StreamExt;
 use harness_core::{
-    limits,
+    limits::out_of_memory,
     node::{Incarnation, NodeState, Resources},
+    state::Limits,
 };
 use testcontainers::bollard::{
     Docker, body_full,
@@ -32,6 +33,7 @@ use super::{
     engine::{failed, is_absent},
     image::Image,
     labels::NODE_LABEL,
+    limits,
     network::Network,
     reach::Reach,
     volume,
@@ -48,8 +50,6 @@ const KILL_LIMIT: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The engine hears of a kill for memory on another way than of the end.
 const OOM_LATE: Duration = Duration::from_millis(300);
-/// Far above what a node needs (5 MiB), far below what would take the machine down with a runaway.
-const MEMORY_BYTES: i64 = 4 << 30;
 const PROCESSES: i64 = 4096;
 
 /// Everything that a container is made from.
@@ -69,6 +69,10 @@ pub(super) struct Recipe {
     pub(super) launch: NodeLaunch,
     /// What the node's state is in.
     pub(super) volume: String,
+    /// Who it runs as, if not as its image says.
+    pub(super) user: Option<String>,
+    /// What it may use, beside what every node may.
+    pub(super) limits: Limits,
 }
 
 /// Where a container is on the run's network.
@@ -120,6 +124,29 @@ async fn create(docker: &Docker, recipe: &Recipe) -> Result<(String, String), Pr
         .await
         .map_err(failed(format!("creating the container {name}")))?;
     Ok((created.id, name))
+}
+
+/// Makes a container that is never started: it mounts a volume, so that files get into that. Returns
+/// its ID.
+pub(super) async fn shelf(docker: &Docker, recipe: &Recipe) -> Result<String, ProviderError> {
+    let mut labels = recipe.labels.clone();
+    labels.insert(NODE_LABEL.to_owned(), recipe.launch.name.clone());
+    let body = ContainerCreateBody {
+        image: Some(recipe.image.id.clone()),
+        // An image may have nothing to execute, and an engine wants something said.
+        cmd: Some(vec!["never".to_owned()]),
+        labels: Some(labels),
+        host_config: Some(HostConfig {
+            mounts: Some(vec![volume::mount(&recipe.volume)]),
+            network_mode: Some("none".to_owned()),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    };
+    let options = CreateContainerOptionsBuilder::new().name(&recipe.volume).build();
+    let created = docker.create_container(Some(options), body).await;
+    let what = || format!("creating the container {}", recipe.volume);
+    created.map(|created| created.id).map_err(failed(what()))
 }
 
 /// Removes one that has ended, with what the engine has made for it alone.
@@ -215,7 +242,7 @@ pub(super) async fn why_ended(docker: &Docker, id: &str, name: &str) -> Option<S
         let state = whole.state.unwrap_or_default();
         if state.oom_killed == Some(true) {
             let limit = whole.host_config.and_then(|config| config.memory).unwrap_or_default();
-            return Some(limits::out_of_memory(u64::try_from(limit).ok().filter(|it| *it > 0)));
+            return Some(out_of_memory(u64::try_from(limit).ok().filter(|it| *it > 0)));
         }
         let killed = matches!(exit_of(&state), NodeState::Exited { signal: Some(9), .. });
         if !killed || Instant::now() >= deadline {
@@ -404,13 +431,14 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
             recipe.launch.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
         ),
         labels: Some(labels),
+        user: recipe.user.clone(),
         // The node contract's signal, whatever the image says.
         stop_signal: Some("SIGTERM".to_owned()),
         tty: Some(false),
         exposed_ports: (recipe.network.reach != Reach::Container).then(|| vec![rpc.clone()]),
         host_config: Some(HostConfig {
             mounts: Some(vec![volume::mount(&recipe.volume)]),
-            ..host_config(&recipe.network, rpc)
+            ..limits::on(&recipe.limits, host_config(&recipe.network, rpc))
         }),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(HashMap::from([(recipe.network.name.clone(), endpoint)])),
@@ -447,8 +475,6 @@ fn host_config(network: &Network, rpc: String) -> HostConfig {
             typ: Some("json-file".to_owned()),
             config: Some(HashMap::new()),
         }),
-        memory: Some(MEMORY_BYTES),
-        memory_swap: Some(MEMORY_BYTES),
         pids_limit: Some(PROCESSES),
         ..HostConfig::default()
     }

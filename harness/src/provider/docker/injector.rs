@@ -6,10 +6,10 @@ use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     line::{Datagrams, LineChange, PathSeen},
     node::NodeSource,
-    state::Executable,
+    state::{Executable, Limits, StateChange, StateFile},
 };
 
-use super::{freeze, image, provider::DockerProvider};
+use super::{freeze, image, limits, provider::DockerProvider};
 use crate::provider::{
     ProviderError, Slot,
     injector::{Done, Injector},
@@ -43,6 +43,17 @@ impl Injector for DockerProvider {
         .boxed()
     }
 
+    fn state_files<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<StateFile>, ProviderError>> {
+        self.starter().state_files(name).boxed()
+    }
+
+    fn change_state<'a>(&'a self, name: &'a str, change: &'a StateChange) -> Done<'a> {
+        self.change(self.starter().change_state(name.to_owned(), change.clone())).boxed()
+    }
+
     fn slot_as(&self, name: &str, source: &NodeSource) -> Result<Slot, ProviderError> {
         self.nodes.slot(name, source)
     }
@@ -52,5 +63,14 @@ impl Injector for DockerProvider {
             image::of_container(&self.engine.docker, &self.nodes.container(name)?, name).await
         }
         .boxed()
+    }
+
+    fn limit<'a>(&'a self, name: &'a str, limits: &'a Limits) -> Done<'a> {
+        self.change(self.starter().limit(name.to_owned(), *limits)).boxed()
+    }
+
+    fn limits<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Limits, ProviderError>> {
+        async move { limits::of(&self.engine.docker, &self.nodes.container(name)?, name).await }
+            .boxed()
     }
 }

@@ -10,12 +10,13 @@
 //!
 //! `engine` finds and judges the engine, `neighbours` watches what all containers share, `reach` says how what runs on it is reached, `network`
 //! chooses addresses, `image` makes images,
-//! `container` is one node, `volume` its state, `starter` makes, starts and replaces it, `helper` works in its network, `injector` is what else can be done to it, `logs` reads, `sweep` removes, `leftovers` is what other runs have
+//! `container` is one node, `volume` its state, `files` what is in that, `starter` makes, starts and replaces it, `helper` works in its network, `logs` reads, `sweep` removes, `leftovers` is what other runs have
 //! left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
-//! made of them all, and `injector` of what does more to nodes: `freeze` stops and thaws them.
+//! made of them all, and `injector` of what does more to nodes: `freeze` stops and thaws them, `limits` is what they may use.
 
 mod container;
 mod engine;
+mod files;
 mod freeze;
 mod gate;
 mod helper;
@@ -23,6 +24,7 @@ mod image;
 mod injector;
 mod labels;
 mod leftovers;
+mod limits;
 mod logs;
 mod neighbours;
 mod network;

@@ -268,7 +268,8 @@ impl DockerProvider {
         self.change(async move { image::import(&engine, &artefact, &source, &labels).await }).await
     }
 
-    fn starter(&self) -> Starter {
+    /// What makes and starts containers.
+    pub(super) fn starter(&self) -> Starter {
         Starter {
             docker: self.engine.docker.clone(),
             options: self.options.clone(),
@@ -407,8 +408,15 @@ impl Provider for DockerProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        let always =
-            [Capability::Restart, Capability::Kill, Capability::Pause, Capability::Changes];
+        let always = [
+            Capability::Restart,
+            Capability::Kill,
+            Capability::Pause,
+            Capability::State,
+            Capability::Changes,
+            Capability::LimitMemory,
+            Capability::LimitCpu,
+        ];
         // Helpers are made of this program: an engine for another processor cannot execute it.
         let has_helpers = self.engine.architecture == std::env::consts::ARCH;
         let of_helpers = [Capability::Lines, Capability::BadLines].into_iter();

@@ -1,5 +1,5 @@
 //! Starts of nodes: the first, another of the same container, and one in a container that takes the
-//! place of the last. Owns all that it needs, so that it comes to its end when its caller is gone.
+//! place of the last; and what is done to the state in between. Owns all that it needs, so that it comes to its end when its caller is gone.
 
 use std::{
     collections::BTreeSet,
@@ -7,18 +7,24 @@ use std::{
     time::Duration,
 };
 
-use harness_core::node::Incarnation;
+use harness_core::{
+    node::Incarnation,
+    state::{Limits, StateChange, StateFile},
+};
 use testcontainers::bollard::Docker;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     container::{self, Recipe},
+    files,
     helper::Helpers,
+    limits,
     logs::{End, Pump},
     state::{Nodes, Replaced},
+    volume,
 };
-use crate::provider::{Changes, LogLine, ProviderError, ProviderOptions};
+use crate::provider::{Changes, LogLine, ProviderError, ProviderOptions, state_files};
 
 /// Time that a reader has for the rest of a log whose container is to go: less than teardown waits
 /// for what is under way.
@@ -69,8 +75,16 @@ impl Starter {
             self.helpers.started_again(&name).await?;
             return Ok(incarnation);
         }
-        let recipe = self.nodes.changed(&self.options, &name, &changes)?;
-        let replaced = self.nodes.replaced(&name, end)?;
+        // Its files are what another image's user may have no right to.
+        let owner = match &changes.source {
+            Some(source) => {
+                self.nodes.slot(&name, source)?;
+                files::owner(&self.docker, &self.nodes.holder(&name)?, &name).await?
+            }
+            None => None,
+        };
+        let recipe = self.nodes.changed(&self.options, &name, &changes, owner)?;
+        let replaced = self.nodes.replaced(&self.options.run_id, &name, end)?;
         self.clear_away(&name, replaced).await?;
         let (id, incarnation) = container::relaunch(&self.docker, &recipe).await?;
         self.read(&name, id)?;
@@ -88,7 +102,54 @@ impl Starter {
                 "nobody takes the rest of its log, which goes with its container",
             ));
         }
-        container::remove(&self.docker, &replaced.id, name).await
+        for id in [Some(&replaced.id), replaced.shelf.as_ref()].into_iter().flatten() {
+            container::remove(&self.docker, id, name).await?;
+        }
+        match &replaced.volume {
+            Some(volume) => volume::remove(&self.docker, volume).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Files of a node that has ended become others. An engine adds and replaces files of a container,
+    /// and removes none: so the state moves into another volume, which the node has from its next
+    /// start on. The container that has ended stays until then, as a witness of its end.
+    pub(super) async fn change_state(
+        self,
+        name: String,
+        change: StateChange,
+    ) -> Result<(), ProviderError> {
+        let id = self.nodes.container(&name)?;
+        if container::state(&self.docker, &id, &name).await?.is_running() {
+            return Err(state_files::runs(&name));
+        }
+        let from = self.nodes.holder(&name)?;
+        let (generation, recipe) = self.nodes.another_volume(&self.options, &name)?;
+        volume::create(&self.docker, &recipe.volume, &recipe.labels).await?;
+        let to = container::shelf(&self.docker, &recipe).await?;
+        files::rewrite(&self.docker, (&from, &to), &name, &change).await?;
+        let before = self.nodes.moved(&self.options.run_id, &name, generation, to);
+        if let Some((shelf, volume)) = before {
+            container::remove(&self.docker, &shelf, &name).await?;
+            volume::remove(&self.docker, &volume).await?;
+        }
+        Ok(())
+    }
+
+    /// Limits a running node, and what it becomes.
+    pub(super) async fn limit(self, name: String, limits: Limits) -> Result<(), ProviderError> {
+        limits::set(&self.docker, &self.nodes.container(&name)?, &name, limits).await?;
+        self.nodes.limit(&name, limits);
+        Ok(())
+    }
+
+    /// Every file of a node that has ended.
+    pub(super) async fn state_files(self, name: &str) -> Result<Vec<StateFile>, ProviderError> {
+        let id = self.nodes.container(name)?;
+        if container::state(&self.docker, &id, name).await?.is_running() {
+            return Err(state_files::runs(name));
+        }
+        files::list(&self.docker, &self.nodes.holder(name)?, name).await
     }
 
     /// Remembers a node's new container, and reads its log from now on.

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use harness_core::node::{NodeSource, NodeState};
+use harness_core::{
+    node::{NodeSource, NodeState},
+    state::Limits,
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
@@ -37,6 +40,15 @@ struct Node {
     container: Option<Container>,
     /// How it ended, while its container is replaced.
     replaced: Option<NodeState>,
+    /// Which of its volumes the state is in.
+    generation: u32,
+    /// How many there have been.
+    generations: u32,
+    /// What mounts that volume, while its container still has another.
+    shelf: Option<String>,
+    /// Whose the state is, once another image than the first may have another user.
+    user: Option<String>,
+    limits: Limits,
 }
 
 #[derive(Debug)]
@@ -45,12 +57,18 @@ struct Container {
     starts: watch::Sender<u64>,
     /// Ends with the log.
     reading: Option<JoinHandle<()>>,
+    /// Which of the node's volumes it mounts.
+    generation: u32,
 }
 
 /// A container that is to make room for another.
 pub(super) struct Replaced {
     pub(super) id: String,
     reading: Option<JoinHandle<()>>,
+    /// What stood in for it at the engine, as far as files go.
+    pub(super) shelf: Option<String>,
+    /// Its volume, if the state is in another by now.
+    pub(super) volume: Option<String>,
 }
 
 impl Replaced {
@@ -72,7 +90,9 @@ impl Node {
             image: self.image().clone(),
             network,
             address: self.address,
-            volume: volume::name(&options.run_id, &launch.name, 0),
+            user: self.user.clone(),
+            limits: self.limits,
+            volume: volume::name(&options.run_id, &launch.name, self.generation),
             launch,
         }
     }
@@ -121,8 +141,19 @@ impl Nodes {
         sources: Vec<(NodeSource, Image)>,
         address: Ipv4Addr,
     ) -> Result<Slot, ProviderError> {
-        let (launch, container, replaced) = (None, None, None);
-        let node = Node { sources, source: 0, address, launch, container, replaced };
+        let node = Node {
+            sources,
+            source: 0,
+            address,
+            launch: None,
+            container: None,
+            replaced: None,
+            generation: 0,
+            generations: 0,
+            shelf: None,
+            user: None,
+            limits: Limits::default(),
+        };
         let slot = slot(name, address, node.image());
         match self.lock().nodes.insert(name.to_owned(), node) {
             None => Ok(slot),
@@ -158,16 +189,18 @@ impl Nodes {
 
     /// Whether a node's container will do for its next start.
     pub(super) fn fits(&self, name: &str, changes: &Changes) -> Result<bool, ProviderError> {
-        self.lock().nodes.get(name).ok_or_else(|| unknown(name))?;
-        Ok(*changes == Changes::default())
+        let inner = self.lock();
+        let node = inner.nodes.get(name).ok_or_else(|| unknown(name))?;
+        Ok(*changes == Changes::default() && node.shelf.is_none())
     }
 
-    /// Everything for a start with changes, which stay.
+    /// Everything for a start with changes, which stay. `owner`: whose the state is.
     pub(super) fn changed(
         &self,
         options: &ProviderOptions,
         name: &str,
         changes: &Changes,
+        owner: Option<String>,
     ) -> Result<Recipe, ProviderError> {
         let mut inner = self.lock();
         let network = inner.network.clone();
@@ -175,6 +208,7 @@ impl Nodes {
             inner.nodes.get_mut(name).zip(network).ok_or_else(|| unknown(name))?;
         if let Some(wanted) = &changes.source {
             node.source = source(name, node, wanted)?;
+            node.user = owner;
         }
         let launch = node.launch.as_mut().ok_or_else(|| never_started(name))?;
         changes.apply(launch);
@@ -183,14 +217,75 @@ impl Nodes {
     }
 
     /// Its container is about to go. How it ended is what there is to say of it until it has another.
-    pub(super) fn replaced(&self, name: &str, end: NodeState) -> Result<Replaced, ProviderError> {
+    pub(super) fn replaced(
+        &self,
+        run: &str,
+        name: &str,
+        end: NodeState,
+    ) -> Result<Replaced, ProviderError> {
         let mut inner = self.lock();
         let node = inner.nodes.get_mut(name).ok_or_else(|| unknown(name))?;
         let container = node.container.take().ok_or_else(|| never_started(name))?;
         node.replaced = Some(end);
         // That no start can follow is what ends the reading.
         drop(container.starts);
-        Ok(Replaced { id: container.id, reading: container.reading })
+        let volume = (container.generation != node.generation)
+            .then(|| volume::name(run, name, container.generation));
+        let (id, reading, shelf) = (container.id, container.reading, node.shelf.take());
+        Ok(Replaced { id, reading, shelf, volume })
+    }
+
+    /// Limits that a node's next container has as well.
+    pub(super) fn limit(&self, name: &str, limits: Limits) {
+        if let Some(node) = self.lock().nodes.get_mut(name) {
+            node.limits = if limits == Limits::default() {
+                limits
+            } else {
+                let before = node.limits;
+                Limits {
+                    memory: limits.memory.or(before.memory),
+                    cpu: limits.cpu.or(before.cpu),
+                    ..before
+                }
+            };
+        }
+    }
+
+    /// What mounts the volume that a node's state is in.
+    pub(super) fn holder(&self, name: &str) -> Result<String, ProviderError> {
+        let shelf = self.lock().nodes.get(name).and_then(|node| node.shelf.clone());
+        shelf.map_or_else(|| self.container(name), Ok)
+    }
+
+    /// Another volume for a node's state, and what makes a container with it.
+    pub(super) fn another_volume(
+        &self,
+        options: &ProviderOptions,
+        name: &str,
+    ) -> Result<(u32, Recipe), ProviderError> {
+        let mut inner = self.lock();
+        let network = inner.network.clone();
+        let (node, network) =
+            inner.nodes.get_mut(name).zip(network).ok_or_else(|| unknown(name))?;
+        let launch = node.launch.clone().ok_or_else(|| never_started(name))?;
+        node.generations += 1;
+        let volume = volume::name(&options.run_id, name, node.generations);
+        Ok((node.generations, Recipe { volume, ..node.recipe(options, network, launch) }))
+    }
+
+    /// The state is in this volume from now on, which this container mounts. Returns what is of no use
+    /// any more: the container and the volume that were the same before.
+    pub(super) fn moved(
+        &self,
+        run: &str,
+        name: &str,
+        generation: u32,
+        shelf: String,
+    ) -> Option<(String, String)> {
+        let mut inner = self.lock();
+        let node = inner.nodes.get_mut(name)?;
+        let before = std::mem::replace(&mut node.generation, generation);
+        Some((node.shelf.replace(shelf)?, volume::name(run, name, before)))
     }
 
     /// How a node ended whose container is being replaced.
@@ -215,7 +310,8 @@ impl Nodes {
         let (starts, told) = watch::channel(0);
         let mut inner = self.lock();
         let node = inner.nodes.get_mut(name).ok_or_else(|| unknown(name))?;
-        node.container = Some(Container { id: id.to_owned(), starts, reading: None });
+        let generation = node.generation;
+        node.container = Some(Container { id: id.to_owned(), starts, reading: None, generation });
         node.replaced = None;
         Ok(told)
     }
@@ -281,8 +377,8 @@ impl Nodes {
         let inner = self.lock();
         let launched = inner.nodes.iter().filter(|(_, node)| node.launch.is_some());
         let mut objects: Vec<String> = launched
-            .flat_map(|(name, _)| {
-                let volume = volume::name(run, name, 0);
+            .flat_map(|(name, node)| {
+                let volume = volume::name(run, name, node.generation);
                 [format!("container {}", container::name(run, name)), format!("volume {volume}")]
             })
             .collect();

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use testcontainers::bollard::{
     Docker,
     models::{Mount, MountType, VolumeCreateRequest},
+    query_parameters::RemoveVolumeOptions,
 };
 
-use super::engine::failed;
+use super::engine::{failed, is_absent};
 use crate::{binary::DATA_DIR, provider::ProviderError};
 
 /// A node's volume's name. A node's own name has no dot, so no two nodes' meet; `generation` counts
@@ -32,6 +33,14 @@ pub(super) async fn create(
     };
     let made = docker.create_volume(request).await;
     made.map(drop).map_err(failed(format!("making the volume {name}")))
+}
+
+/// Removes it. One that is not there is left at that.
+pub(super) async fn remove(docker: &Docker, name: &str) -> Result<(), ProviderError> {
+    match docker.remove_volume(name, None::<RemoveVolumeOptions>).await {
+        Err(why) if !is_absent(&why) => Err(failed(format!("removing the volume {name}"))(why)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Where it is in a container. An image that has this directory lends it owner and mode.

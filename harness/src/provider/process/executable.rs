@@ -10,10 +10,9 @@ use std::{
 };
 
 use harness_core::state::Executable;
-use sha2::{Digest, Sha256};
 
 use super::state::Nodes;
-use crate::provider::ProviderError;
+use crate::provider::{ProviderError, state_files::Hash};
 
 /// A file's content: where it is, how long it is, and when it was last written.
 type Content = (u64, u64, u64, i64, i64);
@@ -43,21 +42,21 @@ impl Hashes {
         if let Some(known) = lock().get(&content) {
             return Ok(known.clone());
         }
-        let id = format!("sha256:{}", sha256(&mut file)?);
+        let id = format!("sha256:{}", sha256(&mut file)?.0);
         lock().insert(content, id.clone());
         Ok(id)
     }
 }
 
-/// In hex, of whatever is left to read.
-pub(super) fn sha256(from: &mut impl Read) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut block = vec![0; 64 << 10];
+/// In hex, of whatever is left to read, and how much that was.
+pub(super) fn sha256(from: &mut impl Read) -> io::Result<(String, u64)> {
+    let (mut hash, mut bytes, mut block) = (Hash::default(), 0, vec![0; 64 << 10]);
     loop {
-        match from.read(&mut block)? {
-            0 => break,
-            length => hasher.update(&block[..length]),
+        let length = from.read(&mut block)?;
+        if length == 0 {
+            return Ok((hash.text(), bytes));
         }
+        hash.feed(&block[..length]);
+        bytes += length as u64;
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -10,10 +10,10 @@ use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     line::{Datagrams, LineChange, PathSeen},
     node::NodeSource,
-    state::{Executable, Port},
+    state::{Executable, Limits, Port, StateChange, StateFile},
 };
 
-use super::{freeze, provider::ProcessProvider};
+use super::{files, freeze, limits, provider::ProcessProvider};
 use crate::{
     netns::wire::{Answer, Verb, mac_of},
     provider::{
@@ -24,6 +24,14 @@ use crate::{
 };
 
 impl Injector for ProcessProvider {
+    fn limit<'a>(&'a self, name: &'a str, limits: &'a Limits) -> Done<'a> {
+        std::future::ready(limits::set(&self.nodes, name, limits)).boxed()
+    }
+
+    fn limits<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Limits, ProviderError>> {
+        std::future::ready(limits::of(&self.nodes, name)).boxed()
+    }
+
     fn slot_as(&self, name: &str, source: &NodeSource) -> Result<Slot, ProviderError> {
         self.nodes.slot(name, source)
     }
@@ -42,6 +50,17 @@ impl Injector for ProcessProvider {
 
     fn lines<'a>(&'a self, changes: &'a [LineChange]) -> Done<'a> {
         self.change_lines(changes).boxed()
+    }
+
+    fn state_files<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<StateFile>, ProviderError>> {
+        files::list(&self.nodes, name).boxed()
+    }
+
+    fn change_state<'a>(&'a self, name: &'a str, change: &'a StateChange) -> Done<'a> {
+        files::change(&self.nodes, name, change).boxed()
     }
 
     fn probe<'a>(

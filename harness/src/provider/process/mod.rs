@@ -14,6 +14,7 @@
 //! | `injector` | what else can be done to nodes |
 //! | `freeze` | freezes and thaws them |
 //! | `executable` | says what they execute |
+//! | `files`, `limits` | their state on disk; how many files they may open |
 //! | `network`, `place` | where nodes live: namespaces or loopback; addresses and directories |
 //! | `spawner`, `execution` | executes; one process group |
 //! | `ports` | keeps ports of this host |
@@ -23,8 +24,10 @@
 
 mod executable;
 mod execution;
+mod files;
 mod freeze;
 mod injector;
+mod limits;
 mod network;
 mod place;
 mod ports;

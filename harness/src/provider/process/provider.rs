@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use super::{
     executable::Hashes,
     execution::Custody,
+    limits,
     network::{Dialler, Network},
     place::{self, Wish},
     procfs,
@@ -195,7 +196,9 @@ impl ProcessProvider {
             let doing = format!("cannot execute `{}`: {error}", program.path.display());
             ProviderError::Binary(doing)
         })?;
-        self.nodes.began(name, execution)
+        let incarnation = self.nodes.began(name, execution)?;
+        limits::again(&self.nodes, name)?;
+        Ok(incarnation)
     }
 
     async fn start_first(&self, launch: &NodeLaunch) -> Result<Incarnation, ProviderError> {
@@ -339,8 +342,14 @@ impl Provider for ProcessProvider {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        let always =
-            [Capability::Restart, Capability::Kill, Capability::Pause, Capability::Changes];
+        let always = [
+            Capability::Restart,
+            Capability::Kill,
+            Capability::Pause,
+            Capability::State,
+            Capability::Changes,
+            Capability::LimitFiles,
+        ];
         let of_network = self.network.capabilities();
         always.into_iter().chain(of_network.iter().copied()).collect()
     }

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     binary::Artefact,
     netns::Join,
-    provider::{Changes, NodeLaunch, ProviderError, Slot, options},
+    provider::{Changes, NodeLaunch, ProviderError, Slot, options, state_files},
 };
 
 /// One reserved node.
@@ -32,6 +32,8 @@ pub(super) struct Node {
     dir: PathBuf,
     launch: Option<NodeLaunch>,
     execution: Option<Execution>,
+    /// How many files it may open, while that is less than usual; and what is usual.
+    open_files: Option<(u64, u64)>,
     home: Home,
 }
 
@@ -51,7 +53,16 @@ impl Node {
         dir: PathBuf,
         home: Home,
     ) -> Self {
-        Self { slot, sources, source: 0, dir, launch: None, execution: None, home }
+        Self {
+            slot,
+            sources,
+            source: 0,
+            dir,
+            launch: None,
+            execution: None,
+            open_files: None,
+            home,
+        }
     }
 
     pub(super) fn slot(&self) -> Slot {
@@ -220,12 +231,43 @@ impl Nodes {
         self.with(name, |node| Ok(node.execution.as_ref().and_then(Execution::usage)))
     }
 
+    /// Where the state of a node is that has been started and has ended.
+    pub(super) fn state_of_one_down(&self, name: &str) -> Result<PathBuf, ProviderError> {
+        self.with(name, |node| match (node.is_up(), &node.execution) {
+            (true, _) => Err(state_files::runs(name)),
+            (false, Some(_)) => Ok(node.slot.base_path.clone()),
+            (false, None) => {
+                Err(ProviderError::failed(format!("using {name}"), "it was never started"))
+            }
+        })
+    }
+
     /// A node's slot as one of its sources.
     pub(super) fn slot(&self, name: &str, wanted: &NodeSource) -> Result<Slot, ProviderError> {
         self.with(name, |node| {
             let profile = Arc::clone(&node.sources[node.find(wanted)?].1.profile);
             Ok(Slot { profile, ..node.slot.clone() })
         })
+    }
+
+    /// Remembers a limit for later starts as well, `None` being the end of it. Returns what the node's
+    /// processes are to have now, which `had` so many until now.
+    pub(super) fn limit_files(
+        &self,
+        name: &str,
+        limit: Option<u64>,
+        had: u64,
+    ) -> Result<Option<u64>, ProviderError> {
+        self.with(name, |node| {
+            let usual = node.open_files.map(|(_, usual)| usual);
+            node.open_files = limit.map(|limit| (limit, usual.unwrap_or(had)));
+            Ok(limit.or(usual))
+        })
+    }
+
+    /// How many files a node may open, while that is less than usual.
+    pub(super) fn files_limit(&self, name: &str) -> Result<Option<u64>, ProviderError> {
+        self.with(name, |node| Ok(node.open_files.map(|(limit, _)| limit)))
     }
 
     /// The group of a node that runs.

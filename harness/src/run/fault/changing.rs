@@ -30,15 +30,6 @@ pub(super) async fn files(
     Ok(())
 }
 
-/// Which files that are meant there are now, at every node.
-pub(super) async fn look_at_all_files(scene: Scene<'_>, what: What) -> Result<String, FaultError> {
-    for node in scene.nodes {
-        watch::see(node, scene.bed).await?;
-        look_at_files(scene, node, what).await?;
-    }
-    Ok("they have files of that kind".to_owned())
-}
-
 async fn look_at_files(
     scene: Scene<'_>,
     node: &str,

@@ -93,11 +93,9 @@ pub(crate) async fn heal(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, F
         FaultKind::Restart(_)
         | FaultKind::Start(_)
         | FaultKind::Kill(_)
+        | FaultKind::Wipe(_)
         | FaultKind::Corrupt(_) => {
             return returning::all(scene, &|_| Changes::default()).await;
-        }
-        FaultKind::Wipe(_) => {
-            return then_look(returning::all(scene, &|_| Changes::default()).await?, scene);
         }
         FaultKind::Upgrade(upgrade) => {
             let mut to = BTreeMap::new();
@@ -143,9 +141,6 @@ pub(crate) async fn look(kind: &FaultKind, scene: Scene<'_>) -> Result<String, F
         | FaultKind::Kill(_)
         | FaultKind::Leave(_) => ending::look(scene).await,
         FaultKind::Join(_) => joining::look(scene).await,
-        FaultKind::Wipe(wipe) if scene.is_up() => {
-            changing::look_at_all_files(scene, wipe.what).await
-        }
         FaultKind::Upgrade(_) if scene.is_up() => changing::look_at_executables(scene).await,
         FaultKind::Clock(_) if scene.is_up() => changing::look_at_clocks(scene).await,
         FaultKind::Wipe(_)
