@@ -36,12 +36,12 @@ async fn cpu_ms(bed: &Bed) -> u64 {
 }
 
 /// The kernel accepts, and nobody answers.
-fn connects_and_hears_nothing(address: SocketAddr) {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
-    let why = stream.read(&mut [0]).unwrap_err();
-    assert!(matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{why}");
+async fn connects_and_hears_nothing(bed: &Bed) {
+    let address = bed.provider.rpc("solo").await.unwrap();
+    let mut stream = bed.provider.dialler().dial(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let heard = tokio::time::timeout(Duration::from_millis(300), stream.read_u8()).await;
+    assert!(heard.is_err(), "{heard:?}");
 }
 
 async fn a_frozen_node_is_there_and_does_nothing_until_it_is_thawed(kind: Kind) {
@@ -55,8 +55,8 @@ async fn a_frozen_node_is_there_and_does_nothing_until_it_is_thawed(kind: Kind) 
     bed.provider.injector().pause("solo").await.unwrap();
     let frozen = NodeState::Frozen(incarnation.clone());
     assert_eq!(bed.provider.state("solo").await.unwrap(), frozen, "the same execution");
-    let (address, before) = (bed.provider.rpc("solo").await.unwrap(), cpu_ms(&bed).await);
-    tokio::task::spawn_blocking(move || connects_and_hears_nothing(address)).await.unwrap();
+    let before = cpu_ms(&bed).await;
+    connects_and_hears_nothing(&bed).await;
     assert_eq!(cpu_ms(&bed).await, before, "processor time stands still");
     assert!(bed.provider.start_again("solo", &Changes::default()).await.is_err(), "it is running");
     assert_eq!(bed.provider.state("solo").await.unwrap(), frozen, "until it is thawed");
@@ -144,7 +144,6 @@ async fn all_processes_of_a_group_are_frozen() {
     assert!(matches!(bed.provider.state("solo").await.unwrap(), NodeState::Running(_)));
     bed.provider.injector().pause("solo").await.unwrap();
     assert!(matches!(bed.provider.state("solo").await.unwrap(), NodeState::Frozen(_)));
-    let address = bed.provider.rpc("solo").await.unwrap();
-    tokio::task::spawn_blocking(move || connects_and_hears_nothing(address)).await.unwrap();
+    connects_and_hears_nothing(&bed).await;
     bed.finish().await;
 }
