@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum NodeSource {
     /// Our own node, built from this workspace.
     Workspace,
+    /// Our own adversary, built from this workspace.
+    Hostile,
     /// A binary on this host, static or dynamic.
     Binary(PathBuf),
     /// An image that the engine has; its own entrypoint stays.
@@ -20,6 +22,7 @@ impl fmt::Display for NodeSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Workspace => formatter.write_str("workspace"),
+            Self::Hostile => formatter.write_str("hostile"),
             Self::Binary(path) => write!(formatter, "binary {}", path.display()),
             Self::Image(reference) => write!(formatter, "image {reference}"),
         }
