@@ -202,7 +202,8 @@ impl Fault for Attack {
     }
 
     fn held(&self, record: &Record<'_>) -> Result<(), String> {
-        all_went_on(record, record.until)
+        // They were ended at that moment, and may have been seen to have ended in it.
+        all_went_on(record, Moment(record.until.0.saturating_sub(1)))
     }
 
     fn has_healed(&self, record: &Record<'_>) -> Result<(), String> {
