@@ -1,7 +1,5 @@
 //! Groups of adversaries: what a file may say of them, and what follows from what they report.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::path::Path;
 
 use harness_core::{
