@@ -22,6 +22,7 @@ pub(crate) struct Order<T> {
     firsts: Vec<Key>,
     /// Their marks.
     marks: Vec<u64>,
+    #[expect(clippy::vec_box, reason = "a newcomer moves pointers, and not half of all blocks")]
     blocks: Vec<Box<Block<T>>>,
     len: usize,
 }

@@ -65,6 +65,10 @@ pub enum Disturbance {
     OccupyDoesNothing,
     /// A name keeps the address that it had.
     RenameDoesNothing,
+    /// What adversaries report is nothing.
+    AttackDoesNothing,
+    /// What adversaries report stays at the first that shows that they attacked.
+    AttackDoesNotLast,
     /// Answers of nodes are changed on their way.
     Lies(&'static [Lie]),
 }

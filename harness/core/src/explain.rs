@@ -291,9 +291,12 @@ mod tests {
             assert!(!check.kind.to_string().is_empty(), "what it expects is said");
         }
         for entry in FAULTS {
-            let late = "[[nodes]]\nname = \"late\"\nstart = \"later\"\n";
+            let mut late = "[[nodes]]\nname = \"late\"\nstart = \"later\"\n".to_owned();
+            if entry.name == "hostile" {
+                late += "[[nodes]]\nname = \"villain\"\nkind = \"hostile\"\nattack = \"silence\"\nstart = \"later\"\n";
+            }
             let phase = "[[phases]]\nname = \"it\"\n";
-            let plan = plan(&[THREE_NODES, late, DISCOVER, phase, entry.example].concat());
+            let plan = plan(&[THREE_NODES, &late, DISCOVER, phase, entry.example].concat());
             let fault = &plan.phases.last().unwrap().faults[0];
             assert_eq!(fault.kind.name(), entry.name);
             let text = serde_json::to_string(fault).unwrap();

@@ -6,6 +6,7 @@
 //! | [`text`], [`exit`], [`node`], [`subnet`] | words, exit codes, what is known of a node from outside, networks |
 //! | [`line`](mod@line), [`state`] | lines between nodes, and their state on disk, as they are seen and changed from outside |
 //! | [`place`], [`limits`], [`doctor`] | where Docker engines are; what a machine may be too small for; what it is like before a run |
+//! | [`hostile`] | adversaries beside a network, by their own word |
 //! | [`event`], [`history`] | the stream that everything in a run writes, and what was observed |
 //! | [`document`], `seconds` | a TOML document, read strictly; durations in the evidence |
 //! | [`check`], [`fault`] | pure decisions about observations, and proofs of what was done |
@@ -28,6 +29,7 @@ pub mod exit;
 pub mod explain;
 pub mod fault;
 pub mod history;
+pub mod hostile;
 pub mod limits;
 pub mod line;
 pub mod needs;

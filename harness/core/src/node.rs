@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum NodeSource {
     /// Our own node, built from this workspace.
     Workspace,
+    /// Our own adversary, built from this workspace.
+    Hostile,
     /// A binary on this host, static or dynamic.
     Binary(PathBuf),
     /// An image that the engine has; its own entrypoint stays.
@@ -20,6 +22,7 @@ impl fmt::Display for NodeSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Workspace => formatter.write_str("workspace"),
+            Self::Hostile => formatter.write_str("hostile"),
             Self::Binary(path) => write!(formatter, "binary {}", path.display()),
             Self::Image(reference) => write!(formatter, "image {reference}"),
         }
@@ -104,6 +107,7 @@ pub(crate) mod source {
     ) -> Result<S::Ok, S::Error> {
         match source {
             NodeSource::Workspace => serializer.serialize_str("workspace"),
+            NodeSource::Hostile => serializer.serialize_str("hostile"),
             NodeSource::Binary(path) => {
                 serializer.collect_str(&format_args!("bin {}", path.display()))
             }
@@ -120,6 +124,7 @@ pub(crate) mod source {
     fn read<E: Error>(text: &str) -> Result<NodeSource, E> {
         match text.split_once(' ') {
             None if text == "workspace" => Ok(NodeSource::Workspace),
+            None if text == "hostile" => Ok(NodeSource::Hostile),
             Some(("bin", path)) => Ok(NodeSource::Binary(path.into())),
             Some(("image", image)) => Ok(NodeSource::Image(image.to_owned())),
             None | Some(_) => Err(E::custom(format_args!("`{text}` is no source of a node"))),

@@ -11,7 +11,7 @@ use std::{
 use harness_core::profile::NodeProfile;
 use sha2::{Digest, Sha256};
 
-use super::{BinaryError, Executable, Progress, identify, inspect, workspace_node};
+use super::{BinaryError, Executable, Program, Progress, identify, inspect, workspace_program};
 
 /// A binary that a provider can run or pack.
 #[derive(Debug, Clone)]
@@ -53,25 +53,40 @@ pub struct Staging<'a> {
     pub profile: Option<&'a Arc<NodeProfile>>,
 }
 
-/// Makes a binary ready: `None` is our own, built from the workspace.
+/// What is to be made ready.
+#[derive(Debug, Clone, Copy)]
+pub enum Binary<'a> {
+    /// Our own, built from the workspace.
+    Built(Program),
+    /// A file on this host.
+    File(&'a Path),
+}
+
+/// Makes a binary ready.
 ///
 /// # Errors
 /// It cannot be built, read, or run on this host.
 pub async fn prepare(
-    binary: Option<&Path>,
+    binary: Binary<'_>,
     staging: Staging<'_>,
     progress: Progress<'_>,
 ) -> Result<Artefact, BinaryError> {
     let original = match binary {
-        Some(path) => std::path::absolute(path).map_err(BinaryError::io("read", path))?,
-        None => workspace_node(progress).await?,
+        Binary::File(path) => std::path::absolute(path).map_err(BinaryError::io("read", path))?,
+        Binary::Built(program) => workspace_program(program, progress).await?,
     };
     let executable = inspect(&original).await?;
     let (path, sha256) = stage(&original, &executable, staging.dir).await?;
     // The original: a run's directory may be on a file system that executes nothing, which is of no
     // concern to a container.
     let identity = identify(&original).await;
-    let profile = staging.profile.cloned().unwrap_or(identity.profile);
+    let profile = match binary {
+        // It is no node; it goes wherever ours goes, whatever kind the nodes are.
+        Binary::Built(Program::Hostile) => NodeProfile::ours(),
+        Binary::Built(Program::Node) | Binary::File(_) => {
+            staging.profile.cloned().unwrap_or(identity.profile)
+        }
+    };
     Ok(Artefact { path, original, executable, profile, version: identity.version, sha256 })
 }
 
@@ -125,7 +140,7 @@ mod tests {
     async fn a_binary_is_copied_and_a_script_stays() {
         let dir = tempfile::tempdir().unwrap();
         let staging = Staging { dir: dir.path(), profile: None };
-        let shell = prepare(Some(Path::new("/bin/sh")), staging, &|_| ()).await.unwrap();
+        let shell = prepare(Binary::File(Path::new("/bin/sh")), staging, &|_| ()).await.unwrap();
         assert!(shell.path.starts_with(dir.path()));
         assert_eq!(shell.profile, NodeProfile::core());
         assert_eq!(shell.sha256.len(), 64);
@@ -133,12 +148,12 @@ mod tests {
         let script = dir.path().join("script");
         std::fs::write(&script, "#!/bin/sh\necho 'x (hegemon-testbed)'\n").unwrap();
         std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
-        let ours = prepare(Some(&script), staging, &|_| ()).await.unwrap();
+        let ours = prepare(Binary::File(&script), staging, &|_| ()).await.unwrap();
         assert_eq!((ours.path, ours.profile), (script.clone(), NodeProfile::ours()));
 
         let overridden = Staging { profile: Some(&NodeProfile::core()), ..staging };
         assert_eq!(
-            prepare(Some(&script), overridden, &|_| ()).await.unwrap().profile,
+            prepare(Binary::File(&script), overridden, &|_| ()).await.unwrap().profile,
             NodeProfile::core()
         );
     }

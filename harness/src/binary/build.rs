@@ -35,20 +35,41 @@ enum Linkage {
     Dynamic,
 }
 
-/// Builds `hegemon-node` in release mode and returns its path in cargo's directory, where a later
+/// Which of the workspace's programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// The node.
+    Node,
+    /// The adversary.
+    Hostile,
+}
+
+impl Program {
+    /// Its name, as cargo knows it. The package is the same.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Node => PACKAGE,
+            Self::Hostile => "hegemon-hostile",
+        }
+    }
+}
+
+/// Builds a program in release mode and returns its path in cargo's directory, where a later
 /// build replaces it: copy it before use.
 ///
 /// # Errors
 /// The workspace is gone, there is no cargo, or it fails: with its last lines.
-pub async fn workspace_node(progress: Progress<'_>) -> Result<PathBuf, BinaryError> {
+pub async fn workspace_program(
+    program: Program,
+    progress: Progress<'_>,
+) -> Result<PathBuf, BinaryError> {
+    let name = program.name();
     let workspace = workspace()?;
     let target = host_triple(&workspace).await?;
-    match build(&workspace, &target, Linkage::Static, progress).await {
+    match build(&workspace, &target, (name, Linkage::Static), progress).await {
         Err(BinaryError::Build { tail, .. }) if is_link_failure(&tail) => {
-            progress(
-                "no static C library on this host; linking hegemon-node dynamically".to_owned(),
-            );
-            build(&workspace, &target, Linkage::Dynamic, progress).await
+            progress(format!("no static C library on this host; linking {name} dynamically"));
+            build(&workspace, &target, (name, Linkage::Dynamic), progress).await
         }
         other => other,
     }
@@ -78,27 +99,28 @@ fn workspace() -> Result<PathBuf, BinaryError> {
 async fn build(
     workspace: &Path,
     target: &str,
-    linkage: Linkage,
+    (name, linkage): (&str, Linkage),
     progress: Progress<'_>,
 ) -> Result<PathBuf, BinaryError> {
-    let mut command = cargo(workspace, target, linkage);
+    let mut command = cargo(workspace, target, (name, linkage));
     let (mut child, group) = subprocess::spawn_group(&mut command)
         .await
         .map_err(|error| failure(format!("cannot run {:?}: {error}", cargo_program())))?;
     let messages = child.stdout.take().expect("stdout is piped");
     let diagnostics = child.stderr.take().expect("stderr is piped");
-    let (executable, tail) = tokio::join!(find_executable(messages), follow(diagnostics, progress));
+    let (executable, tail) =
+        tokio::join!(find_executable(messages, name), follow(diagnostics, name, progress));
     let status = child.wait().await.map_err(|error| failure(error.to_string()))?;
     group.disarm();
     match executable {
         Some(path) if status.success() => Ok(path),
-        _ => Err(BinaryError::Build { why: ending(status), tail: tail.into() }),
+        _ => Err(BinaryError::Build { why: ending(status, name), tail: tail.into() }),
     }
 }
 
-fn ending(status: ExitStatus) -> String {
+fn ending(status: ExitStatus, name: &str) -> String {
     if status.success() {
-        format!("cargo made no `{PACKAGE}` executable")
+        format!("cargo made no `{name}` executable")
     } else {
         format!("cargo ended with {status}")
     }
@@ -108,7 +130,7 @@ fn cargo_program() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
-fn cargo(workspace: &Path, target: &str, linkage: Linkage) -> Command {
+fn cargo(workspace: &Path, target: &str, (name, linkage): (&str, Linkage)) -> Command {
     let mut command = Command::new(cargo_program());
     command
         .current_dir(workspace)
@@ -123,7 +145,7 @@ fn cargo(workspace: &Path, target: &str, linkage: Linkage) -> Command {
         "--package",
         PACKAGE,
         "--bin",
-        PACKAGE,
+        name,
     ]);
     // With an explicit target, flags do not reach build scripts and procedural macros, which cannot
     // be static.
@@ -171,27 +193,31 @@ async fn host_triple(workspace: &Path) -> Result<String, BinaryError> {
 }
 
 /// Reads cargo's messages to their end: the last executable of our package, if any.
-async fn find_executable(messages: impl AsyncRead + Unpin) -> Option<PathBuf> {
+async fn find_executable(messages: impl AsyncRead + Unpin, name: &str) -> Option<PathBuf> {
     let mut lines = BufReader::new(messages).lines();
     let mut found = None;
     while let Ok(Some(line)) = lines.next_line().await {
-        found = executable_in(&line).or(found);
+        found = executable_in(&line, name).or(found);
     }
     found
 }
 
-fn executable_in(message: &str) -> Option<PathBuf> {
+fn executable_in(message: &str, name: &str) -> Option<PathBuf> {
     let message: serde_json::Value = serde_json::from_str(message).ok()?;
-    let is_ours = message["reason"] == "compiler-artifact" && message["target"]["name"] == PACKAGE;
+    let is_ours = message["reason"] == "compiler-artifact" && message["target"]["name"] == name;
     is_ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
 }
 
 /// Reads cargo's words to their end, passes on what a waiting person wants to know, and keeps the
 /// last lines.
-async fn follow(diagnostics: impl AsyncRead + Unpin, progress: Progress<'_>) -> VecDeque<String> {
+async fn follow(
+    diagnostics: impl AsyncRead + Unpin,
+    name: &str,
+    progress: Progress<'_>,
+) -> VecDeque<String> {
     let mut lines = BufReader::new(diagnostics).lines();
     let mut tail = VecDeque::with_capacity(TAIL_LINES);
-    let mut reporter = Reporter { progress, began: Instant::now(), spoken: None, crates: 0 };
+    let mut reporter = Reporter { progress, name, began: Instant::now(), spoken: None, crates: 0 };
     loop {
         let line = match tokio::time::timeout(PULSE, lines.next_line()).await {
             Err(_) => {
@@ -212,6 +238,7 @@ async fn follow(diagnostics: impl AsyncRead + Unpin, progress: Progress<'_>) -> 
 /// Turns a flood of cargo's lines into a few.
 struct Reporter<'a> {
     progress: Progress<'a>,
+    name: &'a str,
     began: Instant,
     spoken: Option<Instant>,
     crates: usize,
@@ -242,7 +269,7 @@ impl Reporter<'_> {
 
     fn say(&mut self, what: &str) {
         self.spoken = Some(Instant::now());
-        (self.progress)(format!("building {PACKAGE}: {what}"));
+        (self.progress)(format!("building {}: {what}", self.name));
     }
 }
 
@@ -268,12 +295,12 @@ mod tests {
             )
         };
         assert_eq!(
-            executable_in(&message("hegemon-node", r#""/t/hegemon-node""#)),
+            executable_in(&message("hegemon-node", r#""/t/hegemon-node""#), PACKAGE),
             Some(PathBuf::from("/t/hegemon-node"))
         );
-        assert_eq!(executable_in(&message("hegemon-node", "null")), None);
-        assert_eq!(executable_in(&message("hegemon-sim", r#""/t/hegemon-sim""#)), None);
-        assert_eq!(executable_in("not json"), None);
+        assert_eq!(executable_in(&message("hegemon-node", "null"), PACKAGE), None);
+        assert_eq!(executable_in(&message("hegemon-sim", r#""/t/hegemon-sim""#), PACKAGE), None);
+        assert_eq!(executable_in("not json", PACKAGE), None);
     }
 
     #[tokio::test]
@@ -283,7 +310,8 @@ mod tests {
             .collect::<String>()
             + "error: no\n";
         let heard = Mutex::new(Vec::new());
-        let tail = follow(words.as_bytes(), &|line| heard.lock().unwrap().push(line)).await;
+        let tail =
+            follow(words.as_bytes(), PACKAGE, &|line| heard.lock().unwrap().push(line)).await;
         assert_eq!(tail.len(), TAIL_LINES);
         assert_eq!(tail.back().map(String::as_str), Some("error: no"));
         assert_eq!(*heard.lock().unwrap(), ["building hegemon-node: 1 crates so far, now crate0"]);

@@ -21,8 +21,8 @@ mod idle;
 mod rootfs;
 mod subprocess;
 
-pub use artefact::{Artefact, Staging, prepare};
-pub use build::{can_build, workspace_node};
+pub use artefact::{Artefact, Binary, Staging, prepare};
+pub use build::{Program, can_build, workspace_program};
 pub use elf::{Executable, Library, inspect};
 pub use error::BinaryError;
 pub use identity::{Identity, OURS_MARKER, identify};

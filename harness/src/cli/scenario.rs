@@ -274,7 +274,7 @@ async fn finish(
     sinks.extend(listeners);
     let journal = Arc::new(Journal::begin(dir, &plan, sinks));
 
-    let nodes: Vec<String> = plan.nodes.iter().map(|node| node.name.clone()).collect();
+    let nodes = plan.network();
     let say = |step| {
         journal.emit(EventKind::Preparing { step });
     };

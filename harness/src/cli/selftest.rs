@@ -93,7 +93,7 @@ async fn kind(args: &SelftestArgs, source: &NodeSource) -> Option<Box<NodeProfil
         return Some(asked);
     }
     let kind = match source {
-        NodeSource::Workspace => NodeProfile::ours(),
+        NodeSource::Workspace | NodeSource::Hostile => NodeProfile::ours(),
         NodeSource::Binary(path) => identify(path).await.profile,
         NodeSource::Image(_) => NodeProfile::core(),
     };

@@ -4,7 +4,10 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use harness_core::event::EventKind;
+use harness_core::{
+    event::{EventKind, Look, LookedAt},
+    hostile::Report,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::journal::Journal;
@@ -50,6 +53,16 @@ impl Background {
     pub(crate) fn finish(&self, why: EventKind) {
         self.journal.emit(why);
         self.end.cancel();
+    }
+
+    /// An adversary has said what it did. What comes after the end of the run is no evidence of it.
+    pub(crate) fn reported(&self, node: String, report: Report) {
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let now = self.journal.now();
+        let seen = LookedAt::Report(report);
+        self.journal.emit(EventKind::Look(Look { node, sent: now, answered: now, seen }));
     }
 
     /// Waits until somebody ended the run.

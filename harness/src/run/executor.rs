@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::FutureExt;
 use harness_core::{
-    event::EventKind,
+    event::{EventKind, LookedAt, Moment},
     needs,
     scenario::{NodePlan, Plan},
     verdict::{RunVerdict, Verdict},
@@ -44,6 +44,10 @@ const HEAL: Duration = Duration::from_secs(90);
 /// At the end a node that no check names has so long to answer, if it was not asked before; more
 /// than an answer and a silence take together.
 const UNSEEN: Duration = Duration::from_secs(30);
+
+/// At the end an adversary that has not reported that it attacked has so long to do so; it reports once
+/// a second.
+const REPORT: Duration = Duration::from_secs(3);
 
 /// Between two looks whether all nodes have answered for the first time.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
@@ -121,7 +125,7 @@ impl Run {
     /// Runs it. Returns when nothing is left, and the verdict is on disk.
     pub async fn execute(self) -> Verdict {
         let background = Background::new(Arc::clone(&self.journal));
-        let logs = Logs::new(self.dir.logs());
+        let logs = Logs::new(self.dir.logs(), self.plan.adversaries());
         let reader = self
             .provider
             .logs()
@@ -226,6 +230,12 @@ impl Run {
         };
         let (requests, subnet) = (self.requests(), self.plan.subnet.as_deref());
         let slots = self.provider.reserve(&requests, subnet, &progress).await?;
+        if !self.plan.adversaries().is_empty() && slots.iter().any(|slot| slot.loopback) {
+            // What a node does to an address would hit everybody.
+            return Err(ProviderError::Unsupported(
+                "adversaries need a network of their own, and this one is loopback, where everybody has one address: use --provider docker, or a system that allows network namespaces".to_owned(),
+            ));
+        }
         let profiles = testbed::profiles(&slots);
         if let Some(why) = needs::impossible(&self.plan, &profiles) {
             return Err(ProviderError::Unsupported(why));
@@ -259,6 +269,10 @@ impl Run {
 
     /// Everything that watches nodes, before any of them starts.
     fn observe(&self, bed: &Arc<Testbed>, logs: &Logs, background: &Background) {
+        for name in &bed.adversaries {
+            let (name, bed, logs) = (name.clone(), Arc::clone(bed), logs.clone());
+            background.spawn(watch::adversary(name, bed, logs, background.clone()));
+        }
         for name in &bed.names {
             background.spawn(watch::node(
                 name.clone(),
@@ -370,7 +384,24 @@ impl Run {
                 Err(error) => return Way::ProviderFailed(error),
             }
         }
+        let deadline = Instant::now() + REPORT.mul_f64(self.timeout_factor().max(1.0));
+        while Instant::now() < deadline && !self.all_attacked(bed) {
+            tokio::time::sleep(INTERVAL).await;
+        }
         Way::Through
+    }
+
+    /// A short run waits for what its adversaries have to report.
+    fn all_attacked(&self, bed: &Testbed) -> bool {
+        let acted = |name: &String| {
+            self.journal.with_history(|history| {
+                let looks = history.looks(name, Moment(0), Moment(u64::MAX));
+                looks
+                    .iter()
+                    .any(|look| matches!(&look.seen, LookedAt::Report(report) if report.acted()))
+            })
+        };
+        !self.journal.is_good_so_far() || bed.adversaries.iter().all(acted)
     }
 
     /// A provider that was told to keep its nodes leaves them at teardown, so that is called either

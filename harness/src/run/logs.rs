@@ -12,6 +12,7 @@ use std::{
 
 use harness_core::{
     event::EventKind,
+    hostile::Report,
     text::{is_panic, panic, plain, printable},
 };
 use tokio::{sync::mpsc, time::Instant};
@@ -39,6 +40,8 @@ pub(crate) struct Logs {
     tails: Arc<Mutex<BTreeMap<String, Tail>>>,
     /// Nothing more will come that is worth waiting for.
     closing: CancellationToken,
+    /// Whose lines are reports, and whose panics are nobody's failure.
+    adversaries: Arc<Vec<String>>,
 }
 
 struct Tail {
@@ -100,15 +103,35 @@ impl Panics {
     }
 }
 
+/// What adversaries report, once more for the evidence.
+#[derive(Default)]
+struct Reports(BTreeMap<String, Instant>);
+
+impl Reports {
+    /// They report once a second; one that floods its log must not flood the evidence.
+    const EVERY: Duration = Duration::from_millis(250);
+
+    fn hear(&mut self, node: String, text: &str, background: &Background) {
+        let Some(report) = Report::read(text) else { return };
+        let now = Instant::now();
+        if self.0.get(&node).is_some_and(|last| now.duration_since(*last) < Self::EVERY) {
+            return;
+        }
+        self.0.insert(node.clone(), now);
+        background.reported(node, report);
+    }
+}
+
 impl Logs {
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, tails: Arc::default(), closing: CancellationToken::new() }
+    pub(crate) fn new(folder: PathBuf, adversaries: Vec<String>) -> Self {
+        let closing = CancellationToken::new();
+        Self { folder, tails: Arc::default(), closing, adversaries: Arc::new(adversaries) }
     }
 
     /// Reads until the provider has no more.
     pub(crate) async fn read(self, mut lines: mpsc::Receiver<LogLine>, background: Background) {
         let mut files: BTreeMap<String, LogFile> = BTreeMap::new();
-        let mut panics = Panics::default();
+        let (mut panics, mut reports) = (Panics::default(), Reports::default());
         loop {
             let line = match self.next(&mut lines, panics.due()).await {
                 Next::Line(line) => line,
@@ -127,7 +150,10 @@ impl Logs {
                 return;
             }
             let text = plain(&line.text());
-            if is_panic(&text) {
+            if self.adversaries.contains(&line.node) {
+                // One that panics ends, which its watcher sees.
+                reports.hear(line.node, &text, &background);
+            } else if is_panic(&text) {
                 panics.of(line.node, text);
             }
         }

@@ -39,6 +39,8 @@ pub(crate) struct Phases<'a> {
     seed: u64,
     /// How old a sample may be.
     fresh: Duration,
+    /// Peers that a node may have beside the other nodes.
+    strangers: usize,
     faults: Timeline,
 }
 
@@ -65,7 +67,8 @@ impl<'a> Phases<'a> {
     pub(crate) fn new(bed: &'a Testbed, logs: &'a Logs, plan: &Plan) -> Self {
         let timeout_factor = plan.overrides.timeout_factor;
         let seed = plan.seed;
-        Self { bed, logs, timeout_factor, seed, fresh: plan.fresh(), faults: plan.timeline() }
+        let (fresh, strangers) = (plan.fresh(), plan.strangers());
+        Self { bed, logs, timeout_factor, seed, fresh, strangers, faults: plan.timeline() }
     }
 
     /// Runs one phase.
@@ -376,6 +379,7 @@ impl<'a> Phases<'a> {
                 history,
                 nodes: &check.plan.nodes,
                 network: &self.bed.names,
+                strangers: self.strangers,
                 start: check.start,
                 deadline,
                 hold: check.plan.hold,

@@ -14,6 +14,7 @@ use futures_util::future::{BoxFuture, join_all, try_join_all};
 use harness_core::{
     event::{EventKind, HashRound},
     fault::lines::Lines,
+    hostile::MOST_TARGETS,
     needs::Profiles,
     node::{Incarnation, NodeSource, NodeState},
     profile::{Launched, NodeProfile, Place, Wanted},
@@ -35,7 +36,10 @@ use crate::{
 pub(crate) struct Testbed {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) journal: Arc<Journal>,
+    /// All nodes that are no adversaries.
     pub(crate) names: Vec<String>,
+    /// They are started and ended, and never asked anything.
+    pub(crate) adversaries: Vec<String>,
     connect: Arc<dyn Connect>,
     /// How much longer than usual an answer may take.
     patience: f64,
@@ -93,12 +97,12 @@ impl Testbed {
                 Some((slot.name.clone(), node))
             })
             .collect();
-        let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
         let later = plan.nodes.iter().filter(|node| node.later);
         Self {
             provider,
             journal,
-            names,
+            names: plan.network(),
+            adversaries: plan.adversaries(),
             connect,
             patience: plan.overrides.patience(),
             nodes,
@@ -134,7 +138,8 @@ impl Testbed {
 
     /// Executes every node that does not come later, in parallel.
     pub(crate) async fn start_all(&self) -> Result<(), ProviderError> {
-        let first = self.names.iter().filter(|name| !self.later.contains(*name));
+        let all = self.names.iter().chain(&self.adversaries);
+        let first = all.filter(|name| !self.later.contains(*name));
         try_join_all(first.map(|name| self.start(name))).await?;
         self.journal.emit(EventKind::AllStarted);
         Ok(())
@@ -361,7 +366,9 @@ fn seeds(plan: &Plan, node: &NodePlan, slots: &[Slot]) -> String {
     slots
         .iter()
         .filter(is_seed)
-        .map(|slot| match plan.seeds_by_name {
+        // An adversary looks up no name: who knows where it leads.
+        .take(if node.hostile.is_some() { MOST_TARGETS } else { usize::MAX })
+        .map(|slot| match plan.seeds_by_name && node.hostile.is_none() {
             true => format!("{}:{}", slot.name, slot.p2p.port()),
             false => slot.p2p.to_string(),
         })
@@ -370,6 +377,12 @@ fn seeds(plan: &Plan, node: &NodePlan, slots: &[Slot]) -> String {
 }
 
 fn launch(node: &NodePlan, slot: &Slot, seeds: &str) -> NodeLaunch {
+    if let Some(hostile) = &node.hostile {
+        let mut env = BTreeMap::from([("HEGEMON_SEEDS".to_owned(), seeds.to_owned())]);
+        env.extend(node.env.clone());
+        let args = hostile.args(&slot.listen.to_string());
+        return NodeLaunch { name: node.name.clone(), args, env };
+    }
     let wanted = Wanted { name: &node.name, mine: node.mine, env: &node.env, args: &node.args };
     let place = Place {
         base_path: &slot.base_path,

@@ -6,7 +6,7 @@ use harness_core::{
     event::{EventKind, Moment, Reading},
     fault::evidence,
     node::NodeState,
-    text::short,
+    text::{ending, short},
 };
 use tokio::time::Instant;
 
@@ -73,6 +73,32 @@ pub(crate) async fn node(
             return;
         }
         tokio::time::sleep(every).await;
+    }
+}
+
+/// Asks the engine about an adversary until the run ends. Its end is nobody's failure but this
+/// testbed's.
+pub(crate) async fn adversary(name: String, bed: Arc<Testbed>, logs: Logs, background: Background) {
+    let mut answered = Instant::now();
+    loop {
+        let why = match look(&name, &bed).await {
+            Ok(Seen::Fine) => {
+                answered = Instant::now();
+                None
+            }
+            Ok(Seen::Ended { code, signal }) => {
+                let last = logs.last_lines(&name).await.pop().unwrap_or_default();
+                let how = ending(code, signal);
+                Some(format!("the adversary {name} ended ({how}), and nobody asked it to: {last}"))
+            }
+            Err(why) => (answered.elapsed() >= ENGINE_FAILS)
+                .then(|| format!("the state of the adversary {name} is unknown: {why}")),
+        };
+        if let Some(reason) = why {
+            background.finish(EventKind::EnvironmentFailed { reason, unsupported: false });
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

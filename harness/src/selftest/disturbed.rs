@@ -13,6 +13,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     control::Disturbance,
     fault::Capability,
+    hostile::Report,
     node::{Incarnation, NodeState, Resources},
 };
 use tokio::sync::mpsc;
@@ -247,6 +248,9 @@ impl Provider for Disturbed {
 
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
         let mut lines = self.inner.logs()?;
+        if let Disturbance::AttackDoesNothing | Disturbance::AttackDoesNotLast = self.disturbance {
+            return Some(silenced(lines, self.disturbance));
+        }
         let Disturbance::Logs(node, text) = self.disturbance else { return Some(lines) };
         // As deep as the inner one's, which waits for us as it would for the reader.
         let (to, disturbed) = mpsc::channel(1024);
@@ -268,4 +272,29 @@ impl Provider for Disturbed {
     fn teardown(&self) -> BoxFuture<'_, Result<(), ProviderError>> {
         self.inner.teardown()
     }
+}
+
+/// Adversaries that report less than they do: as if they had done no more.
+fn silenced(mut lines: mpsc::Receiver<LogLine>, how: Disturbance) -> mpsc::Receiver<LogLine> {
+    let (to, disturbed) = mpsc::channel(1024);
+    tokio::spawn(async move {
+        let mut acted = BTreeMap::new();
+        while let Some(mut line) = lines.recv().await {
+            if let Some(report) = Report::read(&line.text()).filter(Report::acted) {
+                let nothing = Report { connected: 0, sessions: 0, bytes_sent: 0, ..report.clone() };
+                let said = if how == Disturbance::AttackDoesNotLast {
+                    acted.entry(line.node.clone()).or_insert(report)
+                } else {
+                    &nothing
+                };
+                let mut text = serde_json::to_vec(said).expect("a report is plain JSON");
+                text.push(b'\n');
+                line.bytes = text;
+            }
+            if to.send(line).await.is_err() {
+                return;
+            }
+        }
+    });
+    disturbed
 }

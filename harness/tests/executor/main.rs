@@ -1,7 +1,7 @@
 //! A run from its scenario to its verdict, over a network of fakes that misbehaves in every way
 //! that a run must notice. Time is paused: it jumps over what only waits.
 //!
-//! `network`: what checks make of what nodes say. `checks`: those of whole windows, sessions and
+//! `hostile`: adversaries, and what they report. `network`: what checks make of what nodes say. `checks`: those of whole windows, sessions and
 //! resources. `restart`: the fault and its proofs. `down`: nodes that are stopped or killed, and
 //! started phases later. `lines`: nodes that are cut off, or frozen, and injectors that do something
 //! else. `patience`: nodes that are slow, busy or late. `broken`: nodes that end or hang by themselves. `way_out`: signals,
@@ -12,6 +12,7 @@
 mod broken;
 mod checks;
 mod down;
+mod hostile;
 mod lines;
 mod network;
 mod patience;

@@ -1,13 +1,10 @@
 //! Nodes that are frozen: they are there, and get no time.
 
-use std::{
-    io::{ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use harness::provider::Changes;
 use harness_core::{fault::Capability, node::NodeState};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     conformance,

@@ -69,9 +69,8 @@ impl Check for DistinctPeers {
 
 impl DistinctPeers {
     fn marks(&self, view: &View<'_>, node: &str) -> Vec<Mark> {
-        let enough = |count: &u64| {
-            *count >= self.at_least && impossible(*count, view.network.len()).is_none()
-        };
+        let enough =
+            |count: &u64| *count >= self.at_least && impossible(*count, view.crowd()).is_none();
         // An answer without IDs has ended the check before: what has none here is a question that
         // was lost.
         let says = |sample: &Sample| {
@@ -94,7 +93,7 @@ fn wrong(view: &View<'_>, sample: &Sample) -> Option<String> {
     let distinct = sample.distinct.as_ref()?;
     match distinct
         .value()
-        .and_then(|count| impossible(*count, view.network.len()).map(|why| (count, why)))
+        .and_then(|count| impossible(*count, view.crowd()).map(|why| (count, why)))
     {
         Some((count, why)) => {
             Some(format!("{} lists {count} distinct peer IDs, and {why}", sample.node))

@@ -169,6 +169,7 @@ mod tests {
             history,
             nodes: &[],
             network: &[],
+            strangers: 0,
             start: Moment(0),
             deadline: Moment(20_000),
             hold,

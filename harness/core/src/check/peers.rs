@@ -80,8 +80,7 @@ impl Check for Peers {
 /// What is wrong with a sample, other than that it counts too few.
 pub(super) fn wrong(view: &View<'_>, sample: &Sample) -> Option<String> {
     let node = &sample.node;
-    if let Some(why) = sample.peers.value().and_then(|count| impossible(*count, view.network.len()))
-    {
+    if let Some(why) = sample.peers.value().and_then(|count| impossible(*count, view.crowd())) {
         return Some(format!(
             "{node} counts {} peers, and {why}",
             sample.peers.value().copied().unwrap_or_default()
@@ -94,7 +93,7 @@ pub(super) fn wrong(view: &View<'_>, sample: &Sample) -> Option<String> {
 /// What each sample says about "at least so many peers, not more than there can be, and both counts
 /// agree".
 pub(super) fn marks(view: &View<'_>, node: &str, from: Moment, least: u64) -> Vec<Mark> {
-    let nodes = view.network.len();
+    let nodes = view.crowd();
     view.samples(node, from)
         .iter()
         .map(|sample| Mark {

@@ -203,6 +203,7 @@ impl Seen {
             history: &self.history,
             nodes: &nodes,
             network: &network,
+            strangers: 0,
             start: Moment(start),
             deadline: Moment(start + within),
             hold: Duration::from_secs(2),

@@ -21,6 +21,8 @@ pub struct View<'a> {
     pub nodes: &'a [String],
     /// All nodes of the network.
     pub network: &'a [String],
+    /// Peers that a node may have beside those: adversaries' sessions.
+    pub strangers: usize,
     /// Start of the check.
     pub start: Moment,
     /// Its deadline.
@@ -36,6 +38,12 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// One more than the peers that a node may have. Adversaries have as many identities as they like,
+    /// and a node cannot know whom of its peers to leave out: their every session is counted in.
+    pub fn crowd(&self) -> usize {
+        self.network.len() + self.strangers
+    }
+
     /// A node's samples that were asked for since `from` and answered by now.
     pub fn samples(&self, node: &str, from: Moment) -> &'a [Sample] {
         self.history.samples(node, from, self.now)

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::moment::Moment;
 use crate::{
+    hostile::Report,
     line::PathSeen,
     node::Resources,
     state::{Executable, Limits, StateFile},
@@ -156,6 +157,8 @@ pub enum LookedAt {
     },
     /// How far its newest block's time is ahead of the harness's clock, in milliseconds.
     Ahead(i64),
+    /// What an adversary says that it has done.
+    Report(Report),
 }
 
 /// A value that a node gave, or why there is none. Never a default.

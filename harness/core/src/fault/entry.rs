@@ -124,6 +124,8 @@ pub enum Condition {
     Isolated,
     /// Some of its lines are cut or bad, until `heal`.
     Parted,
+    /// An adversary that runs.
+    Attacking,
     /// It runs and can be reached.
     Up,
 }
@@ -138,6 +140,7 @@ impl Condition {
             Self::Frozen => "frozen",
             Self::Isolated => "isolated",
             Self::Parted => "cut off from some",
+            Self::Attacking => "attacking",
             Self::Up => "up",
         }
     }
@@ -151,6 +154,7 @@ impl Condition {
             Self::Frozen => "`resume` it before",
             Self::Isolated => "`rejoin` it before",
             Self::Parted => "`heal` before",
+            Self::Attacking => "give the `hostile` before it a `downtime`",
             Self::Up => "nothing to do",
         }
     }
@@ -163,6 +167,7 @@ impl Condition {
             Self::Absent => "write `start = \"later\"` in its group, and `join` it once",
             Self::Frozen => "`pause` it without `downtime` before",
             Self::Isolated => "`isolate` it without `downtime` before",
+            Self::Attacking => "use `hostile` before",
             Self::Parted => "use `partition`, `one-way` or `degrade` without `downtime` before",
             Self::Up => "nothing to do",
         }
@@ -171,7 +176,7 @@ impl Condition {
     /// A node in it runs, and answers.
     pub fn answers(self) -> bool {
         match self {
-            Self::Isolated | Self::Parted | Self::Up => true,
+            Self::Isolated | Self::Parted | Self::Attacking | Self::Up => true,
             Self::Down | Self::Gone | Self::Absent | Self::Frozen => false,
         }
     }

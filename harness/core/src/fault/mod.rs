@@ -11,6 +11,7 @@
 //! | [`isolate`], [`rejoin`], [`partition`], [`one_way`], [`degrade`], [`heal`] | faults of the lines between them |
 //! | [`wipe`], [`corrupt`], [`upgrade`], [`clock`] | faults that change what nodes come back as |
 //! | [`limit`], [`occupy_port`], [`rename`] | what they may use, which port they get, what a name means |
+//! | [`hostile`] | adversaries that come |
 //! | `registry` | makes them one closed type |
 //! | `entry` | what there is to know of a fault beside its proofs |
 //! | [`evidence`] | what the record says of nodes that should be down, or back |
@@ -28,6 +29,7 @@ pub mod evidence;
 pub mod files;
 mod frozen;
 pub mod heal;
+pub mod hostile;
 pub mod isolate;
 pub mod join;
 pub mod kill;
@@ -76,4 +78,5 @@ registry::registry! {
     Limit = limit::Limit,
     OccupyPort = occupy_port::OccupyPort,
     Rename = rename::Rename,
+    Hostile = hostile::Attack,
 }

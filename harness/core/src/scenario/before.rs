@@ -25,7 +25,7 @@ pub(super) struct Before {
 
 impl Before {
     pub(super) fn anything(groups: &[GroupFile], selectors: &Selectors) -> Self {
-        let later = groups.iter().filter(|group| group.later);
+        let later = groups.iter().filter(|group| group.later && group.hostile.is_none());
         let names = later.filter_map(|group| group.name.as_ref());
         let nodes = names.filter_map(|name| selectors.get(&name.value)).flatten().cloned();
         Self { conditions: Conditions::at_start(nodes), ..Self::default() }
@@ -47,7 +47,9 @@ impl Before {
         own.validate(&named, problems);
         let kind = own.resolve(&named);
         let nodes = hit(fault, &kind, selectors, &self.conditions);
-        self.refuse(fault, &kind, &nodes, problems);
+        if !adversaries(fault, &kind, selectors, problems) {
+            self.refuse(fault, &kind, &nodes, problems);
+        }
         self.conditions.after(&kind, &nodes);
         self.after_a_heal |= kind.course() != Course::Stays;
         self.hit = Some(nodes);
@@ -113,6 +115,7 @@ impl Before {
                 | Condition::Frozen
                 | Condition::Isolated
                 | Condition::Parted
+                | Condition::Attacking
                 | Condition::Up => format!(
                     "`{node}` is {} then, by an earlier fault that stays: this cannot pass",
                     condition.words()
@@ -122,6 +125,38 @@ impl Before {
             problems.error_hint(nodes.span.clone(), why, format!("{remedy}, or name other nodes"));
         }
     }
+}
+
+/// Says what is wrong if a fault is done to adversaries that is for nodes, or the other way round.
+fn adversaries(
+    fault: &FaultFile,
+    kind: &FaultKind,
+    selectors: &Selectors,
+    problems: &mut Problems,
+) -> bool {
+    let starts = matches!(kind, FaultKind::Hostile(_));
+    let named = |name: &str| selectors.get(name).into_iter().flatten();
+    for name in fault.names() {
+        let nodes: Vec<&String> = named(&name.value).collect();
+        let later = |node: &&&String| selectors.hostile.get(**node);
+        if starts && let Some(node) = nodes.iter().find(|node| later(node) != Some(&true)) {
+            problems.error_hint(
+                name.span.clone(),
+                format!("`hostile` starts adversaries, and `{node}` is none that starts later"),
+                "name a group with `kind = \"hostile\"` and `start = \"later\"`",
+            );
+            return true;
+        }
+        if !starts && let Some(node) = nodes.iter().find(|node| later(node).is_some()) {
+            problems.error_hint(
+                name.span.clone(),
+                format!("`{}` of the adversary `{node}`", kind.name()),
+                "of the faults only `hostile` is for adversaries",
+            );
+            return true;
+        }
+    }
+    false
 }
 
 /// Whom a fault hits: whom it names or, if it names nobody, everybody whose condition it ends. In the
@@ -139,5 +174,6 @@ pub(super) fn hit(
         names.iter().filter_map(|name| selectors.get(*name)).flatten().cloned().collect()
     };
     let all = selectors.get("*").map_or(&[][..], Vec::as_slice);
-    all.iter().filter(|node| hit.contains(node)).cloned().collect()
+    let all = all.iter().chain(selectors.hostile.keys());
+    all.filter(|node| hit.contains(node)).cloned().collect()
 }

@@ -1,12 +1,36 @@
 //! What the faults of a scenario leave its nodes in, followed from the first to the last: the same for
 //! whoever refuses a scenario and for whoever plans it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Deref,
+};
 
 use crate::fault::{Condition, Course, FaultKind};
 
-/// Every name that a check or fault may use, and the nodes behind it.
-pub(super) type Selectors = BTreeMap<String, Vec<String>>;
+/// The nodes behind each name that a file may use. `*` is all of them but adversaries.
+#[derive(Debug, Default)]
+pub(super) struct Selectors {
+    pub(super) names: BTreeMap<String, Vec<String>>,
+    /// Adversaries, and whether each starts later.
+    pub(super) hostile: BTreeMap<String, bool>,
+}
+
+impl Selectors {
+    /// What it names is an adversary.
+    pub(super) fn is_hostile(&self, name: &str) -> bool {
+        let named = self.names.get(name).and_then(|nodes| nodes.first());
+        named.is_some_and(|node| self.hostile.contains_key(node))
+    }
+}
+
+impl Deref for Selectors {
+    type Target = BTreeMap<String, Vec<String>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.names
+    }
+}
 
 /// The condition of every node that is not simply up.
 #[derive(Debug, Default)]

@@ -6,10 +6,14 @@ use std::{collections::BTreeMap, ops::Range, time::Duration};
 use toml::de::DeTable;
 
 use super::{
+    hostile,
     step::{CheckFile, FaultFile},
     storm::StormFile,
 };
-use crate::document::{At, Given, Key, MISSING, Problems, Table, Takes};
+use crate::{
+    document::{At, Given, Key, MISSING, Problems, Table, Takes},
+    hostile::Hostile,
+};
 
 /// Where the text is no TOML, and why.
 pub(super) type SyntaxErrors = Vec<(Range<usize>, String)>;
@@ -81,6 +85,24 @@ pub const NETWORK: &[Key] = &[
 pub const GROUP: &[Key] = &[
     Key { name: "name", takes: Takes::Text, given: Given::Always, about: "a DNS label" },
     Key {
+        name: "kind",
+        takes: Takes::Word(&["node", "hostile"]),
+        given: Given::Else("`\"node\"`"),
+        about: "`\"hostile\"`: adversaries (`hegemon-hostile`) beside the nodes, which attack all nodes, or those of its `seeds`. `*` does not mean them, no check may name them, and of the faults only `hostile`. Whether they attacked is their own report: a run in which one of them did not is inconclusive. Nodes may count their sessions as peers, so more than nodes − 1 is possible then",
+    },
+    Key {
+        name: "attack",
+        takes: Takes::Text,
+        given: Given::Else("required of adversaries"),
+        about: "what they do: an attack of `hegemon-hostile`, like `\"address-flood\"`",
+    },
+    Key {
+        name: "rate",
+        takes: Takes::Number(1),
+        given: Given::Else("the attack's own"),
+        about: "new peers in a second of each adversary, at most 1000",
+    },
+    Key {
         name: "count",
         takes: Takes::Number(1),
         given: Given::Else("one node, `name`, which a check or fault may also call `name-1`"),
@@ -132,7 +154,7 @@ pub const GROUP: &[Key] = &[
         name: "start",
         takes: Takes::Word(&["at-start", "later"]),
         given: Given::Else("`\"at-start\"`"),
-        about: "`\"later\"`: its nodes are started by the fault `join`",
+        about: "`\"later\"`: its nodes are started by the fault `join`, adversaries by `hostile`",
     },
 ];
 
@@ -171,6 +193,8 @@ pub(super) struct GroupFile {
     pub(super) bin: Option<At<String>>,
     /// Its nodes are started by `join`.
     pub(super) later: bool,
+    /// Its nodes are adversaries.
+    pub(super) hostile: Option<Hostile>,
 }
 
 /// A phase as written.
@@ -270,6 +294,7 @@ impl GroupFile {
             later: table
                 .word("start", &["at-start", "later"], problems)
                 .is_some_and(|start| start.value == "later"),
+            hostile: hostile::read(table, problems),
         }
     }
 }

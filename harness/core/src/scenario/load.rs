@@ -163,6 +163,7 @@ fn node_plans(
 ) -> Vec<NodePlan> {
     let name = group.name.expect(CHECKED).value;
     let source = match (group.image, group.bin) {
+        _ if group.hostile.is_some() => NodeSource::Hostile,
         (Some(image), _) => NodeSource::Image(image.value),
         // Relative to the file that says it, wherever the user stands.
         (None, Some(bin)) => NodeSource::Binary(folder.join(bin.value)),
@@ -173,6 +174,8 @@ fn node_plans(
     let args = group.args.map_or_else(Vec::new, |args| args.value);
     let of = |name: &String| selectors[name].clone();
     let seeds = group.seeds.map(|seeds| seeds.value.iter().flat_map(of).collect::<Vec<_>>());
+    // Whom it attacks.
+    let seeds = seeds.or_else(|| group.hostile.as_ref().map(|_| selectors["*"].clone()));
     node_names(&name, group.count.map(|count| count.value))
         .into_iter()
         .map(|name| NodePlan {
@@ -184,6 +187,7 @@ fn node_plans(
             args: args.clone(),
             source: source.clone(),
             later: group.later,
+            hostile: group.hostile.clone(),
         })
         .collect()
 }

@@ -6,6 +6,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `file`, `step` | a scenario as written; its phases' faults and checks |
+//! | `hostile` | groups of adversaries as written |
 //! | `storm` | faults that are drawn from the run's seed |
 //! | `conditions`, `before` | what faults leave nodes in; what cannot be done or checked then |
 //! | `validate` | what it says, checked across its tables |
@@ -15,6 +16,7 @@
 mod before;
 mod conditions;
 mod file;
+mod hostile;
 mod load;
 mod plan;
 mod step;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     check::{CheckKind, FRESH, When},
     fault::{Capability, FaultKind, Planned, Timeline},
+    hostile::{Hostile, MOST_PEERS},
     node::{NodeSource, source},
     profile::NodeProfile,
     seconds,
@@ -111,6 +112,9 @@ pub struct NodePlan {
     /// It is started by a `join`, and not with the others.
     #[serde(default, skip_serializing_if = "is_false")]
     pub later: bool,
+    /// It is an adversary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostile: Option<Hostile>,
 }
 
 /// One phase.
@@ -176,9 +180,26 @@ impl Plan {
         };
         let of = |phase: &PhasePlan| phase.faults.iter().map(planned).collect();
         let name = |node: &NodePlan| node.name.clone();
-        let later: Vec<String> = self.nodes.iter().filter(|node| node.later).map(name).collect();
-        let network = self.nodes.iter().map(name).collect();
-        Timeline::new(self.phases.iter().map(of).collect(), network, &later)
+        let later = self.nodes.iter().filter(|node| node.later && node.hostile.is_none());
+        let later: Vec<String> = later.map(name).collect();
+        Timeline::new(self.phases.iter().map(of).collect(), self.network(), &later)
+    }
+
+    /// All nodes that are no adversaries, in their order.
+    pub fn network(&self) -> Vec<String> {
+        let nodes = self.nodes.iter().filter(|node| node.hostile.is_none());
+        nodes.map(|node| node.name.clone()).collect()
+    }
+
+    /// All adversaries, in their order.
+    pub fn adversaries(&self) -> Vec<String> {
+        let nodes = self.nodes.iter().filter(|node| node.hostile.is_some());
+        nodes.map(|node| node.name.clone()).collect()
+    }
+
+    /// Peers that a node may have beside the other nodes.
+    pub fn strangers(&self) -> usize {
+        self.adversaries().len() * MOST_PEERS
     }
 
     /// What a node may be started as, later than at first.

@@ -31,10 +31,10 @@ pub(super) fn validate(
     for group in &file.groups {
         arguments(group, profile, problems);
     }
-    let nodes = selectors.get("*").map_or(0, Vec::len) as u64;
+    let nodes = (selectors.get("*").map_or(0, Vec::len) + selectors.hostile.len()) as u64;
     if file.groups.is_empty() {
         problems.error_file(format!("{MISSING}`[[nodes]]`: a scenario needs nodes"));
-    } else if !file.groups.iter().any(|group| group.seed || group.seeds.is_some()) {
+    } else if !file.groups.iter().any(is_seeded) {
         problems.error_file(format!(
             "{MISSING}seed: no group has `seed = true`, so nobody would find anybody"
         ));
@@ -48,9 +48,23 @@ pub(super) fn validate(
             );
         }
     }
+    for seeds in file.groups.iter().filter_map(|group| group.seeds.as_ref()) {
+        for name in seeds.value.iter().filter(|name| selectors.is_hostile(name)) {
+            problems.error_hint(
+                seeds.span.clone(),
+                format!("`seeds` names the adversary `{name}`"),
+                "name nodes: an adversary need not listen",
+            );
+        }
+    }
     subnet(file, nodes, problems);
     phases(file, &selectors, problems);
     selectors
+}
+
+/// Its nodes find somebody.
+fn is_seeded(group: &GroupFile) -> bool {
+    group.hostile.is_none() && (group.seed || group.seeds.is_some())
 }
 
 /// The names of a group's nodes.
@@ -62,7 +76,7 @@ pub(super) fn node_names(name: &str, count: Option<u32>) -> Vec<String> {
 }
 
 fn names(groups: &[GroupFile], problems: &mut Problems) -> Selectors {
-    let mut selectors = Selectors::new();
+    let mut selectors = Selectors::default();
     let mut all: Vec<String> = Vec::new();
     for group in groups {
         environment(group, problems);
@@ -94,13 +108,17 @@ fn names(groups: &[GroupFile], problems: &mut Problems) -> Selectors {
             );
         }
         for node in &nodes {
-            selectors.insert(node.clone(), vec![node.clone()]);
+            selectors.names.insert(node.clone(), vec![node.clone()]);
         }
-        selectors.insert(first, nodes.iter().take(1).cloned().collect());
-        selectors.insert(name.value.clone(), nodes.clone());
-        all.extend(nodes);
+        selectors.names.insert(first, nodes.iter().take(1).cloned().collect());
+        selectors.names.insert(name.value.clone(), nodes.clone());
+        if group.hostile.is_some() {
+            selectors.hostile.extend(nodes.into_iter().map(|node| (node, group.later)));
+        } else {
+            all.extend(nodes);
+        }
     }
-    selectors.insert("*".to_owned(), all);
+    selectors.names.insert("*".to_owned(), all);
     selectors
 }
 
@@ -174,6 +192,7 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
         problems.error_file("zero checks: a scenario that checks nothing proves nothing");
     }
     let mut before = Before::anything(&file.groups, selectors);
+    never_started(file, selectors, problems);
     for phase in &file.phases {
         before.hit_here = false;
         for fault in &phase.faults {
@@ -192,6 +211,7 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
         }
         for check in &phase.checks {
             selector(check.nodes.as_ref(), selectors, "check", problems);
+            not_of_adversaries(check, selectors, problems);
             times(check, file, problems);
             during(check, phase, problems);
             before.is_silent(check, selectors, problems);
@@ -212,6 +232,39 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
                 own.validate(&place, problems);
             }
         }
+    }
+}
+
+/// Adversaries that start later and that no `hostile` starts.
+fn never_started(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
+    let faults = file.phases.iter().flat_map(|phase| &phase.faults);
+    let named: Vec<&String> = faults
+        .flat_map(FaultFile::names)
+        .filter_map(|name| selectors.get(&name.value))
+        .flatten()
+        .collect();
+    let later = file.groups.iter().filter(|group| group.hostile.is_some() && group.later);
+    for name in later.filter_map(|group| group.name.as_ref()) {
+        let nodes = selectors.get(&name.value).into_iter().flatten();
+        if let Some(node) = nodes.into_iter().find(|node| !named.contains(node)) {
+            problems.error_hint(
+                name.span.clone(),
+                format!("nobody starts the adversary `{node}` (`start = \"later\"`)"),
+                "use the fault `hostile`, or leave `start` out",
+            );
+        }
+    }
+}
+
+/// An adversary promises nothing that could be checked.
+fn not_of_adversaries(check: &CheckFile, selectors: &Selectors, problems: &mut Problems) {
+    let named = check.nodes.as_ref().filter(|nodes| selectors.is_hostile(&nodes.value));
+    if let Some(nodes) = named {
+        problems.error_hint(
+            nodes.span.clone(),
+            format!("a check of the adversary `{}`", nodes.value),
+            "name nodes, or `*`, which means all that are no adversaries",
+        );
     }
 }
 
@@ -311,7 +364,7 @@ fn times(check: &CheckFile, file: &ScenarioFile, problems: &mut Problems) {
 /// Applies `--nodes N`.
 pub(super) fn override_count(file: &mut ScenarioFile, count: u32, problems: &mut Problems) {
     let mut others: Vec<&mut GroupFile> =
-        file.groups.iter_mut().filter(|group| !group.seed).collect();
+        file.groups.iter_mut().filter(|group| !group.seed && group.hostile.is_none()).collect();
     match others.as_mut_slice() {
         [group] => {
             let span = group.count.as_ref().map_or(group.span.clone(), |count| count.span.clone());

@@ -1,11 +1,14 @@
 //! Collects the events of a run into its verdict, in their order.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{CheckResult, FaultVerdict, Figures, PhaseVerdict, RunVerdict, Verdict};
 use crate::{
     check::{CheckKind, When},
-    event::{CheckId, CheckVerdict, Event, EventKind, FORMAT_VERSION, FaultId, Finding, Moment},
+    event::{
+        CheckId, CheckVerdict, Event, EventKind, FORMAT_VERSION, FaultId, Finding, Look, LookedAt,
+        Moment,
+    },
     exit::{ExitCode, Signal},
     scenario::Plan,
     text::{exited, panic, short},
@@ -25,6 +28,8 @@ pub struct Ledger {
     inconclusive: Option<String>,
     interrupted: Option<Signal>,
     bug: Option<String>,
+    /// Adversaries that have attacked.
+    acted: BTreeSet<String>,
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +101,7 @@ impl Ledger {
             inconclusive: None,
             interrupted: None,
             bug: None,
+            acted: BTreeSet::new(),
         }
     }
 
@@ -140,6 +146,7 @@ impl Ledger {
             EventKind::HarnessBroken { reason } => {
                 self.bug.get_or_insert(reason.clone());
             }
+            EventKind::Look(look) => self.looked(look),
             EventKind::TeardownStarted => self.times.teardown = Some(at),
             EventKind::TornDown { left: Some(left) } => {
                 let reason = format!("the clean-up is not complete: {left}");
@@ -154,7 +161,6 @@ impl Ledger {
             | EventKind::Resources(_)
             | EventKind::Hashes(_)
             | EventKind::Paths(_)
-            | EventKind::Look(_)
             | EventKind::State { .. }
             | EventKind::FaultStarted { .. }
             | EventKind::Kept => {}
@@ -226,6 +232,15 @@ impl Ledger {
         {
             return (RunVerdict::Inconclusive, ExitCode::Inconclusive, Some(reason));
         }
+        if let Some(node) = self.idle() {
+            return (
+                RunVerdict::Inconclusive,
+                ExitCode::Inconclusive,
+                Some(format!(
+                    "nothing shows that the adversary {node} attacked: it reported no connection, or no byte that it sent"
+                )),
+            );
+        }
         let all_passed = self.checks().count() > 0
             && self.checks().all(|check| check.verdict == CheckVerdict::Pass);
         if all_passed {
@@ -279,6 +294,19 @@ impl Ledger {
         if let (true, Some(healed), Some(held)) = (recovers, healed, finding.held_since) {
             self.times.recovery = self.times.recovery.max(Some(held.since(healed)));
         }
+    }
+
+    fn looked(&mut self, look: &Look) {
+        if let LookedAt::Report(report) = &look.seen
+            && report.acted()
+        {
+            self.acted.insert(look.node.clone());
+        }
+    }
+
+    /// An adversary that has not attacked.
+    fn idle(&self) -> Option<String> {
+        self.plan.adversaries().into_iter().find(|node| !self.acted.contains(node))
     }
 
     fn inconclusive(&mut self, reason: String) {

@@ -60,7 +60,7 @@ impl<'a> Rederived<'a> {
         Self {
             plan,
             run,
-            network: plan.nodes.iter().map(|node| node.name.clone()).collect(),
+            network: plan.network(),
             history: History::default(),
             ledger: Ledger::new(run.to_owned(), plan.clone()),
             faults: plan.timeline(),
@@ -261,6 +261,7 @@ impl<'a> Rederived<'a> {
             history: &self.history,
             nodes: &plan.nodes,
             network: &self.network,
+            strangers: self.plan.strangers(),
             start,
             deadline,
             hold: plan.hold,

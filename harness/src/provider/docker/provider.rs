@@ -40,7 +40,7 @@ use super::{
     state::{Nodes, Rpc},
 };
 use crate::{
-    binary::{self, Progress, Staging},
+    binary::{self, Binary, Progress, Staging},
     provider::{
         Changes, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError,
         ProviderOptions, Slot, descriptors, memory::MemoryKills, options,
@@ -250,12 +250,13 @@ impl DockerProvider {
         dir: &Path,
         progress: Progress<'_>,
     ) -> Result<Image, ProviderError> {
-        let binary: Option<&Path> = match source {
+        let binary = match source {
             NodeSource::Image(reference) => {
                 return image::find(&self.engine, reference, self.options.profile.as_ref()).await;
             }
-            NodeSource::Workspace => None,
-            NodeSource::Binary(path) => Some(path),
+            NodeSource::Workspace => Binary::Built(binary::Program::Node),
+            NodeSource::Hostile => Binary::Built(binary::Program::Hostile),
+            NodeSource::Binary(path) => Binary::File(path),
         };
         let artefact = binary::prepare(
             binary,

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -30,7 +30,7 @@ use super::{
     tail::Tail,
 };
 use crate::{
-    binary::{self, Artefact, Progress, Staging},
+    binary::{self, Artefact, Binary, Progress, Staging},
     provider::{
         Changes, Dial, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError,
         ProviderOptions, Slot, descriptors, memory::MemoryKills, options, paths::Changed,
@@ -147,9 +147,10 @@ impl ProcessProvider {
         source: &NodeSource,
         progress: Progress<'_>,
     ) -> Result<Artefact, ProviderError> {
-        let binary: Option<&Path> = match source {
-            NodeSource::Workspace => None,
-            NodeSource::Binary(path) => Some(path),
+        let binary = match source {
+            NodeSource::Workspace => Binary::Built(binary::Program::Node),
+            NodeSource::Hostile => Binary::Built(binary::Program::Hostile),
+            NodeSource::Binary(path) => Binary::File(path),
             NodeSource::Image(image) => {
                 return Err(ProviderError::Unsupported(format!(
                     "an image (`{image}`) cannot be run as a process; use --provider docker or --node-bin"

@@ -9,12 +9,14 @@
 //! | `changing` | nodes that come back as something else than they were |
 //! | `limiting` | nodes that may use less |
 //! | `occupying`, `renaming` | ports that somebody else holds, and names that mean another address |
+//! | `attacking` | adversaries |
 //! | `line` | lines between them |
 //!
 //! A driver does a step; then whoever drives it looks, with [`look`], until the record proves it. A run
 //! that ends while a fault lasts heals nothing by itself: its nodes are removed, or, if they are kept,
 //! `Testbed::heal` undoes what was done.
 
+mod attacking;
 mod changing;
 mod ending;
 mod freezing;
@@ -69,6 +71,7 @@ pub(crate) async fn take_effect(kind: &FaultKind, scene: Scene<'_>) -> Result<Pr
         FaultKind::Limit(limit) => limiting::limit(scene, &limit.to).await?,
         FaultKind::OccupyPort(fault) => occupying::occupy(scene, *fault).await?,
         FaultKind::Rename(fault) => renaming::rename(scene, fault).await?,
+        FaultKind::Hostile(_) => attacking::start(scene).await?,
         FaultKind::Pause(_) => freezing::freeze(scene).await?,
         FaultKind::Isolate(_) | FaultKind::Partition(_) | FaultKind::OneWay(_) => {
             line::change(scene).await?
@@ -113,6 +116,7 @@ pub(crate) async fn heal(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, F
             occupying::release(scene, fault.port).await?;
             return returning::all(scene, &|_| Changes::default()).await;
         }
+        FaultKind::Hostile(_) => (attacking::end(scene).await?, PROVE),
         FaultKind::Limit(_) => (limiting::restore(scene).await?, PROVE),
         FaultKind::Pause(_) | FaultKind::Resume(_) => {
             (freezing::thaw(scene).await?, scene.prove_back)
@@ -141,6 +145,7 @@ pub(crate) async fn look(kind: &FaultKind, scene: Scene<'_>) -> Result<String, F
         | FaultKind::Kill(_)
         | FaultKind::Leave(_) => ending::look(scene).await,
         FaultKind::Join(_) => joining::look(scene).await,
+        FaultKind::Hostile(_) => attacking::look(scene).await,
         FaultKind::Upgrade(_) if scene.is_up() => changing::look_at_executables(scene).await,
         FaultKind::Clock(_) if scene.is_up() => changing::look_at_clocks(scene).await,
         FaultKind::Wipe(_)
@@ -178,6 +183,7 @@ pub(crate) fn blame(kind: &FaultKind, scene: Scene<'_>, patience: Duration) -> O
         | FaultKind::Limit(_)
         | FaultKind::OccupyPort(_)
         | FaultKind::Rename(_)
+        | FaultKind::Hostile(_)
         | FaultKind::Isolate(_)
         | FaultKind::Rejoin(_)
         | FaultKind::Partition(_)

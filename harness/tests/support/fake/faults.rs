@@ -76,6 +76,21 @@ pub(crate) struct Faults {
     pub(crate) identity: Option<&'static str>,
     /// This node's `system_health.peers` is `null`.
     pub(crate) nulls: Option<&'static str>,
+    /// The network has addresses of its own, and what the node `villain` reports there.
+    pub(crate) villain: Option<Villain>,
+}
+
+/// What an adversary reports once a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Villain {
+    /// More every time.
+    Attacks,
+    /// Nothing was done.
+    Idles,
+    /// The same every time.
+    Stops,
+    /// Nothing at all: it ends with code 1 after a while.
+    Ends,
 }
 
 /// What a node that is started again knows of its peers.

@@ -27,7 +27,7 @@ use harness_core::{
 };
 use tokio::{sync::mpsc, time::Instant};
 
-pub(crate) use faults::{Faults, Memory};
+pub(crate) use faults::{Faults, Memory, Villain};
 use world::World;
 
 use super::wall;
@@ -102,6 +102,9 @@ impl Fake {
             self.lock().insert(name.to_owned(), node);
             return incarnation;
         }
+        if let Some(villain) = self.faults.villain.filter(|_| name == "villain") {
+            self.reports(villain, lines.clone());
+        }
         if let Some((node, text)) = self.faults.logs
             && node == name
         {
@@ -124,6 +127,27 @@ impl Fake {
         self.lock().insert(name.to_owned(), node);
         self.world.starts(name, rpc);
         incarnation
+    }
+
+    /// An adversary says once a second what it has done, for as long as anybody listens.
+    fn reports(&self, villain: Villain, lines: mpsc::Sender<LogLine>) {
+        tokio::spawn(async move {
+            for second in 0_u64.. {
+                let done = match villain {
+                    Villain::Attacks => second,
+                    Villain::Idles | Villain::Ends => 0,
+                    Villain::Stops => second.min(1),
+                };
+                let text = format!(
+                    "{{\"event\":\"progress\",\"attack\":\"address-flood\",\"connected\":{done},\"sessions\":{done},\"bytes_sent\":{done}}}\n"
+                );
+                let line = LogLine { node: "villain".to_owned(), bytes: text.into_bytes() };
+                if lines.send(line).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
     }
 
     /// Somebody else starts a node again.

@@ -46,7 +46,7 @@ impl Provider for Fake {
                 } else {
                     NodeProfile::ours()
                 },
-                loopback: true,
+                loopback: self.faults.villain.is_none(),
             }
         });
         let slots = slots.collect();
