@@ -22,6 +22,7 @@ use std::{
 use hegemon_discovery::{Direction, Mono, PeerId, SessionId, Sorted};
 
 use self::watch::Watches;
+pub use self::watch::{PROBE_INTERVAL, SILENT};
 
 /// The kept one of two opposite sessions must deliver a frame in this time.
 pub const KEPT_SILENT: Duration = Duration::from_secs(10);
@@ -33,10 +34,6 @@ pub const PROVE: Duration = Duration::from_secs(5);
 pub const PROVE_AFTER: Duration = Duration::from_secs(1);
 /// At most one replacement per peer in this time.
 pub const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(30);
-/// A session that nothing came over for so long is probed.
-pub const SILENT: Duration = Duration::from_secs(60);
-/// Between two probes.
-pub const PROBE_INTERVAL: Duration = Duration::from_secs(30);
 /// Probes that may go unanswered by a peer that answered before.
 pub const PROBES_UNANSWERED: u32 = 2;
 /// A session without a rival that nothing came over yet counts as settled after so long: older

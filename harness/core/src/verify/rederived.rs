@@ -125,10 +125,7 @@ impl<'a> Rederived<'a> {
             }
             EventKind::PhaseStarted { phase } => self.phase_started(*phase),
             EventKind::PhaseEnded { phase } => self.phase_ended(*phase, at),
-            EventKind::FaultStarted { fault } => {
-                self.is_under_way(*fault)?;
-                self.faults.started(*fault, at).map_err(said)
-            }
+            EventKind::FaultStarted { fault } => self.fault_started(*fault, at),
             EventKind::FaultEffective { fault, nodes, since, .. } => {
                 self.fault_effective(*fault, nodes, *since, at)
             }
@@ -206,6 +203,11 @@ impl<'a> Rederived<'a> {
         must(phase < self.plan.phases.len(), || format!("the plan has no phase {phase}"))?;
         self.phase = Phase::In(phase);
         Ok(())
+    }
+
+    fn fault_started(&mut self, fault: FaultId, at: Moment) -> Wrong {
+        self.is_under_way(fault)?;
+        self.faults.started(fault, at).map_err(said)
     }
 
     fn phase_ended(&mut self, phase: usize, at: Moment) -> Wrong {
