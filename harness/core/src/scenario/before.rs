@@ -81,7 +81,20 @@ impl Before {
         }
         for node in nodes {
             if let Some(condition) = self.conditions.silent(node) {
-                let why = format!("`{node}` is {} already, by an earlier fault", condition.words());
+                let why = match condition {
+                    Condition::Absent => {
+                        format!("`{node}` is not started yet (`start = \"later\"`)")
+                    }
+                    Condition::Down
+                    | Condition::Gone
+                    | Condition::Frozen
+                    | Condition::Isolated
+                    | Condition::Parted
+                    | Condition::Attacking
+                    | Condition::Up => {
+                        format!("`{node}` is {} already, by an earlier fault", condition.words())
+                    }
+                };
                 problems.error_hint(span, why, condition.remedy());
                 return;
             }
