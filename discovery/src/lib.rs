@@ -21,7 +21,7 @@
 //!
 //! # What it costs
 //!
-//! Of memory 165 bytes for each address that is known by hearsay and 300 in a full book, 6.2 MB at
+//! Of memory 110 bytes for each address that is known by hearsay and 234 in a full book, 4.8 MB at
 //! most ([`book::tables`]); of time what is touched of it. Whatever is asked at every message (is it
 //! known, whose is it, which session) is a look into a keyed hash or a short sorted list; whatever
 //! concerns all addresses (a snapshot, candidates) is one walk in their order, and an answer one

@@ -4,12 +4,12 @@
 //! is *tried* and leaves only after a failed test connection. Both tables are bounded, and so is
 //! what one source or one network group gets of either: what a flood pushes out is its own.
 //!
-//! A full book of 20,480 records, nearly half of them reached, takes 301 bytes per record all in; one
-//! of a thousand, nearly all hearsay, 165 (`benches/book.rs` measures both): its row 64, with the slack
-//! of its block 93; its key in a bucket that was full once 20; its hash 11 to 21; what there is to
-//! say of a contact 136, with slack 200; the rest counts of groups, of which the bench's addresses
-//! have nearly one each. Nothing else in the engine grows with the number of addresses, but for a
-//! backoff of each host that failed.
+//! A full book of 20,480 records, nearly half of them reached, takes 234 bytes per record all in; one
+//! of a thousand, nearly all hearsay, 110 (`benches/book.rs` measures both): its row 64, with its part
+//! of its block and the slack there 91; its key in a bucket that was full once 20; its hash 13 to 16;
+//! what there is to say of a contact 88, with block and slack 120; the rest counts of groups, of which
+//! the bench's addresses have nearly one each, and which a small book does without. Nothing else in
+//! the engine grows with the number of addresses, but for a backoff of each host that failed.
 
 mod room;
 
