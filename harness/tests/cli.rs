@@ -322,6 +322,14 @@ fn a_list_says_what_each_is_about() {
 }
 
 #[test]
+fn a_list_of_faults_says_what_each_needs() {
+    let output = words(&harness(Path::new("."), &["list", "--faults"]));
+    for part in ["partition", "cut lines between nodes", "occupy-port", "freeze a node"] {
+        assert!(output.contains(part), "{part} in {output}");
+    }
+}
+
+#[test]
 fn the_only_node_of_a_group_may_be_called_the_first() {
     let check = |nodes: &str| {
         format!(

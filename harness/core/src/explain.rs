@@ -69,6 +69,19 @@ impl Topic {
     }
 }
 
+/// All faults, a line each, with what a provider must be able to do.
+pub fn faults() -> String {
+    let width = FAULTS.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for entry in FAULTS {
+        let needs: Vec<&str> = entry.needs.iter().map(|need| need.words()).collect();
+        let needs =
+            if needs.is_empty() { String::new() } else { format!(" ({})", needs.join(", ")) };
+        let _ = writeln!(text, "{:width$}  {}{needs}", entry.name, entry.about);
+    }
+    text
+}
+
 /// All of them, a line each.
 pub fn list() -> String {
     let checks: Vec<_> = CHECKS.iter().map(|entry| (entry.name, entry.about)).collect();

@@ -260,6 +260,10 @@ impl ScenarioArgs {
 pub(super) struct ListArgs {
     #[command(flatten)]
     pub(super) library: LibraryArgs,
+
+    /// The faults that a scenario may name instead, and what each needs of a provider
+    #[arg(long)]
+    pub(super) faults: bool,
 }
 
 #[derive(Debug, Args)]

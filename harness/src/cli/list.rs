@@ -1,11 +1,15 @@
 //! `list`: the shipped scenarios and what each is about.
 
-use harness_core::{exit::ExitCode, scenario::Overrides};
+use harness_core::{exit::ExitCode, explain, scenario::Overrides};
 
 use super::{args::ListArgs, output};
 use crate::library::load;
 
 pub(super) fn run(args: &ListArgs) -> ExitCode {
+    if args.faults {
+        output::result(explain::faults().trim_end());
+        return ExitCode::Pass;
+    }
     let library = args.library.library();
     let names = match library.names() {
         Ok(names) => names,
