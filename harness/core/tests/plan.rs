@@ -122,3 +122,96 @@ fn when_a_group_starts_is_one_of_two_words() {
     assert!(later.contains("`join` it before, or name other nodes"), "{later}");
     assert!(said("soon").contains("`start` cannot be `soon`"), "{}", said("soon"));
 }
+
+/// What is said of these phases of a seed, two nodes and a late one.
+fn said_of(phases: &str, seed: u64) -> (Option<harness_core::scenario::Plan>, String) {
+    let text = format!(
+        "[scenario]\n[[nodes]]\nname = \"seed\"\nseed = true\n[[nodes]]\nname = \"node\"\ncount = 2\n[[nodes]]\nname = \"late\"\nstart = \"later\"\n{phases}\n[[phases]]\nname = \"end\"\nchecks = [{{ check = \"alive\", nodes = \"seed\", within = \"5s\" }}]\n"
+    );
+    loaded(&text, &Overrides { seed, ..Overrides::default() })
+}
+
+fn faults(faults: &[&str]) -> String {
+    let of = |fault: &&str| format!("[[phases]]\nname = \"p\"\nfaults = [{fault}]\n");
+    faults.iter().map(of).collect()
+}
+
+#[test]
+fn what_no_fault_can_do_then_is_refused_with_a_hint() {
+    let cut = r#"{ fault = "partition", groups = [["seed"], ["node"]] }"#;
+    let pause = r#"{ fault = "pause", nodes = "node-1" }"#;
+    for (list, why) in [
+        (vec![r#"{ fault = "heal" }"#], "`heal`, and nobody is cut off from some"),
+        (vec![r#"{ fault = "resume", nodes = "node-1" }"#], "`node-1` is not frozen"),
+        (vec![cut, cut], "`seed` is cut off from some then, by an earlier fault that stays"),
+        (vec![pause, r#"{ fault = "kill", nodes = "node" }"#], "`node-1` is frozen then"),
+        (vec![r#"{ fault = "restart", nodes = "late" }"#], "`late` is not started yet"),
+        (
+            vec![
+                r#"{ fault = "leave", nodes = "node-1" }"#,
+                r#"{ fault = "start", nodes = "node-1" }"#,
+            ],
+            "`node-1` is not down",
+        ),
+        (
+            vec![
+                r#"{ fault = "restart", nodes = "node" }, { fault = "pause", with = "previous", nodes = "node-2", downtime = "1s" }"#,
+            ],
+            "`node-2` is down while this fault lasts, by the one that it is with",
+        ),
+        (
+            vec![r#"{ fault = "restart", with = "previous", nodes = "node" }"#],
+            "there is no fault before it",
+        ),
+        (vec![r#"{ fault = "partition", groups = [["seed"]] }"#], "parts nobody"),
+        (vec![r#"{ fault = "partition", groups = [["seed"], ["*"]] }"#], "`seed` is on two sides"),
+        (vec![r#"{ fault = "one-way", from = "seed", to = "*" }"#], "in both `from` and `to`"),
+        (vec![r#"{ fault = "degrade", nodes = "seed" }"#], "is a good one"),
+        (vec![r#"{ fault = "clock", nodes = "seed", by = "5s" }"#], "cannot be told from"),
+        (vec![r#"{ fault = "upgrade", nodes = "seed" }"#], "an upgrade to nothing"),
+        (vec![r#"{ fault = "limit", nodes = "seed" }"#], "a limit of nothing"),
+    ] {
+        let (plan, said) = said_of(&faults(&list), 0);
+        assert!(plan.is_none() && said.contains(why), "{list:?}: {said}");
+    }
+}
+
+#[test]
+fn what_does_not_stand_in_the_way_is_allowed() {
+    let limit = r#"{ fault = "limit", nodes = "node-1", open_files = 64 }"#;
+    let rename = r#"{ fault = "rename", seed = "seed", to = "node-1" }"#;
+    let cut = r#"{ fault = "partition", groups = [["seed"], ["node"]] }"#;
+    let within = r#"{ fault = "restart", nodes = "node-1" }"#;
+    let heal = r#"{ fault = "heal" }"#;
+    let join = r#"{ fault = "join", nodes = "late" }"#;
+    let (plan, said) = said_of(&faults(&[limit, limit, rename, cut, within, heal, join]), 0);
+    let plan = plan.unwrap_or_else(|| panic!("{said}"));
+    assert_eq!(plan.phases[5].faults[0].nodes, ["seed", "node-1", "node-2"], "whom it mends");
+}
+
+#[test]
+fn a_storm_follows_from_the_seed_and_everybody_has_a_turn() {
+    let storm = "[[phases]]\nname = \"s\"\n[[phases.storm]]\nfaults = [\"kill\", \"pause\"]\nnodes = \"node\"\nevery = \"2s\"\nfor = \"60s\"\n";
+    let drawn = |seed| {
+        let (plan, said) = said_of(storm, seed);
+        plan.unwrap_or_else(|| panic!("{said}")).phases[0].faults.clone()
+    };
+    let text = |seed| serde_json::to_string(&drawn(seed)).unwrap();
+    assert_eq!(text(7), text(7));
+    assert_ne!(text(7), text(8));
+    let faults = drawn(7);
+    assert!((20..=60).contains(&faults.len()), "{}", faults.len());
+    for turn in faults.chunks_exact(2) {
+        assert_ne!(turn[0].nodes, turn[1].nodes, "each once before anybody again");
+    }
+    assert!(faults.is_sorted_by_key(|fault| fault.at));
+    for (from, to, why) in [
+        ("kill", "upgrade", "is not a fault that a storm can draw"),
+        ("\"node\"", "\"nodes\"", "storm for an unknown node or group"),
+        ("2s", "10ms", "at most 1000"),
+        ("[\"kill\", \"pause\"]", "[]", "a storm of no faults"),
+    ] {
+        let (plan, said) = said_of(&storm.replace(from, to), 0);
+        assert!(plan.is_none() && said.contains(why), "{said}");
+    }
+}

@@ -189,7 +189,7 @@ pub(super) struct ScenarioArgs {
     #[arg(long, value_name = "F", default_value = "1", value_parser = parse_factor)]
     pub(super) timeout_factor: f64,
 
-    /// Everything that a run draws at random follows from this; so far no scenario draws anything
+    /// Everything that a run draws at random follows from this: storms, and where files are damaged
     /// [default: drawn once, and recorded]
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,

@@ -61,7 +61,7 @@ const PARTITION: &str =
     "fault = \"partition\"\ngroups = [[\"seed\", \"node-1\"], [\"node-2\"]]\ndowntime = \"3s\"";
 const ONE_WAY: &str = "fault = \"one-way\"\nfrom = \"seed\"\nto = \"node-1\"\ndowntime = \"3s\"";
 const DEGRADE: &str =
-    "fault = \"degrade\"\nnodes = \"node-1\"\ndelay = \"100ms\"\nloss = \"10%\"\ndowntime = \"3s\"";
+    "fault = \"degrade\"\nnodes = \"node-1\"\ndelay = \"100ms\"\nloss = \"10%\"\ndowntime = \"4s\"";
 const PAUSE: &str = "fault = \"pause\"\nnodes = \"node-2\"\ndowntime = \"4s\"";
 
 #[tokio::test(start_paused = true)]
@@ -94,12 +94,13 @@ async fn faults_overlap_and_heal_in_the_opposite_order() {
     let isolate = "fault = \"isolate\"\nwith = \"previous\"\nnodes = \"node-1\"\ndowntime = \"1s\"";
     let frozen = "fault = \"pause\"\nwith = \"previous\"\nnodes = \"node-2\"\ndowntime = \"1s\"";
     let done = passes(&[&phase(&[PARTITION, isolate, frozen]), ADVANCE]).await;
-    let moment = |fault: usize, key: &str| {
-        done.json()["phases"][1]["faults"][fault][key]
-            .as_f64()
-            .unwrap_or_else(|| panic!("{key} of {:#}", done.json()["phases"][1]["faults"][fault]))
+    let steps = |kind: &str| -> Vec<u64> {
+        let events = done.events();
+        let of = events.iter().filter(|event| event["event"] == kind);
+        of.map(|event| event["fault"]["fault"].as_u64().unwrap()).collect()
     };
-    let _ = moment;
+    assert_eq!(steps("fault-effective"), [0, 1, 2]);
+    assert_eq!(steps("fault-healed"), [2, 1, 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,6 +123,7 @@ async fn a_broken_injector_is_never_taken_for_a_fault() {
         (ONE_WAY, D::LinesCutMore, stays),
         (ONE_WAY, D::LinesStay, stays),
         (DEGRADE, D::LinesDoNothing, "instead of"),
+        (DEGRADE, D::LinesHealEarly, "instead of"),
         (DEGRADE, D::LinesStay, "instead of"),
         (PAUSE, D::PauseDoesNothing, "node-2 is not frozen: it runs"),
         (PAUSE, D::PauseDoesNotHold, "node-2"),

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use super::{CheckKind, FRESH, Judgement, View};
 use crate::{
     event::{
-        CheckVerdict, Direction, Event, EventKind, Finding, HashRound, Miss, Moment, Reading,
-        ResourceSample, Sample, Session, SessionList,
+        CheckVerdict, Direction, Event, EventKind, Finding, HashRound, Look, LookedAt, Miss,
+        Moment, Reading, ResourceSample, Sample, Session, SessionList,
     },
     history::{FaultSpan, History},
     node::{Incarnation, NodeState, Resources},
@@ -127,6 +127,13 @@ impl Seen {
                 used,
             }),
         );
+    }
+
+    /// A look at something of a node that only a fault is about.
+    pub(crate) fn look(&mut self, node: &str, at: u64, seen: LookedAt) {
+        let (sent, answered) = (Moment(at), Moment(at));
+        let look = Look { node: node.to_owned(), sent, answered, seen };
+        self.record(answered, EventKind::Look(look));
     }
 
     /// Four samples a second, each changed by `change(milliseconds, sample)`.

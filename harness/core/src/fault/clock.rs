@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets},
     evidence,
 };
 use crate::{
@@ -119,14 +119,6 @@ fn ahead(record: &Record<'_>, node: &str) -> Vec<i64> {
         .collect()
 }
 
-impl Written for Clock {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        self.clone()
-    }
-}
-
 impl Fault for Clock {
     fn entry(&self) -> &'static FaultEntry {
         &ENTRY
@@ -156,5 +148,30 @@ impl Fault for Clock {
     fn has_healed(&self, record: &Record<'_>) -> Result<(), String> {
         evidence::all_back(record)?;
         all_off(record, self.by_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{check::testing::Seen, fault::evidence::tests::of};
+
+    #[test]
+    fn off_is_a_block_whose_time_is() {
+        let said = |ahead: &[i64], by_ms| {
+            let mut seen = Seen::default();
+            for (ms, at) in ahead.iter().zip(5_000..) {
+                seen.look("seed", at, LookedAt::Ahead(*ms));
+            }
+            let hit = [("seed".to_owned(), Moment(1_000))];
+            let mut record = of(&seen.history, &hit, 1_000, 9_000);
+            record.until = Moment(4_000);
+            all_off(&record, by_ms)
+        };
+        assert_eq!(said(&[-500, 59_000], 60_000), Ok(()), "others' blocks have others' times");
+        assert_eq!(said(&[-70_000], -60_000), Ok(()), "a block may be 10 s old");
+        assert!(said(&[-500], 60_000).is_err_and(|why| why.contains("-500 ms ahead of ours")));
+        assert!(said(&[59_000], 0).is_err(), "it is not right yet");
+        assert!(said(&[], 0).is_err_and(|why| why.contains("does not say")));
     }
 }

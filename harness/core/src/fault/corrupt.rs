@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets},
     evidence,
     files::{self, WHAT, What},
 };
@@ -99,14 +99,6 @@ pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Cor
         },
         downtime: downtime.map_or(Duration::ZERO, |downtime| downtime.value),
     })
-}
-
-impl Written for Corrupt {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        self.clone()
-    }
 }
 
 impl Fault for Corrupt {

@@ -9,13 +9,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, DOWNTIME, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, DOWNTIME, Fault, FaultEntry, Record, Targets},
     lines::{Lines, Way},
     paths,
 };
 use crate::{
     control::{ALL_ADVANCE, Control, Controls, DISCOVER, Disturbance, MINERS, Wanted},
     document::{Given, Key, Problems, Table, Takes},
+    event::Moment,
     line::{BadLine, Datagrams, PathSeen},
     seconds,
     text::short,
@@ -44,7 +45,7 @@ pub(super) static ENTRY: FaultEntry = FaultEntry {
     targets: Targets::Nodes,
     keys: KEYS,
     needs: &[Capability::Lines, Capability::BadLines],
-    effect: "of 200 datagrams from each of them to every other node, the median round trip rose by `delay` (25 % more or less, 5 ms at least), and as many were lost as chance allows (four standard deviations, and one at least)",
+    effect: "of 200 datagrams from each of them to every other node, the median round trip rose by `delay` (25 % more or less, 5 ms at least), and as many were lost as chance allows (four standard deviations, and one at least); measured again when a phase ends and before it heals",
     healed: "round trips and losses are as before it (the same tolerance); without `downtime`, `heal` ends it",
     example: r#"[[phases.faults]]
 fault = "degrade"
@@ -59,6 +60,12 @@ downtime = "20s"
             name: "nothing is degraded",
             scenario: &[MINERS, DISCOVER, DEGRADE, ALL_ADVANCE],
             disturbance: Disturbance::LinesDoNothing,
+            wanted: Wanted::Unproven("instead of"),
+        },
+        Control {
+            name: "it heals too early",
+            scenario: &[MINERS, DISCOVER, DEGRADE, ALL_ADVANCE],
+            disturbance: Disturbance::LinesHealEarly,
             wanted: Wanted::Unproven("instead of"),
         },
         Control {
@@ -100,7 +107,7 @@ fault = "degrade"
 nodes = "node-1"
 delay = "100ms"
 loss = "10%"
-downtime = "2s"
+downtime = "4s"
 "#;
 
 /// Of a round trip that is asked for.
@@ -140,14 +147,6 @@ pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Deg
     Some(Degrade { delay, jitter, loss, downtime })
 }
 
-impl Written for Degrade {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        *self
-    }
-}
-
 impl Fault for Degrade {
     fn entry(&self) -> &'static FaultEntry {
         &ENTRY
@@ -174,21 +173,24 @@ impl Fault for Degrade {
     }
 
     fn took_effect(&self, record: &Record<'_>) -> Result<(), String> {
-        self.measured(record, self.delay, self.loss)?;
+        self.measured(record, (record.asked, record.to), self.delay, self.loss)?;
         paths::all_answer(record)
     }
 
-    /// What was bad once may have become worse or better by chance: it is measured twice.
-    fn still_holds(&self, _: &Record<'_>) -> Result<(), String> {
-        Ok(())
+    fn still_holds(&self, record: &Record<'_>) -> Result<(), String> {
+        self.measured(record, (record.asked, record.until), self.delay, self.loss)
+    }
+
+    fn held(&self, record: &Record<'_>) -> Result<(), String> {
+        self.still_holds(record)
     }
 
     fn undone(&self, record: &Record<'_>) -> Result<(), String> {
-        self.measured(record, Duration::ZERO, 0)
+        self.measured(record, (record.until, record.to), Duration::ZERO, 0)
     }
 
-    fn has_healed(&self, record: &Record<'_>) -> Result<(), String> {
-        self.measured(record, Duration::ZERO, 0)
+    fn has_healed(&self, _: &Record<'_>) -> Result<(), String> {
+        Ok(())
     }
 }
 
@@ -198,14 +200,24 @@ impl Degrade {
         BadLine { delay: self.delay, jitter: self.jitter, loss, rate: None }
     }
 
-    /// The last round against the first one of the fault, which came before it took effect.
-    fn measured(&self, record: &Record<'_>, delay: Duration, loss: u32) -> Result<(), String> {
+    /// The last round between two moments against the first one of the fault, which came before it took
+    /// effect.
+    fn measured(
+        &self,
+        record: &Record<'_>,
+        (from, to): (Moment, Moment),
+        delay: Duration,
+        loss: u32,
+    ) -> Result<(), String> {
         let (mut sent, mut lost) = (0_u32, 0_u32);
         let ways = ways(&paths::nodes(record), record.network);
         for way in ways.iter().filter(|way| paths::can_be_tried(record, way)) {
-            let looks = looks(record, way);
-            let (Some(before), Some(now), true) = (looks.first(), looks.last(), looks.len() > 1)
-            else {
+            let first = looks(record, way, (record.asked, record.to)).next();
+            let last = looks(record, way, (from, to)).next_back();
+            let (Some(before), Some(now)) = (first, last) else {
+                return Err(format!("the way from {} to {} was not measured", way.0, way.1));
+            };
+            if std::ptr::eq(before, now) {
                 return Err(format!("the way from {} to {} was not measured twice", way.0, way.1));
             };
             let trip = |path: &PathSeen| path.round_trip_us.map(Duration::from_micros);
@@ -247,14 +259,16 @@ fn as_many(sent: u32, lost: u32, loss: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// Every look at a way that counted losses, since the fault was begun.
-fn looks<'a>(record: &Record<'a>, way: &Way) -> Vec<&'a PathSeen> {
-    let rounds = record.history.path_rounds(record.asked, record.to);
-    let of = rounds.flat_map(|round| &round.paths);
-    of.filter(|path| {
+/// Every look at a way between two moments that counted losses.
+fn looks<'a>(
+    record: &Record<'a>,
+    way: &Way,
+    (from, to): (Moment, Moment),
+) -> impl DoubleEndedIterator<Item = &'a PathSeen> {
+    let of = record.history.path_rounds(from, to).flat_map(|round| &round.paths);
+    of.filter(move |path| {
         (&path.from, &path.to) == (&way.0, &way.1) && path.sent >= Datagrams::Many.count()
     })
-    .collect()
 }
 
 /// From each of these nodes to every other.

@@ -145,6 +145,15 @@ impl Condition {
         }
     }
 
+    /// What is said of a node that an earlier fault left in it.
+    pub fn of(self, node: &str) -> String {
+        if self == Self::Absent {
+            format!("`{node}` is not started yet (`start = \"later\"`)")
+        } else {
+            format!("`{node}` is {} then, by an earlier fault that stays", self.words())
+        }
+    }
+
     /// What ends it, as a hint.
     pub fn remedy(self) -> &'static str {
         match self {
@@ -228,6 +237,8 @@ impl fmt::Debug for FaultEntry {
 
 /// A fault: its course and its proofs. Both are functions of what was recorded, so what proved it
 /// while it was done proves it again when its bundle is verified.
+///
+/// What a fault does not say, it cannot prove: without a proof of its own every step is refused.
 pub(super) trait Fault: fmt::Debug {
     /// What else there is to know of it.
     fn entry(&self) -> &'static FaultEntry;
@@ -245,7 +256,9 @@ pub(super) trait Fault: fmt::Debug {
     }
 
     /// What it leaves its nodes in while it lasts.
-    fn condition(&self) -> Condition;
+    fn condition(&self) -> Condition {
+        Condition::Up
+    }
 
     /// What it ends, if it ends what earlier faults did.
     fn ends(&self) -> &'static [Condition] {
@@ -290,7 +303,10 @@ pub(super) trait Fault: fmt::Debug {
     /// # Errors
     ///
     /// What is missing.
-    fn took_effect(&self, record: &Record<'_>) -> Result<(), String>;
+    fn took_effect(&self, record: &Record<'_>) -> Result<(), String> {
+        let _ = record;
+        Err("it takes no effect but to end another fault".to_owned())
+    }
 
     /// Nothing recorded since it took effect shows that it did not hold. Asked when a phase ends
     /// while it stays.
@@ -298,7 +314,10 @@ pub(super) trait Fault: fmt::Debug {
     /// # Errors
     ///
     /// What shows it.
-    fn still_holds(&self, record: &Record<'_>) -> Result<(), String>;
+    fn still_holds(&self, record: &Record<'_>) -> Result<(), String> {
+        let _ = record;
+        Err("it does not stay".to_owned())
+    }
 
     /// Nothing recorded between its effect and `until`, when it was undone, shows that it did not hold,
     /// as far as [`Self::has_healed`] does not say so.
@@ -311,8 +330,8 @@ pub(super) trait Fault: fmt::Debug {
         Ok(())
     }
 
-    /// Everything that shows that it is undone, if it is ended by another fault whose own proof does not
-    /// show it.
+    /// Everything that shows that it is undone, whoever ends it, as far as [`Self::has_healed`] of that
+    /// fault does not show it.
     ///
     /// # Errors
     ///
@@ -327,7 +346,10 @@ pub(super) trait Fault: fmt::Debug {
     /// # Errors
     ///
     /// What is missing.
-    fn has_healed(&self, record: &Record<'_>) -> Result<(), String>;
+    fn has_healed(&self, record: &Record<'_>) -> Result<(), String> {
+        let _ = record;
+        Err("it does not heal by itself".to_owned())
+    }
 }
 
 /// What is recorded of one fault.
@@ -366,5 +388,14 @@ pub(super) trait Written: fmt::Debug {
     /// What else is wrong with it, once it is known what it means.
     fn validate(&self, nodes: &dyn Fn(&str) -> Vec<String>, problems: &mut Problems) {
         let _ = (nodes, problems);
+    }
+}
+
+/// Most faults mean what is written, whoever is in the network.
+impl<F: Fault + Clone> Written for F {
+    type Fault = F;
+
+    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> F {
+        self.clone()
     }
 }

@@ -81,8 +81,8 @@ pub(super) fn all_gone(record: &Record<'_>) -> Result<(), String> {
 /// Every file that was there when the fault was begun is there, and is another one.
 pub(super) fn all_damaged(record: &Record<'_>) -> Result<(), String> {
     each(record, |node, before, now| {
-        if before.is_empty() {
-            return Err(format!("{node} had none of the files that were to be damaged"));
+        if before.iter().all(|was| was.bytes == 0) {
+            return Err(format!("{node} had nothing in the files that were to be damaged"));
         }
         for was in before {
             match now.iter().find(|file| file.path == was.path) {
@@ -118,4 +118,64 @@ fn seen<'a>(record: &Record<'a>, node: &str, from: Moment) -> Vec<&'a [StateFile
             if let LookedAt::Files(files) = &look.seen { Some(files.as_slice()) } else { None }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{check::testing::Seen, fault::evidence::tests::of};
+
+    fn file(path: &str, bytes: u64, sha256: &str) -> StateFile {
+        StateFile { path: path.to_owned(), bytes, sha256: sha256.to_owned() }
+    }
+
+    /// What is said of the seed, hit at 1 s, whose files were these, one look after another.
+    fn said(
+        judge: fn(&Record<'_>) -> Result<(), String>,
+        looks: &[&[StateFile]],
+    ) -> Result<(), String> {
+        let mut seen = Seen::default();
+        for (files, at) in looks.iter().zip(1_000..) {
+            seen.look("seed", at, LookedAt::Files(files.to_vec()));
+        }
+        let hit = [("seed".to_owned(), Moment(1_000))];
+        judge(&of(&seen.history, &hit, 1_000, 9_000))
+    }
+
+    #[test]
+    fn gone_is_what_was_there_and_is_not() {
+        let there = [file("a", 1, "x"), file("b", 2, "y")];
+        assert_eq!(said(all_gone, &[&there, &[]]), Ok(()));
+        let left = said(all_gone, &[&there, &there[1..]]);
+        assert_eq!(left, Err("b of seed is still there".to_owned()));
+        assert!(said(all_gone, &[&[], &[]]).is_err(), "nothing was there");
+        assert!(said(all_gone, &[&there]).is_err(), "one look shows nothing");
+    }
+
+    #[test]
+    fn damaged_is_what_is_there_and_is_another() {
+        let was = [file("a", 1, "x"), file("b", 2, "y"), file("empty", 0, "e")];
+        let damaged = [file("a", 1, "z"), file("b", 0, "e"), file("empty", 0, "e")];
+        assert_eq!(said(all_damaged, &[&was, &damaged]), Ok(()));
+        let half = [file("a", 1, "z"), file("b", 2, "y"), file("empty", 0, "e")];
+        let why = said(all_damaged, &[&was, &half]);
+        assert_eq!(why, Err("b of seed is as it was".to_owned()));
+        let why = said(all_damaged, &[&was, &damaged[1..]]);
+        assert_eq!(why, Err("a of seed is gone".to_owned()));
+        let nothing = said(all_damaged, &[&was[2..], &was[2..]]);
+        assert!(nothing.is_err(), "an empty file has nothing to damage");
+    }
+
+    #[test]
+    fn what_is_meant_is_by_the_profile() {
+        let profile = NodeProfile::ours();
+        let files = ["pq-peers.bin", "pq-peers.binary", "chain.redb", "pq-identity.seed", "x/y"];
+        let files = files.map(|path| file(path, 1, ""));
+        assert_eq!(What::PeerStore.of(&files, &profile), ["pq-peers.bin"]);
+        assert_eq!(What::Chain.of(&files, &profile), ["chain.redb"]);
+        let all = ["pq-peers.bin", "pq-peers.binary", "chain.redb", "x/y"];
+        assert_eq!(What::All.of(&files, &profile), all, "the identity is kept");
+        assert!(What::Chain.lacks(&NodeProfile::core()).is_some());
+        assert_eq!(What::Chain.lacks(&profile), None);
+    }
 }

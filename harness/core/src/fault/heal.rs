@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets},
     lines::{self, Way},
     paths,
 };
@@ -72,14 +72,6 @@ pub(super) fn read(_: &Table<'_, '_>, _: &mut Problems) -> Option<Heal> {
     Some(Heal)
 }
 
-impl Written for Heal {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        *self
-    }
-}
-
 impl Fault for Heal {
     fn entry(&self) -> &'static FaultEntry {
         &ENTRY
@@ -89,10 +81,6 @@ impl Fault for Heal {
         Course::Ends
     }
 
-    fn condition(&self) -> Condition {
-        Condition::Up
-    }
-
     fn ends(&self) -> &'static [Condition] {
         &[Condition::Parted]
     }
@@ -100,14 +88,6 @@ impl Fault for Heal {
     /// A bad line may be among them.
     fn ways(&self, nodes: &[String], network: &[String]) -> (Vec<Way>, Datagrams) {
         (lines::ways_of(nodes, network), Datagrams::Many)
-    }
-
-    fn took_effect(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a heal takes no effect but to heal".to_owned())
-    }
-
-    fn still_holds(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a heal does not stay".to_owned())
     }
 
     fn has_healed(&self, record: &Record<'_>) -> Result<(), String> {

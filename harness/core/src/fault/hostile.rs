@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written};
+use super::entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets};
 use crate::{
     control::{ALL_ADVANCE, Control, Controls, DISCOVER, Disturbance, Wanted},
     document::{Given, Key, Problems, Table, Takes},
@@ -170,14 +170,6 @@ fn all_ended(record: &Record<'_>) -> Result<(), String> {
             None => Err(format!("nothing shows that {node} ended")),
         }
     })
-}
-
-impl Written for Attack {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        *self
-    }
 }
 
 impl Fault for Attack {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, DOWNTIME, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, DOWNTIME, Fault, FaultEntry, Record, Targets},
     lines::{self, Lines, Way},
     paths,
 };
@@ -79,14 +79,6 @@ downtime = "10s"
 pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Isolate> {
     let downtime = table.duration("downtime", problems);
     Some(Isolate { downtime: downtime.map(|downtime| downtime.value) })
-}
-
-impl Written for Isolate {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        *self
-    }
 }
 
 impl Fault for Isolate {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets},
     evidence,
 };
 use crate::{
@@ -87,14 +87,6 @@ pub(super) fn read(_: &Table<'_, '_>, _: &mut Problems) -> Option<Join> {
     Some(Join)
 }
 
-impl Written for Join {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        *self
-    }
-}
-
 impl Fault for Join {
     fn entry(&self) -> &'static FaultEntry {
         &ENTRY
@@ -104,20 +96,8 @@ impl Fault for Join {
         Course::Ends
     }
 
-    fn condition(&self) -> Condition {
-        Condition::Up
-    }
-
     fn ends(&self) -> &'static [Condition] {
         &[Condition::Absent]
-    }
-
-    fn took_effect(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a join takes no effect but to heal".to_owned())
-    }
-
-    fn still_holds(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a join does not stay".to_owned())
     }
 
     fn has_healed(&self, record: &Record<'_>) -> Result<(), String> {

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets},
     evidence,
 };
 use crate::{
@@ -74,14 +74,6 @@ pub(super) fn read(_: &Table<'_, '_>, _: &mut Problems) -> Option<Leave> {
     Some(Leave)
 }
 
-impl Written for Leave {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        *self
-    }
-}
-
 impl Fault for Leave {
     fn entry(&self) -> &'static FaultEntry {
         &ENTRY
@@ -101,9 +93,5 @@ impl Fault for Leave {
 
     fn still_holds(&self, record: &Record<'_>) -> Result<(), String> {
         evidence::all_stayed_down(record)
-    }
-
-    fn has_healed(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a leave is for good".to_owned())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, DOWNTIME, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Course, DOWNTIME, Fault, FaultEntry, Record, Targets},
     paths,
 };
 use crate::{
@@ -100,14 +100,6 @@ pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Lim
     Some(Limit { to, downtime })
 }
 
-impl Written for Limit {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        self.clone()
-    }
-}
-
 impl Fault for Limit {
     fn entry(&self) -> &'static FaultEntry {
         &ENTRY
@@ -115,10 +107,6 @@ impl Fault for Limit {
 
     fn course(&self) -> Course {
         self.downtime.map_or(Course::Stays, Course::Heals)
-    }
-
-    fn condition(&self) -> Condition {
-        Condition::Up
     }
 
     fn also_needs(&self) -> Vec<Capability> {
@@ -186,4 +174,34 @@ fn looks<'a>(record: &Record<'a>, node: &str, from: Moment, to: Moment) -> Vec<&
             },
         )
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{check::testing::Seen, fault::evidence::tests::of};
+
+    #[test]
+    fn limited_is_by_the_kernels_word_and_restored_to_what_was_before() {
+        let files = |open_files| Limits { open_files, ..Limits::default() };
+        let limit = Limit { to: files(Some(64)), downtime: None };
+        let mut seen = Seen::default();
+        let hit = [("seed".to_owned(), Moment(1_500))];
+        seen.look("seed", 1_000, LookedAt::Limits(files(Some(1_024))));
+        let early = limit.took_effect(&of(&seen.history, &hit, 1_000, 9_000));
+        assert!(early.is_err_and(|why| why.contains("instead of")));
+        seen.look("seed", 2_000, LookedAt::Limits(files(Some(64))));
+        assert_eq!(limit.took_effect(&of(&seen.history, &hit, 1_000, 9_000)), Ok(()));
+        let until = |seen: &Seen, until| {
+            let mut record = of(&seen.history, &hit, 1_000, 9_000);
+            record.until = Moment(until);
+            (limit.held(&record).is_ok(), limit.has_healed(&record).is_ok())
+        };
+        assert_eq!(until(&seen, 2_500), (true, false), "nobody has looked since");
+        seen.look("seed", 3_000, LookedAt::Limits(files(Some(64))));
+        assert_eq!(until(&seen, 2_500), (true, false), "it stays limited");
+        seen.look("seed", 4_000, LookedAt::Limits(files(Some(1_024))));
+        assert_eq!(until(&seen, 2_500), (true, true));
+        assert_eq!(until(&seen, 4_500), (false, false), "it was restored before it was to be");
+    }
 }

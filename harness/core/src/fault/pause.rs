@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, DOWNTIME, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, DOWNTIME, Fault, FaultEntry, Record, Targets},
     frozen,
 };
 use crate::{
@@ -71,14 +71,6 @@ downtime = "4s"
 pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Pause> {
     let downtime = table.duration("downtime", problems);
     Some(Pause { downtime: downtime.map(|downtime| downtime.value) })
-}
-
-impl Written for Pause {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        *self
-    }
 }
 
 impl Fault for Pause {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets},
     lines::{self, Way},
     paths,
 };
@@ -72,14 +72,6 @@ pub(super) fn read(_: &Table<'_, '_>, _: &mut Problems) -> Option<Rejoin> {
     Some(Rejoin)
 }
 
-impl Written for Rejoin {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        *self
-    }
-}
-
 impl Fault for Rejoin {
     fn entry(&self) -> &'static FaultEntry {
         &ENTRY
@@ -89,24 +81,12 @@ impl Fault for Rejoin {
         Course::Ends
     }
 
-    fn condition(&self) -> Condition {
-        Condition::Up
-    }
-
     fn ends(&self) -> &'static [Condition] {
         &[Condition::Isolated]
     }
 
     fn ways(&self, nodes: &[String], network: &[String]) -> (Vec<Way>, Datagrams) {
         (lines::ways_of(nodes, network), Datagrams::Few)
-    }
-
-    fn took_effect(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a rejoin takes no effect but to heal".to_owned())
-    }
-
-    fn still_holds(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a rejoin does not stay".to_owned())
     }
 
     fn has_healed(&self, record: &Record<'_>) -> Result<(), String> {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written};
+use super::entry::{Capability, Course, Fault, FaultEntry, Record, Targets, Written};
 use crate::{
     control::{ALL_ADVANCE, Control, Controls, DISCOVER, Disturbance, THREE_NODES, Wanted},
     document::{At, Given, Key, Problems, Table, Takes},
@@ -112,10 +112,6 @@ impl Fault for Rename {
         Course::Once
     }
 
-    fn condition(&self) -> Condition {
-        Condition::Up
-    }
-
     fn took_effect(&self, record: &Record<'_>) -> Result<(), String> {
         let looks = record.history.looks(&self.to, record.asked, record.to);
         let of = |wanted: &str| {
@@ -138,9 +134,5 @@ impl Fault for Rename {
 
     fn still_holds(&self, _: &Record<'_>) -> Result<(), String> {
         Ok(())
-    }
-
-    fn has_healed(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a rename does not heal".to_owned())
     }
 }

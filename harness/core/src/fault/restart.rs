@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets},
     evidence,
 };
 use crate::{
@@ -83,14 +83,6 @@ const SCENARIO: &[&str] = &[THREE_NODES, DISCOVER, RESTART, ALL_ADVANCE];
 pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Restart> {
     let downtime = table.duration("downtime", problems);
     Some(Restart { downtime: downtime.map_or(Duration::ZERO, |downtime| downtime.value) })
-}
-
-impl Written for Restart {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        *self
-    }
 }
 
 impl Fault for Restart {

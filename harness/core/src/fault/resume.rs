@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets},
     frozen,
 };
 use crate::{
@@ -62,14 +62,6 @@ pub(super) fn read(_: &Table<'_, '_>, _: &mut Problems) -> Option<Resume> {
     Some(Resume)
 }
 
-impl Written for Resume {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        *self
-    }
-}
-
 impl Fault for Resume {
     fn entry(&self) -> &'static FaultEntry {
         &ENTRY
@@ -79,20 +71,8 @@ impl Fault for Resume {
         Course::Ends
     }
 
-    fn condition(&self) -> Condition {
-        Condition::Up
-    }
-
     fn ends(&self) -> &'static [Condition] {
         &[Condition::Frozen]
-    }
-
-    fn took_effect(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a resume takes no effect but to heal".to_owned())
-    }
-
-    fn still_holds(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a resume does not stay".to_owned())
     }
 
     fn has_healed(&self, record: &Record<'_>) -> Result<(), String> {

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets},
     evidence,
 };
 use crate::{
@@ -74,14 +74,6 @@ pub(super) fn read(_: &Table<'_, '_>, _: &mut Problems) -> Option<Start> {
     Some(Start)
 }
 
-impl Written for Start {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        *self
-    }
-}
-
 impl Fault for Start {
     fn entry(&self) -> &'static FaultEntry {
         &ENTRY
@@ -91,20 +83,8 @@ impl Fault for Start {
         Course::Ends
     }
 
-    fn condition(&self) -> Condition {
-        Condition::Up
-    }
-
     fn ends(&self) -> &'static [Condition] {
         &[Condition::Down]
-    }
-
-    fn took_effect(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a start takes no effect but to heal".to_owned())
-    }
-
-    fn still_holds(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a start does not stay".to_owned())
     }
 
     fn has_healed(&self, record: &Record<'_>) -> Result<(), String> {

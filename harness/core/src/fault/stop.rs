@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets},
     evidence,
 };
 use crate::{
@@ -75,14 +75,6 @@ pub(super) fn read(_: &Table<'_, '_>, _: &mut Problems) -> Option<Stop> {
     Some(Stop)
 }
 
-impl Written for Stop {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        *self
-    }
-}
-
 impl Fault for Stop {
     fn entry(&self) -> &'static FaultEntry {
         &ENTRY
@@ -102,9 +94,5 @@ impl Fault for Stop {
 
     fn still_holds(&self, record: &Record<'_>) -> Result<(), String> {
         evidence::all_stayed_down(record)
-    }
-
-    fn has_healed(&self, _: &Record<'_>) -> Result<(), String> {
-        Err("a stop does not heal by itself".to_owned())
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets, Written},
+    entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets},
     evidence,
 };
 use crate::{
@@ -165,14 +165,6 @@ fn all_kept_their_state(record: &Record<'_>) -> Result<(), String> {
     })
 }
 
-impl Written for Upgrade {
-    type Fault = Self;
-
-    fn resolve(&self, _: &dyn Fn(&str) -> Vec<String>) -> Self {
-        self.clone()
-    }
-}
-
 impl Fault for Upgrade {
     fn entry(&self) -> &'static FaultEntry {
         &ENTRY
@@ -208,5 +200,56 @@ impl Fault for Upgrade {
         evidence::all_back(record)?;
         all_changed(record)?;
         all_kept_their_state(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        check::testing::{Seen, incarnation},
+        event::Reading,
+        fault::evidence::tests::of,
+    };
+
+    const UNDONE: Moment = Moment(4_000);
+
+    fn record<'a>(seen: &'a Seen, hit: &'a [(String, Moment)]) -> Record<'a> {
+        let mut record = of(&seen.history, hit, 1_000, 9_000);
+        record.until = UNDONE;
+        record
+    }
+
+    #[test]
+    fn changed_is_another_executable_than_before() {
+        let said = |after: Option<&str>| {
+            let mut seen = Seen::default();
+            let look = |id: &str| LookedAt::Executable(Executable { id: id.to_owned() });
+            seen.look("seed", 1_000, look("a"));
+            if let Some(after) = after {
+                seen.look("seed", 5_000, look(after));
+            }
+            all_changed(&record(&seen, &[("seed".to_owned(), Moment(2_000))]))
+        };
+        assert_eq!(said(Some("b")), Ok(()));
+        assert!(said(Some("a")).is_err_and(|why| why.contains("the same as before")));
+        assert!(said(None).is_err());
+    }
+
+    #[test]
+    fn who_begins_far_below_its_last_height_has_lost_its_state() {
+        let said = |first: u64| {
+            let mut seen = Seen::default().poll("seed", 0, 1_000, |_, sample| {
+                sample.height = Reading::Value(40);
+            });
+            seen.started("seed", 4_000, 1, incarnation(9));
+            let seen = seen.poll("seed", 4_000, 5_000, |_, sample| {
+                (sample.start, sample.height) = (1, Reading::Value(first));
+            });
+            all_kept_their_state(&record(&seen, &[("seed".to_owned(), Moment(2_000))]))
+        };
+        assert_eq!(said(40), Ok(()));
+        assert_eq!(said(20), Ok(()));
+        assert!(said(19).is_err_and(|why| why.contains("it is on another state")));
     }
 }

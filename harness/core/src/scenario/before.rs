@@ -19,6 +19,8 @@ pub(super) struct Before {
     pub(super) hit: Option<Vec<String>>,
     pub(super) hit_here: bool,
     pub(super) conditions: Conditions,
+    /// What faults that heal by themselves have done to nodes, as long as later ones go with them.
+    overlapping: Vec<(String, Condition)>,
     /// How many storms there were.
     pub(super) storms: u64,
 }
@@ -47,10 +49,17 @@ impl Before {
         own.validate(&named, problems);
         let kind = own.resolve(&named);
         let nodes = hit(fault, &kind, selectors, &self.conditions);
+        if fault.with_previous.is_none() {
+            self.overlapping.clear();
+        }
         if !adversaries(fault, &kind, selectors, problems) {
             self.refuse(fault, &kind, &nodes, problems);
         }
         self.conditions.after(&kind, &nodes);
+        if let Course::Heals(_) = kind.course() {
+            let hit = |node: &String| (node.clone(), kind.condition());
+            self.overlapping.extend(nodes.iter().map(hit));
+        }
         self.after_a_heal |= kind.course() != Course::Stays;
         self.hit = Some(nodes);
     }
@@ -80,29 +89,23 @@ impl Before {
             return;
         }
         for node in nodes {
-            if let Some(condition) = self.conditions.silent(node) {
-                let why = match condition {
-                    Condition::Absent => {
-                        format!("`{node}` is not started yet (`start = \"later\"`)")
-                    }
-                    Condition::Down
-                    | Condition::Gone
-                    | Condition::Frozen
-                    | Condition::Isolated
-                    | Condition::Parted
-                    | Condition::Attacking
-                    | Condition::Up => {
-                        format!("`{node}` is {} already, by an earlier fault", condition.words())
-                    }
-                };
-                problems.error_hint(span, why, condition.remedy());
+            let meanwhile = self
+                .overlapping
+                .iter()
+                .find(|(hit, condition)| hit == node && !condition.answers());
+            if let Some((_, condition)) = meanwhile {
+                let why = format!(
+                    "`{node}` is {} while this fault lasts, by the one that it is with",
+                    condition.words()
+                );
+                problems.error_hint(span, why, "name other nodes, or leave out `with`");
                 return;
             }
-            // Two cuts of one kind that both stay: a heal could not say which it ends.
-            if self.conditions.of(node).any(|condition| condition == kind.condition()) {
-                let condition = kind.condition();
-                let why = format!("`{node}` is {} already, by an earlier fault", condition.words());
-                problems.error_hint(span, why, condition.remedy());
+            // Two of one kind that both stay: what ends them could not say which it ends.
+            let same = kind.condition();
+            let twice = self.conditions.of(node).find(|condition| *condition == same);
+            if let Some(condition) = self.conditions.silent(node).or(twice) {
+                problems.error_hint(span, condition.of(node), condition.remedy());
                 return;
             }
         }
@@ -119,21 +122,7 @@ impl Before {
         let named = selectors.get(&nodes.value).into_iter().flatten();
         let silent = |node: &String| Some((node.clone(), self.conditions.silent(node)?));
         if let Some((node, condition)) = named.into_iter().find_map(silent) {
-            let why = match condition {
-                Condition::Absent => {
-                    format!("`{node}` is not started yet (`start = \"later\"`): this cannot pass")
-                }
-                Condition::Down
-                | Condition::Gone
-                | Condition::Frozen
-                | Condition::Isolated
-                | Condition::Parted
-                | Condition::Attacking
-                | Condition::Up => format!(
-                    "`{node}` is {} then, by an earlier fault that stays: this cannot pass",
-                    condition.words()
-                ),
-            };
+            let why = format!("{}: this cannot pass", condition.of(&node));
             let remedy = condition.remedy();
             problems.error_hint(nodes.span.clone(), why, format!("{remedy}, or name other nodes"));
         }

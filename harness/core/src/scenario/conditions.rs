@@ -66,6 +66,7 @@ impl Conditions {
     /// After a fault, its heal included if it heals by itself.
     pub(super) fn after(&mut self, kind: &FaultKind, nodes: &[String]) {
         match kind.course() {
+            Course::Stays if kind.condition() == Condition::Up => {}
             Course::Stays => {
                 for node in nodes {
                     self.0.entry(node.clone()).or_default().insert(kind.condition());

@@ -87,12 +87,12 @@ pub(crate) async fn take_effect(kind: &FaultKind, scene: Scene<'_>) -> Result<Pr
         | FaultKind::Heal(_)
         | FaultKind::Join(_) => return ends(kind),
     };
-    Ok(to_be_proven(since, PROVE, scene))
+    Ok(to_be_proven(since, scene.patience(PROVE)))
 }
 
 /// Undoes it. Returns with the proof, or with how long to look for one.
 pub(crate) async fn heal(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, FaultError> {
-    let (since, patience) = match kind {
+    let since = match kind {
         FaultKind::Restart(_)
         | FaultKind::Start(_)
         | FaultKind::Kill(_)
@@ -106,34 +106,38 @@ pub(crate) async fn heal(kind: &FaultKind, scene: Scene<'_>) -> Result<Proven, F
                 to.insert(node.as_str(), scene.bed.changes_to(node, upgrade.to.as_ref())?);
             }
             let to = |node: &str| to.get(node).cloned().unwrap_or_default();
-            return then_look(returning::all(scene, &to).await?, scene);
+            return Ok(then_look(returning::all(scene, &to).await?, scene));
         }
         FaultKind::Clock(clock) => {
             let off = |node: &str| changing::clock(scene, node, clock.by_ms);
-            return then_look(returning::all(scene, &off).await?, scene);
+            return Ok(then_look(returning::all(scene, &off).await?, scene));
         }
         FaultKind::OccupyPort(fault) => {
             occupying::release(scene, fault.port).await?;
             return returning::all(scene, &|_| Changes::default()).await;
         }
-        FaultKind::Hostile(_) => (attacking::end(scene).await?, PROVE),
-        FaultKind::Limit(_) => (limiting::restore(scene).await?, PROVE),
+        FaultKind::Hostile(_) => attacking::end(scene).await?,
+        FaultKind::Limit(_) => limiting::restore(scene).await?,
         FaultKind::Pause(_) | FaultKind::Resume(_) => {
-            (freezing::thaw(scene).await?, scene.prove_back)
+            let since = freezing::thaw(scene).await?;
+            return Ok(to_be_proven(since, scene.prove_back));
+        }
+        FaultKind::Join(_) => {
+            let since = joining::start(scene).await?;
+            return Ok(to_be_proven(since, scene.prove_back));
         }
         FaultKind::Isolate(_)
         | FaultKind::Rejoin(_)
         | FaultKind::Partition(_)
         | FaultKind::OneWay(_)
         | FaultKind::Degrade(_)
-        | FaultKind::Heal(_) => (line::change(scene).await?, PROVE),
-        FaultKind::Join(_) => (joining::start(scene).await?, scene.prove_back),
+        | FaultKind::Heal(_) => line::change(scene).await?,
         FaultKind::Stop(_) | FaultKind::Leave(_) | FaultKind::Rename(_) => {
             let why = format!("`{}` does not heal by itself", kind.name());
             return Err(FaultError::Unproven(why));
         }
     };
-    Ok(to_be_proven(since, patience, scene))
+    Ok(to_be_proven(since, scene.patience(PROVE)))
 }
 
 /// Looks at what shows whether it holds, or has healed, and records that. Says it in words.
@@ -194,11 +198,10 @@ pub(crate) fn blame(kind: &FaultKind, scene: Scene<'_>, patience: Duration) -> O
 }
 
 /// A step that is proven in part: the rest is looked for.
-fn then_look(done: Proven, scene: Scene<'_>) -> Result<Proven, FaultError> {
-    Ok(Proven { patience: scene.prove_back, ..done })
+fn then_look(done: Proven, scene: Scene<'_>) -> Proven {
+    Proven { patience: scene.prove_back, ..done }
 }
 
-fn to_be_proven(since: Moment, patience: Duration, scene: Scene<'_>) -> Proven {
-    let patience = patience.mul_f64(scene.timeout_factor.max(1.0));
+fn to_be_proven(since: Moment, patience: Duration) -> Proven {
     Proven { since, proof: String::new(), patience }
 }

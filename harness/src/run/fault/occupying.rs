@@ -73,7 +73,7 @@ async fn look_at_port(scene: Scene<'_>, node: &str, port: Port) -> Result<bool, 
 /// It must end or say so.
 async fn reaction(scene: Scene<'_>, node: &str) -> Result<(), FaultError> {
     let started = scene.bed.profile(node).map_or(Duration::ZERO, |profile| profile.start_within);
-    let patience = (started + SAYS).mul_f64(scene.timeout_factor.max(1.0));
+    let patience = scene.patience(started + SAYS);
     let began = scene.bed.journal.now();
     let deadline = began + patience;
     loop {

@@ -31,6 +31,11 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
+    /// So long, stretched as the run is.
+    pub(crate) fn patience(&self, usual: Duration) -> Duration {
+        usual.mul_f64(self.timeout_factor.max(1.0))
+    }
+
     /// All of its nodes should be running.
     pub(crate) fn is_up(&self) -> bool {
         self.nodes.iter().all(|node| self.bed.is_up(node))
