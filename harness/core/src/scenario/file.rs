@@ -61,7 +61,7 @@ pub const SCENARIO: &[Key] = &[
         name: "tags",
         takes: Takes::Texts,
         given: Given::Else("none"),
-        about: "words by which `--tag` picks it: `quick` is under 30 s",
+        about: "words by which `--tag` picks it: `quick`, under 30 s, is what CI runs on every change",
     },
 ];
 
