@@ -1,5 +1,7 @@
 //! A node's state on disk, as seen and changed from outside while the node is down.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// One file of a node's state.
@@ -111,6 +113,18 @@ pub struct Limits {
     pub cpu: Option<u32>,
     /// Descriptors.
     pub open_files: Option<u64>,
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = [
+            self.memory.map(|memory| format!("{} MiB of memory", memory >> 20)),
+            self.cpu.map(|cpu| format!("{} % of a core", f64::from(cpu) / 10.0)),
+            self.open_files.map(|files| format!("{files} descriptors")),
+        ];
+        let said: Vec<String> = said.into_iter().flatten().collect();
+        if said.is_empty() { f.write_str("nothing") } else { f.write_str(&said.join(", ")) }
+    }
 }
 
 /// A port of a node.

@@ -65,7 +65,6 @@ const AGAIN: &str = r#"
 name = "together again"
 [[phases.faults]]
 fault = "heal"
-
 "#;
 
 pub(super) fn read(_: &Table<'_, '_>, _: &mut Problems) -> Option<Heal> {

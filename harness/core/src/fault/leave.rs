@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     entry::{Capability, Condition, Course, Fault, FaultEntry, Record, Targets},
     evidence,
+    stop::OTHERS_ADVANCE,
 };
 use crate::{
     control::{Control, Controls, DISCOVER, Disturbance, OUTLIVES, THREE_NODES, Wanted},
@@ -58,16 +59,6 @@ name = "the seed leaves"
 [[phases.faults]]
 fault = "leave"
 nodes = "seed"
-"#;
-
-/// The ones that are up get new blocks, for long enough to see that the seed stays down.
-const OTHERS_ADVANCE: &str = r#"
-[[phases.checks]]
-check = "height-advances"
-nodes = "node"
-by = 1
-within = "15s"
-for = "4s"
 "#;
 
 pub(super) fn read(_: &Table<'_, '_>, _: &mut Problems) -> Option<Leave> {

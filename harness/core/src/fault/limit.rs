@@ -137,7 +137,7 @@ impl Fault for Limit {
             match (before.first(), now.last()) {
                 (Some(before), Some(now)) if before == now => Ok(()),
                 (Some(before), Some(now)) => {
-                    Err(format!("{node} is limited to {now:?} instead of {before:?}"))
+                    Err(format!("{node} is limited to {now} instead of {before}"))
                 }
                 (None, _) | (_, None) => Err(format!("nobody has looked at the limits of {node}")),
             }
@@ -159,7 +159,7 @@ impl Limit {
             {
                 Ok(())
             } else {
-                Err(format!("{node} is limited to {now:?} instead of {:?}", self.to))
+                Err(format!("{node} is limited to {now} instead of {}", self.to))
             }
         })
     }

@@ -62,7 +62,7 @@ nodes = "seed"
 "#;
 
 /// The ones that are up get new blocks, for long enough to see that the seed stays down.
-const OTHERS_ADVANCE: &str = r#"
+pub(super) const OTHERS_ADVANCE: &str = r#"
 [[phases.checks]]
 check = "height-advances"
 nodes = "node"

@@ -1,7 +1,10 @@
 //! Nodes that are frozen and thawed.
 
 use futures_util::future::try_join_all;
-use harness_core::event::{EventKind, Moment, ResourceSample};
+use harness_core::{
+    event::{EventKind, Moment, ResourceSample},
+    node::NodeState,
+};
 
 use super::scene::{FaultError, Scene};
 use crate::{provider::ProviderError, run::watch};
@@ -27,18 +30,21 @@ pub(super) async fn thaw(scene: Scene<'_>) -> Result<Moment, FaultError> {
 
 /// The engine's or kernel's word on them, and on the processor time that they got.
 pub(super) async fn look(scene: Scene<'_>) -> Result<String, FaultError> {
-    try_join_all(scene.nodes.iter().map(|node| one(scene, node))).await?;
-    Ok(format!(
-        "{} looked at",
-        harness_core::document::listed(scene.nodes.iter().map(String::as_str))
-    ))
+    let looks = try_join_all(scene.nodes.iter().map(|node| one(scene, node)));
+    Ok(looks.await?.join(", "))
 }
 
-async fn one(scene: Scene<'_>, node: &str) -> Result<(), ProviderError> {
+async fn one(scene: Scene<'_>, node: &str) -> Result<String, ProviderError> {
     let bed = scene.bed;
-    watch::see(node, bed).await?;
+    let is = match watch::see(node, bed).await? {
+        NodeState::Frozen(_) => "is frozen",
+        NodeState::Running(_) => "runs",
+        NodeState::Exited { .. } => "has ended",
+    };
     let sent = bed.journal.now();
     let used = bed.provider.resources(node).await?;
+    let got = used
+        .map_or_else(String::new, |used| format!(" after {} ms of processor time", used.cpu_ms));
     bed.journal.emit(EventKind::Resources(ResourceSample {
         node: node.to_owned(),
         start: bed.starts(node).saturating_sub(1),
@@ -46,5 +52,5 @@ async fn one(scene: Scene<'_>, node: &str) -> Result<(), ProviderError> {
         answered: bed.journal.now(),
         used,
     }));
-    Ok(())
+    Ok(format!("{node} {is}{got}"))
 }

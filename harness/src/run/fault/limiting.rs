@@ -35,7 +35,7 @@ pub(super) async fn look(scene: Scene<'_>) -> Result<String, FaultError> {
     for node in scene.nodes {
         let sent = scene.bed.journal.now();
         let limits = scene.bed.provider.injector().limits(node).await?;
-        words.push(format!("{node} may use {limits:?}"));
+        words.push(format!("{node} is limited to {limits}"));
         record(scene, node, sent, LookedAt::Limits(limits));
     }
     Ok(words.join(", "))
