@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
 
-#[path = "provider/support.rs"]
+#[path = "real/support.rs"]
 #[expect(dead_code, reason = "every test binary uses its own part")]
 mod provider;
 mod support;

@@ -2,7 +2,7 @@
 //!
 //! A provider owns everything outside the nodes: network, addresses, directories, containers or
 //! processes, and their removal. It knows nothing of scenarios, checks or verdicts. Two exist:
-//! `docker` and `process`; both pass the same conformance suite (`tests/provider_conformance.rs`).
+//! `docker` and `process`; both pass the same conformance suite (`tests/real/provider`).
 //!
 //! The order of calls: `reserve` once, then `start` for every node (in parallel), then any of the
 //! others, at last `teardown`, which is also safe after a failure of anything before it, and

@@ -4,12 +4,6 @@
 //! These tests build this workspace's node in release mode. One that cannot run fails; none is
 //! skipped. `strict`: the same scenario with a foreign node, as strict as a released one.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
-
-#[path = "../provider/support.rs"]
-#[expect(dead_code, reason = "every test binary uses its own part")]
-mod provider;
 mod strict;
 
 use std::{

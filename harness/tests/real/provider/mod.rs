@@ -1,39 +1,27 @@
-//! One suite of behaviours, run against every provider. The tests of one provider alone are in
-//! `provider/`. A Docker engine that is missing fails these tests: it does not skip them.
+//! One suite of behaviours, run against every provider. A Docker engine that is missing fails these tests:
+//! it does not skip them.
+//!
+//! `changes`: another build on the same state. `frozen`, `limited`, `lines`, `state`: what faults need of a provider.
+//! `only_docker`, `only_process`, `namespaces`, `places`: what one provider alone has.
 
-#![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
-#![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
-
-#[path = "provider/changes.rs"]
 mod changes;
-#[path = "provider/frozen.rs"]
 mod frozen;
-#[path = "provider/limited.rs"]
 mod limited;
-#[path = "provider/lines.rs"]
 mod lines;
-#[path = "provider/namespaces.rs"]
 mod namespaces;
-#[path = "provider/only_docker.rs"]
 mod only_docker;
-#[path = "provider/only_process.rs"]
 mod only_process;
-#[path = "provider/places.rs"]
 mod places;
-#[path = "provider/state.rs"]
 mod state;
-#[path = "provider/support.rs"]
-#[expect(dead_code, reason = "every test binary uses its own part")]
-mod support;
 
 use std::{
     borrow::Cow,
     time::{Duration, Instant},
 };
 
+use crate::support::{Bed, Kind, PATIENCE, launch, source};
 use harness::provider::{Changes, NodeLaunch};
 use harness_core::{node::NodeState, profile::NodeProfile};
-use support::{Bed, Kind, PATIENCE, launch, source};
 
 /// Each behaviour as a test of every provider.
 macro_rules! conformance {
@@ -341,5 +329,5 @@ async fn an_abandoned_provider_cleans_up(kind: Kind) {
     let (run, scratch, began) = (bed.run.clone(), bed.scratch, Instant::now());
     drop(bed.provider);
     assert!(began.elapsed() < PATIENCE);
-    support::assert_nothing_left(kind, &run, scratch.path());
+    crate::support::assert_nothing_left(kind, &run, scratch.path());
 }

@@ -3,10 +3,7 @@
 //! engine that is missing fails these tests.
 //!
 //! `ended`: signals. `lost`: what a run needs goes away. `gc`: what was left after all. `places`: a
-//! harness that is not on its engine's host. `trial` runs the harness, `engine` stands between it and Docker.
-
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
+//! harness that is not on its engine's host. `doctor` leaves nothing either. `trial` runs the harness, `engine` stands between it and Docker.
 
 mod doctor;
 mod ended;
@@ -14,9 +11,6 @@ mod engine;
 mod gc;
 mod lost;
 mod places;
-#[path = "../provider/support.rs"]
-#[expect(dead_code, reason = "every test binary uses its own part")]
-mod provider;
 mod trial;
 
 use harness::provider::Owner;

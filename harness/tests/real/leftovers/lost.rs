@@ -8,11 +8,11 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crate::{
+use super::{
     engine::{Foreign, Image, Proxy},
-    provider::{Fake, docker_cli, fake, script, unique_run},
     trial::Trial,
 };
+use crate::support::{Fake, docker_cli, fake, script, unique_run};
 
 /// A control that cannot begin, and a run without an engine.
 #[test]

@@ -4,10 +4,8 @@ use std::{process::Command, time::Instant};
 
 use serde_json::Value;
 
-use crate::{
-    provider::{PATIENCE, docker_cli},
-    trial::HARNESS,
-};
+use super::trial::HARNESS;
+use crate::support::{PATIENCE, docker_cli};
 
 /// The exit code, and each subject's grade and words.
 fn examine(program: &[&str], engine: &str) -> (i32, Vec<(String, String, String)>) {

@@ -18,10 +18,8 @@ use harness_core::{
     state::Port,
 };
 
-use crate::{
-    only_process::{ChildHarness, child_harness_in, child_harness_with},
-    support::{Bed, Fake, Kind, PATIENCE, fake, launch, processes_in, source},
-};
+use super::only_process::{ChildHarness, child_harness_in, child_harness_with};
+use crate::support::{Bed, Fake, Kind, PATIENCE, fake, launch, processes_in, source};
 
 /// A process's namespace of this kind.
 fn namespace(process: &str, kind: &str) -> Option<PathBuf> {

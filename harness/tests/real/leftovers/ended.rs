@@ -10,12 +10,12 @@ use std::{
 
 use harness::provider::Owner;
 
-use crate::{
+use super::{
     engine::{Foreign, Image},
     labels,
-    provider::{Fake, fake, script, unique_run},
     trial::{Trial, named},
 };
+use crate::support::{Fake, fake, script, unique_run};
 
 /// The whole group is killed at once, as a CI system does it: the harness's output ends at once,
 /// and the watchdog cleans up.

@@ -6,10 +6,8 @@ use harness::provider::Changes;
 use harness_core::{fault::Capability, node::NodeState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::{
-    conformance,
-    support::{self, Bed, Fake, Kind, PATIENCE, fake, launch, script},
-};
+use super::conformance;
+use crate::support::{self, Bed, Fake, Kind, PATIENCE, fake, launch, script};
 
 conformance!(
     a_frozen_node_is_there_and_does_nothing_until_it_is_thawed,

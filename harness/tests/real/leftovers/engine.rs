@@ -13,7 +13,7 @@ use std::{
     thread,
 };
 
-use crate::provider::{docker_cli, unique_run};
+use crate::support::{docker_cli, unique_run};
 
 /// Passes bytes between whoever connects to its socket and the real engine.
 pub(crate) struct Proxy {

@@ -8,11 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
+use super::{
     engine::Image,
-    provider::{Fake, docker_cli, fake, unique_run},
     trial::{HARNESS, Trial},
 };
+use crate::support::{Fake, docker_cli, fake, unique_run};
 
 /// A network namespace without a single interface: the engine's socket is a file and works.
 #[test]

@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::provider::{Fake, PATIENCE, docker_cli, engine_objects, fake, processes_in};
+use crate::support::{Fake, PATIENCE, docker_cli, engine_objects, fake, processes_in};
 
 /// Fake nodes answer nonsense, so its check is undecided until its time is over: long enough for
 /// anything that is done to the run.

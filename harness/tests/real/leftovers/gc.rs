@@ -10,13 +10,13 @@ use harness::{
     provider::Owner,
 };
 
-use crate::{
+use super::{
     dead,
     engine::{Foreign, Image},
     labels,
-    provider::{Fake, docker_cli, fake, unique_run},
     trial::{Trial, harness, named},
 };
+use crate::support::{Fake, docker_cli, fake, unique_run};
 
 /// An entry and a run directory as a dead run leaves them; `lost` says what is wrong with them.
 fn made_up(state: &Path, runs: &Path, run: &str, owner: &str) -> PathBuf {

@@ -9,11 +9,8 @@ use std::{
 
 use harness_core::profile::SHIPPED;
 
-use crate::{
-    Ran,
-    provider::{Fake, fake},
-    shipped,
-};
+use super::{Ran, shipped};
+use crate::support::{Fake, fake};
 
 /// The shipped scenario with one more line in every group of nodes.
 fn with(line: &str) -> String {

@@ -10,11 +10,8 @@ use harness_core::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::{
-    conformance,
-    only_docker::Foreign,
-    support::{Bed, Fake, Kind, docker_cli, engine_objects, fake, launch, source},
-};
+use super::{conformance, only_docker::Foreign};
+use crate::support::{Bed, Fake, Kind, docker_cli, engine_objects, fake, launch, source};
 
 conformance!(
     files_of_a_node_that_is_down_are_seen_and_those_of_one_that_runs_are_not,

@@ -7,10 +7,8 @@ use harness_core::{
     node::{NodeSource, NodeState},
 };
 
-use crate::{
-    conformance,
-    support::{Bed, Fake, Kind, fake, launch, source},
-};
+use super::conformance;
+use crate::support::{Bed, Fake, Kind, fake, launch, source};
 
 conformance!(
     another_binary_runs_on_the_same_state_and_can_be_taken_back,

@@ -3,10 +3,8 @@
 use harness::provider::{Changes, ProviderError};
 use harness_core::{fault::Capability, state::Limits};
 
-use crate::{
-    conformance,
-    support::{Bed, Kind},
-};
+use super::conformance;
+use crate::support::{Bed, Kind};
 
 conformance!(limits_are_read_back_stay_over_a_start_and_are_restored);
 

@@ -1,0 +1,17 @@
+//! What needs real processes and a real engine, in one binary: most of it waits, so the parts wait for each
+//! other's processor time instead of one after another. An engine that is missing fails these tests.
+//!
+//! | module | what it shows |
+//! | --- | --- |
+//! | `provider` | one suite of behaviours, against every provider |
+//! | `leftovers` | nothing is left behind, whatever ends the harness |
+//! | `three_node` | the shipped scenario on real nodes, and each check and fault failing for its own reason |
+//! | `support` | what they share: providers, fake nodes, the engine |
+
+#![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
+#![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
+
+mod leftovers;
+mod provider;
+mod support;
+mod three_node;
