@@ -14,6 +14,7 @@
 //! | [`profile`] | what a kind of node takes and promises |
 //! | [`scenario`], [`needs`] | from a text to a plan, and what a plan needs |
 //! | [`explain`], [`schema`] | checks and faults as people read them, and scenario files as editors do |
+//! | [`statistics`] | what so many runs, blocks or samples can say, and how surely |
 //! | [`verdict`], [`report`], [`record`] | what follows from a run's events, how it is shown, what was asked for |
 //! | [`bundle`], [`verify`] | what makes evidence show a change, and the verdict from it alone |
 //!
@@ -43,6 +44,7 @@ pub mod schema;
 mod seconds;
 pub mod selftest;
 pub mod state;
+pub mod statistics;
 pub mod subnet;
 pub mod text;
 pub mod verdict;
