@@ -16,6 +16,7 @@
 //! | [`explain`], [`schema`] | checks and faults as people read them, and scenario files as editors do |
 //! | [`statistics`] | what so many runs, blocks or samples can say, and how surely |
 //! | [`verdict`], [`report`], [`record`] | what follows from a run's events, how it is shown, what was asked for |
+//! | [`gate`] | what follows from many runs, for a release |
 //! | [`bundle`], [`verify`] | what makes evidence show a change, and the verdict from it alone |
 //!
 //! A pass needs observations; whatever is missing is never one.
@@ -29,6 +30,7 @@ pub mod event;
 pub mod exit;
 pub mod explain;
 pub mod fault;
+pub mod gate;
 pub mod history;
 pub mod hostile;
 pub mod limits;
