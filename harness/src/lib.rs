@@ -4,6 +4,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`cli`] | the command line |
+//! | [`campaign`] | many runs for one question |
 //! | [`selftest`], [`doctor`] | runs the negative controls; looks at a machine before a run |
 //! | [`lease`] | what tells a living run from a dead one, and removes what that left |
 //! | [`run`] | the way through a run and every way out |
@@ -20,6 +21,7 @@
 )]
 
 pub mod binary;
+pub mod campaign;
 pub mod cli;
 pub mod doctor;
 pub mod evidence;

@@ -69,6 +69,23 @@ impl ExitCode {
         }
     }
 
+    /// What a harness that exited with this number said; `None`: it says no such thing.
+    pub fn of(code: u8) -> Option<Self> {
+        const ALL: [ExitCode; 10] = [
+            ExitCode::Pass,
+            ExitCode::Fail,
+            ExitCode::Inconclusive,
+            ExitCode::Environment,
+            ExitCode::NothingRan,
+            ExitCode::Usage,
+            ExitCode::Bug,
+            ExitCode::Interrupted(Signal::Hangup),
+            ExitCode::Interrupted(Signal::Interrupt),
+            ExitCode::Interrupted(Signal::Terminate),
+        ];
+        ALL.into_iter().find(|exit| exit.code() == code)
+    }
+
     /// One code for several scenarios: what stopped us first (an interrupt, a bug, bad usage), then
     /// 1, 3, 2, 4, 0 as the specification orders them.
     pub fn over(codes: impl IntoIterator<Item = ExitCode>) -> ExitCode {
@@ -115,6 +132,7 @@ mod tests {
         ];
         for (code, number) in codes {
             assert_eq!(code.code(), number, "{code:?}");
+            assert_eq!(ExitCode::of(number), Some(code));
             // The standard library's type has no other way to be looked at.
             assert_eq!(
                 format!("{:?}", std::process::ExitCode::from(code)),

@@ -2,6 +2,7 @@
 
 mod choice;
 mod doctor;
+mod gate;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -16,6 +17,7 @@ use harness_core::{
 use crate::library::Library;
 pub(super) use choice::{NetworkArg, ProviderChoice};
 pub(super) use doctor::DoctorArgs;
+pub(super) use gate::GateArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -117,6 +119,9 @@ pub(super) enum Verb {
     /// Run a recorded plan again: the same scenario text, seed, node, provider and timeouts
     #[command(alias = "replay", after_help = RERUN_CODES)]
     Rerun(RerunArgs),
+    /// Run scenarios until it can be said, with stated confidence, whether a build is good enough
+    #[command(after_help = gate::CODES)]
+    Gate(GateArgs),
     /// Look at this machine before a run: engine, networks, limits, disk; a remedy for what is amiss
     #[command(after_help = doctor::CODES)]
     Doctor(DoctorArgs),
@@ -141,7 +146,7 @@ pub(super) enum Verb {
 pub(super) struct LibraryArgs {
     /// Folder with the shipped scenarios [default: the one of this workspace]
     #[arg(long = "scenarios", value_name = "DIR")]
-    folder: Option<PathBuf>,
+    pub(super) folder: Option<PathBuf>,
 }
 
 impl LibraryArgs {

@@ -4,7 +4,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `args` | flags and verbs, as `--help` shows them |
-//! | `scenario`, `rerun`, `selftest` | verbs that start nodes |
+//! | `scenario`, `rerun`, `selftest`, `gate` | verbs that start nodes |
 //! | `list`, `validate`, `explain`, `verify` | verbs that start nothing |
 //! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
@@ -16,6 +16,7 @@ mod args;
 mod doctor;
 mod environment;
 mod explain;
+mod gate;
 mod gc;
 mod keeper;
 mod list;
@@ -67,6 +68,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
             interruptible(async |interrupt| selftest::run(args, interrupt).await)
         }
         Verb::Rerun(args) => interruptible(async |interrupt| rerun::run(args, interrupt).await),
+        Verb::Gate(args) => interruptible(async |interrupt| gate::run(args, interrupt).await),
         Verb::Verify(args) => verify::run(args),
         Verb::List(args) => list::run(args),
         Verb::Explain(args) => explain::run(args),

@@ -1,0 +1,143 @@
+//! One run of a scenario as a process of its own. It dies with us, and its watchdog removes what it made.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Instant,
+};
+
+use harness_core::{bundle::Sha256Hex, exit::ExitCode, verdict::Verdict};
+use rustix::process::{Pid, Signal};
+use tokio::{io::AsyncReadExt, process::Command};
+
+use crate::{binary::die_with_this_thread, evidence::verify, run::interrupt::Interrupt};
+
+/// What a child says on standard error is kept up to here: its last line may be the only reason there is.
+const LONGEST: u64 = 64 * 1024;
+
+/// A run that ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What its process exited with. `None`: a signal ended it, ours or another.
+    pub exit: Option<ExitCode>,
+    /// What follows from its evidence.
+    pub verdict: Option<Verdict>,
+    /// Of its bundle.
+    pub digest: Option<Sha256Hex>,
+    /// Its bundle, if it came that far.
+    pub bundle: Option<PathBuf>,
+    /// Why it did not pass, in one sentence.
+    pub reason: Option<String>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Runs `harness scenario` with these arguments and an own directory for its evidence.
+///
+/// # Errors
+///
+/// The program or the directory is not there.
+pub async fn run(
+    program: &Path,
+    arguments: &[String],
+    out: &Path,
+    interrupt: &Interrupt,
+) -> io::Result<Ended> {
+    let began = Instant::now();
+    fs::create_dir_all(out)?;
+    let mut command = Command::new(program);
+    command
+        .arg("scenario")
+        .args(arguments)
+        .args(["--quiet", "--no-progress", "--out"])
+        .arg(out)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        // A Ctrl-C is ours to pass on: the terminal would send it to both.
+        .process_group(0)
+        .kill_on_drop(true);
+    die_with_this_thread(command.as_std_mut());
+    let mut child = command.spawn()?;
+    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let mut stderr = child.stderr.take();
+    let words = async {
+        let mut words = Vec::new();
+        if let Some(stderr) = &mut stderr {
+            let _ = stderr.take(LONGEST).read_to_end(&mut words).await;
+            // What is more is not kept, and must not make the child wait.
+            let _ = tokio::io::copy(stderr, &mut tokio::io::sink()).await;
+        }
+        String::from_utf8_lossy(&words).into_owned()
+    };
+    let ending = async {
+        let mut told = false;
+        loop {
+            tokio::select! {
+                biased; // An ended child is not told to end.
+                status = child.wait() => return status,
+                _ = interrupt.raised(), if !told => {
+                    told = true;
+                    if let Some(pid) = pid {
+                        let _ = rustix::process::kill_process(pid, Signal::TERM);
+                    }
+                }
+            }
+        }
+    };
+    let (status, words) = tokio::join!(ending, words);
+    let exit = status?.code().and_then(|code| ExitCode::of(u8::try_from(code).ok()?));
+    let mut ended =
+        Ended { exit, verdict: None, digest: None, bundle: None, reason: None, seconds: 0.0 };
+    look(&mut ended, out, &words)?;
+    ended.seconds = began.elapsed().as_secs_f64();
+    Ok(ended)
+}
+
+/// What its evidence says. One that does not verify, or says something else than the exit code, says nothing.
+fn look(ended: &mut Ended, out: &Path, words: &str) -> io::Result<()> {
+    ended.bundle = fs::read_dir(out)?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .find(|path| path.is_dir());
+    let last = words.lines().rev().find(|line| !line.trim().is_empty());
+    ended.reason =
+        (ended.exit != Some(ExitCode::Pass)).then(|| last.unwrap_or("it said nothing").to_owned());
+    let Some(bundle) = &ended.bundle else {
+        if ended.exit == Some(ExitCode::Pass) {
+            distrust(ended, "it passed without any evidence".to_owned());
+        }
+        return Ok(());
+    };
+    let verified = match verify(bundle, None) {
+        Ok(verified) => verified,
+        Err(why) => {
+            distrust(ended, format!("its evidence cannot be read: {why}"));
+            return Ok(());
+        }
+    };
+    ended.digest = verified.digest;
+    let said = verified.verdict.as_ref().map(|verdict| verdict.exit);
+    if !verified.is_whole() {
+        let problem =
+            verified.problems.first().map_or_else(String::new, |problem| format!(": {problem}"));
+        distrust(ended, format!("its evidence does not verify{problem}"));
+    } else if said != ended.exit {
+        distrust(ended, "its evidence says something else than its exit code".to_owned());
+    } else if let Some(reason) =
+        verified.verdict.as_ref().and_then(|verdict| verdict.reason.clone())
+    {
+        ended.reason = Some(reason);
+    }
+    ended.verdict = verified.verdict;
+    Ok(())
+}
+
+/// A pass or failure that cannot be believed is neither.
+fn distrust(ended: &mut Ended, why: String) {
+    if matches!(ended.exit, Some(ExitCode::Pass | ExitCode::Fail)) {
+        ended.exit = Some(ExitCode::Inconclusive);
+    }
+    ended.reason = Some(why);
+}
