@@ -88,9 +88,9 @@ impl Hub {
             peering: parts.peering,
             driver: parts.driver,
             clock: parts.clock,
+            chain: ChainFeed::new(parts.chain, parts.registry.tally().clone()),
             registry: parts.registry,
             view: parts.view,
-            chain: ChainFeed::new(parts.chain),
             events: parts.events,
             pool: FramePool::default(),
             chain_bytes: Arc::new(Semaphore::new(CHAIN_BYTES)),
@@ -115,6 +115,7 @@ impl Hub {
             listener,
             self.identity.clone(),
             self.pending,
+            self.registry.tally().clone(),
             self.events.0.clone(),
         ));
         self.tell(Peering::start);
@@ -172,6 +173,7 @@ impl Hub {
         match self.peering.opened(session, peer, remote, dial, now, &mut out) {
             Ok(()) => {
                 tracing::info!(?session, ?peer, %remote, ?direction, "session established");
+                self.registry.tally().established(direction);
                 self.changed = true;
                 let outlet = self.registry.open(session, connection.established.transcript);
                 let shared = Shared {

@@ -13,6 +13,7 @@
 //! | [`event`] | what the hub hears |
 //! | [`hub`] | the one task that drives the peering and hears everything |
 //! | `chain_feed` | what waits while the chain side is behind |
+//! | [`tally`] | what only the tasks know, counted for metrics |
 //! | [`view`] | what RPC shows of all this |
 
 mod chain_feed;
@@ -26,4 +27,5 @@ pub mod registry;
 pub mod session;
 pub mod socket;
 pub mod table;
+pub mod tally;
 pub mod view;
