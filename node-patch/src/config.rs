@@ -27,8 +27,9 @@ pub struct Flags {
     /// Development chain: low difficulty, fixed genesis, a miner that paces itself
     #[arg(long)]
     pub dev: bool,
-    /// Keep the state in a temporary directory that is removed on a clean exit
-    #[arg(long, conflicts_with = "base_path")]
+    /// Keep the state in a temporary directory that is removed on a clean exit; with --base-path,
+    /// in that one
+    #[arg(long)]
     pub tmp: bool,
     /// State directory [default: hegemon-node in the platform's data directory]
     #[arg(long, value_name = "PATH")]
@@ -171,5 +172,11 @@ mod tests {
         );
         let refused = config(&["--prometheus-external"]).unwrap_err();
         assert!(refused.contains("--prometheus-port"), "{refused}");
+    }
+
+    #[test]
+    fn a_temporary_directory_may_be_named() {
+        let flags = config(&["--tmp", "--base-path", "/named"]).unwrap().flags;
+        assert!(flags.tmp && flags.base_path == Some("/named".into()));
     }
 }

@@ -1,17 +1,13 @@
 //! The whole node: made from its parts, run until a signal or a failure, taken apart in order.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    base_path::BasePath,
     chain::{Chain, ChainParams},
     clock::Clock,
     config::Config,
@@ -49,7 +45,7 @@ const SHUTDOWN_TIME: Duration = Duration::from_secs(4);
 /// Whatever keeps it from starting or going on, with what to do about it.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::catch().context("cannot listen for signals")?;
-    let base = BasePath::prepare(&config)?;
+    let base = BasePath::prepare(&config.flags)?;
     let mut running = Running::start(&config, base.path()).await?;
     let end = tokio::select! {
         name = signals.first() => {
@@ -222,55 +218,4 @@ fn announce(
     let discovery = if config.environment.discovery { "on" } else { "off" };
     let metrics = metrics.map(tracing::field::display);
     tracing::info!(%name, peer = %peer_id, %listen, %rpc, metrics, seeds, discovery, dev = config.flags.dev, "hegemon-node {}", crate::config::VERSION);
-}
-
-/// The state directory; a temporary one goes with a clean exit.
-enum BasePath {
-    Kept(PathBuf),
-    Temporary(tempfile::TempDir),
-}
-
-impl BasePath {
-    fn prepare(config: &Config) -> anyhow::Result<Self> {
-        if config.flags.tmp {
-            let directory = tempfile::Builder::new()
-                .prefix("hegemon-node-")
-                .tempdir()
-                .context("cannot make a temporary directory")?;
-            return Ok(Self::Temporary(directory));
-        }
-        let path = match &config.flags.base_path {
-            Some(path) => path.clone(),
-            None => data_directory().context("neither XDG_DATA_HOME nor HOME is set; say where the state goes with --base-path")?.join("hegemon-node"),
-        };
-        std::fs::create_dir_all(&path).with_context(|| {
-            format!(
-                "cannot make the state directory {}; choose another --base-path",
-                path.display()
-            )
-        })?;
-        Ok(Self::Kept(path))
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Kept(path) => path,
-            Self::Temporary(directory) => directory.path(),
-        }
-    }
-
-    fn remove(self) -> anyhow::Result<()> {
-        match self {
-            Self::Kept(_) => Ok(()),
-            Self::Temporary(directory) => {
-                directory.close().context("cannot remove the temporary state directory")
-            }
-        }
-    }
-}
-
-fn data_directory() -> Option<PathBuf> {
-    let variable =
-        |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
 }

@@ -169,6 +169,31 @@ fn a_signal_at_any_moment_of_its_start_ends_it_in_order_too() {
 }
 
 #[tokio::test]
+async fn a_temporary_base_path_goes_with_a_clean_exit_and_only_then() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state");
+    let start = || Node::start_with(&path, "127.0.0.1:0", &[("HEGEMON_MINE", "1")], &["--tmp"]);
+    let mut killed = start();
+    let id = killed.call("system_localPeerId").await;
+    killed.signal("KILL");
+    killed.wait();
+    let mut node = start();
+    assert_eq!(node.call("system_localPeerId").await, id, "a kill removes nothing");
+    node.signal("TERM");
+    assert_eq!(node.wait().code(), Some(0));
+    assert!(!path.exists(), "{:?}", std::fs::read_dir(&path).map(Iterator::collect::<Vec<_>>));
+
+    let mut permanent = Node::start(&path, "127.0.0.1:0", &[]);
+    permanent.signal("TERM");
+    permanent.wait();
+    let mut node = start();
+    assert!(node.said().contains("WARN") && node.said().contains("leave --tmp out"));
+    node.signal("TERM");
+    assert_eq!(node.wait().code(), Some(0));
+    assert!(path.join("pq-identity.seed").exists(), "what a node without --tmp made stays");
+}
+
+#[tokio::test]
 async fn half_a_request_does_not_hold_up_the_end() {
     let directory = tempfile::tempdir().unwrap();
     let mut node = Node::start(directory.path(), "127.0.0.1:0", &[]);
