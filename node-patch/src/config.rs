@@ -149,6 +149,8 @@ fn served_on(external: bool, port: u16) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     fn config(flags: &[&str]) -> Result<Config, String> {
@@ -178,5 +180,13 @@ mod tests {
     fn a_temporary_directory_may_be_named() {
         let flags = config(&["--tmp", "--base-path", "/named"]).unwrap().flags;
         assert!(flags.tmp && flags.base_path == Some("/named".into()));
+    }
+
+    #[test]
+    fn the_document_has_every_flag() {
+        let document = include_str!("../OPERATING.md");
+        for flag in Flags::command().get_arguments().filter_map(clap::Arg::get_long) {
+            assert!(document.contains(&format!("`--{flag}")), "OPERATING.md has no --{flag}");
+        }
     }
 }

@@ -85,6 +85,9 @@ async fn two_nodes_of_one_identity_say_so_on_both_sides_and_one_that_dials_itsel
             .any(|line| line.contains("ERROR") && line.contains("this node's identity"))
     };
     eventually("both say it", async || says(&one) && says(&two)).await;
+    for node in [&one, &two] {
+        assert_eq!(node.said().matches("ERROR").count(), 1, "once: {}", node.said());
+    }
     let id = one.call("system_localPeerId").await;
     assert!(two.said().contains(id.as_str().unwrap()), "with the identity: {}", two.said());
     let dialled = || async { alone.call("hegemon_discoveryStatus").await };

@@ -78,11 +78,17 @@ pub(super) async fn accept(
     events: mpsc::Sender<HubEvent>,
 ) {
     let pending = Pending::default();
+    let mut failing = false;
     loop {
         let (stream, remote) = match listener.accept().await {
-            Ok(accepted) => accepted,
+            Ok(accepted) => {
+                failing = false;
+                accepted
+            }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "cannot accept a connection; if the node is out of descriptors, raise its limit (ulimit -n)");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }

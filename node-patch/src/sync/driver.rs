@@ -175,7 +175,7 @@ fn import(
         imports.note(outcome);
         match outcome {
             Ok(Imported::NewBest { reorg_depth: 0 }) => {
-                info!(number, %hash, ?source, "new best block")
+                debug!(number, %hash, ?source, "new best block")
             }
             Ok(Imported::NewBest { reorg_depth }) => {
                 info!(number, %hash, ?source, reorg_depth, "new best block on another branch")
@@ -184,7 +184,7 @@ fn import(
                 debug!(number, %hash, ?source, ?outcome, "block imported")
             }
             Err(error) if source == Source::Mined => {
-                warn!(number, %hash, %error, "our own block was refused");
+                warn!(number, %hash, %error, "our own block was refused; if this goes on, check the clock of this host");
             }
             Err(error) => debug!(number, %hash, ?source, %error, "block refused"),
         }
