@@ -27,8 +27,9 @@ pub struct Flags {
     /// Development chain: low difficulty, fixed genesis, a miner that paces itself
     #[arg(long)]
     pub dev: bool,
-    /// Keep the state in a temporary directory that is removed on a clean exit
-    #[arg(long, conflicts_with = "base_path")]
+    /// Keep the state in a temporary directory that is removed on a clean exit; with --base-path,
+    /// in that one
+    #[arg(long)]
     pub tmp: bool,
     /// State directory [default: hegemon-node in the platform's data directory]
     #[arg(long, value_name = "PATH")]
@@ -51,6 +52,12 @@ pub struct Flags {
     /// P2P listen address [default: 0.0.0.0 and the port]
     #[arg(long, value_name = "IP:PORT")]
     pub listen_addr: Option<SocketAddr>,
+    /// Serve OpenMetrics at /metrics on this port, on loopback [default: not served]
+    #[arg(long, value_name = "N")]
+    pub prometheus_port: Option<u16>,
+    /// Serve the metrics on all interfaces, not only on loopback
+    #[arg(long, requires = "prometheus_port")]
+    pub prometheus_external: bool,
     /// What to log, such as info or info,hegemon_node=debug; RUST_LOG works too [default: info]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -70,6 +77,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where RPC is served.
     pub rpc: SocketAddr,
+    /// Where metrics are served, if they are.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Flags that contradict each other.
@@ -98,9 +107,9 @@ impl Config {
                 SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port.unwrap_or(DEFAULT_PORT))
             }
         };
-        let rpc_ip = if flags.rpc_external { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-        let rpc = SocketAddr::new(IpAddr::V4(rpc_ip), flags.rpc_port);
-        Ok(Self { flags, environment, listen, rpc })
+        let rpc = served_on(flags.rpc_external, flags.rpc_port);
+        let metrics = flags.prometheus_port.map(|port| served_on(flags.prometheus_external, port));
+        Ok(Self { flags, environment, listen, rpc, metrics })
     }
 
     /// The discovery engine's part, for the port that was really bound.
@@ -130,5 +139,54 @@ impl Config {
     pub fn limits(&self) -> Limits {
         let environment = &self.environment;
         Limits::within(environment.max_peers, environment.target_outbound, environment.seeds.len())
+    }
+}
+
+fn served_on(external: bool, port: u16) -> SocketAddr {
+    let ip = if external { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+    SocketAddr::new(IpAddr::V4(ip), port)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn config(flags: &[&str]) -> Result<Config, String> {
+        let flags = Flags::try_parse_from([&["hegemon-node"], flags].concat())
+            .map_err(|error| error.to_string())?;
+        let environment = Environment::read(|_| None).unwrap();
+        Config::new(flags, environment).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn metrics_are_served_where_and_when_they_are_asked_for() {
+        let metrics = |flags: &[&str]| config(flags).unwrap().metrics;
+        assert_eq!(metrics(&[]), None);
+        assert_eq!(
+            metrics(&["--prometheus-port", "9615"]),
+            Some(SocketAddr::from(([127, 0, 0, 1], 9_615)))
+        );
+        assert_eq!(
+            metrics(&["--prometheus-port", "9615", "--prometheus-external"]),
+            Some(SocketAddr::from(([0, 0, 0, 0], 9_615)))
+        );
+        let refused = config(&["--prometheus-external"]).unwrap_err();
+        assert!(refused.contains("--prometheus-port"), "{refused}");
+    }
+
+    #[test]
+    fn a_temporary_directory_may_be_named() {
+        let flags = config(&["--tmp", "--base-path", "/named"]).unwrap().flags;
+        assert!(flags.tmp && flags.base_path == Some("/named".into()));
+    }
+
+    #[test]
+    fn the_document_has_every_flag() {
+        let document = include_str!("../OPERATING.md");
+        for flag in Flags::command().get_arguments().filter_map(clap::Arg::get_long) {
+            assert!(document.contains(&format!("`--{flag}")), "OPERATING.md has no --{flag}");
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! `pq-identity.seed`: the node's secret, 64 hex digits and a newline, readable by its owner alone.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +13,9 @@ use crate::{
     config::environment::{IdentitySource, parse_secret},
     transport::identity::Identity,
 };
+
+/// What the group or everybody may do with a file.
+const OTHERS: u32 = 0o077;
 
 /// Why there is no identity.
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +58,22 @@ pub fn load(source: &IdentitySource, base_path: &Path) -> Result<Identity, Ident
 }
 
 fn read(path: &Path) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
-    let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|why| IdentityError::Io {
-        what: "read",
-        path: path.to_owned(),
-        why,
-    })?;
-    parse_secret(&text).ok_or_else(|| IdentityError::Malformed(path.to_owned()))
+    let mut text = Zeroizing::new(String::new());
+    let mut read = || -> io::Result<u32> {
+        let mut file = File::open(path)?;
+        file.read_to_string(&mut text)?;
+        Ok(file.metadata()?.permissions().mode())
+    };
+    let mode =
+        read().map_err(|why| IdentityError::Io { what: "read", path: path.to_owned(), why })?;
+    let secret = parse_secret(&text).ok_or_else(|| IdentityError::Malformed(path.to_owned()))?;
+    if mode & OTHERS != 0 {
+        tracing::warn!(
+            path = %path.display(), mode = format_args!("{:o}", mode & 0o777),
+            "others can read this node's secret, and whoever has it can pass for this node: chmod 600 the file; if somebody may have read it, stop the node and remove the file, which makes it a new node"
+        );
+    }
+    Ok(secret)
 }
 
 /// Written beside its place and renamed: a crash leaves a whole secret or none.
@@ -85,8 +98,6 @@ fn create(path: &Path) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]

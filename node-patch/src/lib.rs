@@ -8,14 +8,16 @@
 //! | [`peer_store`] | peers stored |
 //! | [`chain`], [`sync`], [`miner`] | blocks: valid, stored, asked for, made |
 //! | [`tip_watch`] | tells discovery when they no longer come |
-//! | [`rpc`], [`node_status`] | what others may ask of the node |
+//! | [`rpc`], [`node_status`], [`metrics`] | what others may ask of the node |
 //! | [`node`] | all of it joined |
-//! | [`config`], [`identity_file`], [`clock`], [`shutdown`] | the edge: flags, environment, files, time, signals |
+//! | [`config`], [`base_path`], [`identity_file`], [`clock`], [`shutdown`] | the edge: flags, environment, files, time, signals |
 
+pub mod base_path;
 pub mod chain;
 pub mod clock;
 pub mod config;
 pub mod identity_file;
+pub mod metrics;
 pub mod miner;
 pub mod net;
 pub mod node;

@@ -114,7 +114,7 @@ impl Miner {
             let worker =
                 Worker { shared: self.shared.clone(), stop: stop.clone(), hashes: hashes.clone() };
             let spawned = thread::Builder::new().name("miner".into()).spawn(move || worker.run());
-            spawned.inspect_err(|error| error!(%error, "cannot start a mining thread")).ok()
+            spawned.inspect_err(|error| error!(%error, "cannot start a mining thread; ask for fewer, or raise the limit of processes (ulimit -u)")).ok()
         });
         let threads = handles.collect();
         *running = Some(Running { stop, hashes, since: Instant::now(), threads });

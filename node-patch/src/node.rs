@@ -1,34 +1,32 @@
 //! The whole node: made from its parts, run until a signal or a failure, taken apart in order.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    base_path::BasePath,
     chain::{Chain, ChainParams},
     clock::Clock,
     config::Config,
     identity_file,
+    metrics::{self, MetricsError, MetricsServer, Sources},
     miner::{Miner, Pace},
     net::{
         discovery_driver::DiscoveryDriver,
         hub::{HUB_QUEUE, Hub, HubParts},
         listener::{self, PendingLimits},
         registry::Registry,
+        tally::Tally,
         view::SharedView,
     },
     node_status::Status,
     peer_store::PeerStore,
     rpc::{self, NodeInfo, RpcConfig, RpcContext, RpcServer},
     shutdown::Signals,
-    sync::{DriverError, SyncDriver},
+    sync::{DriverError, Imports, SyncDriver},
     tip_watch,
 };
 
@@ -47,7 +45,7 @@ const SHUTDOWN_TIME: Duration = Duration::from_secs(4);
 /// Whatever keeps it from starting or going on, with what to do about it.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::catch().context("cannot listen for signals")?;
-    let base = BasePath::prepare(&config)?;
+    let base = BasePath::prepare(&config.flags)?;
     let mut running = Running::start(&config, base.path()).await?;
     let end = tokio::select! {
         name = signals.first() => {
@@ -74,6 +72,8 @@ struct Running {
     sync: JoinHandle<Result<(), DriverError>>,
     miner: Arc<Miner>,
     server: RpcServer,
+    /// Ends when it is dropped.
+    metrics: Option<MetricsServer>,
 }
 
 impl Running {
@@ -85,14 +85,7 @@ impl Running {
         let listener = listen_on(config.listen)?;
         let listen = listener.local_addr()?;
 
-        let offset = config.environment.clock_offset_ms;
-        if offset != 0 {
-            tracing::warn!(
-                offset_ms = offset,
-                "the wall clock is off, as HEGEMON_CLOCK_OFFSET_MS says"
-            );
-        }
-        let clock = Clock::off_by(offset);
+        let clock = start_clock(config.environment.clock_offset_ms);
         let (registry, view) = (Registry::default(), SharedView::default());
         let (chain_sender, chain_events) = mpsc::channel(CHAIN_QUEUE);
         let events = mpsc::channel(HUB_QUEUE);
@@ -113,8 +106,10 @@ impl Running {
         });
         let hub = hub.with_pending(PendingLimits::per_ip(config.environment.pending_per_ip));
 
+        let tally = registry.tally().clone();
         let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events, clock);
         let block_time = Duration::from_millis(chain.params().block_time_ms().into());
+        tokio::spawn(tip_watch::log_catch_ups(sync.status.clone(), sync.best.clone()));
         tokio::spawn(tip_watch::watch(sync.best, tip_watch::patience(block_time), hub_events));
         let pace = if config.flags.dev { Pace::Dev } else { Pace::Unlimited };
         let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace, clock));
@@ -122,25 +117,27 @@ impl Running {
             info: info(config, &chain),
             chain,
             miner: miner.clone(),
-            node: Arc::new(Status::new(view, clock, peer_id, listen)),
+            node: Arc::new(Status::new(view.clone(), clock, peer_id, listen)),
             sync: sync.status,
         };
+        let metrics = serve_metrics(config.metrics, &context, view, tally, sync.imports).await?;
         let serving = RpcConfig { addr: config.rpc, methods: config.flags.rpc_methods };
         let server = rpc::start(serving, context).await?;
 
         let stop = CancellationToken::new();
         let hub = tokio::spawn(hub.run(listener, stop.clone()));
-        announce(config, peer_id, listen, server.addr());
+        announce(config, peer_id, listen, server.addr(), metrics.as_ref().map(MetricsServer::addr));
         if config.environment.mine {
             miner.start(config.environment.mine_threads)?;
         }
-        Ok(Self { stop, hub, sync: sync.task, miner, server })
+        Ok(Self { stop, hub, sync: sync.task, miner, server, metrics })
     }
 
     /// First what others depend on: sessions closed, peers stored. A client that holds its request
     /// open holds up nobody.
     async fn stop(self) {
         self.stop.cancel();
+        drop(self.metrics);
         let miner = self.miner;
         let mining = tokio::task::spawn_blocking(move || miner.stop());
         if !self.hub.is_finished() {
@@ -154,6 +151,13 @@ impl Running {
             tracing::debug!("an RPC client holds its request open; going without it");
         }
     }
+}
+
+fn start_clock(offset_ms: i64) -> Clock {
+    if offset_ms != 0 {
+        tracing::warn!(offset_ms, "the wall clock is off, as HEGEMON_CLOCK_OFFSET_MS says");
+    }
+    Clock::off_by(offset_ms)
 }
 
 fn open_chain(config: &Config, base: &Path) -> anyhow::Result<Arc<Chain>> {
@@ -181,66 +185,38 @@ fn info(config: &Config, chain: &Chain) -> NodeInfo {
     }
 }
 
+async fn serve_metrics(
+    addr: Option<SocketAddr>,
+    context: &RpcContext,
+    view: SharedView,
+    tally: Arc<Tally>,
+    imports: Arc<Imports>,
+) -> Result<Option<MetricsServer>, MetricsError> {
+    let Some(addr) = addr else { return Ok(None) };
+    let sources = Sources {
+        info: context.info.clone(),
+        chain: context.chain.clone(),
+        miner: context.miner.clone(),
+        node: context.node.clone(),
+        view,
+        tally,
+        sync: context.sync.clone(),
+        imports,
+    };
+    metrics::serve(addr, sources).await.map(Some)
+}
+
 fn announce(
     config: &Config,
     peer_id: hegemon_discovery::PeerId,
     listen: SocketAddr,
     rpc: SocketAddr,
+    metrics: Option<SocketAddr>,
 ) {
     let name = config.flags.name.clone().unwrap_or_else(|| format!("hegemon-{peer_id:?}"));
     let seeds =
         config.environment.seeds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let discovery = if config.environment.discovery { "on" } else { "off" };
-    tracing::info!(%name, peer = %peer_id, %listen, %rpc, seeds, discovery, dev = config.flags.dev, "hegemon-node {}", crate::config::VERSION);
-}
-
-/// The state directory; a temporary one goes with a clean exit.
-enum BasePath {
-    Kept(PathBuf),
-    Temporary(tempfile::TempDir),
-}
-
-impl BasePath {
-    fn prepare(config: &Config) -> anyhow::Result<Self> {
-        if config.flags.tmp {
-            let directory = tempfile::Builder::new()
-                .prefix("hegemon-node-")
-                .tempdir()
-                .context("cannot make a temporary directory")?;
-            return Ok(Self::Temporary(directory));
-        }
-        let path = match &config.flags.base_path {
-            Some(path) => path.clone(),
-            None => data_directory().context("neither XDG_DATA_HOME nor HOME is set; say where the state goes with --base-path")?.join("hegemon-node"),
-        };
-        std::fs::create_dir_all(&path).with_context(|| {
-            format!(
-                "cannot make the state directory {}; choose another --base-path",
-                path.display()
-            )
-        })?;
-        Ok(Self::Kept(path))
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Kept(path) => path,
-            Self::Temporary(directory) => directory.path(),
-        }
-    }
-
-    fn remove(self) -> anyhow::Result<()> {
-        match self {
-            Self::Kept(_) => Ok(()),
-            Self::Temporary(directory) => {
-                directory.close().context("cannot remove the temporary state directory")
-            }
-        }
-    }
-}
-
-fn data_directory() -> Option<PathBuf> {
-    let variable =
-        |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+    let metrics = metrics.map(tracing::field::display);
+    tracing::info!(%name, peer = %peer_id, %listen, %rpc, metrics, seeds, discovery, dev = config.flags.dev, "hegemon-node {}", crate::config::VERSION);
 }

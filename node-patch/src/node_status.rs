@@ -115,7 +115,9 @@ impl NodeStatus for Status {
     }
 }
 
-fn reason_name(reason: Refusal) -> &'static str {
+/// A refusal's name, for RPC and metrics.
+#[must_use]
+pub fn reason_name(reason: Refusal) -> &'static str {
     match reason {
         Refusal::NotDialable => "not_dialable",
         Refusal::Scope => "scope",
@@ -129,7 +131,9 @@ fn reason_name(reason: Refusal) -> &'static str {
     }
 }
 
-fn alarm_name(alarm: Alarm) -> &'static str {
+/// An alarm's name, for RPC and metrics.
+#[must_use]
+pub fn alarm_name(alarm: Alarm) -> &'static str {
     match alarm {
         Alarm::Isolated => "isolated",
         Alarm::Eclipse => "eclipse",

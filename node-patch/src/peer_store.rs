@@ -53,7 +53,7 @@ impl PeerStore {
             }
             Err(LoadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
             Err(LoadError::Io(error)) => {
-                tracing::warn!(path = %self.current.display(), %error, "cannot read the peer store")
+                tracing::warn!(path = %self.current.display(), %error, "cannot read the peer store; it is a cache, the node starts without it")
             }
             Err(LoadError::Content(error)) => self.set_aside(error),
         }

@@ -85,6 +85,9 @@ async fn two_nodes_of_one_identity_say_so_on_both_sides_and_one_that_dials_itsel
             .any(|line| line.contains("ERROR") && line.contains("this node's identity"))
     };
     eventually("both say it", async || says(&one) && says(&two)).await;
+    for node in [&one, &two] {
+        assert_eq!(node.said().matches("ERROR").count(), 1, "once: {}", node.said());
+    }
     let id = one.call("system_localPeerId").await;
     assert!(two.said().contains(id.as_str().unwrap()), "with the identity: {}", two.said());
     let dialled = || async { alone.call("hegemon_discoveryStatus").await };
@@ -166,6 +169,31 @@ fn a_signal_at_any_moment_of_its_start_ends_it_in_order_too() {
         );
         assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "its directory is gone");
     }
+}
+
+#[tokio::test]
+async fn a_temporary_base_path_goes_with_a_clean_exit_and_only_then() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state");
+    let start = || Node::start_with(&path, "127.0.0.1:0", &[("HEGEMON_MINE", "1")], &["--tmp"]);
+    let mut killed = start();
+    let id = killed.call("system_localPeerId").await;
+    killed.signal("KILL");
+    killed.wait();
+    let mut node = start();
+    assert_eq!(node.call("system_localPeerId").await, id, "a kill removes nothing");
+    node.signal("TERM");
+    assert_eq!(node.wait().code(), Some(0));
+    assert!(!path.exists(), "{:?}", std::fs::read_dir(&path).map(Iterator::collect::<Vec<_>>));
+
+    let mut permanent = Node::start(&path, "127.0.0.1:0", &[]);
+    permanent.signal("TERM");
+    permanent.wait();
+    let mut node = start();
+    assert!(node.said().contains("WARN") && node.said().contains("leave --tmp out"));
+    node.signal("TERM");
+    assert_eq!(node.wait().code(), Some(0));
+    assert!(path.join("pq-identity.seed").exists(), "what a node without --tmp made stays");
 }
 
 #[tokio::test]

@@ -79,6 +79,8 @@ async fn serve(methods: MethodPolicy) -> Served {
     let status = SyncStatus {
         is_syncing: true,
         highest: 77,
+        orphans: 3,
+        orphan_bytes: 3_000,
         claims: BTreeMap::from([(PeerId([1; 32]), claim)]),
     };
     let context = RpcContext {

@@ -1,11 +1,11 @@
 //! What the chain side is told, and what waits while it is behind. The hub never waits for it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use hegemon_discovery::SessionId;
 use tokio::sync::mpsc;
 
-use crate::net::handle::ChainEvent;
+use crate::net::{handle::ChainEvent, tally::Tally};
 
 /// Chain frames are dropped while the chain is this many events behind; openings and closings wait
 /// instead.
@@ -18,14 +18,15 @@ pub(super) struct ChainFeed {
     /// What the chain side had no room for: [`BACKLOG`] frames, an opening for each living session,
     /// a closing for each that it knows of.
     waiting: VecDeque<ChainEvent>,
+    tally: Arc<Tally>,
 }
 
 /// There is no chain side any more.
 pub(super) struct ChainIsGone;
 
 impl ChainFeed {
-    pub(super) fn new(chain: mpsc::Sender<ChainEvent>) -> Self {
-        Self { chain, waiting: VecDeque::new() }
+    pub(super) fn new(chain: mpsc::Sender<ChainEvent>, tally: Arc<Tally>) -> Self {
+        Self { chain, waiting: VecDeque::new(), tally }
     }
 
     /// Frames may be lost when the chain is far behind, like on any network; that a session opened
@@ -41,6 +42,7 @@ impl ChainFeed {
                 self.waiting.push_back(frame)
             }
             Some(ChainEvent::Frame { session, .. }) => {
+                self.tally.drops.chain.add();
                 tracing::debug!(?session, "the chain is behind: a frame is dropped")
             }
             Some(ChainEvent::Closed { session }) => self.forget(session),

@@ -20,6 +20,7 @@ use crate::{
         event::{HubEvent, Inbound},
         handle::ChainEvent,
         listener::{self, PendingLimits},
+        log::{self, PeerLog},
         peering::{End, Output, Peering},
         registry::Registry,
         session::{self, Shared},
@@ -72,6 +73,7 @@ pub struct Hub {
     pool: FramePool,
     chain_bytes: Arc<Semaphore>,
     pending: PendingLimits,
+    log: PeerLog,
     next_session: u64,
     /// A session came or went since the view was renewed.
     changed: bool,
@@ -88,13 +90,14 @@ impl Hub {
             peering: parts.peering,
             driver: parts.driver,
             clock: parts.clock,
+            chain: ChainFeed::new(parts.chain, parts.registry.tally().clone()),
             registry: parts.registry,
             view: parts.view,
-            chain: ChainFeed::new(parts.chain),
             events: parts.events,
             pool: FramePool::default(),
             chain_bytes: Arc::new(Semaphore::new(CHAIN_BYTES)),
             pending: PendingLimits::default(),
+            log: PeerLog::default(),
             next_session: 0,
             changed: true,
             shown_settled: 0,
@@ -115,6 +118,7 @@ impl Hub {
             listener,
             self.identity.clone(),
             self.pending,
+            self.registry.tally().clone(),
             self.events.0.clone(),
         ));
         self.tell(Peering::start);
@@ -152,7 +156,7 @@ impl Hub {
             HubEvent::Frame { session, inbound } => self.frame(session, inbound),
             HubEvent::Ended { session, why } => {
                 if let Some(known) = self.peering.session(session) {
-                    tracing::info!(?session, peer = ?known.peer, remote = %known.remote, %why, "session ended");
+                    self.log.ended(session, known.peer, known.remote, &why);
                 }
                 self.tell(|peering, now, out| peering.ended(session, now, out));
             }
@@ -171,7 +175,8 @@ impl Hub {
         let (now, mut out) = (self.clock.now(), Vec::new());
         match self.peering.opened(session, peer, remote, dial, now, &mut out) {
             Ok(()) => {
-                tracing::info!(?session, ?peer, %remote, ?direction, "session established");
+                tracing::debug!(?session, ?peer, %remote, ?direction, "session established");
+                self.registry.tally().established(direction);
                 self.changed = true;
                 let outlet = self.registry.open(session, connection.established.transcript);
                 let shared = Shared {
@@ -227,7 +232,7 @@ impl Hub {
                 Output::KeepAlive { session } => self.registry.keep_alive(session),
                 Output::Ended { session, peer, remote, why } => {
                     if why != End::Reported {
-                        tracing::info!(?session, ?peer, %remote, %why, "session ended");
+                        self.log.ended(session, peer, remote, &why);
                     }
                     self.changed = true;
                     self.registry.remove(session);
@@ -243,9 +248,11 @@ impl Hub {
                     identity = %self.identity.peer_id(),
                     "another node has this node's identity: both are one peer to everybody, and neither can reach the other. Give one of them an identity of its own (remove its pq-identity.seed, or its HEGEMON_PQ_IDENTITY_SEED)"
                 ),
-                Output::Alarm { alarm, raised: true } => tracing::warn!(?alarm, "discovery alarm"),
+                Output::Alarm { alarm, raised: true } => {
+                    tracing::warn!(?alarm, "{}", log::advice(alarm))
+                }
                 Output::Alarm { alarm, raised: false } => {
-                    tracing::info!(?alarm, "discovery alarm is over")
+                    tracing::info!(?alarm, "the alarm is over")
                 }
             }
         }
@@ -282,10 +289,12 @@ impl Hub {
             let (outlet, settled) = (outlets.get(&id)?.clone(), table.is_settled(id, now.mono));
             Some(SessionView { session: id, known: known.clone(), settled, outlet })
         });
+        let sessions: Vec<_> = sessions.collect();
+        self.log.look(&sessions, now.mono);
         self.view.publish(NetworkView {
             settled_peers,
             rivalries: table.rivalries(),
-            sessions: sessions.collect(),
+            sessions,
             discovery: self.peering.engine().status(now),
         });
     }

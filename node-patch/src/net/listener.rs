@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    net::{event::HubEvent, socket},
+    net::{event::HubEvent, socket, tally::Tally},
     transport::identity::Identity,
 };
 
@@ -74,29 +74,38 @@ pub(super) async fn accept(
     listener: TcpListener,
     identity: Arc<Identity>,
     limits: PendingLimits,
+    tally: Arc<Tally>,
     events: mpsc::Sender<HubEvent>,
 ) {
     let pending = Pending::default();
+    let mut failing = false;
     loop {
         let (stream, remote) = match listener.accept().await {
-            Ok(accepted) => accepted,
+            Ok(accepted) => {
+                failing = false;
+                accepted
+            }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "cannot accept a connection; if the node is out of descriptors, raise its limit (ulimit -n)");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
         let Some(ticket) = pending.take(remote.ip(), limits) else {
+            tally.handshakes.turned_away.add();
             // Reset, not closed in order: a flood leaves no sockets waiting in the kernel. Best
             // effort, like every option.
             let _ = stream.set_zero_linger();
             continue;
         };
-        let (identity, events) = (identity.clone(), events.clone());
+        let (identity, events, tally) = (identity.clone(), events.clone(), tally.clone());
         tokio::spawn(async move {
             let accepted = socket::accept(stream, remote, identity).await;
             // The handshake is over, also while its result waits for the hub.
             drop(ticket);
+            tally.answered(&accepted);
             match accepted {
                 Ok(connection) => drop(events.send(HubEvent::Accepted(Box::new(connection))).await),
                 Err(error) => tracing::debug!(%remote, %error, "inbound handshake failed"),

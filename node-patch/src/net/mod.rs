@@ -13,6 +13,8 @@
 //! | [`event`] | what the hub hears |
 //! | [`hub`] | the one task that drives the peering and hears everything |
 //! | `chain_feed` | what waits while the chain side is behind |
+//! | `log` | what the log says of peers |
+//! | [`tally`] | what only the tasks know, counted for metrics |
 //! | [`view`] | what RPC shows of all this |
 
 mod chain_feed;
@@ -21,9 +23,11 @@ pub mod event;
 pub mod handle;
 pub mod hub;
 pub mod listener;
+mod log;
 pub mod peering;
 pub mod registry;
 pub mod session;
 pub mod socket;
 pub mod table;
+pub mod tally;
 pub mod view;

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -14,7 +14,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    net::handle::{ChainNetwork, ChainProtocol},
+    net::{
+        handle::{ChainNetwork, ChainProtocol},
+        tally::{Tally, Traffic},
+    },
     transport::envelope::{self, Protocol},
 };
 
@@ -38,6 +41,8 @@ pub struct Outlet {
     pub transcript: [u8; 32],
     /// Counts for RPC.
     pub traffic: Traffic,
+    /// Counts of all sessions.
+    pub tally: Arc<Tally>,
     /// Ends both tasks of the session.
     pub cancel: CancellationToken,
 }
@@ -60,17 +65,22 @@ impl Drop for Queued {
     }
 }
 
-/// Frame bytes in either direction, length prefixes not counted.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    /// Received.
-    pub received: AtomicU64,
-    /// Sent.
-    pub sent: AtomicU64,
-}
-
 impl Outlet {
-    fn new(transcript: [u8; 32]) -> (Arc<Self>, mpsc::Receiver<Queued>) {
+    /// A frame of so many bytes came.
+    pub fn received(&self, bytes: usize) {
+        for traffic in [&self.traffic, &self.tally.traffic] {
+            traffic.received.fetch_add(bytes as u64, Relaxed);
+        }
+    }
+
+    /// A frame of so many bytes goes out.
+    pub fn sent(&self, bytes: usize) {
+        for traffic in [&self.traffic, &self.tally.traffic] {
+            traffic.sent.fetch_add(bytes as u64, Relaxed);
+        }
+    }
+
+    fn new(transcript: [u8; 32], tally: Arc<Tally>) -> (Arc<Self>, mpsc::Receiver<Queued>) {
         let (frames, queue) = mpsc::channel(QUEUE_FRAMES);
         let outlet = Self {
             frames,
@@ -78,6 +88,7 @@ impl Outlet {
             misdeeds: AtomicU32::new(0),
             transcript,
             traffic: Traffic::default(),
+            tally,
             cancel: CancellationToken::new(),
         };
         (Arc::new(outlet), queue)
@@ -94,6 +105,7 @@ impl Outlet {
         let queued = Queued { plaintext, counted: ([self.waiting.clone(), all.clone()], len) };
         let full = waiting > 0 && waiting + len > QUEUE_BYTES;
         if full || self.frames.try_send(queued).is_err() {
+            self.tally.drops.session.add();
             self.cancel.cancel();
         }
     }
@@ -107,6 +119,7 @@ pub struct Registry {
     waiting: Arc<AtomicUsize>,
     /// Some outlet has misdeeds.
     misdeeds: Arc<Notify>,
+    tally: Arc<Tally>,
 }
 
 impl Registry {
@@ -117,7 +130,7 @@ impl Registry {
         session: SessionId,
         transcript: [u8; 32],
     ) -> (Arc<Outlet>, mpsc::Receiver<Queued>) {
-        let (outlet, queue) = Outlet::new(transcript);
+        let (outlet, queue) = Outlet::new(transcript, self.tally.clone());
         self.lock().insert(session, outlet.clone());
         (outlet, queue)
     }
@@ -149,6 +162,12 @@ impl Registry {
     #[must_use]
     pub fn outlets(&self) -> BTreeMap<SessionId, Arc<Outlet>> {
         self.lock().clone()
+    }
+
+    /// What is counted over all sessions.
+    #[must_use]
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// Waits until a peer has misbehaved on a chain protocol.
@@ -187,6 +206,7 @@ impl Registry {
         while together > QUEUES_BYTES
             && let Some((waiting, longest)) = living.pop()
         {
+            self.tally.drops.sessions.add();
             longest.cancel.cancel();
             together -= waiting;
         }

@@ -1,10 +1,7 @@
 //! The two tasks of a session. The reader decrypts, sorts and passes on; the writer encrypts what
 //! its queue holds and keeps the line alive.
 
-use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
 use hegemon_discovery::{Bucket, Direction, Message, SessionId};
@@ -129,7 +126,7 @@ impl Reader {
                 Ok(frame) => frame,
                 Err(end) => return end,
             };
-            self.outlet.traffic.received.fetch_add(frame.len() as u64, Relaxed);
+            self.outlet.received(frame.len());
             match self.opener.open(&mut frame) {
                 Ok(len) => frame.truncate(len),
                 Err(error) => return error.into(),
@@ -193,6 +190,7 @@ impl Reader {
                 Bytes::from_owner(Accounted { plaintext, _share: share }).slice(range),
             ),
             Err(_) => {
+                self.outlet.tally.drops.chain_bytes.add();
                 tracing::debug!(session = ?self.session, "the chain is behind: a frame is dropped");
                 Inbound::Other
             }
@@ -265,7 +263,7 @@ impl Writer {
     async fn write(&mut self, frame: &mut Vec<u8>) -> Result<(), WriteEnd> {
         self.sealer.seal(frame)?;
         let prefix = frame::prefix(frame.len(), MAX_SESSION_FRAME)?;
-        self.outlet.traffic.sent.fetch_add(frame.len() as u64, Relaxed);
+        self.outlet.sent(frame.len());
         let mut bytes = Buf::chain(prefix.as_slice(), frame.as_slice());
         let written = timeout(FRAME_TIMEOUT, self.socket.write_all_buf(&mut bytes))
             .await

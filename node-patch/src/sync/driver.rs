@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 use super::{
     engine::SyncEngine,
     event::{Action, Event, Source, SyncStatus},
+    imports::Imports,
 };
 use crate::{
     chain::{Best, Block, Chain, Imported, StoreError},
@@ -44,6 +45,8 @@ pub struct SyncHandles {
     pub best: watch::Receiver<Best>,
     /// How far along we are.
     pub status: watch::Receiver<SyncStatus>,
+    /// What became of blocks.
+    pub imports: Arc<Imports>,
     /// Ends with `Ok` when the network's event channel is closed, with an error if the database
     /// fails. A panic shows as a join error.
     pub task: JoinHandle<Result<(), DriverError>>,
@@ -57,6 +60,7 @@ pub struct SyncDriver<N: ?Sized> {
     clock: Clock,
     best: watch::Sender<Best>,
     status: watch::Sender<SyncStatus>,
+    imports: Arc<Imports>,
 }
 
 impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
@@ -81,12 +85,14 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
             clock,
             best: best_sender,
             status: status_sender,
+            imports: Arc::default(),
         };
+        let imports = driver.imports.clone();
         let runtime = Handle::current();
         let task = tokio::task::spawn_blocking(move || {
             runtime.block_on(driver.run(events, mined_receiver))
         });
-        SyncHandles { mined, best, status, task }
+        SyncHandles { mined, best, status, imports, task }
     }
 
     async fn run(
@@ -108,7 +114,7 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
     }
 
     fn import(&mut self, source: Source, blocks: Vec<Block>) -> Result<(), StoreError> {
-        let event = import(&self.chain, &self.clock, source, blocks)?;
+        let event = import(&self.chain, &self.clock, &self.imports, source, blocks)?;
         self.handle(event)
     }
 
@@ -124,9 +130,13 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
                     Action::Punish { session, offence } => {
                         self.network.punish(session, offence.reason(), offence.points())
                     }
-                    Action::Import { source, blocks } => {
-                        events.push_back(import(&self.chain, &self.clock, source, blocks)?)
-                    }
+                    Action::Import { source, blocks } => events.push_back(import(
+                        &self.chain,
+                        &self.clock,
+                        &self.imports,
+                        source,
+                        blocks,
+                    )?),
                 }
             }
         }
@@ -151,6 +161,7 @@ impl From<ChainEvent> for Event {
 fn import(
     chain: &Chain,
     clock: &Clock,
+    imports: &Imports,
     source: Source,
     blocks: Vec<Block>,
 ) -> Result<Event, StoreError> {
@@ -161,9 +172,10 @@ fn import(
         .map(|(block, outcome)| (block.hash(), u64::from(block.number()), outcome));
     let results: Vec<_> = results.collect();
     for (hash, number, outcome) in &results {
+        imports.note(outcome);
         match outcome {
             Ok(Imported::NewBest { reorg_depth: 0 }) => {
-                info!(number, %hash, ?source, "new best block")
+                debug!(number, %hash, ?source, "new best block")
             }
             Ok(Imported::NewBest { reorg_depth }) => {
                 info!(number, %hash, ?source, reorg_depth, "new best block on another branch")
@@ -172,7 +184,7 @@ fn import(
                 debug!(number, %hash, ?source, ?outcome, "block imported")
             }
             Err(error) if source == Source::Mined => {
-                warn!(number, %hash, %error, "our own block was refused");
+                warn!(number, %hash, %error, "our own block was refused; if this goes on, check the clock of this host");
             }
             Err(error) => debug!(number, %hash, ?source, %error, "block refused"),
         }

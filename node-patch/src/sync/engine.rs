@@ -98,7 +98,8 @@ impl SyncEngine {
             is_syncing |= peer.catch_up.is_some() && claim.number > best + SYNCING_GAP;
         }
         let claims = self.peers.values().filter_map(|peer| Some((peer.id, peer.claim?))).collect();
-        SyncStatus { is_syncing, highest, claims }
+        let (orphans, orphan_bytes) = self.orphans.size();
+        SyncStatus { is_syncing, highest, orphans, orphan_bytes, claims }
     }
 
     fn opened(

@@ -135,6 +135,10 @@ pub struct SyncStatus {
     pub is_syncing: bool,
     /// The highest block that we have, or that a peer claims who gave us some.
     pub highest: u64,
+    /// Blocks that wait for their parent.
+    pub orphans: usize,
+    /// Their bytes.
+    pub orphan_bytes: usize,
     /// Peers' last announced best blocks, by peer: those that announced one of our chain.
     pub claims: BTreeMap<PeerId, Claim>,
 }

@@ -6,10 +6,12 @@
 //! | `message` | bytes on the wire |
 //! | `engine`, `event` | the rules, without IO: events in, actions out; `peer`, `orphans`, `serve`, `view` are its parts |
 //! | `driver` | joins engine, chain and network |
+//! | `imports` | what became of blocks, counted for metrics |
 
 mod driver;
 mod engine;
 mod event;
+mod imports;
 pub mod message;
 mod orphans;
 mod peer;
@@ -19,5 +21,6 @@ mod view;
 pub use driver::{DriverError, SyncDriver, SyncHandles};
 pub use engine::SyncEngine;
 pub use event::{Action, Event, Offence, Source, SyncStatus};
+pub use imports::{DEPTHS, ImportCounts, Imports};
 pub use peer::Claim;
 pub use view::ChainView;

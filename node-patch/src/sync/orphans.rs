@@ -63,12 +63,13 @@ impl Orphans {
     }
 
     fn exceeds(&self, blocks: usize, bytes: usize, which: impl Fn(&Orphan) -> bool) -> bool {
-        let (count, sum) = self
-            .blocks
-            .iter()
-            .filter(|orphan| which(orphan))
-            .fold((0, 0), |(count, sum), orphan| (count + 1, sum + orphan.block.size()));
+        let (count, sum) = size(self.blocks.iter().filter(|orphan| which(orphan)));
         count > blocks || sum > bytes
+    }
+
+    /// Blocks in the pool, and their bytes.
+    pub(super) fn size(&self) -> (usize, usize) {
+        size(self.blocks.iter())
     }
 
     /// Whether a block is held back.
@@ -102,6 +103,10 @@ impl Orphans {
     fn len(&self) -> usize {
         self.blocks.len()
     }
+}
+
+fn size<'a>(orphans: impl Iterator<Item = &'a Orphan>) -> (usize, usize) {
+    orphans.fold((0, 0), |(count, bytes), orphan| (count + 1, bytes + orphan.block.size()))
 }
 
 #[cfg(test)]

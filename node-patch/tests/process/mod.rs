@@ -26,17 +26,28 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn start(base_path: &Path, listen: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_with(base_path, listen, environment, &[])
+    }
+
+    pub(crate) fn start_with(
+        base_path: &Path,
+        listen: &str,
+        environment: &[(&str, &str)],
+        flags: &[&str],
+    ) -> Self {
         let mut child = command(environment)
             .args(["--dev", "--rpc-port", "0", "--listen-addr", listen])
+            .args(flags)
             .arg("--base-path")
             .arg(base_path)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
-        let (listen, rpc_addr) = addresses(&mut log);
+        let mut seen = String::new();
+        let (listen, rpc_addr) = addresses(&mut log, &mut seen);
         // Whoever writes to a full pipe stands still.
-        let said = Arc::new(Mutex::new(String::new()));
+        let said = Arc::new(Mutex::new(seen));
         let says = Arc::clone(&said);
         std::thread::spawn(move || {
             for line in log.lines().map_while(Result::ok) {
@@ -47,7 +58,7 @@ impl Node {
         Self { child, listen, rpc_addr, rpc, said }
     }
 
-    /// Its log since it listens.
+    /// Its log.
     pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }
@@ -90,12 +101,12 @@ pub(crate) fn command(environment: &[(&str, &str)]) -> Command {
     command
 }
 
-/// From the node's first log line.
-fn addresses(log: &mut impl BufRead) -> (SocketAddr, SocketAddr) {
-    let mut seen = String::new();
+/// From the node's log, up to the line that has them.
+fn addresses(log: &mut impl BufRead, seen: &mut String) -> (SocketAddr, SocketAddr) {
     loop {
         let mut line = String::new();
         assert_ne!(log.read_line(&mut line).unwrap(), 0, "the node ended at its start: {seen}");
+        seen.push_str(&line);
         let field = |name: &str| {
             line.split_whitespace()
                 .find_map(|word| word.strip_prefix(name))
@@ -104,7 +115,6 @@ fn addresses(log: &mut impl BufRead) -> (SocketAddr, SocketAddr) {
         if let (Some(listen), Some(rpc)) = (field("listen="), field("rpc=")) {
             return (listen, rpc);
         }
-        seen.push_str(&line);
     }
 }
 
