@@ -74,7 +74,7 @@ impl Discovery {
     }
 
     /// A peer broke another protocol. All protocols share one score: at
-    /// [`SCORE_CLOSE`](hegemon_discovery::limits::SCORE_CLOSE) the peer is disconnected and its IP
+    /// [`SCORE_CLOSE`] the peer is disconnected and its IP
     /// left alone for a while; seeds and loopback are exempt from that.
     pub async fn misbehaved(&self, peer_id: PeerId, points: u32) {
         let points = points.min(SCORE_CLOSE);

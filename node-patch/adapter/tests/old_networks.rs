@@ -1,6 +1,5 @@
 //! Nodes over networks that behave as old nodes' do, in virtual time: they find each other, survive
 //! their seed, and neither forget nor count anybody twice.
-#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod old_network;
 

@@ -75,9 +75,14 @@ impl Bench {
         let seed = SeedIndex(0);
         self.tell(Roster::start);
         let out = self.tell(|roster, now, out| roster.resolved(seed, vec![addr()], now, out));
-        let dial = |order: &Order| match order {
-            Order::Connect { dial, addr: to } if *to == addr() => Some(*dial),
-            _ => None,
+        let dial = |order: &Order| {
+            if let Order::Connect { dial, addr: to } = order
+                && *to == addr()
+            {
+                Some(*dial)
+            } else {
+                None
+            }
         };
         out.iter().find_map(dial).unwrap()
     }
@@ -97,18 +102,13 @@ impl Bench {
 }
 
 fn session(orders: &[Order]) -> SessionId {
-    let open = |order: &Order| match order {
-        Order::Open { session, .. } => Some(*session),
-        _ => None,
-    };
+    let open =
+        |order: &Order| if let Order::Open { session, .. } = order { Some(*session) } else { None };
     orders.iter().find_map(open).unwrap()
 }
 
 fn ends(orders: &[Order]) -> Vec<End> {
-    let end = |order: &Order| match order {
-        Order::End { why, .. } => Some(*why),
-        _ => None,
-    };
+    let end = |order: &Order| if let Order::End { why, .. } = order { Some(*why) } else { None };
     orders.iter().filter_map(end).collect()
 }
 
@@ -155,6 +155,8 @@ fn a_second_connection_takes_the_place_of_the_first_and_the_peer_counts_once() {
     assert_eq!(bench.roster.status(bench.now).peers, 1);
     bench.hello();
     assert_eq!(ends(&bench.wait(12)), []);
+    bench.disconnected();
+    assert_eq!(bench.roster.status(bench.now).peers, 0, "nothing is left of either");
 }
 
 #[test]

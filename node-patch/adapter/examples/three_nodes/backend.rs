@@ -30,11 +30,13 @@ pub(crate) enum PqNetworkEvent {
     MessageReceived { peer_id: [u8; 32], protocol: String, data: Vec<u8> },
 }
 
+type Peers = HashMap<[u8; 32], mpsc::Sender<Vec<u8>>>;
+
 /// Connections by peer. Of two with one peer the newer is dropped without a word.
 #[derive(Clone)]
 pub(crate) struct PqNetworkHandle {
     local_peer_id: [u8; 32],
-    peers: Arc<Mutex<HashMap<[u8; 32], mpsc::Sender<Vec<u8>>>>>,
+    peers: Arc<Mutex<Peers>>,
     events: mpsc::Sender<PqNetworkEvent>,
 }
 
