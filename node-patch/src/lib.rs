@@ -9,11 +9,10 @@
 //! | [`tip_watch`] | tells discovery when they no longer come |
 //! | [`rpc`], [`node_status`] | what others may ask of the node |
 //! | [`node`] | all of it joined |
-//! | [`config`], [`identity_file`], [`shutdown`] | the edge: flags, environment, files, signals |
-//!
-//! Time and the peer store are those of `hegemon-adapter`: [`clock`], [`peer_store`].
+//! | [`config`], [`identity_file`], [`clock`], [`shutdown`] | the edge: flags, environment, files, time, signals |
 
 pub mod chain;
+pub mod clock;
 pub mod config;
 pub mod identity_file;
 pub mod miner;
@@ -25,5 +24,3 @@ pub mod shutdown;
 pub mod sync;
 pub mod tip_watch;
 pub mod transport;
-
-pub use hegemon_adapter::{clock, peer_store};

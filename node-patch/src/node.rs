@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
+use hegemon_adapter::PeerStore;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +26,6 @@ use crate::{
         view::SharedView,
     },
     node_status::Status,
-    peer_store::PeerStore,
     rpc::{self, NodeInfo, RpcConfig, RpcContext, RpcServer},
     shutdown::Signals,
     sync::{DriverError, SyncDriver},

@@ -11,12 +11,12 @@ use std::{
     time::Duration,
 };
 
+use hegemon_adapter::PeerStore;
 use hegemon_discovery::{
     Groups, Mono, Now,
     book::{Book, Change, Layout},
     snapshot,
 };
-use hegemon_node::peer_store::PeerStore;
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{Config, RngSeed, TestRunner},

@@ -3,35 +3,18 @@
 use std::sync::Arc;
 
 use hegemon_discovery::{
-    ChainState, Config, Message, PeerId, Status, limits::SCORE_CLOSE, message::PROTOCOL,
+    ChainState, Message, PeerId, Status, limits::SCORE_CLOSE, message::PROTOCOL,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    driver::{Driver, Told},
-    limits::{Limits, QUEUE},
+    driver::Driver,
+    limits::QUEUE,
     network::{Network, NetworkEvent},
-    peer_store::PeerStore,
     roster::PeerView,
-    seeds::Seed,
+    settings::Settings,
+    told::Told,
 };
-
-/// What discovery needs to know of the node.
-#[derive(Debug)]
-pub struct Settings {
-    /// Who we are.
-    pub own: PeerId,
-    /// What an operator may turn. The numbers of seeds and inbound peers are set from what is below.
-    pub discovery: Config,
-    /// How many sessions there may be.
-    pub limits: Limits,
-    /// Where to begin.
-    pub seeds: Vec<Seed>,
-    /// Where addresses survive.
-    pub store: PeerStore,
-    /// From the operating system: who can guess it can fill the address book.
-    pub entropy: [u8; 32],
-}
 
 /// Discovery that runs. Each clone is the same; it ends with the last one, or when it is told to.
 #[derive(Debug, Clone)]

@@ -4,43 +4,26 @@
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use hegemon_discovery::{
-    ChainState, DecodeError, DialError, DialId, Exchange, Message, Mono, Now, PeerId, SeedIndex,
-    SessionId, Status, snapshot::Stored,
+    DialError, DialId, Exchange, Mono, Now, SeedIndex, SessionId, Status, snapshot::Stored,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     time::{sleep_until, timeout},
 };
 
 use crate::{
     clock::Clock,
-    discovery::Settings,
     limits::{CONNECT_TIMEOUT, STATUS_INTERVAL},
     network::Network,
     outbox::Outbox,
     parting::Parting,
     peer_store::Writer,
     remark::Remark,
-    roster::{Order, PeerView, Roster},
+    roster::{Order, Roster},
     seeds::Seed,
+    settings::Settings,
+    told::Told,
 };
-
-/// What the driver hears.
-#[derive(Debug)]
-pub(crate) enum Told {
-    Connected { peer_id: PeerId, addr: SocketAddr, is_outbound: bool },
-    Disconnected { peer_id: PeerId },
-    Message { peer_id: PeerId, message: Result<Message, DecodeError> },
-    Frame { peer_id: PeerId },
-    Misbehaved { peer_id: PeerId, points: u32 },
-    Chain(ChainState),
-    Dialled { dial: DialId, result: Result<PeerId, DialError> },
-    Unsent { session: SessionId },
-    Resolved { seed: SeedIndex, addrs: Vec<SocketAddr> },
-    Peers(oneshot::Sender<Vec<PeerView>>),
-    Status(oneshot::Sender<Status>),
-    ShutDown(oneshot::Sender<()>),
-}
 
 /// See the module.
 pub(crate) struct Driver<N> {

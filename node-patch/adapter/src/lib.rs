@@ -24,7 +24,8 @@
 //! | [`network`] | the seam: events, calls |
 //! | [`discovery`] | what the node holds: tells events, asks for peers and numbers |
 //! | [`roster`] | who is connected, with the engine under one owner; pure |
-//! | `driver` | the one task that owns it: queue, timers, calls carried out |
+//! | [`settings`] | what it needs to know of the node |
+//! | `driver`, `told` | the one task that owns it: queue, timers, calls carried out; what it hears |
 //! | `outbox`, `parting` | messages that leave in order; peers that are being disconnected |
 //! | [`seeds`], [`peer_store`], [`clock`] | names looked up, peers stored, time: the node of this repository uses them too |
 //! | [`limits`] | numbers with their reasons |
@@ -38,14 +39,17 @@ pub mod peer_store;
 pub mod remark;
 pub mod roster;
 pub mod seeds;
+pub mod settings;
 
 mod driver;
 mod outbox;
 mod parting;
+mod told;
 
-pub use discovery::{Discovery, Settings};
+pub use discovery::Discovery;
 pub use limits::Limits;
 pub use network::{Network, NetworkEvent, Unsent};
 pub use peer_store::PeerStore;
 pub use remark::Remark;
 pub use seeds::Seed;
+pub use settings::Settings;

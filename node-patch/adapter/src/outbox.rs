@@ -11,9 +11,9 @@ use tokio::{
 };
 
 use crate::{
-    driver::Told,
     limits::{FIRST_WORD, OUTBOX, SEND_TIMEOUT},
     network::Network,
+    told::Told,
 };
 
 /// See the module. What waits in it is dropped with it.
