@@ -181,6 +181,26 @@ async fn a_flood_of_questions_is_answered_within_bounds_and_ends_its_session() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_flood_that_wants_no_answer_is_misbehaviour_too() {
+    let (_, discovery) = start(Answers::Always);
+    let (good, flooder) = (connect(&discovery, 1).await, connect(&discovery, 2).await);
+    let hello = Message::Hello { listen_port: 30_333 }.encode();
+    for _ in 0..MESSAGES_SAVED as usize {
+        say(&discovery, flooder, &hello).await;
+    }
+    assert_eq!(settled(&discovery).await, [good, flooder], "so many may come at once");
+    for _ in 0..10 {
+        say(&discovery, flooder, &hello).await;
+    }
+    assert_eq!(settled(&discovery).await, [good]);
+    connect(&discovery, 2).await;
+    assert_eq!(settled(&discovery).await, [good], "its IP is left alone");
+    sleep(Duration::from_secs(11 * 60)).await;
+    connect(&discovery, 2).await;
+    assert!(settled(&discovery).await.contains(&flooder), "for a while");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_of_other_protocols_is_signs_of_life_and_nothing_more() {
     let (script, discovery) = start(Answers::Always);
     let peer_id = connect(&discovery, 1).await;
