@@ -22,7 +22,7 @@ fn seconds(count: u64) -> Duration {
 
 #[tokio::test(start_paused = true)]
 async fn everybody_finds_everybody_whatever_the_network_drops_and_forgets() {
-    let (mut times, mut met) = (Vec::new(), [0; 3]);
+    let (mut times, mut met, mut lost) = (Vec::new(), [0; 3], 0);
     for run in 0..40 {
         let world = World::new(run);
         let mut nodes = Vec::new();
@@ -39,13 +39,15 @@ async fn everybody_finds_everybody_whatever_the_network_drops_and_forgets() {
         {
             *count += happened.load(Ordering::Relaxed);
         }
-        assert_eq!(world.lost.load(Ordering::Relaxed), 0, "nobody spoke too soon");
+        lost += world.lost.load(Ordering::Relaxed);
         for node in nodes {
             node.stop().await;
         }
     }
     times.sort_unstable();
     println!("dropped, replaced, forgotten: {met:?}; converged after {times:?}");
+    // By peer, what is said over a session may leave over the connection that just replaced it.
+    assert!(lost <= met[1], "{lost} frames were lost with `Finish`: somebody spoke too soon");
     assert!(met.iter().all(|count| *count > 0), "{met:?}: the network was kinder than old ones");
     assert!(times[times.len() / 2] < seconds(10), "{times:?}");
 }

@@ -65,6 +65,11 @@ impl Connection {
         let _ = line.send.send((*last, frame));
     }
 
+    /// At both ends.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lines.iter().all(|line| !line.closed.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn close(&self, side: usize) {
         self.send(side, None);
         self.lines[side].closed.store(true, Ordering::Relaxed);
