@@ -5,7 +5,6 @@
 //! | --- | --- |
 //! | [`transport`] | the post-quantum protocol, without sockets |
 //! | [`net`] | sessions: who may have one (with the engine of `hegemon-discovery`), tasks, limits |
-//! | [`peer_store`] | peers stored |
 //! | [`chain`], [`sync`], [`miner`] | blocks: valid, stored, asked for, made |
 //! | [`tip_watch`] | tells discovery when they no longer come |
 //! | [`rpc`], [`node_status`], [`metrics`] | what others may ask of the node |
@@ -22,7 +21,6 @@ pub mod miner;
 pub mod net;
 pub mod node;
 pub mod node_status;
-pub mod peer_store;
 pub mod rpc;
 pub mod shutdown;
 pub mod sync;

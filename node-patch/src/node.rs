@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use hegemon_adapter::PeerStore;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +24,6 @@ use crate::{
         view::SharedView,
     },
     node_status::Status,
-    peer_store::PeerStore,
     rpc::{self, NodeInfo, RpcConfig, RpcContext, RpcServer},
     shutdown::Signals,
     sync::{DriverError, Imports, SyncDriver},

@@ -11,12 +11,12 @@ use std::{
     time::Duration,
 };
 
+use hegemon_adapter::PeerStore;
 use hegemon_discovery::{
     Groups, Mono, Now,
     book::{Book, Change, Layout},
     snapshot,
 };
-use hegemon_node::peer_store::PeerStore;
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{Config, RngSeed, TestRunner},
@@ -68,7 +68,7 @@ impl Generations {
 
 /// Which generation a base path has; 0 if none.
 fn loaded(base: &Path) -> u32 {
-    let stored = PeerStore::under(base).load(NOW);
+    let stored = PeerStore::under(base).load(NOW).0;
     stored.records.first().map_or(0, |(record, _)| match record.addr {
         SocketAddr::V4(addr) => {
             let [_, a, b, c] = addr.ip().octets();

@@ -1,34 +1,14 @@
 //! What discovery asks of the world beside connections: names looked up, peers stored; at the start
 //! what was stored, and entropy.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::sync::Arc;
 
+pub use hegemon_adapter::Seed;
+use hegemon_adapter::peer_store::{PeerStore, Remark, Writer};
 use hegemon_discovery::{Config, Exchange, Now, PeerId, SeedIndex, snapshot::Stored};
-use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::sync::mpsc;
 
-use crate::{
-    net::{event::HubEvent, peering::Peering, table::Limits},
-    peer_store::PeerStore,
-};
-
-/// A lookup that takes longer has failed. A resolver whose first name server is dead asks the
-/// second after five seconds; nobody but this seed waits for it.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// One entry of `HEGEMON_SEEDS`. Its name is resolved at every attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seed {
-    /// A name or an IP.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
-impl fmt::Display for Seed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
+use crate::net::{event::HubEvent, peering::Peering, table::Limits};
 
 /// See the module.
 #[derive(Debug)]
@@ -36,16 +16,19 @@ pub struct DiscoveryDriver {
     seeds: Arc<[Seed]>,
     store: PeerStore,
     hub: mpsc::Sender<HubEvent>,
-    /// The write that is under way; the next one waits for it, so that an older snapshot never
-    /// replaces a newer one.
-    saving: Option<JoinHandle<()>>,
+    writer: Writer,
 }
 
 impl DiscoveryDriver {
     /// Answers go to `hub`.
+    ///
+    /// # Panics
+    ///
+    /// Without a tokio runtime.
     #[must_use]
     pub fn new(seeds: Arc<[Seed]>, store: PeerStore, hub: mpsc::Sender<HubEvent>) -> Self {
-        Self { seeds, store, hub, saving: None }
+        let writer = Writer::spawn(store.clone(), |remark| log(&remark));
+        Self { seeds, store, hub, writer }
     }
 
     /// The node `own` with what the store remembers and 32 bytes of the operating system's entropy.
@@ -64,54 +47,43 @@ impl DiscoveryDriver {
         aws_lc_rs::rand::fill(&mut entropy)
             .map_err(|_| anyhow::anyhow!("the operating system gave no randomness"))?;
         let stored = match config.exchange {
-            Exchange::On => self.store.load(now),
+            Exchange::On => {
+                let (stored, remarks) = self.store.load(now);
+                remarks.iter().for_each(log);
+                stored
+            }
             Exchange::Off => Stored::default(),
         };
         Ok(Peering::new(own, limits, config, entropy, stored, now))
     }
 
     /// Waits for what is being written.
-    pub async fn finish(mut self) {
-        if let Some(saving) = self.saving.take() {
-            let _ = saving.await;
-        }
+    pub async fn finish(self) {
+        self.writer.finish().await;
     }
 
-    /// Looks a seed up; the hub is told.
+    /// Looks a seed up; the hub is told, with no addresses if there is none now.
     pub fn resolve(&self, seed: SeedIndex) {
         let (hub, seeds) = (self.hub.clone(), self.seeds.clone());
         tokio::spawn(async move {
-            let addrs = lookup(&seeds[seed.0]).await;
+            let name = &seeds[seed.0];
+            let addrs = name.resolve().await.unwrap_or_else(|error| {
+                tracing::debug!(seed = %name, %error, "seed does not resolve");
+                Vec::new()
+            });
             let _ = hub.send(HubEvent::Resolved { seed, addrs }).await;
         });
     }
 
     /// Writes a snapshot.
-    pub fn persist(&mut self, snapshot: Vec<u8>) {
-        let (store, before) = (self.store.clone(), self.saving.take());
-        self.saving = Some(tokio::spawn(async move {
-            if let Some(before) = before {
-                let _ = before.await;
-            }
-            let saved = tokio::task::spawn_blocking(move || store.save(&snapshot)).await;
-            if let Ok(Err(error)) = saved {
-                tracing::warn!(%error, "cannot write the peer store; it is a cache, the node goes on");
-            }
-        }));
+    pub fn persist(&self, snapshot: Vec<u8>) {
+        self.writer.save(snapshot);
     }
 }
 
-/// All addresses of a seed now; none if its name is unknown or the resolver silent.
-async fn lookup(seed: &Seed) -> Vec<SocketAddr> {
-    match timeout(LOOKUP_TIMEOUT, tokio::net::lookup_host((seed.host.as_str(), seed.port))).await {
-        Ok(Ok(addrs)) => addrs.collect(),
-        Ok(Err(error)) => {
-            tracing::debug!(%seed, %error, "seed does not resolve");
-            Vec::new()
-        }
-        Err(_) => {
-            tracing::debug!(%seed, "seed does not resolve in {} s", LOOKUP_TIMEOUT.as_secs());
-            Vec::new()
-        }
+fn log(remark: &Remark) {
+    match remark.is_warning() {
+        true => tracing::warn!("{remark}"),
+        false => tracing::info!("{remark}"),
     }
 }

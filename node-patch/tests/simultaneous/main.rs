@@ -12,6 +12,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
+use hegemon_adapter::PeerStore;
 use hegemon_discovery::{Config, Exchange, Loopback, limits::SCORE_CLOSE};
 use hegemon_node::{
     clock::Clock,
@@ -23,7 +24,6 @@ use hegemon_node::{
         table::Limits,
         view::{SessionView, SharedView},
     },
-    peer_store::PeerStore,
     transport::{envelope::Protocol, identity::Identity},
 };
 use tokio::{

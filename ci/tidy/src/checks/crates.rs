@@ -26,8 +26,13 @@ pub const ARROWS: &[Arrow] = &[
         why: "any node can take the engine: it knows no node",
     },
     Arrow {
-        package: "hegemon-node",
+        package: "hegemon-adapter",
         may_use: &["hegemon-discovery"],
+        why: "any node can take it with the engine: it knows no node",
+    },
+    Arrow {
+        package: "hegemon-node",
+        may_use: &["hegemon-adapter", "hegemon-discovery"],
         why: "the node drives the engine; what tests or simulates the node knows it, not the reverse",
     },
     Arrow {
