@@ -28,10 +28,7 @@ use super::{
 use crate::{
     control::{Control, Controls, Disturbance, How, Lie, THREE_NODES, WITHOUT_MINERS, Wanted},
     document::{At, Given, Key, Problems, Table, Takes},
-    event::{
-        CheckVerdict::Fail,
-        Moment, Reading, Sample,
-    },
+    event::{CheckVerdict::Fail, Moment, Reading, Sample},
     text::short,
 };
 

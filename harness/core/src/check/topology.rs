@@ -1,9 +1,8 @@
-//! `topology`: the shape of the network, over the sessions that the named nodes report.
+//! `topology`: the shape of the network, over the sessions that the named nodes report with each other.
 //!
-//! A session that both of its ends report is surely there; one that anybody reports may be there. What
-//! must be connected is so by the first, and what must be apart is so by the second, where
-//! strangers and nodes that are not named count as well: two groups with a common peer are not
-//! apart. So a list that is late never helps.
+//! A session that both of its ends report is surely there; one that one end reports may be there. What
+//! must be connected is so by the first, and what must be apart by the second: a list that is late,
+//! or a lie of one of them, never helps.
 //!
 //! What is one part was never two: with `components`, fewer than that fail at once. More of them may
 //! still come together until the deadline.
@@ -125,9 +124,8 @@ enum Wrong {
 impl Topology {
     fn wrong(&self, view: &View<'_>, sessions: &Sessions) -> Option<Wrong> {
         let Sessions::Of { sure, possible } = sessions else { return None };
-        let nodes = view.nodes.len();
         if let Some(wanted) = self.components {
-            let (most, least) = (parts(sure, nodes), parts(possible, nodes));
+            let (most, least) = (parts(sure), parts(possible));
             if least < wanted {
                 let why = format!(
                     "{least} of what should be {wanted} networks: {}",
@@ -139,7 +137,7 @@ impl Topology {
                 return Some(Wrong::Yet(format!("{most} parts: {}", named(view, sure))));
             }
         }
-        if (self.no_cut_vertex || self.diameter.is_some()) && parts(sure, nodes) > 1 {
+        if (self.no_cut_vertex || self.diameter.is_some()) && parts(sure) > 1 {
             return Some(Wrong::Yet(format!("not connected: {}", named(view, sure))));
         }
         if self.no_cut_vertex
@@ -153,13 +151,13 @@ impl Topology {
     }
 }
 
-fn parts(graph: &Graph, nodes: usize) -> u64 {
-    graph.parts(nodes).into_iter().max().map_or(0, |last| last as u64 + 1)
+fn parts(graph: &Graph) -> u64 {
+    graph.parts().into_iter().max().map_or(0, |last| last as u64 + 1)
 }
 
 /// `seed, node-1 | node-2`
 fn named(view: &View<'_>, graph: &Graph) -> String {
-    let part = graph.parts(view.nodes.len());
+    let part = graph.parts();
     let of = |wanted: usize| {
         let members = view.nodes.iter().zip(&part).filter(|(_, part)| **part == wanted);
         members.map(|(node, _)| node.as_str()).collect::<Vec<_>>().join(", ")
@@ -192,7 +190,7 @@ pub(super) static ENTRY: CheckEntry = CheckEntry {
     keys: KEYS,
     window: Window::Part,
     needs: Needs::Sessions("hegemon_peerList"),
-    holds: "over the sessions that the named nodes report (`hegemon_peerList`). Connected they are by sessions that both ends report. Apart they are if nobody reports a session between them, nor two of them one with the same third; parts that have once met fail at once, whatever becomes of them. One or several keys",
+    holds: "over the sessions that the named nodes report with each other (`hegemon_peerList`; ways over other nodes are none): connected by those that both ends report, apart if neither end reports one. Parts that have met once since the check's start fail at once, whatever becomes of them. One or several keys",
     missing: "fails; not offered: inconclusive",
     example: r#"[[phases.checks]]
 check = "topology"
@@ -332,11 +330,6 @@ impl Written for TopologyWritten {
             problems.warning(parts.span.clone(), why);
         } else if self.no_cut_vertex || self.diameter.is_some() {
             problems.error(parts.span.clone(), "what is in several parts is not connected: `no_cut_vertex` and `diameter` are about one network");
-        } else if place.named.len() < place.network.len() {
-            problems.warning(
-                parts.span.clone(),
-                "ways over several nodes that are not named are not seen: write `nodes = \"*\"`",
-            );
         }
     }
 

@@ -183,6 +183,7 @@ fn node_plans(
             seed: group.seed,
             seeds: seeds.clone(),
             mine: group.mine,
+            hidden: group.hidden,
             env: env.clone(),
             args: args.clone(),
             source: source.clone(),

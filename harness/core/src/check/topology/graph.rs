@@ -17,12 +17,11 @@ impl Graph {
         Self { neighbours }
     }
 
-    /// Of each of the first `vertices`, the part that it is in: two have one number if there is a way
-    /// between them, over whatever other vertices.
-    pub(super) fn parts(&self, vertices: usize) -> Vec<usize> {
+    /// Of each vertex, the part that it is in: two have one number if there is a way between them.
+    pub(super) fn parts(&self) -> Vec<usize> {
         let mut part = vec![usize::MAX; self.neighbours.len()];
         let mut parts = 0;
-        for from in 0..vertices {
+        for from in 0..part.len() {
             if part[from] != usize::MAX {
                 continue;
             }
@@ -30,7 +29,6 @@ impl Graph {
             reached.filter(|(_, far)| far.is_some()).for_each(|(to, _)| part[to] = parts);
             parts += 1;
         }
-        part.truncate(vertices);
         part
     }
 
@@ -80,11 +78,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_join_over_whatever_is_between() {
-        let graph = Graph::new(5, [(0, 1), (2, 4)]);
-        assert_eq!(graph.parts(4), [0, 0, 1, 2]);
-        assert_eq!(Graph::new(5, [(0, 4), (4, 1)]).parts(2), [0, 0]);
-        assert_eq!(Graph::default().parts(0), [0; 0]);
+    fn parts_are_what_there_is_a_way_between() {
+        assert_eq!(Graph::new(5, [(0, 1), (2, 4), (4, 3)]).parts(), [0, 0, 1, 1, 1]);
+        assert_eq!(Graph::new(3, [(0, 2)]).parts(), [0, 1, 0]);
+        assert_eq!(Graph::default().parts(), [0; 0]);
     }
 
     #[test]

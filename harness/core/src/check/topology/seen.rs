@@ -27,14 +27,13 @@ pub(super) struct Seen {
     pub(super) sessions: Sessions,
 }
 
-/// Who is connected with whom.
+/// Which of the named nodes are connected with each other, by their place among them.
 pub(super) enum Sessions {
     /// Every named node has answered.
     Of {
-        /// Sessions that both ends report: what is surely there. Of the named nodes, in their order.
+        /// Sessions that both ends report: what is surely there.
         sure: Graph,
-        /// Sessions that anybody reports, with whomever: what may be there. The named nodes come
-        /// first.
+        /// Sessions that one end reports at least: what may be there.
         possible: Graph,
     },
     /// A node said nothing: perhaps its answer was lost.
@@ -64,24 +63,17 @@ impl<'a> Walk<'a> {
         {
             return Sessions::Unknown;
         }
-        // Strangers, and nodes that are not named, may join what else is apart.
-        let mut others: BTreeMap<&str, usize> = BTreeMap::new();
         let mut reported = BTreeSet::new();
         for (from, list) in last.iter().enumerate() {
             let Some(sessions) = list.sessions.value() else { return Sessions::Unheard };
-            for session in sessions {
-                let name = self.view.history.node_of(&session.peer).unwrap_or(&session.peer);
-                let next = self.vertices.len() + others.len();
-                let named = self.vertices.get(name).copied();
-                let to = named.unwrap_or_else(|| *others.entry(name).or_insert(next));
-                if from != to {
-                    reported.insert((from, to));
-                }
-            }
+            let named = |peer: &str| self.vertices.get(self.view.history.node_of(peer)?).copied();
+            let to = sessions.iter().filter_map(|session| named(&session.peer));
+            reported.extend(to.filter(|to| *to != from).map(|to| (from, to)));
         }
         let both = |(a, b): &(usize, usize)| a < b && reported.contains(&(*b, *a));
-        let sure = Graph::new(self.vertices.len(), reported.iter().copied().filter(both));
-        let possible = Graph::new(self.vertices.len() + others.len(), reported.iter().copied());
+        let vertices = self.view.nodes.len();
+        let sure = Graph::new(vertices, reported.iter().copied().filter(both));
+        let possible = Graph::new(vertices, reported.iter().copied());
         Sessions::Of { sure, possible }
     }
 }

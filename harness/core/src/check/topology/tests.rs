@@ -78,18 +78,15 @@ fn apart_is_what_nobody_reports_to_have_met() {
     let moment = network(|node, at| if node == 2 && at == 500 { &["<seed"] } else { PAIR[node] });
     assert_eq!(said(&moment, &parts(2)), merged, "they have met once");
     assert_eq!(moment.verdict(&parts(2), &ALL, 1_000).verdict, CheckVerdict::Pass, "it was before");
-    let common = network(|node, _| match node {
+    let own = network(|node, _| match node {
         0 => &["node-1", "stranger"],
         2 => &["stranger"],
         _ => PAIR[node],
     });
-    assert_eq!(said(&common, &parts(2)), merged, "they have a common peer");
-    let own = network(|node, _| match node {
-        0 => &["node-1", "friend"],
-        2 => &["other"],
-        _ => PAIR[node],
-    });
-    assert_eq!(said(&own, &parts(2)).0, CheckVerdict::Pass, "each has its own");
+    assert_eq!(said(&own, &parts(2)).0, CheckVerdict::Pass, "whoever else they know");
+    let named = |nodes: &[&str]| network(|node, _| STAR[node]).verdict(&parts(2), nodes, 0).verdict;
+    assert_eq!(named(&["node-1", "node-2"]), CheckVerdict::Pass, "only the named nodes count");
+    assert_eq!(named(&["seed", "node-2"]), Fail);
 }
 
 #[test]
