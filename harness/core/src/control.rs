@@ -31,8 +31,8 @@ pub enum Disturbance {
     KillDoesNothing,
     /// Who was stopped or killed is started again at once, and the run does not know of it.
     ComesBack,
-    /// A second start begins with an empty peer store.
-    StoreIsLost,
+    /// Files of a node's state whose names begin so are gone at its second start.
+    Loses(&'static str),
     /// This node is ended some seconds after its start, and the run does not know of it.
     Ends(&'static str),
     /// A line in a node's log.

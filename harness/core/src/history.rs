@@ -26,6 +26,7 @@ pub struct History {
     starts: BTreeMap<String, BTreeMap<u32, Start>>,
     /// Node by its own peer ID.
     identities: BTreeMap<String, String>,
+    said: BTreeMap<String, Vec<Said>>,
     all_started: Option<Moment>,
     /// The highest height seen at each moment at which it grew.
     peaks: Vec<(Moment, u64)>,
@@ -62,6 +63,17 @@ pub struct Start {
     pub incarnation: Incarnation,
 }
 
+/// A node's word on who it is, in one of its starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// When it was recorded.
+    pub at: Moment,
+    /// Which start of it.
+    pub start: u32,
+    /// Its peer ID.
+    pub id: String,
+}
+
 impl History {
     /// Takes in what an event observed.
     pub fn record(&mut self, event: &Event) {
@@ -91,10 +103,13 @@ impl History {
                     .insert(*start, Start { at: event.at_ms, incarnation: incarnation.clone() });
             }
             EventKind::AllStarted => self.all_started = Some(event.at_ms),
-            EventKind::Methods { node, peer_id, .. } => {
-                self.identities.extend(peer_id.clone().map(|id| (id, node.clone())))
+            EventKind::Methods { node, start, peer_id: Some(id), .. } => {
+                self.identities.insert(id.clone(), node.clone());
+                let said = Said { at: event.at_ms, start: *start, id: id.clone() };
+                self.said.entry(node.clone()).or_default().push(said);
             }
-            EventKind::RunStarted { .. }
+            EventKind::Methods { peer_id: None, .. }
+            | EventKind::RunStarted { .. }
             | EventKind::Preparing { .. }
             | EventKind::Prepared { .. }
             | EventKind::PhaseStarted { .. }
@@ -195,6 +210,12 @@ impl History {
     /// Whose peer ID this is, by that node's own word.
     pub fn node_of(&self, peer_id: &str) -> Option<&str> {
         self.identities.get(peer_id).map(String::as_str)
+    }
+
+    /// What a node had said of itself by `to`, in order: at most once for each start.
+    pub fn said(&self, node: &str, to: Moment) -> &[Said] {
+        let said = self.said.get(node).map_or(&[][..], Vec::as_slice);
+        between(said, |_| true, |said| said.at <= to)
     }
 
     /// A node has said its peer ID.

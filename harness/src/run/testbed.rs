@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -384,9 +385,13 @@ fn launch(node: &NodePlan, slot: &Slot, seeds: &str) -> NodeLaunch {
         return NodeLaunch { name: node.name.clone(), args, env };
     }
     let wanted = Wanted { name: &node.name, mine: node.mine, env: &node.env, args: &node.args };
+    let listen = match node.hidden {
+        true => SocketAddr::from((Ipv4Addr::LOCALHOST, slot.listen.port())),
+        false => slot.listen,
+    };
     let place = Place {
         base_path: &slot.base_path,
-        listen: slot.listen,
+        listen,
         rpc_port: slot.rpc_port,
         rpc_external: slot.rpc_external,
         loopback: slot.loopback,

@@ -100,7 +100,7 @@ impl Disturbed {
                     return Ok(first.clone());
                 }
             }
-            (Disturbance::StoreIsLost, _) => self.lose_stores(name)?,
+            (Disturbance::Loses(files), _) => self.lose(name, files)?,
             _ => {}
         }
         self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
@@ -131,21 +131,22 @@ impl Disturbed {
         Ok(state)
     }
 
-    /// Removes every peer store of the node, the generation before included.
-    fn lose_stores(&self, name: &str) -> Result<(), ProviderError> {
+    /// Removes every file of the node's state whose name begins so: of a peer store the generation
+    /// before included.
+    fn lose(&self, name: &str, files: &str) -> Result<(), ProviderError> {
         let mut folders = vec![self.state_dirs.clone()];
         let mut lost = 0;
         while let Some(folder) = folders.pop() {
-            let what = || format!("losing the peer store of {name} in {}", folder.display());
+            let what = || format!("losing `{files}…` of {name} in {}", folder.display());
             for entry in std::fs::read_dir(&folder)
                 .map_err(|why| ProviderError::failed(what(), why))?
                 .flatten()
             {
                 let path = entry.path();
-                let is_store = entry.file_name().to_string_lossy().starts_with("pq-peers");
+                let is_lost = entry.file_name().to_string_lossy().starts_with(files);
                 if path.is_dir() {
                     folders.push(path);
-                } else if is_store && path.iter().any(|part| part == name) {
+                } else if is_lost && path.iter().any(|part| part == name) {
                     std::fs::remove_file(&path)
                         .map_err(|why| ProviderError::failed(what(), why))?;
                     lost += 1;
@@ -154,7 +155,7 @@ impl Disturbed {
         }
         if lost == 0 {
             Err(ProviderError::Unsupported(format!(
-                "the peer store of {name} is not on this host: run this control with --provider process"
+                "the files `{files}…` of {name} are not on this host: run this control with --provider process"
             )))
         } else {
             Ok(())

@@ -41,6 +41,8 @@ pub enum Window {
     Part,
     /// It is about the window as a whole: it cannot pass before the deadline, and takes no `for`.
     Whole,
+    /// What it looks for need only be seen once: it takes no `for`.
+    Once,
 }
 
 /// What must be observed beside the samples that every node gives.
@@ -186,6 +188,17 @@ impl Place<'_> {
     pub(super) fn warn_if_impossible(&self, least: &At<u64>, problems: &mut Problems) {
         if let Some(why) = impossible(least.value, self.network.len() - self.down) {
             problems.warning(least.span.clone(), format!("cannot pass: {why}"));
+        }
+    }
+
+    /// A check that compares nodes: `why` one alone says nothing.
+    pub(super) fn must_be_several(&self, what: &str, why: &str, problems: &mut Problems) {
+        if let (Some(selector), [_]) = (self.selector, self.named) {
+            problems.error_hint(
+                selector.span.clone(),
+                format!("{what} of one node says nothing: {why}"),
+                "name two nodes or more",
+            );
         }
     }
 

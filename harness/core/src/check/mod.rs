@@ -12,18 +12,22 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`alive`], [`converged`], [`distinct_peers`], [`height_advances`], [`no_restart`], [`no_stall`], [`peers`], [`recovers`], [`resources`], [`same_chain`], [`store_survives`] | the checks |
+//! | [`alive`], [`converged`], [`distinct_peers`], [`fork_seen`], [`height_advances`], [`identity_stable`], [`no_restart`], [`no_stall`], [`peers`], [`recovers`], [`resources`], [`same_chain`], [`same_genesis`], [`store_survives`], [`topology`] | the checks |
 //! | `registry` | makes them one closed type |
 //! | `entry` | what there is to know of a check beside its judgement |
 //! | `view` | what a check may look at, and what it may answer |
+//! | `hashes` | what rounds of block hashes say |
 //! | [`hold`], `rule` | since when a condition has held, and what follows from that |
 
 pub mod alive;
 pub mod converged;
 pub mod distinct_peers;
 mod entry;
+pub mod fork_seen;
+mod hashes;
 pub mod height_advances;
 pub mod hold;
+pub mod identity_stable;
 pub mod no_restart;
 pub mod no_stall;
 pub mod peers;
@@ -32,7 +36,9 @@ mod registry;
 pub mod resources;
 mod rule;
 pub mod same_chain;
+pub mod same_genesis;
 pub mod store_survives;
+pub mod topology;
 mod view;
 
 #[cfg(test)]
@@ -50,9 +56,13 @@ registry::registry! {
     HeightAdvances = height_advances::HeightAdvances,
     NoStall = no_stall::NoStall,
     SameChain = same_chain::SameChain,
+    SameGenesis = same_genesis::SameGenesis,
+    ForkSeen = fork_seen::ForkSeen,
     Recovers = recovers::Recovers,
     Converged = converged::Converged,
     DistinctPeers = distinct_peers::DistinctPeers,
+    Topology = topology::Topology,
+    IdentityStable = identity_stable::IdentityStable,
     StoreSurvives = store_survives::StoreSurvives,
     Alive = alive::Alive,
     NoRestart = no_restart::NoRestart,

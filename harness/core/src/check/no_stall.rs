@@ -23,15 +23,12 @@ use super::{
     entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
     fail,
     hold::starved,
-    view::inconclusive,
+    view::{inconclusive, passed},
 };
 use crate::{
     control::{Control, Controls, Disturbance, How, Lie, THREE_NODES, WITHOUT_MINERS, Wanted},
     document::{At, Given, Key, Problems, Table, Takes},
-    event::{
-        CheckVerdict::{self, Fail},
-        Finding, Moment, Reading, Sample,
-    },
+    event::{CheckVerdict::Fail, Moment, Reading, Sample},
     text::short,
 };
 
@@ -124,12 +121,7 @@ impl Check for NoStall {
             return Judgement::Settled(fail("nobody to look at".to_owned(), observed));
         }
         let reason = format!("no gap longer than {}{whence} in {}", short(longest), short(window));
-        Judgement::Settled(Finding {
-            verdict: CheckVerdict::Pass,
-            reason,
-            observed,
-            held_since: Some(view.start),
-        })
+        passed(reason, observed, view.start)
     }
 }
 

@@ -10,13 +10,14 @@ use super::{
     Judgement, View, decide,
     entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
     fail,
+    hashes::{self, deepest, describe, is_deep},
     hold::{Holds, Mark, held},
     per_node,
 };
 use crate::{
     control::{Control, Controls, Disturbance, THREE_NODES, Wanted, node_1_says},
     document::{At, Given, Key, Problems, Table, Takes},
-    event::{CheckVerdict::Fail, HashRound, Moment, Reading},
+    event::{CheckVerdict::Fail, HashRound},
 };
 
 /// The condition.
@@ -65,7 +66,7 @@ impl Check for SameChain {
             .history
             .hash_rounds(view.start, view.now)
             .filter(|round| {
-                round.height > floor && self.is_deep(view, round) && is_ours(view, round)
+                round.height > floor && is_deep(view, round, self.depth) && is_ours(view, round)
             })
             .collect();
         let marks: Vec<Mark> = rounds
@@ -76,9 +77,9 @@ impl Check for SameChain {
                 says: agree(round, view.nodes),
             })
             .collect();
-        let wanted = self.wanted(view, floor);
+        let wanted = deepest(view, self.depth).filter(|height| *height > floor);
         let observed = match rounds.last() {
-            Some(round) => describe(round, view.nodes),
+            Some(round) => describe(round, view.nodes, agree(round, view.nodes) == Holds::Yes),
             None => format!(
                 "no height above {floor} is {} below every tip yet ({})",
                 self.depth,
@@ -105,38 +106,6 @@ impl SameChain {
         };
         view.history.highest_before(before).unwrap_or(0)
     }
-
-    /// Whether the round's height was `depth` below every named node's tip when it was asked for:
-    /// rounds of other checks are in the same history.
-    fn is_deep(&self, view: &View<'_>, round: &HashRound) -> bool {
-        let deep =
-            |tip: u64| round.height.checked_add(self.depth).is_some_and(|needed| needed <= tip);
-        view.nodes
-            .iter()
-            .all(|node| tip(view, node, round.sent - view.fresh, round.answered).is_some_and(deep))
-    }
-
-    /// The height at which hashes can be compared now.
-    fn wanted(&self, view: &View<'_>, floor: u64) -> Option<u64> {
-        let lowest_tip = view
-            .nodes
-            .iter()
-            .map(|node| tip(view, node, view.now - view.fresh, view.now))
-            .collect::<Option<Vec<u64>>>()?
-            .into_iter()
-            .min()?;
-        lowest_tip.checked_sub(self.depth).filter(|height| *height > floor)
-    }
-}
-
-/// A node's last height between two moments.
-fn tip(view: &View<'_>, node: &str, from: Moment, to: Moment) -> Option<u64> {
-    let samples = view.history.samples(node, view.start, to.min(view.now));
-    samples
-        .iter()
-        .rev()
-        .take_while(|sample| sample.answered >= from)
-        .find_map(|sample| sample.height.value().copied())
 }
 
 /// The round asked the named nodes and nobody else: one that also waited for a node that hangs says
@@ -159,26 +128,9 @@ fn agree(round: &HashRound, nodes: &[String]) -> Holds {
     if hashes.len() > 1 { Holds::No } else { says }
 }
 
-fn describe(round: &HashRound, nodes: &[String]) -> String {
-    if agree(round, nodes) == Holds::Yes {
-        let hash = nodes
-            .first()
-            .and_then(|node| round.hashes.get(node))
-            .and_then(Reading::value)
-            .map_or("", String::as_str);
-        return format!("height {}: {hash}", round.height);
-    }
-    let by_node = per_node(nodes, |node| match round.hashes.get(node) {
-        Some(Reading::Value(hash)) => hash.clone(),
-        Some(Reading::Missing(miss)) => miss.to_string(),
-        None => "not asked".to_owned(),
-    });
-    format!("height {}: {by_node}", round.height)
-}
-
 fn heights(view: &View<'_>) -> String {
     per_node(view.nodes, |node| {
-        tip(view, node, view.now - view.fresh, view.now)
+        hashes::tip(view, node, view.now - view.fresh, view.now)
             .map_or_else(|| "no fresh height".to_owned(), |height| height.to_string())
     })
 }
@@ -270,13 +222,7 @@ impl Written for SameChainWritten {
     type Condition = SameChain;
 
     fn validate(&self, place: &Place<'_>, problems: &mut Problems) {
-        if let (Some(selector), [_]) = (place.selector, place.named) {
-            problems.error_hint(
-                selector.span.clone(),
-                "`same-chain` of one node says nothing: it always agrees with itself",
-                "name two nodes or more",
-            );
-        }
+        place.must_be_several("`same-chain`", "it always agrees with itself", problems);
         if let Some(above) = self.above.as_ref().filter(|above| above.value == Above::Fault) {
             let what = "`above = \"fault\"`";
             place.must_follow_a_heal(

@@ -323,7 +323,7 @@ within = "60s"
     controls: Controls::new(&[Control {
         name: "the store is wiped",
         scenario: &[THREE_NODES, PEERS_ONLY, RESTART, STORE_SURVIVES_CHECK],
-        disturbance: Disturbance::StoreIsLost,
+        disturbance: Disturbance::Loses("pq-peers"),
         wanted: Wanted::Check(Inconclusive, "seed"),
     }]),
 };

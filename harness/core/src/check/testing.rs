@@ -83,13 +83,18 @@ impl Seen {
 
     /// The node says that its peer ID is `id-<node>`.
     pub(crate) fn identity(&mut self, node: &str) {
+        self.says(node, 0, 0, &format!("id-{node}"));
+    }
+
+    /// The node says its peer ID.
+    pub(crate) fn says(&mut self, node: &str, at: u64, start: u32, id: &str) {
         self.record(
-            Moment(0),
+            Moment(at),
             EventKind::Methods {
                 node: node.to_owned(),
-                start: 0,
+                start,
                 system_peers: true,
-                peer_id: Some(format!("id-{node}")),
+                peer_id: Some(id.to_owned()),
             },
         );
     }

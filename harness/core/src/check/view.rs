@@ -65,6 +65,16 @@ pub(super) fn inconclusive(reason: String, observed: String) -> Judgement {
     })
 }
 
+/// It has held since then.
+pub(super) fn passed(reason: String, observed: String, since: Moment) -> Judgement {
+    Judgement::Settled(Finding {
+        verdict: CheckVerdict::Pass,
+        reason,
+        observed,
+        held_since: Some(since),
+    })
+}
+
 /// A check's answer to one view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {

@@ -127,6 +127,12 @@ pub const GROUP: &[Key] = &[
         about: "its nodes mine",
     },
     Key {
+        name: "reachable",
+        takes: Takes::Flag,
+        given: Given::Else("`true`"),
+        about: "`false`: its nodes listen where nobody else can reach them (their own loopback), as behind a router that lets nobody in; they dial as others do",
+    },
+    Key {
         name: "env",
         takes: Takes::TextTable,
         given: Given::Else("none"),
@@ -187,6 +193,8 @@ pub(super) struct GroupFile {
     pub(super) seed: bool,
     pub(super) seeds: Option<At<Vec<String>>>,
     pub(super) mine: bool,
+    /// Nobody can dial its nodes.
+    pub(super) hidden: bool,
     pub(super) env: BTreeMap<String, At<String>>,
     pub(super) args: Option<At<Vec<String>>>,
     pub(super) image: Option<At<String>>,
@@ -287,6 +295,7 @@ impl GroupFile {
             seed: table.boolean("seed", problems).is_some_and(|seed| seed.value),
             seeds: table.texts("seeds", problems),
             mine: table.boolean("mine", problems).is_some_and(|mine| mine.value),
+            hidden: table.boolean("reachable", problems).is_some_and(|reachable| !reachable.value),
             env: table.text_table("env", problems).unwrap_or_default(),
             args: table.texts("args", problems),
             image,

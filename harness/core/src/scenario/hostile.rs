@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// What only a group of nodes takes.
-const ONLY_NODES: &[&str] = &["seed", "mine", "args", "image", "bin"];
+const ONLY_NODES: &[&str] = &["seed", "mine", "reachable", "args", "image", "bin"];
 
 /// What only a group of adversaries takes.
 const ONLY_HOSTILE: &[&str] = &["attack", "rate"];

@@ -13,7 +13,7 @@ use super::{
     validate::{node_names, override_count, validate},
 };
 use crate::{
-    check::{Context, When},
+    check::{Context, When, Window},
     document::Problems,
     fault::Course,
     node::NodeSource,
@@ -183,6 +183,7 @@ fn node_plans(
             seed: group.seed,
             seeds: seeds.clone(),
             mine: group.mine,
+            hidden: group.hidden,
             env: env.clone(),
             args: args.clone(),
             source: source.clone(),
@@ -260,14 +261,18 @@ fn check_plan(
     context: Context<'_>,
     overrides: &Overrides,
 ) -> CheckPlan {
-    let (whole, during) = (check.is_whole(), check.is_during());
+    let (window, during) = (check.window(), check.is_during());
     let selector = check.nodes.expect(CHECKED).value;
     // While a fault lasts nothing has healed: heights are measured from the check's own start.
     let context = Context { after_a_heal: context.after_a_heal && !during, ..context };
     let within = check.within.expect(CHECKED).value.mul_f64(overrides.timeout_factor);
     let hold = check.hold.map_or(DEFAULT_HOLD, |hold| hold.value);
     CheckPlan {
-        hold: if whole { within } else { hold },
+        hold: match window {
+            Window::Part => hold,
+            Window::Whole => within,
+            Window::Once => Duration::ZERO,
+        },
         kind: check.own.expect(CHECKED).resolve(&context),
         nodes: selectors[&selector].clone(),
         selector,

@@ -102,6 +102,9 @@ pub struct NodePlan {
     pub seeds: Option<Vec<String>>,
     /// Mines.
     pub mine: bool,
+    /// Nobody else can dial it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hidden: bool,
     /// Added last.
     pub env: BTreeMap<String, String>,
     /// Appended.
@@ -220,7 +223,9 @@ impl Plan {
     /// What a provider must be able to do for it.
     pub fn needs(&self) -> BTreeSet<Capability> {
         let faults = self.phases.iter().flat_map(|phase| &phase.faults);
-        faults.flat_map(|fault| fault.kind.needs()).collect()
+        // Where all nodes share one loopback, it hides nobody.
+        let hidden = self.nodes.iter().any(|node| node.hidden).then_some(Capability::Lines);
+        faults.flat_map(|fault| fault.kind.needs()).chain(hidden).collect()
     }
 }
 

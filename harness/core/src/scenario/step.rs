@@ -113,9 +113,9 @@ impl CheckFile {
         }
     }
 
-    /// It is about its window as a whole.
-    pub(super) fn is_whole(&self) -> bool {
-        self.entry.is_some_and(|entry| entry.window == Window::Whole)
+    /// What it needs of its window.
+    pub(super) fn window(&self) -> Window {
+        self.entry.map_or(Window::Part, |entry| entry.window)
     }
 
     /// It runs while a fault lasts.
@@ -125,12 +125,18 @@ impl CheckFile {
 }
 
 fn only(entry: &CheckEntry, table: &Table<'_, '_>, problems: &mut Problems) {
-    if entry.window == Window::Whole && table.has("for") {
-        problems.error_hint(
-            table.key_span("for"),
-            "`for` in a check of its whole window",
-            "`within` is how long it is watched",
-        );
+    let no_for = match entry.window {
+        Window::Part => None,
+        Window::Whole => {
+            Some(("`for` in a check of its whole window", "`within` is how long it is watched"))
+        }
+        Window::Once => Some((
+            "`for` in a check of what need be seen once",
+            "`within` is how long it is looked for",
+        )),
+    };
+    if let Some((why, hint)) = no_for.filter(|_| table.has("for")) {
+        problems.error_hint(table.key_span("for"), why, hint);
         table.only(&[check::COMMON, entry.keys], problems);
     } else {
         table.only(&[&entry.common(), entry.keys], problems);

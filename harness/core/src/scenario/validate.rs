@@ -10,7 +10,7 @@ use super::{
     step::{CheckFile, DEFAULT_HOLD, FaultFile},
 };
 use crate::{
-    check::Place,
+    check::{Place, Window},
     document::{At, MISSING, Problems, is_dns_label, listed, suggest},
     fault::Course,
     profile::{Groups, NodeProfile},
@@ -345,7 +345,7 @@ fn times(check: &CheckFile, file: &ScenarioFile, problems: &mut Problems) {
             ),
         );
     }
-    if check.is_whole() {
+    if check.window() != Window::Part {
         return;
     }
     let hold = check.hold.as_ref().map_or(DEFAULT_HOLD, |hold| hold.value);

@@ -4,13 +4,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{CheckResult, FaultVerdict, Figures, PhaseVerdict, RunVerdict, Verdict};
 use crate::{
-    check::{CheckKind, When},
+    check::{CheckKind, When, Window},
     event::{
         CheckId, CheckVerdict, Event, EventKind, FORMAT_VERSION, FaultId, Finding, Look, LookedAt,
         Moment,
     },
     exit::{ExitCode, Signal},
-    scenario::Plan,
+    scenario::{CheckPlan, Plan},
     text::{exited, panic, short},
 };
 
@@ -75,13 +75,7 @@ impl Ledger {
                         verdict: CheckVerdict::NotJudged,
                         reason: NEVER_STARTED.to_owned(),
                         observed: String::new(),
-                        expected: format!(
-                            "{}{}, for {}, within {}",
-                            check.kind,
-                            if check.when == When::DuringFault { " during the fault" } else { "" },
-                            short(check.hold),
-                            short(check.within)
-                        ),
+                        expected: expected(check),
                         seconds: None,
                         started: None,
                         held_since: None,
@@ -443,6 +437,15 @@ fn brief(parts: &str) -> String {
         return parts.to_owned();
     }
     format!("{}; and {} more", all[..MOST - 1].join("; "), all.len() - (MOST - 1))
+}
+
+fn expected(check: &CheckPlan) -> String {
+    let during = if check.when == When::DuringFault { " during the fault" } else { "" };
+    let hold = match check.kind.entry().window {
+        Window::Part | Window::Whole => format!(", for {}", short(check.hold)),
+        Window::Once => String::new(),
+    };
+    format!("{}{during}{hold}, within {}", check.kind, short(check.within))
 }
 
 #[cfg(test)]

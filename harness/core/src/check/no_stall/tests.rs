@@ -4,7 +4,7 @@ use crate::{
         CheckKind,
         testing::{Seen, sample},
     },
-    event::Miss,
+    event::{CheckVerdict, Miss},
 };
 
 fn check(longest: Option<u64>) -> CheckKind {

@@ -4,7 +4,7 @@ use crate::{
         CheckKind,
         testing::{Seen, names},
     },
-    event::{CheckVerdict, Sample},
+    event::{CheckVerdict, Moment, Reading, Sample},
     history::FaultSpan,
 };
 
