@@ -1,8 +1,10 @@
 //! JSON-RPC 2.0: from the bytes of a request to the text of its answer. What a method means is not
 //! known here.
 
+use std::borrow::Cow;
+
 use jsonrpsee_types::{
-    ErrorObjectOwned, Id, InvalidRequest, Params, Request, Response, ResponsePayload,
+    ErrorObjectOwned, Id, InvalidRequest, Params, Request, Response, ResponsePayload, TwoPointZero,
     error::{ErrorCode, OVERSIZED_RESPONSE_CODE, reject_too_big_batch_request},
 };
 use serde::de::IgnoredAny;
@@ -37,22 +39,26 @@ fn answer_one(request: &str, call: &mut dyn FnMut(&str, &Params<'_>) -> Answer) 
     })
 }
 
+/// What is no call: a notification, or a mistake.
 fn answer_malformed(request: &str) -> Option<String> {
-    /// As much of a notification as tells it from a call.
     #[derive(serde::Deserialize)]
-    struct Head<'a> {
+    struct Notification<'a> {
+        #[serde(rename = "jsonrpc")]
+        _version: TwoPointZero,
+        #[serde(borrow, rename = "method")]
+        _method: Cow<'a, str>,
         #[serde(borrow)]
         id: Option<&'a RawValue>,
-        method: Option<IgnoredAny>,
     }
-    match serde_json::from_str::<Head<'_>>(request) {
-        Ok(Head { id: None, method: Some(_) }) => None,
-        Ok(_) => {
-            let id = serde_json::from_str::<InvalidRequest<'_>>(request);
-            Some(refuse(id.map_or(Id::Null, |invalid| invalid.id), ErrorCode::InvalidRequest))
-        }
-        Err(_) => Some(refuse(Id::Null, ErrorCode::ParseError)),
+    if serde_json::from_str::<Notification<'_>>(request).is_ok_and(|call| call.id.is_none()) {
+        return None;
     }
+    let code = match serde_json::from_str::<IgnoredAny>(request) {
+        Ok(_) => ErrorCode::InvalidRequest,
+        Err(_) => ErrorCode::ParseError,
+    };
+    let id = serde_json::from_str::<InvalidRequest<'_>>(request);
+    Some(refuse(id.map_or(Id::Null, |invalid| invalid.id), code))
 }
 
 fn answer_batch(batch: &str, call: &mut dyn FnMut(&str, &Params<'_>) -> Answer) -> Option<String> {
@@ -126,8 +132,13 @@ mod tests {
         for text in ["", "   ", "\"text\"", "7", "{", "[", "[1", "{\"a\":}", "\u{feff}{}"] {
             assert_eq!(code(text), -32700, "{text}");
         }
-        for text in ["[]", "{}", "{\"id\":1}", "{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"echo\"}"]
-        {
+        for text in [
+            "[]",
+            "{}",
+            "{\"jsonrpc\":\"1.0\",\"method\":\"echo\"}",
+            "{\"id\":1}",
+            "{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"echo\"}",
+        ] {
             assert_eq!(code(text), -32600, "{text}");
         }
         assert_eq!(echo("{\"id\":5,\"method\":\"echo\"}").unwrap()["id"], 5, "its ID is kept");
