@@ -57,7 +57,7 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            request: Duration::from_secs(30),
+            request: Duration::from_secs(10),
             answer: Duration::from_secs(10),
             ping: Duration::from_secs(30),
             idle: Duration::from_secs(300),

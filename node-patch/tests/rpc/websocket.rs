@@ -154,6 +154,7 @@ async fn one_that_answers_no_ping_is_ended_and_one_that_does_is_not() {
     while let Ok(Some(Ok(message))) = timeout(PATIENCE, dead.next()).await {
         assert!(matches!(message, Message::Ping(_)), "{message:?}");
         seen += 1;
+        assert!(seen < 3, "it was not ended");
     }
     assert_eq!(seen, 1, "it was ended after the first ping that it did not answer");
 }
