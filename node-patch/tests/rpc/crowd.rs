@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind::WouldBlock,
     net::SocketAddr,
     process::{Child, Command},
     time::{Duration, Instant},
@@ -48,6 +49,26 @@ async fn connections_that_ask_nothing_give_their_places_up() {
         let mut rest = Vec::new();
         timeout(10 * patience.request, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_answers_loses_its_connection() {
+    let patience = Patience { answer: Duration::from_secs(1), ..LOCAL.patience };
+    let served = Served::with(RpcConfig { patience, ..LOCAL }).await;
+    served.extend(Some(vec![7; 200_000]));
+    let call = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"chain_getBlock\"}";
+    let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
+    let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{call}", call.len());
+    let mut stream = TcpStream::connect(served.addr).await.unwrap();
+    // 400 KB each: more than the kernel keeps for it.
+    let asked = 200;
+    for _ in 0..asked {
+        if stream.write_all(request.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+    let gone = async || stream.try_write(b" ").is_err_and(|error| error.kind() != WouldBlock);
+    eventually("its connection is ended", gone).await;
 }
 
 #[tokio::test]
