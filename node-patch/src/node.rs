@@ -26,7 +26,7 @@ use crate::{
     },
     node_status::Status,
     peer_store::PeerStore,
-    rpc::{self, NodeInfo, Patience, RpcConfig, RpcContext, RpcServer},
+    rpc::{self, NodeInfo, RpcConfig, RpcContext, RpcServer},
     shutdown::Signals,
     sync::{DriverError, SyncDriver},
     tip_watch,
@@ -115,8 +115,8 @@ impl Running {
 
         let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events, clock);
         let block_time = Duration::from_millis(chain.params().block_time_ms().into());
-        let best = sync.best.clone();
-        tokio::spawn(tip_watch::watch(sync.best, tip_watch::patience(block_time), hub_events));
+        let patience = tip_watch::patience(block_time);
+        tokio::spawn(tip_watch::watch(sync.best.clone(), patience, hub_events));
         let pace = if config.flags.dev { Pace::Dev } else { Pace::Unlimited };
         let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace, clock));
         let context = RpcContext {
@@ -124,14 +124,10 @@ impl Running {
             chain,
             miner: miner.clone(),
             node: Arc::new(Status::new(view, clock, peer_id, listen)),
-            best,
+            best: sync.best,
             sync: sync.status,
         };
-        let serving = RpcConfig {
-            addr: config.rpc,
-            methods: config.flags.rpc_methods,
-            patience: Patience::default(),
-        };
+        let serving = RpcConfig::new(config.rpc, config.flags.rpc_methods);
         let server = rpc::start(serving, context).await?;
 
         let stop = CancellationToken::new();

@@ -9,7 +9,6 @@ use hyper::{
     body::Incoming,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, UPGRADE},
 };
-use jsonrpsee_types::{Params, error::ErrorCode};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
@@ -17,8 +16,8 @@ use super::{
     call, guard,
     health::{Health, Status},
     limits::MAX_REQUEST_BYTES,
-    methods::{self, Access},
-    server::Shared,
+    methods::Access,
+    shared::Shared,
     websocket,
 };
 
@@ -76,8 +75,7 @@ impl Connection {
             }
         };
         let access = self.access();
-        let answer =
-            call::answer(&body, |name, params| dispatch(&self.shared, access, name, params));
+        let answer = call::answer(&body, |name, params| self.shared.call(access, name, params));
         json(StatusCode::OK, answer.unwrap_or_default())
     }
 
@@ -106,20 +104,6 @@ impl Connection {
 
     fn access(&self) -> Access {
         self.shared.access(self.peer)
-    }
-}
-
-/// Carries out a call that needs no subscriber.
-pub(super) fn dispatch(
-    shared: &Shared,
-    access: Access,
-    name: &str,
-    params: &Params<'_>,
-) -> call::Answer {
-    match methods::find(name, access) {
-        Some(method) => (method.call)(&shared.context, params),
-        None if name == methods::LIST => methods::list(access, params),
-        None => Err(ErrorCode::MethodNotFound.into()),
     }
 }
 

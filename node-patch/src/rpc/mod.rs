@@ -2,10 +2,11 @@
 //!
 //! | module | about |
 //! | --- | --- |
-//! | `server` | the listener, the thread that serves, who may call what |
+//! | `server` | the listener, the thread that serves |
 //! | `guard` | which `Host` and `Origin` may ask |
 //! | `http` | one request |
 //! | `websocket`, `subscriptions` | one WebSocket, and what it is subscribed to |
+//! | `shared` | what all connections have in common, who may call what |
 //! | `call` | JSON-RPC itself: from the bytes of a request to the text of its answer |
 //! | `methods` | the table of methods |
 //! | `health` | whether the node is of use |
@@ -24,9 +25,11 @@ mod limits;
 mod methods;
 mod params;
 mod server;
+mod shared;
 mod subscriptions;
 mod websocket;
 
 pub use context::{NodeInfo, NodeStatus, PeerInfo, RpcContext};
 pub use limits::Patience;
-pub use server::{MethodPolicy, RpcConfig, RpcError, RpcServer, start};
+pub use server::{RpcError, RpcServer, start};
+pub use shared::{MethodPolicy, RpcConfig};

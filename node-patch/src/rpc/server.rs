@@ -1,4 +1,4 @@
-//! The listener, the thread that serves, and who may call what.
+//! The listener, and the thread that serves.
 
 use std::{io, net::SocketAddr, sync::Arc, thread, time::Duration};
 
@@ -9,14 +9,13 @@ use tokio::{
     sync::{Semaphore, oneshot},
     time::{Instant, sleep},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     context::RpcContext,
-    guard::Reach,
     http::Connection,
-    limits::{MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_WEBSOCKETS, Patience},
-    methods::Access,
+    limits::{MAX_CONNECTIONS, MAX_HEAD_BYTES},
+    shared::{RpcConfig, Shared},
 };
 use crate::net::listener;
 
@@ -26,28 +25,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Between two log lines about that.
 const ACCEPT_SILENCE: Duration = Duration::from_secs(60);
-
-/// Which methods the server offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum MethodPolicy {
-    /// Only safe ones.
-    Safe,
-    /// All.
-    Unsafe,
-    /// All on loopback, only safe ones on other interfaces.
-    Auto,
-}
-
-/// Where and what to serve.
-#[derive(Debug, Clone, Copy)]
-pub struct RpcConfig {
-    /// The address to listen on; port 0 takes any.
-    pub addr: SocketAddr,
-    /// Which methods.
-    pub methods: MethodPolicy,
-    /// How long clients may take.
-    pub patience: Patience,
-}
 
 /// The server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -108,44 +85,6 @@ pub async fn start(config: RpcConfig, context: RpcContext) -> Result<RpcServer, 
     };
     thread::Builder::new().name("rpc".to_owned()).spawn(serve).map_err(failed)?;
     Ok(RpcServer { addr, stop, ended })
-}
-
-/// What all connections have in common.
-pub(super) struct Shared {
-    pub(super) context: RpcContext,
-    pub(super) reach: Reach,
-    pub(super) patience: Patience,
-    pub(super) stop: CancellationToken,
-    pub(super) tasks: TaskTracker,
-    /// Places of WebSockets.
-    pub(super) websockets: Arc<Semaphore>,
-    methods: MethodPolicy,
-}
-
-impl Shared {
-    fn new(config: RpcConfig, context: RpcContext, stop: CancellationToken) -> Self {
-        let loopback = config.addr.ip().is_loopback();
-        Self {
-            context,
-            reach: if loopback { Reach::Loopback } else { Reach::External },
-            patience: config.patience,
-            stop,
-            tasks: TaskTracker::new(),
-            websockets: Arc::new(Semaphore::new(MAX_WEBSOCKETS)),
-            methods: config.methods,
-        }
-    }
-
-    /// What a peer may call. `auto` trusts nobody once others can reach the server: what comes from
-    /// loopback then may be a proxy for anybody.
-    pub(super) fn access(&self, peer: SocketAddr) -> Access {
-        let local = self.reach == Reach::Loopback && peer.ip().to_canonical().is_loopback();
-        match self.methods {
-            MethodPolicy::Unsafe => Access::Unsafe,
-            MethodPolicy::Auto if local => Access::Unsafe,
-            MethodPolicy::Auto | MethodPolicy::Safe => Access::Safe,
-        }
-    }
 }
 
 /// Accepts until it is told to stop.

@@ -21,10 +21,10 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    call, http, json,
+    call, json,
     limits::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES},
     methods::Access,
-    server::Shared,
+    shared::Shared,
     subscriptions::{self, Heads, Subscriptions},
 };
 use crate::chain::Best;
@@ -127,7 +127,7 @@ impl Session<'_> {
         let subscriptions = &mut self.subscriptions;
         let answer = call::answer(request, |name, params| {
             let subscription = subscriptions.call(name, params);
-            subscription.unwrap_or_else(|| http::dispatch(self.shared, self.access, name, params))
+            subscription.unwrap_or_else(|| self.shared.call(self.access, name, params))
         });
         if let Some(answer) = answer {
             self.send(Message::text(answer)).await?;

@@ -1,0 +1,92 @@
+//! What all connections have in common, and who may call what.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use jsonrpsee_types::{Params, error::ErrorCode};
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    call::Answer,
+    context::RpcContext,
+    guard::Reach,
+    limits::{MAX_WEBSOCKETS, Patience},
+    methods::{self, Access},
+};
+
+/// Which methods the server offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum MethodPolicy {
+    /// Only safe ones.
+    Safe,
+    /// All.
+    Unsafe,
+    /// All on loopback, only safe ones on other interfaces.
+    Auto,
+}
+
+/// Where and what to serve.
+#[derive(Debug, Clone, Copy)]
+pub struct RpcConfig {
+    /// The address to listen on; port 0 takes any.
+    pub addr: SocketAddr,
+    /// Which methods.
+    pub methods: MethodPolicy,
+    /// How long clients may take.
+    pub patience: Patience,
+}
+
+impl RpcConfig {
+    /// At an address, for clients that are given the usual time.
+    #[must_use]
+    pub fn new(addr: SocketAddr, methods: MethodPolicy) -> Self {
+        Self { addr, methods, patience: Patience::default() }
+    }
+}
+
+/// What all connections have in common.
+pub(super) struct Shared {
+    pub(super) context: RpcContext,
+    pub(super) reach: Reach,
+    pub(super) patience: Patience,
+    pub(super) stop: CancellationToken,
+    pub(super) tasks: TaskTracker,
+    /// Places of WebSockets.
+    pub(super) websockets: Arc<Semaphore>,
+    methods: MethodPolicy,
+}
+
+impl Shared {
+    pub(super) fn new(config: RpcConfig, context: RpcContext, stop: CancellationToken) -> Self {
+        let loopback = config.addr.ip().is_loopback();
+        Self {
+            context,
+            reach: if loopback { Reach::Loopback } else { Reach::External },
+            patience: config.patience,
+            stop,
+            tasks: TaskTracker::new(),
+            websockets: Arc::new(Semaphore::new(MAX_WEBSOCKETS)),
+            methods: config.methods,
+        }
+    }
+
+    /// What a peer may call. `auto` trusts nobody once others can reach the server: what comes from
+    /// loopback then may be a proxy for anybody.
+    pub(super) fn access(&self, peer: SocketAddr) -> Access {
+        let local = self.reach == Reach::Loopback && peer.ip().to_canonical().is_loopback();
+        match self.methods {
+            MethodPolicy::Unsafe => Access::Unsafe,
+            MethodPolicy::Auto if local => Access::Unsafe,
+            MethodPolicy::Auto | MethodPolicy::Safe => Access::Safe,
+        }
+    }
+
+    /// Carries out a call that needs no subscriber.
+    pub(super) fn call(&self, access: Access, name: &str, params: &Params<'_>) -> Answer {
+        match methods::find(name, access) {
+            Some(method) => (method.call)(&self.context, params),
+            None if name == methods::LIST => methods::list(access, params),
+            None => Err(ErrorCode::MethodNotFound.into()),
+        }
+    }
+}
