@@ -82,6 +82,11 @@ fn answer_batch(batch: &str, call: &mut dyn FnMut(&str, &Params<'_>) -> Answer) 
     (!answers.is_empty()).then(|| answers + "]")
 }
 
+/// In place of an answer that there is no room for: whose it was is in it alone.
+pub(super) fn busy() -> String {
+    refuse(Id::Null, ErrorCode::ServerIsBusy)
+}
+
 /// A batch asked for more than one answer may hold.
 fn too_large() -> ErrorObjectOwned {
     let message = format!("the answer exceeds {MAX_RESPONSE_BYTES} bytes; ask for less at once");

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, UPGRADE},
+    header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, UPGRADE},
 };
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -17,7 +17,7 @@ use super::{
     health::{Health, Status},
     limits::MAX_REQUEST_BYTES,
     methods::Access,
-    shared::Shared,
+    shared::{Room, Shared},
     websocket,
 };
 
@@ -76,7 +76,13 @@ impl Connection {
         };
         let access = self.access();
         let answer = call::answer(&body, |name, params| self.shared.call(access, name, params));
-        json(StatusCode::OK, answer.unwrap_or_default())
+        let answer = answer.unwrap_or_default();
+        match self.shared.room_for(&answer) {
+            Some(room) => {
+                respond(StatusCode::OK, JSON, Bytes::from_owner(Kept { answer, _room: room }))
+            }
+            None => busy("too many answers wait for clients that do not read; try again later\n"),
+        }
     }
 
     fn upgrade(self, mut request: Request<Incoming>) -> Answer {
@@ -85,10 +91,7 @@ impl Connection {
             Err(error) => return text(StatusCode::BAD_REQUEST, format!("{error}\n")),
         };
         let Ok(place) = Arc::clone(&self.shared.websockets).try_acquire_owned() else {
-            let why = "all places for WebSockets are taken; ask by HTTP, or try again later\n";
-            let mut busy = text(StatusCode::SERVICE_UNAVAILABLE, why);
-            busy.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
-            return busy;
+            return busy("all places for WebSockets are taken; ask by HTTP, or try again later\n");
         };
         let upgrade = hyper::upgrade::on(&mut request);
         let tasks = self.shared.tasks.clone();
@@ -104,6 +107,18 @@ impl Connection {
 
     fn access(&self) -> Access {
         self.shared.access(self.peer)
+    }
+}
+
+/// An answer, and the room that it takes until hyper has written it.
+struct Kept {
+    answer: String,
+    _room: Room,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        self.answer.as_bytes()
     }
 }
 
@@ -126,15 +141,23 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn json(status: StatusCode, body: String) -> Answer {
-    respond(status, JSON, body)
+    respond(status, JSON, body.into())
 }
 
 fn text(status: StatusCode, body: impl Into<String>) -> Answer {
-    respond(status, TEXT, body.into())
+    respond(status, TEXT, body.into().into())
 }
 
-fn respond(status: StatusCode, content: HeaderValue, body: String) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+/// Whoever has asked for more already must come again.
+fn busy(why: &str) -> Answer {
+    let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, why);
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+    answer
+}
+
+fn respond(status: StatusCode, content: HeaderValue, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, content);
     answer

@@ -25,6 +25,13 @@ pub(super) const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// what a batch of requests for blocks makes us hold.
 pub(super) const MAX_RESPONSE_BYTES: usize = 4 * MAX_BLOCK_BYTES;
 
+/// Bytes of long answers that clients have not taken yet, over all: against many that ask for blocks
+/// and do not read. Sixteen of the longest, and thirty of the longest blocks.
+pub(super) const MAX_WAITING_BYTES: usize = 16 * MAX_RESPONSE_BYTES;
+
+/// Longer answers count in [`MAX_WAITING_BYTES`]; what is shorter fits into a socket's buffer.
+pub(super) const SHORT_ANSWER_BYTES: usize = 16 * 1024;
+
 /// Calls in one batch: bounds what one request can make us do.
 pub(super) const MAX_BATCH: usize = 32;
 
@@ -37,6 +44,8 @@ pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 // Half of the places are for HTTP, whatever WebSockets do.
 const _: () = assert!(MAX_WEBSOCKETS * 2 <= MAX_CONNECTIONS);
+// Short ones add up to little.
+const _: () = assert!(MAX_CONNECTIONS * SHORT_ANSWER_BYTES <= MAX_WAITING_BYTES);
 // A block in hex fits into an answer.
 const _: () = assert!(MAX_RESPONSE_BYTES > 2 * MAX_BLOCK_BYTES);
 

@@ -3,14 +3,14 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use jsonrpsee_types::{Params, error::ErrorCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     call::Answer,
     context::RpcContext,
     guard::Reach,
-    limits::{MAX_WEBSOCKETS, Patience},
+    limits::{MAX_WAITING_BYTES, MAX_WEBSOCKETS, Patience, SHORT_ANSWER_BYTES},
     methods::{self, Access},
 };
 
@@ -53,6 +53,8 @@ pub(super) struct Shared {
     pub(super) tasks: TaskTracker,
     /// Places of WebSockets.
     pub(super) websockets: Arc<Semaphore>,
+    /// Bytes of long answers that may wait to be taken.
+    waiting: Arc<Semaphore>,
     methods: MethodPolicy,
 }
 
@@ -66,6 +68,7 @@ impl Shared {
             stop,
             tasks: TaskTracker::new(),
             websockets: Arc::new(Semaphore::new(MAX_WEBSOCKETS)),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING_BYTES)),
             methods: config.methods,
         }
     }
@@ -89,4 +92,15 @@ impl Shared {
             None => Err(ErrorCode::MethodNotFound.into()),
         }
     }
+
+    /// Room for an answer until the client has taken it. `None`: clients that do not read have it
+    /// all; the answer must not be kept.
+    pub(super) fn room_for(&self, answer: &str) -> Option<Room> {
+        let counted = if answer.len() > SHORT_ANSWER_BYTES { answer.len() } else { 0 };
+        let bytes = u32::try_from(counted).ok()?;
+        Arc::clone(&self.waiting).try_acquire_many_owned(bytes).ok()
+    }
 }
+
+/// Given back when dropped.
+pub(super) type Room = OwnedSemaphorePermit;

@@ -130,6 +130,8 @@ impl Session<'_> {
             subscription.unwrap_or_else(|| self.shared.call(self.access, name, params))
         });
         if let Some(answer) = answer {
+            let room = self.shared.room_for(&answer);
+            let answer = if room.is_some() { answer } else { call::busy() };
             self.send(Message::text(answer)).await?;
         }
         let fresh = self.subscriptions.take_fresh();

@@ -12,7 +12,7 @@ use hegemon_node::rpc::{Patience, RpcConfig};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::timeout,
 };
 
@@ -56,9 +56,7 @@ async fn a_client_that_takes_no_answers_loses_its_connection() {
     let patience = Patience { answer: Duration::from_secs(1), ..LOCAL.patience };
     let served = Served::with(RpcConfig { patience, ..LOCAL }).await;
     served.extend(Some(vec![7; 200_000]));
-    let call = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"chain_getBlock\"}";
-    let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
-    let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{call}", call.len());
+    let request = request_of(BLOCK);
     let mut stream = TcpStream::connect(served.addr).await.unwrap();
     // 400 KB each: more than the kernel keeps for it.
     let asked = 200;
@@ -69,6 +67,40 @@ async fn a_client_that_takes_no_answers_loses_its_connection() {
     }
     let gone = async || stream.try_write(b" ").is_err_and(|error| error.kind() != WouldBlock);
     eventually("its connection is ended", gone).await;
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_have_an_end_over_all_clients() {
+    let served = Served::with(LOCAL).await;
+    served.extend(Some(vec![7; 250_000]));
+    let two = format!("[{BLOCK},{BLOCK}]");
+    let ask = async || {
+        let head = ["POST / HTTP/1.1", "Host: localhost", "Content-Type: application/json"];
+        served.raw(&head, &two).await.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
+    };
+    assert_eq!(ask().await, 200);
+    // Each lets the node keep an answer of 1 MB, beyond those that the kernel takes.
+    let requests = request_of(&two).repeat(20);
+    let mut held = Vec::new();
+    for _ in 0..24 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4 * 1024).unwrap();
+        let mut stream = socket.connect(served.addr).await.unwrap();
+        // The last ones are turned away while they still ask.
+        let _ = stream.write_all(requests.as_bytes()).await;
+        held.push(stream);
+    }
+    eventually("there is no room for one more", async || ask().await == 503).await;
+    assert!(answers(served.addr, PATIENCE).await, "short answers need none");
+    drop(held);
+    eventually("there is room when those are gone", async || ask().await == 200).await;
+}
+
+const BLOCK: &str = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"chain_getBlock\"}";
+
+fn request_of(body: &str) -> String {
+    let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
+    format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 #[tokio::test]
