@@ -1,6 +1,9 @@
 //! What all connections have in common, and who may call what.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use jsonrpsee_types::{Params, error::ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -76,12 +79,7 @@ impl Shared {
     /// What a peer may call. `auto` trusts nobody once others can reach the server: what comes from
     /// loopback then may be a proxy for anybody.
     pub(super) fn access(&self, peer: SocketAddr) -> Access {
-        let local = self.reach == Reach::Loopback && peer.ip().to_canonical().is_loopback();
-        match self.methods {
-            MethodPolicy::Unsafe => Access::Unsafe,
-            MethodPolicy::Auto if local => Access::Unsafe,
-            MethodPolicy::Auto | MethodPolicy::Safe => Access::Safe,
-        }
+        access(self.methods, self.reach, peer.ip())
     }
 
     /// Carries out a call that needs no subscriber.
@@ -102,5 +100,33 @@ impl Shared {
     }
 }
 
+fn access(methods: MethodPolicy, reach: Reach, peer: IpAddr) -> Access {
+    let local = reach == Reach::Loopback && peer.to_canonical().is_loopback();
+    match methods {
+        MethodPolicy::Unsafe => Access::Unsafe,
+        MethodPolicy::Auto if local => Access::Unsafe,
+        MethodPolicy::Auto | MethodPolicy::Safe => Access::Safe,
+    }
+}
+
 /// Given back when dropped.
 pub(super) type Room = OwnedSemaphorePermit;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_from_here_is_trusted_only_if_unsafe_is_said() {
+        let of = |methods, reach, peer: &str| access(methods, reach, peer.parse().unwrap());
+        for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(of(MethodPolicy::Auto, Reach::Loopback, peer), Access::Unsafe);
+            assert_eq!(of(MethodPolicy::Auto, Reach::External, peer), Access::Safe, "a proxy");
+            assert_eq!(of(MethodPolicy::Safe, Reach::Loopback, peer), Access::Safe);
+        }
+        for reach in [Reach::Loopback, Reach::External] {
+            assert_eq!(of(MethodPolicy::Auto, reach, "198.18.0.2"), Access::Safe);
+            assert_eq!(of(MethodPolicy::Unsafe, reach, "198.18.0.2"), Access::Unsafe);
+        }
+    }
+}
