@@ -66,7 +66,11 @@ fn one(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&HeaderVal
 /// `HOST[:PORT]`, without a user.
 fn authority(value: &HeaderValue) -> Option<Authority> {
     let authority: Authority = value.to_str().ok()?.parse().ok()?;
-    (!authority.as_str().contains('@') && !authority.host().is_empty()).then_some(authority)
+    // What parses may have a user, a port that is none, or a name behind an address.
+    let rest = authority.as_str().strip_prefix(authority.host())?;
+    let port = rest.strip_prefix(':').filter(|port| !port.starts_with('+'));
+    let whole = rest.is_empty() || port.is_some_and(|port| port.parse::<u16>().is_ok());
+    (whole && !authority.host().is_empty()).then_some(authority)
 }
 
 /// Whether a name means this node whoever answers for it: an address is what it is, and a name
@@ -133,6 +137,11 @@ mod tests {
             "0.0.0.0:9944",
             "[::]:9944",
             "localhost.",
+            "localhost:1e9",
+            "localhost:+80",
+            "localhost:65536",
+            "[::1].evil.example",
+            "[::1]evil.example:9944",
             "",
             ":9944",
             "[::1",
@@ -182,6 +191,7 @@ mod tests {
             "http://localhost.evil.example",
             "http://localhost@evil.example",
             "http://localhost/x",
+            "http://localhost:1e9",
             "file://localhost",
             "chrome-extension://localhost",
         ] {
