@@ -57,6 +57,11 @@ seeds = {
     "scale": scale,
     "peer_store": {path.stem: path.read_bytes() for path in pathlib.Path("../../discovery/vectors").glob("*.bin")},
 }
+call = lambda method, params: json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+requests = [call("chain_getHeader", ["0x" + "12" * 32]), call("chain_getBlockHash", [2, None, "0x2"]), '{"jsonrpc":"2.0","method":"system_health"}']
+seeds["rpc_request"] = {f"{i}": text.encode() for i, text in enumerate([*requests, f"[{','.join(requests)}]"])}
+heads = ["localhost:9944\nhttp://localhost:3000", "127.0.0.1\nnull", "[::ffff:127.0.0.1]:1\nhttps://[::1]", "node-a:9944\nws://node-a:9944"]
+seeds["rpc_head"] = {f"{i}": text.encode() for i, text in enumerate(heads)}
 # The target adds a checksum that fits to what it is given.
 seeds["peer_store"]["unsummed"] = seeds["peer_store"]["peers-v1"][:-4]
 for target, files in seeds.items():

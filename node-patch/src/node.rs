@@ -110,7 +110,8 @@ impl Running {
         let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events, clock);
         let block_time = Duration::from_millis(chain.params().block_time_ms().into());
         tokio::spawn(tip_watch::log_catch_ups(sync.status.clone(), sync.best.clone()));
-        tokio::spawn(tip_watch::watch(sync.best, tip_watch::patience(block_time), hub_events));
+        let patience = tip_watch::patience(block_time);
+        tokio::spawn(tip_watch::watch(sync.best.clone(), patience, hub_events));
         let pace = if config.flags.dev { Pace::Dev } else { Pace::Unlimited };
         let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace, clock));
         let context = RpcContext {
@@ -118,10 +119,11 @@ impl Running {
             chain,
             miner: miner.clone(),
             node: Arc::new(Status::new(view.clone(), clock, peer_id, listen)),
+            best: sync.best,
             sync: sync.status,
         };
         let metrics = serve_metrics(config.metrics, &context, view, tally, sync.imports).await?;
-        let serving = RpcConfig { addr: config.rpc, methods: config.flags.rpc_methods };
+        let serving = RpcConfig::new(config.rpc, config.flags.rpc_methods);
         let server = rpc::start(serving, context).await?;
 
         let stop = CancellationToken::new();

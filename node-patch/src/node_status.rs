@@ -19,13 +19,16 @@ pub struct Status {
     clock: Clock,
     peer_id: PeerId,
     listen: SocketAddr,
+    /// Of the sessions: RPC has its own.
+    runtime: Option<Handle>,
 }
 
 impl Status {
-    /// The status of the node `peer_id` that listens on `listen`.
+    /// The status of the node `peer_id` that listens on `listen`. To be made in the runtime that its
+    /// sessions run in.
     #[must_use]
     pub fn new(view: SharedView, clock: Clock, peer_id: PeerId, listen: SocketAddr) -> Self {
-        Self { view, clock, peer_id, listen }
+        Self { view, clock, peer_id, listen, runtime: Handle::try_current().ok() }
     }
 
     fn info(&self, session: &SessionView) -> PeerInfo {
@@ -73,7 +76,7 @@ impl NodeStatus for Status {
                 "groups": status.groups,
             },
             "peers": status.peers,
-            "live_tasks": Handle::try_current().map(|runtime| runtime.metrics().num_alive_tasks()).ok(),
+            "live_tasks": self.runtime.as_ref().map(|runtime| runtime.metrics().num_alive_tasks()),
             "rivalries": view.rivalries,
             "outbound": status.outbound,
             "outbound_groups": status.outbound_groups,

@@ -106,6 +106,12 @@ impl ChainParams {
         &self.name
     }
 
+    /// Version of the rules of validity.
+    #[must_use]
+    pub fn rules(&self) -> u32 {
+        self.rules
+    }
+
     /// Mean time between blocks that difficulty aims at, in milliseconds; within 50 to
     /// [`MAX_BLOCK_TIME_MS`].
     #[must_use]

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
 use crate::{
-    chain::{BlockNumber, Chain},
+    chain::{Best, BlockNumber, Chain},
     miner::Miner,
     net::handle::PeerId,
     sync::SyncStatus,
@@ -21,6 +21,8 @@ pub struct RpcContext {
     pub miner: Arc<Miner>,
     /// The network.
     pub node: Arc<dyn NodeStatus>,
+    /// The tip of the best chain, whenever it changes.
+    pub best: watch::Receiver<Best>,
     /// How far along the sync driver is.
     pub sync: watch::Receiver<SyncStatus>,
     /// What does not change.
@@ -42,7 +44,8 @@ pub struct NodeInfo {
     pub mining_threads: usize,
 }
 
-/// What the network side tells the RPC server. Called on async workers: it must not block.
+/// What the network side tells the RPC server. Called on the thread that serves everybody: it must
+/// not block.
 pub trait NodeStatus: Send + Sync + 'static {
     /// Distinct authenticated remote peers with a settled session.
     fn peer_count(&self) -> usize;

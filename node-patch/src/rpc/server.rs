@@ -1,53 +1,30 @@
-//! The listener, its limits, and which methods it offers.
+//! The listener, and the thread that serves.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc, thread, time::Duration};
 
-use jsonrpsee::{
-    RpcModule,
-    server::{BatchRequestConfig, ServerBuilder, ServerConfig, ServerHandle},
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, oneshot},
+    time::{Instant, sleep},
 };
-use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     context::RpcContext,
-    methods::{Access, METHODS, Method},
-    params,
+    http::Connection,
+    limits::{MAX_CONNECTIONS, MAX_HEAD_BYTES},
+    shared::{RpcConfig, Shared},
 };
-use crate::chain::MAX_BLOCK_BYTES;
+use crate::net::listener;
 
-/// Connections at a time. A harness, a dashboard and an operator need a handful; each idle one
-/// costs a few KiB.
-const MAX_CONNECTIONS: u32 = 100;
+/// Out of descriptors: try again so much later. A descriptor comes free when a session ends, not by
+/// our asking.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Largest request, in bytes. Our parameters are a hash at most; this is a full batch of them and
-/// to spare.
-const MAX_REQUEST_BYTES: u32 = 64 * 1024;
-
-/// Largest response, in bytes: the largest block in hex, and as much again for JSON around it.
-const MAX_RESPONSE_BYTES: u32 = 4 * MAX_BLOCK_BYTES as u32;
-
-/// Calls in one batch: bounds what one request can make us do.
-const MAX_BATCH: u32 = 32;
-
-/// Which methods the server offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum MethodPolicy {
-    /// Only safe ones.
-    Safe,
-    /// All.
-    Unsafe,
-    /// All on loopback, only safe ones on other interfaces.
-    Auto,
-}
-
-/// Where and what to serve.
-#[derive(Debug, Clone, Copy)]
-pub struct RpcConfig {
-    /// The address to listen on; port 0 takes any.
-    pub addr: SocketAddr,
-    /// Which methods.
-    pub methods: MethodPolicy,
-}
+/// Between two log lines about that.
+const ACCEPT_SILENCE: Duration = Duration::from_secs(60);
 
 /// The server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +40,8 @@ pub struct RpcError {
 #[derive(Debug)]
 pub struct RpcServer {
     addr: SocketAddr,
-    handle: ServerHandle,
+    stop: CancellationToken,
+    ended: oneshot::Receiver<()>,
 }
 
 impl RpcServer {
@@ -75,53 +53,92 @@ impl RpcServer {
 
     /// Stops listening, lets running calls end, and waits for that.
     pub async fn stop(self) {
-        // An error means that it has stopped already.
-        let _ = self.handle.stop();
-        self.handle.stopped().await;
+        self.stop.cancel();
+        // An error means that it has ended already.
+        let _ = self.ended.await;
     }
 }
 
-/// Starts the server.
+/// Starts the server, on a thread of its own: what clients ask delays no session, and decrypting a
+/// session's frames delays no answer. One thread, so that clients cannot take more than one core.
 ///
 /// # Errors
 /// If the address cannot be listened on.
 pub async fn start(config: RpcConfig, context: RpcContext) -> Result<RpcServer, RpcError> {
-    let addr = config.addr;
-    let limits = ServerConfig::builder()
-        .max_connections(MAX_CONNECTIONS)
-        .max_request_body_size(MAX_REQUEST_BYTES)
-        .max_response_body_size(MAX_RESPONSE_BYTES)
-        .set_batch_request_config(BatchRequestConfig::Limit(MAX_BATCH))
-        .build();
-    let bound = async {
-        let server = ServerBuilder::with_config(limits).build(addr).await?;
-        Ok((server.local_addr()?, server))
+    let failed = |source| RpcError { addr: config.addr, source };
+    let listener = listener::listen(config.addr).and_then(TcpListener::into_std).map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let stop = CancellationToken::new();
+    let shared = Arc::new(Shared::new(config, context, stop.clone()));
+    let (end, ended) = oneshot::channel();
+    let serve = move || {
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener).expect("it was one of tokio's");
+            accept(listener, &shared).await;
+            shared.tasks.close();
+            shared.tasks.wait().await;
+        });
+        // Nobody waits if the server was dropped.
+        let _ = end.send(());
     };
-    let (addr, server) = bound.await.map_err(|source| RpcError { addr, source })?;
-    let handle = server.start(module(config, context));
-    Ok(RpcServer { addr, handle })
+    thread::Builder::new().name("rpc".to_owned()).spawn(serve).map_err(failed)?;
+    Ok(RpcServer { addr, stop, ended })
 }
 
-fn module(config: RpcConfig, context: RpcContext) -> RpcModule<RpcContext> {
-    let all = match config.methods {
-        MethodPolicy::Safe => false,
-        MethodPolicy::Unsafe => true,
-        MethodPolicy::Auto => config.addr.ip().is_loopback(),
+/// Accepts until it is told to stop.
+async fn accept(listener: TcpListener, shared: &Arc<Shared>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut told: Option<Instant> = None;
+    let next = async || {
+        let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
+        (listener.accept().await, place)
     };
-    let enabled = |method: &&Method| all || method.access == Access::Safe;
-    let mut module = RpcModule::new(context);
-    for method in METHODS.iter().filter(enabled) {
-        let call = method.call;
-        module
-            .register_method(method.name, move |params, context, _| call(context, &params))
-            .expect("no name is in the table twice");
+    loop {
+        let (accepted, place) = tokio::select! {
+            next = next() => next,
+            () = shared.stop.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let place = Arc::new(place);
+                let connection = Connection { shared: Arc::clone(shared), peer, place };
+                shared.tasks.spawn(serve(stream, connection));
+            }
+            Err(error) => {
+                if told.is_none_or(|then| then.elapsed() >= ACCEPT_SILENCE) {
+                    told = Some(Instant::now());
+                    tracing::warn!(%error, "cannot accept RPC connections; trying on. Out of descriptors: raise the limit (ulimit -n), or lower HEGEMON_MAX_PEERS");
+                }
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
-    let mut names: Vec<_> = module.method_names().chain(["rpc_methods"]).collect();
-    names.sort_unstable();
-    module
-        .register_method("rpc_methods", move |params, _, _| {
-            params::none(&params).map(|()| json!({ "methods": names }))
-        })
-        .expect("not in the table");
-    module
+}
+
+/// Serves one connection until it ends, or becomes a WebSocket with a task of its own.
+async fn serve(stream: TcpStream, connection: Connection) {
+    let shared = Arc::clone(&connection.shared);
+    // Both are best effort. A client that does not read gets its connection ended by the kernel.
+    let _ = stream.set_nodelay(true);
+    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(shared.patience.answer));
+    let service = service_fn(|request| connection.clone().answer(request));
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(shared.patience.request)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(served);
+    let ended = tokio::select! {
+        ended = &mut served => ended,
+        () = shared.stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(peer = %connection.peer, %error, "an RPC connection broke");
+    }
 }

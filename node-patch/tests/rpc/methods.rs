@@ -1,112 +1,22 @@
 //! Every method over a real connection, against a fixed chain.
 
-#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
+use std::fmt::Write;
 
-use std::{collections::BTreeMap, fmt::Write, net::SocketAddr, sync::Arc};
-
-use hegemon_discovery::Direction;
 use hegemon_node::{
-    chain::{Chain, ChainParams, Hash, Template},
-    clock::Clock,
-    miner::{Miner, Pace},
-    net::handle::PeerId,
-    rpc::{MethodPolicy, NodeInfo, NodeStatus, PeerInfo, RpcConfig, RpcContext, RpcServer, start},
-    sync::{Claim, SyncStatus},
+    chain::Hash,
+    rpc::{MethodPolicy, RpcConfig},
 };
 use jsonrpsee_core::{
     client::{BatchResponse, ClientT, Error},
     params::{ArrayParams, BatchRequestBuilder},
 };
-use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
+use jsonrpsee_http_client::HttpClient;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
 
-struct FixedNode;
+use crate::served::{LOCAL, Served};
 
-impl NodeStatus for FixedNode {
-    fn peer_count(&self) -> usize {
-        2
-    }
-
-    fn peers(&self) -> Vec<PeerInfo> {
-        let peer = |number: u8, direction| PeerInfo {
-            peer_id: PeerId([number; 32]),
-            address: SocketAddr::from(([198, 18, 0, number], 40_000)),
-            direction,
-            age_seconds: 60,
-            bytes_in: 1_000,
-            bytes_out: 2_000,
-            listen_address: (number == 1).then(|| SocketAddr::from(([198, 18, 0, number], 30_333))),
-        };
-        vec![peer(1, Direction::Inbound), peer(2, Direction::Outbound)]
-    }
-
-    fn discovery(&self) -> Value {
-        json!({ "dials": 3 })
-    }
-
-    fn local_peer_id(&self) -> PeerId {
-        PeerId([9; 32])
-    }
-
-    fn listen_addresses(&self) -> Vec<SocketAddr> {
-        vec![SocketAddr::from(([0, 0, 0, 0], 30_333))]
-    }
-}
-
-struct Served {
-    client: HttpClient,
-    server: RpcServer,
-    chain: Arc<Chain>,
-    _directory: tempfile::TempDir,
-}
-
-/// A node with three blocks of a chain on which every hash is good enough, so that they are the
-/// same everywhere.
 async fn serve(methods: MethodPolicy) -> Served {
-    let params = ChainParams::trivial("rpc");
-    let directory = tempfile::tempdir().unwrap();
-    let chain =
-        Arc::new(Chain::open(&directory.path().join("chain.redb"), params.clone()).unwrap());
-    for number in 1..=3u64 {
-        let parent = chain.header(&chain.best().hash).unwrap().unwrap();
-        let time = 1_800_000_000_000 + number * 1_000;
-        let block =
-            Template::on(&params, &parent, [5; 32], time, vec![vec![number as u8; 3]]).mine(0);
-        chain.import(&block, time).unwrap().unwrap();
-    }
-    let claim = Claim { hash: Hash([8; 32]), number: 77 };
-    let status = SyncStatus {
-        is_syncing: true,
-        highest: 77,
-        orphans: 3,
-        orphan_bytes: 3_000,
-        claims: BTreeMap::from([(PeerId([1; 32]), claim)]),
-    };
-    let context = RpcContext {
-        chain: chain.clone(),
-        miner: Arc::new(Miner::new(
-            chain.clone(),
-            mpsc::channel(1).0,
-            [0; 32],
-            Pace::Dev,
-            Clock::start(),
-        )),
-        node: Arc::new(FixedNode),
-        sync: watch::channel(status).1,
-        info: NodeInfo {
-            name: "hegemon-node".into(),
-            version: "1.2.3".into(),
-            should_have_peers: true,
-            starting_block: 1,
-            mining_threads: 1,
-        },
-    };
-    let server = start(RpcConfig { addr: SocketAddr::from(([127, 0, 0, 1], 0)), methods }, context)
-        .await
-        .unwrap();
-    let client = HttpClientBuilder::default().build(format!("http://{}", server.addr())).unwrap();
-    Served { client, server, chain, _directory: directory }
+    Served::with(RpcConfig { methods, ..LOCAL }).await
 }
 
 fn array(params: &Value) -> ArrayParams {
@@ -155,18 +65,26 @@ async fn every_method_answers_as_the_contract_says() {
         ("chain_getHeader", json!([])),
         ("chain_getHeader", json!([null])),
         ("chain_getHeader", json!([Hash([1; 32]).to_string()])),
+        ("chain_getFinalizedHead", json!([])),
+        ("hegemon_blockTimestamps", json!([1])),
+        ("hegemon_blockTimestamps", json!([0, "0x9"])),
+        ("hegemon_consensusStatus", json!([])),
         ("hegemon_discoveryStatus", json!([])),
         ("hegemon_miningStatus", json!([])),
         ("hegemon_peerList", json!([])),
         ("hegemon_stopMining", json!([])),
         ("rpc_methods", json!([])),
+        ("state_getRuntimeVersion", json!([])),
+        ("state_getRuntimeVersion", json!([second])),
         ("system_chain", json!([])),
         ("system_health", json!([])),
+        ("system_healthStatus", json!([])),
         ("system_localListenAddresses", json!([])),
         ("system_localPeerId", json!([])),
         ("system_name", json!([])),
         ("system_nodeRoles", json!([])),
         ("system_peers", json!([])),
+        ("system_properties", json!([])),
         ("system_syncState", json!([])),
         ("system_version", json!([])),
     ];
@@ -185,6 +103,10 @@ async fn malformed_parameters_are_told_what_is_accepted() {
         ("chain_getBlockHash", json!(["2"])),
         ("chain_getBlockHash", json!(["0x+2"])),
         ("chain_getBlockHash", json!([1, 2])),
+        ("hegemon_blockTimestamps", json!([])),
+        ("hegemon_blockTimestamps", json!([2, 1])),
+        ("hegemon_blockTimestamps", json!([0, 256])),
+        ("hegemon_blockTimestamps", json!([0, 4_294_967_296_u64])),
         ("hegemon_startMining", json!([3])),
         ("hegemon_startMining", json!([{ "threads": 0 }])),
         ("hegemon_startMining", json!([{ "threads": 65 }])),
@@ -236,27 +158,6 @@ async fn batches_are_served_up_to_their_limit() {
 #[tokio::test]
 async fn a_taken_port_is_an_error_that_says_what_to_do() {
     let served = serve(MethodPolicy::Auto).await;
-    let other = serve(MethodPolicy::Auto).await;
-    let config = RpcConfig { addr: served.server.addr(), methods: MethodPolicy::Auto };
-    let context = RpcContext {
-        chain: other.chain.clone(),
-        miner: Arc::new(Miner::new(
-            other.chain.clone(),
-            mpsc::channel(1).0,
-            [0; 32],
-            Pace::Dev,
-            Clock::start(),
-        )),
-        node: Arc::new(FixedNode),
-        sync: watch::channel(SyncStatus::default()).1,
-        info: NodeInfo {
-            name: String::new(),
-            version: String::new(),
-            should_have_peers: false,
-            starting_block: 0,
-            mining_threads: 1,
-        },
-    };
-    let error = start(config, context).await.unwrap_err().to_string();
+    let error = served.again().await.unwrap_err().to_string();
     assert!(error.contains("--rpc-port"), "{error}");
 }
