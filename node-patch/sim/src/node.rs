@@ -81,7 +81,7 @@ impl Node {
         out: &mut Vec<Output>,
     ) {
         self.tell(out, |peering, out| match frame {
-            Frame::Empty => peering.frame(session, now, out),
+            Frame::Empty => peering.keep_alive(session, now, out),
             Frame::Message(message) => peering.message(session, Ok(message), now, out),
             Frame::Bytes(bytes) => peering.message(session, Message::decode(&bytes), now, out),
         });

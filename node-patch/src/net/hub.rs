@@ -201,6 +201,7 @@ impl Hub {
                     self.chain.tell(ChainEvent::Frame { session, protocol, data });
                 }
             }
+            Inbound::Empty => self.tell(|peering, now, out| peering.keep_alive(session, now, out)),
             Inbound::Other => self.tell(|peering, now, out| peering.frame(session, now, out)),
         }
     }
