@@ -126,7 +126,7 @@ fn carried(output: peering::Output) -> Option<Output> {
         }
         peering::Output::KeepAlive { session } => Output::Frame { session, frame: Frame::Empty },
         peering::Output::Ended { session, .. } => Output::Ended { session },
-        peering::Output::Dial { dial, addr } => Output::Dial { dial, addr },
+        peering::Output::Dial { dial, addr, .. } => Output::Dial { dial, addr },
         peering::Output::Resolve { seed } => Output::Resolve { seed },
         peering::Output::Persist => Output::Persist,
         peering::Output::Alarm { raised: true, .. } => Output::Alarmed,

@@ -20,7 +20,7 @@ use crate::{
         event::{HubEvent, Inbound},
         handle::ChainEvent,
         listener::{self, PendingLimits},
-        peering::{End, Output, Peering},
+        peering::{Attempts, End, Output, Peering},
         registry::Registry,
         session::{self, Shared},
         socket::{self, Connection},
@@ -234,7 +234,7 @@ impl Hub {
                     self.registry.remove(session);
                     self.chain.tell(ChainEvent::Closed { session });
                 }
-                Output::Dial { dial, addr } => self.dial(dial, addr),
+                Output::Dial { dial, addr, attempts } => self.dial(dial, addr, attempts),
                 Output::Resolve { seed } => self.driver.resolve(seed),
                 Output::Persist => {
                     self.driver.persist(self.peering.engine().snapshot(self.clock.now()))
@@ -252,10 +252,11 @@ impl Hub {
         }
     }
 
-    fn dial(&self, dial: DialId, addr: SocketAddr) {
+    fn dial(&self, dial: DialId, addr: SocketAddr, attempts: Attempts) {
         let (identity, events) = (self.identity.clone(), self.events.0.clone());
         tokio::spawn(async move {
-            let result = socket::dial(addr, identity).await.map(Box::new).map_err(|error| {
+            let result = socket::dial(addr, attempts, identity).await.map(Box::new);
+            let result = result.map_err(|error| {
                 tracing::debug!(%addr, %error, "dial failed");
                 error.blame()
             });

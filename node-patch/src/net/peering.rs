@@ -31,10 +31,10 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use hegemon_discovery::{
     Action, ChainState, Config, DecodeError, DialError, DialId, Direction, Engine, Event, Message,
-    Mono, Now, PeerId, SeedIndex, SessionId, Sorted, snapshot::Stored,
+    Mono, Now, PeerId, SeedIndex, SessionId, Sorted, limits::LONELY, snapshot::Stored,
 };
 
-pub use self::output::{End, Output};
+pub use self::output::{Attempts, End, Output};
 use self::twin::Twin;
 use crate::net::table::{Admission, CloseReason, Command, FrameKind, Limits, Table};
 
@@ -339,7 +339,9 @@ impl Peering {
                 Action::KeepAlive { session } => out.push(Output::KeepAlive { session }),
                 Action::Dial { dial, addr } => {
                     self.dialling.insert(dial, addr);
-                    out.push(Output::Dial { dial, addr });
+                    let lonely = self.table.peers() < LONELY;
+                    let attempts = if lonely { Attempts::Two } else { Attempts::One };
+                    out.push(Output::Dial { dial, addr, attempts });
                 }
                 Action::Close { session, reason } => {
                     self.close(session, End::Engine(reason), now, out)

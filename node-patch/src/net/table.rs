@@ -334,6 +334,12 @@ impl Table {
             .count()
     }
 
+    /// Distinct peers with a session.
+    #[must_use]
+    pub fn peers(&self) -> usize {
+        self.peers.len()
+    }
+
     /// How often two sessions with one peer stood against each other.
     #[must_use]
     pub fn rivalries(&self) -> u64 {
