@@ -1,13 +1,21 @@
 //! What discovery asks of the world beside connections: names looked up, peers stored; at the start
 //! what was stored, and entropy.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use hegemon_discovery::{Config, Exchange, Now, PeerId, SeedIndex, snapshot::Stored};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use crate::{
-    net::{event::HubEvent, peering::Peering, table::Limits},
+    net::{event::HubEvent, link, peering::Peering, table::Limits},
     peer_store::PeerStore,
 };
 
@@ -39,13 +47,15 @@ pub struct DiscoveryDriver {
     /// The write that is under way; the next one waits for it, so that an older snapshot never
     /// replaces a newer one.
     saving: Option<JoinHandle<()>>,
+    /// No seed was found yet: with the first one the node makes itself known on its link.
+    unheard: Arc<AtomicBool>,
 }
 
 impl DiscoveryDriver {
     /// Answers go to `hub`.
     #[must_use]
     pub fn new(seeds: Arc<[Seed]>, store: PeerStore, hub: mpsc::Sender<HubEvent>) -> Self {
-        Self { seeds, store, hub, saving: None }
+        Self { seeds, store, hub, saving: None, unheard: Arc::new(AtomicBool::new(true)) }
     }
 
     /// The node `own` with what the store remembers and 32 bytes of the operating system's entropy.
@@ -79,9 +89,12 @@ impl DiscoveryDriver {
 
     /// Looks a seed up; the hub is told.
     pub fn resolve(&self, seed: SeedIndex) {
-        let (hub, seeds) = (self.hub.clone(), self.seeds.clone());
+        let (hub, seeds, unheard) = (self.hub.clone(), self.seeds.clone(), self.unheard.clone());
         tokio::spawn(async move {
             let addrs = lookup(&seeds[seed.0]).await;
+            if !addrs.is_empty() && unheard.swap(false, Relaxed) {
+                link::announce(&addrs);
+            }
             let _ = hub.send(HubEvent::Resolved { seed, addrs }).await;
         });
     }
