@@ -115,7 +115,7 @@ impl Running {
 
         let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events, clock);
         let block_time = Duration::from_millis(chain.params().block_time_ms().into());
-        tokio::spawn(tip_watch::watch(sync.best, tip_watch::patience(block_time), hub_events));
+        tokio::spawn(tip_watch::watch(sync.best, block_time, hub_events));
         let pace = if config.flags.dev { Pace::Dev } else { Pace::Unlimited };
         let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace, clock));
         let context = RpcContext {
