@@ -39,6 +39,9 @@ pub const DOUBT_AFTER: Duration = Duration::from_millis(250);
 /// An older node that knows of a session says something over it in this time: a round trip to
 /// anywhere. If that was too short, the session is dialled anew, and then has no rival.
 pub const PROMPT: Duration = Duration::from_secs(1);
+/// Older nodes whose session was closed as forgotten and that may be back soon. Each has cost its peer
+/// two sessions and more than a second; one that is not remembered is only not looked at again.
+const FORGETFUL: usize = 64;
 /// At most one replacement per peer in this time.
 pub const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(30);
 /// Probes that may go unanswered by a peer that answered before.
@@ -119,6 +122,8 @@ pub struct Table {
     peers: BTreeMap<PeerId, Peer>,
     /// Of the few peers that have one. Like their sessions, it goes with the peer.
     trials: BTreeMap<PeerId, Trial>,
+    /// Older nodes whose session was closed as forgotten, and when: at most [`FORGETFUL`].
+    forgetful: BTreeMap<PeerId, Mono>,
     rivalries: u64,
 }
 
@@ -178,8 +183,10 @@ enum Trial {
     SameDirection { older: SessionId, newer: SessionId, delivered: Delivered, until: Mono },
     /// One that is left since then: it will be probed.
     Survivor { session: SessionId, since: Mono, probe: Mono },
-    /// One that was probed: it has to deliver.
-    Probed { session: SessionId, since: Mono, until: Mono },
+    /// The next one of a peer that forgot: a late end of the last one may cost it its place as well.
+    Fresh { session: SessionId, probe: Mono },
+    /// One that was probed: it has to deliver. Of a survivor, since when it is one.
+    Probed { session: SessionId, since: Option<Mono>, until: Mono },
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -199,6 +206,7 @@ impl Table {
             watches: Watches::default(),
             peers: BTreeMap::new(),
             trials: BTreeMap::new(),
+            forgetful: BTreeMap::new(),
             rivalries: 0,
         }
     }
@@ -240,6 +248,8 @@ impl Table {
         if let Some(rival) = rivals.first() {
             self.rivalries += 1;
             self.contend(peer, *rival, session, now, out);
+        } else if self.forgetful.remove(&peer).is_some_and(|at| now.since(at) < PROVE) {
+            self.trials.insert(peer, Trial::Fresh { session, probe: now.after(PROVE_AFTER) });
         }
         Admission::Admitted
     }
@@ -304,12 +314,13 @@ impl Table {
                     self.decide(peer, survivor, loser, CloseReason::Duplicate, now, out);
                 }
                 Trial::Survivor { session, since, .. } => {
-                    out.push(Command::Probe(session));
-                    let until =
-                        if self.is_older(peer) { now.after(PROMPT) } else { since.after(PROVE) };
-                    self.trials.insert(peer, Trial::Probed { session, since, until });
+                    self.probe(peer, session, Some(since), now, out)
                 }
-                Trial::Probed { session, .. } => self.end(session, CloseReason::Silent, out),
+                Trial::Fresh { session, .. } => self.probe(peer, session, None, now, out),
+                Trial::Probed { session, .. } => {
+                    self.note_forgetful(peer, now);
+                    self.end(session, CloseReason::Silent, out);
+                }
             }
         }
         if self.watches.first_due().is_some_and(|due| due <= now) {
@@ -415,7 +426,7 @@ impl Trial {
             Self::Opposite { until, .. }
             | Self::SameDirection { until, .. }
             | Self::Probed { until, .. } => until,
-            Self::Survivor { probe, .. } => probe,
+            Self::Survivor { probe, .. } | Self::Fresh { probe, .. } => probe,
         }
     }
 }

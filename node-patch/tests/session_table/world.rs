@@ -31,12 +31,14 @@ pub(crate) struct Habits {
     pub(crate) insert: (i64, i64),
     /// Between its insert and its first words, which go over whatever session it remembers then.
     pub(crate) greet: i64,
+    /// Until its reader notices the end of a session, at the most.
+    pub(crate) notice: i64,
     /// How often it dials while it remembers no session; never if 0.
     pub(crate) redial: i64,
 }
 
 impl Habits {
-    pub(crate) const QUICK: Self = Self { insert: (0, 30), greet: 0, redial: 0 };
+    pub(crate) const QUICK: Self = Self { insert: (0, 30), greet: 0, notice: 0, redial: 0 };
 }
 
 enum Side {
@@ -74,6 +76,11 @@ pub(crate) enum Event {
     },
     Dial {
         from: usize,
+    },
+    /// An older node's reader notices that its session ended.
+    Notice {
+        side: usize,
+        session: SessionId,
     },
     /// An older node says its first words.
     Greet {
@@ -161,6 +168,7 @@ impl World {
             match event {
                 Event::Dial { from } => self.dial(from),
                 Event::Greet { side } => self.greet(side),
+                Event::Notice { side, session } => self.forget(side, session),
                 Event::Redial { side } => self.redial(side),
                 Event::Established { side, session } => self.established(side, session),
                 Event::Insert { side, session } => self.insert(side, session),
@@ -255,7 +263,12 @@ impl World {
         }
         if frame == Frame::Close {
             self.dead[side].insert(session);
-            self.forget(side, session);
+            let late = matches!(self.sides[side], Side::Legacy(_)) && self.habits.notice > 0;
+            let delay = if late { self.random(self.habits.notice) } else { 0 };
+            match delay {
+                0 => self.forget(side, session),
+                _ => self.post(delay, Event::Notice { side, session }),
+            }
             return;
         }
         match &mut self.sides[side] {

@@ -4,8 +4,8 @@
 use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
 
 use super::{
-    Cleanup, CloseReason, Command, DOUBT_AFTER, Delivered, FrameKind, KEPT_SILENT, PROMPT, PROVE,
-    PROVE_AFTER, REPLACEMENT_INTERVAL, Table, Trial,
+    Cleanup, CloseReason, Command, DOUBT_AFTER, Delivered, FORGETFUL, FrameKind, KEPT_SILENT,
+    PROMPT, PROVE, PROVE_AFTER, REPLACEMENT_INTERVAL, Table, Trial,
 };
 
 impl Table {
@@ -91,14 +91,14 @@ impl Table {
                 *until = hurry.min(*until);
             }
             Some(Trial::Probed { session: survivor, since, .. }) if *survivor == session => {
-                let (session, since, probe) = (*survivor, *since, since.after(PROVE_AFTER));
-                if now >= probe {
-                    self.trials.remove(&peer);
-                } else {
-                    self.trials.insert(peer, Trial::Survivor { session, since, probe });
+                match since.map(|since| (since, since.after(PROVE_AFTER))) {
+                    Some((since, probe)) if now < probe => {
+                        self.trials.insert(peer, Trial::Survivor { session, since, probe });
+                    }
+                    Some(_) | None => _ = self.trials.remove(&peer),
                 }
             }
-            Some(Trial::Survivor { .. } | Trial::Probed { .. }) | None => {}
+            Some(Trial::Survivor { .. } | Trial::Fresh { .. } | Trial::Probed { .. }) | None => {}
         }
     }
 
@@ -132,10 +132,35 @@ impl Table {
         }
     }
 
+    /// Asks a session on trial for a sign of life.
+    pub(super) fn probe(
+        &mut self,
+        peer: PeerId,
+        session: SessionId,
+        since: Option<Mono>,
+        now: Mono,
+        out: &mut Vec<Command>,
+    ) {
+        out.push(Command::Probe(session));
+        let until =
+            if self.is_older(peer) { now.after(PROMPT) } else { since.unwrap_or(now).after(PROVE) };
+        self.trials.insert(peer, Trial::Probed { session, since, until });
+    }
+
+    /// A peer's session is closed because it said nothing.
+    pub(super) fn note_forgetful(&mut self, peer: PeerId, now: Mono) {
+        self.forgetful.retain(|_, at| now.since(*at) < PROVE);
+        if self.is_older(peer) && self.forgetful.len() < FORGETFUL {
+            self.forgetful.insert(peer, now);
+        }
+    }
+
     /// Whether a peer may have forgotten the session that is left.
     pub(super) fn is_doubted(&self, peer: PeerId) -> bool {
-        matches!(self.trials.get(&peer), Some(Trial::Survivor { .. } | Trial::Probed { .. }))
-            && self.cleanup(peer) != Some(Cleanup::BySession)
+        matches!(
+            self.trials.get(&peer),
+            Some(Trial::Survivor { .. } | Trial::Probed { since: Some(_), .. })
+        ) && self.cleanup(peer) != Some(Cleanup::BySession)
     }
 
     pub(super) fn is_older(&self, peer: PeerId) -> bool {
