@@ -59,8 +59,8 @@ pub enum Action {
 pub enum Alarm {
     /// No session with anybody for a while.
     Isolated,
-    /// Every outbound peer was learned from one network group although others are known, or the
-    /// chain stands still while unreached groups are known.
+    /// Every outbound peer was learned from one network group that is no seed's although others are
+    /// known, or the chain stands still while groups are known that no peer belongs to.
     Eclipse,
 }
 

@@ -72,13 +72,13 @@ pub enum Event {
     Shutdown,
 }
 
-/// Whether blocks come in. A tip that stands still while nobody new was reached is a sign of an
-/// eclipse.
+/// Whether blocks come in. A tip that stands still while there are groups that no peer belongs to is
+/// a sign of an eclipse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChainState {
-    /// As often as the chain's block time lets one expect.
+    /// As often as one may expect, or there never were any to go by.
     Advancing,
-    /// None for much longer than that.
+    /// They came before, and now none for much longer than usual.
     Stalled,
 }
 

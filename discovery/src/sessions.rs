@@ -166,6 +166,11 @@ impl Sessions {
         self.peers.iter()
     }
 
+    /// The other ends of all sockets, whoever dialled.
+    pub(crate) fn remotes(&self) -> impl Iterator<Item = SocketAddr> {
+        self.by_id.iter().map(|(_, session)| session.remote)
+    }
+
     /// Distinct peers.
     pub(crate) fn len(&self) -> usize {
         self.peers.len()

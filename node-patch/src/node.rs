@@ -110,8 +110,7 @@ impl Running {
         let sync = SyncDriver::spawn(chain.clone(), Arc::new(registry), chain_events, clock);
         let block_time = Duration::from_millis(chain.params().block_time_ms().into());
         tokio::spawn(tip_watch::log_catch_ups(sync.status.clone(), sync.best.clone()));
-        let patience = tip_watch::patience(block_time);
-        tokio::spawn(tip_watch::watch(sync.best.clone(), patience, hub_events));
+        tokio::spawn(tip_watch::watch(sync.best.clone(), block_time, hub_events));
         let pace = if config.flags.dev { Pace::Dev } else { Pace::Unlimited };
         let miner = Arc::new(Miner::new(chain.clone(), sync.mined, peer_id.0, pace, clock));
         let context = RpcContext {

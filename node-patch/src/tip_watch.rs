@@ -1,43 +1,83 @@
 //! Tells discovery when the chain stands still: blocks that no longer come are a sign of an eclipse
-//! that no peer gives. And tells the operator of a long way to the tip, and of its end.
+//! that no peer gives. Where none came before, nobody mines, and that is no sign of anything. And tells the
+//! operator of a long way to the tip, and of its end.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use hegemon_discovery::ChainState;
 use tokio::{
     sync::{mpsc, watch},
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 
 use crate::{chain::Best, net::event::HubEvent, sync::SyncStatus};
 
-/// Block times without a block before the chain stands still. Intervals of a proof-of-work chain
-/// are exponential: one in 10¹³ is as long as this.
-const BLOCK_TIMES: u32 = 30;
+/// The chain stands still after so many median times without a block. Intervals of a proof-of-work
+/// chain are exponential: one in a million is as long.
+const MEDIANS: u32 = 20;
 
-/// How long a chain with blocks of `block_time` may do without one.
-#[must_use]
-pub fn patience(block_time: Duration) -> Duration {
-    block_time * BLOCK_TIMES
+/// Intervals that the median is of, and the least that it takes: fewer say nothing.
+const INTERVALS: usize = 11;
+/// See [`INTERVALS`].
+const ENOUGH: usize = 5;
+
+/// What follows within this part of a block time was caught up with, and says nothing of the pace.
+const BURST: u32 = 8;
+
+/// How fast blocks come.
+struct Pace {
+    burst: Duration,
+    /// The last ones, at most [`INTERVALS`].
+    intervals: VecDeque<Duration>,
+}
+
+impl Pace {
+    fn new(block_time: Duration) -> Self {
+        Self { burst: block_time / BURST, intervals: VecDeque::new() }
+    }
+
+    /// A block came so long after the one before.
+    fn block(&mut self, after: Duration) {
+        if after >= self.burst {
+            self.intervals.push_front(after);
+            self.intervals.truncate(INTERVALS);
+        }
+    }
+
+    /// How long the chain may do without one; `None` if not enough came to say.
+    fn patience(&self) -> Option<Duration> {
+        let mut sorted: Vec<Duration> = self.intervals.iter().copied().collect();
+        sorted.sort_unstable();
+        (sorted.len() >= ENOUGH).then(|| sorted[sorted.len() / 2] * MEDIANS)
+    }
 }
 
 /// Reports each change between advancing and stalled, until the chain or the hub ends.
 pub async fn watch(
     mut best: watch::Receiver<Best>,
-    patience: Duration,
+    block_time: Duration,
     hub: mpsc::Sender<HubEvent>,
 ) {
-    let mut state = ChainState::Advancing;
+    let (mut state, mut pace, mut last) = (ChainState::Advancing, Pace::new(block_time), None);
     loop {
-        let now = match timeout(patience, best.changed()).await {
-            Ok(Ok(())) => ChainState::Advancing,
-            Ok(Err(_)) => return,
-            Err(_) => ChainState::Stalled,
+        let deadline = last.zip(pace.patience()).map(|(last, patience)| last + patience);
+        let changed = match deadline.filter(|_| state == ChainState::Advancing) {
+            Some(deadline) => timeout_at(deadline, best.changed()).await.ok(),
+            None => Some(best.changed().await),
         };
-        if now != state && hub.send(HubEvent::Chain(now)).await.is_err() {
+        let next = match changed {
+            Some(Ok(())) => {
+                let now = Instant::now();
+                last.replace(now).into_iter().for_each(|before| pace.block(now - before));
+                ChainState::Advancing
+            }
+            Some(Err(_)) => return,
+            None => ChainState::Stalled,
+        };
+        if next != state && hub.send(HubEvent::Chain(next)).await.is_err() {
             return;
         }
-        state = now;
+        state = next;
     }
 }
 
@@ -81,6 +121,8 @@ fn turn(told: &mut bool, is_syncing: bool, way: u64) -> Option<Turn> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::{sleep, timeout};
+
     use super::*;
     use crate::chain::{Chain, ChainParams};
 
@@ -97,6 +139,21 @@ mod tests {
         assert_eq!(said(false, 0), None);
     }
 
+    #[test]
+    fn patience_is_twenty_medians_of_blocks_that_came_one_by_one() {
+        let second = Duration::from_secs(1);
+        let mut pace = Pace::new(2 * second);
+        (0..10_000).for_each(|_| pace.block(Duration::from_millis(1)));
+        assert_eq!(pace.patience(), None, "what was caught up with");
+        (1..5).for_each(|_| pace.block(second));
+        assert_eq!(pace.patience(), None, "too few");
+        pace.block(60 * second);
+        assert_eq!(pace.patience(), Some(20 * second));
+        (0..20).for_each(|_| pace.block(3 * second));
+        assert_eq!(pace.patience(), Some(60 * second), "of late");
+        assert_eq!(pace.intervals.len(), INTERVALS);
+    }
+
     #[tokio::test]
     async fn a_chain_that_stands_still_is_reported_once_and_so_is_its_going_on() {
         let directory = tempfile::tempdir().unwrap();
@@ -105,9 +162,16 @@ mod tests {
                 .unwrap();
         let (tip, best) = watch::channel(chain.best());
         let (hub, mut events) = mpsc::channel(4);
-        let watching = tokio::spawn(watch(best, Duration::from_millis(20), hub));
+        let block_time = Duration::from_millis(16);
+        let watching = tokio::spawn(watch(best, block_time, hub));
+        let quiet = Duration::from_millis(200);
+        assert!(timeout(quiet, events.recv()).await.is_err(), "no block ever came");
+        for _ in 0..=ENOUGH {
+            tip.send(chain.best()).unwrap();
+            sleep(block_time / 4).await;
+        }
         assert!(matches!(events.recv().await, Some(HubEvent::Chain(ChainState::Stalled))));
-        assert!(timeout(Duration::from_millis(200), events.recv()).await.is_err(), "once");
+        assert!(timeout(quiet, events.recv()).await.is_err(), "once");
         tip.send(chain.best()).unwrap();
         assert!(matches!(events.recv().await, Some(HubEvent::Chain(ChainState::Advancing))));
         drop(tip);

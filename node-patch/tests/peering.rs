@@ -10,7 +10,7 @@ use hegemon_discovery::{
 };
 use hegemon_node::{
     net::{
-        peering::{End, Output, Peering},
+        peering::{Attempts, End, Output, Peering},
         table::{self, Limits},
     },
     sync::Offence,
@@ -87,7 +87,7 @@ impl Bench {
         let answer = Message::Addrs { addrs: vec![at("50.2.0.1:30333")] };
         let out = self.say(1, Ok(answer));
         let dial = |output: &Output| {
-            if let Output::Dial { dial, addr } = output { Some((*dial, *addr)) } else { None }
+            if let Output::Dial { dial, addr, .. } = output { Some((*dial, *addr)) } else { None }
         };
         out.iter().find_map(dial).expect("it is dialled")
     }
@@ -165,6 +165,21 @@ fn a_frame_from_before_a_dial_is_not_taken_for_one_during_it() {
         bench.tell(|peering, now, out| peering.dial_failed(dial, DialError::Unreachable, now, out));
         let failing = bench.peering.engine().status(clock(bench.now)).failing;
         assert_eq!(failing, blamed, "heard {heard} ms after the dial began");
+    }
+}
+
+/// A store of dead addresses must not cost two sockets each for long.
+#[test]
+fn a_dial_is_tried_twice_only_while_there_are_fewer_than_two_peers() {
+    for (peers, expected) in [(1, Attempts::Two), (2, Attempts::One)] {
+        let mut bench = Bench::new(ROOM);
+        (1..=peers).for_each(|number| _ = bench.inbound(number, &format!("50.{number}.0.1:4000")));
+        let out = bench.say(1, Ok(Message::Addrs { addrs: vec![at("50.2.0.9:30333")] }));
+        let attempts = out.iter().find_map(|output| match output {
+            Output::Dial { attempts, .. } => Some(*attempts),
+            _ => None,
+        });
+        assert_eq!(attempts, Some(expected), "{peers} peers");
     }
 }
 

@@ -179,8 +179,9 @@ impl Engine {
     }
 
     /// Every outbound peer was told us by one group, or the chain stands still, although there are
-    /// others whom we could dial: two groups of them, or one that we never reached. A seed that we
-    /// were configured with was told us by nobody.
+    /// others whom we could dial: two groups of them, or one, that no peer belongs to. Seeds that we
+    /// were configured with were told us by nobody, and so was what they tell: that is how every
+    /// newcomer finds its first peers.
     fn smells_of_eclipse(&self, now: Mono) -> bool {
         if self.config.groups == Groups::Ignored || self.sessions.len() == 0 {
             return false;
@@ -193,8 +194,9 @@ impl Engine {
         if one_teller.is_none() && !stalled {
             return false;
         }
+        let remotes = self.sessions.remotes().map(Group::of);
         let connected: BTreeSet<Group> =
-            self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).collect();
+            self.outbound().filter_map(|(addr, _)| addr.map(Group::of)).chain(remotes).collect();
         // By address: those of one group follow each other.
         let mut others: Vec<Group> = Vec::new();
         for entry in self.book.rows().filter(|entry| entry.row.ready_at <= now) {
@@ -213,6 +215,7 @@ impl Engine {
     /// The group that told us of an outbound peer.
     fn teller(&self, addr: Option<SocketAddr>) -> Option<Group> {
         let addr = addr.filter(|addr| !self.is_seed(*addr))?;
-        self.book.get(addr).map(|record| Group::of(SocketAddr::new(record.source, addr.port())))
+        let source = SocketAddr::new(self.book.get(addr)?.source, addr.port());
+        (!self.is_seed(source)).then(|| Group::of(source))
     }
 }

@@ -193,6 +193,10 @@ fn a_chain_that_stands_still_is_an_alarm_if_somebody_was_never_reached() {
     assert_eq!(alarms(&mut bench, MINUTE), [(Alarm::Eclipse, true)]);
     bench.tell(Event::Chain(ChainState::Advancing));
     assert_eq!(alarms(&mut bench, MINUTE), [(Alarm::Eclipse, false)]);
+    let mut bench = surrounded(1);
+    open(&mut bench, 3, far(10, 7));
+    bench.tell(Event::Chain(ChainState::Stalled));
+    assert_eq!(alarms(&mut bench, MINUTE), [], "an inbound peer is of that group");
     let mut bench = surrounded(0);
     bench.tell(Event::Chain(ChainState::Stalled));
     assert_eq!(alarms(&mut bench, MINUTE), [], "there is nobody else");

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use hegemon_discovery::{DialError, DialId, Mono, Now, PeerId, SeedIndex, SessionId};
+use hegemon_discovery::{ChainState, DialError, DialId, Mono, Now, PeerId, SeedIndex, SessionId};
 
 use crate::{frame::Frame, hostile::Hostile, node::Node, output::Output};
 
@@ -111,6 +111,13 @@ impl Actor {
             Self::Node(node) => {
                 node.tell(out, |peering, out| peering.resolved(seed, addrs, now, out))
             }
+            Self::Hostile(_) => {}
+        }
+    }
+
+    pub(crate) fn chain(&mut self, state: ChainState, now: Now, out: &mut Vec<Output>) {
+        match self {
+            Self::Node(node) => node.tell(out, |peering, out| peering.chain(state, now, out)),
             Self::Hostile(_) => {}
         }
     }

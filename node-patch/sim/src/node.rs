@@ -81,7 +81,7 @@ impl Node {
         out: &mut Vec<Output>,
     ) {
         self.tell(out, |peering, out| match frame {
-            Frame::Empty => peering.frame(session, now, out),
+            Frame::Empty => peering.keep_alive(session, now, out),
             Frame::Message(message) => peering.message(session, Ok(message), now, out),
             Frame::Bytes(bytes) => peering.message(session, Message::decode(&bytes), now, out),
         });
@@ -126,7 +126,7 @@ fn carried(output: peering::Output) -> Option<Output> {
         }
         peering::Output::KeepAlive { session } => Output::Frame { session, frame: Frame::Empty },
         peering::Output::Ended { session, .. } => Output::Ended { session },
-        peering::Output::Dial { dial, addr } => Output::Dial { dial, addr },
+        peering::Output::Dial { dial, addr, .. } => Output::Dial { dial, addr },
         peering::Output::Resolve { seed } => Output::Resolve { seed },
         peering::Output::Persist => Output::Persist,
         peering::Output::Alarm { raised: true, .. } => Output::Alarmed,

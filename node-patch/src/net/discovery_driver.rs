@@ -1,14 +1,17 @@
 //! What discovery asks of the world beside connections: names looked up, peers stored; at the start
 //! what was stored, and entropy.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 pub use hegemon_adapter::Seed;
 use hegemon_adapter::peer_store::{PeerStore, Remark, Writer};
 use hegemon_discovery::{Config, Exchange, Now, PeerId, SeedIndex, snapshot::Stored};
 use tokio::sync::mpsc;
 
-use crate::net::{event::HubEvent, peering::Peering, table::Limits};
+use crate::net::{event::HubEvent, link, peering::Peering, table::Limits};
 
 /// See the module.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct DiscoveryDriver {
     store: PeerStore,
     hub: mpsc::Sender<HubEvent>,
     writer: Writer,
+    /// No seed was found yet: with the first one the node makes itself known on its link.
+    unheard: Arc<AtomicBool>,
 }
 
 impl DiscoveryDriver {
@@ -28,7 +33,7 @@ impl DiscoveryDriver {
     #[must_use]
     pub fn new(seeds: Arc<[Seed]>, store: PeerStore, hub: mpsc::Sender<HubEvent>) -> Self {
         let writer = Writer::spawn(store.clone(), |remark| log(&remark));
-        Self { seeds, store, hub, writer }
+        Self { seeds, store, hub, writer, unheard: Arc::new(AtomicBool::new(true)) }
     }
 
     /// The node `own` with what the store remembers and 32 bytes of the operating system's entropy.
@@ -64,13 +69,16 @@ impl DiscoveryDriver {
 
     /// Looks a seed up; the hub is told, with no addresses if there is none now.
     pub fn resolve(&self, seed: SeedIndex) {
-        let (hub, seeds) = (self.hub.clone(), self.seeds.clone());
+        let (hub, seeds, unheard) = (self.hub.clone(), self.seeds.clone(), self.unheard.clone());
         tokio::spawn(async move {
             let name = &seeds[seed.0];
             let addrs = name.resolve().await.unwrap_or_else(|error| {
                 tracing::debug!(seed = %name, %error, "seed does not resolve");
                 Vec::new()
             });
+            if !addrs.is_empty() && unheard.swap(false, Relaxed) {
+                link::announce(&addrs);
+            }
             let _ = hub.send(HubEvent::Resolved { seed, addrs }).await;
         });
     }

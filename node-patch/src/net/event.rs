@@ -63,7 +63,9 @@ pub enum Inbound {
     Discovery(Result<Message, hegemon_discovery::DecodeError>),
     /// Data of a chain protocol.
     Chain(ChainProtocol, Bytes),
-    /// A keepalive, or a protocol that we do not know: a sign of life.
+    /// A keepalive.
+    Empty,
+    /// A protocol that we do not know: a sign of life.
     Other,
 }
 

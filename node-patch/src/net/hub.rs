@@ -21,7 +21,7 @@ use crate::{
         handle::ChainEvent,
         listener::{self, PendingLimits},
         log::{self, PeerLog},
-        peering::{End, Output, Peering},
+        peering::{Attempts, End, Output, Peering},
         registry::Registry,
         session::{self, Shared},
         socket::{self, Connection},
@@ -206,6 +206,7 @@ impl Hub {
                     self.chain.tell(ChainEvent::Frame { session, protocol, data });
                 }
             }
+            Inbound::Empty => self.tell(|peering, now, out| peering.keep_alive(session, now, out)),
             Inbound::Other => self.tell(|peering, now, out| peering.frame(session, now, out)),
         }
     }
@@ -238,7 +239,7 @@ impl Hub {
                     self.registry.remove(session);
                     self.chain.tell(ChainEvent::Closed { session });
                 }
-                Output::Dial { dial, addr } => self.dial(dial, addr),
+                Output::Dial { dial, addr, attempts } => self.dial(dial, addr, attempts),
                 Output::Resolve { seed } => self.driver.resolve(seed),
                 Output::Persist => {
                     self.driver.persist(self.peering.engine().snapshot(self.clock.now()))
@@ -258,10 +259,11 @@ impl Hub {
         }
     }
 
-    fn dial(&self, dial: DialId, addr: SocketAddr) {
+    fn dial(&self, dial: DialId, addr: SocketAddr, attempts: Attempts) {
         let (identity, events) = (self.identity.clone(), self.events.0.clone());
         tokio::spawn(async move {
-            let result = socket::dial(addr, identity).await.map(Box::new).map_err(|error| {
+            let result = socket::dial(addr, attempts, identity).await.map(Box::new);
+            let result = result.map_err(|error| {
                 tracing::debug!(%addr, %error, "dial failed");
                 error.blame()
             });

@@ -12,7 +12,7 @@
 //! - **[`Peering::opened`] for every authenticated connection**, under a number that was never used
 //!   before. An error means that there is no session: end the connection, and say nothing more of
 //!   it.
-//! - **[`Peering::frame`] or [`Peering::message`] for every frame**, and [`Peering::ended`] when a
+//! - **[`Peering::keep_alive`], [`Peering::frame`] or [`Peering::message`] for every frame**, and [`Peering::ended`] when a
 //!   session ends by itself. After an [`Output::Ended`] nothing more has to be said of that
 //!   session; what is said all the same changes nothing.
 //! - **An outcome for every [`Output::Dial`]**: one of [`Peering::opened`] and
@@ -31,12 +31,12 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use hegemon_discovery::{
     Action, ChainState, Config, DecodeError, DialError, DialId, Direction, Engine, Event, Message,
-    Mono, Now, PeerId, SeedIndex, SessionId, Sorted, snapshot::Stored,
+    Mono, Now, PeerId, SeedIndex, SessionId, Sorted, limits::LONELY, snapshot::Stored,
 };
 
-pub use self::output::{End, Output};
+pub use self::output::{Attempts, End, Output};
 use self::twin::Twin;
-use crate::net::table::{Admission, CloseReason, Command, Limits, Table};
+use crate::net::table::{Admission, CloseReason, Command, FrameKind, Limits, Table};
 
 /// The engine is told of a sign of life at most once in this time.
 const HEARD_INTERVAL: Duration = Duration::from_secs(1);
@@ -147,6 +147,8 @@ impl Peering {
                 let opened = now.mono;
                 let known = Session { peer, remote, direction, opened, listen, asked: false };
                 self.sessions.insert(session, known);
+                // By this its peer knows us from an older node.
+                out.push(Output::KeepAlive { session });
                 self.discover(Event::Opened { session, peer, remote, dial }, now, out);
             }
             (Err(error), Some(dial)) => self.discover(Event::DialFailed { dial, error }, now, out),
@@ -157,13 +159,14 @@ impl Peering {
         admitted
     }
 
-    /// A frame came that is no discovery message: a sign of life.
+    /// An empty frame came: a sign of life of a node of ours.
+    pub fn keep_alive(&mut self, session: SessionId, now: Now, out: &mut Vec<Output>) {
+        self.take(session, FrameKind::Empty, now, out);
+    }
+
+    /// A frame came that is neither empty nor a discovery message: a sign of life.
     pub fn frame(&mut self, session: SessionId, now: Now, out: &mut Vec<Output>) {
-        if self.hear(session, now.mono, now, out)
-            && self.heard_reported.is_none_or(|at| now.mono.since(at) >= HEARD_INTERVAL)
-        {
-            self.report_heard(now, out);
-        }
+        self.take(session, FrameKind::Full, now, out);
     }
 
     /// A frame came that is a discovery message, or claims to be one.
@@ -189,10 +192,10 @@ impl Peering {
         self.discover(Event::Message { session, message }, now, out);
     }
 
-    /// A frame came at `at`, which may be a while ago. The engine hears of it with the next
+    /// An empty frame came at `at`, which may be a while ago. The engine hears of it with the next
     /// [`Peering::frame`] or [`Peering::report_heard`].
     pub fn heard_at(&mut self, session: SessionId, at: Mono, now: Now, out: &mut Vec<Output>) {
-        self.hear(session, at, now, out);
+        self.hear(session, FrameKind::Empty, at, now, out);
     }
 
     /// Tells the engine of the last frame, if it does not know of it. The frame may have come a
@@ -279,10 +282,26 @@ impl Peering {
         self.table.heard()
     }
 
+    /// A frame came now.
+    fn take(&mut self, session: SessionId, kind: FrameKind, now: Now, out: &mut Vec<Output>) {
+        if self.hear(session, kind, now.mono, now, out)
+            && self.heard_reported.is_none_or(|at| now.mono.since(at) >= HEARD_INTERVAL)
+        {
+            self.report_heard(now, out);
+        }
+    }
+
     /// A frame came; whether there is such a session.
-    fn hear(&mut self, session: SessionId, at: Mono, now: Now, out: &mut Vec<Output>) -> bool {
+    fn hear(
+        &mut self,
+        session: SessionId,
+        kind: FrameKind,
+        at: Mono,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) -> bool {
         let mut commands = Vec::new();
-        if !self.table.frame(session, at, &mut commands) {
+        if !self.table.frame(session, kind, at, &mut commands) {
             return false;
         }
         self.heard = self.heard.max(Some(at));
@@ -320,7 +339,9 @@ impl Peering {
                 Action::KeepAlive { session } => out.push(Output::KeepAlive { session }),
                 Action::Dial { dial, addr } => {
                     self.dialling.insert(dial, addr);
-                    out.push(Output::Dial { dial, addr });
+                    let lonely = self.table.peers() < LONELY;
+                    let attempts = if lonely { Attempts::Two } else { Attempts::One };
+                    out.push(Output::Dial { dial, addr, attempts });
                 }
                 Action::Close { session, reason } => {
                     self.close(session, End::Engine(reason), now, out)

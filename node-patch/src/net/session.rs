@@ -171,6 +171,9 @@ impl Reader {
     /// behind that its share of memory is used up they are dropped, as a network may: reading never
     /// stops.
     fn sort(&self, plaintext: Frame) -> Inbound {
+        if plaintext.is_empty() {
+            return Inbound::Empty;
+        }
         let Some((protocol, data)) = envelope::decode(&plaintext) else { return Inbound::Other };
         let start = data.as_ptr().addr() - plaintext.as_ptr().addr();
         let range = start..start + data.len();

@@ -9,17 +9,26 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use hegemon_discovery::DialError;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use tokio_util::codec::Framed;
 
-use crate::transport::{
-    frame::{Frame, FrameCodec, FrameError},
-    handshake::{self, Established, ExpectInitHello, HandshakeError},
-    identity::Identity,
+use crate::{
+    net::peering::Attempts,
+    transport::{
+        frame::{Frame, FrameCodec, FrameError},
+        handshake::{self, Established, ExpectInitHello, HandshakeError},
+        identity::Identity,
+    },
 };
 
 /// A dead address costs a dial no more than this.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The second attempt of a dial begins so long after the first. A packet that is lost at the start is
+/// repeated by the kernel after a second; who waits longer than this for an answer waits for that.
+pub const SECOND_ATTEMPT: Duration = Duration::from_millis(250);
 /// The whole handshake, either role. Three messages and a millisecond of computation; the rest is
 /// for slow lines.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -96,8 +105,19 @@ fn is_local(error: &io::Error) -> bool {
 /// # Errors
 ///
 /// [`ConnectError`].
-pub async fn dial(addr: SocketAddr, identity: Arc<Identity>) -> Result<Connection, ConnectError> {
-    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(addr))
+pub async fn dial(
+    addr: SocketAddr,
+    attempts: Attempts,
+    identity: Arc<Identity>,
+) -> Result<Connection, ConnectError> {
+    let attempt = || TcpStream::connect(addr);
+    let connected = async {
+        match attempts {
+            Attempts::One => attempt().await,
+            Attempts::Two => first_of_two(attempt, sleep(SECOND_ATTEMPT)).await,
+        }
+    };
+    let stream = timeout(CONNECT_TIMEOUT, connected)
         .await
         .map_err(|_| ConnectError::Timeout)?
         .map_err(ConnectError::Connect)?;
@@ -125,6 +145,29 @@ pub async fn accept(
         .await
         .map_err(|_| ConnectError::Timeout)??;
     Ok(Connection { framed, established, remote })
+}
+
+/// The attempt that succeeds first, of one now and one after `pause`; the other one's socket is closed
+/// before a word is said over it. What the first fails with is what both fail with.
+async fn first_of_two<T, F>(
+    attempt: impl Fn() -> F,
+    pause: impl Future<Output = ()>,
+) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    let first = attempt();
+    tokio::pin!(first);
+    tokio::select! {
+        biased;
+        outcome = &mut first => return outcome,
+        () = pause => {}
+    }
+    tokio::select! {
+        biased;
+        outcome = &mut first => outcome,
+        Ok(second) = attempt() => Ok(second),
+    }
 }
 
 async fn shake_as_dialer(
@@ -158,4 +201,68 @@ async fn next_frame(framed: &mut Framed<TcpStream, FrameCodec>) -> Result<Frame,
 fn tune(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
     let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(TCP_USER_TIMEOUT));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        cell::Cell,
+        future::{pending, ready},
+    };
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    /// What becomes of an attempt.
+    #[derive(Clone, Copy)]
+    enum Fate {
+        /// Lost on the way.
+        Silence,
+        /// Refused at once.
+        Refused,
+        /// Connected, after others had their turn.
+        Connected,
+    }
+
+    /// Which of two attempts with these fates connected, and how many were made.
+    async fn run(
+        fates: [Fate; 2],
+        pause: impl Future<Output = ()>,
+    ) -> (Result<usize, ErrorKind>, usize) {
+        let made = Cell::new(0);
+        let attempt = || {
+            let number = made.replace(made.get() + 1);
+            async move {
+                match fates[number] {
+                    Fate::Silence => pending().await,
+                    Fate::Refused => Err(io::Error::from(ErrorKind::ConnectionRefused)),
+                    Fate::Connected => {
+                        for _ in 0..5 {
+                            yield_now().await;
+                        }
+                        Ok(number)
+                    }
+                }
+            }
+        };
+        let outcome = first_of_two(attempt, pause).await.map_err(|error| error.kind());
+        (outcome, made.get())
+    }
+
+    #[tokio::test]
+    async fn of_two_attempts_the_first_to_connect_is_taken() {
+        use Fate::{Connected, Silence};
+        assert_eq!(run([Silence, Connected], ready(())).await, (Ok(1), 2));
+        assert_eq!(run([Connected, Silence], ready(())).await, (Ok(0), 2));
+        assert_eq!(run([Connected, Silence], pending()).await, (Ok(0), 1), "there was no need");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_believed_at_once_and_a_second_attempt_that_fails_says_nothing() {
+        use Fate::{Connected, Refused};
+        let refused = Err(ErrorKind::ConnectionRefused);
+        assert_eq!(run([Refused, Connected], pending()).await, (refused, 1));
+        assert_eq!(run([Connected, Refused], ready(())).await, (Ok(0), 2));
+    }
 }

@@ -5,7 +5,8 @@
 //! from trying older nodes in every interleaving. Older nodes look for an existing session and
 //! insert theirs later, close the newer on a hit, and clean up by peer: closing one of two may
 //! leave the other open but forgotten on their side. So nothing is closed before its rival has
-//! shown that it is alive, and the survivor has to show it once more afterwards.
+//! shown that it is alive, and the survivor has to show it once more afterwards. Ours begin every
+//! session with an empty frame, which no older node sends: who does is spared what only they do.
 //!
 //! Here are the types and the order of things; `trial` finds out which of two survives, `slots` has
 //! the room that there is, `watch` who was heard when.
@@ -32,6 +33,15 @@ pub const PROVE: Duration = Duration::from_secs(5);
 /// A survivor is probed so long after its rival was closed. What arrives earlier may have been sent
 /// before an older node forgot the session, and proves nothing.
 pub const PROVE_AFTER: Duration = Duration::from_secs(1);
+/// An older node's survivor is probed this early as well. An answer proves nothing yet; that there is
+/// none says that it was forgotten.
+pub const DOUBT_AFTER: Duration = Duration::from_millis(250);
+/// An older node that knows of a session says something over it in this time: a round trip to
+/// anywhere. If that was too short, the session is dialled anew, and then has no rival.
+pub const PROMPT: Duration = Duration::from_secs(1);
+/// Older nodes whose session was closed as forgotten and that may be back soon. Each has cost its peer
+/// two sessions and more than a second; one that is not remembered is only not looked at again.
+const FORGETFUL: usize = 64;
 /// At most one replacement per peer in this time.
 pub const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(30);
 /// Probes that may go unanswered by a peer that answered before.
@@ -39,6 +49,9 @@ pub const PROBES_UNANSWERED: u32 = 2;
 /// A session without a rival that nothing came over yet counts as settled after so long: older
 /// nodes may have nothing to say.
 pub const SETTLED_AFTER: Duration = Duration::from_secs(2);
+/// A session counts for so long after its last frame: a peer that answers probes had two of them.
+pub const HEARD_LATELY: Duration =
+    SILENT.saturating_add(PROBE_INTERVAL.saturating_mul(PROBES_UNANSWERED));
 /// Sessions beyond the limit that are served one answer: a newcomer must find somebody even in a
 /// full network. The design says four; with eight, fifty nodes that start at once with one seed of
 /// default limits are all heard at their first attempt, half a second earlier than with four
@@ -109,6 +122,8 @@ pub struct Table {
     peers: BTreeMap<PeerId, Peer>,
     /// Of the few peers that have one. Like their sessions, it goes with the peer.
     trials: BTreeMap<PeerId, Trial>,
+    /// Older nodes whose session was closed as forgotten, and when: at most [`FORGETFUL`].
+    forgetful: BTreeMap<PeerId, Mono>,
     rivalries: u64,
 }
 
@@ -125,6 +140,27 @@ struct Entry {
 struct Peer {
     sessions: BTreeSet<SessionId>,
     replaced: Option<Mono>,
+    /// Unknown until it has spoken.
+    cleanup: Option<Cleanup>,
+}
+
+/// What a peer forgets when one of two sessions ends. It is as it says: who lies is taken for dead
+/// too early, or too late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cleanup {
+    /// That session: a node of ours.
+    BySession,
+    /// Both, perhaps: an older node.
+    ByPeer,
+}
+
+/// What came over a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameKind {
+    /// Nothing but a sign of life. Older nodes never send one.
+    Empty,
+    /// Anything else.
+    Full,
 }
 
 /// A place for a session.
@@ -145,10 +181,12 @@ enum Trial {
     Opposite { kept: SessionId, other: SessionId, until: Mono },
     /// Two that the peer dialled.
     SameDirection { older: SessionId, newer: SessionId, delivered: Delivered, until: Mono },
-    /// One that is left: it will be probed.
-    Survivor { session: SessionId, since: Mono },
-    /// One that was probed: it has to deliver.
-    Probed { session: SessionId, until: Mono },
+    /// One that is left since then: it will be probed.
+    Survivor { session: SessionId, since: Mono, probe: Mono },
+    /// The next one of a peer that forgot: a late end of the last one may cost it its place as well.
+    Fresh { session: SessionId, probe: Mono },
+    /// One that was probed: it has to deliver. Of a survivor, since when it is one.
+    Probed { session: SessionId, since: Option<Mono>, until: Mono },
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -168,6 +206,7 @@ impl Table {
             watches: Watches::default(),
             peers: BTreeMap::new(),
             trials: BTreeMap::new(),
+            forgetful: BTreeMap::new(),
             rivalries: 0,
         }
     }
@@ -209,14 +248,26 @@ impl Table {
         if let Some(rival) = rivals.first() {
             self.rivalries += 1;
             self.contend(peer, *rival, session, now, out);
+        } else if self.forgetful.remove(&peer).is_some_and(|at| now.since(at) < PROVE) {
+            self.trials.insert(peer, Trial::Fresh { session, probe: now.after(PROVE_AFTER) });
         }
         Admission::Admitted
     }
 
     /// A frame came over a session; whether there is such a session.
-    pub fn frame(&mut self, session: SessionId, now: Mono, out: &mut Vec<Command>) -> bool {
+    pub fn frame(
+        &mut self,
+        session: SessionId,
+        kind: FrameKind,
+        now: Mono,
+        out: &mut Vec<Command>,
+    ) -> bool {
+        let first = !self.watches.spoke(session);
         if !self.watches.frame(session, now) {
             return false;
+        }
+        if first || kind == FrameKind::Empty {
+            self.learn(session, kind);
         }
         if !self.trials.is_empty()
             && let Some(peer) = self.sessions.get(session).map(|entry| entry.peer)
@@ -224,26 +275,6 @@ impl Table {
             self.delivered(session, peer, now, out);
         }
         true
-    }
-
-    /// What a frame says about two sessions of its peer.
-    fn delivered(&mut self, session: SessionId, peer: PeerId, now: Mono, out: &mut Vec<Command>) {
-        match self.trials.get_mut(&peer) {
-            Some(Trial::Opposite { kept, other, .. }) if *kept == session => {
-                let (kept, other) = (*kept, *other);
-                self.decide(peer, kept, other, CloseReason::Duplicate, now, out);
-            }
-            Some(Trial::SameDirection { older, delivered, .. }) => {
-                let flag =
-                    if *older == session { &mut delivered.older } else { &mut delivered.newer };
-                *flag = true;
-            }
-            Some(Trial::Probed { session: survivor, .. }) if *survivor == session => {
-                self.trials.remove(&peer);
-            }
-            Some(Trial::Opposite { .. } | Trial::Survivor { .. } | Trial::Probed { .. }) | None => {
-            }
-        }
     }
 
     /// The peer answered `GetAddrs` over this session: from now on silence means something.
@@ -282,12 +313,14 @@ impl Table {
                         if older_stays { (older, newer) } else { (newer, older) };
                     self.decide(peer, survivor, loser, CloseReason::Duplicate, now, out);
                 }
-                Trial::Survivor { session, since } => {
-                    out.push(Command::Probe(session));
-                    let until = since.after(PROVE);
-                    self.trials.insert(peer, Trial::Probed { session, until });
+                Trial::Survivor { session, since, .. } => {
+                    self.probe(peer, session, Some(since), now, out)
                 }
-                Trial::Probed { session, .. } => self.end(session, CloseReason::Silent, out),
+                Trial::Fresh { session, .. } => self.probe(peer, session, None, now, out),
+                Trial::Probed { session, .. } => {
+                    self.note_forgetful(peer, now);
+                    self.end(session, CloseReason::Silent, out);
+                }
             }
         }
         if self.watches.first_due().is_some_and(|due| due <= now) {
@@ -312,26 +345,36 @@ impl Table {
             .count()
     }
 
+    /// Distinct peers with a session.
+    #[must_use]
+    pub fn peers(&self) -> usize {
+        self.peers.len()
+    }
+
     /// How often two sessions with one peer stood against each other.
     #[must_use]
     pub fn rivalries(&self) -> u64 {
         self.rivalries
     }
 
-    /// Whether a session counts.
+    /// Whether a session counts: it was heard lately, and its peer is not suspected to have
+    /// forgotten it.
     #[must_use]
     pub fn is_settled(&self, session: SessionId, now: Mono) -> bool {
-        self.watches.spoke(session)
-            || self.sessions.get(session).is_some_and(|entry| now >= entry.settles())
+        let Some(entry) = self.sessions.get(session) else { return false };
+        (self.watches.spoke(session) || now >= entry.settles())
+            && self.watches.last(session).is_some_and(|at| now < at.after(HEARD_LATELY))
+            && !self.is_doubted(entry.peer)
     }
 
-    /// When the number of settled peers may change without anything happening.
+    /// When the number of settled peers may grow without anything happening.
     #[must_use]
     pub fn next_settled(&self, now: Mono) -> Option<Mono> {
         self.sessions
             .iter()
-            .filter(|(id, _)| !self.is_settled(*id, now))
+            .filter(|(id, _)| !self.watches.spoke(*id))
             .map(|(_, entry)| entry.settles())
+            .filter(|settles| *settles > now)
             .min()
     }
 
@@ -383,7 +426,7 @@ impl Trial {
             Self::Opposite { until, .. }
             | Self::SameDirection { until, .. }
             | Self::Probed { until, .. } => until,
-            Self::Survivor { since, .. } => since.after(PROVE_AFTER),
+            Self::Survivor { probe, .. } | Self::Fresh { probe, .. } => probe,
         }
     }
 }

@@ -3,10 +3,13 @@
 //! random. Whatever happens, both sides end with the same single session.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+mod older;
 mod world;
 
 use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
-use hegemon_node::net::table::{Admission, CloseReason, Command, Limits, OVERFLOW_SLOTS, Table};
+use hegemon_node::net::table::{
+    Admission, CloseReason, Command, FrameKind, Limits, OVERFLOW_SLOTS, Table,
+};
 
 use self::world::{Event, UNLIMITED, World};
 
@@ -72,9 +75,19 @@ impl Bench {
         (self.table.open(SessionId(session), peer, direction, self.now, &mut out), out)
     }
 
+    /// A frame of a node of ours.
     fn frame(&mut self, session: u64) -> Vec<Command> {
+        self.receive(session, FrameKind::Empty)
+    }
+
+    /// A frame as older nodes send them, too.
+    fn words(&mut self, session: u64) -> Vec<Command> {
+        self.receive(session, FrameKind::Full)
+    }
+
+    fn receive(&mut self, session: u64, kind: FrameKind) -> Vec<Command> {
         let mut out = Vec::new();
-        self.table.frame(SessionId(session), self.now, &mut out);
+        self.table.frame(SessionId(session), kind, self.now, &mut out);
         out
     }
 
@@ -196,6 +209,75 @@ fn limits_are_apart_and_a_full_node_still_serves_a_newcomer_for_a_moment() {
         crowd.map(|session| Command::Close(SessionId(session), CloseReason::Full)).collect();
     assert_eq!(bench.wait(10), ended);
     assert_eq!(bench.table.sessions().count(), 3);
+}
+
+#[test]
+fn a_peer_counts_for_as_long_as_it_is_heard_and_not_while_it_may_have_forgotten_its_session() {
+    let mut bench = Bench::new(UNLIMITED);
+    bench.open(1, THEM, Direction::Inbound);
+    bench.words(1);
+    assert_eq!(bench.table.settled_peers(Mono(119_999)), 1);
+    assert_eq!(bench.table.settled_peers(Mono(120_000)), 0, "two probes went unanswered");
+    bench.now = Mono(130_000);
+    bench.words(1);
+    assert_eq!(bench.table.settled_peers(bench.now), 1);
+
+    for older in [true, false] {
+        let mut bench = Bench::new(UNLIMITED);
+        let receive = if older { Bench::words } else { Bench::frame };
+        for (session, direction) in [(1, Direction::Inbound), (2, Direction::Outbound)] {
+            assert!(admitted(&bench.open(session, THEM, direction)));
+        }
+        receive(&mut bench, 2);
+        assert_eq!(bench.table.settled_peers(bench.now), 1, "two, and one of them was heard");
+        let closed = receive(&mut bench, 1);
+        assert_eq!(closed, [Command::Close(SessionId(2), CloseReason::Duplicate)]);
+        let counted = |bench: &Bench| bench.table.settled_peers(bench.now) == 1;
+        assert_eq!(counted(&bench), !older, "an older one may know of neither now");
+        bench.wait(1);
+        receive(&mut bench, 1);
+        assert!(counted(&bench), "it has shown that it knows");
+        assert_eq!(bench.wait(5), []);
+    }
+}
+
+/// A hostile peer dials as often as it likes, and answers what it is asked.
+#[test]
+fn redials_of_a_peer_that_lives_end_nobodys_session_and_cost_two_probes_a_second() {
+    const STRANGER: PeerId = PeerId([3; 32]);
+    for kind in [FrameKind::Full, FrameKind::Empty] {
+        let mut bench = Bench::new(UNLIMITED);
+        bench.open(1, STRANGER, Direction::Inbound);
+        bench.frame(1);
+        bench.open(2, THEM, Direction::Inbound);
+        bench.receive(2, kind);
+        let (mut probes, mut ended) = (0, 0);
+        let seconds = 20;
+        for number in 0..seconds * 50 {
+            bench.now = Mono(bench.now.0 + 20);
+            let (admission, mut commands) = bench.open(10 + number, THEM, Direction::Inbound);
+            if admission == Admission::Admitted {
+                commands.extend(bench.receive(10 + number, kind));
+            }
+            bench.table.wakeup(bench.now, &mut commands);
+            for command in commands {
+                match command {
+                    Command::Probe(session) => {
+                        assert_ne!(session, SessionId(1), "nobody else is asked");
+                        probes += 1;
+                        bench.receive(session.0, kind);
+                    }
+                    Command::Close(session, reason) => {
+                        assert_eq!(reason, CloseReason::Duplicate, "{session:?}");
+                        ended += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(ended, 1, "one replacement in 30 s, by a session of the same peer");
+        assert_eq!(bench.table.sessions().count(), 2);
+        assert!((1..=2 * seconds + 1).contains(&probes), "{probes} probes in {seconds} s");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
-use hegemon_node::net::table::{Admission, Command, Limits, Table};
+use hegemon_node::net::table::{Admission, Command, FrameKind, Limits, Table};
 use rand_chacha::{
     ChaCha12Rng,
     rand_core::{Rng, SeedableRng},
@@ -20,6 +20,25 @@ struct Legacy {
     inserting: BTreeSet<SessionId>,
     /// Open as far as its reader tasks go, remembered or not.
     reading: BTreeSet<SessionId>,
+    /// Closed by us before it was inserted, which its reader finds out only then.
+    ended: BTreeSet<SessionId>,
+}
+
+/// How an older node goes about it.
+#[derive(Clone, Copy)]
+pub(crate) struct Habits {
+    /// Least and most time between its look and its insert, in milliseconds.
+    pub(crate) insert: (i64, i64),
+    /// Between its insert and its first words, which go over whatever session it remembers then.
+    pub(crate) greet: i64,
+    /// Until its reader notices the end of a session, at the most.
+    pub(crate) notice: i64,
+    /// How often it dials while it remembers no session; never if 0.
+    pub(crate) redial: i64,
+}
+
+impl Habits {
+    pub(crate) const QUICK: Self = Self { insert: (0, 30), greet: 0, notice: 0, redial: 0 };
 }
 
 enum Side {
@@ -32,6 +51,7 @@ pub(crate) enum Frame {
     Hello,
     GetAddrs,
     Answer,
+    Empty,
     Close,
 }
 
@@ -57,10 +77,24 @@ pub(crate) enum Event {
     Dial {
         from: usize,
     },
+    /// An older node's reader notices that its session ended.
+    Notice {
+        side: usize,
+        session: SessionId,
+    },
+    /// An older node says its first words.
+    Greet {
+        side: usize,
+    },
+    /// An older node looks whether it has a session.
+    Redial {
+        side: usize,
+    },
 }
 
 pub(crate) struct World {
     sides: [Side; 2],
+    habits: Habits,
     ids: [PeerId; 2],
     dialers: BTreeMap<SessionId, usize>,
     /// Sessions that a side has closed or given up: nothing more is sent or heard over them.
@@ -79,6 +113,16 @@ pub(crate) const UNLIMITED: Limits = Limits { inbound: 50, outbound: 50 };
 
 impl World {
     pub(crate) fn new(seed: u64, lower_first: bool, legacy: Option<usize>) -> Self {
+        Self::with(seed, lower_first, legacy, Habits::QUICK)
+    }
+
+    /// The same with an older node of such habits.
+    pub(crate) fn with(
+        seed: u64,
+        lower_first: bool,
+        legacy: Option<usize>,
+        habits: Habits,
+    ) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let ids = if lower_first {
@@ -95,6 +139,7 @@ impl World {
         };
         Self {
             sides: [side(0), side(1)],
+            habits,
             ids,
             dialers: BTreeMap::new(),
             dead: Default::default(),
@@ -122,6 +167,9 @@ impl World {
             self.now = at;
             match event {
                 Event::Dial { from } => self.dial(from),
+                Event::Greet { side } => self.greet(side),
+                Event::Notice { side, session } => self.forget(side, session),
+                Event::Redial { side } => self.redial(side),
                 Event::Established { side, session } => self.established(side, session),
                 Event::Insert { side, session } => self.insert(side, session),
                 Event::Arrive { side, session, frame } => self.arrive(side, session, frame),
@@ -161,6 +209,7 @@ impl World {
                     // The dialer's first frame waits for the listener's; a short wait stands for
                     // both ways of ending it.
                     let wait = if direction == Direction::Outbound { 60 } else { 0 };
+                    self.send_later(wait, side, session, Frame::Empty);
                     self.send_later(wait, side, session, Frame::Hello);
                 } else {
                     self.close(side, session);
@@ -172,7 +221,8 @@ impl World {
                     self.close(side, session);
                 } else {
                     legacy.inserting.insert(session);
-                    let delay = self.random(30);
+                    let (least, most) = self.habits.insert;
+                    let delay = least + self.random(most - least);
                     self.post(delay, Event::Insert { side, session });
                 }
             }
@@ -186,8 +236,25 @@ impl World {
         }
         legacy.current = Some(session);
         legacy.reading.insert(session);
+        if legacy.ended.remove(&session) {
+            return self.forget(side, session);
+        }
+        let delay = if self.habits.greet == 0 { 0 } else { self.random(self.habits.greet) };
+        self.post(delay, Event::Greet { side });
+    }
+
+    fn greet(&mut self, side: usize) {
+        let Side::Legacy(Legacy { current: Some(session), .. }) = self.sides[side] else { return };
         self.send(side, session, Frame::Hello);
         self.send(side, session, Frame::GetAddrs);
+    }
+
+    fn redial(&mut self, side: usize) {
+        let Side::Legacy(legacy) = &self.sides[side] else { return };
+        if legacy.current.is_none() && legacy.inserting.is_empty() {
+            self.dial(side);
+        }
+        self.post(self.habits.redial, Event::Redial { side });
     }
 
     fn arrive(&mut self, side: usize, session: SessionId, frame: Frame) {
@@ -196,12 +263,18 @@ impl World {
         }
         if frame == Frame::Close {
             self.dead[side].insert(session);
-            self.forget(side, session);
+            let late = matches!(self.sides[side], Side::Legacy(_)) && self.habits.notice > 0;
+            let delay = if late { self.random(self.habits.notice) } else { 0 };
+            match delay {
+                0 => self.forget(side, session),
+                _ => self.post(delay, Event::Notice { side, session }),
+            }
             return;
         }
         match &mut self.sides[side] {
             Side::Ours(_) => {
-                self.with_table(side, |table, now, out| _ = table.frame(session, now, out));
+                let kind = if frame == Frame::Empty { FrameKind::Empty } else { FrameKind::Full };
+                self.with_table(side, |table, now, out| _ = table.frame(session, kind, now, out));
                 if frame == Frame::GetAddrs && !self.dead[side].contains(&session) {
                     self.send(side, session, Frame::Answer);
                 }
@@ -221,7 +294,9 @@ impl World {
         match &mut self.sides[side] {
             Side::Ours(_) => self.with_table(side, |table, now, _| table.closed(session, now)),
             Side::Legacy(legacy) => {
-                legacy.inserting.remove(&session);
+                if legacy.inserting.contains(&session) {
+                    legacy.ended.insert(session);
+                }
                 if legacy.reading.remove(&session) {
                     legacy.current = None;
                 }
@@ -289,6 +364,19 @@ impl World {
                 (false, _) => self.empty_since[side] = None,
             }
         }
+    }
+
+    /// An older node forgets the session that it has, which stays open.
+    pub(crate) fn lose(&mut self, side: usize) {
+        if let Side::Legacy(legacy) = &mut self.sides[side] {
+            legacy.current = None;
+        }
+    }
+
+    /// Whether a side of ours counts the other one among its peers.
+    pub(crate) fn counts(&self, side: usize) -> bool {
+        let Side::Ours(table) = &self.sides[side] else { return false };
+        table.settled_peers(Mono(self.now)) > 0
     }
 
     /// What each side would send over.

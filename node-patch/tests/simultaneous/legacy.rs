@@ -11,7 +11,10 @@ use std::{
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use hegemon_discovery::Message;
 use hegemon_node::{
-    net::socket::{self, Connection},
+    net::{
+        peering::Attempts,
+        socket::{self, Connection},
+    },
     transport::{
         envelope::{self, Protocol},
         frame::FrameCodec,
@@ -64,7 +67,9 @@ impl Legacy {
         let (dialling, listening) = (peer.clone(), peer.clone());
         tokio::spawn(async move {
             start.wait().await;
-            if let Ok(connection) = socket::dial(other, dialling.identity.clone()).await {
+            if let Ok(connection) =
+                socket::dial(other, Attempts::One, dialling.identity.clone()).await
+            {
                 dialling.hold(connection).await;
             }
         });

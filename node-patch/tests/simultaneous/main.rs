@@ -45,6 +45,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// takes longer than its deadline, and what is tested is another thing. Those that wait do not count.
 static OPENING: Semaphore = Semaphore::const_new(32);
 
+/// How two sides came together.
+struct Met {
+    /// Two sessions really stood against each other.
+    rivals: bool,
+    /// When they had the session that lasted.
+    settled: Duration,
+    /// For how long ours counted a peer that knew of none of its sessions.
+    deceived: Duration,
+}
+
 struct Side {
     view: SharedView,
     registry: Registry,
@@ -153,9 +163,8 @@ async fn receives(side: &mut Side, session: SessionId, expected: &[u8]) -> bool 
     timeout(PATIENCE, wanted).await.unwrap_or(false)
 }
 
-/// Settles, waits until every trial is over, and speaks both ways. Whether two sessions really
-/// stood against each other.
-async fn settle((mut one, mut two): (Side, Side)) -> bool {
+/// Settles, waits until every trial is over, and speaks both ways.
+async fn settle((mut one, mut two): (Side, Side)) -> Met {
     let begin = Instant::now();
     while agreed(&one, &two).is_none() {
         assert!(
@@ -166,6 +175,7 @@ async fn settle((mut one, mut two): (Side, Side)) -> bool {
         );
         sleep(Duration::from_millis(50)).await;
     }
+    let settled = begin.elapsed();
     // What a survivor has to show takes five seconds; it must be the same session after that.
     sleep(Duration::from_secs(6)).await;
     let (first, second) = agreed(&one, &two)
@@ -179,11 +189,11 @@ async fn settle((mut one, mut two): (Side, Side)) -> bool {
     let rivals = one.view.read().rivalries > 0 || two.view.read().rivalries > 0;
     one.stop.cancel();
     two.stop.cancel();
-    rivals
+    Met { rivals, settled, deceived: Duration::ZERO }
 }
 
 /// Two of ours.
-async fn our_pair(number: usize) -> bool {
+async fn our_pair(number: usize) -> Met {
     let turn = turn().await;
     let pair = pair(number).await;
     end_turn(turn, &pair.0).await;
@@ -196,17 +206,27 @@ async fn a_thousand_simultaneous_opens_end_in_a_thousand_sessions() {
 }
 
 /// Every pair's assertions hold, and nearly all of them were simultaneous opens.
-#[expect(clippy::print_stdout, reason = "the figure, for who asks with --nocapture")]
+#[expect(clippy::print_stdout, reason = "the figures, for who asks with --nocapture")]
 async fn assert_pairs<F>(one: impl Fn(usize) -> F)
 where
-    F: Future<Output = bool> + Send + 'static,
+    F: Future<Output = Met> + Send + 'static,
 {
-    let rivalries = stream::iter(0..PAIRS)
+    let met: Vec<Met> = stream::iter(0..PAIRS)
         .map(|number| tokio::spawn(one(number)))
         .buffer_unordered(AT_ONCE)
-        .fold(0, async |sum, rivals| sum + usize::from(rivals.unwrap()))
+        .map(Result::unwrap)
+        .collect()
         .await;
-    println!("{rivalries} of {PAIRS} pairs held two sessions at once");
+    let rivalries = met.iter().filter(|met| met.rivals).count();
+    let spread = |figure: fn(&Met) -> Duration| {
+        let mut all: Vec<Duration> = met.iter().map(figure).collect();
+        all.sort_unstable();
+        [50, 95, 100].map(|percent| all[(all.len() - 1) * percent / 100])
+    };
+    let (settled, deceived) = (spread(|met| met.settled), spread(|met| met.deceived));
+    println!(
+        "{rivalries} of {PAIRS} pairs held two sessions at once; settled after {settled:.1?}, deceived for {deceived:.1?}"
+    );
     assert!(rivalries >= PAIRS * 9 / 10, "only {rivalries} pairs met at all: this proves nothing");
 }
 
@@ -241,7 +261,7 @@ async fn misdeeds_on_the_chain_protocols_add_up_until_they_end_a_session() {
 }
 
 /// One of ours and one that is older; every other time ours has the lower ID.
-async fn mixed_pair(number: usize) -> bool {
+async fn mixed_pair(number: usize) -> Met {
     let turn = turn().await;
     let start = Arc::new(Barrier::new(2));
     let (one, two) = (
@@ -257,8 +277,9 @@ async fn mixed_pair(number: usize) -> bool {
     let [ours, theirs] = identities;
     let (old, mut heard) = Legacy::start(two, one_addr, theirs, start.clone());
     let mut new = side(one, two_addr, ours, start).await;
+    let begin = Instant::now();
     end_turn(turn, &new).await;
-    let (session, transcript) = lasting(&new, &old).await;
+    let Lasting { session, transcript, since, deceived } = lasting(&new, &old).await;
     new.registry.send(session, Protocol::Sync, b"there");
     old.send(Protocol::Sync, b"and back").await;
     assert!(receives(&mut new, session, b"and back").await, "the older node's word is lost");
@@ -267,17 +288,30 @@ async fn mixed_pair(number: usize) -> bool {
     assert_eq!(old.current(), Some(transcript), "and over this session");
     new.stop.cancel();
     old.stop();
-    old.rivalries() > 0 || new.view.read().rivalries > 0
+    let rivals = old.rivalries() > 0 || new.view.read().rivalries > 0;
+    Met { rivals, settled: since - begin, deceived }
+}
+
+/// The session that both sides kept.
+struct Lasting {
+    session: SessionId,
+    transcript: [u8; 32],
+    since: Instant,
+    deceived: Duration,
 }
 
 /// The one session that both ends know, once it has been so for longer than a survivor's trial. An
 /// older node may forget a session that it had when another one ends: then ours has to notice, and
 /// dial again.
-async fn lasting(new: &Side, old: &Legacy) -> (SessionId, [u8; 32]) {
-    let begin = Instant::now();
-    let mut since: Option<(Instant, [u8; 32])> = None;
+async fn lasting(new: &Side, old: &Legacy) -> Lasting {
+    let (begin, step) = (Instant::now(), Duration::from_millis(50));
+    let (mut since, mut deceived): (Option<(Instant, [u8; 32])>, _) = (None, Duration::ZERO);
     loop {
         let sessions = new.view.read().sessions;
+        let known = |session: &SessionView| old.current() == Some(session.outlet.transcript);
+        if sessions.iter().any(|session| session.settled) && !sessions.iter().any(known) {
+            deceived += step;
+        }
         let agreed = match sessions.as_slice() {
             [session] if session.settled && old.current() == Some(session.outlet.transcript) => {
                 Some((session.session, session.outlet.transcript))
@@ -285,9 +319,9 @@ async fn lasting(new: &Side, old: &Legacy) -> (SessionId, [u8; 32]) {
             _ => None,
         };
         match (agreed, since) {
-            (Some(agreed), Some((moment, transcript))) if transcript == agreed.1 => {
-                if moment.elapsed() > Duration::from_secs(6) {
-                    return agreed;
+            (Some((session, now)), Some((since, transcript))) if transcript == now => {
+                if since.elapsed() > Duration::from_secs(6) {
+                    return Lasting { session, transcript, since, deceived };
                 }
             }
             (Some((_, transcript)), _) => since = Some((Instant::now(), transcript)),
@@ -298,7 +332,7 @@ async fn lasting(new: &Side, old: &Legacy) -> (SessionId, [u8; 32]) {
             "no session that lasts: {sessions:?} here, {:?} there",
             old.current()
         );
-        sleep(Duration::from_millis(50)).await;
+        sleep(step).await;
     }
 }
 

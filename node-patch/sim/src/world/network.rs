@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use hegemon_discovery::{Config, Engine, Mono, Now, PeerId, Status};
+use hegemon_discovery::{ChainState, Config, Engine, Mono, Now, PeerId, Status};
 use rand_chacha::ChaCha12Rng;
 
 use crate::{
@@ -203,6 +203,11 @@ impl World {
     /// Puts a host's wall clock ahead: it slept while the others' time stood still.
     pub fn advance_clock(&mut self, host: HostIndex, by: Duration) {
         self.hosts[host.0].ahead += by;
+    }
+
+    /// Tells a host's node what its chain says about the network.
+    pub fn chain(&mut self, host: HostIndex, state: ChainState) {
+        self.drive(host, None, |actor, now, out| actor.chain(state, now, out));
     }
 
     /// Lets time pass.

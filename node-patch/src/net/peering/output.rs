@@ -40,6 +40,8 @@ pub enum Output {
         dial: DialId,
         /// Where to.
         addr: SocketAddr,
+        /// How.
+        attempts: Attempts,
     },
     /// Look a seed's name up.
     Resolve {
@@ -61,6 +63,15 @@ pub enum Output {
         /// `true` when it begins, `false` when it is over.
         raised: bool,
     },
+}
+
+/// How a dial connects. Its outcome is one, in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempts {
+    /// Once: whatever is lost on the way, the kernel repeats a second later.
+    One,
+    /// A second time beside the first, a moment later: for who has hardly anybody to wait with.
+    Two,
 }
 
 /// Who ended a session, and why.

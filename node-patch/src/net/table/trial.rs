@@ -4,7 +4,8 @@
 use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
 
 use super::{
-    CloseReason, Command, Delivered, KEPT_SILENT, PROVE, REPLACEMENT_INTERVAL, Table, Trial,
+    Cleanup, CloseReason, Command, DOUBT_AFTER, Delivered, FORGETFUL, FrameKind, KEPT_SILENT,
+    PROMPT, PROVE, PROVE_AFTER, REPLACEMENT_INTERVAL, Table, Trial,
 };
 
 impl Table {
@@ -57,6 +58,50 @@ impl Table {
         self.trials.insert(peer, trial);
     }
 
+    /// What a frame says about the peer: ours begin with an empty one, older nodes send none at all.
+    pub(super) fn learn(&mut self, session: SessionId, kind: FrameKind) {
+        let Some(peer) = self.sessions.get(session).map(|entry| entry.peer) else { return };
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        match kind {
+            FrameKind::Empty => known.cleanup = Some(Cleanup::BySession),
+            FrameKind::Full => _ = known.cleanup.get_or_insert(Cleanup::ByPeer),
+        }
+    }
+
+    /// What a frame says about two sessions of its peer, or the one that is left.
+    pub(super) fn delivered(
+        &mut self,
+        session: SessionId,
+        peer: PeerId,
+        now: Mono,
+        out: &mut Vec<Command>,
+    ) {
+        // Who has spoken over one of two and is an older node need not be waited for long.
+        let hurry = if self.is_older(peer) { now.after(PROMPT) } else { Mono(i64::MAX) };
+        match self.trials.get_mut(&peer) {
+            Some(Trial::Opposite { kept, other, .. }) if *kept == session => {
+                let (kept, other) = (*kept, *other);
+                self.decide(peer, kept, other, CloseReason::Duplicate, now, out);
+            }
+            Some(Trial::Opposite { until, .. }) => *until = hurry.min(*until),
+            Some(Trial::SameDirection { older, delivered, until, .. }) => {
+                let flag =
+                    if *older == session { &mut delivered.older } else { &mut delivered.newer };
+                *flag = true;
+                *until = hurry.min(*until);
+            }
+            Some(Trial::Probed { session: survivor, since, .. }) if *survivor == session => {
+                match since.map(|since| (since, since.after(PROVE_AFTER))) {
+                    Some((since, probe)) if now < probe => {
+                        self.trials.insert(peer, Trial::Survivor { session, since, probe });
+                    }
+                    Some(_) | None => _ = self.trials.remove(&peer),
+                }
+            }
+            Some(Trial::Survivor { .. } | Trial::Fresh { .. } | Trial::Probed { .. }) | None => {}
+        }
+    }
+
     /// Closes `loser`; `survivor` has to show that the other side did not forget it.
     pub(super) fn decide(
         &mut self,
@@ -82,8 +127,48 @@ impl Table {
         // ever.
         let on_trial = matches!(self.trials.get(&peer), Some(Trial::Survivor { session, .. } | Trial::Probed { session, .. }) if *session == survivor);
         if !on_trial && self.peers.contains_key(&peer) {
-            self.trials.insert(peer, Trial::Survivor { session: survivor, since: now });
+            let probe = now.after(if self.is_older(peer) { DOUBT_AFTER } else { PROVE_AFTER });
+            self.trials.insert(peer, Trial::Survivor { session: survivor, since: now, probe });
         }
+    }
+
+    /// Asks a session on trial for a sign of life.
+    pub(super) fn probe(
+        &mut self,
+        peer: PeerId,
+        session: SessionId,
+        since: Option<Mono>,
+        now: Mono,
+        out: &mut Vec<Command>,
+    ) {
+        out.push(Command::Probe(session));
+        let until =
+            if self.is_older(peer) { now.after(PROMPT) } else { since.unwrap_or(now).after(PROVE) };
+        self.trials.insert(peer, Trial::Probed { session, since, until });
+    }
+
+    /// A peer's session is closed because it said nothing.
+    pub(super) fn note_forgetful(&mut self, peer: PeerId, now: Mono) {
+        self.forgetful.retain(|_, at| now.since(*at) < PROVE);
+        if self.is_older(peer) && self.forgetful.len() < FORGETFUL {
+            self.forgetful.insert(peer, now);
+        }
+    }
+
+    /// Whether a peer may have forgotten the session that is left.
+    pub(super) fn is_doubted(&self, peer: PeerId) -> bool {
+        matches!(
+            self.trials.get(&peer),
+            Some(Trial::Survivor { .. } | Trial::Probed { since: Some(_), .. })
+        ) && self.cleanup(peer) != Some(Cleanup::BySession)
+    }
+
+    pub(super) fn is_older(&self, peer: PeerId) -> bool {
+        self.cleanup(peer) == Some(Cleanup::ByPeer)
+    }
+
+    fn cleanup(&self, peer: PeerId) -> Option<Cleanup> {
+        self.peers.get(&peer).and_then(|known| known.cleanup)
     }
 
     fn direction(&self, session: SessionId) -> Option<Direction> {

@@ -102,6 +102,11 @@ impl Watches {
         self.by_id.get(session).is_some_and(|watch| watch.spoke)
     }
 
+    /// When its last frame came; at first, when it was established.
+    pub(super) fn last(&self, session: SessionId) -> Option<Mono> {
+        self.by_id.get(session).map(|watch| watch.heard)
+    }
+
     /// When each one's last frame came; at first, when it was established.
     pub(super) fn heard(&self) -> impl Iterator<Item = (SessionId, Mono)> {
         self.by_id.iter().map(|(id, watch)| (id, watch.heard))
