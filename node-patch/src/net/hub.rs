@@ -24,6 +24,7 @@ use crate::{
         registry::Registry,
         session::{self, Shared},
         socket::{self, Connection},
+        table::CloseReason,
         view::{NetworkView, SessionView, SharedView},
     },
     transport::{envelope::Protocol, identity::Identity, pool::FramePool},
@@ -230,7 +231,12 @@ impl Hub {
                         tracing::info!(?session, ?peer, %remote, %why, "session ended");
                     }
                     self.changed = true;
-                    self.registry.remove(session);
+                    match why {
+                        End::Table(CloseReason::Full) => self.registry.dismiss(session),
+                        End::Table(_) | End::Engine(_) | End::Reported => {
+                            self.registry.remove(session)
+                        }
+                    }
                     self.chain.tell(ChainEvent::Closed { session });
                 }
                 Output::Dial { dial, addr } => self.dial(dial, addr),

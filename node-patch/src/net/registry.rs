@@ -40,6 +40,8 @@ pub struct Outlet {
     pub traffic: Traffic,
     /// Ends both tasks of the session.
     pub cancel: CancellationToken,
+    /// Ends them when what waits is written, or soon after: see [`Registry::dismiss`].
+    pub dismissed: CancellationToken,
 }
 
 /// A plaintext that waits for its peer's socket, and counts until it is dropped.
@@ -79,6 +81,7 @@ impl Outlet {
             transcript,
             traffic: Traffic::default(),
             cancel: CancellationToken::new(),
+            dismissed: CancellationToken::new(),
         };
         (Arc::new(outlet), queue)
     }
@@ -126,6 +129,14 @@ impl Registry {
     pub fn remove(&self, session: SessionId) {
         if let Some(outlet) = self.lock().remove(&session) {
             outlet.cancel.cancel();
+        }
+    }
+
+    /// Takes a session out; it ends when what waits for its socket is written. For visitors of a
+    /// full node, whose answer may have been queued a moment ago.
+    pub fn dismiss(&self, session: SessionId) {
+        if let Some(outlet) = self.lock().remove(&session) {
+            outlet.dismissed.cancel();
         }
     }
 
