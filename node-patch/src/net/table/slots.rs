@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_newcomer_takes_over_the_oldest_overflow_slot_and_the_crowd_never_has_more() {
-        let (mut table, admissions) = crowd(200);
+        let (table, admissions) = crowd(200);
         assert!(admissions.iter().all(|admission| *admission == Admission::Admitted));
         assert_eq!(table.sessions().count(), 1 + OVERFLOW_SLOTS);
         let (mut table, _) = crowd(u8::try_from(OVERFLOW_SLOTS).unwrap() + 1);
