@@ -80,11 +80,11 @@ mod tests {
     #[test]
     fn a_burst_goes_out_at_once_and_a_flood_at_the_slower_pace() {
         let mut outbox = Outbox::new(Mono(0));
-        assert_eq!(told(&mut outbox, 0..30), 30, "one a second");
+        assert_eq!(told(&mut outbox, 0..20), 20, "one a second");
         assert_eq!(
-            told(&mut outbox, 30..630),
-            60 + 3,
-            "one in ten seconds, and what the first half minute has earned"
+            told(&mut outbox, 20..620),
+            60 + 2,
+            "one in ten seconds, and what the first twenty seconds have earned"
         );
         assert_eq!(told(&mut outbox, 1_000..1_020), 20, "a quiet time earns the next burst");
     }

@@ -32,16 +32,19 @@ pub(crate) struct InFlight {
     next: u64,
     /// The share of dials that succeed, of late.
     yielded: f64,
+    /// Somebody shook hands, if only to turn us away.
+    answered: bool,
     by_id: BTreeMap<DialId, Flight>,
 }
 
 impl InFlight {
     pub(crate) fn new() -> Self {
-        Self { next: 0, yielded: 1.0, by_id: BTreeMap::new() }
+        Self { next: 0, yielded: 1.0, answered: false, by_id: BTreeMap::new() }
     }
 
     pub(crate) fn succeeded(&mut self) {
         self.yielded += (1.0 - self.yielded) * YIELD_WEIGHT;
+        self.answered = true;
     }
 
     pub(crate) fn failed(&mut self) {
@@ -88,11 +91,12 @@ impl InFlight {
 
     /// How many more dials may start: as many as are likely to fill the free outbound slots, by how
     /// many succeeded of late, but no more than [`DIALS_IN_FLIGHT`] at once; while we are all but
-    /// alone, [`DIALS_IN_FLIGHT_LONELY`], since most may be black holes.
+    /// alone and dials fail, or nobody answered any, [`DIALS_IN_FLIGHT_LONELY`], since most may be
+    /// black holes. Where people answer, even if they have no room, the fewer do.
     pub(crate) fn room(&self, peers: usize, outbound: usize, target: usize) -> usize {
         if outbound >= target {
             0
-        } else if peers < LONELY {
+        } else if peers < LONELY && (!self.answered || self.mostly_fail()) {
             DIALS_IN_FLIGHT_LONELY.saturating_sub(self.len())
         } else {
             let out = self.len() - self.count(Purpose::Feeler);
@@ -136,5 +140,14 @@ mod tests {
         assert_eq!(dials.room(2, 6, 8), 8);
         (0..7).for_each(|_| dials.succeeded());
         assert_eq!(dials.room(2, 6, 8), 2);
+    }
+
+    #[test]
+    fn who_is_alone_among_many_who_have_no_room_dials_no_more_than_the_slots_take() {
+        let mut dials = InFlight::new();
+        dials.succeeded();
+        assert_eq!(dials.room(0, 0, 8), 8);
+        (0..20).for_each(|_| dials.failed());
+        assert_eq!(dials.room(0, 0, 8), 32, "the next ones are black holes again");
     }
 }

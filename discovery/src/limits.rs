@@ -7,6 +7,12 @@ use std::time::Duration;
 /// segment or two; a new node needs eight.
 pub const ADDRS_PER_ANSWER: usize = 64;
 
+/// Addresses that a visitor gets of a node that is full, unasked and at once: as many as it has
+/// slots. Fewer than an answer, so that those of a crowd that all come to one seed are not sent to
+/// the same forty places, and that identities without end, of which each gets one such list, learn
+/// less of the book by a visit than by a session.
+pub const ADDRS_PER_VISIT: usize = 8;
+
 /// A declared list longer than this is an attack on memory, not a generous answer: refused before
 /// allocation, and the session is closed. Bitcoin's bound for `addr`.
 pub const ADDRS_DECODED: usize = 1_000;
@@ -30,7 +36,7 @@ pub const RELAY_INTERVAL: Duration = Duration::from_secs(1);
 /// most. A joiner is one batch. Ten thousand nodes that start at once are news to each other for a
 /// quarter of an hour: without this they would spend all of it at the budget's limit, and what they
 /// would say travels with answers anyway.
-pub const RELAY_BURST: u32 = 30;
+pub const RELAY_BURST: u32 = 20;
 
 /// See [`RELAY_BURST`]: six joiners a minute can be told without ever waiting.
 pub const RELAY_REFILL: Duration = Duration::from_secs(10);

@@ -231,3 +231,32 @@ fn what_the_table_ends_the_engine_forgets_and_nothing_more_is_said_of_it() {
     late.extend(bench.tell(|peering, now, out| peering.ended(SessionId(1), now, out)));
     assert_eq!(late, []);
 }
+
+#[test]
+fn a_crowd_at_a_full_node_is_answered_one_by_one_and_takes_nobody_s_place() {
+    for pause in [0, 1, 40, 300] {
+        let mut bench = Bench::new(Limits { inbound: 2, outbound: 20 });
+        for number in 1..=2 {
+            bench.inbound(number, &format!("50.{number}.0.1:40000"));
+            bench.say(number.into(), Ok(Message::Hello { listen_port: 30_333 }));
+        }
+        for number in 3..=200 {
+            bench.now += pause;
+            bench.tell(Peering::wakeup);
+            let out = bench.inbound(number, &format!("50.{number}.0.1:40000"));
+            let answer = |output: &Output| {
+                matches!(output, Output::Send { session, message: Message::Addrs { addrs } }
+                    if session.0 == u64::from(number) && !addrs.is_empty())
+            };
+            assert!(out.iter().any(answer), "{out:?}");
+            let own = |(session, _): &(u64, End)| *session == u64::from(number);
+            assert!(!ended(&out).iter().any(own), "it lives to get it");
+            let sessions = bench.peering.sessions().count();
+            assert!(sessions <= 2 + table::OVERFLOW_SLOTS, "{sessions} at once");
+            assert!([1, 2].iter().all(|id| bench.peering.session(SessionId(*id)).is_some()));
+        }
+        bench.now += 1_000;
+        bench.tell(Peering::wakeup);
+        assert_eq!(bench.peering.sessions().count(), 2, "visits end");
+    }
+}

@@ -15,13 +15,13 @@ use crate::{
     event::DialError,
     eviction::{self, Inbound},
     limits::{
-        EVICTION_INTERVAL, HEARD_AFTER, LASTING_SESSION, OUTAGE_PROBE, REDIAL_DELAY,
-        SEED_ADDRESSES, THAW_INTERVAL, THAW_SLACK,
+        ADDRS_PER_VISIT, EVICTION_INTERVAL, HEARD_AFTER, LASTING_SESSION, OUTAGE_PROBE,
+        REDIAL_DELAY, SEED_ADDRESSES, THAW_INTERVAL, THAW_SLACK,
     },
     message::Message,
     outage::{Company, Judgement},
     policy::{self, Group},
-    seeds::SeedState,
+    seeds::{Need, SeedState},
     sessions::Peer,
     timer::Timer,
     types::{DialId, Direction, Mono, Now, PeerId, SeedIndex, SessionId},
@@ -65,7 +65,12 @@ impl Engine {
                 session: id,
                 message: Message::Hello { listen_port: self.config.listen.port() },
             });
-            self.ask(id, now, out);
+            if flight.is_none() && is_new && self.is_full() {
+                // Only a visitor: it gets what it came for in the same breath, and is asked nothing.
+                self.serve(id, ADDRS_PER_VISIT, now, out);
+            } else {
+                self.ask(id, now, out);
+            }
         }
     }
 
@@ -80,12 +85,18 @@ impl Engine {
         if !ended.session.unwanted {
             self.note_end(&gone, now);
         }
-        let satisfied = self.sessions.outbound() >= self.config.target_outbound;
+        let need = if self.sessions.outbound() >= self.config.target_outbound {
+            Need::Met
+        } else if gone.useful.is_some() {
+            Need::Advised
+        } else {
+            Need::Open
+        };
         for seed in &mut self.seeds {
             if let SeedState::Connected { peer: connected, since } = seed.state
                 && connected == peer
             {
-                seed.lost(since, satisfied, now.mono, &mut self.rng);
+                seed.lost(since, need, now.mono, &mut self.rng);
             }
         }
         if self.sessions.len() == 0 {
@@ -263,8 +274,7 @@ impl Engine {
     /// ends the newcomer if none does.
     fn make_room(&mut self, newcomer: PeerId, now: Mono, out: &mut Vec<Action>) {
         let rested = self.evicted.is_none_or(|at| now.since(at) >= EVICTION_INTERVAL);
-        let inbound = self.sessions.len() - self.sessions.outbound();
-        if inbound <= self.config.max_inbound || !rested {
+        if !self.is_full() || !rested {
             return;
         }
         let others: Vec<Inbound> = self
@@ -283,6 +293,11 @@ impl Engine {
                     .map(|session| Action::Close { session, reason: CloseReason::Evicted }),
             );
         }
+    }
+
+    /// More inbound peers than may stay: the youngest has a place for a moment only.
+    fn is_full(&self) -> bool {
+        self.sessions.len() - self.sessions.outbound() > self.config.max_inbound
     }
 
     fn inbound(&self, id: PeerId, peer: &Peer) -> Inbound {

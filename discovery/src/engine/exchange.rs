@@ -154,7 +154,7 @@ impl Engine {
 
     /// Answers with a random sample of what is vouched for, reaches as far as the asker, and is not
     /// the asker's own.
-    fn serve(&mut self, id: SessionId, limit: usize, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn serve(&mut self, id: SessionId, limit: usize, now: Now, out: &mut Vec<Action>) {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use hegemon_discovery::{
     Action, Alarm, ChainState, CloseReason, Config, DecodeError, Event, Loopback, Message, PeerId,
-    SeedIndex, SessionId, policy::Refusal, snapshot::Stored,
+    SeedIndex, SessionId, limits::ADDRS_PER_VISIT, policy::Refusal, snapshot::Stored,
 };
 
 use crate::bench::{Bench, at, dials, sends};
@@ -80,6 +80,35 @@ fn a_full_node_makes_room_for_a_newcomer_now_and_then() {
     bench.now += 30_000;
     assert_eq!(closed(&open(&mut bench, 42, far(42, 1))), [(SessionId(28), CloseReason::Evicted)]);
     assert_eq!(bench.status().counters.evicted, 2);
+}
+
+#[test]
+fn a_visitor_of_a_full_node_gets_one_short_list_at_once_and_no_more_by_asking() {
+    let mut bench = Bench::with(
+        Config { max_inbound: 30, ..Config::new(at("0.0.0.0:30333"), 0) },
+        Stored::default(),
+    );
+    let listed = |actions: &[Action]| {
+        let lists = sends(actions).into_iter().filter_map(|(id, message)| {
+            if let Message::Addrs { addrs } = message { Some((id, addrs.len())) } else { None }
+        });
+        lists.collect::<Vec<_>>()
+    };
+    for number in 0..30_u8 {
+        let greeting = open(&mut bench, number.into(), far(number, 1));
+        assert_eq!(listed(&greeting), [], "one that may stay is answered when it asks");
+        say(&mut bench, number.into(), Message::Hello { listen_port: 30_333 });
+    }
+    let whole = say(&mut bench, 0, Message::GetAddrs { limit: 64 });
+    assert_eq!(listed(&whole), [(0, 29)]);
+    for visitor in 100..1_100_u64 {
+        let greeting = open(&mut bench, visitor, far(200, 1));
+        assert_eq!(listed(&greeting), [(visitor, ADDRS_PER_VISIT)]);
+        let asked = |(_, message)| matches!(message, Message::GetAddrs { .. });
+        assert!(!sends(&greeting).into_iter().any(asked), "a visitor is asked nothing");
+        assert_eq!(listed(&say(&mut bench, visitor, Message::GetAddrs { limit: 64 })), []);
+        bench.tell(Event::Closed { session: SessionId(visitor) });
+    }
 }
 
 #[test]
@@ -204,7 +233,10 @@ fn a_chain_that_stands_still_is_an_alarm_if_somebody_was_never_reached() {
 
 #[test]
 fn many_questions_show_no_more_of_a_large_book_than_one() {
-    let mut bench = Bench::new(0);
+    // Room for all: visitors are told less.
+    let config = Config { max_inbound: 2_000, ..Config::new(at("0.0.0.0:30333"), 0) };
+    let mut bench = Bench::with(config, Stored::default());
+    bench.tell(Event::Wakeup);
     // Every one of them lives, so that all could be served.
     for number in 0..1_200_u64 {
         open(

@@ -25,6 +25,7 @@ use crate::{
         registry::Registry,
         session::{self, Shared},
         socket::{self, Connection},
+        table::CloseReason,
         view::{NetworkView, SessionView, SharedView},
     },
     transport::{envelope::Protocol, identity::Identity, pool::FramePool},
@@ -236,7 +237,12 @@ impl Hub {
                         self.log.ended(session, peer, remote, &why);
                     }
                     self.changed = true;
-                    self.registry.remove(session);
+                    match why {
+                        End::Table(CloseReason::Full) => self.registry.dismiss(session),
+                        End::Table(_) | End::Engine(_) | End::Reported => {
+                            self.registry.remove(session)
+                        }
+                    }
                     self.chain.tell(ChainEvent::Closed { session });
                 }
                 Output::Dial { dial, addr, attempts } => self.dial(dial, addr, attempts),

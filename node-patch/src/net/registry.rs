@@ -45,6 +45,8 @@ pub struct Outlet {
     pub tally: Arc<Tally>,
     /// Ends both tasks of the session.
     pub cancel: CancellationToken,
+    /// Ends them when what waits is written, or soon after: see [`Registry::dismiss`].
+    pub dismissed: CancellationToken,
 }
 
 /// A plaintext that waits for its peer's socket, and counts until it is dropped.
@@ -90,6 +92,7 @@ impl Outlet {
             traffic: Traffic::default(),
             tally,
             cancel: CancellationToken::new(),
+            dismissed: CancellationToken::new(),
         };
         (Arc::new(outlet), queue)
     }
@@ -139,6 +142,14 @@ impl Registry {
     pub fn remove(&self, session: SessionId) {
         if let Some(outlet) = self.lock().remove(&session) {
             outlet.cancel.cancel();
+        }
+    }
+
+    /// Takes a session out; it ends when what waits for its socket is written. For visitors of a
+    /// full node, whose answer may have been queued a moment ago.
+    pub fn dismiss(&self, session: SessionId) {
+        if let Some(outlet) = self.lock().remove(&session) {
+            outlet.dismissed.cancel();
         }
     }
 

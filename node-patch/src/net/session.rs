@@ -9,7 +9,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
     sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc},
-    time::{Instant, sleep_until, timeout, timeout_at},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 use tokio_util::codec::Decoder;
 
@@ -34,6 +34,9 @@ use crate::{
 pub const FIRST_FRAME_WAIT: Duration = Duration::from_secs(1);
 /// An empty frame goes out after so long without another.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// What waits for a visitor's socket when its visit is over has so long to leave: less than a
+/// segment or two, which the system takes at once unless the visitor does not read.
+pub const FAREWELL: Duration = Duration::from_secs(1);
 /// What the socket is read into. Frames gather elsewhere, so it never grows.
 const READ_BUFFER: usize = 4 * 1024;
 
@@ -82,6 +85,7 @@ pub fn spawn(
     tokio::spawn(async move {
         tokio::select! {
             () = outlet.cancel.cancelled() => {}
+            () = async { outlet.dismissed.cancelled().await; sleep(FAREWELL).await } => {}
             why = writer.run(direction, &heard) => tracing::debug!(?session, %why, "writing ended"),
         }
         // Whoever ends first takes the other along.
@@ -231,6 +235,8 @@ struct Writer {
 enum WriteEnd {
     #[error("the session was dropped")]
     Dropped,
+    #[error("a visit was over")]
+    Dismissed,
     #[error(transparent)]
     Frame(#[from] FrameError),
     #[error(transparent)]
@@ -248,11 +254,14 @@ impl Writer {
         loop {
             let keep_alive = Instant::now() + KEEP_ALIVE;
             let written = tokio::select! {
+                // What waits goes first, also when the visit is over.
+                biased;
                 queued = self.queue.recv() => match queued {
                     // It counts until it has left.
                     Some(mut queued) => self.write(&mut queued.plaintext).await,
                     None => return WriteEnd::Dropped,
                 },
+                () = self.outlet.dismissed.cancelled() => return WriteEnd::Dismissed,
                 () = sleep_until(keep_alive) => self.write(&mut Vec::new()).await,
             };
             if let Err(end) = written {
@@ -272,5 +281,31 @@ impl Writer {
             .await
             .map_err(|_| WriteEnd::Stalled)?;
         Ok(written.map_err(FrameError::from)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::{net::registry::Registry, transport::record::TAG_LEN};
+
+    #[tokio::test]
+    async fn what_a_visitor_was_answered_leaves_before_its_visit_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut visitor = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (_reading, socket) = listener.accept().await.unwrap().0.into_split();
+        let (registry, session, frames) = (Registry::default(), SessionId(0), 100);
+        let (outlet, queue) = registry.open(session, [0; 32]);
+        (0..frames).for_each(|_| registry.keep_alive(session));
+        registry.dismiss(session);
+        assert!(registry.outlet(session).is_none() && !outlet.cancel.is_cancelled());
+        let writer = Writer { socket, sealer: Sealer::new(&[1; 32], &[2; 32]), queue, outlet };
+        let why = writer.run(Direction::Inbound, &Notify::new()).await;
+        assert!(matches!(why, WriteEnd::Dismissed), "{why}");
+        let mut received = Vec::new();
+        visitor.read_to_end(&mut received).await.unwrap();
+        assert_eq!(received.len(), frames * (4 + TAG_LEN));
     }
 }

@@ -57,11 +57,10 @@ pub const HEARD_LATELY: Duration =
 /// default limits are all heard at their first attempt, half a second earlier than with four
 /// (`hegemon-sim table --only cold-start`).
 pub const OVERFLOW_SLOTS: usize = 8;
-/// How long such a session lasts at the most.
-pub const OVERFLOW_TIME: Duration = Duration::from_secs(10);
-/// With all overflow slots taken, a newcomer takes the oldest that has had this long: it has its
-/// answer. So even a crowd at the start of a network is served in seconds.
-pub const OVERFLOW_SERVED: Duration = Duration::from_millis(500);
+/// How long such a visit lasts at the most. The engine has the answer out before anything else, so
+/// this is the way there and back for most, in which the visitor says where it listens; longer, and
+/// it would take the visit for a place of its own and look for no other.
+pub const OVERFLOW_TIME: Duration = Duration::from_millis(250);
 
 /// Why a session is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,7 +224,7 @@ impl Table {
             .get(&peer)
             .map(|known| known.sessions.iter().copied().collect())
             .unwrap_or_default();
-        let slot = match self.slot(direction, &rivals, now) {
+        let slot = match self.slot(direction, &rivals) {
             Some(slot) => slot,
             None => return Admission::Refused(CloseReason::Full),
         };

@@ -2,6 +2,7 @@
 //! what is measured; the row (`row`) says what came out.
 
 mod cold_start;
+mod crowd;
 mod dead_baits;
 mod dead_store;
 mod eclipse;
@@ -18,8 +19,9 @@ mod scale;
 pub use row::{Outcome, Scenario, Verdict};
 
 /// All rows, in the table's order.
-pub const ALL: [Scenario; 12] = [
+pub const ALL: [Scenario; 14] = [
     cold_start::SCENARIO,
+    crowd::SCENARIO,
     dead_store::SCENARIO,
     partition::SCENARIO,
     late_joiner::SCENARIO,
@@ -30,5 +32,6 @@ pub const ALL: [Scenario; 12] = [
     offline::SCENARIO,
     restart::SCENARIO,
     four_nodes::SCENARIO,
+    crowd::LARGE,
     scale::SCENARIO,
 ];

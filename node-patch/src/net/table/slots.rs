@@ -2,16 +2,11 @@
 
 use hegemon_discovery::{Direction, Mono, SessionId};
 
-use super::{CloseReason, Command, OVERFLOW_SERVED, OVERFLOW_SLOTS, OVERFLOW_TIME, Slot, Table};
+use super::{CloseReason, Command, OVERFLOW_SLOTS, OVERFLOW_TIME, Slot, Table};
 
 impl Table {
     /// The slot that there is for a new session, if any. A rival's slot may be inherited.
-    pub(super) fn slot(
-        &self,
-        direction: Direction,
-        rivals: &[SessionId],
-        now: Mono,
-    ) -> Option<Slot> {
+    pub(super) fn slot(&self, direction: Direction, rivals: &[SessionId]) -> Option<Slot> {
         let inherits =
             rivals.iter().any(|id| self.sessions.get(*id).is_some_and(|entry| !entry.overflow));
         match direction {
@@ -29,12 +24,12 @@ impl Table {
                 Some(Slot::Overflow)
             }
             Direction::Inbound => {
-                let served = self.sessions.iter().filter(|(id, entry)| {
-                    entry.overflow
-                        && !rivals.contains(id)
-                        && now >= entry.opened.after(OVERFLOW_SERVED)
-                });
-                served
+                // Its answer was out before it could ask.
+                let visits = self
+                    .sessions
+                    .iter()
+                    .filter(|(id, entry)| entry.overflow && !rivals.contains(id));
+                visits
                     .min_by_key(|(id, entry)| (entry.opened, *id))
                     .map(|(id, _)| Slot::OverflowOf(id))
             }
@@ -82,8 +77,6 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use hegemon_discovery::PeerId;
 
     use super::{
@@ -113,15 +106,12 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_takes_over_an_overflow_slot_whose_session_had_its_answer() {
-        let (mut table, admissions) = crowd(u8::try_from(OVERFLOW_SLOTS).unwrap() + 2);
-        assert_eq!(
-            admissions.iter().filter(|admission| **admission == Admission::Admitted).count(),
-            1 + OVERFLOW_SLOTS
-        );
-        let just_before = Mono(0).after(OVERFLOW_SERVED).before(Duration::from_millis(1));
-        assert_eq!(knock(&mut table, 70, just_before).0, Admission::Refused(CloseReason::Full));
-        let (admission, commands) = knock(&mut table, 80, Mono(0).after(OVERFLOW_SERVED));
+    fn a_newcomer_takes_over_the_oldest_overflow_slot_and_the_crowd_never_has_more() {
+        let (table, admissions) = crowd(200);
+        assert!(admissions.iter().all(|admission| *admission == Admission::Admitted));
+        assert_eq!(table.sessions().count(), 1 + OVERFLOW_SLOTS);
+        let (mut table, _) = crowd(u8::try_from(OVERFLOW_SLOTS).unwrap() + 1);
+        let (admission, commands) = knock(&mut table, 80, Mono(0));
         assert_eq!(
             (admission, commands),
             (Admission::Admitted, vec![Command::Close(SessionId(2), CloseReason::Full)]),
