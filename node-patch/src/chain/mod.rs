@@ -7,20 +7,24 @@
 //! | `params` | what makes one chain different from another; genesis |
 //! | `pow`, `difficulty`, `validate` | the rules |
 //! | `template` | a block in the making |
-//! | `store` | the database |
+//! | `store`, `side` | the database; what is kept beside the best chain |
+//! | `audit` | whether all that is stored fits together |
 //! | `tree` | [`Chain`]: import, fork choice, reads |
 
+mod audit;
 mod block;
 mod difficulty;
 mod hash;
 mod header;
 mod params;
 mod pow;
+mod side;
 mod store;
 mod template;
 mod tree;
 mod validate;
 
+pub use audit::{Audit, Unsound};
 pub use block::{Block, Body, MAX_BLOCK_BYTES, extrinsics_root};
 pub use hash::Hash;
 pub use header::{
@@ -31,6 +35,7 @@ pub use params::{
     MAX_DIFFICULTY,
 };
 pub use pow::{meets, work};
+pub use side::SideLimits;
 pub use store::{Best, OpenError, StoreError};
 pub use template::Template;
 pub use tree::{Chain, ImportError, Imported};
