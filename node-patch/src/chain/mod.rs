@@ -39,4 +39,4 @@ pub use side::SideLimits;
 pub use store::{Best, OpenError, StoreError};
 pub use template::Template;
 pub use tree::{Chain, ImportError, Imported};
-pub use validate::{Invalid, MAX_DRIFT_MS, header_standalone, standalone};
+pub use validate::{Invalid, MAX_DRIFT_MS, header_on_parent, header_standalone, standalone};

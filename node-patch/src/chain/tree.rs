@@ -219,7 +219,9 @@ impl Chain {
         let Some((parent_work, parent)) = writer.header(&block.parent_hash())? else {
             return Ok(Err(ImportError::UnknownParent(block.parent_hash())));
         };
-        if let Err(invalid) = validate::on_parent(&self.params, &parent, block.header(), &claim) {
+        if let Err(invalid) =
+            validate::header_on_parent(&self.params, &parent, block.header(), &claim)
+        {
             return Ok(Err(invalid.into()));
         }
         if validate::is_from_the_future(&claim, now_ms) {

@@ -4,14 +4,17 @@
 //! | module | about |
 //! | --- | --- |
 //! | `message` | bytes on the wire |
-//! | `engine`, `event` | the rules, without IO: events in, actions out; `peer`, `orphans`, `serve`, `view` are its parts |
+//! | `engine`, `event` | the rules, without IO: events in, actions out; `peer`, `pace`, `branch`, `download`, `orphans`, `serve`, `view` are its parts |
 //! | `driver` | joins engine, chain and network |
 
+mod branch;
+mod download;
 mod driver;
 mod engine;
 mod event;
 pub mod message;
 mod orphans;
+mod pace;
 mod peer;
 mod serve;
 mod view;

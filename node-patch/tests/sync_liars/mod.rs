@@ -1,58 +1,79 @@
 //! Peers that lie to a sync engine, in virtual time.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use hegemon_node::{
-    chain::{Block, ChainParams, Hash, Template},
+    chain::{Block, Body, ChainParams, Hash, Template},
     net::handle::ChainProtocol,
     sync::{
         Offence,
-        message::{BlockAnnounce, SyncMessage, SyncRequest},
+        message::{BlockAnnounce, SyncMessage, SyncRequest, SyncResponse},
     },
 };
 use parity_scale_codec::Encode;
 
-use crate::{Net, blocks_response, extend, request};
+use crate::{Frame, Net, answer, chain_of, extend, headers_response, question, response};
 
 #[test]
 fn lies_stall_nobody() {
     let params = ChainParams::trivial("simulation");
-    let fork = extend(&params, &params.genesis(), 600, 66);
+    let fork = chain_of(&params, 600, 66);
     let tip = fork.last().unwrap().clone();
-    let other = ChainParams::trivial("another chain");
-    let foreign = extend(&other, &other.genesis(), 10, 66);
+    let foreign = chain_of(&ChainParams::trivial("another chain"), 10, 66);
     let announce =
-        |block: &Block| (ChainProtocol::BlockAnnounces, BlockAnnounce::best(block).encode());
+        |block: &Block| vec![(ChainProtocol::BlockAnnounces, BlockAnnounce::best(block).encode())];
+    let boast = || announce(&tip);
 
     let mut net = Net::new(2, 4);
     net.grow(0, 500, 1);
-    let (fork_2, fork_3) = (fork.clone(), fork.clone());
-    let (tip_1, tip_2, tip_3) = (announce(&tip), announce(&tip), announce(&tip));
+    let liar = |net: &mut Net, answers: Box<dyn Fn(&SyncRequest) -> Vec<Frame>>| {
+        let boast = boast();
+        net.puppet(move |_, data| match question(data) {
+            None => boast.clone(),
+            Some(question) => answers(&question),
+        })
+    };
+    let with_bodies = |bodies: fn(usize) -> Vec<Option<Body>>| {
+        let fork = fork.clone();
+        Box::new(move |question: &SyncRequest| match question {
+            SyncRequest::BlockBodies { hashes } => {
+                response(SyncResponse::BlockBodies { request_id: 0, bodies: bodies(hashes.len()) })
+            }
+            _ => answer(&fork, question),
+        })
+    };
+    let (fork_2, fork_3, fork_4) = (fork.clone(), fork.clone(), fork.clone());
     let liars = [
         // Claims a long chain and never answers.
-        net.puppet(
-            move |_, data| if request(data).is_none() { vec![tip_1.clone()] } else { vec![] },
+        liar(&mut net, Box::new(|_| vec![])),
+        // Answers every question with the same headers.
+        liar(&mut net, Box::new(move |_| headers_response(&fork_2[5..10]))),
+        // Has only headers without ancestors.
+        liar(
+            &mut net,
+            Box::new(move |question| match question {
+                SyncRequest::BlockHeaders { .. } => {
+                    headers_response(&[fork_3[0].clone(), fork_3[7].clone()])
+                }
+                _ => vec![],
+            }),
         ),
-        // Answers every question with the same blocks.
-        net.puppet(move |_, data| {
-            if request(data).is_none() {
-                vec![tip_2.clone()]
-            } else {
-                vec![blocks_response(&fork_2[5..10])]
-            }
-        }),
-        // Has only blocks without ancestors.
-        net.puppet(move |_, data| match request(data) {
-            None => vec![tip_3.clone()],
-            Some((start, _)) if start > 1 => {
-                vec![blocks_response(&fork_3[start as usize - 1..start as usize])]
-            }
-            Some(_) => vec![blocks_response(&[])],
-        }),
+        // Has all headers, which are better than anybody's, and no bodies, empty lists, other
+        // bodies, or does not say.
+        liar(&mut net, with_bodies(|count| vec![None; count])),
+        liar(&mut net, with_bodies(|_| Vec::new())),
+        liar(&mut net, with_bodies(|count| vec![Some(vec![vec![1]]); count])),
+        liar(
+            &mut net,
+            Box::new(move |question| match question {
+                SyncRequest::BlockBodies { .. } => vec![],
+                _ => answer(&fork_4, question),
+            }),
+        ),
         // Another chain.
-        net.puppet(move |_, data| match request(data) {
-            None => vec![announce(&foreign[9])],
-            Some(_) => vec![blocks_response(&foreign)],
+        net.puppet(move |_, data| match question(data) {
+            None => announce(&foreign[9]),
+            Some(_) => headers_response(&foreign),
         }),
         // Noise.
         net.puppet(|_, _| {
@@ -70,7 +91,30 @@ fn lies_stall_nobody() {
     let took = net.run_until_all_have(&[1], net.chain(0).best().hash, Duration::from_secs(60));
     assert!(took < Duration::from_secs(25), "{took:?}");
 
-    assert!(net.offences.iter().any(|(_, offence)| *offence == Offence::Undecodable));
+    for offence in [Offence::Undecodable, Offence::Misdescribed] {
+        assert!(net.offences.iter().any(|(_, seen)| *seen == offence), "{offence}");
+    }
+}
+
+/// One who answers with more than was asked for, or ever new headers that lead nowhere better, is
+/// cut off, and what is held of it stays small.
+#[test]
+fn headers_of_a_lighter_branch_are_never_worth_their_bodies() {
+    let mut net = Net::new(1, 9);
+    net.grow(0, 400, 1);
+    let fork = chain_of(&net.params, 300, 66);
+    let tip = fork.last().unwrap().clone();
+    let liar = net.puppet(move |_, data| match question(data) {
+        None => vec![(ChainProtocol::BlockAnnounces, BlockAnnounce::best(&tip).encode())],
+        Some(question) => answer(&fork, &question),
+    });
+    net.connect(0, liar);
+    net.run_for(Duration::from_secs(120));
+    assert_eq!(net.asked_bodies, BTreeMap::new());
+    assert!(net.requests < 20, "{}", net.requests);
+    assert_eq!(net.chain(0).audit().unwrap().side_blocks, 0);
+    assert!(!net.status(0).is_syncing);
+    assert_eq!(net.offences, []);
 }
 
 /// Forty peers that claim more than anybody has and give nothing, and ten new ones each second,
@@ -84,7 +128,7 @@ fn a_crowd_of_liars_that_grows_for_ever_keeps_nobody_from_the_chain() {
     let boast = BlockAnnounce::best(fork.last().unwrap()).encode();
     let one_more = |net: &mut Net| {
         let boast = boast.clone();
-        let liar = net.puppet(move |_, data| match request(data) {
+        let liar = net.puppet(move |_, data| match question(data) {
             None => vec![(ChainProtocol::BlockAnnounces, boast.clone())],
             Some(_) => vec![],
         });
@@ -131,14 +175,14 @@ fn a_flood_is_answered_at_the_rate_and_scored() {
     let (mut asked, answers) = (false, std::rc::Rc::new(std::cell::Cell::new(0)));
     let counter = answers.clone();
     let flooder = net.puppet(move |protocol, data| {
-        if protocol == ChainProtocol::Sync && request(data).is_none() {
+        if protocol == ChainProtocol::Sync && question(data).is_none() {
             counter.set(counter.get() + 1);
         }
-        let question = SyncRequest::GetBlocks { start_height: 1, max_blocks: u32::MAX };
-        let question = (ChainProtocol::Sync, SyncMessage::Request(question).encode());
+        let request = SyncRequest::GetBlocks { start_height: 1, max_blocks: u32::MAX };
+        let request = (ChainProtocol::Sync, SyncMessage::Request(request).encode());
         let frames = if asked { 0 } else { 500 };
         asked = true;
-        vec![question; frames]
+        vec![request; frames]
     });
     net.connect(0, flooder);
     net.run_for(Duration::from_secs(5));
