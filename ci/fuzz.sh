@@ -57,6 +57,9 @@ seeds = {
     "scale": scale,
     "peer_store": {path.stem: path.read_bytes() for path in pathlib.Path("../../discovery/vectors").glob("*.bin")},
 }
+# An opening, an announcement, a response, a minute.
+piece = lambda kind, data: bytes([kind, (len(data) + 15) // 16]) + data + bytes(-len(data) % 16)
+seeds["sync_engine"] = {"talk": piece(0, b"") + piece(6, scale["announce"]) + piece(10, scale["blocks"]) + piece(10, scale["get_blocks"]) + bytes([4, 200])}
 # The target adds a checksum that fits to what it is given.
 seeds["peer_store"]["unsummed"] = seeds["peer_store"]["peers-v1"][:-4]
 for target, files in seeds.items():

@@ -133,6 +133,8 @@ pub(super) struct Peer {
     /// Whether it has the branch that is fetched.
     pub(super) provides: bool,
     pub(super) pace: Pace,
+    /// Whether a request to it ever timed out: an answer may belong to an earlier question.
+    pub(super) was_late: bool,
     /// When it was last asked for headers without having claimed something.
     pub(super) walked_at: Mono,
     /// Not asked before this.
@@ -161,6 +163,7 @@ impl Peer {
             bodies: None,
             provides: false,
             pace: Pace::new(now),
+            was_late: false,
             walked_at: now,
             retry_at: now,
             failures: 0,
@@ -202,6 +205,7 @@ impl Peer {
     /// No answer came in time. A peer that answered others just before has a rate of its own, and is
     /// asked at that.
     pub(super) fn time_out(&mut self, asked: Asked, now: Mono) {
+        self.was_late = true;
         if self.pace.dropped(asked.at, now) {
             self.walk = None;
             self.retry_at = self.retry_at.max(self.pace.next());

@@ -96,8 +96,7 @@ fn lies_stall_nobody() {
     }
 }
 
-/// One who answers with more than was asked for, or ever new headers that lead nowhere better, is
-/// cut off, and what is held of it stays small.
+/// A branch has to show more work before anything of it is fetched or stored.
 #[test]
 fn headers_of_a_lighter_branch_are_never_worth_their_bodies() {
     let mut net = Net::new(1, 9);
@@ -111,7 +110,8 @@ fn headers_of_a_lighter_branch_are_never_worth_their_bodies() {
     net.connect(0, liar);
     net.run_for(Duration::from_secs(120));
     assert_eq!(net.asked_bodies, BTreeMap::new());
-    assert!(net.requests < 20, "{}", net.requests);
+    // A search for the common block, and another one when it has said nothing for a minute.
+    assert!(net.requests < 40, "{}", net.requests);
     assert_eq!(net.chain(0).audit().unwrap().side_blocks, 0);
     assert!(!net.status(0).is_syncing);
     assert_eq!(net.offences, []);

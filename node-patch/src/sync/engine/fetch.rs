@@ -61,6 +61,8 @@ impl SyncEngine {
             // Others were faster.
             Worth::Nothing if asked.is_slow => {}
             Worth::Nothing => peer.fail(now),
+            // Perhaps the answer to an earlier question.
+            Worth::Wrong if peer.was_late => peer.fail(now),
             Worth::Wrong => self.dismiss(session, Offence::Misdescribed, now),
         }
         self.import_next();
@@ -98,6 +100,7 @@ impl SyncEngine {
     /// Gives up what takes too long.
     pub(super) fn time_out(&mut self, now: Mono) {
         self.orphans.expire(now);
+        let others_wait = self.has_ready_branch();
         for (session, peer) in &mut self.peers {
             if let Some(walk) = peer.walk.filter(|walk| walk.asked.deadline <= now) {
                 peer.heard_at = now;
@@ -110,6 +113,11 @@ impl SyncEngine {
                 bodies.is_slow = true;
                 if let Some(download) = &mut self.download {
                     download.give_up(*session);
+                }
+                if others_wait {
+                    // Another branch may be faster, and this peer's turn comes again.
+                    peer.fail(now);
+                    continue;
                 }
             }
             if bodies.asked.deadline <= now {

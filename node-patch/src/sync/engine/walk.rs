@@ -292,7 +292,6 @@ impl SyncEngine {
         let Some(peer) = self.peers.get_mut(&session) else {
             return;
         };
-        peer.failures = 0;
         let end = branch.end;
         if let Some(download) = self.download.as_mut().filter(|download| download.leader == session)
         {
@@ -313,6 +312,7 @@ impl SyncEngine {
             // Its chain is ours, or has less work: what it claimed is not worth more questions, nor
             // is what it announced.
             peer.claim_missing = false;
+            peer.failures = 0;
             self.orphans.drop_of(session);
         }
     }
@@ -351,9 +351,11 @@ impl SyncEngine {
     /// Begins with another branch when one is done, and asks its leader for more headers while there
     /// is room.
     pub(super) fn lead(&mut self, chain: &impl ChainView, now: Mono) {
+        // An endless branch does not keep others from their turn.
+        let others_wait = self.has_ready_branch();
         if let Some(download) = &mut self.download {
-            download.has_more &=
-                self.peers.get(&download.leader).is_some_and(|leader| leader.provides);
+            download.has_more &= !others_wait
+                && self.peers.get(&download.leader).is_some_and(|leader| leader.provides);
             if download.is_done() || !self.peers.values().any(|peer| peer.provides) {
                 self.end_download();
             }
@@ -375,6 +377,11 @@ impl SyncEngine {
         let leader = self.peers.get(&download.leader)?;
         let is_wanted = download.has_more && download.len() < MAX_HEADERS && leader.walk.is_none();
         is_wanted.then(|| (download.leader, leader.pace.next()))
+    }
+
+    /// Whether a branch waits for the one that is fetched.
+    pub(super) fn has_ready_branch(&self) -> bool {
+        self.peers.values().any(|peer| peer.branch.is_some() && peer.walk.is_none())
     }
 
     fn begin_download(&mut self, chain: &impl ChainView) {
@@ -400,8 +407,13 @@ impl SyncEngine {
         peer.provides = true;
         let download = Download::new(session, branch, peer.branch_has_more, &self.orphans);
         for peer in self.peers.values_mut() {
+            let has = |hash: Option<Hash>| hash.is_some_and(|hash| download.contains(&hash));
+            let first = peer.branch.as_ref().and_then(|branch| Some(branch.headers.front()?.0));
+            if has(first) {
+                peer.branch = None;
+            }
             peer.provides |= peer.standing == Standing::SameChain
-                && peer.claim.is_some_and(|claim| download.contains(&claim.hash));
+                && (has(first) || has(peer.claim.map(|claim| claim.hash)));
         }
         self.download = Some(download);
     }
