@@ -31,7 +31,7 @@ async fn shown(node: &Node) -> (u64, Value) {
 }
 
 /// Asks until the node has made `blocks` more, and then kills it. What it showed last.
-async fn kill_after(mut node: Node, blocks: u64) -> (u64, Value) {
+async fn kill_after(mut node: Node, blocks: u64, source: Option<&Node>) -> (u64, Value) {
     let (first, _) = shown(&node).await;
     let begin = Instant::now();
     let last = loop {
@@ -39,7 +39,12 @@ async fn kill_after(mut node: Node, blocks: u64) -> (u64, Value) {
         if last.0 >= first + blocks {
             break last;
         }
-        assert!(begin.elapsed() < PATIENCE, "{last:?} after {first}\n{}", node.said());
+        if begin.elapsed() > PATIENCE {
+            let health = node.call("system_health").await;
+            let said = source.map(Node::said).unwrap_or_default();
+            let said: Vec<_> = said.lines().rev().take(20).collect();
+            panic!("{last:?} after {first}, {health}\n{}\nthe other:\n{said:#?}", node.said());
+        }
     };
     node.child.kill().unwrap();
     node.child.wait().unwrap();
@@ -70,7 +75,7 @@ async fn a_miner_that_is_killed_keeps_what_it_had_shown() {
     for kill in 0..kills() {
         let environment = [BLOCK_TIME, ("HEGEMON_MINE", "1"), ("HEGEMON_MINE_THREADS", "2")];
         let node = Node::start(directory.path(), "127.0.0.1:0", &environment);
-        let last = kill_after(node, 1 + u64::from(kill % 4)).await;
+        let last = kill_after(node, 1 + u64::from(kill % 4), None).await;
         check(directory.path(), &last, kill);
     }
 }
@@ -86,7 +91,7 @@ async fn a_node_that_is_killed_while_it_catches_up_keeps_what_it_had_shown() {
     for kill in 0..kills() {
         let environment = [BLOCK_TIME, ("HEGEMON_SEEDS", seeds.as_str())];
         let node = Node::start(behind.path(), "127.0.0.1:0", &environment);
-        let last = kill_after(node, 1 + u64::from(kill % 4)).await;
+        let last = kill_after(node, 1 + u64::from(kill % 4), Some(&source)).await;
         check(behind.path(), &last, kill);
     }
     let environment = [BLOCK_TIME, ("HEGEMON_SEEDS", seeds.as_str())];
