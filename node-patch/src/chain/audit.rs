@@ -9,7 +9,8 @@ use super::{
     hash::Hash,
     header::{BlockNumber, Header},
     side::{Place, SIDE, SIDE_TIPS, USAGE_KEY, Usage, decode},
-    store::{BLOCKS, Best, CANONICAL, META, StoreError, decode_header},
+    store::Best,
+    tables::{BLOCKS, CANONICAL, META, StoreError, decode_header},
     tree::Chain,
 };
 

@@ -7,7 +7,7 @@
 //! | `params` | what makes one chain different from another; genesis |
 //! | `pow`, `difficulty`, `validate` | the rules |
 //! | `template` | a block in the making |
-//! | `store`, `side` | the database; what is kept beside the best chain |
+//! | `tables`, `store`, `side` | the database; what is kept beside the best chain |
 //! | `audit` | whether all that is stored fits together |
 //! | `tree` | [`Chain`]: import, fork choice, reads |
 
@@ -20,6 +20,7 @@ mod params;
 mod pow;
 mod side;
 mod store;
+mod tables;
 mod template;
 mod tree;
 mod validate;
@@ -36,7 +37,8 @@ pub use params::{
 };
 pub use pow::{meets, work};
 pub use side::SideLimits;
-pub use store::{Best, OpenError, StoreError};
+pub use store::{Best, OpenError};
+pub use tables::StoreError;
 pub use template::Template;
 pub use tree::{Chain, ImportError, Imported};
 pub use validate::{Invalid, MAX_DRIFT_MS, header_on_parent, header_standalone, standalone};

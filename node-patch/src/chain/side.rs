@@ -9,7 +9,7 @@ use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use super::{
     hash::Hash,
     header::{BlockNumber, Header},
-    store::{BLOCKS, CANONICAL, META, StoreError, decode_header, undecodable},
+    tables::{BLOCKS, CANONICAL, META, StoreError, decode_header, undecodable},
 };
 
 /// SCALE of [`Place`] by (parent, block): all blocks that are not on the best chain.

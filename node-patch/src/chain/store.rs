@@ -12,8 +12,7 @@ use std::{
 
 use parity_scale_codec::{Decode, Encode};
 use redb::{
-    Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
-    WriteTransaction,
+    Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, WriteTransaction,
 };
 
 use super::{
@@ -22,15 +21,8 @@ use super::{
     header::{BlockNumber, Header},
     params::ChainParams,
     side::{self, SideBranches, SideLimits},
+    tables::{BLOCKS, CANONICAL, META, StoreError, decode_header, undecodable},
 };
-
-/// SCALE of (total work, header, body) by block hash.
-pub(super) const BLOCKS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("blocks");
-/// Hashes of the best chain's blocks by height.
-pub(super) const CANONICAL: TableDefinition<'_, BlockNumber, [u8; 32]> =
-    TableDefinition::new("canonical");
-/// [`SCHEMA_KEY`], [`BEST_KEY`], and how much side branches take.
-pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 const SCHEMA_KEY: &str = "schema";
 const BEST_KEY: &str = "best";
@@ -94,39 +86,6 @@ pub enum OpenError {
         /// The reason.
         source: io::Error,
     },
-}
-
-/// The database failed under way: a full or broken disk. Nothing can go on without it.
-#[derive(Debug, thiserror::Error)]
-#[error("chain database: {_0}{advice}", advice = self.advice())]
-pub struct StoreError(#[source] Box<redb::Error>);
-
-impl StoreError {
-    fn advice(&self) -> &'static str {
-        match &*self.0 {
-            redb::Error::Io(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::StorageFull
-                        | io::ErrorKind::QuotaExceeded
-                        | io::ErrorKind::FileTooLarge
-                ) =>
-            {
-                "; free some space there and start again: all that was shown is kept"
-            }
-            _ => "",
-        }
-    }
-}
-
-impl<E: Into<redb::Error>> From<E> for StoreError {
-    fn from(error: E) -> Self {
-        Self(Box::new(error.into()))
-    }
-}
-
-pub(super) fn undecodable() -> StoreError {
-    redb::StorageError::Corrupted("a record does not decode".into()).into()
 }
 
 /// The tip of the best chain.
@@ -316,12 +275,8 @@ impl Store {
     }
 }
 
-pub(super) fn decode_header(mut record: &[u8]) -> Result<(u128, Header), StoreError> {
-    <(u128, Header)>::decode(&mut record).map_err(|_| undecodable())
-}
-
 fn damaged(path: &Path, reason: &StoreError) -> OpenError {
-    OpenError::Damaged { path: path.into(), reason: reason.0.to_string() }
+    OpenError::Damaged { path: path.into(), reason: reason.reason() }
 }
 
 fn open_error(path: &Path, error: redb::DatabaseError) -> OpenError {

@@ -11,7 +11,8 @@ use super::{
     header::{BlockNumber, Header},
     params::ChainParams,
     side::SideLimits,
-    store::{Best, OpenError, Store, StoreError, Writer},
+    store::{Best, OpenError, Store, Writer},
+    tables::StoreError,
     template::Template,
     validate::{self, Invalid},
 };

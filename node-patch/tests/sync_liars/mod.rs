@@ -14,67 +14,55 @@ use parity_scale_codec::Encode;
 
 use crate::{Frame, Net, answer, chain_of, extend, headers_response, question, response};
 
-#[test]
-fn lies_stall_nobody() {
-    let params = ChainParams::trivial("simulation");
-    let fork = chain_of(&params, 600, 66);
-    let tip = fork.last().unwrap().clone();
-    let foreign = chain_of(&ChainParams::trivial("another chain"), 10, 66);
-    let announce =
-        |block: &Block| vec![(ChainProtocol::BlockAnnounces, BlockAnnounce::best(block).encode())];
-    let boast = || announce(&tip);
+/// Claims a better chain than anybody has, and gives such answers.
+fn boaster(
+    net: &mut Net,
+    tip: &Block,
+    answers: impl Fn(&SyncRequest) -> Vec<Frame> + 'static,
+) -> usize {
+    let boast = vec![(ChainProtocol::BlockAnnounces, BlockAnnounce::best(tip).encode())];
+    net.puppet(move |_, data| match question(data) {
+        None => boast.clone(),
+        Some(question) => answers(&question),
+    })
+}
 
-    let mut net = Net::new(2, 4);
-    net.grow(0, 500, 1);
-    let liar = |net: &mut Net, answers: Box<dyn Fn(&SyncRequest) -> Vec<Frame>>| {
-        let boast = boast();
-        net.puppet(move |_, data| match question(data) {
-            None => boast.clone(),
-            Some(question) => answers(&question),
-        })
-    };
-    let with_bodies = |bodies: fn(usize) -> Vec<Option<Body>>| {
-        let fork = fork.clone();
-        Box::new(move |question: &SyncRequest| match question {
-            SyncRequest::BlockBodies { hashes } => {
-                response(SyncResponse::BlockBodies { request_id: 0, bodies: bodies(hashes.len()) })
-            }
-            _ => answer(&fork, question),
-        })
-    };
-    let (fork_2, fork_3, fork_4) = (fork.clone(), fork.clone(), fork.clone());
-    let liars = [
-        // Claims a long chain and never answers.
-        liar(&mut net, Box::new(|_| vec![])),
-        // Answers every question with the same headers.
-        liar(&mut net, Box::new(move |_| headers_response(&fork_2[5..10]))),
-        // Has only headers without ancestors.
-        liar(
-            &mut net,
-            Box::new(move |question| match question {
-                SyncRequest::BlockHeaders { .. } => {
-                    headers_response(&[fork_3[0].clone(), fork_3[7].clone()])
-                }
-                _ => vec![],
-            }),
-        ),
-        // Has all headers, which are better than anybody's, and no bodies, empty lists, other
-        // bodies, or does not say.
-        liar(&mut net, with_bodies(|count| vec![None; count])),
-        liar(&mut net, with_bodies(|_| Vec::new())),
-        liar(&mut net, with_bodies(|count| vec![Some(vec![vec![1]]); count])),
-        liar(
-            &mut net,
-            Box::new(move |question| match question {
-                SyncRequest::BlockBodies { .. } => vec![],
-                _ => answer(&fork_4, question),
-            }),
-        ),
+/// A boaster with all the headers, and such bodies for so many hashes.
+fn with_bodies(
+    net: &mut Net,
+    fork: &[Block],
+    bodies: fn(usize) -> Option<Vec<Option<Body>>>,
+) -> usize {
+    let chain = fork.to_vec();
+    boaster(net, &fork[fork.len() - 1], move |question| match question {
+        SyncRequest::BlockBodies { hashes } => bodies(hashes.len())
+            .map_or(vec![], |bodies| response(SyncResponse::BlockBodies { request_id: 0, bodies })),
+        SyncRequest::BlockHeaders { .. }
+        | SyncRequest::StateRequest { .. }
+        | SyncRequest::GetBlocks { .. } => answer(&chain, question),
+    })
+}
+
+/// One of each kind.
+fn liars(net: &mut Net) -> Vec<usize> {
+    let fork = chain_of(&net.params, 600, 66);
+    let tip = fork[600].clone();
+    let foreign = chain_of(&ChainParams::trivial("another chain"), 10, 66);
+    let some = headers_response(&fork[5..10]);
+    let in_the_air = headers_response(&[fork[0].clone(), fork[7].clone()]);
+    vec![
+        // Never answers.
+        boaster(net, &tip, |_| vec![]),
+        // Answers every question with the same headers, or with such as have no ancestors.
+        boaster(net, &tip, move |_| some.clone()),
+        boaster(net, &tip, move |_| in_the_air.clone()),
+        // Has no bodies, empty lists, other bodies, or does not say.
+        with_bodies(net, &fork, |count| Some(vec![None; count])),
+        with_bodies(net, &fork, |_| Some(Vec::new())),
+        with_bodies(net, &fork, |count| Some(vec![Some(vec![vec![1]]); count])),
+        with_bodies(net, &fork, |_| None),
         // Another chain.
-        net.puppet(move |_, data| match question(data) {
-            None => announce(&foreign[9]),
-            Some(_) => headers_response(&foreign),
-        }),
+        boaster(net, &foreign[9].clone(), move |_| headers_response(&foreign)),
         // Noise.
         net.puppet(|_, _| {
             vec![
@@ -82,8 +70,14 @@ fn lies_stall_nobody() {
                 (ChainProtocol::BlockAnnounces, vec![3; 7]),
             ]
         }),
-    ];
-    for liar in liars {
+    ]
+}
+
+#[test]
+fn lies_stall_nobody() {
+    let mut net = Net::new(2, 4);
+    net.grow(0, 500, 1);
+    for liar in liars(&mut net) {
         net.connect(1, liar);
     }
     net.run_for(Duration::from_millis(50));
