@@ -62,6 +62,9 @@ requests = [call("chain_getHeader", ["0x" + "12" * 32]), call("chain_getBlockHas
 seeds["rpc_request"] = {f"{i}": text.encode() for i, text in enumerate([*requests, f"[{','.join(requests)}]"])}
 heads = ["localhost:9944\nhttp://localhost:3000", "127.0.0.1\nnull", "[::ffff:127.0.0.1]:1\nhttps://[::1]", "node-a:9944\nws://node-a:9944"]
 seeds["rpc_head"] = {f"{i}": text.encode() for i, text in enumerate(heads)}
+# An opening, an announcement, a response, a minute.
+piece = lambda kind, data: bytes([kind, (len(data) + 15) // 16]) + data + bytes(-len(data) % 16)
+seeds["sync_engine"] = {"talk": piece(0, b"") + piece(6, scale["announce"]) + piece(10, scale["blocks"]) + piece(10, scale["get_blocks"]) + bytes([4, 200])}
 # The target adds a checksum that fits to what it is given.
 seeds["peer_store"]["unsummed"] = seeds["peer_store"]["peers-v1"][:-4]
 for target, files in seeds.items():

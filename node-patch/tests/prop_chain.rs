@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 
 use hegemon_node::chain::{
-    Block, Chain, ChainParams, DigestItem, Hash, Header, ImportError, Imported, Template,
+    Block, Chain, ChainParams, DigestItem, Hash, Header, ImportError, Imported, SideLimits,
+    Template,
 };
 use parity_scale_codec::Encode;
 use proptest::prelude::*;
@@ -98,7 +99,8 @@ impl Model {
             return;
         }
         self.blocks.insert(block.hash(), (block.clone(), work));
-        if work > self.blocks[&self.best].1 {
+        let best = self.blocks[&self.best].1;
+        if work > best || (work == best && block.hash() < self.best) {
             self.best = block.hash();
         }
     }
@@ -124,6 +126,8 @@ fn assert_same(chain: &Chain, model: &Model) {
         assert_eq!(chain.hash_at(number).unwrap(), Some(*hash));
     }
     assert_eq!(chain.hash_at(best.number + 1).unwrap(), None);
+    let audit = chain.audit().unwrap();
+    assert_eq!(audit.side_blocks, model.blocks.len() - expected.len());
 }
 
 proptest! {
@@ -169,37 +173,113 @@ proptest! {
     }
 }
 
+fn branch(params: &ChainParams, parent: &Block, author: u8, length: usize) -> Vec<Block> {
+    let mut blocks = vec![parent.clone()];
+    for _ in 0..length {
+        let parent = blocks.last().unwrap().header();
+        let time = parent.pow_claim().unwrap().timestamp_ms.max(START_MS) + 1_000;
+        let body = vec![vec![author; 100]];
+        blocks.push(Template::on(params, parent, [author; 32], time, body).mine(0));
+    }
+    blocks.split_off(1)
+}
+
+fn import(chain: &Chain, blocks: &[Block]) {
+    for block in blocks {
+        chain.import(block, NOW_MS).unwrap().unwrap();
+    }
+}
+
+#[test]
+fn two_that_have_the_same_blocks_agree_whatever_came_first() {
+    let params = ChainParams::trivial("ties");
+    let rivals: Vec<_> =
+        (1..=8).map(|author| branch(&params, &params.genesis(), author, 1).remove(0)).collect();
+    let lowest = rivals.iter().map(Block::hash).min().unwrap();
+    for first in 0..rivals.len() {
+        let directory = tempfile::tempdir().unwrap();
+        let chain = Chain::open(&directory.path().join("chain.redb"), params.clone()).unwrap();
+        let (later, sooner) = rivals.split_at(first);
+        import(&chain, &[sooner, later].concat());
+        assert_eq!(chain.best().hash, lowest);
+    }
+}
+
+#[test]
+fn a_branch_that_no_longer_grows_is_forgotten_and_may_come_again() {
+    let params = ChainParams::trivial("old branches");
+    let directory = tempfile::tempdir().unwrap();
+    let chain = Chain::open(&directory.path().join("chain.redb"), params.clone())
+        .unwrap()
+        .with_side_limits(SideLimits { depth: 10, bytes: u64::MAX });
+    let best = branch(&params, &params.genesis(), 1, 60);
+    import(&chain, &best[..20]);
+    // A stem of five, with two tips of which one goes on to grow.
+    let stem = branch(&params, &best[4], 2, 5);
+    let (still, grows) = (branch(&params, &stem[4], 3, 4), branch(&params, &stem[4], 4, 6));
+    import(&chain, &stem);
+    import(&chain, &still);
+    import(&chain, &grows[..3]);
+    assert_eq!(chain.audit().unwrap().side_blocks, 12);
+    import(&chain, &best[20..25]);
+    import(&chain, &grows[3..4]);
+    import(&chain, &best[25..31]);
+    // The best one was at 20 when the still tip came, and is at 31.
+    assert_eq!(chain.audit().unwrap().side_blocks, 9);
+    assert!(still.iter().all(|block| !chain.contains(&block.hash()).unwrap()));
+    assert!(stem.iter().chain(&grows[..4]).all(|block| chain.contains(&block.hash()).unwrap()));
+    import(&chain, &best[31..36]);
+    assert_eq!(chain.audit().unwrap().side_blocks, 0);
+    // It is no offence to bring it again, and it may still win.
+    let heavier = branch(&params, &stem[4], 5, 60);
+    import(&chain, &stem);
+    import(&chain, &heavier);
+    assert_eq!(chain.best().hash, heavier[59].hash());
+    // And what was the best chain is a branch that no longer grows.
+    assert_eq!(chain.audit().unwrap().side_blocks, 0);
+}
+
+#[test]
+fn branches_that_take_too_much_are_forgotten_those_first_that_grew_longest_ago() {
+    let params = ChainParams::trivial("many branches");
+    let directory = tempfile::tempdir().unwrap();
+    let limits = SideLimits { depth: 1_000_000, bytes: 10_000 };
+    let chain = Chain::open(&directory.path().join("chain.redb"), params.clone())
+        .unwrap()
+        .with_side_limits(limits);
+    let best = branch(&params, &params.genesis(), 1, 20);
+    import(&chain, &best);
+    let mine = branch(&params, &best[0], 2, 15);
+    for (index, block) in mine.iter().enumerate() {
+        import(&chain, std::slice::from_ref(block));
+        // An attacker makes many branches meanwhile.
+        for author in 0..2 {
+            import(&chain, &branch(&params, &best[index], 100 + author, 1));
+        }
+        let audit = chain.audit().unwrap();
+        assert!(audit.side_bytes <= limits.bytes, "{audit:?}");
+        assert!(chain.contains(&mine[0].hash()).unwrap(), "what grows stays, with its stem");
+    }
+    assert_eq!(chain.best().hash, best[19].hash());
+}
+
 #[test]
 fn reorganisations_say_how_deep_they_were() {
     let params = ChainParams::trivial("depth");
     let directory = tempfile::tempdir().unwrap();
     let chain = Chain::open(&directory.path().join("chain.redb"), params.clone()).unwrap();
-    let branch = |author: u8, length: usize| {
-        let mut parent = params.genesis();
-        let mut blocks = Vec::new();
-        for index in 1..=length as u64 {
-            let template = Template::on(
-                &params,
-                parent.header(),
-                [author; 32],
-                START_MS + index * 1_000,
-                Vec::new(),
-            );
-            parent = template.mine(0);
-            blocks.push(parent.clone());
-        }
-        blocks
-    };
-    let (first, second) = (branch(1, 3), branch(2, 4));
+    let genesis = params.genesis();
+    let (first, second) = (branch(&params, &genesis, 1, 3), branch(&params, &genesis, 2, 4));
     for block in &first {
         let result = chain.import(block, NOW_MS).unwrap();
         assert!(matches!(result, Ok(Imported::NewBest { reorg_depth: 0 })), "{result:?}");
     }
     let results: Vec<_> =
         chain.import_batch(&second, NOW_MS).unwrap().into_iter().map(Result::unwrap).collect();
+    // Each of the first three is as heavy as its rival: the lower hash decides.
     assert_eq!(
-        results,
-        [Imported::Side, Imported::Side, Imported::Side, Imported::NewBest { reorg_depth: 3 }]
+        results[3],
+        Imported::NewBest { reorg_depth: if second[2].hash() < first[2].hash() { 0 } else { 3 } }
     );
     assert_eq!(chain.hash_at(1).unwrap(), Some(second[0].hash()));
     assert_eq!(chain.block(&first[2].hash()).unwrap(), Some(first[2].clone()));

@@ -1,5 +1,5 @@
-//! The database: blocks by hash, the best chain by height, the best block. It knows layout and
-//! durability, not validity.
+//! The database: blocks by hash, the best chain by height, the best block, and beside it the side
+//! branches (`side`). It knows layout and durability, not validity.
 //!
 //! Writes happen in one redb transaction, durable when [`Writer::commit`] returns, and take effect
 //! wholly or not at all, whenever the process dies. Readers see the last committed state and never
@@ -11,27 +11,27 @@ use std::{
 };
 
 use parity_scale_codec::{Decode, Encode};
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{
+    Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, WriteTransaction,
+};
 
 use super::{
     block::{Block, Body},
     hash::Hash,
     header::{BlockNumber, Header},
     params::ChainParams,
+    side::{self, SideBranches, SideLimits},
+    tables::{BLOCKS, CANONICAL, META, StoreError, decode_header, undecodable},
 };
-
-/// SCALE of (total work, header, body) by block hash.
-const BLOCKS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("blocks");
-/// Hashes of the best chain's blocks by height.
-const CANONICAL: TableDefinition<'_, BlockNumber, [u8; 32]> = TableDefinition::new("canonical");
-/// [`SCHEMA_KEY`] and [`BEST_KEY`].
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 const SCHEMA_KEY: &str = "schema";
 const BEST_KEY: &str = "best";
 
-/// Raised when a table's layout changes.
-const SCHEMA: u32 = 1;
+/// Raised when a table's layout changes. 2 has the tables of `side`.
+const SCHEMA: u32 = 2;
+
+/// The layout before side branches were pruned: brought up to date when it is opened.
+const UNPRUNED_SCHEMA: u32 = 1;
 
 /// redb's page cache, in bytes. An idle node is meant to need some 5 MiB in all; the operating
 /// system caches the file anyway.
@@ -88,21 +88,6 @@ pub enum OpenError {
     },
 }
 
-/// The database failed under way: a full or broken disk. Nothing can go on without it.
-#[derive(Debug, thiserror::Error)]
-#[error("chain database: {0}")]
-pub struct StoreError(#[source] Box<redb::Error>);
-
-impl<E: Into<redb::Error>> From<E> for StoreError {
-    fn from(error: E) -> Self {
-        Self(Box::new(error.into()))
-    }
-}
-
-fn undecodable() -> StoreError {
-    redb::StorageError::Corrupted("a record does not decode".into()).into()
-}
-
 /// The tip of the best chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Best {
@@ -112,6 +97,16 @@ pub struct Best {
     pub number: BlockNumber,
     /// Difficulties of all blocks from genesis up to it, added up.
     pub total_work: u128,
+}
+
+impl Best {
+    /// The rule of fork choice: more work, and of equal work the lower hash. It depends on nothing
+    /// but the two blocks, so nodes that have both agree without a further block.
+    #[must_use]
+    pub fn beats(&self, other: &Self) -> bool {
+        let rank = |best: &Self| (best.total_work, std::cmp::Reverse(best.hash));
+        rank(self) > rank(other)
+    }
 }
 
 /// An open database.
@@ -128,9 +123,25 @@ impl Store {
             Self::make(path, params)?;
         }
         let database = Self::builder().open(path).map_err(|error| open_error(path, error))?;
+        Self { database }.checked(path, params)
+    }
+
+    /// As [`Self::open`] on any storage; an empty one gets the genesis.
+    pub(super) fn on(
+        backend: impl StorageBackend,
+        params: &ChainParams,
+    ) -> Result<Self, OpenError> {
+        let path = Path::new("(a storage without a path)");
+        let is_new =
+            backend.len().map_err(|source| OpenError::Io { path: path.into(), source })? == 0;
+        let database = Self::builder()
+            .create_with_backend(backend)
+            .map_err(|error| open_error(path, error))?;
         let store = Self { database };
-        store.check(path, params)?;
-        Ok(store)
+        if is_new {
+            store.write_genesis(params).map_err(|error| damaged(path, &error))?;
+        }
+        store.checked(path, params)
     }
 
     fn builder() -> redb::Builder {
@@ -166,16 +177,20 @@ impl Store {
         let best =
             Best { hash: genesis.hash(), number: 0, total_work: params.initial_difficulty() };
         let writer = self.begin_write()?;
-        writer.transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA.encode().as_slice())?;
+        writer.set_schema()?;
+        // Makes its tables.
+        writer.side()?;
         writer.put_block(&genesis, best.total_work)?;
         writer.set_best(&best)?;
         writer.commit()
     }
 
-    fn check(&self, path: &Path, params: &ChainParams) -> Result<(), OpenError> {
+    fn checked(self, path: &Path, params: &ChainParams) -> Result<Self, OpenError> {
         let schema = self.meta::<u32>(SCHEMA_KEY).map_err(|error| damaged(path, &error))?;
-        if schema != SCHEMA {
-            return Err(OpenError::Schema { path: path.into(), found: schema });
+        match schema {
+            SCHEMA => {}
+            UNPRUNED_SCHEMA => self.index_side_branches().map_err(|error| damaged(path, &error))?,
+            found => return Err(OpenError::Schema { path: path.into(), found }),
         }
         let ours = params.genesis().hash();
         let found = self
@@ -185,7 +200,16 @@ impl Store {
         if found != ours {
             return Err(OpenError::OtherChain { path: path.into(), found, ours });
         }
-        Ok(())
+        Ok(self)
+    }
+
+    /// Brings a database of [`UNPRUNED_SCHEMA`] up to date, in one transaction.
+    fn index_side_branches(&self) -> Result<(), StoreError> {
+        let best = self.best()?;
+        let writer = self.begin_write()?;
+        side::index(&writer.transaction, best.number)?;
+        writer.set_schema()?;
+        writer.commit()
     }
 
     fn meta<T: Decode>(&self, key: &str) -> Result<T, StoreError> {
@@ -231,6 +255,18 @@ impl Store {
         Ok(Some(Block::new(header, body)))
     }
 
+    /// Total work of a stored block and its ancestors.
+    pub(super) fn total_work(&self, hash: &Hash) -> Result<Option<u128>, StoreError> {
+        let table = self.database.begin_read()?.open_table(BLOCKS)?;
+        let record = table.get(hash.0)?;
+        record.map(|record| decode_header(record.value()).map(|(work, _)| work)).transpose()
+    }
+
+    /// A view of the last committed state as a whole.
+    pub(super) fn begin_read(&self) -> Result<redb::ReadTransaction, StoreError> {
+        Ok(self.database.begin_read()?)
+    }
+
     /// Begins the one write transaction; waits for a running one.
     pub(super) fn begin_write(&self) -> Result<Writer, StoreError> {
         let mut transaction = self.database.begin_write()?;
@@ -239,12 +275,8 @@ impl Store {
     }
 }
 
-fn decode_header(mut record: &[u8]) -> Result<(u128, Header), StoreError> {
-    <(u128, Header)>::decode(&mut record).map_err(|_| undecodable())
-}
-
 fn damaged(path: &Path, reason: &StoreError) -> OpenError {
-    OpenError::Damaged { path: path.into(), reason: reason.0.to_string() }
+    OpenError::Damaged { path: path.into(), reason: reason.reason() }
 }
 
 fn open_error(path: &Path, error: redb::DatabaseError) -> OpenError {
@@ -264,7 +296,7 @@ fn open_error(path: &Path, error: redb::DatabaseError) -> OpenError {
 
 /// The write transaction: sees its own writes; dropped without [`Self::commit`], it never happened.
 pub(super) struct Writer {
-    transaction: redb::WriteTransaction,
+    transaction: WriteTransaction,
 }
 
 impl Writer {
@@ -281,22 +313,67 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes a stored block the best one and points the canonical index at its branch. Returns the
-    /// height of the last block that old and new chain share.
+    /// Makes a stored block the best one and points the canonical index at its branch; what leaves
+    /// the best chain becomes a side branch. Returns the height of the last block that old and new
+    /// chain share.
     pub(super) fn set_best(&self, best: &Best) -> Result<BlockNumber, StoreError> {
         self.transaction.open_table(META)?.insert(BEST_KEY, best.encode().as_slice())?;
         let mut canonical = self.transaction.open_table(CANONICAL)?;
+        let mut left = Vec::new();
         // A heavier chain may be shorter: heights above it belong to nobody now.
-        canonical.retain_in(best.number.saturating_add(1).., |_, _| false)?;
+        canonical.retain_in(best.number.saturating_add(1).., |number, hash| {
+            left.push((number, Hash(hash)));
+            false
+        })?;
         let (mut number, mut hash) = (best.number, best.hash);
-        while canonical.insert(number, hash.0)?.is_none_or(|old| old.value() != hash.0) {
+        let mut joined = Vec::new();
+        loop {
+            match canonical.insert(number, hash.0)?.map(|old| Hash(old.value())) {
+                Some(old) if old == hash => break,
+                Some(old) => left.push((number, old)),
+                None => {}
+            }
+            joined.push(hash);
             if number == 0 {
                 break;
             }
             let (_, header) = self.header(&hash)?.ok_or_else(undecodable)?;
             (number, hash) = (number - 1, header.parent_hash);
         }
+        drop(canonical);
+        if left.is_empty() && joined.len() <= 1 {
+            // The chain grew: nothing was a side branch, or becomes one.
+            return Ok(number);
+        }
+        let mut side = self.side()?;
+        for hash in joined {
+            side.leave(&hash)?;
+        }
+        // A block's parent is there before it.
+        left.sort_unstable();
+        for (_, hash) in left {
+            side.join(&hash, best.number)?;
+        }
         Ok(number)
+    }
+
+    /// Notes that a stored block is not on the best chain, which has height `best`.
+    pub(super) fn put_side(&self, hash: &Hash, best: BlockNumber) -> Result<(), StoreError> {
+        self.side()?.join(hash, best)
+    }
+
+    /// Forgets side branches that are too old or too much, beside a best block at height `best`.
+    pub(super) fn prune(&self, best: BlockNumber, limits: SideLimits) -> Result<(), StoreError> {
+        self.side()?.prune(best, limits)
+    }
+
+    fn side(&self) -> Result<SideBranches<'_>, StoreError> {
+        SideBranches::open(&self.transaction)
+    }
+
+    fn set_schema(&self) -> Result<(), StoreError> {
+        self.transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA.encode().as_slice())?;
+        Ok(())
     }
 
     /// Makes everything durable.

@@ -10,7 +10,9 @@ use super::{
     hash::Hash,
     header::{BlockNumber, Header},
     params::ChainParams,
-    store::{Best, OpenError, Store, StoreError, Writer},
+    side::SideLimits,
+    store::{Best, OpenError, Store, Writer},
+    tables::StoreError,
     template::Template,
     validate::{self, Invalid},
 };
@@ -20,7 +22,7 @@ use super::{
 pub enum Imported {
     /// It was stored before.
     AlreadyKnown,
-    /// Stored on a branch that is not the heaviest.
+    /// Stored on a branch that is not the best, and may be forgotten.
     Side,
     /// The chain now ends with it.
     NewBest {
@@ -49,6 +51,7 @@ pub enum ImportError {
 pub struct Chain {
     store: Store,
     params: ChainParams,
+    side_limits: SideLimits,
     /// The committed best block: asked for too often to go through the database.
     best: RwLock<Best>,
 }
@@ -59,11 +62,31 @@ impl Chain {
     /// # Errors
     /// If the file is in use, damaged, foreign, or of another chain.
     pub fn open(path: &Path, params: ChainParams) -> Result<Self, OpenError> {
-        let store = Store::open(path, &params)?;
-        let best = store
-            .best()
-            .map_err(|error| OpenError::Damaged { path: path.into(), reason: error.to_string() })?;
-        Ok(Self { store, params, best: RwLock::new(best) })
+        Self::over(Store::open(path, &params)?, params)
+    }
+
+    /// As [`Self::open`] on any storage: memory, or one that fails as disks do. An empty one gets
+    /// the genesis.
+    ///
+    /// # Errors
+    /// If the storage fails, or holds something else.
+    pub fn on(storage: impl redb::StorageBackend, params: ChainParams) -> Result<Self, OpenError> {
+        Self::over(Store::on(storage, &params)?, params)
+    }
+
+    fn over(store: Store, params: ChainParams) -> Result<Self, OpenError> {
+        let best = store.best().map_err(|error| OpenError::Damaged {
+            path: "the chain database".into(),
+            reason: error.to_string(),
+        })?;
+        let side_limits = SideLimits::default();
+        Ok(Self { store, params, side_limits, best: RwLock::new(best) })
+    }
+
+    /// With other limits for what is kept beside the best chain.
+    #[must_use]
+    pub fn with_side_limits(self, side_limits: SideLimits) -> Self {
+        Self { side_limits, ..self }
     }
 
     /// The chain's parameters.
@@ -72,7 +95,8 @@ impl Chain {
         &self.params
     }
 
-    /// The tip of the heaviest chain; of equally heavy ones the one seen first.
+    /// The tip of the heaviest chain; of equally heavy ones the one with the lowest hash, so that
+    /// all who have both agree.
     #[must_use]
     pub fn best(&self) -> Best {
         *self.best.read().unwrap_or_else(PoisonError::into_inner)
@@ -100,6 +124,14 @@ impl Chain {
     /// If the database fails.
     pub fn block(&self, hash: &Hash) -> Result<Option<Block>, StoreError> {
         self.store.block(hash)
+    }
+
+    /// Work of a stored block and all its ancestors.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn total_work(&self, hash: &Hash) -> Result<Option<u128>, StoreError> {
+        self.store.total_work(hash)
     }
 
     /// The best chain's block at a height.
@@ -158,10 +190,16 @@ impl Chain {
             .iter()
             .any(|result| matches!(result, Ok(Imported::Side | Imported::NewBest { .. })))
         {
+            writer.prune(best.number, self.side_limits)?;
             writer.commit()?;
             *self.best.write().unwrap_or_else(PoisonError::into_inner) = best;
         }
         Ok(results)
+    }
+
+    /// All that is stored, as it is now.
+    pub(super) fn snapshot(&self) -> Result<redb::ReadTransaction, StoreError> {
+        self.store.begin_read()
     }
 
     fn import_one(
@@ -182,7 +220,9 @@ impl Chain {
         let Some((parent_work, parent)) = writer.header(&block.parent_hash())? else {
             return Ok(Err(ImportError::UnknownParent(block.parent_hash())));
         };
-        if let Err(invalid) = validate::on_parent(&self.params, &parent, block.header(), &claim) {
+        if let Err(invalid) =
+            validate::header_on_parent(&self.params, &parent, block.header(), &claim)
+        {
             return Ok(Err(invalid.into()));
         }
         if validate::is_from_the_future(&claim, now_ms) {
@@ -191,10 +231,12 @@ impl Chain {
         // At most 2^32 blocks of at most 2^96 each.
         let total_work = parent_work + claim.difficulty;
         writer.put_block(block, total_work)?;
-        if total_work <= best.total_work {
+        let new = Best { hash, number: block.number(), total_work };
+        if !new.beats(best) {
+            writer.put_side(&hash, best.number)?;
             return Ok(Ok(Imported::Side));
         }
-        let old = std::mem::replace(best, Best { hash, number: block.number(), total_work });
+        let old = std::mem::replace(best, new);
         let common = writer.set_best(best)?;
         Ok(Ok(Imported::NewBest { reorg_depth: old.number.saturating_sub(common) }))
     }

@@ -93,7 +93,7 @@ pub fn header_standalone(params: &ChainParams, header: &Header) -> Result<PowCla
 ///
 /// # Errors
 /// The first rule that the header breaks.
-pub(super) fn on_parent(
+pub fn header_on_parent(
     params: &ChainParams,
     parent: &Header,
     header: &Header,
@@ -149,7 +149,7 @@ mod tests {
 
     fn verdict(block: &Block) -> Result<(), Invalid> {
         let claim = standalone(&params(), block)?;
-        on_parent(&params(), params().genesis().header(), block.header(), &claim)
+        header_on_parent(&params(), params().genesis().header(), block.header(), &claim)
     }
 
     #[test]

@@ -5,11 +5,16 @@
 //! [`Action::Import`] comes its [`Event::Imported`]; the engine is woken at
 //! [`SyncEngine::next_wakeup`]. Spurious wake-ups are harmless.
 //!
-//! What keeps it alive: a peer that claims a block that we do not have is asked for it until it
-//! delivers, takes the claim back or goes away, at growing intervals; a peer that says nothing is
-//! asked now and then. So nothing hangs on one message.
+//! A peer that claims a block that we do not have is asked for headers (`walk`). When they show more
+//! work than our chain has, the bodies are fetched from all who have that branch (`fetch`), one
+//! branch at a time.
+//!
+//! What keeps it alive: such a peer is asked until it delivers, takes the claim back or goes away, at
+//! growing intervals; a peer that says nothing is asked now and then. So nothing hangs on one
+//! message.
 
-mod catch_up;
+mod fetch;
+mod walk;
 
 use std::collections::BTreeMap;
 
@@ -17,10 +22,11 @@ use hegemon_discovery::Mono;
 use parity_scale_codec::Encode;
 
 use super::{
+    download::Download,
     event::{Action, Event, Offence, Source, SyncStatus},
     message::{self, BlockAnnounce, BlockState, SyncMessage, SyncResponse},
     orphans::Orphans,
-    peer::{CatchUp, Claim, Peer, Phase, Standing, Turn},
+    peer::{Claim, Peer, Standing, Turn},
     serve,
     view::ChainView,
 };
@@ -29,15 +35,18 @@ use crate::{
     net::handle::{ChainProtocol, PeerId, SessionId},
 };
 
-/// A node is syncing while it fetches from a peer that claims more blocks ahead than this. Fewer
-/// are the normal life of a chain.
-const SYNCING_GAP: u64 = 3;
+/// An announced block so far below our best one is not imported by itself: it costs little to make
+/// at the difficulty of long ago, and helps nobody unless its branch is the better one, which its
+/// headers have to show.
+const ANNOUNCED_DEPTH: u64 = 1_024;
 
 /// The engine. One for a node.
 #[derive(Default)]
 pub struct SyncEngine {
     peers: BTreeMap<SessionId, Peer>,
     orphans: Orphans,
+    /// The branch that is fetched.
+    download: Option<Download>,
     turn: Turn,
     /// The best block that was last announced.
     announced: Option<Hash>,
@@ -61,6 +70,9 @@ impl SyncEngine {
             Event::Opened { session, peer } => self.opened(chain, session, peer, now)?,
             Event::Closed { session } => {
                 self.peers.remove(&session);
+                if let Some(download) = &mut self.download {
+                    download.give_up(session);
+                }
             }
             Event::Frame { session, protocol, data } => {
                 self.frame(chain, session, protocol, &data, now)?
@@ -70,7 +82,10 @@ impl SyncEngine {
         }
         self.time_out(now);
         self.serve(chain, now)?;
-        self.start_catch_ups(chain, now)?;
+        self.lead(chain, now);
+        self.import_next();
+        self.ask_bodies(now);
+        self.start_walks(chain, now)?;
         Ok(std::mem::take(&mut self.actions))
     }
 
@@ -78,24 +93,28 @@ impl SyncEngine {
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Mono> {
         let turns = self.peers.values().filter_map(|peer| peer.requests.next_turn());
-        turns.chain(self.next_catch_up()).chain(self.orphans.next_expiry()).min()
+        turns
+            .chain(self.next_walk())
+            .chain(self.next_fetch())
+            .chain(self.orphans.next_expiry())
+            .min()
     }
 
     /// How far along we are.
     #[must_use]
     pub fn status(&self, chain: &impl ChainView) -> SyncStatus {
         let best = u64::from(chain.best().number);
-        // A claim costs its peer nothing: it counts once the peer has given something that was
-        // news, and no more when it could not be backed up.
+        // A claim costs its peer nothing: it counts once the peer has shown the headers of a better
+        // branch, and no more when it could not be backed up.
         let believed = self
             .peers
             .values()
-            .filter(|peer| peer.delivered && peer.failures == 0)
+            .filter(|peer| peer.proven && peer.failures == 0)
             .filter_map(|peer| Some((peer, peer.claim?)));
-        let (mut highest, mut is_syncing) = (best, false);
+        let (mut highest, mut is_syncing) = (best, self.download.is_some());
         for (peer, claim) in believed {
             highest = highest.max(claim.number);
-            is_syncing |= peer.catch_up.is_some() && claim.number > best + SYNCING_GAP;
+            is_syncing |= peer.claim_missing && claim.number >= best;
         }
         let claims = self.peers.values().filter_map(|peer| Some((peer.id, peer.claim?))).collect();
         let (orphans, orphan_bytes) = self.orphans.size();
@@ -167,14 +186,15 @@ impl SyncEngine {
                         self.punish(session, Offence::Flood);
                     }
                 }
-                Ok(SyncMessage::Response(SyncResponse::Blocks { blocks, .. })) => {
-                    self.blocks(chain, session, blocks, now)?
+                Ok(SyncMessage::Response(SyncResponse::BlockHeaders { headers, .. })) => {
+                    self.headers(chain, session, headers, now)?
+                }
+                Ok(SyncMessage::Response(SyncResponse::BlockBodies { bodies, .. })) => {
+                    self.bodies(session, bodies, now)
                 }
                 // We ask for nothing else.
                 Ok(SyncMessage::Response(
-                    SyncResponse::BlockHeaders { .. }
-                    | SyncResponse::BlockBodies { .. }
-                    | SyncResponse::StateResponse { .. },
+                    SyncResponse::Blocks { .. } | SyncResponse::StateResponse { .. },
                 )) => {}
                 Err(_) => self.punish(session, Offence::Undecodable),
             },
@@ -218,6 +238,9 @@ impl SyncEngine {
             return Ok(());
         }
         if chain.contains(&block.parent_hash())? {
+            if number + ANNOUNCED_DEPTH < u64::from(chain.best().number) {
+                return Ok(());
+            }
             peer.claim_missing = false;
             self.actions
                 .push(Action::Import { source: Source::Announced(session), blocks: vec![block] });
@@ -240,8 +263,8 @@ impl SyncEngine {
                 Err(error) => self.refused(source, *hash, error, now),
             }
         }
-        if let Source::CaughtUp(session) = source {
-            self.catch_up_further(session, results, now);
+        if let Source::CaughtUp(_) = source {
+            self.fetched(results);
         }
         self.announce_best(chain)
     }
@@ -273,10 +296,8 @@ impl SyncEngine {
                 let Some(peer) = self.peers.get_mut(&session) else {
                     return;
                 };
-                if peer.catch_up.is_none() {
-                    peer.claim_missing |= peer.claim.is_some_and(|claim| claim.hash == hash);
-                    peer.fail(now);
-                }
+                peer.claim_missing |= peer.claim.is_some_and(|claim| claim.hash == hash);
+                peer.fail(now);
             }
         }
     }
@@ -293,18 +314,6 @@ impl SyncEngine {
             .filter_map(|(session, peer)| peer.note_known(best).then_some(*session))
             .collect();
         self.announce_to(chain, best, &sessions)
-    }
-
-    fn time_out(&mut self, now: Mono) {
-        self.orphans.expire(now);
-        for peer in self.peers.values_mut() {
-            if let Some(CatchUp { phase: Phase::Asked { deadline, .. }, .. }) = peer.catch_up
-                && deadline <= now
-            {
-                peer.heard_at = now;
-                peer.fail(now);
-            }
-        }
     }
 
     fn serve(&mut self, chain: &impl ChainView, now: Mono) -> Result<(), StoreError> {

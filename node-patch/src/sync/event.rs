@@ -131,9 +131,10 @@ impl Offence {
 /// How far along we are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SyncStatus {
-    /// Whether we fetch from a peer that is well ahead.
+    /// Whether a branch is fetched that is better than ours, or a peer that showed such a one before
+    /// has a tip, not below ours, that we do not have.
     pub is_syncing: bool,
-    /// The highest block that we have, or that a peer claims who gave us some.
+    /// The highest block that we have, or that a peer claims who showed us some.
     pub highest: u64,
     /// Blocks that wait for their parent.
     pub orphans: usize,

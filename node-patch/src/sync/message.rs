@@ -18,8 +18,12 @@ pub const MAX_DECODED_BYTES: usize = 8 * 1024 * 1024;
 /// queue does not stand still behind one answer.
 pub const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
-/// Blocks, headers or bodies in one response of ours, and the most that we ask for at once.
-pub const MAX_RESPONSE_BLOCKS: u32 = 128;
+/// Blocks or bodies in one response of ours. Older nodes give 128.
+pub const MAX_RESPONSE_BLOCKS: u32 = 256;
+
+/// Headers in one response of ours, and the most that we ask for at once: some 250 KiB. Older nodes
+/// give 128.
+pub const MAX_RESPONSE_HEADERS: u32 = 1_024;
 
 const _: () =
     assert!(MAX_RESPONSE_BYTES * 4 <= MAX_DECODED_BYTES, "we must be able to read what we write");

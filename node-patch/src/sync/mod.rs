@@ -4,16 +4,19 @@
 //! | module | about |
 //! | --- | --- |
 //! | `message` | bytes on the wire |
-//! | `engine`, `event` | the rules, without IO: events in, actions out; `peer`, `orphans`, `serve`, `view` are its parts |
+//! | `engine`, `event` | the rules, without IO: events in, actions out; `peer`, `pace`, `branch`, `download`, `orphans`, `serve`, `view` are its parts |
 //! | `driver` | joins engine, chain and network |
 //! | `imports` | what became of blocks, counted for metrics |
 
+mod branch;
+mod download;
 mod driver;
 mod engine;
 mod event;
 mod imports;
 pub mod message;
 mod orphans;
+mod pace;
 mod peer;
 mod serve;
 mod view;

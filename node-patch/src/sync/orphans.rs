@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use hegemon_discovery::Mono;
 
 use crate::{
-    chain::{Block, Hash},
+    chain::{Block, Body, Hash},
     net::handle::SessionId,
 };
 
@@ -77,6 +77,17 @@ impl Orphans {
         self.blocks.iter().any(|orphan| orphan.block.hash() == *hash)
     }
 
+    /// The body of a block that is held back.
+    pub(super) fn body_of(&self, hash: &Hash) -> Option<Body> {
+        let orphan = self.blocks.iter().find(|orphan| orphan.block.hash() == *hash)?;
+        Some(orphan.block.body().clone())
+    }
+
+    /// Since when the one that waits longest does.
+    pub(super) fn waiting_since(&self) -> Option<Mono> {
+        self.blocks.front().map(|oldest| oldest.since)
+    }
+
     /// Takes out the children of a block that has arrived, with the sessions that they came from.
     pub(super) fn children_of(&mut self, parent: &Hash) -> Vec<(SessionId, Block)> {
         let (children, others) = self
@@ -85,6 +96,11 @@ impl Orphans {
             .partition::<Vec<_>, _>(|orphan| orphan.block.parent_hash() == *parent);
         self.blocks = others.into();
         children.into_iter().map(|orphan| (orphan.session, orphan.block)).collect()
+    }
+
+    /// Drops what came from a session.
+    pub(super) fn drop_of(&mut self, session: SessionId) {
+        self.blocks.retain(|orphan| orphan.session != session);
     }
 
     /// Drops what is too old.

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use hegemon_discovery::{Bucket, Mono};
 
-use super::serve::Queue;
+use super::{branch::Branch, pace::Pace, serve::Queue};
 use crate::{chain::Hash, net::handle::PeerId};
 
 /// Block hashes remembered as known to a peer. It only spares announcements, so a few are enough.
@@ -19,6 +19,15 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Longest wait: a peer that once claimed more than we have is asked again at least this often.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
+
+/// A request that is unanswered for so long holds up nobody: its peer may still deliver, but others
+/// are asked as well. Otherwise forty peers that claim much and say nothing would keep a node from
+/// its chain for forty times [`REQUEST_TIMEOUT`].
+const PROMPT: Duration = Duration::from_secs(1);
+
+/// How long a request may take: a full response of 1 MiB on a line of 300 KiB/s. What comes later
+/// is not looked at.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Whether the peer's blocks can be ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,22 +48,50 @@ pub struct Claim {
     pub number: u64,
 }
 
-/// Fetching a peer's blocks in ascending order, from a block whose parent we have.
+/// A request for headers that is in flight.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CatchUp {
-    /// Height to ask for next, or asked for.
-    pub(super) next: u64,
-    /// How far to step back if the parent of the block at `next` is unknown; doubled each time.
-    pub(super) step: u64,
-    pub(super) phase: Phase,
+pub(super) struct Walk {
+    /// The block that the answer begins with.
+    pub(super) from: Hash,
+    pub(super) stage: Stage,
+    pub(super) asked: Asked,
 }
 
+/// What a request for headers is to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// A request is in flight.
-    Asked { slow_at: Mono, deadline: Mono },
-    /// Its blocks are being imported.
-    Importing,
+pub(super) enum Stage {
+    /// A block that both have: so far below our best one.
+    Locating {
+        /// Doubled each time.
+        below: u32,
+    },
+    /// What follows a block that both have.
+    Following,
+}
+
+/// A request's times.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) at: Mono,
+    /// Others get their turn from here on.
+    pub(super) slow_at: Mono,
+    /// Given up.
+    pub(super) deadline: Mono,
+}
+
+impl Asked {
+    pub(super) fn new(now: Mono) -> Self {
+        Self { at: now, slow_at: now.after(PROMPT), deadline: now.after(REQUEST_TIMEOUT) }
+    }
+}
+
+/// A request for bodies that is in flight.
+#[derive(Debug)]
+pub(super) struct BodiesAsked {
+    pub(super) hashes: Vec<Hash>,
+    pub(super) asked: Asked,
+    /// Others may be asked for the same.
+    pub(super) is_slow: bool,
 }
 
 /// Who is asked next. By turns: were it always those that promise most, then liars who come again
@@ -85,13 +122,27 @@ pub(super) struct Peer {
     pub(super) claim: Option<Claim>,
     /// Whether `claim` is worth asking for: not here, and not being imported.
     pub(super) claim_missing: bool,
-    pub(super) catch_up: Option<CatchUp>,
+    /// Its request for headers.
+    pub(super) walk: Option<Walk>,
+    /// Its headers, while they do not show more work than ours, or another branch is fetched.
+    pub(super) branch: Option<Branch>,
+    /// Whether more headers may follow it.
+    pub(super) branch_has_more: bool,
+    /// Its request for bodies.
+    pub(super) bodies: Option<BodiesAsked>,
+    /// Whether it has the branch that is fetched.
+    pub(super) provides: bool,
+    pub(super) pace: Pace,
+    /// Whether a request to it ever timed out: an answer may belong to an earlier question.
+    pub(super) was_late: bool,
+    /// When it was last asked for headers without having claimed something.
+    pub(super) walked_at: Mono,
     /// Not asked before this.
     pub(super) retry_at: Mono,
     /// Requests in a row that brought nothing.
     pub(super) failures: u32,
-    /// Whether it ever gave a block that was news: what it claims may be true.
-    pub(super) delivered: bool,
+    /// Whether it ever showed a better branch than ours: what it claims may be true.
+    pub(super) proven: bool,
     /// When it last said something of its chain, or was last asked without having said anything.
     pub(super) heard_at: Mono,
     pub(super) requests: Queue,
@@ -106,10 +157,17 @@ impl Peer {
             standing: Standing::SameChain,
             claim: None,
             claim_missing: false,
-            catch_up: None,
+            walk: None,
+            branch: None,
+            branch_has_more: false,
+            bodies: None,
+            provides: false,
+            pace: Pace::new(now),
+            was_late: false,
+            walked_at: now,
             retry_at: now,
             failures: 0,
-            delivered: false,
+            proven: false,
             heard_at: now,
             requests: Queue::new(now),
             announcements: Bucket::full(ANNOUNCEMENTS_PER_SECOND, ANNOUNCEMENTS_PER_SECOND, now),
@@ -119,7 +177,7 @@ impl Peer {
 
     /// Whether a request to it is in flight.
     pub(super) fn is_asked(&self) -> bool {
-        self.catch_up.is_some_and(|catch_up| catch_up.phase != Phase::Importing)
+        self.walk.is_some() || self.bodies.is_some()
     }
 
     /// Notes that the peer has a block; true if that is news.
@@ -134,18 +192,34 @@ impl Peer {
         true
     }
 
-    /// Ends a catch-up that brought nothing; the peer gets its next turn later and later.
+    /// A request brought nothing; the peer gets its next turn later and later.
     pub(super) fn fail(&mut self, now: Mono) {
-        self.catch_up = None;
+        self.walk = None;
+        self.branch = None;
+        self.provides = false;
         self.retry_at =
             now.after(FIRST_BACKOFF.saturating_mul(1 << self.failures.min(16)).min(MAX_BACKOFF));
         self.failures = self.failures.saturating_add(1);
     }
 
+    /// No answer came in time. A peer that answered others just before has a rate of its own, and is
+    /// asked at that.
+    pub(super) fn time_out(&mut self, asked: Asked, now: Mono) {
+        self.was_late = true;
+        if self.pace.dropped(asked.at, now) {
+            self.walk = None;
+            self.retry_at = self.retry_at.max(self.pace.next());
+        } else {
+            self.fail(now);
+        }
+    }
+
     /// Never asks the peer again and never announces to it.
     pub(super) fn set_other_chain(&mut self) {
         self.standing = Standing::OtherChain;
-        self.catch_up = None;
+        self.walk = None;
+        self.branch = None;
+        self.provides = false;
         self.claim = None;
         self.claim_missing = false;
     }

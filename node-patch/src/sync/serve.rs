@@ -6,12 +6,15 @@ use hegemon_discovery::{Bucket, Mono};
 use parity_scale_codec::Encode;
 
 use super::{
-    message::{MAX_RESPONSE_BLOCKS, MAX_RESPONSE_BYTES, SyncRequest, SyncResponse, WireBlock},
+    message::{
+        MAX_RESPONSE_BLOCKS, MAX_RESPONSE_BYTES, MAX_RESPONSE_HEADERS, SyncRequest, SyncResponse,
+        WireBlock,
+    },
     view::ChainView,
 };
 use crate::chain::{Block, BlockNumber, Hash, StoreError};
 
-/// Answers per second and session, and at once: at [`MAX_RESPONSE_BLOCKS`] each, 4,000 blocks a
+/// Answers per second and session, and at once: at [`MAX_RESPONSE_BLOCKS`] each, 8,000 blocks a
 /// second for a node that catches up, and a bound on what a peer can make us read.
 const ANSWERS_PER_SECOND: f64 = 32.0;
 
@@ -66,7 +69,8 @@ impl Queue {
     }
 }
 
-/// Answers `request` within [`MAX_RESPONSE_BLOCKS`] and [`MAX_RESPONSE_BYTES`].
+/// Answers `request` within [`MAX_RESPONSE_BLOCKS`] or [`MAX_RESPONSE_HEADERS`], and
+/// [`MAX_RESPONSE_BYTES`].
 pub(super) fn answer(
     chain: &impl ChainView,
     request: SyncRequest,
@@ -106,7 +110,7 @@ fn headers(
     max: u32,
     ascending: bool,
 ) -> Result<Vec<Vec<u8>>, StoreError> {
-    let mut budget = Budget::new(max);
+    let mut budget = Budget::new(max.min(MAX_RESPONSE_HEADERS));
     let mut headers = Vec::new();
     let mut next = Some(start);
     while let Some(hash) = next {
@@ -134,7 +138,7 @@ fn blocks(chain: &impl ChainView, start: u64, max: u32) -> Result<Vec<WireBlock>
     let Ok(start) = BlockNumber::try_from(start) else {
         return Ok(Vec::new());
     };
-    let mut budget = Budget::new(max);
+    let mut budget = Budget::new(max.min(MAX_RESPONSE_BLOCKS));
     let mut blocks = Vec::new();
     for number in start..=BlockNumber::MAX {
         let Some(hash) = chain.hash_at(number)? else {
@@ -158,8 +162,8 @@ struct Budget {
 }
 
 impl Budget {
-    fn new(asked: u32) -> Self {
-        Self { items: asked.min(MAX_RESPONSE_BLOCKS), bytes: MAX_RESPONSE_BYTES }
+    fn new(items: u32) -> Self {
+        Self { items, bytes: MAX_RESPONSE_BYTES }
     }
 
     fn take(&mut self, bytes: usize) -> bool {
@@ -210,7 +214,7 @@ mod tests {
         }
         assert!(queue.push(SyncRequest::GetBlocks { start_height: 0, max_blocks: 0 }).is_err());
         assert!(
-            matches!(queue.pop(Mono(0)), Some(SyncRequest::BlockBodies { hashes }) if hashes.len() == 128)
+            matches!(queue.pop(Mono(0)), Some(SyncRequest::BlockBodies { hashes }) if hashes.len() == MAX_RESPONSE_BLOCKS as usize)
         );
     }
 }

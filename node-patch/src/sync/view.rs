@@ -14,6 +14,8 @@ pub trait ChainView {
     fn header(&self, hash: &Hash) -> Result<Option<Header>, StoreError>;
     /// A stored block, on whatever branch.
     fn block(&self, hash: &Hash) -> Result<Option<Block>, StoreError>;
+    /// Work of a stored block and its ancestors.
+    fn total_work(&self, hash: &Hash) -> Result<Option<u128>, StoreError>;
     /// The best chain's block at a height.
     fn hash_at(&self, number: BlockNumber) -> Result<Option<Hash>, StoreError>;
 }
@@ -37,6 +39,10 @@ impl ChainView for Chain {
 
     fn block(&self, hash: &Hash) -> Result<Option<Block>, StoreError> {
         self.block(hash)
+    }
+
+    fn total_work(&self, hash: &Hash) -> Result<Option<u128>, StoreError> {
+        self.total_work(hash)
     }
 
     fn hash_at(&self, number: BlockNumber) -> Result<Option<Hash>, StoreError> {

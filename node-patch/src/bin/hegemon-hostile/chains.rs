@@ -113,7 +113,9 @@ pub(crate) async fn headers_without_bodies(peer: Peer) -> io::Result<()> {
                 respond(&mut session, SyncResponse::BlockBodies { request_id: 0, bodies }).await?;
             }
             Heard::Request(_) => {
-                let headers = forged.chain.iter().map(|block| block.header().encode()).collect();
+                // From the target's own tip on, as an honest peer would.
+                let headers = forged.tip.iter().chain(forged.chain.iter().map(Block::header));
+                let headers = headers.map(Encode::encode).collect();
                 respond(&mut session, SyncResponse::BlockHeaders { request_id: 0, headers })
                     .await?;
             }
@@ -165,6 +167,8 @@ async fn old_tip(peer: Peer) -> io::Result<()> {
 /// What was mined last.
 #[derive(Default)]
 struct Forged {
+    /// The target's block that it was mined on.
+    tip: Option<Header>,
     chain: Vec<Block>,
     at: Option<Instant>,
 }
@@ -188,6 +192,7 @@ impl Forged {
             let block = forge.child(parent, time).await?;
             self.chain.push(block);
         }
+        self.tip = Some(tip.clone());
         self.at = Some(Instant::now());
         Ok(())
     }
@@ -239,11 +244,27 @@ async fn announce_header(session: &mut Session, block: &Block) -> io::Result<()>
 
 /// Answers as an honest node with that chain would.
 async fn serve(session: &mut Session, request: &SyncRequest, chain: &[Block]) -> io::Result<()> {
-    let SyncRequest::GetBlocks { start_height, .. } = request else {
-        return Ok(());
-    };
-    let asked = chain.iter().position(|block| u64::from(block.number()) >= *start_height);
-    serve_all(session, &chain[asked.unwrap_or(chain.len())..]).await
+    match request {
+        SyncRequest::BlockHeaders { start_hash, .. } => {
+            let from = chain.iter().position(|block| block.hash() == *start_hash);
+            let headers = chain[from.unwrap_or(0)..].iter().map(|block| block.header().encode());
+            let headers = headers.collect();
+            respond(session, SyncResponse::BlockHeaders { request_id: 0, headers }).await
+        }
+        SyncRequest::BlockBodies { hashes } => {
+            let body = |hash| {
+                let block = chain.iter().find(|block| block.hash() == hash)?;
+                Some(block.body().clone())
+            };
+            let bodies = hashes.iter().map(|hash| body(*hash)).collect();
+            respond(session, SyncResponse::BlockBodies { request_id: 0, bodies }).await
+        }
+        SyncRequest::GetBlocks { start_height, .. } => {
+            let asked = chain.iter().position(|block| u64::from(block.number()) >= *start_height);
+            serve_all(session, &chain[asked.unwrap_or(chain.len())..]).await
+        }
+        SyncRequest::StateRequest { .. } => Ok(()),
+    }
 }
 
 async fn serve_all(session: &mut Session, chain: &[Block]) -> io::Result<()> {

@@ -1,0 +1,108 @@
+//! Fetching from several peers, slow ones among them, in virtual time.
+
+use std::{cell::Cell, rc::Rc, time::Duration};
+
+use hegemon_node::{
+    net::handle::ChainProtocol,
+    sync::message::{BlockAnnounce, SyncRequest},
+};
+use parity_scale_codec::Encode;
+
+use crate::{Frame, NOW_MS, Net, answer, chain_of, question};
+
+#[test]
+fn all_who_have_a_branch_give_of_it() {
+    let mut net = Net::new(4, 20);
+    let blocks = chain_of(&net.params, 4_000, 1);
+    for node in 0..3 {
+        net.chain(node).import_batch(&blocks[1..], NOW_MS).unwrap();
+        net.connect(node, 3);
+    }
+    let mut said = false;
+    while net.chain(3).best().number < 4_000 {
+        assert!(net.now.0 < 5_000, "{:?}", net.chain(3).best());
+        net.run_for(Duration::from_millis(5));
+        said |= net.status(3).is_syncing;
+        // From the first headers on, until the very tip is here.
+        assert!(!said || net.status(3).is_syncing || net.chain(3).best().number == 4_000);
+    }
+    assert!(said && !net.status(3).is_syncing);
+    for node in 0..3 {
+        assert!(net.asked_bodies[&node] >= 3, "{:?}", net.asked_bodies);
+    }
+    // Nothing is fetched twice.
+    assert!(net.asked_bodies.values().sum::<usize>() <= 24, "{:?}", net.asked_bodies);
+    assert_eq!(net.offences, []);
+}
+
+#[test]
+fn what_a_silent_one_was_asked_for_others_give() {
+    let mut net = Net::new(2, 21);
+    let blocks = chain_of(&net.params, 2_000, 1);
+    net.chain(0).import_batch(&blocks[1..], NOW_MS).unwrap();
+    let silent = net.puppet(move |_, data| match question(data) {
+        None => announce(blocks.last().unwrap()),
+        Some(SyncRequest::BlockBodies { .. }) => vec![],
+        Some(question) => answer(&blocks, &question),
+    });
+    net.connect(silent, 1);
+    net.connect(0, 1);
+    let took = net.run_until_all_have(&[1], net.chain(0).best().hash, Duration::from_secs(20));
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(net.asked_bodies[&silent] > 0, "it had its chance");
+    assert_eq!(net.offences, []);
+}
+
+/// Released nodes of some kind take four requests in ten seconds and drop what exceeds it.
+#[test]
+fn a_peer_with_a_rate_of_its_own_is_paced() {
+    let mut net = Net::new(1, 22);
+    let blocks = chain_of(&net.params, 1_500, 1);
+    let tip = blocks.last().unwrap().clone();
+    let best = tip.hash();
+    let (clock, dropped) = (net.clock.clone(), Rc::new(Cell::new(0)));
+    let (counter, mut taken) = (dropped.clone(), Vec::new());
+    let slow = net.puppet(move |_, data| {
+        let Some(question) = question(data) else {
+            return announce(&tip);
+        };
+        let now = clock.get();
+        taken.retain(|at: &hegemon_discovery::Mono| at.after(Duration::from_secs(10)) > now);
+        if taken.len() >= 4 {
+            counter.set(counter.get() + 1);
+            return vec![];
+        }
+        taken.push(now);
+        answer(&blocks, &question)
+    });
+    net.connect(0, slow);
+    // 12 answers with headers and 12 with bodies, of 128 each: a minute at its rate.
+    let took = net.run_until_all_have(&[0], best, Duration::from_secs(150));
+    println!("paced: {took:?}, {} of {} requests dropped", dropped.get(), net.requests);
+    assert!(dropped.get() * 3 <= net.requests, "{} of {}", dropped.get(), net.requests);
+    assert_eq!(net.offences, []);
+}
+
+/// Who announces a block and does not give its parent is not the only one who is asked for it.
+#[test]
+fn an_orphans_parent_is_asked_of_others() {
+    let mut net = Net::new(2, 23);
+    net.connect(0, 1);
+    net.run_for(Duration::from_secs(1));
+    // Node 0 has five blocks, and nobody heard of them.
+    net.grow(0, 5, 1);
+    let tip = net.tip(0);
+    let best = tip.hash();
+    let announcer = net.puppet(move |_, data| match question(data) {
+        None => announce(&tip),
+        Some(_) => vec![],
+    });
+    net.connect(announcer, 1);
+    let took = net.run_until_all_have(&[1], best, Duration::from_secs(60));
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    assert_eq!(net.offences, []);
+}
+
+fn announce(block: &hegemon_node::chain::Block) -> Vec<Frame> {
+    vec![(ChainProtocol::BlockAnnounces, BlockAnnounce::best(block).encode())]
+}
