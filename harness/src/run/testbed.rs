@@ -21,6 +21,7 @@ use harness_core::{
     profile::{Launched, NodeProfile, Place, Wanted},
     record::Launch,
     scenario::{NodePlan, Plan},
+    state::{Limits, Port},
 };
 use tokio::sync::watch;
 
@@ -240,8 +241,15 @@ impl Testbed {
         // One that does not heal is no reason to leave the others as they are, and the run is decided
         // already.
         let _ = self.change_lines(&Lines::default()).await;
+        let injector = self.provider.injector();
         for node in self.nodes.values() {
             let name = &node.launch.name;
+            // What a provider cannot undo it cannot have done.
+            for port in [Port::P2p, Port::Rpc] {
+                let _ = injector.release(name, port).await;
+            }
+            let _ = injector.limit(name, &Limits::default()).await;
+            let _ = injector.rename(name, name).await;
             if let Ok(NodeState::Frozen(_)) = self.provider.state(name).await {
                 let _ = self.thaw(name).await;
             }
