@@ -20,6 +20,7 @@ pub const ATTACKS: &[&str] = &[
     "tampered-frame",
     "frame-flood",
     "address-flood",
+    "dead-addresses",
     "never-reads",
     "self-id",
     "wrong-genesis",

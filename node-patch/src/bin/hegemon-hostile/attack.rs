@@ -42,6 +42,7 @@ impl Attack {
             Self::TamperedFrame => sessions::tampered(peer).await,
             Self::FrameFlood => sessions::flood(peer).await,
             Self::AddressFlood => sessions::addresses(peer).await,
+            Self::DeadAddresses => sessions::dead_addresses(peer).await,
             Self::NeverReads => sessions::never_reads(peer).await,
             Self::SelfId => mirror::self_id(peer).await,
             Self::WrongGenesis => chains::wrong_genesis(peer).await,

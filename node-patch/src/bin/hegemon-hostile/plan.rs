@@ -53,6 +53,8 @@ pub(crate) enum Attack {
     FrameFlood,
     /// Lists of addresses: garbage, 65, 1000, and 1001 declared
     AddressFlood,
+    /// Break no rule, and know only addresses where nobody is
+    DeadAddresses,
     /// Ask for much and read nothing
     NeverReads,
     /// Claim and spread the target's own address, and one where it meets itself
@@ -81,7 +83,8 @@ impl Attack {
             | Self::ReorderedFrames
             | Self::TamperedFrame
             | Self::FrameFlood
-            | Self::AddressFlood => 10,
+            | Self::AddressFlood
+            | Self::DeadAddresses => 10,
             Self::SelfId
             | Self::WrongGenesis
             | Self::FutureBlocks

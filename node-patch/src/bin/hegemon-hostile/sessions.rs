@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
@@ -140,6 +140,38 @@ fn ask() -> Message {
 
 /// Addresses where nobody listens, all on loopback: a node that believes them dials nothing beyond
 /// this machine.
+/// Breaks no rule: answers what it is asked, as often as it is asked, and knows only addresses where nobody is. They
+/// are the target's neighbours, so that whoever dials them sends nothing any farther.
+pub(crate) async fn dead_addresses(peer: Peer) -> io::Result<()> {
+    let (front, number) = (peer.front(), peer.number());
+    let mut session = Session::open(peer).await?;
+    session.send(discovery(&Message::Hello { listen_port: 30_333 })).await?;
+    let mut told = number.wrapping_mul(1_000);
+    loop {
+        let frame = session.receive().await?;
+        let Some((Protocol::Discovery, data)) = envelope::decode(&frame) else { continue };
+        if let Ok(Message::GetAddrs { limit }) = Message::decode(data) {
+            let addrs =
+                (0..u32::from(limit.min(64))).map(|i| nobody(front.target, told + i)).collect();
+            told = told.wrapping_add(u32::from(limit));
+            session.send(discovery(&Message::Addrs { addrs })).await?;
+        }
+    }
+}
+
+/// An address beside `target`'s where nobody is.
+fn nobody(target: SocketAddr, number: u32) -> SocketAddr {
+    let host = 129 + (number % 120) as u8;
+    let port = 20_000 + (number / 120 % 10_000) as u16;
+    match target.ip() {
+        IpAddr::V4(ip) if !ip.is_loopback() => {
+            let [a, b, c, _] = ip.octets();
+            SocketAddr::from((Ipv4Addr::new(a, b, c, host), port))
+        }
+        IpAddr::V4(_) | IpAddr::V6(_) => SocketAddr::from((Ipv4Addr::new(127, 9, 9, host), port)),
+    }
+}
+
 fn list(len: u16) -> Vec<u8> {
     let addrs = (0..len)
         .map(|number| SocketAddr::from((Ipv4Addr::new(127, 9, 9, 9), 2_000 + number)))
