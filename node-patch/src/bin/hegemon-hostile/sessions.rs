@@ -16,7 +16,7 @@ use hegemon_node::{
     },
 };
 use parity_scale_codec::Encode;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::peer::{Peer, Session, discovery};
 
@@ -24,6 +24,8 @@ use crate::peer::{Peer, Session, discovery};
 const ASK_EVERY: Duration = Duration::from_millis(35);
 /// What a peer that never reads lets its kernel hold for it, in bytes.
 const SMALL_WINDOW: usize = 4 * 1024;
+/// A session earns what it takes to pass on one address in so long.
+const NEWS_EVERY: Duration = Duration::from_secs(10);
 /// Between two lists of addresses.
 const LIST_EVERY: Duration = Duration::from_millis(50);
 /// Between two frames of a flood that does not want to fill its own side's buffers without hearing
@@ -140,19 +142,29 @@ fn ask() -> Message {
 
 /// Addresses where nobody listens, all on loopback: a node that believes them dials nothing beyond
 /// this machine.
-/// Breaks no rule: answers what it is asked, as often as it is asked, and knows only addresses where nobody is. They
-/// are the target's neighbours, so that whoever dials them sends nothing any farther.
+/// Breaks no rule: answers what it is asked, passes on an address as often as a session may, and knows only
+/// addresses where nobody is. They are the target's neighbours, so that whoever dials them sends nothing any farther.
 pub(crate) async fn dead_addresses(peer: Peer) -> io::Result<()> {
     let (front, number) = (peer.front(), peer.number());
     let mut session = Session::open(peer).await?;
     session.send(discovery(&Message::Hello { listen_port: 30_333 })).await?;
     let mut told = number.wrapping_mul(1_000);
+    // Not all peers at once.
+    let mut news = Instant::now() + NEWS_EVERY * (number % 10) / 10;
     loop {
-        let frame = session.receive().await?;
+        let Ok(frame) = timeout_at(news, session.receive()).await else {
+            news += NEWS_EVERY;
+            told = told.wrapping_add(1);
+            let addrs = vec![nobody(front.target, told)];
+            session.send(discovery(&Message::Addrs { addrs })).await?;
+            continue;
+        };
+        let frame = frame?;
         let Some((Protocol::Discovery, data)) = envelope::decode(&frame) else { continue };
         if let Ok(Message::GetAddrs { limit }) = Message::decode(data) {
-            let addrs =
-                (0..u32::from(limit.min(64))).map(|i| nobody(front.target, told + i)).collect();
+            let addrs = (0..u32::from(limit.min(64)))
+                .map(|i| nobody(front.target, told.wrapping_add(i)))
+                .collect();
             told = told.wrapping_add(u32::from(limit));
             session.send(discovery(&Message::Addrs { addrs })).await?;
         }
