@@ -5,14 +5,26 @@ use std::{collections::VecDeque, time::Duration};
 use hegemon_discovery::{Bucket, Mono};
 
 use super::{branch::Branch, pace::Pace, serve::Queue};
-use crate::{chain::Hash, net::handle::PeerId};
+use crate::{
+    chain::Hash,
+    net::{event::FRAMES_SAVED, handle::PeerId, socket::TCP_USER_TIMEOUT},
+};
 
 /// Block hashes remembered as known to a peer. It only spares announcements, so a few are enough.
 const MAX_KNOWN: usize = 64;
 
-/// Announcements per second and session, and at once: three times what a chain with the shortest
-/// block time has.
+/// Announcements per second and session: three times what a chain with the shortest block time has.
 const ANNOUNCEMENTS_PER_SECOND: f64 = 64.0;
+
+/// Announcements at once. When the network was cut and TCP outlives that, everything that an honest
+/// peer announced meanwhile comes in one moment. What a flood costs stays small: an announcement has
+/// a block's work or is of one that we have, and what waits to be looked at is bounded elsewhere.
+const ANNOUNCEMENTS_SAVED: f64 = ANNOUNCEMENTS_PER_SECOND * TCP_USER_TIMEOUT.as_secs_f64();
+
+const _: () = assert!(
+    ANNOUNCEMENTS_SAVED <= FRAMES_SAVED,
+    "what is forgiven here must not have ended the session before"
+);
 
 /// First wait after a request that brought nothing; doubled with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
@@ -170,7 +182,7 @@ impl Peer {
             proven: false,
             heard_at: now,
             requests: Queue::new(now),
-            announcements: Bucket::full(ANNOUNCEMENTS_PER_SECOND, ANNOUNCEMENTS_PER_SECOND, now),
+            announcements: Bucket::full(ANNOUNCEMENTS_SAVED, ANNOUNCEMENTS_PER_SECOND, now),
             known: VecDeque::new(),
         }
     }
