@@ -65,6 +65,8 @@ pub struct Claim {
 pub(super) struct Walk {
     /// The block that the answer begins with.
     pub(super) from: Hash,
+    /// What the peer claimed when it was asked: of what it announces later an answer says nothing.
+    pub(super) claim: Option<Claim>,
     pub(super) stage: Stage,
     pub(super) asked: Asked,
 }
@@ -147,6 +149,8 @@ pub(super) struct Peer {
     pub(super) pace: Pace,
     /// Whether a request to it ever timed out: an answer may belong to an earlier question.
     pub(super) was_late: bool,
+    /// Whether the last that timed out may still be answered.
+    owes: bool,
     /// When it was last asked for headers without having claimed something.
     pub(super) walked_at: Mono,
     /// Not asked before this.
@@ -176,6 +180,7 @@ impl Peer {
             provides: false,
             pace: Pace::new(now),
             was_late: false,
+            owes: false,
             walked_at: now,
             retry_at: now,
             failures: 0,
@@ -217,12 +222,20 @@ impl Peer {
     /// No answer came in time. A peer that answered others just before has a rate of its own, and is
     /// asked at that.
     pub(super) fn time_out(&mut self, asked: Asked, now: Mono) {
-        self.was_late = true;
+        (self.was_late, self.owes) = (true, true);
         if self.pace.dropped(asked.at, now) {
             self.walk = None;
             self.retry_at = self.retry_at.max(self.pace.next());
         } else {
             self.fail(now);
+        }
+    }
+
+    /// An answer came after its time: it is of no use any more, but the peer is slow rather than
+    /// silent, and worth the next question now. Once for each that it was late with.
+    pub(super) fn answered_late(&mut self, now: Mono) {
+        if std::mem::take(&mut self.owes) {
+            self.retry_at = now;
         }
     }
 

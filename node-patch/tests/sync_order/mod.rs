@@ -7,8 +7,9 @@ use hegemon_node::{
     sync::{Offence, message::BlockAnnounce},
 };
 use parity_scale_codec::Encode;
+use proptest::prelude::*;
 
-use crate::{Net, extend};
+use crate::{NOW_MS, Net, answer, chain_of, extend, headers_response, question};
 
 /// A cut that TCP outlives: what both sides announced meanwhile arrives at once, and nobody is
 /// blamed for it.
@@ -47,4 +48,58 @@ fn announcements_without_end_are_a_flood() {
     }
     assert!((1_070..=1_080).contains(&net.offences.len()), "{}", net.offences.len());
     assert!(net.offences.iter().all(|(_, offence)| *offence == Offence::Flood));
+}
+
+/// Nodes that answer and announce from queues of their own: an answer may be older than what was
+/// announced before it came, and says nothing of that.
+#[test]
+fn an_old_answer_does_not_take_back_a_newer_announcement() {
+    let mut net = Net::new(1, 10);
+    net.ordered = true;
+    let blocks = chain_of(&net.params, 13, 1);
+    net.chain(0).import_batch(&blocks[1..=9], NOW_MS).unwrap();
+    let announce = |number: usize| {
+        (ChainProtocol::BlockAnnounces, BlockAnnounce::best(&blocks[number]).encode())
+    };
+    let first = vec![announce(11)];
+    let second = [vec![announce(10), announce(13)], headers_response(&blocks[9..=11])].concat();
+    let (tip, mut asked) = (blocks[13].hash(), 0);
+    let peer = net.puppet(move |_, data| {
+        let Some(question) = question(data) else {
+            return if asked == 0 { first.clone() } else { Vec::new() };
+        };
+        asked += 1;
+        if asked == 1 { second.clone() } else { answer(&blocks, &question) }
+    });
+    net.connect(0, peer);
+    net.run_until_all_have(&[0], tip, Duration::from_secs(5));
+    assert_eq!(net.offences, []);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// A peer mines on while another catches up, and answers and announcements take their time: when
+    /// all of them have arrived and no more come, the other one is at the tip, or gets there soon.
+    #[test]
+    fn nobody_stands_still_below_a_tip_that_was_announced(
+        seed in any::<u64>(),
+        ahead in 0..300usize,
+        late in 0..=100u32,
+        latest in 10..6_000u64,
+        ordered in any::<bool>(),
+    ) {
+        let mut net = Net::new(2, seed);
+        net.grow(0, ahead, 1);
+        (net.late, net.latest, net.ordered) = (late, Duration::from_millis(latest), ordered);
+        net.connect(0, 1);
+        for _ in 0..100 {
+            net.mine(0);
+            net.run_for(Duration::from_millis(100));
+        }
+        net.run_for(net.latest);
+        net.late = 0;
+        net.run_until_all_have(&[1], net.chain(0).best().hash, Duration::from_secs(15));
+        prop_assert_eq!(net.offences, []);
+    }
 }
