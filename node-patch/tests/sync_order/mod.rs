@@ -31,6 +31,21 @@ fn what_was_announced_during_a_cut_is_no_flood() {
     assert_eq!(net.offences, []);
 }
 
+/// A peer whose answers come after a cut was slow, not silent: it is asked again at once.
+#[test]
+fn catching_up_goes_on_as_soon_as_a_cut_is_over() {
+    let mut net = Net::new(2, 11);
+    net.ordered = true;
+    net.grow(0, 300, 1);
+    net.connect(0, 1);
+    // Both announcements are on their way, the first question is not.
+    net.cut_until = net.now.after(Duration::from_secs(40));
+    net.run_until(net.cut_until);
+    assert!(net.requests >= 5 && net.chain(1).best().number == 0, "{} questions", net.requests);
+    let took = net.run_until_all_have(&[1], net.chain(0).best().hash, Duration::from_secs(20));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
 /// More than a cut explains is one, however cheap the block.
 #[test]
 fn announcements_without_end_are_a_flood() {
