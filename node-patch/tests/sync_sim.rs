@@ -5,6 +5,7 @@
 
 mod sync_liars;
 mod sync_many;
+mod sync_order;
 
 use std::{cell::Cell, collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -56,8 +57,15 @@ struct Net {
     random: ChaCha8Rng,
     /// Of 100 frames.
     loss: u32,
-    /// Of 100 frames: delayed by up to a second instead of 10 ms, so overtaken.
+    /// Of 100 frames: delayed by up to `latest` instead of 10 ms.
     late: u32,
+    latest: Duration,
+    /// Frames of a session arrive in their order, as over TCP; otherwise late ones are overtaken.
+    ordered: bool,
+    /// When the last frame to each session arrives.
+    arrivals: BTreeMap<SessionId, Mono>,
+    /// What is sent before waits until then.
+    cut_until: Mono,
 }
 
 impl Net {
@@ -76,6 +84,10 @@ impl Net {
             random: ChaCha8Rng::seed_from_u64(seed),
             loss: 0,
             late: 0,
+            latest: Duration::from_secs(1),
+            ordered: false,
+            arrivals: BTreeMap::new(),
+            cut_until: Mono(0),
         };
         for _ in 0..nodes {
             let directory = tempfile::tempdir().unwrap();
@@ -207,9 +219,16 @@ impl Net {
         if self.random.next_u32() % 100 < self.loss {
             return;
         }
-        let slowest = if self.random.next_u32() % 100 < self.late { 1_000 } else { 10 };
+        let is_late = self.random.next_u32() % 100 < self.late;
+        let slowest = if is_late { self.latest.as_millis() as u64 } else { 10 };
         let delay = 1 + u64::from(self.random.next_u32()) % slowest;
-        let key = (self.now.after(Duration::from_millis(delay)), self.unique());
+        let mut arrival = self.now.after(Duration::from_millis(delay)).max(self.cut_until);
+        if self.ordered {
+            let last = self.arrivals.entry(session).or_insert(arrival);
+            arrival = arrival.max(*last);
+            *last = arrival;
+        }
+        let key = (arrival, self.unique());
         self.events.insert(key, (node, Event::Frame { session, protocol, data: data.into() }));
     }
 

@@ -179,7 +179,9 @@ impl SyncEngine {
             },
             // Nothing was asked, or it was given up: late perhaps, so no offence; but not worth
             // decoding.
-            ChainProtocol::Sync if !peer.is_asked() && message::is_response(data) => {}
+            ChainProtocol::Sync if !peer.is_asked() && message::is_response(data) => {
+                peer.answered_late(now);
+            }
             ChainProtocol::Sync => match message::decode(data) {
                 Ok(SyncMessage::Request(request)) => {
                     if peer.requests.push(request).is_err() {

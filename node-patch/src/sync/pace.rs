@@ -8,6 +8,10 @@ use hegemon_discovery::Mono;
 /// What such rates are counted over.
 const WINDOW: Duration = Duration::from_secs(10);
 
+/// Answers in [`WINDOW`] below which a drop shows no rate: nobody takes so few, but a request that
+/// was lost or a host that stood still looks like it, and would be asked once in ten seconds for long.
+const FEWEST_ANSWERS: usize = 4;
+
 /// Answers remembered: a peer that gives more in [`WINDOW`] has no rate that matters.
 const MAX_ANSWERS: usize = 64;
 
@@ -53,11 +57,12 @@ impl Pace {
     }
 
     /// No answer came to a request of `asked`. Whether that looks like a rate: the peer answered
-    /// others in the window before it.
+    /// some others in the window before it.
     pub(super) fn dropped(&mut self, asked: Mono, now: Mono) -> bool {
         self.streak = 0;
         self.answers.retain(|answer| answer.after(WINDOW) > asked);
-        let Some(first) = self.answers.front() else {
+        let Some(first) = self.answers.front().filter(|_| self.answers.len() >= FEWEST_ANSWERS)
+        else {
             return false;
         };
         let count = u32::try_from(self.answers.len()).unwrap_or(u32::MAX);
@@ -91,8 +96,12 @@ mod tests {
         let mut pace = Pace::new(Mono(0));
         pace.asked(Mono(0));
         assert!(!pace.dropped(Mono(0), Mono(4_000)));
-        pace.answered(Mono(5_000));
-        assert!(pace.dropped(Mono(6_000), Mono(10_000)));
+        for moment in [4_500, 5_000, 5_500] {
+            pace.answered(Mono(moment));
+        }
+        assert!(!pace.dropped(Mono(6_000), Mono(10_000)), "nor are a few answers");
+        pace.answered(Mono(10_500));
+        assert!(pace.dropped(Mono(11_000), Mono(15_000)));
         for moment in 0..320 {
             pace.answered(Mono(20_000 + moment));
         }

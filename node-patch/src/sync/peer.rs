@@ -5,14 +5,26 @@ use std::{collections::VecDeque, time::Duration};
 use hegemon_discovery::{Bucket, Mono};
 
 use super::{branch::Branch, pace::Pace, serve::Queue};
-use crate::{chain::Hash, net::handle::PeerId};
+use crate::{
+    chain::Hash,
+    net::{event::FRAMES_SAVED, handle::PeerId, socket::TCP_USER_TIMEOUT},
+};
 
 /// Block hashes remembered as known to a peer. It only spares announcements, so a few are enough.
 const MAX_KNOWN: usize = 64;
 
-/// Announcements per second and session, and at once: three times what a chain with the shortest
-/// block time has.
+/// Announcements per second and session: three times what a chain with the shortest block time has.
 const ANNOUNCEMENTS_PER_SECOND: f64 = 64.0;
+
+/// Announcements at once. When the network was cut and TCP outlives that, everything that an honest
+/// peer announced meanwhile comes in one moment. What a flood costs stays small: an announcement has
+/// a block's work or is of one that we have, and what waits to be looked at is bounded elsewhere.
+const ANNOUNCEMENTS_SAVED: f64 = ANNOUNCEMENTS_PER_SECOND * TCP_USER_TIMEOUT.as_secs_f64();
+
+const _: () = assert!(
+    ANNOUNCEMENTS_SAVED <= FRAMES_SAVED,
+    "what is forgiven here must not have ended the session before"
+);
 
 /// First wait after a request that brought nothing; doubled with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
@@ -53,6 +65,8 @@ pub struct Claim {
 pub(super) struct Walk {
     /// The block that the answer begins with.
     pub(super) from: Hash,
+    /// What the peer claimed when it was asked: of what it announces later an answer says nothing.
+    pub(super) claim: Option<Claim>,
     pub(super) stage: Stage,
     pub(super) asked: Asked,
 }
@@ -135,6 +149,8 @@ pub(super) struct Peer {
     pub(super) pace: Pace,
     /// Whether a request to it ever timed out: an answer may belong to an earlier question.
     pub(super) was_late: bool,
+    /// Whether the last that timed out may still be answered.
+    owes: bool,
     /// When it was last asked for headers without having claimed something.
     pub(super) walked_at: Mono,
     /// Not asked before this.
@@ -164,13 +180,14 @@ impl Peer {
             provides: false,
             pace: Pace::new(now),
             was_late: false,
+            owes: false,
             walked_at: now,
             retry_at: now,
             failures: 0,
             proven: false,
             heard_at: now,
             requests: Queue::new(now),
-            announcements: Bucket::full(ANNOUNCEMENTS_PER_SECOND, ANNOUNCEMENTS_PER_SECOND, now),
+            announcements: Bucket::full(ANNOUNCEMENTS_SAVED, ANNOUNCEMENTS_PER_SECOND, now),
             known: VecDeque::new(),
         }
     }
@@ -205,12 +222,20 @@ impl Peer {
     /// No answer came in time. A peer that answered others just before has a rate of its own, and is
     /// asked at that.
     pub(super) fn time_out(&mut self, asked: Asked, now: Mono) {
-        self.was_late = true;
+        (self.was_late, self.owes) = (true, true);
         if self.pace.dropped(asked.at, now) {
             self.walk = None;
             self.retry_at = self.retry_at.max(self.pace.next());
         } else {
             self.fail(now);
+        }
+    }
+
+    /// An answer came after its time: it is of no use any more, but the peer is slow rather than
+    /// silent, and worth the next question now. Once for each that it was late with.
+    pub(super) fn answered_late(&mut self, now: Mono) {
+        if std::mem::take(&mut self.owes) {
+            self.retry_at = now;
         }
     }
 

@@ -150,7 +150,7 @@ impl SyncEngine {
         let Some(peer) = self.peers.get_mut(&session) else {
             return;
         };
-        peer.walk = Some(Walk { from, stage, asked: Asked::new(now) });
+        peer.walk = Some(Walk { from, claim: peer.claim, stage, asked: Asked::new(now) });
         peer.pace.asked(now);
         let request = SyncRequest::BlockHeaders {
             start_hash: from,
@@ -186,8 +186,8 @@ impl SyncEngine {
             return Ok(());
         };
         match self.read(chain, session, &walk, headers, now)? {
-            Heard::Further(branch) => self.walk_on(chain, session, branch, true, now),
-            Heard::End(branch) => self.walk_on(chain, session, branch, false, now),
+            Heard::Further(branch) => self.walk_on(chain, session, &walk, branch, true, now),
+            Heard::End(branch) => self.walk_on(chain, session, &walk, branch, false, now),
             Heard::NotShared => self.step_down(chain, session, &walk, now)?,
             Heard::Shared => {
                 self.peers.entry(session).and_modify(|peer| {
@@ -285,6 +285,7 @@ impl SyncEngine {
         &mut self,
         chain: &impl ChainView,
         session: SessionId,
+        walk: &Walk,
         branch: Branch,
         has_more: bool,
         now: Mono,
@@ -311,9 +312,11 @@ impl SyncEngine {
         } else {
             // Its chain is ours, or has less work: what it claimed is not worth more questions, nor
             // is what it announced.
-            peer.claim_missing = false;
             peer.failures = 0;
-            self.orphans.drop_of(session);
+            if peer.claim == walk.claim {
+                peer.claim_missing = false;
+                self.orphans.drop_of(session);
+            }
         }
     }
 
