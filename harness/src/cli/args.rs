@@ -1,6 +1,7 @@
 //! Flags and verbs, as `--help` shows them.
 
 mod choice;
+mod compare;
 mod doctor;
 mod gate;
 
@@ -16,6 +17,7 @@ use harness_core::{
 
 use crate::library::Library;
 pub(super) use choice::{NetworkArg, ProviderChoice};
+pub(super) use compare::CompareArgs;
 pub(super) use doctor::DoctorArgs;
 pub(super) use gate::GateArgs;
 
@@ -122,6 +124,9 @@ pub(super) enum Verb {
     /// Run scenarios until it can be said, with stated confidence, whether a build is good enough
     #[command(after_help = gate::CODES)]
     Gate(GateArgs),
+    /// Run two builds in turns, and say in what one is better, worse, or not different by more than what
+    #[command(after_help = compare::CODES)]
+    Compare(CompareArgs),
     /// Look at this machine before a run: engine, networks, limits, disk; a remedy for what is amiss
     #[command(after_help = doctor::CODES)]
     Doctor(DoctorArgs),
@@ -189,6 +194,10 @@ pub(super) struct ScenarioArgs {
     /// Leave the nodes running at the end, and say how to reach and remove them
     #[arg(long)]
     pub(super) keep: bool,
+
+    /// Record each node's memory and processor time every second, also where no check needs it
+    #[arg(long)]
+    pub(super) measure: bool,
 
     /// Multiply every `within` and the scenarios' timeouts, for slow machines
     #[arg(long, value_name = "F", default_value = "1", value_parser = parse_factor)]
@@ -413,6 +422,7 @@ impl RerunArgs {
             nodes: None,
             out: self.out.clone(),
             keep: self.keep,
+            measure: false,
             timeout_factor,
             seed: Some(seed),
             no_progress: self.no_progress,
