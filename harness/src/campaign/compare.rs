@@ -9,8 +9,8 @@ use std::{
 use harness_core::{
     bundle::{Link, Sha256Hex, hash_all},
     compare::{
-        Course, Decision, Measured, Meter, Ran, Side, Ticket,
-        ledger::{Asked, Build, Line, resume},
+        Asked, Build, Course, Decision, Measured, Meter, Ran, Side, Ticket,
+        ledger::{Line, resume},
         page::Page,
     },
     event::Event,
@@ -167,7 +167,7 @@ fn arguments(asked: &Asked, ticket: Ticket) -> Vec<String> {
         Build::Image(reference) => ("--node-image", reference),
     };
     let mut arguments = asked.arguments.clone();
-    let seed = asked.seed_of(ticket).to_string();
+    let seed = asked.seed_of(ticket.scenario, ticket.run).to_string();
     let scenario = asked.scenarios[ticket.scenario].as_str();
     arguments.extend(
         [flag, node.as_str(), "--measure", "--seed", &seed, "--", scenario].map(str::to_owned),

@@ -6,11 +6,7 @@ use std::{
 };
 
 use harness_core::{
-    compare::{
-        Course, Decision, Ran,
-        ledger::{Asked, Build, VERSION},
-        page::Page,
-    },
+    compare::{Asked, Build, Course, Decision, Ran, asked::VERSION, page::Page},
     exit::ExitCode,
     node::NodeSource,
     scenario::Overrides,

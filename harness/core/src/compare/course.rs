@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ledger::Asked, measure::Measured};
+use super::{asked::Asked, measure::Measured};
 use crate::{bundle::Sha256Hex, exit::ExitCode, gate::Outcome, statistics::share::Tally};
 
 /// How often in a row a run that said nothing is tried again.

@@ -3,6 +3,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
+//! | [`asked`] | builds, scenarios, how many runs |
 //! | [`course`] | which run is next |
 //! | [`measure`] | what is taken from a run's evidence |
 //! | [`statement`] | what is said of each figure and share, all of them together with the stated confidence |
@@ -12,12 +13,14 @@
 //! The number of runs is fixed before the first, and nothing is said before the last: whoever looks after every run,
 //! and stops when he likes what he sees, finds differences between equal builds.
 
+pub mod asked;
 pub mod course;
 pub mod ledger;
 pub mod measure;
 pub mod page;
 pub mod statement;
 
+pub use asked::{Asked, Build};
 pub use course::{Course, Decision, Ran, Side, Ticket};
 pub use measure::{Figure, Measured, Meter};
 pub use statement::{Statement, What};

@@ -4,8 +4,9 @@ use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
+    asked::{Asked, Build, VERSION},
     course::{Course, Decision, Ran, Side, Ticket},
-    ledger::{Asked, Build, Line, VERSION, resume},
+    ledger::{Line, resume},
     measure::{Figure, Measured, Meter},
     page::Page,
     statement::{What, decision, statements},
@@ -98,7 +99,7 @@ fn builds_and_scenarios_take_turns_with_one_seed_for_both() {
 }
 
 fn course_seed(ticket: Ticket) -> u64 {
-    asked(&["one", "two"], 2).seed_of(ticket)
+    asked(&["one", "two"], 2).seed_of(ticket.scenario, ticket.run)
 }
 
 /// A fifth more, of five things that are looked at, with forty runs of each.

@@ -3,9 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use harness_core::compare::ledger::MOST_RUNS;
+use harness_core::compare::asked::MOST_RUNS;
 
-use super::{LibraryArgs, NetworkArg, NodeArgs, ProviderChoice, gate, parse_factor};
+use super::{
+    choice::{NetworkArg, ProviderChoice},
+    common::{LibraryArgs, NodeArgs, parse_factor},
+    gate,
+};
 
 pub(super) const CODES: &str = "\
 B is held against A. Everything that is said holds together with 95 % confidence; a difference that

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum as _};
 
-use super::{LibraryArgs, NodeArgs, ProviderChoice, parse_factor};
+use super::{
+    choice::ProviderChoice,
+    common::{LibraryArgs, NodeArgs, parse_factor},
+};
 
 pub(super) const CODES: &str = "\
 Exit codes:
