@@ -104,12 +104,15 @@ fn scenarios(args: &CompareArgs) -> Result<Vec<String>, ExitCode> {
     let usual = [PathBuf::from(USUAL)];
     let asked = if args.scenario.is_empty() { &usual[..] } else { &args.scenario };
     // Paths are said as from anywhere: it may be gone on with from elsewhere.
-    let here = absolute(".").unwrap_or_default().join(".");
+    let here = absolute("compare").unwrap_or_default();
     let mut scenarios = Vec::new();
     let mut all = Duration::ZERO;
     for scenario in asked {
         all += takes_of(&library, scenario, &overrides)?.mul_f64(2.0 * args.runs as f64);
-        scenarios.push(beside(&here, scenario).display().to_string());
+        let path = beside(&here, scenario);
+        // Without the `.` in its middle.
+        let path = if path.is_absolute() { absolute(&path).unwrap_or(path) } else { path };
+        scenarios.push(path.display().to_string());
     }
     output::note(&format!(
         "{} runs of each build in {}: about {}",

@@ -103,7 +103,7 @@ async fn a_node_is_compared_with_itself_and_a_kill_changes_nothing() {
     let of: Vec<_> = statements.iter().map(|one| one["of"].as_str().unwrap()).collect();
     assert_eq!(of, ["passes", "memory", "processor time per block"]);
     assert_eq!(statements[0]["a"]["passed"], 6, "{result:#}");
-    assert_eq!(statements[0]["words"], "no difference larger than 48.8 points (-48.8 to +48.8)");
+    assert_eq!(statements[0]["words"], "no difference larger than 48.9 points (-48.9 to +48.9)");
     for figure in &statements[1..] {
         let [low, high] = [0, 1].map(|end| figure["ratio"]["possible"][end].as_f64().unwrap());
         assert!(0.0 < low && low <= high && figure["ratio"]["detectable"].is_f64(), "{figure:#}");
