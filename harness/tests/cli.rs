@@ -289,6 +289,10 @@ fn help_says_what_there_is() {
         words(&harness(Path::new("."), &["selftest", "--help"]))
     );
     insta::assert_snapshot!("help_gate", words(&harness(Path::new("."), &["gate", "--help"])));
+    insta::assert_snapshot!(
+        "help_compare",
+        words(&harness(Path::new("."), &["compare", "--help"]))
+    );
     insta::assert_snapshot!("help_verify", words(&harness(Path::new("."), &["verify", "--help"])));
     insta::assert_snapshot!("help_rerun", words(&harness(Path::new("."), &["rerun", "--help"])));
     insta::assert_snapshot!("help_doctor", words(&harness(Path::new("."), &["doctor", "--help"])));

@@ -9,6 +9,7 @@ use crate::{
     document::{Key, listed, nearest},
     event::CheckVerdict,
     fault::{self, FAULTS, FaultEntry},
+    gate,
     profile::{self, NodeProfile},
     scenario,
 };
@@ -22,14 +23,19 @@ pub enum Topic {
     Fault(&'static FaultEntry),
     /// What a file of `--node-profile` may say.
     Profile,
+    /// What a gate's file may say.
+    Gate,
 }
 
 /// By this name profiles are explained.
 const PROFILES: &str = "profile";
 
+/// By this one the file of a gate.
+const GATES: &str = "gate";
+
 /// A name that nothing here has.
 #[derive(Debug, thiserror::Error)]
-#[error("no check, fault or `profile` is called `{asked}`{near}\n  there is {there}")]
+#[error("no check, fault, `profile` or `gate` is called `{asked}`{near}\n  there is {there}")]
 pub struct Unknown {
     asked: String,
     near: String,
@@ -46,7 +52,7 @@ impl Topic {
         let checks = CHECKS.iter().map(|entry| (entry.name, Self::Check(entry)));
         let faults = FAULTS.iter().map(|entry| (entry.name, Self::Fault(entry)));
         let all: Vec<(&str, Self)> =
-            checks.chain(faults).chain([(PROFILES, Self::Profile)]).collect();
+            checks.chain(faults).chain([(PROFILES, Self::Profile), (GATES, Self::Gate)]).collect();
         if let Some((_, topic)) = all.iter().find(|(known, _)| *known == name) {
             return Ok(*topic);
         }
@@ -65,6 +71,7 @@ impl Topic {
             Self::Check(entry) => check(entry),
             Self::Fault(entry) => fault(entry),
             Self::Profile => profiles(),
+            Self::Gate => gates(),
         }
     }
 }
@@ -100,7 +107,7 @@ pub fn list() -> String {
         let about = NodeProfile::shipped(name).map_or(String::new(), |kind| kind.about.clone());
         let _ = writeln!(text, "  {name:width$}  {about}");
     }
-    text + "`harness explain NAME` prints a check or fault in full, `harness explain profile` what a profile may say.\n"
+    text + "`harness explain NAME` prints a check or fault in full, `harness explain profile` what a profile may say, `harness explain gate` what a gate's file may.\n"
 }
 
 /// The keys of a profile, and the shipped ones as examples.
@@ -113,26 +120,45 @@ fn profiles() -> String {
         ("[state]", profile::STATE),
         ("[rpc]", profile::RPC),
     ] {
-        if !title.is_empty() {
-            let _ = writeln!(text, "{title}");
-        }
-        for key in keys {
-            let _ = writeln!(
-                text,
-                "  {}: {}; takes {}; without it: {}",
-                key.name,
-                key.about,
-                key.values(),
-                key.otherwise()
-            );
-        }
-        text.push('\n');
+        section(&mut text, title, keys);
     }
     text.push_str("[cannot]\n  a check's name: why it cannot hold; a scenario that has it is refused before the start (4)\n");
     for (name, written) in profile::SHIPPED {
         let _ = write!(text, "\n--- {name}, as it is shipped\n{written}");
     }
     text
+}
+
+/// The keys of a gate's file, and a small one.
+fn gates() -> String {
+    let mut text =
+        "A gate's file says which scenarios must pass, how often, and how sure that has to be:\n\n"
+            .to_owned();
+    for (title, keys) in [
+        ("[gate]", gate::file::GATE),
+        ("[[scenarios]], at least one", gate::file::SCENARIOS),
+        ("[[scenarios.limits]], of the scenario above", gate::file::LIMITS),
+    ] {
+        section(&mut text, title, keys);
+    }
+    text + gate::file::EXAMPLE
+}
+
+fn section(text: &mut String, title: &str, keys: &[Key]) {
+    if !title.is_empty() {
+        let _ = writeln!(text, "{title}");
+    }
+    for key in keys {
+        let _ = writeln!(
+            text,
+            "  {}: {}; takes {}; without it: {}",
+            key.name,
+            key.about,
+            key.values(),
+            key.otherwise()
+        );
+    }
+    text.push('\n');
 }
 
 /// The tables of `scenarios/README.md`.

@@ -3,6 +3,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
+//! | [`markup`] | pages for people, of text that anybody may have said |
 //! | [`text`], [`exit`], [`node`], [`subnet`] | words, exit codes, what is known of a node from outside, networks |
 //! | [`line`](mod@line), [`state`] | lines between nodes, and their state on disk, as they are seen and changed from outside |
 //! | [`place`], [`limits`], [`doctor`] | where Docker engines are; what a machine may be too small for; what it is like before a run |
@@ -16,13 +17,14 @@
 //! | [`explain`], [`schema`] | checks and faults as people read them, and scenario files as editors do |
 //! | [`statistics`] | what so many runs, blocks or samples can say, and how surely |
 //! | [`verdict`], [`report`], [`record`] | what follows from a run's events, how it is shown, what was asked for |
-//! | [`gate`] | what follows from many runs, for a release |
+//! | [`gate`], [`compare`] | what follows from many runs, for a release; of two builds |
 //! | [`bundle`], [`verify`] | what makes evidence show a change, and the verdict from it alone |
 //!
 //! A pass needs observations; whatever is missing is never one.
 
 pub mod bundle;
 pub mod check;
+pub mod compare;
 pub mod control;
 pub mod doctor;
 pub mod document;
@@ -35,6 +37,7 @@ pub mod history;
 pub mod hostile;
 pub mod limits;
 pub mod line;
+pub mod markup;
 pub mod needs;
 pub mod node;
 pub mod place;

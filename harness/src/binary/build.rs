@@ -63,13 +63,32 @@ pub async fn workspace_program(
     program: Program,
     progress: Progress<'_>,
 ) -> Result<PathBuf, BinaryError> {
+    program_of(&workspace()?, None, program, progress).await
+}
+
+/// The same of another checkout of this workspace, with an own directory for what cargo makes if one is named.
+///
+/// # Errors
+/// There is no cargo, or it fails: with its last lines.
+pub async fn program_of(
+    workspace: &Path,
+    made: Option<&Path>,
+    program: Program,
+    progress: Progress<'_>,
+) -> Result<PathBuf, BinaryError> {
     let name = program.name();
-    let workspace = workspace()?;
-    let target = host_triple(&workspace).await?;
-    match build(&workspace, &target, (name, Linkage::Static), progress).await {
+    let target = host_triple(workspace).await?;
+    let with = |linkage| {
+        let mut command = cargo(workspace, &target, (name, linkage));
+        if let Some(made) = made {
+            command.env("CARGO_TARGET_DIR", made);
+        }
+        build(command, name, progress)
+    };
+    match with(Linkage::Static).await {
         Err(BinaryError::Build { tail, .. }) if is_link_failure(&tail) => {
             progress(format!("no static C library on this host; linking {name} dynamically"));
-            build(&workspace, &target, (name, Linkage::Dynamic), progress).await
+            with(Linkage::Dynamic).await
         }
         other => other,
     }
@@ -90,19 +109,21 @@ pub async fn can_build() -> Result<String, BinaryError> {
     Ok(format!("{PACKAGE} of {}, built by {cargo} when a run needs it", workspace.display()))
 }
 
-fn workspace() -> Result<PathBuf, BinaryError> {
+/// The workspace that this harness was compiled in.
+///
+/// # Errors
+/// It is gone.
+pub fn workspace() -> Result<PathBuf, BinaryError> {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize().ok().filter(|root| root.join("Cargo.toml").is_file()).ok_or_else(|| {
         failure(format!("this harness was compiled in `{}/..`, which is not there any more; use --node-bin or --node-image", env!("CARGO_MANIFEST_DIR")))
     })
 }
 
 async fn build(
-    workspace: &Path,
-    target: &str,
-    (name, linkage): (&str, Linkage),
+    mut command: Command,
+    name: &str,
     progress: Progress<'_>,
 ) -> Result<PathBuf, BinaryError> {
-    let mut command = cargo(workspace, target, (name, linkage));
     let (mut child, group) = subprocess::spawn_group(&mut command)
         .await
         .map_err(|error| failure(format!("cannot run {:?}: {error}", cargo_program())))?;

@@ -22,7 +22,7 @@ mod rootfs;
 mod subprocess;
 
 pub use artefact::{Artefact, Binary, Staging, prepare};
-pub use build::{Program, can_build, workspace_program};
+pub use build::{Program, can_build, program_of, workspace, workspace_program};
 pub use elf::{Executable, Library, inspect};
 pub use error::BinaryError;
 pub use identity::{Identity, OURS_MARKER, identify};

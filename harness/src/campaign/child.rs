@@ -33,7 +33,7 @@ pub struct Ended {
     pub seconds: f64,
 }
 
-/// Runs `harness scenario` with these arguments and an own directory for its evidence.
+/// Runs `harness scenario` with these arguments, scenarios last, and an own directory for its evidence.
 ///
 /// # Errors
 ///
@@ -48,10 +48,9 @@ pub async fn run(
     fs::create_dir_all(out)?;
     let mut command = Command::new(program);
     command
-        .arg("scenario")
-        .args(arguments)
-        .args(["--quiet", "--no-progress", "--out"])
+        .args(["scenario", "--quiet", "--no-progress", "--out"])
         .arg(out)
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -160,9 +160,7 @@ impl Gate {
             ("gate.json", json),
             ("junit.xml", page.junit()?),
         ] {
-            let incoming = self.folder.join(format!("{name}.incoming"));
-            fs::write(&incoming, bytes)?;
-            fs::rename(&incoming, self.folder.join(name))?;
+            put(&self.folder, name, &bytes)?;
         }
         Ok(())
     }
@@ -231,6 +229,13 @@ impl Gate {
             bundle: bundle.map(|path| relative(path).display().to_string()),
         }))
     }
+}
+
+/// Writes a file, whole or not at all.
+pub(super) fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let incoming = folder.join(format!("{name}.incoming"));
+    fs::write(&incoming, bytes)?;
+    fs::rename(&incoming, folder.join(name))
 }
 
 /// A plain word is a shipped scenario's name; a path is relative to the file that names it.

@@ -4,9 +4,12 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`child`] | one run as a process |
-//! | [`gate`] | drives a gate's course, and writes down where it is |
-//! | `lines` | the file that it goes on from |
+//! | [`gate`], [`compare`] | drive a course, and write down where it is |
+//! | [`revisions`] | two revisions of this workspace, built to be compared |
+//! | `lines` | the file that a campaign goes on from |
 
 pub mod child;
+pub mod compare;
 pub mod gate;
 mod lines;
+pub mod revisions;

@@ -1,9 +1,10 @@
 //! Flags and verbs, as `--help` shows them.
 
 mod choice;
+mod common;
+mod compare;
 mod doctor;
 mod gate;
-mod shared;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -11,10 +12,11 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use harness_core::{bundle::Sha256Hex, record::Asked};
 
 pub(super) use choice::{NetworkArg, ProviderChoice};
+use common::parse_factor;
+pub(super) use common::{LibraryArgs, NodeArgs};
+pub(super) use compare::CompareArgs;
 pub(super) use doctor::DoctorArgs;
 pub(super) use gate::GateArgs;
-use shared::parse_factor;
-pub(super) use shared::{LibraryArgs, NodeArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -119,6 +121,9 @@ pub(super) enum Verb {
     /// Run scenarios until it can be said, with stated confidence, whether a build is good enough
     #[command(after_help = gate::CODES)]
     Gate(GateArgs),
+    /// Run two builds in turns, and say in what one is better, worse, or not different by more than what
+    #[command(after_help = compare::CODES)]
+    Compare(CompareArgs),
     /// Look at this machine before a run: engine, networks, limits, disk; a remedy for what is amiss
     #[command(after_help = doctor::CODES)]
     Doctor(DoctorArgs),
@@ -173,6 +178,10 @@ pub(super) struct ScenarioArgs {
     /// Leave the nodes running at the end, and say how to reach and remove them
     #[arg(long)]
     pub(super) keep: bool,
+
+    /// Record each node's memory and processor time every second, also where no check needs it
+    #[arg(long)]
+    pub(super) measure: bool,
 
     /// Multiply every `within` and the scenarios' timeouts, for slow machines
     #[arg(long, value_name = "F", default_value = "1", value_parser = parse_factor)]
@@ -363,6 +372,7 @@ impl RerunArgs {
             nodes: None,
             out: self.out.clone(),
             keep: self.keep,
+            measure: false,
             timeout_factor,
             seed: Some(seed),
             no_progress: self.no_progress,

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use harness_core::{
@@ -15,11 +15,11 @@ use harness_core::{
     text::plain,
 };
 
-use super::{args::GateArgs, output, profile};
+use super::{args::GateArgs, output, profile, scenario::USUAL};
 use crate::{
     campaign::gate::{Drive, Gate, beside},
     evidence::draw_seed,
-    library::load,
+    library::{Library, load},
     provider::own_program,
     run::interrupt::Interrupt,
 };
@@ -43,10 +43,8 @@ fn begin(args: &GateArgs) -> Result<Option<(PathBuf, Gate)>, ExitCode> {
         return Ok(Some((folder.clone(), gate)));
     }
     let path = args.file.as_deref().unwrap_or(Path::new("release.toml"));
-    let (asked, file) = read(args, path)?;
-    for entry in &file.entries {
-        output::note(&format!("{}: {} runs", entry.scenario.display(), entry.runs()));
-    }
+    let (asked, file, takes) = read(args, path)?;
+    estimate(&file, &takes, args.jobs);
     if args.dry_run {
         return Ok(None);
     }
@@ -60,7 +58,7 @@ fn begin(args: &GateArgs) -> Result<Option<(PathBuf, Gate)>, ExitCode> {
 }
 
 /// The gate, and every scenario of it read as its runs will.
-fn read(args: &GateArgs, path: &Path) -> Result<(Asked, GateFile), ExitCode> {
+fn read(args: &GateArgs, path: &Path) -> Result<(Asked, GateFile, Vec<Duration>), ExitCode> {
     let refused = |why: String| {
         output::error(&why);
         ExitCode::Usage
@@ -75,10 +73,8 @@ fn read(args: &GateArgs, path: &Path) -> Result<(Asked, GateFile), ExitCode> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let library = args.library.library();
     let profile = profile::asked(&args.node).ok_or(ExitCode::Usage)?;
+    let mut takes = Vec::new();
     for entry in &file.entries {
-        let found = library
-            .find(&beside(&path, &entry.scenario))
-            .map_err(|why| refused(why.to_string()))?;
         let overrides = Overrides {
             nodes: entry.nodes,
             source: args.node.source().unwrap_or(harness_core::node::NodeSource::Workspace),
@@ -86,11 +82,7 @@ fn read(args: &GateArgs, path: &Path) -> Result<(Asked, GateFile), ExitCode> {
             seed: 0,
             profile: profile.clone(),
         };
-        let (plan, problems) = load(&found, &overrides);
-        if plan.is_none() {
-            output::note(&problems.to_string());
-            return Err(refused(format!("{}: refused; nothing was started", found.display())));
-        }
+        takes.push(takes_of(&library, &beside(&path, &entry.scenario), &overrides)?);
     }
     let asked = Asked {
         version: VERSION,
@@ -100,7 +92,48 @@ fn read(args: &GateArgs, path: &Path) -> Result<(Asked, GateFile), ExitCode> {
         seed: args.seed.unwrap_or_else(draw_seed),
         arguments: args.for_each_run(),
     };
-    Ok((asked, file))
+    Ok((asked, file, takes))
+}
+
+/// How long a run of a scenario takes, by its own word; it is read as its runs will read it.
+pub(super) fn takes_of(
+    library: &Library,
+    scenario: &Path,
+    overrides: &Overrides,
+) -> Result<Duration, ExitCode> {
+    let found = library.find(scenario).map_err(|why| {
+        output::error(&why.to_string());
+        ExitCode::Usage
+    })?;
+    let (plan, problems) = load(&found, overrides);
+    let Some(plan) = plan else {
+        output::note(&problems.to_string());
+        output::error(&format!("{}: refused; nothing was started", found.display()));
+        return Err(ExitCode::Usage);
+    };
+    Ok(plan.takes.unwrap_or(USUAL))
+}
+
+/// What it takes at most, by the scenarios' own word: a failure ends it earlier.
+fn estimate(file: &GateFile, takes: &[Duration], jobs: u8) {
+    let mut all = Duration::ZERO;
+    for (entry, takes) in file.entries.iter().zip(takes) {
+        let runs = entry.runs();
+        all += takes.mul_f64(runs as f64 / f64::from(jobs));
+        output::note(&format!(
+            "{}: {runs} runs of about {}",
+            entry.scenario.display(),
+            humantime::format_duration(*takes)
+        ));
+    }
+    let all = Duration::from_secs(all.as_secs().div_ceil(60) * 60);
+    let budget = file.budget.map_or_else(String::new, |budget| {
+        format!("; undecided after {}", humantime::format_duration(budget))
+    });
+    output::note(&format!(
+        "about {} for all of them, {jobs} at a time{budget}",
+        humantime::format_duration(all)
+    ));
 }
 
 async fn drive(args: &GateArgs, folder: &Path, gate: &mut Gate, interrupt: &Interrupt) -> ExitCode {
@@ -153,8 +186,7 @@ fn progress(gate: &Gate, ran: &Ran, jobs: usize) {
         .progress()
         .map(|(entry, progress)| entry.runs().saturating_sub(progress.tally.runs()) as f64)
         .sum();
-    let rest =
-        std::time::Duration::from_secs_f64((left * gate.seconds_a_run() / jobs as f64).round());
+    let rest = Duration::from_secs_f64((left * gate.seconds_a_run() / jobs as f64).round());
     let why = ran.reason.as_deref().map_or_else(String::new, |why| {
         format!(": {}", plain(why.lines().next().unwrap_or_default()))
     });

@@ -4,7 +4,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `args` | flags and verbs, as `--help` shows them |
-//! | `scenario`, `rerun`, `selftest`, `gate` | verbs that start nodes |
+//! | `scenario`, `rerun`, `selftest`, `gate`, `compare` | verbs that start nodes |
 //! | `list`, `validate`, `explain`, `verify` | verbs that start nothing |
 //! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
@@ -13,6 +13,7 @@
 //! | `provider`, `profile`, `environment`, `signals` | what verbs share: where nodes run, what kind they are, what the environment says, what ends them |
 
 mod args;
+mod compare;
 mod doctor;
 mod environment;
 mod explain;
@@ -69,6 +70,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         }
         Verb::Rerun(args) => interruptible(async |interrupt| rerun::run(args, interrupt).await),
         Verb::Gate(args) => interruptible(async |interrupt| gate::run(args, interrupt).await),
+        Verb::Compare(args) => interruptible(async |interrupt| compare::run(args, interrupt).await),
         Verb::Verify(args) => verify::run(args),
         Verb::List(args) => list::run(args),
         Verb::Explain(args) => explain::run(args),

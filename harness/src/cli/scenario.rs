@@ -31,7 +31,7 @@ use crate::{
     library::{Library, load},
     provider::{ProviderError, ProviderOptions, own_program},
     run::{
-        executor::{self, AtEnd, Run},
+        executor::{self, AtEnd, Measure, Run},
         http::Http,
         interrupt::Interrupt,
         journal::Journal,
@@ -144,7 +144,7 @@ fn leave_out(args: &ScenarioArgs, plans: &mut Vec<Plan>) {
 }
 
 /// How long a scenario is that does not say it.
-const USUAL: Duration = Duration::from_secs(60);
+pub(super) const USUAL: Duration = Duration::from_secs(60);
 
 /// By this word all shipped scenarios are meant.
 const ALL: &str = "all";
@@ -296,6 +296,7 @@ async fn finish(
         journal,
         dir: dir.clone(),
         at_end: if args.keep { AtEnd::Keep } else { AtEnd::Remove },
+        measure: if args.measure { Measure::All } else { Measure::Asked },
         interrupt,
     };
     let verdict = run.execute().await;

@@ -61,6 +61,15 @@ pub enum AtEnd {
     Keep,
 }
 
+/// Of which nodes it is measured what they use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Of those that a check is about.
+    Asked,
+    /// Of all (`--measure`).
+    All,
+}
+
 /// One run, ready to go.
 pub struct Run {
     /// What is run.
@@ -75,6 +84,8 @@ pub struct Run {
     pub dir: RunDir,
     /// What becomes of the nodes.
     pub at_end: AtEnd,
+    /// What is measured.
+    pub measure: Measure,
     /// Raised by a signal.
     pub interrupt: Interrupt,
 }
@@ -294,7 +305,7 @@ impl Run {
                 };
                 background.spawn(poller.run());
             }
-            if needs::resources(&self.plan, name) {
+            if self.measure == Measure::All || needs::resources(&self.plan, name) {
                 background.spawn(resources::measure(name.clone(), Arc::clone(bed)));
             }
         }

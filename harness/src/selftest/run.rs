@@ -24,7 +24,7 @@ use crate::{
     library::load,
     provider::{NetworkChoice, Provider, ProviderError, ProviderOptions, own_program},
     run::{
-        executor::{AtEnd, Run},
+        executor::{AtEnd, Measure, Run},
         http::Http,
         interrupt::Interrupt,
         journal::Journal,
@@ -181,6 +181,7 @@ where
             journal,
             dir: dir.clone(),
             at_end: AtEnd::Remove,
+            measure: Measure::Asked,
             interrupt: self.interrupt.clone(),
         };
         let verdict = run.execute().await;

@@ -6,11 +6,14 @@
 //! | `provider` | one suite of behaviours, against every provider |
 //! | `leftovers` | nothing is left behind, whatever ends the harness |
 //! | `three_node` | the shipped scenario on real nodes, and each check and fault failing for its own reason |
+//! | `gate`, `compare` | many runs, and one decision; two builds |
 //! | `support` | what they share: providers, fake nodes, the engine |
 
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
 #![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
 
+mod compare;
+mod gate;
 mod leftovers;
 mod provider;
 mod support;

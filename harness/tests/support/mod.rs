@@ -19,7 +19,7 @@ use harness::{
     provider::Provider,
     run::{
         clock::RunClock,
-        executor::{AtEnd, Run},
+        executor::{AtEnd, Measure, Run},
         interrupt::Interrupt,
         journal::Journal,
         link::Connect,
@@ -210,6 +210,7 @@ async fn start(
         journal,
         dir: dir.clone(),
         at_end: AtEnd::Remove,
+        measure: Measure::Asked,
         interrupt,
     };
     let verdict = run.execute().await;

@@ -175,6 +175,25 @@ pub const LIMITS: &[Key] = &[
     Key { name: "at_most", takes: Takes::Duration, given: Given::Always, about: "the limit" },
 ];
 
+/// A gate as people write it: 59 runs of each, for 95 % at 95 %.
+pub const EXAMPLE: &str = r#"--- an example
+[gate]
+description = "what every release must hold"
+share = "95%"
+budget = "2h"
+
+[[scenarios]]
+scenario = "three-node"
+[[scenarios.limits]]
+figure = "recovery"
+at_most = "5s"
+
+[[scenarios]]
+scenario = "partition"
+share = "90%"
+failures = 1
+"#;
+
 const ROOT: &[Key] = &[
     Key {
         name: "gate",
@@ -330,6 +349,15 @@ mod tests {
         let limit =
             Limit { figure: Figure::Recovery, quantile: 0.95, at_most: Duration::from_secs(2) };
         assert_eq!(entry.limits, [limit]);
+    }
+
+    #[test]
+    fn the_example_and_our_own_gate_are_gates() {
+        let ours = include_str!("../../../../scenarios/release.toml");
+        for text in [EXAMPLE.trim_start_matches("--- an example\n"), ours] {
+            let (gate, problems) = GateFile::parse("release.toml".into(), text);
+            assert!(gate.is_some() && problems.to_string().is_empty(), "{problems}");
+        }
     }
 
     #[test]

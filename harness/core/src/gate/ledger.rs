@@ -3,13 +3,13 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     course::{Course, Ran, Ticket},
     file::GateFile,
 };
-use crate::document::Problems;
+use crate::{bundle::Sha256Hex, document::Problems};
 
 /// The format that this harness writes.
 pub const VERSION: u32 = 1;
@@ -38,11 +38,16 @@ pub struct Asked {
 impl Asked {
     /// What the runs of a ticket draw from; an attempt of it has the same.
     pub fn seed_of(&self, ticket: Ticket) -> u64 {
-        let parts = [self.seed, ticket.entry as u64, ticket.run].map(u64::to_le_bytes);
-        let hash = crate::bundle::Sha256Hex::of(&[&parts[0], &parts[1], &parts[2]]).0;
-        // 48 bits, which every reader of JSON can hold.
-        hash[..6].iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+        seed_of(self.seed, ticket.entry, ticket.run)
     }
+}
+
+/// What a run of a scenario draws from, in a campaign with this seed.
+pub fn seed_of(seed: u64, scenario: usize, run: u64) -> u64 {
+    let parts = [seed, scenario as u64, run].map(u64::to_le_bytes);
+    let hash = Sha256Hex::of(&[&parts[0], &parts[1], &parts[2]]).0;
+    // 48 bits, which every reader of JSON can hold.
+    hash[..6].iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }
 
 /// One line.
@@ -133,7 +138,7 @@ pub fn resume(text: &str) -> Result<Resumed, Refused> {
     Ok(Resumed { asked, course, ran: all, whole })
 }
 
-fn parse(line: &str) -> Result<Line, String> {
+pub(crate) fn parse<T: DeserializeOwned>(line: &str) -> Result<T, String> {
     if line.len() > LONGEST {
         return Err("it is too long".to_owned());
     }

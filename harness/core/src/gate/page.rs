@@ -3,7 +3,6 @@
 
 use std::{fmt::Write as _, io};
 
-use pulldown_cmark::{Options, Parser, html};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 
@@ -13,6 +12,7 @@ use super::{
     ledger::Asked,
 };
 use crate::{
+    markup::{cell, document},
     statistics::{round, share::Standing},
     text::{plain, short},
 };
@@ -183,15 +183,8 @@ impl Page<'_> {
 
     /// The same page as HTML: one file, nothing from elsewhere.
     pub fn html(&self) -> String {
-        let markdown = self.markdown();
-        // Text of nodes is in it: what looks like markup there was made text by `cell`.
-        let mut body = String::new();
-        html::push_html(&mut body, Parser::new_ext(&markdown, Options::ENABLE_TABLES));
-        format!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{} · {}</title><style>{STYLE}</style></head>\n<body>\n{body}</body></html>\n",
-            self.course.decision_now().word(),
-            name(self.asked),
-        )
+        let title = format!("{} · {}", self.course.decision_now().word(), name(self.asked));
+        document(&title, &self.markdown())
     }
 
     /// The same for programs.
@@ -248,29 +241,9 @@ impl Page<'_> {
     }
 }
 
-const STYLE: &str = ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;display:block;overflow-x:auto;margin:1rem 0}td,th{border:1px solid #8888;padding:.3rem .6rem;text-align:left}";
-
 fn name(asked: &Asked) -> String {
     let file = asked.path.rsplit('/').next().unwrap_or_default();
     cell(file.trim_end_matches(".toml"))
-}
-
-/// A sentence's worth of anybody's text, as a cell of a table: one line, and nothing in it is markup.
-fn cell(text: &str) -> String {
-    let mut cell = String::new();
-    for letter in plain(text.lines().next().unwrap_or_default()).chars() {
-        match letter {
-            '<' => cell += "&lt;",
-            '>' => cell += "&gt;",
-            '&' => cell += "&amp;",
-            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '!' | '#' | '~' => {
-                cell.push('\\');
-                cell.push(letter);
-            }
-            _ => cell.push(letter),
-        }
-    }
-    cell
 }
 
 /// Rounded away from what it excludes.

@@ -44,6 +44,13 @@ impl Confidence {
         1.0 - self.0
     }
 
+    /// How sure each of so many statements has to be, for all of them to be right at once so surely
+    /// (Bonferroni's correction).
+    #[must_use]
+    pub fn among(self, statements: usize) -> Self {
+        Self(1.0 - self.error() / statements.max(1) as f64)
+    }
+
     /// How many standard deviations to both sides of the mean a normal value stays within, so often.
     fn deviations(self) -> f64 {
         Normal::standard().inverse_cdf(0.5 + self.0 / 2.0)
@@ -82,7 +89,7 @@ pub fn round(value: f64) -> f64 {
 }
 
 /// The middle of sorted values; `None` of nothing.
-fn middle(sorted: &[f64]) -> Option<f64> {
+pub(crate) fn middle(sorted: &[f64]) -> Option<f64> {
     let half = sorted.len() / 2;
     match sorted.len() {
         0 => None,

@@ -6,10 +6,10 @@ use clap::{Args, ValueEnum as _};
 
 use super::{
     choice::ProviderChoice,
-    shared::{LibraryArgs, NodeArgs, parse_factor},
+    common::{LibraryArgs, NodeArgs, parse_factor},
 };
 
-pub(crate) const CODES: &str = "\
+pub(super) const CODES: &str = "\
 Exit codes:
   0   accepted: every scenario is good enough, with the stated confidence
   1   rejected
@@ -66,29 +66,39 @@ pub(crate) struct GateArgs {
 impl GateArgs {
     /// What each run is told, as `harness scenario` takes it.
     pub(crate) fn for_each_run(&self) -> Vec<String> {
-        let mut arguments = Vec::new();
-        let mut say = |flag: &str, value: Option<String>| {
-            if let Some(value) = value {
-                arguments.extend([flag.to_owned(), value]);
-            }
-        };
-        let absolute = |path: &PathBuf| {
-            std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
-        };
-        let word = |value: Option<clap::builder::PossibleValue>| {
-            value.map(|value| value.get_name().to_owned())
-        };
-        say("--node-image", self.node.node_image.clone());
-        say("--node-bin", self.node.node_bin.as_ref().map(absolute));
-        say("--node-profile", self.node.node_profile.clone());
-        say("--network", word(self.node.network.and_then(|network| network.to_possible_value())));
-        if self.provider != ProviderChoice::Auto {
-            say("--provider", word(self.provider.to_possible_value()));
-        }
-        say("--scenarios", self.library.folder.as_ref().map(absolute));
-        if self.timeout_factor != 1.0 {
-            say("--timeout-factor", Some(self.timeout_factor.to_string()));
-        }
-        arguments
+        for_each_run(&self.node, self.provider, &self.library, self.timeout_factor)
     }
+}
+
+/// Flags of `harness scenario`.
+pub(super) fn for_each_run(
+    node: &NodeArgs,
+    provider: ProviderChoice,
+    library: &LibraryArgs,
+    timeout_factor: f64,
+) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let mut say = |flag: &str, value: Option<String>| {
+        if let Some(value) = value {
+            arguments.extend([flag.to_owned(), value]);
+        }
+    };
+    let absolute = |path: &PathBuf| {
+        std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+    };
+    let word = |value: Option<clap::builder::PossibleValue>| {
+        value.map(|value| value.get_name().to_owned())
+    };
+    say("--node-image", node.node_image.clone());
+    say("--node-bin", node.node_bin.as_ref().map(absolute));
+    say("--node-profile", node.node_profile.clone());
+    say("--network", word(node.network.and_then(|network| network.to_possible_value())));
+    if provider != ProviderChoice::Auto {
+        say("--provider", word(provider.to_possible_value()));
+    }
+    say("--scenarios", library.folder.as_ref().map(absolute));
+    if timeout_factor != 1.0 {
+        say("--timeout-factor", Some(timeout_factor.to_string()));
+    }
+    arguments
 }

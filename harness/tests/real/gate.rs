@@ -1,0 +1,170 @@
+//! A gate over real runs: it accepts, rejects and says why, and a gate that was killed goes on as if it had not been.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::Instant,
+};
+
+use serde_json::Value;
+
+use crate::support::{HARNESS, PATIENCE};
+
+/// The shortest network that can pass: one node that mines.
+const MINES: &str = r#"
+[scenario]
+description = "one node mines"
+[[nodes]]
+name = "seed"
+seed = true
+mine = true
+[[phases]]
+name = "mine"
+[[phases.checks]]
+check = "height-advances"
+nodes = "*"
+by = 1
+within = "60s"
+for = "500ms"
+"#;
+
+/// Three runs of four must pass, more probably than not: five runs.
+const GATE: &str = "[gate]\nshare = \"75%\"\nconfidence = \"75%\"\n[[scenarios]]\nscenario = \"./mines\"\nprovider = \"process\"\n";
+
+struct Trial(tempfile::TempDir);
+
+impl Trial {
+    fn new(scenario: &str, gate: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("mines")).unwrap();
+        fs::write(folder.path().join("mines/scenario.toml"), scenario).unwrap();
+        fs::write(folder.path().join("release.toml"), gate).unwrap();
+        Self(folder)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(HARNESS);
+        command.arg("gate").args(arguments).current_dir(self.0.path());
+        command
+    }
+
+    fn gate(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn folder(&self) -> PathBuf {
+        let mut gates = fs::read_dir(self.0.path().join("gates")).unwrap();
+        gates.next().unwrap().unwrap().path()
+    }
+
+    fn result(&self) -> Value {
+        serde_json::from_str(&fs::read_to_string(self.folder().join("gate.json")).unwrap()).unwrap()
+    }
+
+    /// Bundles that were kept.
+    fn kept(&self) -> usize {
+        fs::read_dir(self.folder().join("runs")).map_or(0, Iterator::count)
+    }
+}
+
+fn words(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+fn lines(folder: &Path) -> usize {
+    fs::read_to_string(folder.join("gate.jsonl")).unwrap_or_default().lines().count()
+}
+
+#[test]
+fn a_good_build_is_accepted_and_its_bundles_are_digests() {
+    let trial = Trial::new(MINES, GATE);
+    let output = trial.gate(&["release.toml", "--jobs", "2", "--seed", "7"]);
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    assert!(words(&output).contains("ACCEPTED after 5 runs"), "{}", words(&output));
+    assert_eq!((trial.result()["decision"].as_str(), trial.kept()), (Some("accepted"), 0));
+    let ledger = fs::read_to_string(trial.folder().join("gate.jsonl")).unwrap();
+    assert_eq!(ledger.lines().filter(|line| line.contains("\"digest\":\"")).count(), 5, "{ledger}");
+}
+
+#[test]
+fn a_bad_build_is_rejected_at_its_first_failure_with_the_evidence() {
+    let trial = Trial::new(&MINES.replace("mine = true\n", "").replace("60s", "3s"), GATE);
+    let output = trial.gate(&["release.toml"]);
+    assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+    assert_eq!((trial.result()["runs"].as_u64(), trial.kept()), (Some(1), 1));
+    let page = fs::read_to_string(trial.folder().join("gate.md")).unwrap();
+    assert!(page.contains("height-advances") && page.contains("runs/1-0001-0/"), "{page}");
+}
+
+#[test]
+fn what_cannot_run_is_the_environment_and_bad_files_start_nothing() {
+    let trial = Trial::new(MINES, &GATE.replace("[[sc", "retries = 1\n[[sc"));
+    let none = trial.0.path().join("none");
+    let output = trial.gate(&["release.toml", "--node-bin", none.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3), "{}", words(&output));
+    assert!(words(&output).contains("said nothing 2 times in a row"), "{}", words(&output));
+    for (text, why) in [
+        (GATE.replace("75%", "100%"), "from 50% to 99.9%"),
+        (GATE.replace("./mines", "./none"), "none"),
+        (String::new(), "missing `[[scenarios]]`"),
+    ] {
+        let trial = Trial::new(MINES, &text);
+        let output = trial.gate(&["release.toml"]);
+        assert_eq!(output.status.code(), Some(64), "{}", words(&output));
+        assert!(
+            words(&output).contains(why) && !trial.0.path().join("gates").exists(),
+            "{}",
+            words(&output)
+        );
+    }
+}
+
+/// The gate's own process is killed when some runs have ended and one is under way.
+#[test]
+fn a_killed_gate_goes_on_and_comes_to_its_decision() {
+    let trial = Trial::new(MINES, GATE);
+    let mut gate = spawn(&mut trial.command(&["release.toml", "--seed", "7"]));
+    let deadline = Instant::now() + PATIENCE * 3;
+    while !trial.0.path().join("gates").exists() || lines(&trial.folder()) < 3 {
+        assert!(Instant::now() < deadline && gate.try_wait().unwrap().is_none(), "no run ended");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    gate.kill().unwrap();
+    gate.wait().unwrap();
+    let folder = trial.folder();
+    let ended = lines(&folder) - 1;
+    assert!((2..5).contains(&ended), "{ended} runs ended");
+    let output = trial.gate(&["--resume", folder.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    assert!(words(&output).contains(&format!("going on after {ended} runs")), "{}", words(&output));
+    assert_eq!(trial.result()["runs"].as_u64(), Some(5));
+    let again = trial.gate(&["--resume", folder.to_str().unwrap()]);
+    assert_eq!(again.status.code(), Some(0), "what is decided stays so: {}", words(&again));
+}
+
+/// A signal ends the run that is under way, after clean-up, and the gate with its number.
+#[test]
+fn an_interrupted_gate_says_how_to_go_on() {
+    let trial = Trial::new(MINES, GATE);
+    let gate = spawn(trial.command(&["release.toml"]).stderr(Stdio::piped()));
+    let deadline = Instant::now() + PATIENCE * 3;
+    while !trial.0.path().join("gates").exists() || lines(&trial.folder()) < 2 {
+        assert!(Instant::now() < deadline, "no run ended");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let pid = rustix::process::Pid::from_raw(gate.id().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let output = gate.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143), "{}", words(&output));
+    assert!(words(&output).contains("--resume"), "{}", words(&output));
+    assert_eq!(trial.result()["decision"].as_str(), Some("undecided"));
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command.stdin(Stdio::null()).spawn().unwrap()
+}
