@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What is left after whatever ends the harness, counted: SIGINT, SIGTERM, SIGKILL and SIGABRT at random moments of three-node, a panic inside the harness, a start that fails.
+# What is left after whatever ends the harness, counted: SIGINT, SIGTERM, SIGKILL and SIGABRT at random moments of three-node, partition (lines are cut, by helpers beside containers) and kill-storm (states are volumes of their own), a panic inside the harness, a start that fails.
 #
 #   ci/leaks.sh [TRIALS [PROVIDER ...]]     trials of each kind (default 10); providers docker and process (default both)
 #
@@ -55,10 +55,14 @@ set -m
 printf '#!/bin/sh\n[ "$1" = --version ] && { echo "hegemon-node 9.9.9 (hegemon-testbed)"; exit 0; }\nexit 7\n' >"$out/node.sh"
 chmod +x "$out/node.sh"
 
+scenarios=(three-node partition kill-storm)
+
 # CAUSE PROVIDER FOLDER: ends one harness; prints its exit code, and whether that is the right one.
 one_trial() {
     local cause=$1 provider=$2 folder=$3 code=0
-    local what=(scenario three-node --no-progress --quiet --provider "$provider" --out "$folder/runs")
+    local scenario=three-node
+    [[ $cause == start ]] || scenario=${scenarios[RANDOM % ${#scenarios[@]}]}
+    local what=(scenario "$scenario" --no-progress --quiet --provider "$provider" --out "$folder/runs")
     export XDG_STATE_HOME=$folder/state
     case $cause in
         panic)
@@ -77,7 +81,7 @@ one_trial() {
         *)
             "$harness" "${what[@]}" --node-bin "$node" >"$folder/out" 2>&1 &
             local pid=$!
-            sleep "$((RANDOM % 12)).$((RANDOM % 10))$((RANDOM % 10))"
+            sleep "$((RANDOM % 16)).$((RANDOM % 10))$((RANDOM % 10))"
             kill -s "$cause" "$pid" 2>/dev/null || true
             wait "$pid" 2>/dev/null || code=$?
             expected=$((128 + $(kill -l "$cause")))
