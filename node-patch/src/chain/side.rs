@@ -197,18 +197,23 @@ pub(super) fn decode<T: Decode>(mut bytes: &[u8]) -> Result<T, StoreError> {
     T::decode(&mut bytes).map_err(|_| undecodable())
 }
 
-/// Finds all side branches of a database that has no list of them; they count as come now.
-pub(super) fn index(transaction: &WriteTransaction, best: BlockNumber) -> Result<(), StoreError> {
+/// Finds all side branches of a database that has no list of them; they count as come now. Returns
+/// their blocks by height, with total work.
+pub(super) fn index(
+    transaction: &WriteTransaction,
+    best: BlockNumber,
+) -> Result<Vec<(BlockNumber, Hash, u128)>, StoreError> {
     let mut branches = SideBranches::open(transaction)?;
     let mut found = Vec::new();
     for entry in branches.blocks.iter()? {
         let (hash, record) = entry?;
         let hash = Hash(hash.value());
-        let (_, header) = decode_header(record.value())?;
+        let (total_work, header) = decode_header(record.value())?;
         if !branches.is_canonical(header.number, &hash)? {
-            found.push((header.number, hash));
+            found.push((header.number, hash, total_work));
         }
     }
     found.sort_unstable();
-    found.iter().try_for_each(|(_, hash)| branches.join(hash, best))
+    found.iter().try_for_each(|(_, hash, _)| branches.join(hash, best))?;
+    Ok(found)
 }

@@ -30,7 +30,8 @@ const BEST_KEY: &str = "best";
 /// Raised when a table's layout changes. 2 has the tables of `side`.
 const SCHEMA: u32 = 2;
 
-/// The layout before side branches were pruned: brought up to date when it is opened.
+/// The layout before side branches were pruned and the tie rule: brought up to date when it is
+/// opened.
 const UNPRUNED_SCHEMA: u32 = 1;
 
 /// redb's page cache, in bytes. An idle node is meant to need some 5 MiB in all; the operating
@@ -205,9 +206,17 @@ impl Store {
 
     /// Brings a database of [`UNPRUNED_SCHEMA`] up to date, in one transaction.
     fn index_side_branches(&self) -> Result<(), StoreError> {
-        let best = self.best()?;
+        let old = self.best()?;
         let writer = self.begin_write()?;
-        side::index(&writer.transaction, best.number)?;
+        let side = side::index(&writer.transaction, old.number)?;
+        // Of equally heavy blocks the first to come was the best one then.
+        let best = side
+            .into_iter()
+            .map(|(number, hash, total_work)| Best { hash, number, total_work })
+            .fold(old, |best, other| if other.beats(&best) { other } else { best });
+        if best != old {
+            writer.set_best(&best)?;
+        }
         writer.set_schema()?;
         writer.commit()
     }

@@ -87,7 +87,7 @@ pub(crate) async fn self_id(peer: Peer) -> io::Result<()> {
     let (front, own) = (peer.front(), peer.stream().local_addr()?.ip());
     let target = front.target;
     let mirror = SocketAddr::new(own, front.mirror.unwrap_or(target.port()));
-    let claimed = if peer.number().is_multiple_of(2) { target.port() } else { mirror.port() };
+    let claimed = if peer.number().is_multiple_of(2) { mirror.port() } else { target.port() };
     let mapped = match target.ip() {
         IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), target.port()),
         IpAddr::V6(_) => target,
