@@ -167,10 +167,8 @@ async fn built(
         signal = interrupt.raised() => return Err(ExitCode::Interrupted(signal)),
         built = revisions::build(revisions, &places, &progress) => built.map_err(|why| {
             output::error(&why.to_string());
-            match why {
-                RevisionError::NotTwo(_) | RevisionError::Unknown(..) => ExitCode::Usage,
-                _ => ExitCode::Environment,
-            }
+            let unknown = matches!(why, RevisionError::NotTwo(_) | RevisionError::Unknown(..));
+            if unknown { ExitCode::Usage } else { ExitCode::Environment }
         })?,
     }
     Ok([binary(&revisions[0].name, &places[0])?, binary(&revisions[1].name, &places[1])?])

@@ -171,10 +171,9 @@ impl Course {
 
     /// How many of them passed and failed.
     pub fn tally(&self, scenario: usize, side: Side) -> Tally {
-        self.of(scenario, side).fold(Tally::default(), |tally, ran| match ran.outcome {
-            Outcome::Pass => Tally { passed: tally.passed + 1, ..tally },
-            _ => Tally { failed: tally.failed + 1, ..tally },
-        })
+        let passed =
+            self.of(scenario, side).filter(|ran| ran.outcome == Outcome::Pass).count() as u64;
+        Tally { passed, failed: self.of(scenario, side).count() as u64 - passed }
     }
 
     /// Whether more runs said nothing than were judged: that compared a machine with itself.

@@ -99,22 +99,19 @@ pub struct Meter {
 impl Meter {
     /// The next event.
     pub fn take(&mut self, event: &Event) {
-        match &event.what {
-            EventKind::Resources(sample) => {
-                let Some(used) = sample.used else { return };
-                let memory = self.memory.entry(sample.node.clone()).or_default();
-                *memory = used.memory_bytes.max(*memory);
-                let processor =
-                    self.processor.entry((sample.node.clone(), sample.start)).or_default();
-                *processor = used.cpu_ms.max(*processor);
-            }
-            EventKind::Sample(sample) => {
-                if let Reading::Value(height) = sample.height {
-                    self.lowest = Some(self.lowest.map_or(height, |lowest| lowest.min(height)));
-                    self.highest = self.highest.max(height);
-                }
-            }
-            _ => {}
+        if let EventKind::Resources(sample) = &event.what
+            && let Some(used) = sample.used
+        {
+            let memory = self.memory.entry(sample.node.clone()).or_default();
+            *memory = used.memory_bytes.max(*memory);
+            let processor = self.processor.entry((sample.node.clone(), sample.start)).or_default();
+            *processor = used.cpu_ms.max(*processor);
+        }
+        if let EventKind::Sample(sample) = &event.what
+            && let Reading::Value(height) = sample.height
+        {
+            self.lowest = Some(self.lowest.map_or(height, |lowest| lowest.min(height)));
+            self.highest = self.highest.max(height);
         }
     }
 
