@@ -80,9 +80,9 @@ pub const COMMON: &[Key] = &[
     },
     Key {
         name: "within",
-        takes: Takes::Duration,
+        takes: Takes::Window,
         given: Given::Always,
-        about: "the deadline, from the check's start",
+        about: "the deadline, from the check's start; `\"auto\"`, for checks about blocks: what a healthy chain of the network's block time needs 999 times of 1000",
     },
     Key {
         name: "for",

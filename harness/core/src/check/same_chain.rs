@@ -95,6 +95,11 @@ impl Check for SameChain {
             settled @ Judgement::Settled(_) => settled,
         }
     }
+
+    /// The first one that is new, and those above it.
+    fn blocks(&self) -> Option<u64> {
+        self.depth.checked_add(1)
+    }
 }
 
 impl SameChain {

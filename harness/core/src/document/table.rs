@@ -358,6 +358,11 @@ impl<'t, 'i> Table<'t, 'i> {
         }
     }
 
+    /// Whether a key is this string.
+    pub(crate) fn is_text(&self, key: &str, text: &str) -> bool {
+        self.entries.get(key).is_some_and(|value| value.get_ref().as_str() == Some(text))
+    }
+
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
     }

@@ -112,6 +112,7 @@ pub(super) enum Variable {
     Mine,
     Loopback,
     Clock,
+    BlockTime,
 }
 
 impl Flag {
@@ -128,10 +129,11 @@ impl Flag {
 }
 
 impl Variable {
-    pub(super) const ALL: [(Self, &'static str); 4] = [
+    pub(super) const ALL: [(Self, &'static str); 5] = [
         (Self::Seeds, "seeds"),
         (Self::Mine, "mine"),
         (Self::Loopback, "loopback"),
         (Self::Clock, "clock"),
+        (Self::BlockTime, "block_time"),
     ];
 }
