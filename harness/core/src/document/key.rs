@@ -66,7 +66,7 @@ impl Key {
             Takes::Duration => "a duration, like `\"60s\"`".to_owned(),
             Takes::Window => "a duration, like `\"60s\"`, or `\"auto\"`".to_owned(),
             Takes::Size => "a size, like `\"48 MiB\"`".to_owned(),
-            Takes::Share => "percent of one core, like `\"25%\"`".to_owned(),
+            Takes::Share => "percent, like `\"25%\"`".to_owned(),
             Takes::Word(words) => {
                 let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
                 words.join(" or ")

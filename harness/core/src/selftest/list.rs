@@ -119,6 +119,16 @@ nodes = "*"
 longest = "8s"
 within = "10s"
 [[phases.checks]]
+check = "block-time"
+nodes = "*"
+longest = "10s"
+within = "12s"
+[[phases.checks]]
+check = "propagates"
+nodes = "*"
+p95 = "3s"
+within = "30s"
+[[phases.checks]]
 check = "converged"
 nodes = "*"
 within = "20s"
