@@ -20,6 +20,11 @@ pub fn sessions(plan: &Plan, node: &str) -> bool {
         .any(|check| matches!(check.kind.entry().needs, Needs::Sessions(_)) && names(check, node))
 }
 
+/// A check needs this node's word on whether it is in sync.
+pub fn syncing(plan: &Plan, node: &str) -> bool {
+    checks(plan).any(|check| check.kind.entry().needs == Needs::Syncing && names(check, node))
+}
+
 /// A check needs to know what this node uses.
 pub fn resources(plan: &Plan, node: &str) -> bool {
     checks(plan).any(|check| check.kind.entry().needs == Needs::Resources && names(check, node))
@@ -35,7 +40,10 @@ pub fn pace(plan: &Plan, profiles: &Profiles) -> Option<Pace> {
     if let Some(time) = plan.block_time {
         return Some(pace(time, PaceBy::Scenario));
     }
-    let known = profiles.values().filter_map(|kind| Some((kind.block_time?, &kind.name)));
+    let known = plan.nodes.iter().filter_map(|node| {
+        let kind = profiles.get(&node.name)?;
+        Some((kind.aims_at(&node.env)?, &kind.name))
+    });
     match known.max() {
         Some((time, name)) => Some(pace(time, PaceBy::Profile(name.clone()))),
         None => plan.is_open().then_some(Pace::ASSUMED),

@@ -69,6 +69,11 @@ fn the_scenario_has_the_first_word_and_the_slowest_node_the_second() {
     let pace = needs::pace(&plan("", OPEN), &both).unwrap();
     assert_eq!(pace.by, PaceBy::Profile("hegemon-0.10".to_owned()));
     assert_eq!(needs::pace(&plan("", FIXED), &of("core")), None, "and nothing depends on it");
+    let mut told = plan("", OPEN);
+    told.nodes[0].env.insert("HEGEMON_BLOCK_TIME_MS".to_owned(), "500".to_owned());
+    assert_eq!(needs::pace(&told, &of("ours")).unwrap().block_time(), Duration::from_millis(500));
+    let old = needs::pace(&told, &of("hegemon-0.10")).unwrap();
+    assert_eq!(old.block_time(), Duration::from_secs(60), "it knows no such variable");
 }
 
 #[test]

@@ -287,6 +287,7 @@ impl Run {
             ));
             if let Some(link) = bed.link(name) {
                 let sessions = needs::sessions(&self.plan, name);
+                let syncing = needs::syncing(&self.plan, name);
                 let poller = Poller {
                     node: name.clone(),
                     link,
@@ -294,6 +295,7 @@ impl Run {
                     journal: Arc::clone(&self.journal),
                     nodes: bed.names.len(),
                     sessions,
+                    syncing,
                     background: background.clone(),
                 };
                 background.spawn(poller.run());

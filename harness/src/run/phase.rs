@@ -336,7 +336,7 @@ impl<'a> Phases<'a> {
         // a node that hangs does not hold up the others.
         let fetchers: Vec<_> = pending
             .iter()
-            .map(|check| self.fetch_hashes(&check.plan.nodes, check.want.subscribe()))
+            .map(|check| self.fetch_hashes(check.asked(), check.want.subscribe()))
             .collect();
         tokio::select! {
             // Once everything is decided, no hash is of interest any more.
@@ -401,7 +401,7 @@ impl<'a> Phases<'a> {
     }
 
     /// Asks a check's nodes for block hashes as long as it wants them.
-    async fn fetch_hashes(&self, nodes: &[String], mut wanted: Receiver<Option<u64>>) {
+    async fn fetch_hashes(&self, nodes: Vec<String>, mut wanted: Receiver<Option<u64>>) {
         loop {
             let height = match wanted.wait_for(Option::is_some).await {
                 Ok(height) => *height,
@@ -411,7 +411,7 @@ impl<'a> Phases<'a> {
             let pause = tokio::time::sleep(INTERVAL);
             if let Some(height) = height {
                 // What is asked here counts where the poller asks, too.
-                tokio::time::sleep(self.bed.hashes(height, nodes).await).await;
+                tokio::time::sleep(self.bed.hashes(height, &nodes).await).await;
             }
             pause.await;
         }
@@ -426,6 +426,13 @@ struct Pending<'a> {
     deadline: Moment,
     /// The height at which it needs its nodes' block hashes.
     want: Sender<Option<u64>>,
+}
+
+impl Pending<'_> {
+    /// Whose hashes it needs.
+    fn asked(&self) -> Vec<String> {
+        self.plan.nodes.iter().chain(self.plan.kind.others()).cloned().collect()
+    }
 }
 
 fn checks(phase: usize, plan: &PhasePlan, when: When) -> Vec<(CheckId, &CheckPlan)> {

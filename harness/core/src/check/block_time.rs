@@ -215,10 +215,10 @@ within = "4h"
 "#,
     controls: Controls::new(&[
         Control {
-            name: "blocks come ten times too often",
+            name: "blocks come too often",
             scenario: &[THREE_NODES, PEERS_ONLY, TOO_OFTEN],
             disturbance: Disturbance::None,
-            wanted: Wanted::Check(Fail, "and not in 5.0 s"),
+            wanted: Wanted::Check(Fail, "and not in 1.5 s"),
         },
         Control {
             name: "nobody mines",
@@ -263,8 +263,8 @@ const TOO_OFTEN: &str = r#"
 [[phases.checks]]
 check = "block-time"
 nodes = "*"
-mean = "5s"
-within = "10s"
+mean = "1500ms"
+within = "15s"
 "#;
 
 /// Shorter than anybody's gaps.

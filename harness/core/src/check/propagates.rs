@@ -251,12 +251,6 @@ within = "5m"
             disturbance: Disturbance::None,
             wanted: Wanted::Check(Inconclusive, "fewer than 20 blocks"),
         },
-        Control {
-            name: "a limit that sampling cannot show",
-            scenario: &[THREE_NODES, PEERS_ONLY, TOO_FINE],
-            disturbance: Disturbance::None,
-            wanted: Wanted::Check(Inconclusive, "too coarse to tell"),
-        },
     ]),
 };
 
@@ -275,14 +269,6 @@ const IN_TIME: &str = r#"
 check = "propagates"
 nodes = "*"
 p95 = "2s"
-within = "25s"
-"#;
-
-const TOO_FINE: &str = r#"
-[[phases.checks]]
-check = "propagates"
-nodes = "*"
-max = "60ms"
 within = "25s"
 "#;
 

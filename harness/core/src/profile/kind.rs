@@ -61,6 +61,13 @@ impl NodeProfile {
         self.variables.get(&Variable::Clock).map(String::as_str)
     }
 
+    /// What its chain aims at with this environment, where that is known.
+    pub fn aims_at(&self, env: &BTreeMap<String, String>) -> Option<Duration> {
+        let told = self.variables.get(&Variable::BlockTime).and_then(|name| env.get(name));
+        let told = told.and_then(|ms| ms.parse().ok()).filter(|ms| *ms > 0);
+        told.map(Duration::from_millis).or(self.block_time)
+    }
+
     /// It can be told on which port to serve RPC.
     pub fn takes_rpc_port(&self) -> bool {
         self.flags.contains_key(&Flag::RpcPort)

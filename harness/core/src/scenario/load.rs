@@ -227,7 +227,7 @@ fn phase_plan(
         faults.extend(storm.draw(seed, selectors, prove_back));
     }
     before.storms += phase.storms.len() as u64;
-    let context = Context { after_a_heal: before.after_a_heal, seeds };
+    let context = Context { after_a_heal: before.after_a_heal, seeds, names: selectors };
     let checks = phase.checks.into_iter();
     PhasePlan {
         name: phase.name,

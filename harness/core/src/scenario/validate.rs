@@ -215,7 +215,7 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
             selector(check.nodes.as_ref(), selectors, "check", problems);
             not_of_adversaries(check, selectors, problems);
             times(check, file, problems);
-            blocks(check, file.block_time.as_ref(), problems);
+            blocks(check, file.block_time.as_ref(), selectors, problems);
             during(check, phase, problems);
             before.is_silent(check, selectors, problems);
             let named = check.nodes.as_ref().and_then(|nodes| selectors.get(&nodes.value));
@@ -223,6 +223,7 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
             let place = Place {
                 span: &check.span,
                 selector: check.nodes.as_ref(),
+                names: selectors,
                 named: named.map_or(&[], Vec::as_slice),
                 network: selectors.get("*").map_or(&[], Vec::as_slice),
                 within: written.as_ref(),
@@ -345,9 +346,14 @@ fn written(check: &CheckFile) -> Option<At<Duration>> {
 
 /// A window that follows blocks in a check that waits for none, and one in which a healthy chain fails
 /// more often than people take for chance.
-fn blocks(check: &CheckFile, block_time: Option<&At<Duration>>, problems: &mut Problems) {
+fn blocks(
+    check: &CheckFile,
+    block_time: Option<&At<Duration>>,
+    selectors: &Selectors,
+    problems: &mut Problems,
+) {
     let (Some(own), Some(within)) = (&check.own, &check.within) else { return };
-    let kind = own.resolve(&Context { after_a_heal: false, seeds: &[] });
+    let kind = own.resolve(&Context { after_a_heal: false, seeds: &[], names: selectors });
     let (by, length) = match (kind.blocks(), within.value) {
         (None, Within::Auto) => {
             problems.error_hint(

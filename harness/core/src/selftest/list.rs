@@ -97,6 +97,17 @@ height_by = 1
 within = "20s"
 for = "1s"
 [[phases.checks]]
+check = "catches-up"
+nodes = "seed"
+to = "node"
+from = "own-state"
+within = "20s"
+for = "1s"
+[[phases.checks]]
+check = "sync-truth"
+nodes = "*"
+within = "10s"
+[[phases.checks]]
 check = "same-chain"
 nodes = "*"
 within = "20s"

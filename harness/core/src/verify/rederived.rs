@@ -208,7 +208,9 @@ impl<'a> Rederived<'a> {
             PaceBy::Scenario => self.plan.block_time,
             PaceBy::Profile(_) if self.plan.block_time.is_some() => None,
             PaceBy::Profile(name) => match &self.plan.overrides.profile {
-                Some(asked) if asked.name == *name => asked.block_time,
+                Some(asked) if asked.name == *name => {
+                    self.plan.nodes.iter().filter_map(|node| asked.aims_at(&node.env)).max()
+                }
                 Some(_) => None,
                 None => Some(pace.block_time()),
             },
