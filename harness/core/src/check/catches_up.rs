@@ -287,7 +287,10 @@ within = "90s"
         Control {
             name: "a node stays at its height",
             scenario: &[THREE_NODES, DISCOVER, RESTART, UP],
-            disturbance: Disturbance::Lies(&[of_the_seed("chain_getHeader", How::StaysAtTheFirst)]),
+            disturbance: Disturbance::Lies(&[of_the_seed(
+                "chain_getHeader",
+                How::Says(r#"{"number":"0x1"}"#),
+            )]),
             wanted: Wanted::Check(Fail, "did not hold"),
         },
         Control {
@@ -416,15 +419,9 @@ const LOST: &str = r#"
 [[phases]]
 name = "lose the chain"
 [[phases.faults]]
-fault = "stop"
-nodes = "node-2"
-[[phases.faults]]
 fault = "wipe"
 nodes = "node-2"
 what = "chain"
-[[phases.faults]]
-fault = "start"
-nodes = "node-2"
 "#;
 
 const UP_AGAIN: &str = r#"
