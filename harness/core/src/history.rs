@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::{
-        Event, EventKind, HashRound, Look, Moment, PathRound, ResourceSample, Sample, SessionList,
+        Event, EventKind, HashRound, Look, Moment, Pace, PathRound, ResourceSample, Sample,
+        SessionList,
     },
     node::{Incarnation, NodeState},
 };
@@ -28,6 +29,7 @@ pub struct History {
     identities: BTreeMap<String, String>,
     said: BTreeMap<String, Vec<Said>>,
     all_started: Option<Moment>,
+    pace: Option<Pace>,
     /// The highest height seen at each moment at which it grew.
     peaks: Vec<(Moment, u64)>,
 }
@@ -102,6 +104,7 @@ impl History {
                     .or_default()
                     .insert(*start, Start { at: event.at_ms, incarnation: incarnation.clone() });
             }
+            EventKind::Pace(pace) => self.pace = Some(pace.clone()),
             EventKind::AllStarted => self.all_started = Some(event.at_ms),
             EventKind::Methods { node, start, peer_id: Some(id), .. } => {
                 self.identities.insert(id.clone(), node.clone());
@@ -205,6 +208,11 @@ impl History {
     /// "Last start": when the last node was executed.
     pub fn all_started(&self) -> Option<Moment> {
         self.all_started
+    }
+
+    /// How fast blocks come, where that is known.
+    pub fn pace(&self) -> Option<&Pace> {
+        self.pace.as_ref()
     }
 
     /// Whose peer ID this is, by that node's own word.

@@ -1,12 +1,13 @@
 //! What the checks of a plan need beyond the samples that every node gives.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     check::Needs,
     document::listed,
+    event::{Pace, PaceBy},
     profile::NodeProfile,
-    scenario::{CheckPlan, FaultPlan, Plan},
+    scenario::{Blocks, CheckPlan, FaultPlan, Plan},
     text::short,
 };
 
@@ -19,9 +20,34 @@ pub fn sessions(plan: &Plan, node: &str) -> bool {
         .any(|check| matches!(check.kind.entry().needs, Needs::Sessions(_)) && names(check, node))
 }
 
+/// A check needs this node's word on whether it is in sync.
+pub fn syncing(plan: &Plan, node: &str) -> bool {
+    checks(plan).any(|check| check.kind.entry().needs == Needs::Syncing && names(check, node))
+}
+
 /// A check needs to know what this node uses.
 pub fn resources(plan: &Plan, node: &str) -> bool {
     checks(plan).any(|check| check.kind.entry().needs == Needs::Resources && names(check, node))
+}
+
+/// How fast blocks come: by the scenario's word, else by what the slowest of its nodes is known to aim at,
+/// else, if a window depends on it, what is assumed.
+pub fn pace(plan: &Plan, profiles: &Profiles) -> Option<Pace> {
+    let pace = |time: Duration, by| Pace {
+        block_time_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+        by,
+    };
+    if let Some(time) = plan.block_time {
+        return Some(pace(time, PaceBy::Scenario));
+    }
+    let known = plan.nodes.iter().filter_map(|node| {
+        let kind = profiles.get(&node.name)?;
+        Some((kind.aims_at(&node.env)?, &kind.name))
+    });
+    match known.max() {
+        Some((time, name)) => Some(pace(time, PaceBy::Profile(name.clone()))),
+        None => plan.is_open().then_some(Pace::ASSUMED),
+    }
 }
 
 /// A check that cannot hold for a node of this kind, or a fault that cannot be done to it: which, and
@@ -47,8 +73,9 @@ pub fn impossible(plan: &Plan, profiles: &Profiles) -> Option<String> {
 /// What may turn out to be missing, or to come too late, one line for each check, to be said before
 /// anything starts.
 pub fn warnings(plan: &Plan, profiles: &Profiles) -> Vec<String> {
+    let pace = pace(plan, profiles);
     checks(plan)
-        .flat_map(|check| [method(check, profiles), blocks(check, profiles)])
+        .flat_map(|check| [method(check, profiles), blocks(check, plan, pace.as_ref())])
         .flatten()
         .collect()
 }
@@ -68,34 +95,18 @@ fn method(check: &CheckPlan, profiles: &Profiles) -> Option<String> {
     })
 }
 
-/// Blocks come at random: a healthy chain may have too few of them in a short window.
-fn blocks(check: &CheckPlan, profiles: &Profiles) -> Option<String> {
-    const SURE: f64 = 0.99;
-    let wanted = check.kind.blocks()?;
-    let (profile, time) = named(check, profiles)
-        .filter_map(|(_, profile)| Some((profile, profile.block_time?)))
-        .max_by_key(|(_, time)| *time)?;
-    let chance = chance(wanted, check.within.as_secs_f64() / time.as_secs_f64());
-    (chance < SURE).then(|| {
-        format!(
-            "warning: `{}` asks for {wanted} blocks within {}; at one in {} (profile `{}`) a healthy chain has them with probability {chance:.2}: stretch it with --timeout-factor",
-            check.kind.name(),
-            short(check.within),
-            short(time),
-            profile.name
-        )
-    })
-}
-
-/// That at least `wanted` blocks come where `expected` do on average (Poisson).
-fn chance(wanted: u64, expected: f64) -> f64 {
-    let mut term = (-expected).exp();
-    let mut fewer = 0.0;
-    for count in 0..wanted.min(10_000) {
-        fewer += term;
-        term *= expected / (count + 1) as f64;
-    }
-    (1.0 - fewer).clamp(0.0, 1.0)
+/// Blocks come at random: a healthy chain may have too few of them in a short window. What the scenario
+/// says of its own chain was said when it was read.
+fn blocks(check: &CheckPlan, plan: &Plan, pace: Option<&Pace>) -> Option<String> {
+    let pace = pace?;
+    let PaceBy::Profile(profile) = &pace.by else { return None };
+    let blocks = plan.blocks(check, Some(pace)).filter(Blocks::is_risky)?;
+    let within = short(Duration::from_secs_f64(blocks.window_seconds));
+    Some(format!(
+        "warning: `{}` within {within}, by profile `{profile}`: {}; write `within = \"auto\"`, or stretch it with --timeout-factor",
+        check.kind.name(),
+        blocks.words()
+    ))
 }
 
 fn named<'a>(
@@ -112,20 +123,4 @@ fn checks(plan: &Plan) -> impl Iterator<Item = &CheckPlan> {
 
 fn names(check: &CheckPlan, node: &str) -> bool {
     check.nodes.iter().any(|name| name == node)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_chance_of_blocks_is_that_of_a_poisson_process() {
-        // 1 − 2/e: the figure in the contract of released nodes.
-        assert!((chance(2, 1.0) - 0.264).abs() < 0.001);
-        assert!((chance(1, 1.0) - 0.632).abs() < 0.001);
-        // 1 − e⁻²·(1 + 2 + 2)
-        assert!((chance(3, 2.0) - 0.323).abs() < 0.001);
-        assert!(chance(2, 30.0) > 0.999_999);
-        assert!(chance(0, 5.0) >= 1.0 && chance(1000, 1.0) < 1e-9);
-    }
 }

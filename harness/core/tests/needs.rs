@@ -90,12 +90,12 @@ seed = true
 name = "one"
 checks = [
     { check = "height-advances", nodes = "*", by = 2, within = "60s" },
-    { check = "height-advances", nodes = "*", by = 2, within = "8m" },
+    { check = "height-advances", nodes = "*", by = 2, within = "auto" },
 ]
 "#;
     let origin = Origin { name: "test", path: Path::new("test/scenario.toml") };
     let (plan, _) = load(origin, text.to_owned(), &Overrides::default());
     let warnings = needs::warnings(&plan.unwrap(), &profiles(&released));
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("has them with probability 0.26"), "{warnings:?}");
+    assert!(warnings[0].contains("fewer than 2 in time with probability 76 %"), "{warnings:?}");
 }

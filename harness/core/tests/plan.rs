@@ -100,7 +100,7 @@ fn patience_stretches_what_is_fresh_and_impatience_does_not_shrink_it() {
     let with = |timeout_factor| {
         let overrides = Overrides { timeout_factor, ..Overrides::default() };
         let plan = loaded(&text, &overrides).0.unwrap();
-        (plan.fresh(), plan.phases[0].checks[0].within)
+        (plan.fresh(), plan.phases[0].checks[0].within.written().unwrap())
     };
     let seconds = Duration::from_secs;
     assert_eq!(with(1.0), (seconds(2), seconds(10)));

@@ -14,7 +14,9 @@ use std::{
 };
 
 use harness_core::{
-    event::{CheckId, CheckVerdict, Event, EventKind, Finding, Moment, Reading, Sample, Sink},
+    event::{
+        CheckId, CheckVerdict, Event, EventKind, Finding, Moment, Pace, Reading, Sample, Sink,
+    },
     node::Incarnation,
     scenario::Plan,
     text::{exited, printable, short},
@@ -82,6 +84,7 @@ impl Sink for Terminal {
 
 struct Writer {
     plan: Plan,
+    pace: Option<Pace>,
     detail: Detail,
     bar: ProgressBar,
     activity: String,
@@ -100,7 +103,14 @@ impl Writer {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { plan, detail, bar, activity: "preparing".to_owned(), latest: BTreeMap::new() }
+        Self {
+            plan,
+            pace: None,
+            detail,
+            bar,
+            activity: "preparing".to_owned(),
+            latest: BTreeMap::new(),
+        }
     }
 
     fn run(&mut self, events: &Receiver<Event>) {
@@ -153,6 +163,7 @@ impl Writer {
             EventKind::NodeStarted { node, start, incarnation, rpc } => {
                 vec![started(node, *start, incarnation, *rpc)]
             }
+            EventKind::Pace(pace) => self.paced(pace),
             EventKind::AllStarted => vec!["all nodes started".to_owned()],
             EventKind::PhaseStarted { phase } => vec![self.phase(*phase)],
             EventKind::FaultStarted { fault } => {
@@ -207,6 +218,12 @@ impl Writer {
         }
     }
 
+    /// Said where a window follows it.
+    fn paced(&mut self, pace: &Pace) -> Vec<String> {
+        self.pace = Some(pace.clone());
+        self.plan.is_open().then(|| pace.to_string()).into_iter().collect()
+    }
+
     fn checking(&self, check: CheckId) -> String {
         let plan = &self.plan.phases[check.phase].checks[check.check];
         format!(
@@ -214,7 +231,7 @@ impl Writer {
             plan.kind.name(),
             plan.selector,
             plan.kind,
-            short(plan.within)
+            short(self.plan.window(plan, self.pace.as_ref()))
         )
     }
 

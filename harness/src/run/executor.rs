@@ -222,12 +222,13 @@ impl Run {
             return Way::ProviderFailed(error);
         }
         self.first_answers(&testbed).await;
-        match tokio::time::timeout(self.plan.timeout, self.phases(&testbed, logs)).await {
+        let timeout = self.journal.with_history(|history| self.plan.timeout(history.pace()));
+        match tokio::time::timeout(timeout, self.phases(&testbed, logs)).await {
             Ok(Ok(())) => self.last_look(&testbed, logs).await,
             Ok(Err(error)) => Way::ProviderFailed(error),
             Err(_) => {
                 self.journal.emit(EventKind::TimedOut {
-                    ms: u64::try_from(self.plan.timeout.as_millis()).unwrap_or(u64::MAX),
+                    ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
                 });
                 Way::Through
             }
@@ -256,6 +257,9 @@ impl Run {
             provider: self.provider.name().to_owned(),
             facts: self.provider.facts(),
         });
+        if let Some(pace) = needs::pace(&self.plan, &profiles) {
+            self.journal.emit(EventKind::Pace(pace));
+        }
         Ok(slots)
     }
 
@@ -294,6 +298,7 @@ impl Run {
             ));
             if let Some(link) = bed.link(name) {
                 let sessions = needs::sessions(&self.plan, name);
+                let syncing = needs::syncing(&self.plan, name);
                 let poller = Poller {
                     node: name.clone(),
                     link,
@@ -301,6 +306,7 @@ impl Run {
                     journal: Arc::clone(&self.journal),
                     nodes: bed.names.len(),
                     sessions,
+                    syncing,
                     background: background.clone(),
                 };
                 background.spawn(poller.run());

@@ -189,6 +189,7 @@ mod tests {
             peers: Reading::Value(2),
             distinct: None,
             height: Reading::Value(10),
+            syncing: None,
         }
     }
 

@@ -33,6 +33,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs phases; remembers what faults have done from one to the next.
 pub(crate) struct Phases<'a> {
+    plan: &'a Plan,
     bed: &'a Testbed,
     logs: &'a Logs,
     timeout_factor: f64,
@@ -64,11 +65,11 @@ enum StepOf {
 type Step = Result<PhaseEnd, ProviderError>;
 
 impl<'a> Phases<'a> {
-    pub(crate) fn new(bed: &'a Testbed, logs: &'a Logs, plan: &Plan) -> Self {
+    pub(crate) fn new(bed: &'a Testbed, logs: &'a Logs, plan: &'a Plan) -> Self {
         let timeout_factor = plan.overrides.timeout_factor;
         let seed = plan.seed;
         let (fresh, strangers) = (plan.fresh(), plan.strangers());
-        Self { bed, logs, timeout_factor, seed, fresh, strangers, faults: plan.timeline() }
+        Self { plan, bed, logs, timeout_factor, seed, fresh, strangers, faults: plan.timeline() }
     }
 
     /// Runs one phase.
@@ -326,13 +327,16 @@ impl<'a> Phases<'a> {
         let mut pending: Vec<Pending<'_>> = checks
             .iter()
             .zip(started)
-            .map(|((id, plan), start)| Pending { id: *id, plan, start, want: Sender::new(None) })
+            .map(|((id, plan), start)| {
+                let window = self.bed.journal.with_history(|it| self.plan.window(plan, it.pace()));
+                Pending { id: *id, plan, start, deadline: start + window, want: Sender::new(None) }
+            })
             .collect();
         // Each check has its own rounds, at its own height and of its own nodes: one that waits for
         // a node that hangs does not hold up the others.
         let fetchers: Vec<_> = pending
             .iter()
-            .map(|check| self.fetch_hashes(&check.plan.nodes, check.want.subscribe()))
+            .map(|check| self.fetch_hashes(check.asked(), check.want.subscribe()))
             .collect();
         tokio::select! {
             // Once everything is decided, no hash is of interest any more.
@@ -359,7 +363,7 @@ impl<'a> Phases<'a> {
             }
             tokio::time::sleep(LOOK).await;
             let now = self.bed.journal.now();
-            let deadline = pending.iter().map(Pending::deadline).min().unwrap_or(now);
+            let deadline = pending.iter().map(|check| check.deadline).min().unwrap_or(now);
             // Whatever happens first: news, or a deadline that passes without any. Both lead to the
             // same look, which sees the news.
             tokio::select! {
@@ -374,7 +378,7 @@ impl<'a> Phases<'a> {
     /// with the moment of the look, so that it can be made again from the events.
     fn judge(&self, check: &Pending<'_>) -> Option<Option<u64>> {
         self.bed.journal.decide(|history, now| {
-            let deadline = check.deadline();
+            let deadline = check.deadline;
             let view = View {
                 history,
                 nodes: &check.plan.nodes,
@@ -397,7 +401,7 @@ impl<'a> Phases<'a> {
     }
 
     /// Asks a check's nodes for block hashes as long as it wants them.
-    async fn fetch_hashes(&self, nodes: &[String], mut wanted: Receiver<Option<u64>>) {
+    async fn fetch_hashes(&self, nodes: Vec<String>, mut wanted: Receiver<Option<u64>>) {
         loop {
             let height = match wanted.wait_for(Option::is_some).await {
                 Ok(height) => *height,
@@ -407,7 +411,7 @@ impl<'a> Phases<'a> {
             let pause = tokio::time::sleep(INTERVAL);
             if let Some(height) = height {
                 // What is asked here counts where the poller asks, too.
-                tokio::time::sleep(self.bed.hashes(height, nodes).await).await;
+                tokio::time::sleep(self.bed.hashes(height, &nodes).await).await;
             }
             pause.await;
         }
@@ -419,13 +423,15 @@ struct Pending<'a> {
     id: CheckId,
     plan: &'a CheckPlan,
     start: Moment,
+    deadline: Moment,
     /// The height at which it needs its nodes' block hashes.
     want: Sender<Option<u64>>,
 }
 
 impl Pending<'_> {
-    fn deadline(&self) -> Moment {
-        self.start + self.plan.within
+    /// Whose hashes it needs.
+    fn asked(&self) -> Vec<String> {
+        self.plan.nodes.iter().chain(self.plan.kind.others()).cloned().collect()
     }
 }
 

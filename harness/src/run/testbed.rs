@@ -55,6 +55,8 @@ pub(crate) struct Testbed {
 struct Node {
     /// What the plan wants of it.
     plan: NodePlan,
+    /// The mean time between two blocks, if the scenario says one.
+    block_time: Option<Duration>,
     /// Its `HEGEMON_SEEDS`.
     seeds: String,
     launch: NodeLaunch,
@@ -88,7 +90,8 @@ impl Testbed {
                 let seeds = seeds(plan, node, slots);
                 let node = Node {
                     plan: node.clone(),
-                    launch: launch(node, slot, &seeds),
+                    block_time: plan.block_time,
+                    launch: launch(node, slot, &seeds, plan.block_time),
                     seeds,
                     profile: Arc::clone(&slot.profile),
                     link: watch::Sender::new(None),
@@ -124,7 +127,7 @@ impl Testbed {
         // Back to what it was at first.
         let source = source.unwrap_or(&node.plan.source);
         let slot = self.provider.injector().slot_as(name, source)?;
-        let launched = launch(&node.plan, &slot, &node.seeds);
+        let launched = launch(&node.plan, &slot, &node.seeds, node.block_time);
         Ok(Changes { source: Some(source.clone()), args: Some(launched.args), env: launched.env })
     }
 
@@ -385,14 +388,15 @@ fn seeds(plan: &Plan, node: &NodePlan, slots: &[Slot]) -> String {
         .join(",")
 }
 
-fn launch(node: &NodePlan, slot: &Slot, seeds: &str) -> NodeLaunch {
+fn launch(node: &NodePlan, slot: &Slot, seeds: &str, block_time: Option<Duration>) -> NodeLaunch {
     if let Some(hostile) = &node.hostile {
         let mut env = BTreeMap::from([("HEGEMON_SEEDS".to_owned(), seeds.to_owned())]);
         env.extend(node.env.clone());
         let args = hostile.args(&slot.listen.to_string());
         return NodeLaunch { name: node.name.clone(), args, env };
     }
-    let wanted = Wanted { name: &node.name, mine: node.mine, env: &node.env, args: &node.args };
+    let wanted =
+        Wanted { name: &node.name, block_time, mine: node.mine, env: &node.env, args: &node.args };
     let listen = match node.hidden {
         true => SocketAddr::from((Ipv4Addr::LOCALHOST, slot.listen.port())),
         false => slot.listen,

@@ -1,7 +1,7 @@
 //! What there is to know of a kind of check beside its judgement, in one place: how it is written,
 //! what it needs, what people read about it, and its negative controls.
 
-use std::{fmt, ops::Range, time::Duration};
+use std::{collections::BTreeMap, fmt, ops::Range, time::Duration};
 
 use super::{
     rule::impossible,
@@ -55,6 +55,8 @@ pub enum Needs {
     /// The nodes' lists of sessions ([`crate::event::EventKind::Sessions`]), asked for with this method;
     /// inconclusive without it.
     Sessions(&'static str),
+    /// The nodes' word on whether they are in sync ([`crate::event::Sample::syncing`]).
+    Syncing,
     /// What the nodes use ([`crate::event::EventKind::Resources`]).
     Resources,
 }
@@ -80,9 +82,9 @@ pub const COMMON: &[Key] = &[
     },
     Key {
         name: "within",
-        takes: Takes::Duration,
+        takes: Takes::Window,
         given: Given::Always,
-        about: "the deadline, from the check's start",
+        about: "the deadline, from the check's start; `\"auto\"`, for checks about blocks: what a healthy chain of the network's block time needs 999 times of 1000",
     },
     Key {
         name: "for",
@@ -103,7 +105,7 @@ impl CheckEntry {
     pub fn needs_method(&self) -> Option<&'static str> {
         match self.needs {
             Needs::Method(method) | Needs::Sessions(method) => Some(method),
-            Needs::Samples | Needs::Resources => None,
+            Needs::Samples | Needs::Syncing | Needs::Resources => None,
         }
     }
 
@@ -132,6 +134,11 @@ pub(super) trait Check: fmt::Display {
     fn blocks(&self) -> Option<u64> {
         None
     }
+
+    /// Nodes beside the named ones, whose block hashes it needs as well.
+    fn others(&self) -> &[String] {
+        &[]
+    }
 }
 
 /// A check's own keys as written: what is left out and depends on the rest of the scenario is still
@@ -156,6 +163,8 @@ pub(crate) struct Place<'a> {
     pub(crate) span: &'a Range<usize>,
     /// Its `nodes`, if they were written.
     pub(crate) selector: Option<&'a At<String>>,
+    /// The nodes behind each name.
+    pub(crate) names: &'a BTreeMap<String, Vec<String>>,
     /// The nodes that they name; none if nobody knows them.
     pub(crate) named: &'a [String],
     /// All nodes.
@@ -181,6 +190,8 @@ pub(crate) struct Context<'a> {
     pub(crate) after_a_heal: bool,
     /// All seeds of the network.
     pub(crate) seeds: &'a [String],
+    /// The nodes behind each name.
+    pub(crate) names: &'a BTreeMap<String, Vec<String>>,
 }
 
 impl Place<'_> {

@@ -1,6 +1,8 @@
 //! What rounds of block hashes say: for the checks that compare chains.
 
-use super::{View, per_node};
+use std::collections::BTreeSet;
+
+use super::{View, hold::Holds, per_node};
 use crate::event::{HashRound, Moment, Reading};
 
 /// The height that is `depth` below every named node's tip, by answers that are fresh: where hashes
@@ -16,6 +18,26 @@ pub(super) fn is_deep(view: &View<'_>, round: &HashRound, depth: u64) -> bool {
     let deep = |tip: u64| round.height.checked_add(depth).is_some_and(|needed| needed <= tip);
     let tip = |node: &String| tip(view, node, round.sent - view.fresh, round.answered);
     view.nodes.iter().all(|node| tip(node).is_some_and(deep))
+}
+
+/// The round asked these nodes and nobody else: one that also waited for a node that hangs says nothing
+/// about these in time.
+pub(super) fn is_of(round: &HashRound, nodes: &[String]) -> bool {
+    round.hashes.len() == nodes.len() && nodes.iter().all(|node| round.hashes.contains_key(node))
+}
+
+/// Whether these nodes have one hash.
+pub(super) fn agree(round: &HashRound, nodes: &[String]) -> Holds {
+    let mut hashes = BTreeSet::new();
+    let mut says = Holds::Yes;
+    for node in nodes {
+        let Some(reading) = round.hashes.get(node) else {
+            return Holds::Unknown;
+        };
+        says = says.and(Holds::of(reading, |_| true));
+        hashes.extend(reading.value());
+    }
+    if hashes.len() > 1 { Holds::No } else { says }
 }
 
 /// A node's last height between two moments.

@@ -12,7 +12,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`alive`], [`converged`], [`distinct_peers`], [`fork_seen`], [`height_advances`], [`identity_stable`], [`no_restart`], [`no_stall`], [`peers`], [`recovers`], [`resources`], [`same_chain`], [`same_genesis`], [`store_survives`], [`topology`] | the checks |
+//! | [`alive`], [`block_time`], [`catches_up`], [`converged`], [`distinct_peers`], [`fork_seen`], [`height_advances`], [`identity_stable`], [`no_restart`], [`no_stall`], [`peers`], [`propagates`], [`recovers`], [`resources`], [`same_chain`], [`same_genesis`], [`store_survives`], [`sync_truth`], [`topology`] | the checks |
 //! | `registry` | makes them one closed type |
 //! | `entry` | what there is to know of a check beside its judgement |
 //! | `view` | what a check may look at, and what it may answer |
@@ -20,6 +20,8 @@
 //! | [`hold`], `rule` | since when a condition has held, and what follows from that |
 
 pub mod alive;
+pub mod block_time;
+pub mod catches_up;
 pub mod converged;
 pub mod distinct_peers;
 mod entry;
@@ -31,6 +33,7 @@ pub mod identity_stable;
 pub mod no_restart;
 pub mod no_stall;
 pub mod peers;
+pub mod propagates;
 pub mod recovers;
 mod registry;
 pub mod resources;
@@ -38,6 +41,7 @@ mod rule;
 pub mod same_chain;
 pub mod same_genesis;
 pub mod store_survives;
+pub mod sync_truth;
 pub mod topology;
 mod view;
 
@@ -55,9 +59,13 @@ registry::registry! {
     Peers = peers::Peers,
     HeightAdvances = height_advances::HeightAdvances,
     NoStall = no_stall::NoStall,
+    BlockTime = block_time::BlockTime,
+    Propagates = propagates::Propagates,
     SameChain = same_chain::SameChain,
     SameGenesis = same_genesis::SameGenesis,
     ForkSeen = fork_seen::ForkSeen,
+    CatchesUp = catches_up::CatchesUp,
+    SyncTruth = sync_truth::SyncTruth,
     Recovers = recovers::Recovers,
     Converged = converged::Converged,
     DistinctPeers = distinct_peers::DistinctPeers,

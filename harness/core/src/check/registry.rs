@@ -56,6 +56,11 @@ macro_rules! registry {
                 self.check().blocks()
             }
 
+            /// Nodes beside the named ones, whose block hashes it needs as well.
+            pub fn others(&self) -> &[String] {
+                self.check().others()
+            }
+
             /// As scenarios write it.
             pub fn name(&self) -> &'static str {
                 self.entry().name

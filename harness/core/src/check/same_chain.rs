@@ -2,7 +2,7 @@
 //! seen before the fault healed, or before the check) and settled (`depth` below every tip).
 //! Disagreement is looked at again until the deadline.
 
-use std::{collections::BTreeSet, fmt};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::{
     Judgement, View, decide,
     entry::{Check, CheckEntry, Context, Needs, Place, Window, Written},
     fail,
-    hashes::{self, deepest, describe, is_deep},
+    hashes::{self, agree, deepest, describe, is_deep, is_of},
     hold::{Holds, Mark, held},
     per_node,
 };
@@ -66,7 +66,7 @@ impl Check for SameChain {
             .history
             .hash_rounds(view.start, view.now)
             .filter(|round| {
-                round.height > floor && is_deep(view, round, self.depth) && is_ours(view, round)
+                round.height > floor && is_deep(view, round, self.depth) && is_of(round, view.nodes)
             })
             .collect();
         let marks: Vec<Mark> = rounds
@@ -95,6 +95,11 @@ impl Check for SameChain {
             settled @ Judgement::Settled(_) => settled,
         }
     }
+
+    /// The first one that is new, and those above it.
+    fn blocks(&self) -> Option<u64> {
+        self.depth.checked_add(1)
+    }
 }
 
 impl SameChain {
@@ -106,26 +111,6 @@ impl SameChain {
         };
         view.history.highest_before(before).unwrap_or(0)
     }
-}
-
-/// The round asked the named nodes and nobody else: one that also waited for a node that hangs says
-/// nothing about these in time.
-fn is_ours(view: &View<'_>, round: &HashRound) -> bool {
-    round.hashes.len() == view.nodes.len()
-        && view.nodes.iter().all(|node| round.hashes.contains_key(node))
-}
-
-fn agree(round: &HashRound, nodes: &[String]) -> Holds {
-    let mut hashes = BTreeSet::new();
-    let mut says = Holds::Yes;
-    for node in nodes {
-        let Some(reading) = round.hashes.get(node) else {
-            return Holds::Unknown;
-        };
-        says = says.and(Holds::of(reading, |_| true));
-        hashes.extend(reading.value());
-    }
-    if hashes.len() > 1 { Holds::No } else { says }
 }
 
 fn heights(view: &View<'_>) -> String {

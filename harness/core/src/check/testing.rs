@@ -29,6 +29,7 @@ pub(crate) fn sample(node: &str, at: u64) -> Sample {
         peers: Reading::Value(2),
         distinct: Some(Reading::Value(2)),
         height: Reading::Value(10),
+        syncing: None,
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Takes {
     Number(u32),
     /// A string with a unit: `"60s"`.
     Duration,
+    /// The same, or `"auto"`.
+    Window,
     /// A string with a unit: `"48 MiB"`.
     Size,
     /// A string in percent: `"25%"`.
@@ -62,8 +64,9 @@ impl Key {
             Takes::Flag => "`true` or `false`".to_owned(),
             Takes::Number(least) => format!("a whole number, at least {least}"),
             Takes::Duration => "a duration, like `\"60s\"`".to_owned(),
+            Takes::Window => "a duration, like `\"60s\"`, or `\"auto\"`".to_owned(),
             Takes::Size => "a size, like `\"48 MiB\"`".to_owned(),
-            Takes::Share => "percent of one core, like `\"25%\"`".to_owned(),
+            Takes::Share => "percent, like `\"25%\"`".to_owned(),
             Takes::Word(words) => {
                 let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
                 words.join(" or ")
@@ -93,6 +96,9 @@ impl Key {
                 json!({ "type": "integer", "minimum": least, "maximum": u32::MAX })
             }
             Takes::Duration => json!({ "type": "string", "pattern": "^\\s*[0-9.]+\\s*[a-zµ]" }),
+            Takes::Window => {
+                json!({ "type": "string", "pattern": "^(auto|\\s*[0-9.]+\\s*[a-zµ])" })
+            }
             Takes::Size => {
                 json!({ "type": "string", "pattern": "^\\s*[0-9]+\\s*([kMG]i?)?B\\s*$" })
             }

@@ -65,6 +65,15 @@ impl Problems {
         self.push(Severity::Warning, Some(span), message.into(), None);
     }
 
+    pub(crate) fn warning_hint(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(Severity::Warning, Some(span), message.into(), Some(hint.into()));
+    }
+
     fn push(
         &mut self,
         severity: Severity,

@@ -274,7 +274,7 @@ impl<'t, 'i> Table<'t, 'i> {
         self.measure(
             key,
             "a share with its unit in quotes, like \"25%\"",
-            "write percent of one core: \"25%\", \"0.5%\"",
+            "write percent: \"25%\", \"0.5%\"",
             parse_share,
             problems,
         )
@@ -358,6 +358,11 @@ impl<'t, 'i> Table<'t, 'i> {
         }
     }
 
+    /// Whether a key is this string.
+    pub(crate) fn is_text(&self, key: &str, text: &str) -> bool {
+        self.entries.get(key).is_some_and(|value| value.get_ref().as_str() == Some(text))
+    }
+
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
     }
@@ -437,7 +442,7 @@ fn parse_share(text: &str) -> Result<u32, String> {
     let number = text
         .trim()
         .strip_suffix('%')
-        .ok_or_else(|| "its unit is missing (percent of one core)".to_owned())?
+        .ok_or_else(|| "its unit is missing (percent)".to_owned())?
         .trim_end();
     let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

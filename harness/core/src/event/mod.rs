@@ -2,10 +2,12 @@
 //! Types only; the order is given by `run::journal`.
 //!
 //! One line of `events.jsonl` is one [`Event`]. The verdict and every report follow from the events
-//! alone. `moment` is when, `observed` what nodes said.
+//! alone. `moment` is when, `observed` what nodes said,
+//! `pace` how fast their blocks come.
 
 mod moment;
 mod observed;
+mod pace;
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -16,6 +18,7 @@ pub use observed::{
     Direction, HashRound, Look, LookedAt, Miss, PathRound, Reading, ResourceSample, Sample,
     Session, SessionList,
 };
+pub use pace::{Pace, PaceBy};
 
 use crate::{
     exit::Signal,
@@ -73,6 +76,8 @@ pub enum EventKind {
         /// The provider's facts.
         facts: serde_json::Value,
     },
+    /// How fast blocks come, where that is known: before the first phase, and once.
+    Pace(Pace),
     /// A node was executed.
     NodeStarted {
         /// The node.

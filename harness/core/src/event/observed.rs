@@ -30,6 +30,9 @@ pub struct Sample {
     pub distinct: Option<Reading<u64>>,
     /// `number` of `chain_getHeader`.
     pub height: Reading<u64>,
+    /// `system_health.isSyncing`: only where a check needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syncing: Option<Reading<bool>>,
 }
 
 impl Sample {

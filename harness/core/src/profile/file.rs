@@ -74,6 +74,7 @@ pub const VARIABLES: &[Key] = &[
         NOT_GIVEN,
         "how many milliseconds its wall clock is off: for the fault `clock`",
     ),
+    key("block_time", Takes::Text, NOT_GIVEN, "the mean time between two blocks, in milliseconds"),
 ];
 
 /// Keys of `[state]`: files and folders below the state directory.

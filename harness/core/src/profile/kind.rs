@@ -61,6 +61,13 @@ impl NodeProfile {
         self.variables.get(&Variable::Clock).map(String::as_str)
     }
 
+    /// What its chain aims at with this environment, where that is known.
+    pub fn aims_at(&self, env: &BTreeMap<String, String>) -> Option<Duration> {
+        let told = self.variables.get(&Variable::BlockTime).and_then(|name| env.get(name));
+        let told = told.and_then(|ms| ms.parse().ok()).filter(|ms| *ms > 0);
+        told.map(Duration::from_millis).or(self.block_time)
+    }
+
     /// It can be told on which port to serve RPC.
     pub fn takes_rpc_port(&self) -> bool {
         self.flags.contains_key(&Flag::RpcPort)
@@ -112,6 +119,7 @@ pub(super) enum Variable {
     Mine,
     Loopback,
     Clock,
+    BlockTime,
 }
 
 impl Flag {
@@ -128,10 +136,11 @@ impl Flag {
 }
 
 impl Variable {
-    pub(super) const ALL: [(Self, &'static str); 4] = [
+    pub(super) const ALL: [(Self, &'static str); 5] = [
         (Self::Seeds, "seeds"),
         (Self::Mine, "mine"),
         (Self::Loopback, "loopback"),
         (Self::Clock, "clock"),
+        (Self::BlockTime, "block_time"),
     ];
 }

@@ -1,7 +1,7 @@
 //! The arguments and environment of one node: core ones and nothing that would help (no shorter
 //! tick, no warm start). The scenario has the last word.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
 use super::{
     flags::Groups,
@@ -13,6 +13,8 @@ use super::{
 pub struct Wanted<'a> {
     /// Its name.
     pub name: &'a str,
+    /// The mean time between two blocks, if the scenario says one.
+    pub block_time: Option<Duration>,
     /// It mines.
     pub mine: bool,
     /// The last word on its environment.
@@ -98,6 +100,7 @@ impl NodeProfile {
             Variable::Loopback => place.loopback.then(|| "1".to_owned()),
             // Only a fault sets it.
             Variable::Clock => None,
+            Variable::BlockTime => node.block_time.map(|time| time.as_millis().to_string()),
         };
         let ours = self.variables.iter();
         let mut env: BTreeMap<String, String> =

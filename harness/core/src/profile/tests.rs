@@ -7,7 +7,7 @@ use super::*;
 fn launched(profile: &str, args: &[&str]) -> Launched {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
     let env = BTreeMap::from([("RUST_LOG".to_owned(), "debug".to_owned())]);
-    let wanted = Wanted { name: "node-1", mine: true, env: &env, args: &args };
+    let wanted = Wanted { name: "node-1", block_time: None, mine: true, env: &env, args: &args };
     let place = Place {
         base_path: Path::new("/data"),
         listen: "0.0.0.0:30333".parse().unwrap(),
@@ -106,7 +106,7 @@ fn what_a_profile_does_not_say_is_not_given_and_not_known() {
         loopback: true,
     };
     let env = BTreeMap::new();
-    let wanted = Wanted { name: "a", mine: false, env: &env, args: &[] };
+    let wanted = Wanted { name: "a", block_time: None, mine: false, env: &env, args: &[] };
     let launched = bare.launch(wanted, &place, "");
     assert_eq!((launched.args.join(" ").as_str(), launched.env.len()), ("-n a", 0));
     for (text, why) in [

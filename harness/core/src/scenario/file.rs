@@ -79,6 +79,12 @@ pub const NETWORK: &[Key] = &[
         given: Given::Else("`\"addresses\"`"),
         about: "whether `HEGEMON_SEEDS` has addresses or host names (the nodes' names)",
     },
+    Key {
+        name: "block_time",
+        takes: Takes::Duration,
+        given: Given::Else("the nodes' profile's"),
+        about: "the mean time between two blocks, from which windows of checks about blocks follow (`within = \"auto\"`); nodes whose profile names a variable for it are told",
+    },
 ];
 
 /// Keys of a group of nodes.
@@ -177,6 +183,7 @@ pub(super) struct ScenarioFile {
     pub(super) takes: Option<Duration>,
     pub(super) tags: Vec<String>,
     pub(super) subnet: Option<At<String>>,
+    pub(super) block_time: Option<At<Duration>>,
     pub(super) seeds_by_name: bool,
     pub(super) groups: Vec<GroupFile>,
     pub(super) phases: Vec<PhaseFile>,
@@ -231,6 +238,8 @@ impl ScenarioFile {
             .as_ref()
             .and_then(|network| network.word("seeds", &["addresses", "names"], problems));
         let seeds_by_name = seeds.is_some_and(|seeds| seeds.value == "names");
+        let block_time =
+            network.as_ref().and_then(|network| network.positive_duration("block_time", problems));
         let groups = root
             .tables("nodes", "a node group", problems)
             .iter()
@@ -245,7 +254,20 @@ impl ScenarioFile {
             .iter()
             .map(|error| (error.span().unwrap_or(0..0), format!("syntax: {}", error.message())))
             .collect();
-        (Self { description, timeout, takes, tags, subnet, seeds_by_name, groups, phases }, syntax)
+        (
+            Self {
+                description,
+                timeout,
+                takes,
+                tags,
+                subnet,
+                block_time,
+                seeds_by_name,
+                groups,
+                phases,
+            },
+            syntax,
+        )
     }
 }
 
@@ -309,13 +331,12 @@ impl GroupFile {
 }
 
 impl PhaseFile {
-    /// The longest `within` of some of its checks.
+    /// The longest `within` of some of its checks that is written.
     pub(super) fn longest(&self, of: impl Fn(&CheckFile) -> bool) -> Duration {
         self.checks
             .iter()
             .filter(|check| of(check))
-            .filter_map(|check| check.within.as_ref())
-            .map(|within| within.value)
+            .filter_map(|check| check.within.as_ref()?.value.written())
             .max()
             .unwrap_or_default()
     }

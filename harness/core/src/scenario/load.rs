@@ -11,6 +11,7 @@ use super::{
     step::{CheckFile, DEFAULT_HOLD, FaultFile},
     storm::StormFile,
     validate::{node_names, override_count, validate},
+    within::Within,
 };
 use crate::{
     check::{Context, When, Window},
@@ -114,6 +115,7 @@ fn resolve(
         overrides: overrides.clone(),
         seed: overrides.seed,
         timeout,
+        block_time: file.block_time.map(|time| time.value),
         subnet: file.subnet.map(|subnet| subnet.value),
         seeds_by_name: file.seeds_by_name,
         nodes: file
@@ -225,7 +227,7 @@ fn phase_plan(
         faults.extend(storm.draw(seed, selectors, prove_back));
     }
     before.storms += phase.storms.len() as u64;
-    let context = Context { after_a_heal: before.after_a_heal, seeds };
+    let context = Context { after_a_heal: before.after_a_heal, seeds, names: selectors };
     let checks = phase.checks.into_iter();
     PhasePlan {
         name: phase.name,
@@ -265,12 +267,15 @@ fn check_plan(
     let selector = check.nodes.expect(CHECKED).value;
     // While a fault lasts nothing has healed: heights are measured from the check's own start.
     let context = Context { after_a_heal: context.after_a_heal && !during, ..context };
-    let within = check.within.expect(CHECKED).value.mul_f64(overrides.timeout_factor);
+    let within = match check.within.expect(CHECKED).value {
+        Within::For(length) => Within::For(length.mul_f64(overrides.timeout_factor)),
+        Within::Auto => Within::Auto,
+    };
     let hold = check.hold.map_or(DEFAULT_HOLD, |hold| hold.value);
     CheckPlan {
         hold: match window {
             Window::Part => hold,
-            Window::Whole => within,
+            Window::Whole => within.written().unwrap_or_default(),
             Window::Once => Duration::ZERO,
         },
         kind: check.own.expect(CHECKED).resolve(&context),

@@ -9,6 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::within::Within;
 use crate::{
     check::{CheckKind, FRESH, When},
     fault::{Capability, FaultKind, Planned, Timeline},
@@ -76,11 +77,14 @@ pub struct Plan {
     pub overrides: Overrides,
     /// Everything that a run draws at random follows from it.
     pub seed: u64,
-    /// From the last node's start to the last check.
+    /// From the last node's start to the last check, beside windows that are left open.
     #[serde(with = "seconds")]
     pub timeout: Duration,
     /// The network that the scenario wants.
     pub subnet: Option<String>,
+    /// The mean time between two blocks.
+    #[serde(default, with = "seconds::option", skip_serializing_if = "Option::is_none")]
+    pub block_time: Option<Duration>,
     /// `HEGEMON_SEEDS` has the seeds' names instead of their addresses.
     #[serde(default, skip_serializing_if = "is_false")]
     pub seeds_by_name: bool,
@@ -164,8 +168,7 @@ pub struct CheckPlan {
     /// At whom it looks.
     pub nodes: Vec<String>,
     /// Deadline, from its start.
-    #[serde(with = "seconds")]
-    pub within: Duration,
+    pub within: Within,
     /// How long the condition must hold.
     #[serde(with = "seconds", rename = "for")]
     pub hold: Duration,

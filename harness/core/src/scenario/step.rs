@@ -2,6 +2,7 @@
 
 use std::{ops::Range, time::Duration};
 
+use super::within::{AUTO, Within};
 use crate::{
     check::{self, CHECKS, CheckEntry, When, Window},
     document::{At, Problems, Table, nearest, suggest},
@@ -28,7 +29,7 @@ pub(super) struct CheckFile {
     pub(super) entry: Option<&'static CheckEntry>,
     pub(super) own: Option<Box<dyn check::WrittenKind>>,
     pub(super) nodes: Option<At<String>>,
-    pub(super) within: Option<At<Duration>>,
+    pub(super) within: Option<At<Within>>,
     pub(super) hold: Option<At<Duration>>,
     pub(super) during: Option<At<When>>,
 }
@@ -107,7 +108,7 @@ impl CheckFile {
             entry,
             own,
             nodes: table.text("nodes", problems),
-            within: table.positive_duration("within", problems),
+            within: read_within(table, problems),
             hold: table.duration("for", problems),
             during: read_during(table, problems),
         }
@@ -141,6 +142,13 @@ fn only(entry: &CheckEntry, table: &Table<'_, '_>, problems: &mut Problems) {
     } else {
         table.only(&[&entry.common(), entry.keys], problems);
     }
+}
+
+fn read_within(table: &Table<'_, '_>, problems: &mut Problems) -> Option<At<Within>> {
+    if table.is_text("within", AUTO) {
+        return table.text("within", problems).map(|text| text.map(|_| Within::Auto));
+    }
+    table.positive_duration("within", problems).map(|length| length.map(Within::For))
 }
 
 fn read_during(table: &Table<'_, '_>, problems: &mut Problems) -> Option<At<When>> {

@@ -1,19 +1,21 @@
 //! What a scenario file says, checked across its tables: names, references, counts, times.
 //! Collects; decides nothing about what a good file means.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     before::Before,
     conditions::Selectors,
     file::{GroupFile, PhaseFile, ScenarioFile},
     step::{CheckFile, DEFAULT_HOLD, FaultFile},
+    within::Within,
 };
 use crate::{
-    check::{Place, Window},
+    check::{Context, FRESH, Place, Window},
     document::{At, MISSING, Problems, is_dns_label, listed, suggest},
     fault::Course,
     profile::{Groups, NodeProfile},
+    statistics,
     subnet::Ipv4Subnet,
 };
 
@@ -213,15 +215,18 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
             selector(check.nodes.as_ref(), selectors, "check", problems);
             not_of_adversaries(check, selectors, problems);
             times(check, file, problems);
+            blocks(check, file.block_time.as_ref(), selectors, problems);
             during(check, phase, problems);
             before.is_silent(check, selectors, problems);
             let named = check.nodes.as_ref().and_then(|nodes| selectors.get(&nodes.value));
+            let written = written(check);
             let place = Place {
                 span: &check.span,
                 selector: check.nodes.as_ref(),
+                names: selectors,
                 named: named.map_or(&[], Vec::as_slice),
                 network: selectors.get("*").map_or(&[], Vec::as_slice),
-                within: check.within.as_ref(),
+                within: written.as_ref(),
                 during: check.during.as_ref().map(|during| &during.span),
                 after_a_heal: before.after_a_heal,
                 down: before.conditions.gone(),
@@ -333,8 +338,53 @@ fn selector(
     }
 }
 
+/// Its window, where that is written.
+fn written(check: &CheckFile) -> Option<At<Duration>> {
+    let within = check.within.as_ref()?;
+    Some(At { value: within.value.written()?, span: within.span.clone() })
+}
+
+/// A window that follows blocks in a check that waits for none, and one in which a healthy chain fails
+/// more often than people take for chance.
+fn blocks(
+    check: &CheckFile,
+    block_time: Option<&At<Duration>>,
+    selectors: &Selectors,
+    problems: &mut Problems,
+) {
+    let (Some(own), Some(within)) = (&check.own, &check.within) else { return };
+    let kind = own.resolve(&Context { after_a_heal: false, seeds: &[], names: selectors });
+    let (by, length) = match (kind.blocks(), within.value) {
+        (None, Within::Auto) => {
+            problems.error_hint(
+                within.span.clone(),
+                format!("`within = \"auto\"`, and this `{}` waits for no blocks", kind.name()),
+                "write a duration: only blocks say how long it may take",
+            );
+            return;
+        }
+        (Some(by), Within::For(length)) => (by, length),
+        (None, Within::For(_)) | (Some(_), Within::Auto) => return,
+    };
+    let Some(block_time) = block_time else { return };
+    let hold = check.hold.as_ref().map_or(DEFAULT_HOLD, |hold| hold.value);
+    let left = length.saturating_sub(hold + FRESH);
+    let probability = statistics::blocks::too_few(by, left, block_time.value);
+    if probability > statistics::blocks::WORTH_A_WARNING {
+        problems.warning_hint(
+            within.span.clone(),
+            format!(
+                "with a block in {} a healthy chain has fewer than {by} in time with probability {} %",
+                humantime::format_duration(block_time.value),
+                statistics::round(probability * 100.0)
+            ),
+            "write `within = \"auto\"`",
+        );
+    }
+}
+
 fn times(check: &CheckFile, file: &ScenarioFile, problems: &mut Problems) {
-    let Some(within) = &check.within else { return };
+    let Some(within) = written(check) else { return };
     if let Some(timeout) = file.timeout.filter(|timeout| within.value > *timeout) {
         problems.warning(
             within.span.clone(),

@@ -97,6 +97,17 @@ height_by = 1
 within = "20s"
 for = "1s"
 [[phases.checks]]
+check = "catches-up"
+nodes = "seed"
+to = "node"
+from = "own-state"
+within = "20s"
+for = "1s"
+[[phases.checks]]
+check = "sync-truth"
+nodes = "*"
+within = "10s"
+[[phases.checks]]
 check = "same-chain"
 nodes = "*"
 within = "20s"
@@ -118,6 +129,16 @@ check = "no-stall"
 nodes = "*"
 longest = "8s"
 within = "10s"
+[[phases.checks]]
+check = "block-time"
+nodes = "*"
+longest = "10s"
+within = "12s"
+[[phases.checks]]
+check = "propagates"
+nodes = "*"
+p95 = "3s"
+within = "30s"
 [[phases.checks]]
 check = "converged"
 nodes = "*"

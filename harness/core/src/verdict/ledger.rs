@@ -7,10 +7,10 @@ use crate::{
     check::{CheckKind, When, Window},
     event::{
         CheckId, CheckVerdict, Event, EventKind, FORMAT_VERSION, FaultId, Finding, Look, LookedAt,
-        Moment,
+        Moment, Pace,
     },
     exit::{ExitCode, Signal},
-    scenario::{CheckPlan, Plan},
+    scenario::{CheckPlan, Plan, Within},
     text::{exited, panic, short},
 };
 
@@ -75,7 +75,8 @@ impl Ledger {
                         verdict: CheckVerdict::NotJudged,
                         reason: NEVER_STARTED.to_owned(),
                         observed: String::new(),
-                        expected: expected(check),
+                        expected: expected(&plan, check, None),
+                        blocks: None,
                         seconds: None,
                         started: None,
                         held_since: None,
@@ -106,6 +107,7 @@ impl Ledger {
         match &event.what {
             EventKind::RunStarted { .. } => self.started.clone_from(&event.wall),
             EventKind::Prepared { .. } => self.times.prepared = Some(at),
+            EventKind::Pace(pace) => self.paced(pace),
             EventKind::AllStarted => self.times.all_started = Some(at),
             EventKind::PhaseStarted { phase } => self.current = *phase,
             EventKind::PhaseEnded { .. } => self.times.phases_ended = Some(at),
@@ -290,6 +292,15 @@ impl Ledger {
         }
     }
 
+    fn paced(&mut self, pace: &Pace) {
+        let plans = self.plan.phases.iter().flat_map(|phase| &phase.checks);
+        let results = self.phases.iter_mut().flat_map(|phase| &mut phase.checks);
+        for (plan, result) in plans.zip(results) {
+            result.expected = expected(&self.plan, plan, Some(pace));
+            result.blocks = self.plan.blocks(plan, Some(pace));
+        }
+    }
+
     fn looked(&mut self, look: &Look) {
         if let LookedAt::Report(report) = &look.seen
             && report.acted()
@@ -347,6 +358,7 @@ impl Ledger {
                 reason: reason.clone(),
                 observed,
                 expected: "no unplanned exit, no panic in the log".to_owned(),
+                blocks: None,
                 seconds: None,
                 started: None,
                 held_since: None,
@@ -439,13 +451,18 @@ fn brief(parts: &str) -> String {
     format!("{}; and {} more", all[..MOST - 1].join("; "), all.len() - (MOST - 1))
 }
 
-fn expected(check: &CheckPlan) -> String {
+fn expected(plan: &Plan, check: &CheckPlan, pace: Option<&Pace>) -> String {
     let during = if check.when == When::DuringFault { " during the fault" } else { "" };
     let hold = match check.kind.entry().window {
         Window::Part | Window::Whole => format!(", for {}", short(check.hold)),
         Window::Once => String::new(),
     };
-    format!("{}{during}{hold}, within {}", check.kind, short(check.within))
+    let within = match (check.within, pace) {
+        (Within::Auto, None) => "what its blocks need".to_owned(),
+        (Within::Auto | Within::For(_), _) => short(plan.window(check, pace)),
+    };
+    let blocks = plan.blocks(check, pace).map_or(String::new(), |it| format!(" ({})", it.words()));
+    format!("{}{during}{hold}, within {within}{blocks}", check.kind)
 }
 
 #[cfg(test)]

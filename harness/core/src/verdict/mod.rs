@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::{CheckVerdict, Moment},
     exit::ExitCode,
+    scenario::Blocks,
 };
 
 pub use ledger::{Ledger, unseen};
@@ -123,6 +124,9 @@ pub struct CheckResult {
     pub observed: String,
     /// What had to be seen.
     pub expected: String,
+    /// What its window means, for a check about blocks where it is known how fast they come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<Blocks>,
     /// From its start to its decision.
     pub seconds: Option<f64>,
     #[serde(skip)]

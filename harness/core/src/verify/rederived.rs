@@ -10,7 +10,7 @@ use crate::{
     check::{Judgement, View, When},
     event::{
         CheckId, Event, EventKind, FORMAT_VERSION, FaultId, Finding, HashRound, Look, Moment,
-        OLDEST_VERSION, PathRound, ResourceSample, Sample, SessionList,
+        OLDEST_VERSION, Pace, PaceBy, PathRound, ResourceSample, Sample, SessionList,
     },
     fault::{Refused, Timeline},
     history::History,
@@ -123,6 +123,7 @@ impl<'a> Rederived<'a> {
             EventKind::RunStarted { version, run, scenario, seed } => {
                 self.begin(*version, run, scenario, *seed)
             }
+            EventKind::Pace(pace) => self.paced(pace),
             EventKind::PhaseStarted { phase } => self.phase_started(*phase),
             EventKind::PhaseEnded { phase } => self.phase_ended(*phase, at),
             EventKind::FaultStarted { fault } => self.fault_started(*fault, at),
@@ -198,6 +199,29 @@ impl<'a> Rederived<'a> {
         })
     }
 
+    /// What windows follow is said once, before any of them, and is what the plan says of it.
+    fn paced(&self, pace: &Pace) -> Wrong {
+        must(self.phase == Phase::Before(0) && self.history.pace().is_none(), || {
+            "the block time is said a second time, or too late".to_owned()
+        })?;
+        let time = match &pace.by {
+            PaceBy::Scenario => self.plan.block_time,
+            PaceBy::Profile(_) if self.plan.block_time.is_some() => None,
+            PaceBy::Profile(name) => match &self.plan.overrides.profile {
+                Some(asked) if asked.name == *name => {
+                    self.plan.nodes.iter().filter_map(|node| asked.aims_at(&node.env)).max()
+                }
+                Some(_) => None,
+                None => Some(pace.block_time()),
+            },
+            PaceBy::Assumed if self.plan.block_time.is_some() => None,
+            PaceBy::Assumed => Some(Pace::ASSUMED.block_time()),
+        };
+        must(time == Some(pace.block_time()) && pace.block_time_ms > 0, || {
+            format!("{pace} is not what the plan says")
+        })
+    }
+
     fn phase_started(&mut self, phase: usize) -> Wrong {
         must(self.phase == Phase::Before(phase), || format!("phase {phase} starts out of order"))?;
         must(phase < self.plan.phases.len(), || format!("the plan has no phase {phase}"))?;
@@ -258,7 +282,7 @@ impl<'a> Rederived<'a> {
             None => return Err(format!("the check {} is decided and was never started", name(id))),
         };
         self.checks.insert(id, Step::Settled);
-        let deadline = start + plan.within;
+        let deadline = start + self.plan.window(plan, self.history.pace());
         let view = View {
             history: &self.history,
             nodes: &plan.nodes,

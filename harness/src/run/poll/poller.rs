@@ -46,6 +46,8 @@ pub(crate) struct Poller {
     pub(crate) nodes: usize,
     /// A check needs this node's sessions.
     pub(crate) sessions: bool,
+    /// A check needs its word on whether it is in sync.
+    pub(crate) syncing: bool,
     /// Where two nodes that say they are one end the run.
     pub(crate) background: Background,
 }
@@ -118,8 +120,11 @@ impl Poller {
         } else {
             self.probe(link, methods).await
         };
-        let also =
-            Also { system_peers: probed.is_ok() && methods.system_peers, sessions: self.sessions };
+        let also = Also {
+            system_peers: probed.is_ok() && methods.system_peers,
+            sessions: self.sessions,
+            syncing: self.syncing,
+        };
         let mut answers = match &probed {
             Err(miss) if miss.says_nothing() => Answers::none(also, miss),
             Ok(()) | Err(_) => {
@@ -144,6 +149,7 @@ impl Poller {
                 peers,
                 distinct,
                 height,
+                syncing: answers.syncing,
             },
             answers.sessions,
         )

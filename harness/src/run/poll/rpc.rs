@@ -81,10 +81,11 @@ impl Rpc {
         let sessions = async {
             if also.sessions { Some(self.ask(PEER_LIST, &[], sessions).await) } else { None }
         };
-        let (peers, height) = (self.ask(HEALTH, &[], peers), self.ask(HEADER, &[], height));
-        let (peers, height, distinct, sessions) =
-            tokio::join!(peers, height, system_peers, sessions);
-        Answers { peers, height, distinct, sessions }
+        let (health, height) = (self.call(HEALTH, &[]), self.ask(HEADER, &[], height));
+        let (health, height, distinct, sessions) =
+            tokio::join!(health, height, system_peers, sessions);
+        let (peers, syncing) = read_health(health, also);
+        Answers { peers, height, distinct, sessions, syncing }
     }
 
     async fn batch(&self, also: Also, own: Option<&str>) -> Result<Answers, Miss> {
@@ -105,8 +106,10 @@ impl Rpc {
         }
         let mut answers = answers.into_iter();
         let mut next = || answers.next().unwrap_or(Err(Miss::Null));
+        let (peers, syncing) = read_health(next(), also);
         Ok(Answers {
-            peers: reading(HEALTH, next(), peers),
+            peers,
+            syncing,
             height: reading(HEADER, next(), height),
             distinct: also
                 .system_peers
@@ -153,9 +156,13 @@ impl Rpc {
         params: &[Value],
         read: impl Fn(&Value) -> Option<T>,
     ) -> Reading<T> {
+        reading(method, self.call(method, params).await, read)
+    }
+
+    async fn call(&self, method: &str, params: &[Value]) -> Result<Value, Miss> {
         // A link has a timeout of its own for the answer; this one covers whatever else could hang.
         let call = tokio::time::timeout(self.timeout, self.link.ask(method, params));
-        reading(method, call.await.unwrap_or(Err(Miss::Timeout)), read)
+        call.await.unwrap_or(Err(Miss::Timeout))
     }
 }
 
@@ -166,6 +173,8 @@ pub(crate) struct Also {
     pub(crate) system_peers: bool,
     /// `hegemon_peerList`.
     pub(crate) sessions: bool,
+    /// Whether it is in sync: a part of an answer that is there anyway.
+    pub(crate) syncing: bool,
 }
 
 /// How a round is sent.
@@ -189,6 +198,8 @@ pub(crate) struct Answers {
     pub(crate) distinct: Option<Reading<u64>>,
     /// `hegemon_peerList`, if it was asked.
     pub(crate) sessions: Option<Reading<Vec<Session>>>,
+    /// `system_health.isSyncing`, if it was asked.
+    pub(crate) syncing: Option<Reading<bool>>,
 }
 
 impl Answers {
@@ -199,6 +210,7 @@ impl Answers {
             height: Reading::Missing(miss.clone()),
             distinct: also.system_peers.then(|| Reading::Missing(miss.clone())),
             sessions: also.sessions.then(|| Reading::Missing(miss.clone())),
+            syncing: also.syncing.then(|| Reading::Missing(miss.clone())),
         }
     }
 }
@@ -221,6 +233,13 @@ fn reading<T>(
             Reading::Value,
         ),
     }
+}
+
+/// Peers, and whether it is in sync if that is asked: of one answer.
+fn read_health(answer: Result<Value, Miss>, also: Also) -> (Reading<u64>, Option<Reading<bool>>) {
+    let syncing = |value: &Value| value.get("isSyncing")?.as_bool();
+    let syncing = also.syncing.then(|| reading(HEALTH, answer.clone(), syncing));
+    (reading(HEALTH, answer, peers), syncing)
 }
 
 fn peers(value: &Value) -> Option<u64> {

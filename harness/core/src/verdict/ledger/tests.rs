@@ -3,7 +3,7 @@ use quick_junit::{NonSuccessKind, TestCaseStatus};
 use super::*;
 use crate::{
     event::CheckVerdict::{Fail, Inconclusive, Pass},
-    scenario::testing::three_node,
+    scenario::{Within, testing::three_node},
 };
 
 /// A ledger of the shipped scenario: two phases and three checks before the restart, in which
@@ -304,7 +304,7 @@ fn no_flag_changes_what_a_case_is_called() {
     assert!(usual.iter().any(|(_, name)| name == "peers of node"), "{usual:?}");
     let larger = names(|plan| {
         for check in plan.phases.iter_mut().flat_map(|phase| &mut phase.checks) {
-            check.within *= 3;
+            check.within = Within::For(check.within.written().unwrap_or(check.hold) * 3);
             check.nodes.extend((3..100).map(|number| format!("node-{number}")));
         }
     });
