@@ -85,6 +85,7 @@ fn read(args: &GateArgs, path: &Path) -> Result<(Asked, GateFile), ExitCode> {
             timeout_factor: args.timeout_factor,
             seed: 0,
             profile: profile.clone(),
+            attached: None,
         };
         let (plan, problems) = load(&found, &overrides);
         if plan.is_none() {
