@@ -1,5 +1,6 @@
 //! Flags and verbs, as `--help` shows them.
 
+mod attach;
 mod choice;
 mod doctor;
 mod gate;
@@ -15,6 +16,7 @@ use harness_core::{
 };
 
 use crate::library::Library;
+pub(super) use attach::AttachArgs;
 pub(super) use choice::{NetworkArg, ProviderChoice};
 pub(super) use doctor::DoctorArgs;
 pub(super) use gate::GateArgs;
@@ -98,6 +100,9 @@ pub(super) enum Verb {
     /// Run scenarios, one after another, and say whether they held
     #[command(after_help = EXIT_CODES)]
     Scenario(ScenarioArgs),
+    /// Look at nodes that run already, and change nothing: only safe reads, few in a second
+    #[command(after_help = attach::CODES)]
+    Attach(AttachArgs),
     /// List the shipped scenarios: name and description
     #[command(after_help = LIST_CODES)]
     List(ListArgs),
