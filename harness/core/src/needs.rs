@@ -64,9 +64,8 @@ pub fn changes_nodes(plan: &Plan) -> Option<String> {
 /// check, and why.
 pub fn unattachable(plan: &Plan) -> Option<String> {
     /// Checks that a node's own answers decide. Whatever else there is needs more, until somebody has looked.
-    const BY_ANSWERS: [&str; 10] = [
+    const BY_ANSWERS: [&str; 9] = [
         "block-time",
-        "distinct-peers",
         "fork-seen",
         "height-advances",
         "no-stall",
@@ -82,7 +81,7 @@ pub fn unattachable(plan: &Plan) -> Option<String> {
     let named = |check: &CheckPlan| BY_ANSWERS.contains(&check.kind.name());
     if let Some(check) = checks(plan).find(|check| !named(check)) {
         return Some(format!(
-            "the check `{}` needs more than nodes answer: a start, a fault, the process or its engine, which attach does not have (it has {})",
+            "the check `{}` needs more than safe reads answer: a start, a fault, the process, its engine or an unsafe method, which attach does not have (it has {})",
             check.kind.name(),
             listed(BY_ANSWERS)
         ));

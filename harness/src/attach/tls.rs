@@ -88,6 +88,10 @@ impl Roots {
 fn in_words(why: io::Error) -> io::Error {
     let of_tls = why.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let Some(error) = of_tls else {
+        if why.kind() == io::ErrorKind::UnexpectedEof {
+            let words = "it hung up when it was spoken to in TLS: is it an http:// URL?";
+            return io::Error::new(why.kind(), words);
+        }
         return io::Error::new(why.kind(), format!("TLS: {why}"));
     };
     let words = if matches!(error, Error::InvalidMessage(_)) {

@@ -17,7 +17,7 @@ Exit codes:
   70  a bug of the harness
   130, 143  interrupted
 Only these are ever called: system_health, chain_getHeader, chain_getBlockHash, rpc_methods,
-system_localPeerId, system_peers, hegemon_peerList.";
+system_localPeerId, hegemon_peerList.";
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").args(["rpc", "nodes_file"]).required(true).multiple(true))]

@@ -44,7 +44,7 @@ pub(crate) struct Poller {
     pub(crate) profile: Option<Arc<NodeProfile>>,
     /// Nodes in the network: together they must not be asked more than this machine can answer.
     pub(crate) nodes: usize,
-    /// Between two rounds, where the network's size does not decide that.
+    /// Between two rounds to a node that is somebody else's; else the network's size decides that.
     pub(crate) pace: Option<Duration>,
     /// A check needs this node's sessions.
     pub(crate) sessions: bool,
@@ -181,7 +181,8 @@ impl Poller {
         if let Some(id) = &peer_id {
             self.is_nobody_elses(id);
         }
-        let system_peers = offers("system_peers");
+        // An unsafe method to nodes that are somebody else's.
+        let system_peers = self.pace.is_none() && offers("system_peers");
         *methods = Methods {
             start: Some(link.start),
             system_peers,

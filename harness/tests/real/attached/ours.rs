@@ -70,7 +70,10 @@ async fn a_kept_run_passes_through_tls_and_notices_nothing() {
     assert_eq!(said.code, 0, "{}", said.words);
     a.assert_gentle(2.0);
     b.assert_gentle(2.0);
-    assert!(a.seen.lock().unwrap().methods.contains("system_peers"), "more than the core is used");
+    assert!(
+        a.seen.lock().unwrap().methods.contains("system_localPeerId"),
+        "more than the core is used"
+    );
     look.assert_verifies();
     assert!(!(look.evidence() + &said.words).contains("s3cret"));
 }

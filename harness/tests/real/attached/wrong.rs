@@ -27,11 +27,7 @@ async fn who_was_never_reached_is_a_matter_of_the_environment_and_says_why() {
     let cases: [(&str, String, Option<&String>); 6] = [
         ("signed by nobody whom this machine trusts", proxy.https(), None),
         ("certificate is for another name", misnamed.https(), Some(&misnamer)),
-        (
-            "does not speak TLS: is it an http:// URL",
-            format!("https://{}", nodes.rpc[0]),
-            Some(&authority),
-        ),
+        ("in TLS: is it an http:// URL", format!("https://{}", nodes.rpc[0]), Some(&authority)),
         ("https:// instead of http://", proxy.http(), None),
         ("refused", format!("http://{dead}"), None),
         ("401", keyed.http(), None),
@@ -73,9 +69,11 @@ async fn what_cannot_be_asked_of_them_is_refused_by_name() {
     let fault = "[[phases]]\nname = \"cut\"\n[[phases.faults]]\nfault = \"restart\"\nnodes = \"node\"\ndowntime = \"1s\"\n[[phases.checks]]\ncheck = \"peers\"\nnodes = \"*\"\nat_least = 1\nwithin = \"60s\"\n";
     let with_a_fault = format!("{LOOK}{fault}");
     let with_alive = LOOK.replace("check = \"same-chain\"", "check = \"alive\"");
+    let with_distinct = LOOK.replace("check = \"peers\"", "check = \"distinct-peers\"");
     for (scenario, more, code, words) in [
         (&*with_a_fault, &[][..], 4, "the fault `restart`"),
         (&with_alive, &[], 4, "the check `alive`"),
+        (&with_distinct, &[], 4, "the check `distinct-peers`"),
         (LOOK, &["--rate", "0.1"], 4, "too short for so few requests"),
         (LOOK, &["--rate", "0"], 64, "from 0.05 to 50"),
         (LOOK, &["--rpc-header", "Authorization:hunter2"], 64, "command line"),
