@@ -2,22 +2,19 @@
 
 mod attach;
 mod choice;
+mod common;
 mod doctor;
 mod gate;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use harness_core::{
-    bundle::Sha256Hex,
-    node::NodeSource,
-    record::Asked,
-    scenario::{TIMEOUT_FACTOR, is_timeout_factor},
-};
+use harness_core::{bundle::Sha256Hex, record::Asked};
 
-use crate::library::Library;
 pub(super) use attach::AttachArgs;
 pub(super) use choice::{NetworkArg, ProviderChoice};
+use common::parse_factor;
+pub(super) use common::{LibraryArgs, NodeArgs};
 pub(super) use doctor::DoctorArgs;
 pub(super) use gate::GateArgs;
 
@@ -148,19 +145,6 @@ pub(super) enum Verb {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct LibraryArgs {
-    /// Folder with the shipped scenarios [default: the one of this workspace]
-    #[arg(long = "scenarios", value_name = "DIR")]
-    pub(super) folder: Option<PathBuf>,
-}
-
-impl LibraryArgs {
-    pub(super) fn library(&self) -> Library {
-        Library::new(self.folder.clone())
-    }
-}
-
-#[derive(Debug, Args)]
 pub(super) struct ScenarioArgs {
     /// A shipped scenario's name, or the path of a scenario file or of its folder. A plain word is
     /// a shipped name first; write ./word for a file or folder here. `all`: every shipped scenario,
@@ -215,40 +199,6 @@ pub(super) struct ScenarioArgs {
     /// Every sample of every node, too
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub(super) verbose: bool,
-}
-
-/// What is run.
-#[derive(Debug, Clone, Default, Args)]
-pub(super) struct NodeArgs {
-    /// Run this image, with its own entrypoint, instead of this workspace's node
-    #[arg(long, value_name = "REF", conflicts_with = "node_bin")]
-    pub(super) node_image: Option<String>,
-
-    /// Run this binary instead of this workspace's node
-    #[arg(long, value_name = "PATH")]
-    pub(super) node_bin: Option<PathBuf>,
-
-    /// What kind of node it is, and so what it may be given: ours, core, hegemon-0.10,
-    /// hegemon-substrate, or the path of a profile [default: what the node says that it is, ours or
-    /// core]
-    #[arg(long, value_name = "NAME|FILE")]
-    pub(super) node_profile: Option<String>,
-
-    /// Where processes live: each in a network namespace of its own, or on this host's loopback
-    /// [default: in namespaces if this user may have them, else on loopback]
-    #[arg(long, value_enum, value_name = "KIND")]
-    pub(super) network: Option<NetworkArg>,
-}
-
-impl NodeArgs {
-    /// What is run; `None` if that was left open.
-    pub(super) fn source(&self) -> Option<NodeSource> {
-        let binary = |path: &PathBuf| {
-            NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
-        };
-        let image = self.node_image.clone().map(NodeSource::Image);
-        image.or_else(|| self.node_bin.as_ref().map(binary))
-    }
 }
 
 impl ScenarioArgs {
@@ -482,12 +432,4 @@ pub(super) enum Format {
 fn parse_digest(text: &str) -> Result<Sha256Hex, String> {
     Sha256Hex::parse(text.as_bytes())
         .ok_or_else(|| "64 small hexadecimal digits, as a run and `verify` print them".to_owned())
-}
-
-/// A factor that keeps durations sane: above zero, and not more than a thousand.
-fn parse_factor(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(factor) if is_timeout_factor(factor) => Ok(factor),
-        Ok(_) | Err(_) => Err(TIMEOUT_FACTOR.to_owned()),
-    }
 }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, ArgGroup, Args};
 
-use super::{LibraryArgs, parse_factor};
+use super::common::{LibraryArgs, parse_factor};
 
-pub(in crate::cli) const CODES: &str = "\
+pub(super) const CODES: &str = "\
 Exit codes:
   0   every check passed
   1   a check failed, or a node that had answered did not any more
@@ -21,65 +21,65 @@ system_localPeerId, hegemon_peerList.";
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").args(["rpc", "nodes_file"]).required(true).multiple(true))]
-pub(in crate::cli) struct AttachArgs {
+pub(crate) struct AttachArgs {
     /// What is looked for, a shipped scenario's name or a path: one without faults
     #[arg(value_name = "SCENARIO", default_value = "live")]
-    pub(in crate::cli) scenario: PathBuf,
+    pub(crate) scenario: PathBuf,
 
     /// A node's JSON-RPC, http:// or https://; again for another node. They are called node-1,
     /// node-2, … What stands after host and port is never shown or recorded
     #[arg(long, value_name = "URL")]
-    pub(in crate::cli) rpc: Vec<String>,
+    pub(crate) rpc: Vec<String>,
 
     /// A TOML file with names and URLs: [[nodes]], each with name = "alice" and rpc = "https://…"
     #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) nodes_file: Option<PathBuf>,
+    pub(crate) nodes_file: Option<PathBuf>,
 
     /// Requests (a batch is one) that each node gets in a second, at most. Fewer make answers older
     /// that count as fresh, and need longer windows
     #[arg(long, value_name = "N", default_value = "2", value_parser = parse_rate)]
-    pub(in crate::cli) rate: f64,
+    pub(crate) rate: f64,
 
     /// Trust the authorities in this PEM file too, beside the system's
     #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) rpc_ca: Vec<PathBuf>,
+    pub(crate) rpc_ca: Vec<PathBuf>,
 
     /// Send this header with every request to every node: NAME:@FILE or NAME:$VARIABLE (in single
     /// quotes, so that the shell leaves it). Its value is never shown or recorded
     #[arg(long, value_name = "HEADER")]
-    pub(in crate::cli) rpc_header: Vec<String>,
+    pub(crate) rpc_header: Vec<String>,
 
     /// Write names in place of addresses, into the evidence and everything that is shown
     #[arg(long)]
-    pub(in crate::cli) redact: bool,
+    pub(crate) redact: bool,
 
     /// Look again and again, until something fails or a signal comes. The evidence of the latest
     /// round is kept
     #[arg(long)]
-    pub(in crate::cli) watch: bool,
+    pub(crate) watch: bool,
 
     #[command(flatten)]
-    pub(in crate::cli) library: LibraryArgs,
+    pub(crate) library: LibraryArgs,
 
     /// Folder in which a new directory is made for the evidence
     #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub(in crate::cli) out: PathBuf,
+    pub(crate) out: PathBuf,
 
     /// Multiply every `within`, the scenario's timeout, and the age at which an answer is stale
     #[arg(long, value_name = "F", default_value = "1", value_parser = parse_factor)]
-    pub(in crate::cli) timeout_factor: f64,
+    pub(crate) timeout_factor: f64,
 
     /// No line that moves, even on a terminal
     #[arg(long)]
-    pub(in crate::cli) no_progress: bool,
+    pub(crate) no_progress: bool,
 
     /// Only the verdict
     #[arg(short, long, conflicts_with = "verbose")]
-    pub(in crate::cli) quiet: bool,
+    pub(crate) quiet: bool,
 
     /// Every change of a node's peers and height, too
     #[arg(short, long, action = ArgAction::SetTrue)]
-    pub(in crate::cli) verbose: bool,
+    pub(crate) verbose: bool,
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum as _};
 
-use super::{LibraryArgs, NodeArgs, ProviderChoice, parse_factor};
+use super::{
+    choice::ProviderChoice,
+    common::{LibraryArgs, NodeArgs, parse_factor},
+};
 
-pub(in crate::cli) const CODES: &str = "\
+pub(super) const CODES: &str = "\
 Exit codes:
   0   accepted: every scenario is good enough, with the stated confidence
   1   rejected
@@ -16,53 +19,53 @@ Exit codes:
   130, 143  interrupted, after clean-up; --resume goes on";
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct GateArgs {
+pub(crate) struct GateArgs {
     /// The gate: scenarios, the share of runs that must pass, how sure it has to be
     #[arg(required_unless_present = "resume", value_name = "FILE")]
-    pub(in crate::cli) file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
 
     /// Go on with a gate that was interrupted or killed, from its own directory
     #[arg(long, value_name = "DIR", conflicts_with_all = ["file", "out", "seed", "timeout_factor", "node_image", "node_bin", "node_profile", "network", "provider", "folder"])]
-    pub(in crate::cli) resume: Option<PathBuf>,
+    pub(crate) resume: Option<PathBuf>,
 
     /// Say what it takes, and start nothing
     #[arg(long)]
-    pub(in crate::cli) dry_run: bool,
+    pub(crate) dry_run: bool,
 
     /// Folder for the gate's own directory
     #[arg(long, value_name = "DIR", default_value = "gates")]
-    pub(in crate::cli) out: PathBuf,
+    pub(crate) out: PathBuf,
 
     /// Runs beside each other; lowered when runs say nothing because the machine is too busy
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub(in crate::cli) jobs: u8,
+    pub(crate) jobs: u8,
 
     /// Keep the bundles of passing runs, not only their digests
     #[arg(long)]
-    pub(in crate::cli) keep_all: bool,
+    pub(crate) keep_all: bool,
 
     /// Where nodes of scenarios run for which the file does not say it
     #[arg(long, value_enum, default_value_t = ProviderChoice::Auto)]
-    pub(in crate::cli) provider: ProviderChoice,
+    pub(crate) provider: ProviderChoice,
 
     #[command(flatten)]
-    pub(in crate::cli) node: NodeArgs,
+    pub(crate) node: NodeArgs,
 
     #[command(flatten)]
-    pub(in crate::cli) library: LibraryArgs,
+    pub(crate) library: LibraryArgs,
 
     /// Multiply every `within` and the scenarios' timeouts, for slow machines
     #[arg(long, value_name = "F", default_value = "1", value_parser = parse_factor)]
-    pub(in crate::cli) timeout_factor: f64,
+    pub(crate) timeout_factor: f64,
 
     /// Every run's seed follows from this [default: drawn once, and recorded]
     #[arg(long, value_name = "N")]
-    pub(in crate::cli) seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
 }
 
 impl GateArgs {
     /// What each run is told, as `harness scenario` takes it.
-    pub(in crate::cli) fn for_each_run(&self) -> Vec<String> {
+    pub(crate) fn for_each_run(&self) -> Vec<String> {
         let mut arguments = Vec::new();
         let mut say = |flag: &str, value: Option<String>| {
             if let Some(value) = value {

@@ -1,7 +1,9 @@
 //! What is wrong and is no node's fault: certificates, schemes, hosts that are not there, and what was asked
 //! for.
 
-use std::{fs, net::TcpListener, sync::Arc};
+use std::{fs, sync::Arc};
+
+use tokio::net::TcpSocket;
 
 use super::{
     LOOK, Look, Strict,
@@ -21,7 +23,10 @@ async fn who_was_never_reached_is_a_matter_of_the_environment_and_says_why() {
     let (proxy, misnamed) = (with_tls(&nodes, &good).await, with_tls(&nodes, &other).await);
     let keyed = Manner { key: Some("s3cret"), ..Manner::default() };
     let keyed = Proxy::before(nodes.rpc[0], keyed).await;
-    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Taken, so that nobody else listens there meanwhile, and without a listener.
+    let taken = TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let dead = taken.local_addr().unwrap();
     let (authority, misnamer) = (good.authority(), other.authority());
     let there = format!("http://{}", nodes.rpc[0]);
     let cases: [(&str, String, Option<&String>); 6] = [

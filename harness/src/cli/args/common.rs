@@ -1,0 +1,67 @@
+//! What several verbs take: the library of scenarios, what is run, how patiently.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use harness_core::{
+    node::NodeSource,
+    scenario::{TIMEOUT_FACTOR, is_timeout_factor},
+};
+
+use super::choice::NetworkArg;
+use crate::library::Library;
+
+#[derive(Debug, Args)]
+pub(crate) struct LibraryArgs {
+    /// Folder with the shipped scenarios [default: the one of this workspace]
+    #[arg(long = "scenarios", value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+impl LibraryArgs {
+    pub(crate) fn library(&self) -> Library {
+        Library::new(self.folder.clone())
+    }
+}
+
+/// What is run.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct NodeArgs {
+    /// Run this image, with its own entrypoint, instead of this workspace's node
+    #[arg(long, value_name = "REF", conflicts_with = "node_bin")]
+    pub(crate) node_image: Option<String>,
+
+    /// Run this binary instead of this workspace's node
+    #[arg(long, value_name = "PATH")]
+    pub(crate) node_bin: Option<PathBuf>,
+
+    /// What kind of node it is, and so what it may be given: ours, core, hegemon-0.10,
+    /// hegemon-substrate, or the path of a profile [default: what the node says that it is, ours or
+    /// core]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) node_profile: Option<String>,
+
+    /// Where processes live: each in a network namespace of its own, or on this host's loopback
+    /// [default: in namespaces if this user may have them, else on loopback]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) network: Option<NetworkArg>,
+}
+
+impl NodeArgs {
+    /// What is run; `None` if that was left open.
+    pub(crate) fn source(&self) -> Option<NodeSource> {
+        let binary = |path: &PathBuf| {
+            NodeSource::Binary(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+        };
+        let image = self.node_image.clone().map(NodeSource::Image);
+        image.or_else(|| self.node_bin.as_ref().map(binary))
+    }
+}
+
+/// A factor that keeps durations sane: above zero, and not more than a thousand.
+pub(crate) fn parse_factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if is_timeout_factor(factor) => Ok(factor),
+        Ok(_) | Err(_) => Err(TIMEOUT_FACTOR.to_owned()),
+    }
+}
