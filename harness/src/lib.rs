@@ -6,6 +6,7 @@
 //! | [`cli`] | the command line |
 //! | [`campaign`] | many runs for one question |
 //! | [`selftest`], [`doctor`] | runs the negative controls; looks at a machine before a run |
+//! | [`attach`] | nodes that run already, and how they are reached |
 //! | [`lease`] | what tells a living run from a dead one, and removes what that left |
 //! | [`run`] | the way through a run and every way out |
 //! | [`provider`], [`binary`] | where nodes run, and what of |
@@ -20,6 +21,7 @@
     reason = "providers and leases live in the machine's time; `run`, which does not, turns the rule on again"
 )]
 
+pub mod attach;
 pub mod binary;
 pub mod campaign;
 pub mod cli;

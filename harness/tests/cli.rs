@@ -279,6 +279,7 @@ fn nodes_is_refused_where_it_is_ambiguous() {
 #[test]
 fn help_says_what_there_is() {
     insta::assert_snapshot!("help", words(&harness(Path::new("."), &["--help"])));
+    insta::assert_snapshot!("help_attach", words(&harness(Path::new("."), &["attach", "--help"])));
     insta::assert_snapshot!("help_list", words(&harness(Path::new("."), &["list", "--help"])));
     insta::assert_snapshot!(
         "help_validate",

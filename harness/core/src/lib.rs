@@ -13,6 +13,7 @@
 //! | [`check`], [`fault`] | pure decisions about observations, and proofs of what was done |
 //! | [`control`], [`selftest`] | what makes each check and fault fail for its own reason, and whether it did |
 //! | [`profile`] | what a kind of node takes and promises |
+//! | [`attached`] | nodes that run already, and how often they may be asked |
 //! | [`scenario`], [`needs`] | from a text to a plan, and what a plan needs |
 //! | [`explain`], [`schema`] | checks and faults as people read them, and scenario files as editors do |
 //! | [`statistics`] | what so many runs, blocks or samples can say, and how surely |
@@ -22,6 +23,7 @@
 //!
 //! A pass needs observations; whatever is missing is never one.
 
+pub mod attached;
 pub mod bundle;
 pub mod check;
 pub mod compare;

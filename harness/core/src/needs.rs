@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    check::Needs,
+    check::{Needs, Window},
     document::listed,
     event::{Pace, PaceBy},
     profile::NodeProfile,
@@ -78,6 +78,58 @@ pub fn warnings(plan: &Plan, profiles: &Profiles) -> Vec<String> {
         .flat_map(|check| [method(check, profiles), blocks(check, plan, pace.as_ref())])
         .flatten()
         .collect()
+}
+
+/// The first fault of a plan, which nodes that run already must not be done.
+pub fn changes_nodes(plan: &Plan) -> Option<String> {
+    let fault = plan.phases.iter().flat_map(|phase| &phase.faults).next()?;
+    let name = fault.kind.name();
+    Some(format!("the fault `{name}` would change nodes, and attach only looks"))
+}
+
+/// What of a plan cannot be asked of nodes that run already and that nobody may change: which fault or
+/// check, and why.
+pub fn unattachable(plan: &Plan) -> Option<String> {
+    /// Checks that a node's own answers decide. Whatever else there is needs more, until somebody has looked.
+    const BY_ANSWERS: [&str; 9] = [
+        "block-time",
+        "fork-seen",
+        "height-advances",
+        "no-stall",
+        "peers",
+        "same-chain",
+        "same-genesis",
+        "sync-truth",
+        "topology",
+    ];
+    if let Some(why) = changes_nodes(plan) {
+        return Some(why);
+    }
+    let named = |check: &CheckPlan| BY_ANSWERS.contains(&check.kind.name());
+    if let Some(check) = checks(plan).find(|check| !named(check)) {
+        return Some(format!(
+            "the check `{}` needs more than safe reads answer: a start, a fault, the process, its engine or an unsafe method, which attach does not have (it has {})",
+            check.kind.name(),
+            listed(BY_ANSWERS)
+        ));
+    }
+    let least = |check: &CheckPlan| match check.kind.entry().window {
+        Window::Whole => 2 * plan.fresh(),
+        Window::Part | Window::Once => check.hold + 2 * plan.fresh(),
+    };
+    // One that follows the chain is as long as it has to be.
+    let short_one = checks(plan).find_map(|check| {
+        Some((check, check.within.written().filter(|length| *length < least(check))?))
+    });
+    short_one.map(|(check, length)| {
+        format!(
+            "`{}` of `{}` looks for {}, too short for so few requests in a second: it takes {} at least, or a higher --rate",
+            check.kind.name(),
+            check.selector,
+            short(length),
+            short(least(check))
+        )
+    })
 }
 
 fn method(check: &CheckPlan, profiles: &Profiles) -> Option<String> {

@@ -1,5 +1,6 @@
 //! Flags and verbs, as `--help` shows them.
 
+mod attach;
 mod choice;
 mod common;
 mod compare;
@@ -11,6 +12,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use harness_core::{bundle::Sha256Hex, record::Asked};
 
+pub(super) use attach::AttachArgs;
 pub(super) use choice::{NetworkArg, ProviderChoice};
 use common::parse_factor;
 pub(super) use common::{LibraryArgs, NodeArgs};
@@ -97,6 +99,9 @@ pub(super) enum Verb {
     /// Run scenarios, one after another, and say whether they held
     #[command(after_help = EXIT_CODES)]
     Scenario(ScenarioArgs),
+    /// Look at nodes that run already, and change nothing: only safe reads, few in a second
+    #[command(after_help = attach::CODES)]
+    Attach(AttachArgs),
     /// List the shipped scenarios: name and description
     #[command(after_help = LIST_CODES)]
     List(ListArgs),

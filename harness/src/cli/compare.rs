@@ -100,6 +100,7 @@ fn scenarios(args: &CompareArgs) -> Result<Vec<String>, ExitCode> {
         timeout_factor: args.timeout_factor,
         seed: 0,
         profile: profile::asked(&args.node()).ok_or(ExitCode::Usage)?,
+        attached: None,
     };
     let usual = [PathBuf::from(USUAL)];
     let asked = if args.scenario.is_empty() { &usual[..] } else { &args.scenario };

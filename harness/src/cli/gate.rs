@@ -81,6 +81,7 @@ fn read(args: &GateArgs, path: &Path) -> Result<(Asked, GateFile, Vec<Duration>)
             timeout_factor: args.timeout_factor,
             seed: 0,
             profile: profile.clone(),
+            attached: None,
         };
         takes.push(takes_of(&library, &beside(&path, &entry.scenario), &overrides)?);
     }

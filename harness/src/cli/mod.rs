@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `args` | flags and verbs, as `--help` shows them |
 //! | `scenario`, `rerun`, `selftest`, `gate`, `compare` | verbs that start nodes |
+//! | `attach` | looks at nodes that run already |
 //! | `list`, `validate`, `explain`, `verify` | verbs that start nothing |
 //! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
@@ -13,6 +14,7 @@
 //! | `provider`, `profile`, `environment`, `signals` | what verbs share: where nodes run, what kind they are, what the environment says, what ends them |
 
 mod args;
+mod attach;
 mod compare;
 mod doctor;
 mod environment;
@@ -65,6 +67,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Scenario(args) => {
             interruptible(async |interrupt| scenario::run(args, interrupt).await)
         }
+        Verb::Attach(args) => interruptible(async |interrupt| attach::run(args, interrupt).await),
         Verb::Selftest(args) => {
             interruptible(async |interrupt| selftest::run(args, interrupt).await)
         }

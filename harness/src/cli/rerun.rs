@@ -16,6 +16,12 @@ use crate::{evidence::verify, run::interrupt::Interrupt};
 
 pub(super) async fn run(args: &RerunArgs, interrupt: Interrupt) -> ExitCode {
     let Some(record) = record(args) else { return ExitCode::Usage };
+    if record.plan.overrides.attached.is_some() {
+        output::error(
+            "this was a look at nodes that ran already, and where they are is not in the plan: use `harness attach` again",
+        );
+        return ExitCode::Usage;
+    }
     let Some(plan) = plan(args, &record.plan) else { return ExitCode::Usage };
     let ran_on = record.facts.get("provider").and_then(Value::as_str);
     let flags = args.as_scenario(&record.asked, ran_on, plan.overrides.timeout_factor, plan.seed);

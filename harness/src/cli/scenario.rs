@@ -96,6 +96,7 @@ fn plans(args: &ScenarioArgs) -> Option<Vec<Plan>> {
         timeout_factor: args.timeout_factor,
         seed: args.seed.unwrap_or_else(evidence::draw_seed),
         profile,
+        attached: None,
     };
     let library = args.library.library();
     let plans: Vec<Option<Plan>> = asked(args, &library)?
@@ -126,20 +127,23 @@ fn plans(args: &ScenarioArgs) -> Option<Vec<Plan>> {
 /// With this tag, a scenario is about two builds of a node.
 const TWO_BUILDS: &str = "two-builds";
 
-/// What `all` cannot mean: with one build of a node, an upgrade to another one has no proof.
+/// With this tag, it is for nodes that run already, whose windows are long.
+const ATTACH: &str = "attach";
+
+/// What `all` cannot mean: with one build of a node, an upgrade to another one has no proof; and what is
+/// looked for in a network that runs says nothing new of one that was just started.
 fn leave_out(args: &ScenarioArgs, plans: &mut Vec<Plan>) {
-    if args.node.source().is_some() {
-        return;
-    }
     plans.retain(|plan| {
-        let two = plan.tags.iter().any(|tag| tag == TWO_BUILDS);
-        if two {
-            let name = &plan.scenario;
-            output::note(&format!(
-                "{name}: left out, it needs --node-bin or --node-image of another build"
-            ));
-        }
-        !two
+        let has = |word| plan.tags.iter().any(|tag| tag == word);
+        let why = if has(TWO_BUILDS) && args.node.source().is_none() {
+            "it needs --node-bin or --node-image of another build"
+        } else if has(ATTACH) && args.tag.as_deref() != Some(ATTACH) {
+            "it is for nodes that run already (harness attach)"
+        } else {
+            return true;
+        };
+        output::note(&format!("{}: left out, {why}", plan.scenario));
+        false
     });
 }
 
@@ -233,7 +237,7 @@ pub(super) async fn run_one(
 }
 
 /// Time for a terminal to take a run's last lines.
-const LAST_LINES: Duration = Duration::from_secs(2);
+pub(super) const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// A run that is over, and nothing of it is held any more.
 struct Finished {

@@ -11,12 +11,14 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`docker`], [`process`] | the providers |
+//! | `attached` | nodes that run already: a provider that does nothing to them |
 //! | `injector` | what they can do to nodes beside starting and ending them |
 //! | `paths` | lines between nodes, and paths that are tried |
 //! | `dial` | how the harness gets to a node |
 //! | `options`, `owner` | what one is created with, and whom its objects belong to |
 //! | `lines`, [`descriptors`], `memory`, `state_files` | lines of a log, bounded; how many files may be open; who was killed for memory; how a node's files are looked at |
 
+mod attached;
 pub mod descriptors;
 mod dial;
 pub mod docker;
@@ -38,6 +40,7 @@ use harness_core::{
     profile::NodeProfile,
 };
 
+pub use attached::AttachedNodes;
 pub use dial::{Dial, Direct};
 pub use injector::{Changes, Injector, NoInjector};
 pub use options::{NetworkChoice, ProviderOptions, own_program};

@@ -19,11 +19,11 @@ use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
     background::{Background, panic_text},
+    course::Course,
     interrupt::Interrupt,
     journal::Journal,
     link::Connect,
     logs::Logs,
-    phase::{PhaseEnd, Phases},
     resources,
     testbed::{self, Testbed},
     watch,
@@ -40,10 +40,6 @@ const TEARDOWN: Duration = Duration::from_secs(15 * 60);
 
 /// Nodes that a fault left stopped and that are to stay have so long to come back.
 const HEAL: Duration = Duration::from_secs(90);
-
-/// At the end a node that no check names has so long to answer, if it was not asked before; more
-/// than an answer and a silence take together.
-const UNSEEN: Duration = Duration::from_secs(30);
 
 /// At the end an adversary that has not reported that it attacked has so long to do so; it reports once
 /// a second.
@@ -223,7 +219,7 @@ impl Run {
         }
         self.first_answers(&testbed).await;
         let timeout = self.journal.with_history(|history| self.plan.timeout(history.pace()));
-        match tokio::time::timeout(timeout, self.phases(&testbed, logs)).await {
+        match tokio::time::timeout(timeout, self.course(&testbed, logs).phases()).await {
             Ok(Ok(())) => self.last_look(&testbed, logs).await,
             Ok(Err(error)) => Way::ProviderFailed(error),
             Err(_) => {
@@ -305,6 +301,7 @@ impl Run {
                     profile: bed.profile(name).cloned(),
                     journal: Arc::clone(&self.journal),
                     nodes: bed.names.len(),
+                    pace: None,
                     sessions,
                     syncing,
                     background: background.clone(),
@@ -335,63 +332,17 @@ impl Run {
         }
     }
 
+    fn course<'a>(&'a self, bed: &'a Testbed, logs: &'a Logs) -> Course<'a> {
+        Course { plan: &self.plan, bed, logs, patience: self.timeout_factor() }
+    }
+
     fn timeout_factor(&self) -> f64 {
         self.plan.overrides.timeout_factor
     }
 
-    /// A phase builds on the ones before: after one that did not pass there is nothing to be
-    /// learnt, and much to be waited for.
-    async fn phases(&self, bed: &Testbed, logs: &Logs) -> Result<(), ProviderError> {
-        let mut phases = Phases::new(bed, logs, &self.plan);
-        for (index, phase) in self.plan.phases.iter().enumerate() {
-            let began = self.journal.now();
-            let end = phases.run(index, phase).await?;
-            if self.journal.is_good_so_far() {
-                for name in bed.should_run() {
-                    if let watch::Rpc::Silent(reason) =
-                        watch::rpc(name, bed, began, self.timeout_factor())
-                    {
-                        self.silent(name, reason, logs).await;
-                    }
-                }
-            }
-            if end == PhaseEnd::CutShort || !self.journal.is_good_so_far() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    async fn silent(&self, name: &str, reason: String, logs: &Logs) {
-        let last_lines = logs.last_lines(name).await;
-        self.journal.emit(EventKind::NodeBroken { node: name.to_owned(), reason, last_lines });
-    }
-
-    /// A node that no check names must answer all the same, and now: one that has hung since it was
-    /// last looked at is no pass.
-    async fn all_answer(&self, bed: &Testbed, logs: &Logs) {
-        let from = self.journal.now();
-        let deadline = Instant::now() + UNSEEN.mul_f64(self.timeout_factor());
-        for name in bed.should_run() {
-            while self.journal.is_good_so_far() {
-                match watch::rpc(name, bed, from, self.timeout_factor()) {
-                    watch::Rpc::Answers => break,
-                    watch::Rpc::NotYet if Instant::now() < deadline => {
-                        tokio::time::sleep(INTERVAL).await
-                    }
-                    watch::Rpc::NotYet => {
-                        self.journal.emit(EventKind::NodeUnseen { node: name.clone() });
-                        break;
-                    }
-                    watch::Rpc::Silent(reason) => self.silent(name, reason, logs).await,
-                }
-            }
-        }
-    }
-
     /// A node may have ended since it was last looked at; that is no pass.
     async fn last_look(&self, bed: &Testbed, logs: &Logs) -> Way {
-        self.all_answer(bed, logs).await;
+        self.course(bed, logs).all_answer().await;
         for name in &bed.names {
             match watch::look(name, bed).await {
                 Ok(watch::Seen::Fine) => {}

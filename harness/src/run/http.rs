@@ -12,7 +12,10 @@ use futures_util::future::{BoxFuture, FutureExt, TryFutureExt};
 use harness_core::event::Miss;
 use hyper::{HeaderMap, StatusCode, Uri, body::Incoming, header::RETRY_AFTER};
 use hyper_util::{
-    client::legacy::Client,
+    client::legacy::{
+        Client,
+        connect::{Connected, Connection},
+    },
     rt::{TokioExecutor, TokioIo},
 };
 use jsonrpsee_core::{
@@ -25,7 +28,7 @@ use jsonrpsee_http_client::{
     HttpBody, HttpClient, HttpRequest, HttpResponse, RpcService, RpcServiceBuilder, transport,
 };
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tower::{Service, ServiceBuilder};
 
 use super::{
@@ -52,20 +55,30 @@ impl Http {
 
 impl Connect for Http {
     fn connect(&self, node: SocketAddr, patience: Duration) -> Arc<dyn NodeLink> {
-        let dialler = Arc::clone(&self.dialler);
-        let client = HttpClient::builder()
-            // Without the layer that logs what is asked and answered: it renders both, whether or
-            // not anybody listens.
-            .set_rpc_middleware(RpcServiceBuilder::new())
-            .set_http_middleware(
-                ServiceBuilder::new().layer_fn(|_| Refusals(Backend::new(&dialler))),
-            )
-            .request_timeout(patience)
-            .max_response_size(LARGEST_ANSWER)
-            .build(format!("http://{node}"))
-            .expect("a socket address makes a valid URL");
-        Arc::new(HttpLink { client })
+        let open = Arc::new(Dialled(Arc::clone(&self.dialler)));
+        link(open, &format!("http://{node}"), HeaderMap::new(), patience)
     }
+}
+
+/// A link over HTTP to a URL that begins with `http://`: what the connections are made of is the opener's
+/// to say. Every question has these headers.
+pub(crate) fn link(
+    open: Arc<dyn Open>,
+    url: &str,
+    headers: HeaderMap,
+    patience: Duration,
+) -> Arc<dyn NodeLink> {
+    let client = HttpClient::builder()
+        // Without the layer that logs what is asked and answered: it renders both, whether or
+        // not anybody listens.
+        .set_rpc_middleware(RpcServiceBuilder::new())
+        .set_http_middleware(ServiceBuilder::new().layer_fn(move |_| Refusals(Backend::new(&open))))
+        .set_headers(headers)
+        .request_timeout(patience)
+        .max_response_size(LARGEST_ANSWER)
+        .build(url)
+        .expect("a socket address, or what was parsed as one, makes a valid URL");
+    Arc::new(HttpLink { client })
 }
 
 /// One start of one node.
@@ -80,8 +93,8 @@ struct HttpLink {
 struct Backend(Client<Connector, HttpBody>);
 
 impl Backend {
-    fn new(dialler: &Arc<dyn Dial>) -> Self {
-        let connector = Connector(Arc::clone(dialler));
+    fn new(open: &Arc<dyn Open>) -> Self {
+        let connector = Connector(Arc::clone(open));
         Self(Client::builder(TokioExecutor::new()).build(connector))
     }
 }
@@ -104,12 +117,43 @@ fn broken(why: hyper_util::client::legacy::Error) -> transport::Error {
     transport::Error::Http(HttpError::Stream(why.into()))
 }
 
-/// Connects to whatever address a question is for.
+/// What questions and answers go over.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+impl Connection for Box<dyn Io> {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+/// Opens a connection to wherever a question is for.
+pub(crate) trait Open: Send + Sync {
+    /// Waits as long as the operating system does: the caller bounds it.
+    fn open(&self, uri: Uri) -> BoxFuture<'_, io::Result<Box<dyn Io>>>;
+}
+
+/// An address, dialled as a provider says.
+struct Dialled(Arc<dyn Dial>);
+
+impl Open for Dialled {
+    fn open(&self, uri: Uri) -> BoxFuture<'_, io::Result<Box<dyn Io>>> {
+        async move {
+            let to = uri.authority().and_then(|at| at.as_str().parse().ok());
+            let to = to.ok_or_else(|| io::Error::other(format!("{uri} has no socket address")))?;
+            Ok(Box::new(self.0.dial(to).await?) as Box<dyn Io>)
+        }
+        .boxed()
+    }
+}
+
+/// Opens what a question goes over.
 #[derive(Clone)]
-struct Connector(Arc<dyn Dial>);
+struct Connector(Arc<dyn Open>);
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<TcpStream>;
+    type Response = TokioIo<Box<dyn Io>>;
     type Error = io::Error;
     type Future = BoxFuture<'static, io::Result<Self::Response>>;
 
@@ -118,13 +162,8 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let dialler = Arc::clone(&self.0);
-        async move {
-            let to = uri.authority().and_then(|at| at.as_str().parse().ok());
-            let to = to.ok_or_else(|| io::Error::other(format!("{uri} has no socket address")))?;
-            dialler.dial(to).await.map(TokioIo::new)
-        }
-        .boxed()
+        let open = Arc::clone(&self.0);
+        async move { open.open(uri).await.map(TokioIo::new) }.boxed()
     }
 }
 
@@ -276,7 +315,7 @@ mod tests {
     };
     use harness_core::event::Reading;
 
-    const ALL: Also = Also { system_peers: true, sessions: false };
+    const ALL: Also = Also { system_peers: true, sessions: false, syncing: false };
 
     /// What a round says of a node that sends these bytes after every question and hangs up.
     async fn answered(bytes: Vec<u8>) -> Answers {

@@ -12,6 +12,16 @@ pub type Answer = Result<Value, Miss>;
 
 /// Asks one start of one node. Whoever asks bounds the time that it takes.
 pub trait NodeLink: Send + Sync {
+    /// Waits for a turn; the next one that is taken is there at once.
+    fn ready(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Takes a turn to send one request: waits for it, or says that the node wants none for so long.
+    fn turn(&self) -> BoxFuture<'_, Result<(), Miss>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// One JSON-RPC call.
     fn ask<'a>(&'a self, method: &'a str, params: &'a [Value]) -> BoxFuture<'a, Answer>;
 

@@ -1,8 +1,8 @@
 //! A run: the only part of the harness that waits, with the providers. Puts everything else
 //! together.
 //!
-//! `executor` owns the way through a run and every way out of it; `phase` runs faults (`fault`) and
-//! checks; `testbed` is the running network; `watch` looks for what must not happen (exits, panics,
+//! `executor` owns the way through a run and every way out of it, `attached` the one over nodes that
+//! run already; `course` goes through the phases, `phase` runs faults (`fault`) and checks; `testbed` is the running network; `watch` looks for what must not happen (exits, panics,
 //! clocks that jump); `journal` gives every event its place, by the one `clock` of the run;
 //! `poll` asks the nodes through a `link`, which for real ones is `http`, and `resources` asks the
 //! provider what they use; `logs` keeps what they write; `background` holds the tasks beside the
@@ -13,8 +13,10 @@
 
 #![warn(clippy::disallowed_methods)]
 
+pub mod attached;
 mod background;
 pub mod clock;
+mod course;
 pub mod executor;
 mod fault;
 pub mod http;

@@ -351,11 +351,11 @@ impl<'a> Phases<'a> {
         loop {
             pending.retain(|check| {
                 let open = self.judge(check);
-                if let Some(wants_hash_at) = open {
-                    check.want.send_if_modified(|current| {
-                        std::mem::replace(current, wants_hash_at) != wants_hash_at
-                    });
-                }
+                // What is decided wants nothing any more; a sender that is gone leaves its last word.
+                let wants_hash_at = open.flatten();
+                check.want.send_if_modified(|current| {
+                    std::mem::replace(current, wants_hash_at) != wants_hash_at
+                });
                 open.is_some()
             });
             if pending.is_empty() {
@@ -408,7 +408,7 @@ impl<'a> Phases<'a> {
                 // The check is decided; the caller's `select` ends this too.
                 Err(_) => return std::future::pending().await,
             };
-            let pause = tokio::time::sleep(INTERVAL);
+            let pause = tokio::time::sleep(self.bed.pace.unwrap_or(INTERVAL));
             if let Some(height) = height {
                 // What is asked here counts where the poller asks, too.
                 tokio::time::sleep(self.bed.hashes(height, &nodes).await).await;

@@ -13,6 +13,7 @@ use std::{
 
 use futures_util::future::{BoxFuture, join_all, try_join_all};
 use harness_core::{
+    attached::Attached,
     event::{EventKind, HashRound},
     fault::lines::Lines,
     hostile::MOST_TARGETS,
@@ -25,7 +26,10 @@ use harness_core::{
 };
 use tokio::sync::watch;
 
-use super::{journal::Journal, link::Connect};
+use super::{
+    journal::Journal,
+    link::{Connect, NodeLink},
+};
 use crate::{
     provider::{Changes, NodeLaunch, Provider, ProviderError, Slot},
     run::poll::{
@@ -43,6 +47,8 @@ pub(crate) struct Testbed {
     /// They are started and ended, and never asked anything.
     pub(crate) adversaries: Vec<String>,
     connect: Arc<dyn Connect>,
+    /// Between two rounds of questions, where the network's size does not decide that.
+    pub(crate) pace: Option<Duration>,
     /// How much longer than usual an answer may take.
     patience: f64,
     nodes: BTreeMap<String, Node>,
@@ -109,6 +115,7 @@ impl Testbed {
             names: plan.network(),
             adversaries: plan.adversaries(),
             connect,
+            pace: plan.overrides.attached.as_ref().map(Attached::interval),
             patience: plan.overrides.patience(),
             nodes,
             later: later.map(|node| node.name.clone()).collect(),
@@ -139,6 +146,19 @@ impl Testbed {
             env: node.launch.env.clone(),
         };
         self.nodes.values().map(launch).collect()
+    }
+
+    /// Nodes that run already are asked from now on.
+    pub(crate) fn attach(&self, links: Vec<(String, Arc<dyn NodeLink>)>) {
+        let since = self.journal.now();
+        for (name, link) in links {
+            if let Some(node) = self.nodes.get(&name) {
+                node.expect_running(true);
+                let rpc = Rpc::over(link, self.patience);
+                node.link.send_replace(Some(Link { start: 0, since, rpc }));
+            }
+        }
+        self.journal.emit(EventKind::AllStarted);
     }
 
     /// Executes every node that does not come later, in parallel.

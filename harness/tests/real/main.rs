@@ -3,6 +3,7 @@
 //!
 //! | module | what it shows |
 //! | --- | --- |
+//! | `attached` | nodes that run already are looked at, and nothing of them changes |
 //! | `provider` | one suite of behaviours, against every provider |
 //! | `leftovers` | nothing is left behind, whatever ends the harness |
 //! | `three_node` | the shipped scenario on real nodes, and each check and fault failing for its own reason |
@@ -12,6 +13,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
 #![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
 
+mod attached;
 mod compare;
 mod gate;
 mod leftovers;

@@ -48,7 +48,7 @@ impl Check for DistinctPeers {
                 .last()
                 .map_or_else(|| "not asked yet".to_owned(), describe)
         });
-        if let Some(why) = impossible(self.at_least, view.network.len()) {
+        if let Some(why) = impossible(self.at_least, view.most()) {
             return Judgement::Settled(fail(format!("impossible: {why}"), observed));
         }
         if let Some(node) =

@@ -175,6 +175,8 @@ pub(crate) struct Place<'a> {
     pub(crate) during: Option<&'a Range<usize>>,
     /// A fault of this phase or an earlier one heals before it.
     pub(crate) after_a_heal: bool,
+    /// There may be nodes that nobody knows.
+    pub(crate) open: bool,
     /// How many of them are down, and stay.
     pub(crate) down: usize,
     /// The nodes of the last fault before it.
@@ -197,6 +199,9 @@ pub(crate) struct Context<'a> {
 impl Place<'_> {
     /// A number of peers that no network of this size has.
     pub(super) fn warn_if_impossible(&self, least: &At<u64>, problems: &mut Problems) {
+        if self.open {
+            return;
+        }
         if let Some(why) = impossible(least.value, self.network.len() - self.down) {
             problems.warning(least.span.clone(), format!("cannot pass: {why}"));
         }

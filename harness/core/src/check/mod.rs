@@ -52,7 +52,7 @@ pub use entry::{COMMON, CheckEntry, Needs, When, Window};
 pub(crate) use entry::{Context, Place};
 use rule::{decide, decide_or_blame, fail, impossible, peers_in_words, per_node, wrong_answer};
 
-pub use view::{FRESH, Judgement, View};
+pub use view::{FRESH, Judgement, UNKNOWN, View};
 
 // In the order in which people read them.
 registry::registry! {

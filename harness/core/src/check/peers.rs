@@ -65,7 +65,7 @@ impl Check for Peers {
 
     fn judge(&self, view: &View<'_>) -> Judgement {
         let least = self.needed.least();
-        if let Some(why) = impossible(least, view.network.len()) {
+        if let Some(why) = impossible(least, view.most()) {
             return Judgement::Settled(fail(format!("impossible: {why}"), describe_all(view)));
         }
         let marks: Vec<Vec<Mark>> =

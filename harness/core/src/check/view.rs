@@ -12,6 +12,9 @@ use crate::{
 /// stretches it, as it stretches the time for an answer.
 pub const FRESH: Duration = Duration::from_secs(2);
 
+/// Peers that may be there beside the nodes, where nobody knows how large the network is.
+pub const UNKNOWN: usize = 1 << 20;
+
 /// What a check may look at.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
@@ -38,6 +41,11 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// Nodes that a node may have as its peers, itself among them: more are impossible.
+    pub fn most(&self) -> usize {
+        if self.strangers >= UNKNOWN { self.crowd() } else { self.network.len() }
+    }
+
     /// One more than the peers that a node may have. Adversaries have as many identities as they like,
     /// and a node cannot know whom of its peers to leave out: their every session is counted in.
     pub fn crowd(&self) -> usize {

@@ -187,6 +187,8 @@ pub(super) struct ScenarioFile {
     pub(super) seeds_by_name: bool,
     pub(super) groups: Vec<GroupFile>,
     pub(super) phases: Vec<PhaseFile>,
+    /// Its nodes run already, and there may be others.
+    pub(super) attached: bool,
 }
 
 /// A group of nodes as written.
@@ -254,20 +256,20 @@ impl ScenarioFile {
             .iter()
             .map(|error| (error.span().unwrap_or(0..0), format!("syntax: {}", error.message())))
             .collect();
-        (
-            Self {
-                description,
-                timeout,
-                takes,
-                tags,
-                subnet,
-                block_time,
-                seeds_by_name,
-                groups,
-                phases,
-            },
-            syntax,
-        )
+        let attached = false;
+        let file = Self {
+            description,
+            timeout,
+            takes,
+            tags,
+            subnet,
+            block_time,
+            seeds_by_name,
+            groups,
+            phases,
+            attached,
+        };
+        (file, syntax)
     }
 }
 
@@ -298,7 +300,50 @@ fn read_scenario(root: &Table<'_, '_>, problems: &mut Problems) -> About {
     }
 }
 
+impl ScenarioFile {
+    /// Puts nodes that run already in place of its own. Names that differ in nothing but a number from 1 up
+    /// are a group, as they are where nodes are started.
+    pub(super) fn attach(&mut self, names: &[String]) {
+        let (mut groups, mut rest): (Vec<GroupFile>, &[String]) = (Vec::new(), names);
+        while let Some(name) = rest.first() {
+            let prefix = name.strip_suffix("-1");
+            let counted = prefix.map_or(0, |prefix| {
+                let numbered =
+                    |(name, number): &(&String, usize)| **name == format!("{prefix}-{number}");
+                rest.iter().zip(1..).take_while(numbered).count()
+            });
+            let (name, count) = match prefix {
+                Some(prefix) => (prefix, Some(counted)),
+                None => (name.as_str(), None),
+            };
+            groups.push(GroupFile::attached(name, count));
+            rest = &rest[counted.max(1)..];
+        }
+        (self.groups, self.subnet, self.attached) = (groups, None, true);
+    }
+}
+
 impl GroupFile {
+    /// Nobody starts its nodes, so that nothing else is known of them.
+    fn attached(name: &str, count: Option<usize>) -> Self {
+        let at = |count: usize| At { value: u32::try_from(count).unwrap_or(u32::MAX), span: 0..0 };
+        Self {
+            span: 0..0,
+            name: Some(At { value: name.to_owned(), span: 0..0 }),
+            count: count.map(at),
+            seed: true,
+            seeds: None,
+            mine: false,
+            hidden: false,
+            env: BTreeMap::new(),
+            args: None,
+            image: None,
+            bin: None,
+            later: false,
+            hostile: None,
+        }
+    }
+
     fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Self {
         table.only(&[GROUP], problems);
         table.require("name", problems);

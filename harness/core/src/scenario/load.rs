@@ -75,6 +75,9 @@ pub fn load(origin: Origin<'_>, text: String, overrides: &Overrides) -> (Option<
     if let Some(count) = overrides.nodes {
         override_count(&mut file, count, &mut problems);
     }
+    if let Some(attached) = &overrides.attached {
+        file.attach(&attached.names);
+    }
     let profile = overrides.profile.as_deref().cloned().map_or_else(NodeProfile::core, Arc::new);
     let selectors = validate(&file, &profile, &mut problems);
     problems.after_syntax_errors(syntax);
@@ -348,6 +351,7 @@ checks = [
             timeout_factor: 1.3,
             seed: u64::MAX,
             profile: NodeProfile::shipped("hegemon-0.10").map(Arc::unwrap_or_clone).map(Box::new),
+            attached: None,
         };
         let plan = plan(&overrides);
         let read: Plan = serde_json::from_str(&json(&plan)).unwrap();

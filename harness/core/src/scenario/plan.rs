@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::within::Within;
 use crate::{
-    check::{CheckKind, FRESH, When},
+    attached::Attached,
+    check::{CheckKind, FRESH, UNKNOWN, When},
     fault::{Capability, FaultKind, Planned, Timeline},
     hostile::{Hostile, MOST_PEERS},
     node::{NodeSource, source},
@@ -34,6 +35,9 @@ pub struct Overrides {
     /// `--node-profile`; else what a node says that it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Box<NodeProfile>>,
+    /// `attach`: nodes that run already, in place of the scenario's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached: Option<Attached>,
 }
 
 impl Overrides {
@@ -52,6 +56,7 @@ impl Default for Overrides {
             timeout_factor: 1.0,
             seed: 0,
             profile: None,
+            attached: None,
         }
     }
 }
@@ -205,7 +210,10 @@ impl Plan {
 
     /// Peers that a node may have beside the other nodes.
     pub fn strangers(&self) -> usize {
-        self.adversaries().len() * MOST_PEERS
+        match self.overrides.attached {
+            Some(_) => UNKNOWN,
+            None => self.adversaries().len() * MOST_PEERS,
+        }
     }
 
     /// What a node may be started as, later than at first.
@@ -220,7 +228,8 @@ impl Plan {
 
     /// How old a sample may be to say something about now.
     pub fn fresh(&self) -> Duration {
-        FRESH.mul_f64(self.overrides.patience())
+        let usual = self.overrides.attached.as_ref().map_or(FRESH, Attached::fresh);
+        usual.mul_f64(self.overrides.patience())
     }
 
     /// What a provider must be able to do for it.

@@ -229,6 +229,7 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
                 within: written.as_ref(),
                 during: check.during.as_ref().map(|during| &during.span),
                 after_a_heal: before.after_a_heal,
+                open: file.attached,
                 down: before.conditions.gone(),
                 hit: before.hit.as_deref(),
                 hit_here: before.hit_here,

@@ -59,7 +59,7 @@ impl NodeArgs {
 }
 
 /// A factor that keeps durations sane: above zero, and not more than a thousand.
-pub(super) fn parse_factor(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_factor(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if is_timeout_factor(factor) => Ok(factor),
         Ok(_) | Err(_) => Err(TIMEOUT_FACTOR.to_owned()),

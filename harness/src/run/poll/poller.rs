@@ -44,6 +44,8 @@ pub(crate) struct Poller {
     pub(crate) profile: Option<Arc<NodeProfile>>,
     /// Nodes in the network: together they must not be asked more than this machine can answer.
     pub(crate) nodes: usize,
+    /// Between two rounds to a node that is somebody else's; else the network's size decides that.
+    pub(crate) pace: Option<Duration>,
     /// A check needs this node's sessions.
     pub(crate) sessions: bool,
     /// A check needs its word on whether it is in sync.
@@ -89,6 +91,9 @@ impl Poller {
     }
 
     fn interval(&self, link: &Link) -> Duration {
+        if let Some(pace) = self.pace {
+            return pace;
+        }
         let nodes = u32::try_from(self.nodes).unwrap_or(u32::MAX);
         let usual =
             Duration::from_millis(8).saturating_mul(nodes).clamp(INTERVAL, LONGEST_INTERVAL);
@@ -114,6 +119,7 @@ impl Poller {
         link: &Link,
         methods: &mut Methods,
     ) -> (Sample, Option<Reading<Vec<Session>>>) {
+        link.rpc.ready().await;
         let sent = self.journal.now();
         let probed = if methods.start == Some(link.start) {
             Ok(())
@@ -181,7 +187,8 @@ impl Poller {
         if let Some(id) = &peer_id {
             self.is_nobody_elses(id);
         }
-        let system_peers = offers("system_peers");
+        // An unsafe method to nodes that are somebody else's.
+        let system_peers = self.pace.is_none() && offers("system_peers");
         *methods = Methods {
             start: Some(link.start),
             system_peers,
@@ -202,6 +209,14 @@ impl Poller {
     fn is_nobody_elses(&self, id: &str) {
         let twin = self.journal.with_history(|history| history.node_of(id).map(str::to_owned));
         if let Some(twin) = twin.filter(|twin| *twin != self.node) {
+            if self.pace.is_some() {
+                let reason = format!(
+                    "{twin} and {} have one identity ({id}): either both addresses lead to one node, or two nodes have a copied identity file or seed",
+                    self.node
+                );
+                self.background.finish(EventKind::EnvironmentFailed { reason, unsupported: false });
+                return;
+            }
             let reason = format!(
                 "and {twin} have one identity ({id}): two nodes with a copied identity file or seed are one peer to everybody"
             );

@@ -24,9 +24,9 @@ const LONGEST_QUOTE: usize = 120;
 /// A node's JSON-RPC.
 #[derive(Clone)]
 pub(crate) struct Rpc {
-    connect: Arc<dyn Connect>,
     link: Arc<dyn NodeLink>,
-    address: SocketAddr,
+    /// How it was made; nothing for a node that nobody here starts or stops.
+    made: Option<(Arc<dyn Connect>, SocketAddr)>,
     timeout: Duration,
     patience: f64,
 }
@@ -37,10 +37,20 @@ impl Rpc {
         Self::with_timeout(connect, address, REQUEST_TIMEOUT, patience)
     }
 
+    /// Over a link that is there.
+    pub(crate) fn over(link: Arc<dyn NodeLink>, patience: f64) -> Self {
+        Self { link, made: None, timeout: REQUEST_TIMEOUT.mul_f64(patience), patience }
+    }
+
     /// The same for a node that was stopped: the address of a container that is gone swallows
     /// questions, and nobody needs to wait long for an answer that must not come.
     pub(crate) fn of_stopped(&self) -> Self {
-        Self::with_timeout(Arc::clone(&self.connect), self.address, STOPPED_TIMEOUT, self.patience)
+        match &self.made {
+            Some((connect, address)) => {
+                Self::with_timeout(Arc::clone(connect), *address, STOPPED_TIMEOUT, self.patience)
+            }
+            None => self.clone(),
+        }
     }
 
     fn with_timeout(
@@ -51,7 +61,12 @@ impl Rpc {
     ) -> Self {
         let timeout = usual.mul_f64(patience);
         let link = connect.connect(address, timeout);
-        Self { connect, link, address, timeout, patience }
+        Self { link, made: Some((connect, address)), timeout, patience }
+    }
+
+    /// Waits until it is this node's turn: what is asked then is asked now.
+    pub(crate) async fn ready(&self) {
+        self.link.ready().await;
     }
 
     /// One round of questions: one request for all of them, or one for each where a node refuses
@@ -94,6 +109,7 @@ impl Rpc {
             .chain(also.system_peers.then_some(SYSTEM_PEERS))
             .chain(also.sessions.then_some(PEER_LIST))
             .collect();
+        self.link.turn().await?;
         let call = tokio::time::timeout(self.timeout, self.link.batch(&methods));
         let answers = call.await.map_err(|_| Miss::Timeout)??;
         // An answer that is left out is nobody's default.
@@ -160,6 +176,7 @@ impl Rpc {
     }
 
     async fn call(&self, method: &str, params: &[Value]) -> Result<Value, Miss> {
+        self.link.turn().await?;
         // A link has a timeout of its own for the answer; this one covers whatever else could hang.
         let call = tokio::time::timeout(self.timeout, self.link.ask(method, params));
         call.await.unwrap_or(Err(Miss::Timeout))

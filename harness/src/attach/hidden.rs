@@ -1,0 +1,81 @@
+//! Names in place of addresses, in whatever is shown or recorded.
+
+use harness_core::event::Miss;
+use serde_json::Value;
+
+use super::Endpoint;
+
+/// What is replaced by what, the longest first.
+#[derive(Debug, Clone, Default)]
+pub struct Hidden(Vec<(String, String)>);
+
+impl Hidden {
+    /// Every trace of these nodes becomes the name of one.
+    pub fn all<'a>(nodes: impl IntoIterator<Item = (&'a str, &'a Endpoint)>) -> Self {
+        let mut traces: Vec<(String, String)> = nodes
+            .into_iter()
+            .flat_map(|(name, endpoint)| {
+                endpoint.traces().into_iter().map(move |trace| (trace, name.to_owned()))
+            })
+            .collect();
+        traces.sort_by_key(|(trace, _)| std::cmp::Reverse(trace.len()));
+        Self(traces)
+    }
+
+    /// A text without them.
+    pub fn text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (trace, name) in &self.0 {
+            if text.contains(trace.as_str()) {
+                text = text.replace(trace.as_str(), name);
+            }
+        }
+        text
+    }
+
+    /// An answer without them: what is nonsense in it is quoted.
+    pub(super) fn value(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(&text)),
+            Value::Array(values) => values.into_iter().map(|value| self.value(value)).collect(),
+            Value::Object(fields) => fields
+                .into_iter()
+                .map(|(key, value)| (self.text(&key), self.value(value)))
+                .collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => value,
+        }
+    }
+
+    /// A reason without them.
+    pub(super) fn miss(&self, miss: Miss) -> Miss {
+        match miss {
+            Miss::Unreachable(why) => Miss::Unreachable(self.text(&why)),
+            Miss::Nonsense(what) => Miss::Nonsense(self.text(&what)),
+            Miss::Refused { code, message } => Miss::Refused { code, message: self.text(&message) },
+            Miss::Timeout | Miss::Null | Miss::Busy { .. } => miss,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_trace_of_an_address_is_left() {
+        let a = Endpoint::parse("https://node.example/KEY").unwrap();
+        let b = Endpoint::parse("http://10.0.0.5:9944").unwrap();
+        let hidden = Hidden::all([("alice", &a), ("bob", &b)]);
+        assert_eq!(
+            hidden.text("https://node.example:443, node.example and 10.0.0.5:9944"),
+            "alice, alice and bob"
+        );
+        let value = hidden.value(json!([{ "10.0.0.5": ["at node.example"], "n": 1 }]));
+        assert_eq!(value, json!([{ "bob": ["at alice"], "n": 1 }]));
+        let miss = hidden.miss(Miss::Refused { code: 1, message: "no 10.0.0.5".to_owned() });
+        assert_eq!(miss, Miss::Refused { code: 1, message: "no bob".to_owned() });
+        assert_eq!(Hidden::default().text("10.0.0.5"), "10.0.0.5");
+    }
+}
