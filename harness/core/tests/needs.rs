@@ -3,9 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use harness_core::{
+    attached::Attached,
     needs,
     profile::NodeProfile,
     scenario::{Origin, Overrides, Plan, load},
@@ -98,4 +99,50 @@ checks = [
     let warnings = needs::warnings(&plan.unwrap(), &profiles(&released));
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].contains("fewer than 2 in time with probability 76 %"), "{warnings:?}");
+}
+
+/// A scenario over nodes that run already, called as is said here.
+fn attached(names: &[&str], rate: f64, phase: &str) -> Result<Plan, String> {
+    let text = format!(
+        "[scenario]\n[[nodes]]\nname = \"own\"\nseed = true\n[[phases]]\nname = \"p\"\n{phase}"
+    );
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    let overrides = Overrides { attached: Some(Attached { names, rate }), ..Overrides::default() };
+    let origin = Origin { name: "test", path: Path::new("test.toml") };
+    let (plan, problems) = load(origin, text, &overrides);
+    plan.ok_or_else(|| problems.to_string())
+}
+
+fn check(name: &str, nodes: &str, rest: &str) -> String {
+    format!("[[phases.checks]]\ncheck = \"{name}\"\nnodes = \"{nodes}\"\n{rest}\n")
+}
+
+#[test]
+fn nodes_that_run_already_stand_in_place_of_the_scenarios_own() {
+    let chain = check("same-chain", "left", "within = \"60s\"");
+    let names = ["left-1", "left-2", "alice", "right-2"];
+    let plan =
+        attached(&names, 2.0, &(chain + &check("peers", "*", "at_least = 9\nwithin = \"60s\"")))
+            .unwrap();
+    assert_eq!(plan.network(), names);
+    assert_eq!(plan.phases[0].checks[0].nodes, ["left-1", "left-2"]);
+    assert_eq!(plan.fresh(), Duration::from_secs(4));
+    assert!(plan.strangers() > 1000, "nobody knows how large their network is");
+    assert_eq!(needs::unattachable(&plan), None);
+    let own = attached(&names, 2.0, &check("peers", "own", "at_least = 1\nwithin = \"60s\""));
+    assert!(own.unwrap_err().contains("unknown node or group `own`"));
+}
+
+#[test]
+fn what_attach_cannot_look_for_is_named_and_so_is_a_window_that_is_too_short() {
+    let why = |rate: f64, phase: &str| {
+        needs::unattachable(&attached(&["a", "b"], rate, phase).unwrap()).unwrap_or_default()
+    };
+    let peers = check("peers", "*", "at_least = 1\nwithin = \"12s\"");
+    assert_eq!(why(2.0, &peers), "");
+    assert!(why(1.0, &peers).contains("takes 18.0 s at least"), "{}", why(1.0, &peers));
+    let alive = check("alive", "*", "within = \"60s\"");
+    assert!(why(2.0, &alive).starts_with("the check `alive` needs more"));
+    let cut = "[[phases.faults]]\nfault = \"pause\"\nnodes = \"a\"\ndowntime = \"5s\"\n";
+    assert!(why(2.0, &format!("{cut}{peers}")).starts_with("the fault `pause` would change"));
 }

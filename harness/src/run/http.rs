@@ -10,7 +10,11 @@ use std::{
 
 use futures_util::future::{BoxFuture, FutureExt, TryFutureExt};
 use harness_core::event::Miss;
-use hyper::{HeaderMap, StatusCode, Uri, body::Incoming, header::RETRY_AFTER};
+use hyper::{
+    HeaderMap, StatusCode, Uri,
+    body::Incoming,
+    header::{DATE, RETRY_AFTER},
+};
 use hyper_util::{
     client::legacy::{
         Client,
@@ -206,10 +210,16 @@ where
 
 fn later(status: StatusCode, headers: &HeaderMap) -> Option<Later> {
     let after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    // A date would need the node's clock to be ours: that it wants to be asked later is enough.
-    let retry_ms = after
-        .and_then(|text| text.trim().parse::<u64>().ok())
-        .map(|seconds| seconds.saturating_mul(1000));
+    let date = |text: &str| httpdate::parse_http_date(text).ok();
+    // A date is by the server's clock, which says in its answer what it shows. Without that, that it wants
+    // to be asked later is enough.
+    let by_date = |text: &str| {
+        let now = headers.get(DATE).and_then(|value| date(value.to_str().ok()?))?;
+        u64::try_from(date(text)?.duration_since(now).unwrap_or_default().as_millis()).ok()
+    };
+    let by_count =
+        |text: &str| text.parse::<u64>().ok().map(|seconds| seconds.saturating_mul(1000));
+    let retry_ms = after.map(str::trim).and_then(|text| by_count(text).or_else(|| by_date(text)));
     let refused = status == StatusCode::TOO_MANY_REQUESTS
         || (status == StatusCode::SERVICE_UNAVAILABLE && after.is_some());
     refused.then_some(Later { retry_ms })
@@ -388,6 +398,10 @@ mod tests {
             ("429 Too Many Requests\r\nretry-after: 3", Some(3000)),
             ("429 Too Many Requests", None),
             ("429 Too Many Requests\r\nretry-after: Thu, 26 Nov 2026 20:00:00 GMT", None),
+            (
+                "429 Too Many Requests\r\ndate: Thu, 26 Nov 2026 19:58:00 GMT\r\nretry-after: Thu, 26 Nov 2026 20:00:00 GMT",
+                Some(120_000),
+            ),
             ("503 Service Unavailable\r\nretry-after: 1", Some(1000)),
         ] {
             let answers = answered(refusal(head)).await;

@@ -76,4 +76,13 @@ async fn a_kept_run_passes_through_tls_and_notices_nothing() {
     );
     look.assert_verifies();
     assert!(!(look.evidence() + &said.words).contains("s3cret"));
+
+    // Two ways to one node are no failure of a node.
+    let look = Look::new(LOOK);
+    let c = Proxy::before(kept.rpc[0], manner()).await;
+    let twice = ["--rpc", &first, "--rpc", &c.https(), "--rpc-ca", &authority];
+    let said = look.at(&[&twice[..], &["--rpc-header", &header]].concat()).await;
+    assert_eq!(said.code, 3, "{}", said.words);
+    assert!(said.words.contains("both addresses lead to one node"), "{}", said.words);
+    look.assert_verifies();
 }
