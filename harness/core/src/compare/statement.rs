@@ -160,9 +160,9 @@ fn times(ratio: &Ratio) -> String {
     }
 }
 
-/// One digit after the point.
+/// One digit after the point, and no zero below zero.
 fn percent(share: f64) -> f64 {
-    (share * 1000.0).round() / 10.0
+    (share * 1000.0).round() / 10.0 + 0.0
 }
 
 fn signed(share: f64) -> String {

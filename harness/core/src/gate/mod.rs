@@ -4,7 +4,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`file`] | `release.toml`, read strictly |
+//! | [`file`](mod@file) | `release.toml`, read strictly |
 //! | [`course`] | which run is next, and what follows from all of them |
 //! | [`ledger`] | the lines of `gate.jsonl`, from which a gate that was killed goes on |
 //! | [`page`] | the result for people, and for CI systems |
