@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::{
-        Event, EventKind, HashRound, Look, Moment, Pace, PathRound, ResourceSample, Sample,
-        SessionList,
+        Event, EventKind, HashRound, LogSeen, Look, Moment, Pace, PathRound, ResourceSample,
+        Sample, SessionList,
     },
     node::{Incarnation, NodeState},
 };
@@ -24,6 +24,7 @@ pub struct History {
     looks: BTreeMap<String, Vec<Look>>,
     sessions: BTreeMap<String, Vec<SessionList>>,
     resources: BTreeMap<String, Vec<ResourceSample>>,
+    logs: BTreeMap<String, Vec<(Moment, LogSeen)>>,
     starts: BTreeMap<String, BTreeMap<u32, Start>>,
     /// Node by its own peer ID.
     identities: BTreeMap<String, String>,
@@ -85,6 +86,10 @@ impl History {
             EventKind::Paths(round) => self.paths.push(round.clone()),
             EventKind::Look(look) => {
                 self.looks.entry(look.node.clone()).or_default().push(look.clone())
+            }
+            EventKind::Log(seen) => {
+                let logs = self.logs.entry(seen.node.clone()).or_default();
+                logs.push((event.at_ms, seen.clone()));
             }
             EventKind::State { node, state } => {
                 self.states
@@ -193,6 +198,12 @@ impl History {
     pub fn resources(&self, node: &str, from: Moment, to: Moment) -> &[ResourceSample] {
         let samples = self.resources.get(node).map_or(&[][..], Vec::as_slice);
         between(samples, |sample| sample.sent >= from, |sample| sample.answered <= to)
+    }
+
+    /// What was recorded of a node's log from `from` to `to`, in order.
+    pub fn logs(&self, node: &str, from: Moment, to: Moment) -> &[(Moment, LogSeen)] {
+        let logs = self.logs.get(node).map_or(&[][..], Vec::as_slice);
+        between(logs, |(at, _)| *at >= from, |(at, _)| *at <= to)
     }
 
     /// This start of a node.

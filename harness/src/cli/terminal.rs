@@ -70,7 +70,10 @@ impl Sink for Terminal {
     fn take(&mut self, event: &Event) -> io::Result<()> {
         if matches!(
             event.what,
-            EventKind::State { .. } | EventKind::Sessions(_) | EventKind::Resources(_)
+            EventKind::State { .. }
+                | EventKind::Sessions(_)
+                | EventKind::Resources(_)
+                | EventKind::Log(_)
         ) || (!self.samples && matches!(event.what, EventKind::Sample(_)))
         {
             return Ok(());
@@ -208,6 +211,7 @@ impl Writer {
             | EventKind::Sessions(_)
             | EventKind::Resources(_)
             | EventKind::Hashes(_)
+            | EventKind::Log(_)
             | EventKind::Paths(_)
             | EventKind::Look(_)
             | EventKind::State { .. }

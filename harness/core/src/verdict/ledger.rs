@@ -156,6 +156,7 @@ impl Ledger {
             | EventKind::Sessions(_)
             | EventKind::Resources(_)
             | EventKind::Hashes(_)
+            | EventKind::Log(_)
             | EventKind::Paths(_)
             | EventKind::State { .. }
             | EventKind::FaultStarted { .. }
