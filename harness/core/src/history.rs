@@ -87,10 +87,7 @@ impl History {
             EventKind::Look(look) => {
                 self.looks.entry(look.node.clone()).or_default().push(look.clone())
             }
-            EventKind::Log(seen) => {
-                let logs = self.logs.entry(seen.node.clone()).or_default();
-                logs.push((event.at_ms, seen.clone()));
-            }
+            EventKind::Log(seen) => self.record_line(event.at_ms, seen),
             EventKind::State { node, state } => {
                 self.states
                     .entry(node.clone())
@@ -254,6 +251,10 @@ impl History {
             intervals.extend((0..blocks.min(64)).map(|_| took / blocks));
         }
         intervals
+    }
+
+    fn record_line(&mut self, at: Moment, seen: &LogSeen) {
+        self.logs.entry(seen.node.clone()).or_default().push((at, seen.clone()));
     }
 
     fn record_sample(&mut self, sample: &Sample) {

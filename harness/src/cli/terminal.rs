@@ -190,9 +190,7 @@ impl Writer {
             }
             EventKind::NodeBroken { node, reason, last_lines } => broken(node, reason, last_lines),
             EventKind::NodeUnseen { node } => vec![unseen(node)],
-            EventKind::ClockJumped { ms } => {
-                vec![format!("the machine slept or its clock jumped by {}", seconds(*ms))]
-            }
+            EventKind::ClockJumped { ms } => vec![jumped(*ms)],
             EventKind::TimedOut { ms } => {
                 vec![format!("the scenario's timeout of {} passed", seconds(*ms))]
             }
@@ -263,6 +261,10 @@ impl Writer {
             self.plan.phases[index].name
         )
     }
+}
+
+fn jumped(ms: u64) -> String {
+    format!("the machine slept or its clock jumped by {}", seconds(ms))
 }
 
 fn seconds(ms: u64) -> String {

@@ -276,7 +276,7 @@ mod tests {
     };
     use harness_core::event::Reading;
 
-    const ALL: Also = Also { system_peers: true, sessions: false };
+    const ALL: Also = Also { system_peers: true, sessions: false, syncing: false };
 
     /// What a round says of a node that sends these bytes after every question and hangs up.
     async fn answered(bytes: Vec<u8>) -> Answers {

@@ -191,13 +191,18 @@ impl CatchesUp {
         };
         let since = view.samples(node, healed);
         let heights = || since.iter().filter_map(|it| Some((it.answered, *it.height.value()?)));
-        let below = heights().find(|(_, height)| *height < base);
+        // What it lost may be made good before the last node of the fault is back.
+        let below = view
+            .samples(node, fault.effective)
+            .iter()
+            .filter_map(|sample| sample.height.value().copied())
+            .find(|height| *height < base);
         Some(Way {
             base,
             there: heights().find(|(at, height)| {
                 self.lowest(view, *at, healed).is_some_and(|lowest| *height >= lowest)
             }),
-            lost: below.map(|(_, height)| {
+            lost: below.map(|height| {
                 format!("{node} showed height {height}, and had {base} when it stopped")
             }),
         })
