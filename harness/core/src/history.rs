@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::{
-        Event, EventKind, HashRound, Look, Moment, Pace, PathRound, ResourceSample, Sample,
-        SessionList,
+        Event, EventKind, HashRound, LogSeen, Look, Moment, Pace, PathRound, ResourceSample,
+        Sample, SessionList,
     },
     node::{Incarnation, NodeState},
 };
@@ -24,6 +24,7 @@ pub struct History {
     looks: BTreeMap<String, Vec<Look>>,
     sessions: BTreeMap<String, Vec<SessionList>>,
     resources: BTreeMap<String, Vec<ResourceSample>>,
+    logs: BTreeMap<String, Vec<(Moment, LogSeen)>>,
     starts: BTreeMap<String, BTreeMap<u32, Start>>,
     /// Node by its own peer ID.
     identities: BTreeMap<String, String>,
@@ -86,6 +87,7 @@ impl History {
             EventKind::Look(look) => {
                 self.looks.entry(look.node.clone()).or_default().push(look.clone())
             }
+            EventKind::Log(seen) => self.record_line(event.at_ms, seen),
             EventKind::State { node, state } => {
                 self.states
                     .entry(node.clone())
@@ -195,6 +197,12 @@ impl History {
         between(samples, |sample| sample.sent >= from, |sample| sample.answered <= to)
     }
 
+    /// What was recorded of a node's log from `from` to `to`, in order.
+    pub fn logs(&self, node: &str, from: Moment, to: Moment) -> &[(Moment, LogSeen)] {
+        let logs = self.logs.get(node).map_or(&[][..], Vec::as_slice);
+        between(logs, |(at, _)| *at >= from, |(at, _)| *at <= to)
+    }
+
     /// This start of a node.
     pub fn start(&self, node: &str, start: u32) -> Option<&Start> {
         self.starts.get(node)?.get(&start)
@@ -243,6 +251,10 @@ impl History {
             intervals.extend((0..blocks.min(64)).map(|_| took / blocks));
         }
         intervals
+    }
+
+    fn record_line(&mut self, at: Moment, seen: &LogSeen) {
+        self.logs.entry(seen.node.clone()).or_default().push((at, seen.clone()));
     }
 
     fn record_sample(&mut self, sample: &Sample) {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    check::{Needs, Window},
+    check::{CheckKind, Needs, Window},
     document::listed,
     event::{Pace, PaceBy},
     profile::NodeProfile,
@@ -23,6 +23,18 @@ pub fn sessions(plan: &Plan, node: &str) -> bool {
 /// A check needs this node's word on whether it is in sync.
 pub fn syncing(plan: &Plan, node: &str) -> bool {
     checks(plan).any(|check| check.kind.entry().needs == Needs::Syncing && names(check, node))
+}
+
+/// What checks look for in each node's log.
+pub fn patterns(plan: &Plan) -> BTreeMap<String, Vec<String>> {
+    let mut patterns: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for check in checks(plan) {
+        let CheckKind::Log(log) = &check.kind else { continue };
+        for node in &check.nodes {
+            patterns.entry(node.clone()).or_default().push(log.pattern.clone());
+        }
+    }
+    patterns
 }
 
 /// A check needs to know what this node uses.

@@ -142,7 +142,7 @@ fn the_verdict_shows_it_and_one_of_before_says_nothing() {
     let shown = ledger.verdict().phases[0].checks[0].clone();
     assert_eq!(shown.blocks.unwrap().window_seconds, 64.0);
     assert!(shown.expected.ends_with("with probability 73.6 %)"), "{}", shown.expected);
-    let json = serde_json::to_value(&only(&plan("", OPEN)).within).unwrap();
+    let json = serde_json::to_value(only(&plan("", OPEN)).within).unwrap();
     assert_eq!(serde_json::from_value::<Within>(json).unwrap(), Within::Auto);
     assert!(serde_json::from_str::<Within>("\"always\"").is_err());
 }

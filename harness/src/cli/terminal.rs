@@ -70,7 +70,10 @@ impl Sink for Terminal {
     fn take(&mut self, event: &Event) -> io::Result<()> {
         if matches!(
             event.what,
-            EventKind::State { .. } | EventKind::Sessions(_) | EventKind::Resources(_)
+            EventKind::State { .. }
+                | EventKind::Sessions(_)
+                | EventKind::Resources(_)
+                | EventKind::Log(_)
         ) || (!self.samples && matches!(event.what, EventKind::Sample(_)))
         {
             return Ok(());
@@ -187,9 +190,7 @@ impl Writer {
             }
             EventKind::NodeBroken { node, reason, last_lines } => broken(node, reason, last_lines),
             EventKind::NodeUnseen { node } => vec![unseen(node)],
-            EventKind::ClockJumped { ms } => {
-                vec![format!("the machine slept or its clock jumped by {}", seconds(*ms))]
-            }
+            EventKind::ClockJumped { ms } => vec![jumped(*ms)],
             EventKind::TimedOut { ms } => {
                 vec![format!("the scenario's timeout of {} passed", seconds(*ms))]
             }
@@ -208,6 +209,7 @@ impl Writer {
             | EventKind::Sessions(_)
             | EventKind::Resources(_)
             | EventKind::Hashes(_)
+            | EventKind::Log(_)
             | EventKind::Paths(_)
             | EventKind::Look(_)
             | EventKind::State { .. }
@@ -259,6 +261,10 @@ impl Writer {
             self.plan.phases[index].name
         )
     }
+}
+
+fn jumped(ms: u64) -> String {
+    format!("the machine slept or its clock jumped by {}", seconds(ms))
 }
 
 fn seconds(ms: u64) -> String {

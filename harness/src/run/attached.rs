@@ -65,7 +65,7 @@ impl AttachedRun {
     /// Runs it. Returns when the verdict is on disk.
     pub async fn execute(self) -> Verdict {
         let background = Background::new(Arc::clone(&self.journal));
-        let logs = Logs::new(self.dir.logs(), Vec::new());
+        let logs = Logs::new(self.dir.logs(), &self.plan);
         let provider: Arc<dyn Provider> = Arc::new(self.nodes.clone());
         background.spawn(watch::machine(
             Arc::clone(&self.journal),

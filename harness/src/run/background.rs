@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use harness_core::{
-    event::{EventKind, Look, LookedAt},
+    event::{EventKind, LogSeen, Look, LookedAt},
     hostile::Report,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -63,6 +63,13 @@ impl Background {
         let now = self.journal.now();
         let seen = LookedAt::Report(report);
         self.journal.emit(EventKind::Look(Look { node, sent: now, answered: now, seen }));
+    }
+
+    /// A node has logged what a check looks for. What comes after the end of the run is no evidence of it.
+    pub(crate) fn logged(&self, seen: LogSeen) {
+        if !self.stop.is_cancelled() {
+            self.journal.emit(EventKind::Log(seen));
+        }
     }
 
     /// Waits until somebody ended the run.

@@ -132,7 +132,7 @@ impl Run {
     /// Runs it. Returns when nothing is left, and the verdict is on disk.
     pub async fn execute(self) -> Verdict {
         let background = Background::new(Arc::clone(&self.journal));
-        let logs = Logs::new(self.dir.logs(), self.plan.adversaries());
+        let logs = Logs::new(self.dir.logs(), &self.plan);
         let reader = self
             .provider
             .logs()

@@ -13,12 +13,14 @@ use std::{
 use harness_core::{
     event::EventKind,
     hostile::Report,
+    needs,
+    scenario::Plan,
     text::{is_panic, panic, plain, printable},
 };
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::background::Background;
+use super::{background::Background, wanted::Wanted};
 use crate::provider::LogLine;
 
 /// Characters of a line that a report shows.
@@ -42,6 +44,8 @@ pub(crate) struct Logs {
     closing: CancellationToken,
     /// Whose lines are reports, and whose panics are nobody's failure.
     adversaries: Arc<Vec<String>>,
+    /// What checks look for.
+    patterns: Arc<BTreeMap<String, Vec<String>>>,
 }
 
 struct Tail {
@@ -123,15 +127,21 @@ impl Reports {
 }
 
 impl Logs {
-    pub(crate) fn new(folder: PathBuf, adversaries: Vec<String>) -> Self {
-        let closing = CancellationToken::new();
-        Self { folder, tails: Arc::default(), closing, adversaries: Arc::new(adversaries) }
+    pub(crate) fn new(folder: PathBuf, plan: &Plan) -> Self {
+        Self {
+            folder,
+            tails: Arc::default(),
+            closing: CancellationToken::new(),
+            adversaries: Arc::new(plan.adversaries()),
+            patterns: Arc::new(needs::patterns(plan)),
+        }
     }
 
     /// Reads until the provider has no more.
     pub(crate) async fn read(self, mut lines: mpsc::Receiver<LogLine>, background: Background) {
         let mut files: BTreeMap<String, LogFile> = BTreeMap::new();
         let (mut panics, mut reports) = (Panics::default(), Reports::default());
+        let mut wanted = Wanted::new((*self.patterns).clone());
         loop {
             let line = match self.next(&mut lines, panics.due()).await {
                 Next::Line(line) => line,
@@ -150,6 +160,9 @@ impl Logs {
                 return;
             }
             let text = plain(&line.text());
+            if let Some(seen) = wanted.hear(&line.node, &text) {
+                background.logged(seen);
+            }
             if self.adversaries.contains(&line.node) {
                 // One that panics ends, which its watcher sees.
                 reports.hear(line.node, &text, &background);

@@ -5,7 +5,8 @@
 //! run already; `course` goes through the phases, `phase` runs faults (`fault`) and checks; `testbed` is the running network; `watch` looks for what must not happen (exits, panics,
 //! clocks that jump); `journal` gives every event its place, by the one `clock` of the run;
 //! `poll` asks the nodes through a `link`, which for real ones is `http`, and `resources` asks the
-//! provider what they use; `logs` keeps what they write; `background` holds the tasks beside the
+//! provider what they use; `logs` keeps what they write, and
+//! records what checks look for in it (`wanted`); `background` holds the tasks beside the
 //! way; `interrupt` is a signal that asks us to stop.
 //!
 //! All waits and stamps are tokio's and the run's clock's, so that a test can hold the time and let
@@ -28,4 +29,5 @@ mod phase;
 mod poll;
 mod resources;
 pub(crate) mod testbed;
+mod wanted;
 pub(crate) mod watch;

@@ -191,13 +191,18 @@ impl CatchesUp {
         };
         let since = view.samples(node, healed);
         let heights = || since.iter().filter_map(|it| Some((it.answered, *it.height.value()?)));
-        let below = heights().find(|(_, height)| *height < base);
+        // What it lost may be made good before the last node of the fault is back.
+        let below = view
+            .samples(node, fault.effective)
+            .iter()
+            .filter_map(|sample| sample.height.value().copied())
+            .find(|height| *height < base);
         Some(Way {
             base,
             there: heights().find(|(at, height)| {
                 self.lowest(view, *at, healed).is_some_and(|lowest| *height >= lowest)
             }),
-            lost: below.map(|(_, height)| {
+            lost: below.map(|height| {
                 format!("{node} showed height {height}, and had {base} when it stopped")
             }),
         })
@@ -273,7 +278,7 @@ pub(super) static ENTRY: CheckEntry = CheckEntry {
     keys: KEYS,
     window: Window::Part,
     needs: Needs::Samples,
-    holds: "after a fault that healed: each named node is at most `depth` blocks below the lowest tip of `to`, and all of both have one hash near it. `from = \"own-state\"`: it never showed a height below what it had when it stopped. `blocks_per_second`: from the execution to the first look at which it was there, at least",
+    holds: "after a fault that healed: each named node is at most `depth` blocks below the lowest tip of `to`, and all of both have one hash near it. `from = \"own-state\"`: it never showed a height below what it had when it stopped (a loss that is made good before its first answer is not seen). `blocks_per_second`: from the execution to the first look at which it was there, at least",
     missing: "fails; own state that was never seen, or a rate over fewer than 10 blocks: inconclusive",
     example: r#"[[phases.checks]]
 check = "catches-up"
@@ -415,13 +420,34 @@ within = "10s"
 for = "1s"
 "#;
 
+/// A chain that others have not told it again when it is looked at: they come back after it.
 const LOST: &str = r#"
 [[phases]]
+name = "a chain"
+[[phases.checks]]
+check = "height-advances"
+nodes = "*"
+by = 12
+within = "40s"
+for = "1s"
+[[phases]]
 name = "lose the chain"
+[[phases.faults]]
+fault = "stop"
+nodes = "seed"
+[[phases.faults]]
+fault = "stop"
+nodes = "node-1"
 [[phases.faults]]
 fault = "wipe"
 nodes = "node-2"
 what = "chain"
+[[phases.faults]]
+fault = "start"
+nodes = "node-1"
+[[phases.faults]]
+fault = "start"
+nodes = "seed"
 "#;
 
 const UP_AGAIN: &str = r#"

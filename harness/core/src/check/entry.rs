@@ -57,6 +57,8 @@ pub enum Needs {
     Sessions(&'static str),
     /// The nodes' word on whether they are in sync ([`crate::event::Sample::syncing`]).
     Syncing,
+    /// Lines of the nodes' logs ([`crate::event::EventKind::Log`]).
+    Log,
     /// What the nodes use ([`crate::event::EventKind::Resources`]).
     Resources,
 }
@@ -105,7 +107,7 @@ impl CheckEntry {
     pub fn needs_method(&self) -> Option<&'static str> {
         match self.needs {
             Needs::Method(method) | Needs::Sessions(method) => Some(method),
-            Needs::Samples | Needs::Syncing | Needs::Resources => None,
+            Needs::Samples | Needs::Syncing | Needs::Log | Needs::Resources => None,
         }
     }
 

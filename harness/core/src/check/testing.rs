@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use super::{CheckKind, FRESH, Judgement, View};
 use crate::{
     event::{
-        CheckVerdict, Direction, Event, EventKind, Finding, HashRound, Look, LookedAt, Miss,
-        Moment, Reading, ResourceSample, Sample, Session, SessionList,
+        CheckVerdict, Direction, Event, EventKind, Finding, HashRound, LogSeen, Look, LookedAt,
+        Miss, Moment, Reading, ResourceSample, Sample, Session, SessionList,
     },
     history::{FaultSpan, History},
     node::{Incarnation, NodeState, Resources},
@@ -133,6 +133,12 @@ impl Seen {
                 used,
             }),
         );
+    }
+
+    /// A line of its log that a check looks for, or another one.
+    pub(crate) fn logged(&mut self, node: &str, at: u64, line: Option<&str>) {
+        let (node, line) = (node.to_owned(), line.map(str::to_owned));
+        self.record(Moment(at), EventKind::Log(LogSeen { node, lines: self.next, line }));
     }
 
     /// A look at something of a node that only a fault is about.

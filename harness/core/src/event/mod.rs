@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use moment::Moment;
 pub use observed::{
-    Direction, HashRound, Look, LookedAt, Miss, PathRound, Reading, ResourceSample, Sample,
-    Session, SessionList,
+    Direction, HashRound, LogSeen, Look, LookedAt, Miss, PathRound, Reading, ResourceSample,
+    Sample, Session, SessionList,
 };
 pub use pace::{Pace, PaceBy};
 
@@ -113,6 +113,8 @@ pub enum EventKind {
     Hashes(HashRound),
     /// Ways between nodes were tried: only by faults of the network.
     Paths(PathRound),
+    /// A node logged a line: only where a check needs it.
+    Log(LogSeen),
     /// Something of a node was looked at that only a fault is about.
     Look(Look),
     /// The engine or operating system was asked whether a node runs.

@@ -100,6 +100,26 @@ pub struct ResourceSample {
     pub used: Option<Resources>,
 }
 
+/// A line of a node's log: one that a check looks for, or a sign that there was another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSeen {
+    /// The node.
+    pub node: String,
+    /// Lines of it so far.
+    pub lines: u64,
+    /// Its first [`Self::LONGEST`] characters, without escape sequences, if a check looks for it.
+    pub line: Option<String>,
+}
+
+impl LogSeen {
+    /// Characters that are kept of a line.
+    pub const LONGEST: usize = 1000;
+
+    /// Lines of one node that are recorded because they match: one that floods its log must not flood
+    /// the evidence.
+    pub const MOST: usize = 1000;
+}
+
 /// The hash that each node has at one height.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HashRound {

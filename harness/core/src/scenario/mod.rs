@@ -11,7 +11,8 @@
 //! | `conditions`, `before` | what faults leave nodes in; what cannot be done or checked then |
 //! | `validate` | what it says, checked across its tables |
 //! | `plan` | what it means, as data |
-//! | `within` | how long a check may take where blocks decide |
+//! | `within` | a check's deadline as written |
+//! | `windows` | how long that is where blocks decide |
 //! | `load` | from the one to the other |
 
 mod before;
@@ -25,10 +26,12 @@ mod storm;
 #[cfg(test)]
 pub(crate) mod testing;
 mod validate;
+mod windows;
 mod within;
 
 pub use file::{GROUP, NETWORK, PHASE, SCENARIO};
 pub use load::{LARGEST_FILE, Origin, TIMEOUT_FACTOR, is_timeout_factor, load, load_again};
 pub use plan::{CheckPlan, FaultPlan, NodePlan, Overrides, PhasePlan, Plan};
 pub use storm::STORM;
-pub use within::{Blocks, Within};
+pub use windows::Blocks;
+pub use within::Within;

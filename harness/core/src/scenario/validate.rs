@@ -8,14 +8,13 @@ use super::{
     conditions::Selectors,
     file::{GroupFile, PhaseFile, ScenarioFile},
     step::{CheckFile, DEFAULT_HOLD, FaultFile},
-    within::Within,
+    windows,
 };
 use crate::{
-    check::{Context, FRESH, Place, Window},
+    check::{Place, Window},
     document::{At, MISSING, Problems, is_dns_label, listed, suggest},
     fault::Course,
     profile::{Groups, NodeProfile},
-    statistics,
     subnet::Ipv4Subnet,
 };
 
@@ -215,7 +214,7 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
             selector(check.nodes.as_ref(), selectors, "check", problems);
             not_of_adversaries(check, selectors, problems);
             times(check, file, problems);
-            blocks(check, file.block_time.as_ref(), selectors, problems);
+            windows::validate(check, file.block_time.as_ref(), selectors, problems);
             during(check, phase, problems);
             before.is_silent(check, selectors, problems);
             let named = check.nodes.as_ref().and_then(|nodes| selectors.get(&nodes.value));
@@ -343,45 +342,6 @@ fn selector(
 fn written(check: &CheckFile) -> Option<At<Duration>> {
     let within = check.within.as_ref()?;
     Some(At { value: within.value.written()?, span: within.span.clone() })
-}
-
-/// A window that follows blocks in a check that waits for none, and one in which a healthy chain fails
-/// more often than people take for chance.
-fn blocks(
-    check: &CheckFile,
-    block_time: Option<&At<Duration>>,
-    selectors: &Selectors,
-    problems: &mut Problems,
-) {
-    let (Some(own), Some(within)) = (&check.own, &check.within) else { return };
-    let kind = own.resolve(&Context { after_a_heal: false, seeds: &[], names: selectors });
-    let (by, length) = match (kind.blocks(), within.value) {
-        (None, Within::Auto) => {
-            problems.error_hint(
-                within.span.clone(),
-                format!("`within = \"auto\"`, and this `{}` waits for no blocks", kind.name()),
-                "write a duration: only blocks say how long it may take",
-            );
-            return;
-        }
-        (Some(by), Within::For(length)) => (by, length),
-        (None, Within::For(_)) | (Some(_), Within::Auto) => return,
-    };
-    let Some(block_time) = block_time else { return };
-    let hold = check.hold.as_ref().map_or(DEFAULT_HOLD, |hold| hold.value);
-    let left = length.saturating_sub(hold + FRESH);
-    let probability = statistics::blocks::too_few(by, left, block_time.value);
-    if probability > statistics::blocks::WORTH_A_WARNING {
-        problems.warning_hint(
-            within.span.clone(),
-            format!(
-                "with a block in {} a healthy chain has fewer than {by} in time with probability {} %",
-                humantime::format_duration(block_time.value),
-                statistics::round(probability * 100.0)
-            ),
-            "write `within = \"auto\"`",
-        );
-    }
 }
 
 fn times(check: &CheckFile, file: &ScenarioFile, problems: &mut Problems) {

@@ -144,6 +144,12 @@ check = "converged"
 nodes = "*"
 within = "20s"
 [[phases.checks]]
+check = "log"
+nodes = "*"
+pattern = "panicked at|stack overflow"
+must = "not-appear"
+within = "10s"
+[[phases.checks]]
 check = "resources"
 nodes = "*"
 memory = "256 MiB"

@@ -129,10 +129,7 @@ impl Ledger {
                 self.broke(node, format!("{node} {reason}"), last_lines)
             }
             EventKind::NodeUnseen { node } => self.inconclusive(unseen(node)),
-            EventKind::ClockJumped { ms } => {
-                let by = short(Duration::from_millis(*ms));
-                self.inconclusive(format!("the machine slept or its clock jumped by {by}"));
-            }
+            EventKind::ClockJumped { ms } => self.inconclusive(jumped(*ms)),
             EventKind::TimedOut { ms } => self.timed_out(Duration::from_millis(*ms), at),
             EventKind::EnvironmentFailed { reason, unsupported } => {
                 let exit = if *unsupported { ExitCode::NothingRan } else { ExitCode::Environment };
@@ -156,6 +153,7 @@ impl Ledger {
             | EventKind::Sessions(_)
             | EventKind::Resources(_)
             | EventKind::Hashes(_)
+            | EventKind::Log(_)
             | EventKind::Paths(_)
             | EventKind::State { .. }
             | EventKind::FaultStarted { .. }
@@ -397,6 +395,10 @@ impl Ledger {
 /// What a node that was not seen means for the verdict.
 pub fn unseen(node: &str) -> String {
     format!("{node} was not asked often enough to say that it answers: this machine was too busy")
+}
+
+fn jumped(ms: u64) -> String {
+    format!("the machine slept or its clock jumped by {}", short(Duration::from_millis(ms)))
 }
 
 /// An unknown number is as good as Ctrl-C: the run was interrupted.

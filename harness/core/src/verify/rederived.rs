@@ -164,6 +164,7 @@ impl<'a> Rederived<'a> {
             | EventKind::Prepared { .. }
             | EventKind::NodeStarted { .. }
             | EventKind::AllStarted
+            | EventKind::Log(_)
             | EventKind::Methods { .. }
             | EventKind::State { .. }
             | EventKind::NodeExited { .. }
