@@ -175,9 +175,8 @@ fn a_dial_is_tried_twice_only_while_there_are_fewer_than_two_peers() {
         let mut bench = Bench::new(ROOM);
         (1..=peers).for_each(|number| _ = bench.inbound(number, &format!("50.{number}.0.1:4000")));
         let out = bench.say(1, Ok(Message::Addrs { addrs: vec![at("50.2.0.9:30333")] }));
-        let attempts = out.iter().find_map(|output| match output {
-            Output::Dial { attempts, .. } => Some(*attempts),
-            _ => None,
+        let attempts = out.iter().find_map(|output| {
+            if let Output::Dial { attempts, .. } = output { Some(*attempts) } else { None }
         });
         assert_eq!(attempts, Some(expected), "{peers} peers");
     }

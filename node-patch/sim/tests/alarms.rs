@@ -1,6 +1,5 @@
 //! The eclipse alarm in whole networks: silent in honest ones, also in idle ones, and raised for who is
 //! really surrounded.
-#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::{sync::Arc, time::Duration};
 
