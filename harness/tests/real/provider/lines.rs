@@ -195,7 +195,7 @@ async fn child_harness() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_helper_ends_with_a_harness_that_is_killed() {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "lines::child_harness", "--ignored", "--nocapture"]);
+    command.args(["--exact", "provider::lines::child_harness", "--ignored", "--nocapture"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut lines = lines.map_while(Result::ok);

@@ -137,7 +137,7 @@ pub(crate) fn child_harness_with(
 ) -> ChildHarness {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args(["--exact", "only_process::child_harness", "--ignored", "--nocapture"])
+        .args(["--exact", "provider::only_process::child_harness", "--ignored", "--nocapture"])
         .env("CHILD_SCRATCH", scratch);
     change(&mut command);
     let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
