@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::scenario::Plan;
 
@@ -65,4 +66,39 @@ pub struct Host {
     pub cores: usize,
     /// Installed memory, where it can be learnt.
     pub memory_bytes: Option<u64>,
+}
+
+/// What was run, by what was asked for: a binary's hash, or an image's ID.
+pub fn builds(facts: &Value) -> BTreeMap<String, String> {
+    let digest = |source: &Value| {
+        let digest = source.get("sha256").or_else(|| source.get("image")?.get("id"))?.as_str()?;
+        Some((source.get("source")?.as_str()?.to_owned(), digest.to_owned()))
+    };
+    facts
+        .get("sources")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(digest)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_node_is_known_by_its_binary_else_by_its_image() {
+        let facts = json!({ "sources": [
+            { "source": "workspace", "sha256": "aa", "image": { "id": "sha256:1" } },
+            { "source": "image node:1", "image": { "id": "sha256:2" } },
+            { "source": "odd" },
+        ] });
+        let expected = [("workspace", "aa"), ("image node:1", "sha256:2")]
+            .map(|(source, digest)| (source.to_owned(), digest.to_owned()));
+        assert_eq!(builds(&facts), BTreeMap::from(expected));
+        assert!(builds(&Value::Null).is_empty());
+    }
 }

@@ -26,9 +26,7 @@ impl Hidden {
     pub fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (trace, name) in &self.0 {
-            if text.contains(trace.as_str()) {
-                text = text.replace(trace.as_str(), name);
-            }
+            text = replaced(&text, trace, name);
         }
         text
     }
@@ -57,6 +55,21 @@ impl Hidden {
     }
 }
 
+/// Where a trace stands as a word: a host may be called `a`, and an `a` in the middle of a hash is not it.
+fn replaced(text: &str, trace: &str, name: &str) -> String {
+    let is_word = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+    let (mut out, mut rest, mut before) = (String::new(), text, None);
+    while let Some(at) = rest.find(trace) {
+        let (head, tail) = (&rest[..at], &rest[at + trace.len()..]);
+        let alone = !is_word(head.chars().next_back().or(before)) && !is_word(tail.chars().next());
+        out.push_str(head);
+        out.push_str(if alone { name } else { trace });
+        before = trace.chars().next_back();
+        rest = tail;
+    }
+    out + rest
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -77,5 +90,8 @@ mod tests {
         let miss = hidden.miss(Miss::Refused { code: 1, message: "no 10.0.0.5".to_owned() });
         assert_eq!(miss, Miss::Refused { code: 1, message: "no bob".to_owned() });
         assert_eq!(Hidden::default().text("10.0.0.5"), "10.0.0.5");
+        let short = Endpoint::parse("http://a:9944").unwrap();
+        let hidden = Hidden::all([("node-1", &short)]);
+        assert_eq!(hidden.text("0x1a, ba a at a:9944"), "0x1a, ba node-1 at node-1");
     }
 }

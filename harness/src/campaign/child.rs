@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use harness_core::{bundle::Sha256Hex, exit::ExitCode, verdict::Verdict};
+use harness_core::{bundle::Sha256Hex, exit::ExitCode, record::builds, verdict::Verdict};
 use rustix::process::{Pid, Signal};
 use tokio::{io::AsyncReadExt, process::Command};
 
@@ -23,6 +23,8 @@ pub struct Ended {
     pub exit: Option<ExitCode>,
     /// What follows from its evidence.
     pub verdict: Option<Verdict>,
+    /// What ran, by hashes and image IDs, and the hash of the scenario's text.
+    pub build: Option<String>,
     /// Of its bundle.
     pub digest: Option<Sha256Hex>,
     /// Its bundle, if it came that far.
@@ -87,8 +89,15 @@ pub async fn run(
     };
     let (status, words) = tokio::join!(ending, words);
     let exit = status?.code().and_then(|code| ExitCode::of(u8::try_from(code).ok()?));
-    let mut ended =
-        Ended { exit, verdict: None, digest: None, bundle: None, reason: None, seconds: 0.0 };
+    let mut ended = Ended {
+        exit,
+        verdict: None,
+        build: None,
+        digest: None,
+        bundle: None,
+        reason: None,
+        seconds: 0.0,
+    };
     look(&mut ended, out, &words)?;
     ended.seconds = began.elapsed().as_secs_f64();
     Ok(ended)
@@ -104,8 +113,8 @@ fn look(ended: &mut Ended, out: &Path, words: &str) -> io::Result<()> {
     ended.reason =
         (ended.exit != Some(ExitCode::Pass)).then(|| last.unwrap_or("it said nothing").to_owned());
     let Some(bundle) = &ended.bundle else {
-        if ended.exit == Some(ExitCode::Pass) {
-            distrust(ended, "it passed without any evidence".to_owned());
+        if matches!(ended.exit, Some(ExitCode::Pass | ExitCode::Fail)) {
+            distrust(ended, "it left no evidence".to_owned());
         }
         return Ok(());
     };
@@ -129,6 +138,14 @@ fn look(ended: &mut Ended, out: &Path, words: &str) -> io::Result<()> {
     {
         ended.reason = Some(reason);
     }
+    ended.build = verified.plan.as_ref().map(|record| {
+        let ran: Vec<String> = builds(&record.facts).into_values().collect();
+        format!(
+            "{} of scenario {}",
+            ran.join(" and "),
+            Sha256Hex::of(&[record.plan.text.as_bytes()])
+        )
+    });
     ended.verdict = verified.verdict;
     Ok(())
 }

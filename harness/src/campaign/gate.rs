@@ -224,6 +224,7 @@ impl Gate {
             reason: ended.reason.filter(|_| ended.exit != Some(ExitCode::Pass)),
             convergence: figures.and_then(|figures| figures.last_start_to_peers_seconds),
             recovery: figures.and_then(|figures| figures.recovery_seconds),
+            build: ended.build,
             digest: ended.digest,
             seconds: ended.seconds,
             bundle: bundle.map(|path| relative(path).display().to_string()),

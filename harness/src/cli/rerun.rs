@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, io};
 use harness_core::{
     event::{Event, EventKind, Sink},
     exit::ExitCode,
-    record::PlanRecord,
+    record::{PlanRecord, builds},
     scenario::{Overrides, Plan, load_again},
 };
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(super) async fn run(args: &RerunArgs, interrupt: Interrupt) -> ExitCode {
         "running again: run {} of {}, seed {}",
         record.run, plan.scenario, plan.seed
     ));
-    let compare = SameSources { recorded: digests(&record.facts) };
+    let compare = SameSources { recorded: builds(&record.facts) };
     let name = plan.scenario.clone();
     match scenario::run_one(&flags, plan, interrupt, vec![Box::new(compare)]).await {
         Ok(code) => code,
@@ -91,7 +91,7 @@ struct SameSources {
 impl Sink for SameSources {
     fn take(&mut self, event: &Event) -> io::Result<()> {
         let EventKind::Prepared { facts, .. } = &event.what else { return Ok(()) };
-        let now = digests(facts);
+        let now = builds(facts);
         let changed =
             self.recorded.iter().filter(|(source, digest)| now.get(*source) != Some(*digest));
         for (source, digest) in changed {
@@ -101,40 +101,5 @@ impl Sink for SameSources {
             ));
         }
         Ok(())
-    }
-}
-
-/// What was run, by what was asked for: a binary's hash, or an image's ID.
-fn digests(facts: &Value) -> BTreeMap<String, String> {
-    let digest = |source: &Value| {
-        let digest = source.get("sha256").or_else(|| source.get("image")?.get("id"))?.as_str()?;
-        Some((source.get("source")?.as_str()?.to_owned(), digest.to_owned()))
-    };
-    facts
-        .get("sources")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(digest)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_node_is_known_by_its_binary_else_by_its_image() {
-        let facts = json!({ "sources": [
-            { "source": "workspace", "sha256": "aa", "image": { "id": "sha256:1" } },
-            { "source": "image node:1", "image": { "id": "sha256:2" } },
-            { "source": "odd" },
-        ] });
-        let expected = [("workspace", "aa"), ("image node:1", "sha256:2")]
-            .map(|(source, digest)| (source.to_owned(), digest.to_owned()));
-        assert_eq!(digests(&facts), BTreeMap::from(expected));
-        assert!(digests(&Value::Null).is_empty());
     }
 }

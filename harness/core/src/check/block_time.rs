@@ -57,7 +57,9 @@ impl Check for BlockTime {
             return match (view.is_over(), starved(view)) {
                 (false, _) => Judgement::Pending { seen: none, wants_hash_at: None },
                 (true, Some(why)) => inconclusive(why, none),
-                (true, None) => Judgement::Settled(fail("no node gave a height".to_owned(), none)),
+                (true, None) => {
+                    Judgement::Settled(fail("no node gave a height when it began".to_owned(), none))
+                }
             };
         };
         let observed = chain.to_string();
@@ -153,7 +155,7 @@ fn percent(probability: f64) -> String {
 /// What the named nodes together have shown of their chain.
 #[derive(Debug, PartialEq, Eq)]
 struct Chain {
-    /// From the first height to now.
+    /// From the check's start to now.
     took: Duration,
     blocks: u64,
     /// The longest time without a new height, to the first and after the last included.
@@ -161,16 +163,19 @@ struct Chain {
 }
 
 impl Chain {
+    /// `None`: no node gave a height at the beginning of the window.
     fn of(view: &View<'_>) -> Option<Self> {
-        let mut seen: Vec<(Moment, u64)> = view
-            .nodes
-            .iter()
-            .flat_map(|node| view.samples(node, view.start))
-            .filter_map(|sample| Some((sample.answered, *sample.height.value()?)))
-            .collect();
+        let heights = |node: &String| {
+            let samples = view.samples(node, view.start).iter();
+            samples.filter_map(|sample| Some((sample.answered, *sample.height.value()?)))
+        };
+        // What anybody had at the first look came before, whoever was asked first.
+        let at_first =
+            |node| heights(node).next().filter(|(at, _)| *at <= view.start + 2 * view.fresh);
+        let lowest = view.nodes.iter().filter_map(at_first).map(|(_, height)| height).max()?;
+        let mut seen: Vec<(Moment, u64)> = view.nodes.iter().flat_map(heights).collect();
         seen.sort_unstable();
-        let (first, lowest) = *seen.first()?;
-        let (mut last, mut height, mut longest) = (first, lowest, Duration::ZERO);
+        let (mut last, mut height, mut longest) = (view.start, lowest, Duration::ZERO);
         for (at, seen) in seen {
             if seen > height {
                 longest = longest.max(at.since(last));
@@ -178,7 +183,7 @@ impl Chain {
             }
         }
         longest = longest.max(view.now.since(last));
-        Some(Self { took: view.now.since(first), blocks: height - lowest, longest })
+        Some(Self { took: view.now.since(view.start), blocks: height - lowest, longest })
     }
 
     fn mean(&self) -> Option<Duration> {
@@ -357,8 +362,8 @@ mod tests {
         let (verdict, why, seen) = said(mean(500, 250), |at| at / 500);
         assert_eq!(verdict, CheckVerdict::Pass);
         // 16 to 26 blocks of 20 expected.
-        assert_eq!(why, "as it should be; a healthy chain fails this with probability 23.5 %");
-        assert_eq!(seen, "19 blocks in 10.0 s, one in 526 ms on average, longest gap 500 ms");
+        assert_eq!(why, "as it should be; a healthy chain fails this with probability 23.4 %");
+        assert_eq!(seen, "19 blocks in 10.0 s, one in 526 ms on average, longest gap 505 ms");
         let (verdict, why, _) = said(mean(1_000, 250), |at| at / 500);
         assert_eq!(verdict, Fail);
         assert!(
@@ -376,11 +381,11 @@ mod tests {
     #[test]
     fn the_longest_gap_counts_from_the_first_look_to_the_last() {
         let longest = |ms| BlockTime { mean_ms: None, tolerance: 250, longest_ms: Some(ms) };
-        assert_eq!(said(longest(500), |at| at / 500).0, CheckVerdict::Pass);
-        let (verdict, why, _) = said(longest(499), |at| at / 500);
+        assert_eq!(said(longest(505), |at| at / 500).0, CheckVerdict::Pass);
+        let (verdict, why, _) = said(longest(504), |at| at / 500);
         assert_eq!(verdict, Fail);
         assert!(
-            why.starts_with("a gap of 500 ms, longer than 499 ms: with a block in 526 ms"),
+            why.starts_with("a gap of 505 ms, longer than 504 ms: with a block in 526 ms"),
             "{why}"
         );
         assert_eq!(said(longest(4_000), |at| (at / 500).min(10)).0, Fail, "and then none");
@@ -389,6 +394,33 @@ mod tests {
             Fail,
             "none before"
         );
+    }
+
+    /// A stalled chain that its slower node does not know yet makes no blocks, and silence counts as a gap.
+    #[test]
+    fn what_was_there_before_is_no_block_and_silence_is_a_gap() {
+        let at = |height: u64| {
+            move |_: u64, sample: &mut crate::event::Sample| sample.height = Reading::Value(height)
+        };
+        let stalled =
+            Seen::default().poll("node-1", 0, 10_000, at(0)).poll("node-2", 100, 10_000, at(10));
+        let finding =
+            stalled.verdict(&CheckKind::BlockTime(mean(1_000, 250)), &["node-1", "node-2"], 0);
+        assert_eq!((finding.verdict, finding.reason.as_str()), (Fail, "no block in 10.0 s"));
+        let late = Seen::default().poll(
+            "node-1",
+            0,
+            10_000,
+            |at: u64, sample: &mut crate::event::Sample| {
+                sample.height = if at < 8_000 {
+                    Reading::Missing(crate::event::Miss::Timeout)
+                } else {
+                    Reading::Value(at / 1_000)
+                };
+            },
+        );
+        let longest = BlockTime { mean_ms: None, tolerance: 250, longest_ms: Some(9_000) };
+        assert_eq!(late.verdict(&CheckKind::BlockTime(longest), &["node-1"], 0).verdict, Fail);
     }
 
     #[test]

@@ -104,6 +104,14 @@ impl Check for Log {
         if let Some(node) = view.nodes.iter().find(unread) {
             return inconclusive(format!("no line of the log of {node} was ever read"), observed);
         }
+        let recorded = |node: &String| {
+            let lines = view.history.logs(node, Moment(0), view.now).iter();
+            lines.filter(|(_, seen)| seen.line.is_some()).count()
+        };
+        if let Some(node) = view.nodes.iter().find(|node| recorded(node) >= LogSeen::MOST) {
+            let why = format!("{node} logged more that some check looks for than is recorded");
+            return inconclusive(why, observed);
+        }
         match self.must {
             Must::NotAppear => passed("no line matched".to_owned(), observed, view.start),
             Must::Appear => {
@@ -135,7 +143,7 @@ pub(super) static ENTRY: CheckEntry = CheckEntry {
     window: Window::Once,
     needs: Needs::Log,
     holds: "`must = \"appear\"`: since the check's start, `at_least` lines of each named node's log match; `\"not-appear\"`: none of any does for the whole of `within`. Of a line its first 1,000 characters count, without escape sequences; of one node no more than 1,000 matching lines are recorded",
-    missing: "a log of which no line was ever read: inconclusive",
+    missing: "a log of which no line was ever read, or of which more lines match than are recorded (for all checks together): inconclusive",
     example: r#"[[phases.checks]]
 check = "log"
 nodes = "node"
@@ -286,6 +294,12 @@ mod tests {
     fn what_must_not_appear_fails_at_once_and_passes_at_the_end() {
         let quiet = seen(&[("node-1", 500, None), ("node-2", 5_000, None)]);
         assert_eq!(said(&quiet, &check(Must::NotAppear, 1)), (Pass, "no line matched".to_owned()));
+        let mut flooded = seen(&[("node-2", 5_000, None)]);
+        for at in 0..LogSeen::MOST as u64 {
+            flooded.logged("node-1", 1_000 + at, Some("what another check looks for"));
+        }
+        assert_eq!(said(&flooded, &check(Must::NotAppear, 1)).0, Inconclusive);
+        assert_eq!(said(&flooded, &check(Must::Appear, 1)).0, Inconclusive);
         let loud = seen(&[("node-1", 500, None), ("node-2", 5_000, Some("block 8"))]);
         let why = "node-2 logged what it must not".to_owned();
         assert_eq!(said(&loud, &check(Must::NotAppear, 1)), (Fail, why));

@@ -79,6 +79,10 @@ impl Check for Propagates {
             let why = format!("fewer than {BLOCKS} blocks: {}", delays.blocks);
             return inconclusive(why, observed);
         }
+        if let Some((node, height)) = delays.never {
+            let why = format!("{} never showed height {height}", view.nodes[node]);
+            return Judgement::Settled(fail(why, observed));
+        }
         let exceeded = |sorted: &[Duration]| {
             self.limits().find(|(_, percent, limit)| rank(sorted, *percent) > *limit)
         };
@@ -127,7 +131,12 @@ struct Delays {
     blocks: usize,
     lower: Vec<Duration>,
     upper: Vec<Duration>,
+    /// A node that did not show a height that another had long before the end.
+    never: Option<(usize, u64)>,
 }
+
+/// Whoever has not shown a height after so long does not have it.
+const LONG: Duration = Duration::from_secs(10);
 
 /// When a node came to have a block: between these two.
 #[derive(Clone, Copy)]
@@ -149,7 +158,7 @@ impl Delays {
         let to = nodes.iter().filter_map(highest).max().unwrap_or(0);
         // A node that lies about its height must not cost us our time.
         let to = to.min(from.saturating_add(view.deadline.since(view.start).as_millis() as u64));
-        let mut delays = Self { blocks: 0, lower: Vec::new(), upper: Vec::new() };
+        let mut delays = Self { blocks: 0, lower: Vec::new(), upper: Vec::new(), never: None };
         for height in from.saturating_add(1)..=to {
             delays.add(&nodes, height, view, patience);
         }
@@ -176,6 +185,9 @@ impl Delays {
         let earliest = sights.iter().flatten().map(|sight| sight.after).min().unwrap_or(one.after);
         let others = sights.iter().enumerate().filter(|(node, _)| *node != first);
         for (node, sight) in others {
+            if sight.is_none() && one.by + patience.max(LONG) < view.deadline {
+                self.never.get_or_insert((node, height));
+            }
             // The last word of one that never had it.
             let last = || nodes[node].iter().rev().find(|sample| sample.height.value().is_some());
             let after = sight.map(|sight| sight.after).or_else(|| last().map(|it| it.sent));
@@ -380,6 +392,12 @@ mod tests {
             CheckKind::Propagates(Propagates { p50_ms: Some(900), p95_ms: None, max_ms: None });
         let finding = stuck.verdict_within(&check, &["node-1", "seed"], 0, 15_000);
         assert_eq!(finding.verdict, Fail, "{finding:?}");
+        // Half of the delays are good ones.
+        let finding = stuck.verdict_within(&check, &["node-1", "node-2", "seed"], 0, 15_000);
+        assert_eq!(
+            (finding.verdict, finding.reason.as_str()),
+            (Fail, "seed never showed height 11")
+        );
         let few = later(0).verdict_within(&within(1_000), &["node-1", "node-2"], 7_000, 8_000);
         assert_eq!(few.verdict, Inconclusive, "{few:?}");
         assert!(few.reason.starts_with("fewer than 20 blocks: 1"), "{few:?}");

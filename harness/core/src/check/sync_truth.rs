@@ -134,11 +134,14 @@ fn told_a_lie<'a>(
 ) -> Option<(String, &'a HashRound)> {
     let mut since: Option<Moment> = None;
     for round in rounds {
-        let lies = stands(view, node, round) == Stands::Apart
-            && says(view, node, round.answered) == Some(false);
-        if !lies {
-            since = None;
-            continue;
+        match (stands(view, node, round), says(view, node, round.answered)) {
+            (Stands::Apart, Some(false)) => {}
+            (Stands::With, _) | (_, Some(true)) => {
+                since = None;
+                continue;
+            }
+            // A look that shows nothing clears nobody.
+            (Stands::Apart | Stands::Unknown, _) => continue,
         }
         let began = *since.get_or_insert(round.answered);
         let lasts = round.sent.since(began);
@@ -172,6 +175,12 @@ fn not_shown(view: &View<'_>, node: &str, rounds: &[&HashRound]) -> Option<Strin
             "{node} and the others were seen together in {} looks only",
             known.len()
         ));
+    }
+    if says(view, node, view.now).is_none() {
+        return Some(format!("{node} did not say at the end whether it is in sync"));
+    }
+    if known.iter().all(|known| *known == (Stands::Apart, false)) {
+        return Some(format!("{node} said that it is in sync, and never had the others' hash"));
     }
     let window = short(view.deadline.since(view.start));
     known.iter().all(|known| *known == (Stands::With, true)).then(|| {

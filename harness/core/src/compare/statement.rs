@@ -114,11 +114,21 @@ pub fn decision(course: &Course, statements: &[Statement]) -> Decision {
     if course.stuck().is_some() || course.is_of_the_machine() {
         return Decision::Environment;
     }
-    let findings: Vec<Finding> = statements.iter().filter_map(Statement::finding).collect();
+    let findings: Vec<Option<Finding>> = statements.iter().map(Statement::finding).collect();
+    // Who hardly ever passed leaves no times to be worse than.
+    let passes_more = |scenario: usize| {
+        let of_it =
+            |one: &&Statement| one.scenario == scenario && matches!(one.what, What::Passes(_));
+        statements.iter().find(of_it).and_then(Statement::finding) == Some(Finding::Better)
+    };
+    let unsaid = |one: &Statement| one.finding().is_none() && !passes_more(one.scenario);
     if course.next().is_some() || findings.is_empty() {
         Decision::Nothing
-    } else if findings.contains(&Finding::Worse) {
+    } else if findings.contains(&Some(Finding::Worse)) {
         Decision::Worse
+    } else if statements.iter().any(unsaid) {
+        // What could not be said may be worse.
+        Decision::Nothing
     } else {
         Decision::NotWorse
     }

@@ -155,6 +155,11 @@ fn fewer_passes_are_worse_however_good_the_others_were() {
     assert_eq!(statements(&course)[0].finding(), Some(Finding::Better));
     assert_eq!(decision, Decision::NotWorse, "better is not worse");
     assert_eq!(compare(&mut chance, 2, SAME, SAME).1, Decision::Nothing, "two runs of each");
+    // Half of ten is no proof of fewer passes, and leaves too few runs to say anything of their times.
+    let (course, decision) = compare(&mut chance, 10, SAME, Truth { passes: 0.5, ..SAME });
+    let all = statements(&course);
+    assert!(all.iter().any(|one| one.finding().is_none()), "a case of it");
+    assert_eq!(decision, Decision::Nothing, "what could not be said may be worse");
 }
 
 #[test]

@@ -68,6 +68,9 @@ pub struct Ran {
     pub convergence: Option<f64>,
     /// Seconds from the last heal until `recovers` held.
     pub recovery: Option<f64>,
+    /// What ran, by hashes and image IDs, and which scenario: all runs of one are of the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
     /// Of its bundle.
     pub digest: Option<Sha256Hex>,
     /// All of it.
@@ -123,6 +126,8 @@ pub struct Progress {
     times: Vec<(f64, f64)>,
     /// Why it does not go on, if it cannot.
     pub stuck: Option<String>,
+    /// What its runs are of.
+    build: Option<String>,
     begun: u64,
     again: Vec<Ticket>,
 }
@@ -228,6 +233,15 @@ impl Course {
         }
         self.under_way.remove(&(ticket.entry, ticket.run));
         let progress = &mut self.progress[ticket.entry];
+        if let Some(build) = &ran.build {
+            let first = progress.build.get_or_insert_with(|| build.clone());
+            if first != build {
+                progress.stuck = Some(format!(
+                    "runs another build or scenario now: it was {first}, and is {build}"
+                ));
+                return true;
+            }
+        }
         let why = || ran.reason.clone().unwrap_or_else(|| "it does not say why".to_owned());
         match ran.outcome {
             Outcome::Pass => progress.tally.passed += 1,
@@ -292,10 +306,9 @@ impl Course {
             return None;
         }
         // Whoever needs more attempts than runs tested a machine, and not a build.
-        let (judged, nothing) = self.progress.iter().fold((0, 0), |(judged, nothing), progress| {
-            (judged + progress.tally.runs(), nothing + progress.nothing)
-        });
-        Some(if nothing > judged { Decision::Environment } else { Decision::Accepted })
+        let mostly_not = |progress: &Progress| progress.nothing > progress.tally.runs();
+        let machine = self.progress.iter().any(mostly_not);
+        Some(if machine { Decision::Environment } else { Decision::Accepted })
     }
 
     /// The same when it goes no further.
@@ -339,6 +352,7 @@ mod tests {
             reason: None,
             convergence: None,
             recovery: Some(recovery),
+            build: None,
             digest: None,
             seconds: 1.0,
             bundle: None,
@@ -408,6 +422,23 @@ mod tests {
         );
         let impossible = |_: Ticket| (Outcome::Impossible, 1.0);
         assert_eq!(through(&mut gate(ONE), impossible), (Decision::Environment, 1));
+    }
+
+    #[test]
+    fn one_scenario_that_mostly_could_not_run_is_enough_and_so_is_another_build() {
+        let b_twice = |ticket: Ticket| {
+            let nothing = ticket.entry == 1 && ticket.attempt < 2;
+            (if nothing { Outcome::Nothing } else { Outcome::Pass }, 1.0)
+        };
+        assert_eq!(through(&mut gate(TWO), b_twice).0, Decision::Environment);
+        let mut course = gate(ONE);
+        for build in ["aa", "aa", "bb"] {
+            let ticket = course.begin().unwrap();
+            let ran = Ran { build: Some(build.to_owned()), ..ran(ticket, Outcome::Pass, 1.0) };
+            assert!(course.ended(&ran));
+        }
+        assert_eq!(course.decision(), Some(Decision::Environment));
+        assert!(course.progress().next().unwrap().1.stuck.as_ref().unwrap().contains("bb"));
     }
 
     #[test]

@@ -177,6 +177,7 @@ mod tests {
             reason: None,
             convergence: Some(1.0),
             recovery: None,
+            build: None,
             digest: None,
             seconds: 1.5,
             bundle: None,

@@ -307,6 +307,7 @@ mod tests {
                 reason: bad.then(|| "peers of <node> | *: `1` of 2\nmore".to_owned()),
                 convergence: None,
                 recovery: Some(recovery),
+                build: None,
                 digest: None,
                 seconds: 20.0,
                 bundle: bad.then(|| "runs/3".to_owned()),
