@@ -322,6 +322,24 @@ mod tests {
         assert_eq!(said(&late).0, Fail);
     }
 
+    /// Every other look shows nothing: the others differ for a moment.
+    #[test]
+    fn looks_that_show_nothing_clear_nobody() {
+        let mut lying = seen(|_| Some(false), |_| "0xa");
+        lying = Seen { next: lying.next, ..Seen::default() };
+        for node in ALL {
+            lying = lying
+                .poll(node, 0, 11_000, |_, sample| sample.syncing = Some(Reading::Value(false)));
+        }
+        for at in (100..11_000).step_by(500) {
+            let other = if at % 1_000 < 500 { "0xa" } else { "0xc" };
+            lying = lying.hashes(at, 8, &[("seed", "0xa"), ("node-1", other), ("node-2", "0xb")]);
+        }
+        let (verdict, why) = said(&lying);
+        assert_eq!(verdict, Fail, "{why}");
+        assert!(why.starts_with("node-2 said for"), "{why}");
+    }
+
     #[test]
     fn syncing_for_ever_is_one_too() {
         let always = "node-2 said for 10.0 s that it is syncing, and had every hash of the others";
