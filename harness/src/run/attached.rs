@@ -139,12 +139,19 @@ impl AttachedRun {
         let looks = self.links.iter().map(|(name, link)| async move {
             (name, first_answer(link.as_ref(), REACH.mul_f64(self.patience())).await)
         });
+        let looks = join_all(looks).await;
+        // Several that go silent at once lie beyond one line of ours.
+        let ours = looks.len() > 1 && looks.iter().all(|(_, first)| first.is_err());
         let mut never = Vec::new();
         let mut all = true;
-        for (name, first) in join_all(looks).await {
+        for (name, first) in looks {
             let Err(miss) = first else { continue };
             all = false;
-            if self.known.contains(name) {
+            if self.known.contains(name) && ours {
+                never.push(format!(
+                    "{name}, like all others, has answered before and does not any more: {miss}"
+                ));
+            } else if self.known.contains(name) {
                 let reason = format!("has answered before, and does not any more: {miss}");
                 let (node, last_lines) = (name.clone(), Vec::new());
                 self.journal.emit(EventKind::NodeBroken { node, reason, last_lines });
