@@ -17,7 +17,7 @@ use crate::{binary::die_with_this_thread, evidence::verify, run::interrupt::Inte
 const LONGEST: u64 = 64 * 1024;
 
 /// A run that ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ended {
     /// What its process exited with. `None`: a signal ended it, ours or another.
     pub exit: Option<ExitCode>,
@@ -89,15 +89,7 @@ pub async fn run(
     };
     let (status, words) = tokio::join!(ending, words);
     let exit = status?.code().and_then(|code| ExitCode::of(u8::try_from(code).ok()?));
-    let mut ended = Ended {
-        exit,
-        verdict: None,
-        build: None,
-        digest: None,
-        bundle: None,
-        reason: None,
-        seconds: 0.0,
-    };
+    let mut ended = Ended { exit, ..Ended::default() };
     look(&mut ended, out, &words)?;
     ended.seconds = began.elapsed().as_secs_f64();
     Ok(ended)

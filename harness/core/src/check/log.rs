@@ -104,11 +104,7 @@ impl Check for Log {
         if let Some(node) = view.nodes.iter().find(unread) {
             return inconclusive(format!("no line of the log of {node} was ever read"), observed);
         }
-        let recorded = |node: &String| {
-            let lines = view.history.logs(node, Moment(0), view.now).iter();
-            lines.filter(|(_, seen)| seen.line.is_some()).count()
-        };
-        if let Some(node) = view.nodes.iter().find(|node| recorded(node) >= LogSeen::MOST) {
+        if let Some(node) = view.nodes.iter().find(|node| recorded(view, node) >= LogSeen::MOST) {
             let why = format!("{node} logged more that some check looks for than is recorded");
             return inconclusive(why, observed);
         }
@@ -123,6 +119,12 @@ impl Check for Log {
             }
         }
     }
+}
+
+/// How many of its lines are in the record, for all checks together.
+fn recorded(view: &View<'_>, node: &str) -> usize {
+    let lines = view.history.logs(node, Moment(0), view.now).iter();
+    lines.filter(|(_, seen)| seen.line.is_some()).count()
 }
 
 /// Lines of a node since the check's start that match.

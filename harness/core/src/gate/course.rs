@@ -201,13 +201,8 @@ impl Course {
             progress.stuck.is_none()
                 && (!progress.again.is_empty() || progress.begun < entry.runs())
         };
-        let (index, _) = self
-            .file
-            .entries
-            .iter()
-            .enumerate()
-            .filter(open)
-            .min_by_key(|(index, _)| self.progress[*index].begun)?;
+        let open = self.file.entries.iter().enumerate().filter(open);
+        let (index, _) = open.min_by_key(|(index, _)| self.progress[*index].begun)?;
         let progress = &mut self.progress[index];
         let ticket = progress.again.pop().unwrap_or_else(|| {
             progress.begun += 1;
@@ -306,8 +301,7 @@ impl Course {
             return None;
         }
         // Whoever needs more attempts than runs tested a machine, and not a build.
-        let mostly_not = |progress: &Progress| progress.nothing > progress.tally.runs();
-        let machine = self.progress.iter().any(mostly_not);
+        let machine = self.progress.iter().any(|it| it.nothing > it.tally.runs());
         Some(if machine { Decision::Environment } else { Decision::Accepted })
     }
 
