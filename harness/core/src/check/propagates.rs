@@ -255,7 +255,7 @@ within = "5m"
                 method: "chain_getHeader",
                 how: How::StaysAtTheFirst,
             }]),
-            wanted: Wanted::Check(Fail, "p95 is"),
+            wanted: Wanted::Check(Fail, "never showed height"),
         },
         Control {
             name: "nobody mines",
