@@ -7,7 +7,9 @@ use std::{
     time::Instant,
 };
 
-use harness_core::{bundle::Sha256Hex, exit::ExitCode, record::builds, verdict::Verdict};
+use harness_core::{
+    bundle::Sha256Hex, exit::ExitCode, gate::Outcome, record::builds, verdict::Verdict,
+};
 use rustix::process::{Pid, Signal};
 use tokio::{io::AsyncReadExt, process::Command};
 
@@ -33,6 +35,25 @@ pub struct Ended {
     pub reason: Option<String>,
     /// How long it took.
     pub seconds: f64,
+}
+
+impl Ended {
+    /// What it came to. `None`: it was told to end.
+    pub fn outcome(&self) -> Option<Outcome> {
+        // Whoever was killed by somebody else says nothing.
+        self.exit.map_or(Some(Outcome::Nothing), Outcome::of)
+    }
+
+    /// Removes a passing run's evidence, unless all is to be kept; where what was kept lies, from `folder`.
+    pub(super) fn keep(&self, out: &Path, folder: &Path, all: bool) -> io::Result<Option<String>> {
+        if self.outcome() == Some(Outcome::Pass) && !all {
+            fs::remove_dir_all(out)?;
+            return Ok(None);
+        }
+        let relative =
+            |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).display().to_string();
+        Ok(self.bundle.as_ref().map(relative))
+    }
 }
 
 /// Runs `harness scenario` with these arguments, scenarios last, and an own directory for its evidence.

@@ -14,16 +14,14 @@ use harness_core::{
         page::Page,
     },
     event::Event,
-    exit::ExitCode,
     gate::Outcome,
 };
 
 use super::{
     child::{self, Ended},
-    gate::put,
     lines::Lines,
 };
-use crate::run::interrupt::Interrupt;
+use crate::{evidence::write_whole, run::interrupt::Interrupt};
 
 const LEDGER: &str = "compare.jsonl";
 
@@ -106,9 +104,9 @@ impl Compare {
             self.course.ended(ran);
         }
         let page = Page::new(&self.course);
-        put(&self.folder, "compare.md", page.markdown().as_bytes())?;
-        put(&self.folder, "compare.html", page.html().as_bytes())?;
-        put(&self.folder, "compare.json", &serde_json::to_vec_pretty(&page.json())?)?;
+        write_whole(&self.folder, "compare.md", page.markdown().as_bytes())?;
+        write_whole(&self.folder, "compare.html", page.html().as_bytes())?;
+        write_whole(&self.folder, "compare.json", &serde_json::to_vec_pretty(&page.json())?)?;
         Ok(page.decision())
     }
 
@@ -126,33 +124,23 @@ impl Compare {
         ended: Ended,
         keep_all: bool,
     ) -> io::Result<Option<Ran>> {
-        let outcome = match ended.exit {
-            Some(exit) => Outcome::of(exit),
-            // Somebody else killed it.
-            None => Some(Outcome::Nothing),
-        };
-        let Some(outcome) = outcome else { return Ok(None) };
+        let Some(outcome) = ended.outcome() else { return Ok(None) };
         let measured = match (&ended.bundle, &ended.verdict, outcome) {
             (Some(bundle), Some(verdict), Outcome::Pass) => {
                 meter(&bundle.join("events.jsonl"))?.measured(&verdict.figures)
             }
             _ => Measured::default(),
         };
-        let kept = outcome != Outcome::Pass || keep_all;
-        if !kept {
-            fs::remove_dir_all(out)?;
-        }
-        let bundle = ended.bundle.filter(|_| kept).map(|path| {
-            path.strip_prefix(&self.folder).map_or_else(|_| path.clone(), Path::to_owned)
-        });
+        let bundle = ended.keep(out, &self.folder, keep_all)?;
         Ok(Some(Ran {
             ticket,
             outcome,
-            reason: ended.reason.filter(|_| ended.exit != Some(ExitCode::Pass)),
+            reason: ended.reason,
             measured,
+            build: ended.build,
             digest: ended.digest,
             seconds: ended.seconds,
-            bundle: bundle.map(|path| path.display().to_string()),
+            bundle,
         }))
     }
 }

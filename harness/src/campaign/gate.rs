@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use harness_core::{
-    exit::ExitCode,
+    exit::Signal,
     gate::{
         Course, Decision, Outcome, Ran, Ticket,
         ledger::{Asked, Line, Resumed, resume},
@@ -20,7 +20,7 @@ use super::{
     child::{self, Ended},
     lines::Lines,
 };
-use crate::run::interrupt::Interrupt;
+use crate::{evidence::write_whole, run::interrupt::Interrupt};
 
 const LEDGER: &str = "gate.jsonl";
 
@@ -75,11 +75,6 @@ impl Gate {
         Ok(Self { folder: folder.to_owned(), asked, course, ran, lines })
     }
 
-    /// What was asked for.
-    pub fn asked(&self) -> &Asked {
-        &self.asked
-    }
-
     /// Where it is.
     pub fn course(&self) -> &Course {
         &self.course
@@ -107,26 +102,34 @@ impl Gate {
     ) -> io::Result<Decision> {
         let began = Instant::now();
         let mut jobs = drive.jobs.max(1);
+        // Raised by a signal, or when the rest can change nothing.
+        let enough = Interrupt::default();
         let mut under_way = FuturesUnordered::new();
         let over = || {
-            drive.interrupt.signal().is_some()
+            enough.signal().is_some()
                 || drive.budget.is_some_and(|budget| began.elapsed() >= budget)
         };
         loop {
             while under_way.len() < jobs && !over() {
                 let Some(ticket) = self.course.begin() else { break };
                 let (arguments, out) = (self.arguments(ticket), self.out(ticket));
+                let enough = &enough;
                 under_way.push(async move {
                     // What a killed gate left of this attempt is not of this run.
                     let _ = fs::remove_dir_all(&out);
-                    (
-                        ticket,
-                        out.clone(),
-                        child::run(drive.program, &arguments, &out, drive.interrupt).await,
-                    )
+                    let ended = child::run(drive.program, &arguments, &out, enough).await;
+                    (ticket, out, ended)
                 });
             }
-            let Some((ticket, out, ended)) = under_way.next().await else { break };
+            let next = tokio::select! {
+                biased; // A signal is passed on before anything else is begun.
+                signal = drive.interrupt.raised(), if enough.signal().is_none() => {
+                    enough.raise(signal);
+                    continue;
+                }
+                next = under_way.next() => next,
+            };
+            let Some((ticket, out, ended)) = next else { break };
             let Some(ran) = self.judge(ticket, &out, ended?, drive.keep_all)? else {
                 self.course.lost(ticket);
                 continue;
@@ -142,8 +145,8 @@ impl Gate {
                 report(self, ran, jobs);
             }
             if self.course.decision().is_some() {
-                // The others can change nothing; dropped, they die, and their watchdogs clean up.
-                break;
+                // The others can change nothing: they end, and clean up, before we do.
+                enough.raise(Signal::Terminate);
             }
         }
         self.write()?;
@@ -160,7 +163,7 @@ impl Gate {
             ("gate.json", json),
             ("junit.xml", page.junit()?),
         ] {
-            put(&self.folder, name, &bytes)?;
+            write_whole(&self.folder, name, &bytes)?;
         }
         Ok(())
     }
@@ -203,40 +206,24 @@ impl Gate {
         ended: Ended,
         keep_all: bool,
     ) -> io::Result<Option<Ran>> {
-        let outcome = match ended.exit {
-            Some(exit) => Outcome::of(exit),
-            // Somebody else killed it.
-            None => Some(Outcome::Nothing),
-        };
-        let Some(outcome) = outcome else { return Ok(None) };
-        let figures = ended.verdict.as_ref().map(|verdict| &verdict.figures);
-        let kept = outcome != Outcome::Pass || keep_all;
-        if !kept {
+        let Some(outcome) = ended.outcome() else {
             fs::remove_dir_all(out)?;
-        }
-        let bundle = ended.bundle.filter(|_| kept);
-        let relative = |path: PathBuf| {
-            path.strip_prefix(&self.folder).map_or_else(|_| path.clone(), Path::to_owned)
+            return Ok(None);
         };
+        let bundle = ended.keep(out, &self.folder, keep_all)?;
+        let figures = ended.verdict.as_ref().map(|verdict| &verdict.figures);
         Ok(Some(Ran {
             ticket,
             outcome,
-            reason: ended.reason.filter(|_| ended.exit != Some(ExitCode::Pass)),
             convergence: figures.and_then(|figures| figures.last_start_to_peers_seconds),
             recovery: figures.and_then(|figures| figures.recovery_seconds),
+            reason: ended.reason,
             build: ended.build,
             digest: ended.digest,
             seconds: ended.seconds,
-            bundle: bundle.map(|path| relative(path).display().to_string()),
+            bundle,
         }))
     }
-}
-
-/// Writes a file, whole or not at all.
-pub(super) fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let incoming = folder.join(format!("{name}.incoming"));
-    fs::write(&incoming, bytes)?;
-    fs::rename(&incoming, folder.join(name))
 }
 
 /// A plain word is a shipped scenario's name; a path is relative to the file that names it.

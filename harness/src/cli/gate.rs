@@ -12,6 +12,7 @@ use harness_core::{
         ledger::{Asked, VERSION},
     },
     scenario::Overrides,
+    statistics::round,
     text::plain,
 };
 
@@ -122,9 +123,10 @@ fn estimate(file: &GateFile, takes: &[Duration], jobs: u8) {
         let runs = entry.runs();
         all += takes.mul_f64(runs as f64 / f64::from(jobs));
         output::note(&format!(
-            "{}: {runs} runs of about {}",
+            "{}: {runs} runs of about {}; a build that passes 99 of 100 is accepted with a probability of {} %",
             entry.scenario.display(),
-            humantime::format_duration(*takes)
+            humantime::format_duration(*takes),
+            round(entry.plan.accepts(0.99, runs) * 100.0),
         ));
     }
     let all = Duration::from_secs(all.as_secs().div_ceil(60) * 60);

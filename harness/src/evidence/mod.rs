@@ -14,5 +14,5 @@ mod run_dir;
 
 pub use folder::verify;
 pub use jsonl::Jsonl;
-pub(crate) use run_dir::remove_marked;
 pub use run_dir::{MARKER, RunDir, draw_seed};
+pub(crate) use run_dir::{remove_marked, write_whole};

@@ -219,14 +219,18 @@ impl RunDir {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        // Whole or not at all: half a verdict is none.
-        let incoming = self.path.join(format!("{name}.incoming"));
-        let written = File::create_new(&incoming)
-            .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-        written.and_then(|()| fs::rename(&incoming, self.path.join(name))).inspect_err(|_| {
-            let _ = fs::remove_file(&incoming);
-        })
+        write_whole(&self.path, name, bytes)
     }
+}
+
+/// Writes a file whole or not at all: half a verdict is none. One that is there is replaced.
+pub(crate) fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let incoming = folder.join(format!("{name}.incoming"));
+    let written = File::create_new(&incoming)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.and_then(|()| fs::rename(&incoming, folder.join(name))).inspect_err(|_| {
+        let _ = fs::remove_file(&incoming);
+    })
 }
 
 /// A seed for a run that was given none: 48 random bits, which every reader of JSON can hold.

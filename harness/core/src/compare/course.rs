@@ -42,6 +42,9 @@ pub struct Ran {
     pub reason: Option<String>,
     /// Its figures.
     pub measured: Measured,
+    /// What ran, by hashes and image IDs, and which scenario: all runs of a side in a scenario are of the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
     /// Of its bundle.
     pub digest: Option<Sha256Hex>,
     /// All of it.
@@ -156,6 +159,16 @@ impl Course {
                     Some(format!("said nothing {} times in a row: {}", self.attempt + 1, why()));
             }
             Outcome::Impossible => self.stuck = Some(why()),
+        }
+        let same = |other: &&Ran| {
+            (other.ticket.scenario, other.ticket.side) == (ran.ticket.scenario, ran.ticket.side)
+        };
+        let first = self.ran.iter().filter(same).find_map(|other| other.build.as_ref());
+        if let (Some(first), Some(build)) = (first, &ran.build)
+            && first != build
+        {
+            self.stuck =
+                Some(format!("runs another build or scenario now: it was {first}, and is {build}"));
         }
         self.ran.push(ran);
         true

@@ -38,6 +38,7 @@ fn ran(ticket: Ticket, outcome: Outcome, measured: Measured) -> Ran {
         outcome,
         reason: bad.then(|| "peers of <node> | *: 1 of 2".to_owned()),
         measured,
+        build: None,
         digest: None,
         seconds: 20.0,
         bundle: bad.then(|| "runs/1".to_owned()),

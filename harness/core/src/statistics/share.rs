@@ -91,9 +91,9 @@ impl Plan {
         }
     }
 
-    /// How often it accepts a build of which this share of runs passes.
-    pub fn accepts(&self, share: f64) -> f64 {
-        Binomial::new(1.0 - share, self.runs()).map_or(0.0, |failed| failed.cdf(self.failures))
+    /// How often so many runs, at least [`Self::runs`], accept a build of which this share passes.
+    pub fn accepts(&self, share: f64, runs: u64) -> f64 {
+        Binomial::new(1.0 - share, runs).map_or(0.0, |failed| failed.cdf(self.failures))
     }
 }
 
@@ -149,7 +149,7 @@ mod tests {
                     }
                 })
                 .count() as f64;
-            let expected = plan.accepts(truth) * 1000.0;
+            let expected = plan.accepts(truth, plan.runs()) * 1000.0;
             let deviation = (expected * (1.0 - expected / 1000.0)).sqrt();
             assert!(
                 (accepted - expected).abs() <= 4.0 * deviation + 1.0,
