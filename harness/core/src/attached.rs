@@ -73,7 +73,7 @@ pub fn read_nodes(
     text: &str,
     good: impl Fn(&str) -> Result<(), String>,
 ) -> (Vec<NamedUrl>, Problems) {
-    let mut problems = Problems::new(path.to_owned(), text.to_owned());
+    let mut problems = Problems::secret(path.to_owned(), text.to_owned());
     let (document, errors) = DeTable::parse_recoverable(text);
     let root = Table::root(&document, "a file of nodes");
     root.only(&[ROOT], &mut problems);
@@ -163,6 +163,7 @@ name = "carol"
         ] {
             assert!(said.contains(part), "{part} in {said}");
         }
+        assert!(said.contains("nodes.toml:3:8") && !said.contains("1.2.3.5"), "{said}");
         assert!(problems("").contains("`[[nodes]]`"));
         assert_eq!(problems("[[nodes]]\nname = \"a\"\nrpc = \"http://1.2.3.4\"\n"), "");
     }

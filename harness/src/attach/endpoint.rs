@@ -109,6 +109,13 @@ impl Endpoint {
         format!("http://{}:{}{}", self.bracketed(), self.port, self.path)
     }
 
+    /// What of path and query may be a key: keys are longer than the words of a path.
+    pub(super) fn keys(&self) -> Vec<String> {
+        const SHORTEST: usize = 8;
+        let parts = self.path.split(['/', '?', '&', '=']);
+        parts.filter(|part| part.len() >= SHORTEST).map(str::to_owned).collect()
+    }
+
     /// All texts that would give it away, longest first.
     pub(super) fn traces(&self) -> Vec<String> {
         let (host, port) = (self.bracketed(), self.port);

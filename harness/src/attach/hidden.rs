@@ -10,16 +10,28 @@ use super::Endpoint;
 pub struct Hidden(Vec<(String, String)>);
 
 impl Hidden {
-    /// Every trace of these nodes becomes the name of one.
-    pub fn all<'a>(nodes: impl IntoIterator<Item = (&'a str, &'a Endpoint)>) -> Self {
-        let mut traces: Vec<(String, String)> = nodes
-            .into_iter()
-            .flat_map(|(name, endpoint)| {
-                endpoint.traces().into_iter().map(move |trace| (trace, name.to_owned()))
-            })
-            .collect();
-        traces.sort_by_key(|(trace, _)| std::cmp::Reverse(trace.len()));
-        Self(traces)
+    /// What may be a key is left out, whatever is asked for: a gateway may say it again in an error.
+    pub fn keys<'a>(nodes: impl IntoIterator<Item = (&'a str, &'a Endpoint)>) -> Self {
+        let keys = nodes.into_iter().flat_map(|(_, endpoint)| endpoint.keys());
+        Self(keys.map(|key| (key, "…".to_owned())).collect()).sorted()
+    }
+
+    /// Also every trace of these nodes becomes the name of one.
+    #[must_use]
+    pub fn and_addresses<'a>(
+        mut self,
+        nodes: impl IntoIterator<Item = (&'a str, &'a Endpoint)>,
+    ) -> Self {
+        let traces = nodes.into_iter().flat_map(|(name, endpoint)| {
+            endpoint.traces().into_iter().map(move |trace| (trace, name.to_owned()))
+        });
+        self.0.extend(traces);
+        self.sorted()
+    }
+
+    fn sorted(mut self) -> Self {
+        self.0.sort_by_key(|(trace, _)| std::cmp::Reverse(trace.len()));
+        self
     }
 
     /// A text without them.
@@ -31,15 +43,14 @@ impl Hidden {
         text
     }
 
-    /// An answer without them: what is nonsense in it is quoted.
+    /// An answer without them: what is nonsense in it is quoted. The names of its fields are the methods' own.
     pub(super) fn value(&self, value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.text(&text)),
             Value::Array(values) => values.into_iter().map(|value| self.value(value)).collect(),
-            Value::Object(fields) => fields
-                .into_iter()
-                .map(|(key, value)| (self.text(&key), self.value(value)))
-                .collect(),
+            Value::Object(fields) => {
+                fields.into_iter().map(|(key, value)| (key, self.value(value))).collect()
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => value,
         }
     }
@@ -57,7 +68,8 @@ impl Hidden {
 
 /// Where a trace stands as a word: a host may be called `a`, and an `a` in the middle of a hash is not it.
 fn replaced(text: &str, trace: &str, name: &str) -> String {
-    let is_word = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+    let is_word =
+        |letter: Option<char>| letter.is_some_and(|it| it.is_alphanumeric() || "-_".contains(it));
     let (mut out, mut rest, mut before) = (String::new(), text, None);
     while let Some(at) = rest.find(trace) {
         let (head, tail) = (&rest[..at], &rest[at + trace.len()..]);
@@ -78,20 +90,27 @@ mod tests {
 
     #[test]
     fn no_trace_of_an_address_is_left() {
-        let a = Endpoint::parse("https://node.example/KEY").unwrap();
+        let a = Endpoint::parse("https://node.example/v2/KEY12345").unwrap();
         let b = Endpoint::parse("http://10.0.0.5:9944").unwrap();
-        let hidden = Hidden::all([("alice", &a), ("bob", &b)]);
+        let all = [("alice", &a), ("bob", &b)];
+        let keys = Hidden::keys(all);
+        assert_eq!(
+            keys.text("invalid project id `KEY12345` at node.example"),
+            "invalid project id `…` at node.example"
+        );
+        let hidden = keys.and_addresses(all);
         assert_eq!(
             hidden.text("https://node.example:443, node.example and 10.0.0.5:9944"),
             "alice, alice and bob"
         );
-        let value = hidden.value(json!([{ "10.0.0.5": ["at node.example"], "n": 1 }]));
-        assert_eq!(value, json!([{ "bob": ["at alice"], "n": 1 }]));
+        let value = hidden.value(json!([{ "n": ["at node.example"], "node.example": 1 }]));
+        assert_eq!(value, json!([{ "n": ["at alice"], "node.example": 1 }]));
         let miss = hidden.miss(Miss::Refused { code: 1, message: "no 10.0.0.5".to_owned() });
         assert_eq!(miss, Miss::Refused { code: 1, message: "no bob".to_owned() });
         assert_eq!(Hidden::default().text("10.0.0.5"), "10.0.0.5");
         let short = Endpoint::parse("http://a:9944").unwrap();
-        let hidden = Hidden::all([("node-1", &short)]);
+        let hidden = Hidden::default().and_addresses([("node-1", &short)]);
         assert_eq!(hidden.text("0x1a, ba a at a:9944"), "0x1a, ba node-1 at node-1");
+        assert_eq!(hidden.text("a_peerList, a-b"), "a_peerList, a-b");
     }
 }

@@ -92,13 +92,16 @@ async fn rounds(
         if !args.watch || never || blind == BLIND {
             return Ok(code);
         }
-        if code == ExitCode::Pass {
+        if let Some(earlier) = last.replace(dir) {
+            // Made by the round before, and by nobody else.
+            fs::remove_dir_all(earlier.path())
+                .with_context(|| format!("{} cannot be removed", earlier.path().display()))?;
+        }
+        // Whoever was not reached is the environment; all others have answered.
+        if code != ExitCode::Environment {
             known.extend(watched.plan.network());
-            if let Some(earlier) = last.replace(dir) {
-                // Made by the round before, and by nobody else.
-                fs::remove_dir_all(earlier.path())
-                    .with_context(|| format!("{} cannot be removed", earlier.path().display()))?;
-            }
+        }
+        if code == ExitCode::Pass {
             continue;
         }
         output::note(&format!("this round could say nothing ({blind} of {BLIND} in a row)"));
@@ -168,8 +171,9 @@ fn prepare(args: &AttachArgs) -> Result<Watched, Refused> {
     } else {
         None
     };
-    let pairs = endpoints.iter().map(|(name, endpoint)| (name.as_str(), endpoint));
-    let hidden = Arc::new(if args.redact { Hidden::all(pairs) } else { Hidden::default() });
+    let pairs = || endpoints.iter().map(|(name, endpoint)| (name.as_str(), endpoint));
+    let keys = Hidden::keys(pairs());
+    let hidden = Arc::new(if args.redact { keys.and_addresses(pairs()) } else { keys });
     let place = |name: &String, endpoint: &Endpoint| {
         (name.clone(), json!(if args.redact { name.clone() } else { endpoint.to_string() }))
     };

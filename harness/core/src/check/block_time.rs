@@ -19,7 +19,7 @@ use crate::{
     control::{Control, Controls, Disturbance, PEERS_ONLY, THREE_NODES, WITHOUT_MINERS, Wanted},
     document::{At, Given, Key, Problems, Table, Takes},
     event::{CheckVerdict::Fail, Moment},
-    statistics::{blocks, round},
+    statistics::{blocks, percent},
     text::short,
 };
 
@@ -107,7 +107,7 @@ impl BlockTime {
         }
         let longest = self.longest().filter(|longest| chain.longest > *longest)?;
         let usual = self.mean().or_else(|| Some(view.history.pace()?.block_time())).unwrap_or(mean);
-        let chance = blocks::gap_as_long(chain.longest, chain.blocks + 1, usual);
+        let chance = blocks::gap_as_long(chain.longest, chain.blocks.saturating_add(1), usual);
         Some(format!(
             "a gap of {}, longer than {}: with a block in {} a healthy chain has one so long with probability {}",
             short(chain.longest),
@@ -143,13 +143,6 @@ fn off(chain: &Chain, wanted: Duration) -> String {
     let fewer = blocks::too_few(chain.blocks, chain.took, wanted);
     let no_more = blocks::too_few(chain.blocks.saturating_add(1), chain.took, wanted);
     percent(no_more.min(1.0 - fewer))
-}
-
-fn percent(probability: f64) -> String {
-    if probability < 1e-6 {
-        return "below 0.0001 %".to_owned();
-    }
-    format!("{} %", round(probability * 100.0))
 }
 
 /// What the named nodes together have shown of their chain.
@@ -419,7 +412,16 @@ mod tests {
                 };
             },
         );
+        let wild = Seen::default().poll(
+            "node-1",
+            0,
+            10_000,
+            |at: u64, sample: &mut crate::event::Sample| {
+                sample.height = Reading::Value(if at < 9_500 { 0 } else { u64::MAX });
+            },
+        );
         let longest = BlockTime { mean_ms: None, tolerance: 250, longest_ms: Some(9_000) };
+        assert_eq!(wild.verdict(&CheckKind::BlockTime(longest), &["node-1"], 0).verdict, Fail);
         assert_eq!(late.verdict(&CheckKind::BlockTime(longest), &["node-1"], 0).verdict, Fail);
     }
 

@@ -80,7 +80,9 @@ impl Check for Log {
         match self.must {
             Must::Appear => {
                 let needed = usize::try_from(self.at_least).unwrap_or(usize::MAX);
-                let at = found.iter().map(|lines| lines.get(needed - 1).map(|(at, _)| *at));
+                let at = found
+                    .iter()
+                    .map(|lines| lines.get(needed.saturating_sub(1)).map(|(at, _)| *at));
                 if let Some(at) =
                     at.collect::<Option<Vec<Moment>>>().and_then(|at| at.into_iter().max())
                 {

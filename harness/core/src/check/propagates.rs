@@ -79,9 +79,8 @@ impl Check for Propagates {
             let why = format!("fewer than {BLOCKS} blocks: {}", delays.blocks);
             return inconclusive(why, observed);
         }
-        if let Some((node, height)) = delays.never {
-            let why = format!("{} never showed height {height}", view.nodes[node]);
-            return Judgement::Settled(fail(why, observed));
+        if let Some(never) = delays.never {
+            return Judgement::Settled(fail(never.words(view.nodes), observed));
         }
         let exceeded = |sorted: &[Duration]| {
             self.limits().find(|(_, percent, limit)| rank(sorted, *percent) > *limit)
@@ -132,7 +131,27 @@ struct Delays {
     lower: Vec<Duration>,
     upper: Vec<Duration>,
     /// A node that did not show a height that another had long before the end.
-    never: Option<(usize, u64)>,
+    never: Option<Never>,
+}
+
+struct Never {
+    height: u64,
+    /// Who did not show it.
+    lacks: usize,
+    /// The one that did, if it was the only one of several: then that is the odd one.
+    alone: Option<usize>,
+}
+
+impl Never {
+    fn words(&self, nodes: &[String]) -> String {
+        let height = self.height;
+        match self.alone {
+            Some(node) => {
+                format!("{} showed height {height}, and nobody else ever did", nodes[node])
+            }
+            None => format!("{} never showed height {height}", nodes[self.lacks]),
+        }
+    }
 }
 
 /// Whoever has not shown a height after so long does not have it.
@@ -156,8 +175,12 @@ impl Delays {
         // What somebody had at the first look came before.
         let from = nodes.iter().filter_map(first).max().unwrap_or(u64::MAX);
         let to = nodes.iter().filter_map(highest).max().unwrap_or(0);
-        // A node that lies about its height must not cost us our time.
-        let to = to.min(from.saturating_add(view.deadline.since(view.start).as_millis() as u64));
+        // A node that lies about its height must not cost us our time: what nobody else has is looked at for as
+        // many blocks as a verdict takes.
+        let mut tips: Vec<u64> = nodes.iter().filter_map(highest).collect();
+        tips.sort_unstable();
+        let others = tips.iter().rev().nth(1).copied().unwrap_or(0);
+        let to = to.min(others.saturating_add(BLOCKS as u64));
         let mut delays = Self { blocks: 0, lower: Vec::new(), upper: Vec::new(), never: None };
         for height in from.saturating_add(1)..=to {
             delays.add(&nodes, height, view, patience);
@@ -186,7 +209,9 @@ impl Delays {
         let others = sights.iter().enumerate().filter(|(node, _)| *node != first);
         for (node, sight) in others {
             if sight.is_none() && one.by + patience.max(LONG) < view.deadline {
-                self.never.get_or_insert((node, height));
+                let only = sights.iter().flatten().count() == 1 && sights.len() > 2;
+                let alone = only.then_some(first);
+                self.never.get_or_insert(Never { height, lacks: node, alone });
             }
             // The last word of one that never had it.
             let last = || nodes[node].iter().rev().find(|sample| sample.height.value().is_some());
@@ -402,6 +427,13 @@ mod tests {
         assert_eq!(few.verdict, Inconclusive, "{few:?}");
         assert!(few.reason.starts_with("fewer than 20 blocks: 1"), "{few:?}");
         assert_eq!(said(&Seen::default(), &within(1_000)).0, Inconclusive);
+        // One that lies costs no time, and is the odd one among three.
+        let wild = later(0).poll("seed", 0, 15_000, |at, sample| {
+            sample.height = Reading::Value(if at < 500 { 10 } else { u64::MAX });
+        });
+        let finding = wild.verdict_within(&check, &["node-1", "node-2", "seed"], 0, 15_000);
+        assert_eq!(finding.verdict, Fail);
+        assert!(finding.reason.starts_with("seed showed height"), "{}", finding.reason);
         let liar = later(0).poll("seed", 0, 15_000, |at, sample| {
             sample.height = Reading::Value(if at < 500 { 10 } else { u64::MAX });
         });

@@ -105,9 +105,8 @@ enum Stands {
 
 /// The others are those that say they are in sync.
 fn stands(view: &View<'_>, node: &str, round: &HashRound) -> Stands {
-    let in_sync = |other: &str| says(view, other, round.answered) == Some(false);
-    let others = round.hashes.iter().filter(|(other, _)| *other != node && in_sync(other));
-    let mut others = others.filter_map(|(_, hash)| hash.value());
+    let mut others =
+        others(view, node, round).into_iter().filter_map(|other| round.hashes[other].value());
     let Some(hash) = others.next() else { return Stands::Unknown };
     if others.any(|other| other != hash) {
         return Stands::Unknown;
@@ -117,6 +116,16 @@ fn stands(view: &View<'_>, node: &str, round: &HashRound) -> Stands {
         Some(Reading::Value(_) | Reading::Missing(Miss::Null)) => Stands::Apart,
         Some(Reading::Missing(_)) | None => Stands::Unknown,
     }
+}
+
+/// Other nodes of a round that say that they are in sync, and their hash.
+fn others<'a>(view: &View<'_>, node: &str, round: &'a HashRound) -> Vec<&'a str> {
+    let in_sync = |other: &str| says(view, other, round.answered) == Some(false);
+    let others = round.hashes.iter().filter(|(_, hash)| hash.value().is_some());
+    others
+        .map(|(other, _)| other.as_str())
+        .filter(|other| *other != node && in_sync(other))
+        .collect()
 }
 
 /// Its last word by then.
@@ -146,11 +155,18 @@ fn told_a_lie<'a>(
         let began = *since.get_or_insert(round.answered);
         let lasts = round.sent.since(began);
         if lasts > GRACE {
-            let why = format!(
-                "{node} said for {} that it is in sync, without the others' hash at height {}",
-                short(lasts),
-                round.height
-            );
+            let height = round.height;
+            let why = match others(view, node, round).as_slice() {
+                // Between two of them nobody can tell who is wrong.
+                [other] => format!(
+                    "{node} and {other} said for {} that they are in sync, with different hashes at height {height}",
+                    short(lasts)
+                ),
+                _ => format!(
+                    "{node} said for {} that it is in sync, without the others' hash at height {height}",
+                    short(lasts)
+                ),
+            };
             return Some((why, round));
         }
     }
@@ -320,6 +336,23 @@ mod tests {
         assert_eq!(said(&soon).0, CheckVerdict::Pass, "three seconds are not long");
         let late = seen(|_| Some(false), |at| if at < 3_700 { "" } else { "0xa" });
         assert_eq!(said(&late).0, Fail);
+    }
+
+    /// With nobody else in sync, nobody knows which of two is wrong.
+    #[test]
+    fn of_two_that_differ_both_are_named() {
+        let two = ["seed", "node-2"];
+        let mut lying = Seen::default();
+        for node in two {
+            lying = lying
+                .poll(node, 0, 11_000, |_, sample| sample.syncing = Some(Reading::Value(false)));
+        }
+        for at in (100..11_000).step_by(500) {
+            lying = lying.hashes(at, 8, &[("seed", "0xa"), ("node-2", "0xb")]);
+        }
+        let why = lying.verdict(&CHECK, &two, 0).reason;
+        let why = why.split(" for ").next().unwrap().to_owned();
+        assert_eq!(why, "seed and node-2 said");
     }
 
     /// Every other look shows nothing: the others differ for a moment.

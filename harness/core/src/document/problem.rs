@@ -31,13 +31,20 @@ pub struct Problems {
     /// The file as the user named it.
     pub path: PathBuf,
     text: String,
+    /// No line of it is shown: there may be keys in it.
+    secret: bool,
     found: Vec<Problem>,
 }
 
 impl Problems {
     /// None yet.
     pub fn new(path: PathBuf, text: String) -> Self {
-        Self { path, text, found: Vec::new() }
+        Self { path, text, secret: false, found: Vec::new() }
+    }
+
+    /// The same of a text that nobody else may read: problems have their place, and nothing that stands there.
+    pub(crate) fn secret(path: PathBuf, text: String) -> Self {
+        Self { secret: true, ..Self::new(path, text) }
     }
 
     /// An error at a place.
@@ -160,14 +167,15 @@ impl Problems {
             Severity::Warning => "warning",
         };
         writeln!(f, "{severity}: {}", problem.message)?;
-        let Some(span) = &problem.span else {
-            writeln!(f, "  --> {}", self.path.display())?;
+        let at = problem.span.as_ref().map(|span| self.position(span.start));
+        let (Some(span), Some((line, column)), false) = (&problem.span, at, self.secret) else {
+            let at = at.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+            writeln!(f, "  --> {}{at}", self.path.display())?;
             return match &problem.hint {
                 Some(hint) => writeln!(f, "   = {hint}"),
                 None => Ok(()),
             };
         };
-        let (line, column) = self.position(span.start);
         let gutter = " ".repeat(line.to_string().len());
         // A tab would be as wide as the terminal likes, and the marks below it somewhere else.
         let content: String =

@@ -1,7 +1,11 @@
 //! `ScenarioFile`: a scenario as written, read strictly. What it says is checked in `validate`,
 //! what it means is decided in `plan`.
 
-use std::{collections::BTreeMap, ops::Range, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    time::Duration,
+};
 
 use toml::de::DeTable;
 
@@ -304,21 +308,16 @@ impl ScenarioFile {
     /// Puts nodes that run already in place of its own. Names that differ in nothing but a number from 1 up
     /// are a group, as they are where nodes are started.
     pub(super) fn attach(&mut self, names: &[String]) {
-        let (mut groups, mut rest): (Vec<GroupFile>, &[String]) = (Vec::new(), names);
-        while let Some(name) = rest.first() {
-            let prefix = name.strip_suffix("-1");
-            let counted = prefix.map_or(0, |prefix| {
-                let numbered =
-                    |(name, number): &(&String, usize)| **name == format!("{prefix}-{number}");
-                rest.iter().zip(1..).take_while(numbered).count()
-            });
-            let (name, count) = match prefix {
-                Some(prefix) => (prefix, Some(counted)),
-                None => (name.as_str(), None),
-            };
-            groups.push(GroupFile::attached(name, count));
-            rest = &rest[counted.max(1)..];
+        let (mut groups, mut placed) = (Vec::new(), BTreeSet::new());
+        // In whatever order they are listed.
+        for prefix in names.iter().filter_map(|name| name.strip_suffix("-1")) {
+            let numbered = (1..).map(|number| format!("{prefix}-{number}"));
+            let members: Vec<String> = numbered.take_while(|name| names.contains(name)).collect();
+            groups.push(GroupFile::attached(prefix, Some(members.len())));
+            placed.extend(members);
         }
+        let alone = names.iter().filter(|name| !placed.contains(*name));
+        groups.extend(alone.map(|name| GroupFile::attached(name, None)));
         (self.groups, self.subnet, self.attached) = (groups, None, true);
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     check::{Context, FRESH, When},
     document::{At, Problems},
     event::{Pace, PaceBy},
-    statistics::{blocks, round},
+    statistics::{blocks, percent, round},
     text::short,
 };
 
@@ -136,20 +136,11 @@ pub(super) fn validate(
         problems.warning_hint(
             within.span.clone(),
             format!(
-                "with a block in {} a healthy chain has fewer than {by} in time with probability {} %",
+                "with a block in {} a healthy chain has fewer than {by} in time with probability {}",
                 humantime::format_duration(block_time.value),
-                round(probability * 100.0)
+                percent(probability)
             ),
             "write `within = \"auto\"`",
         );
     }
-}
-
-/// `26.4 %`; what is less than anybody can tell from nothing is said so.
-fn percent(probability: f64) -> String {
-    const LEAST: f64 = 1e-6;
-    if probability < LEAST {
-        return "below 0.0001 %".to_owned();
-    }
-    format!("{} %", round(probability * 100.0))
 }

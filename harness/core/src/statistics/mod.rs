@@ -88,6 +88,15 @@ pub fn round(value: f64) -> f64 {
     (value * digits).round() / digits
 }
 
+/// A probability for people: `26.4 %`; what is less than anybody can tell from nothing is said so.
+pub fn percent(probability: f64) -> String {
+    const LEAST: f64 = 1e-6;
+    if probability < LEAST {
+        return "below 0.0001 %".to_owned();
+    }
+    format!("{} %", round(probability * 100.0))
+}
+
 /// The middle of sorted values; `None` of nothing.
 pub(crate) fn middle(sorted: &[f64]) -> Option<f64> {
     let half = sorted.len() / 2;

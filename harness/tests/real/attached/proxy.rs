@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 use tokio_rustls::{
     TlsAcceptor,
@@ -100,10 +100,12 @@ impl Proxy {
         let shared = Arc::clone(&seen);
         let serving = tokio::spawn(async move {
             let acceptor = manner.tls.as_ref().map(|certificates| certificates.acceptor());
+            // Dropped with this task, and all connections with it.
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (seen, manner) = (Arc::clone(&shared), Arc::clone(&manner));
                 let acceptor = acceptor.clone();
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     match acceptor {
                         None => drop(serve(stream, node, &manner, &seen).await),
                         Some(acceptor) => {

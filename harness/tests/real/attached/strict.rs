@@ -73,7 +73,7 @@ async fn a_wish_to_be_asked_later_is_obeyed_and_no_failure() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_grants_nothing_is_not_judged() {
-    let (nodes, look) = (Strict::start(2), Look::new(&LOOK.replace("0s\"", "0s\"\n")));
+    let (nodes, look) = (Strict::start(2), Look::new(LOOK));
     let manner = Manner { busy: usize::MAX, retry: 1, ..Manner::default() };
     let a = Proxy::before(nodes.rpc[0], manner).await;
     let b = Proxy::before(nodes.rpc[1], Manner::default()).await;
@@ -85,7 +85,8 @@ async fn who_grants_nothing_is_not_judged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_stops_answering_has_failed() {
-    let (nodes, look) = (Strict::start(2), Look::new(&LOOK.replace("by = 2", "by = 1000")));
+    // With both answering this passes: a block in 800 ms.
+    let (nodes, look) = (Strict::start(2), Look::new(&LOOK.replace("by = 2", "by = 20")));
     let a = Proxy::before(nodes.rpc[0], Manner::default()).await;
     let b = Proxy::before(nodes.rpc[1], Manner::default()).await;
     let (first, second) = (a.http(), b.http());
@@ -98,6 +99,7 @@ async fn who_stops_answering_has_failed() {
     };
     let (said, ()) = tokio::join!(looking, ending);
     assert_eq!(said.code, 1, "{}", said.words);
+    assert!(said.words.contains("node-1: unreachable"), "{}", said.words);
     look.assert_verifies();
 }
 

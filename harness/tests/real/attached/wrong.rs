@@ -87,13 +87,17 @@ async fn what_cannot_be_asked_of_them_is_refused_by_name() {
         (LOOK, &["--rpc", "ws://127.0.0.1:3"], 64, "its scheme is `ws`"),
         (LOOK, &["--rpc", "http://me:hunter2@127.0.0.1:3"], 64, "it names a user"),
         (LOOK, &["--nodes-file", "nodes.toml"], 64, "the name `a` is taken"),
+        (LOOK, &["--nodes-file", "keys.toml"], 64, "it names a user"),
     ] {
         let look = Look::new(scenario);
         let node = "[[nodes]]\nname = \"a\"\nrpc = \"http://127.0.0.1:4\"\n";
         fs::write(look.folder.path().join("nodes.toml"), node.repeat(2)).unwrap();
+        let key = node.replace("127", "me:hunter2@127");
+        fs::write(look.folder.path().join("keys.toml"), key).unwrap();
         let said = look.at(&[&two[..], more].concat()).await;
         assert_eq!(said.code, code, "{words}: {}", said.words);
         assert!(said.words.contains(words), "{words} in {}", said.words);
+        assert!(!said.words.contains("hunter2"), "{}", said.words);
         assert!(!look.folder.path().join("runs").exists(), "nothing ran");
     }
 }
