@@ -18,6 +18,7 @@
 //! | [`explain`], [`schema`] | checks and faults as people read them, and scenario files as editors do |
 //! | [`statistics`] | what so many runs, blocks or samples can say, and how surely |
 //! | [`verdict`], [`report`], [`record`] | what follows from a run's events, how it is shown, what was asked for |
+//! | [`page`] | a run as people see it: one file of HTML |
 //! | [`gate`], [`compare`] | what follows from many runs, for a release; of two builds |
 //! | [`bundle`], [`verify`] | what makes evidence show a change, and the verdict from it alone |
 //!
@@ -42,6 +43,7 @@ pub mod line;
 pub mod markup;
 pub mod needs;
 pub mod node;
+pub mod page;
 pub mod place;
 pub mod profile;
 pub mod record;

@@ -61,6 +61,15 @@ Exit codes (the bundle's own verdict is printed, and is no exit code here):
   1   it was changed or is incomplete, or its verdict does not follow
   64  usage: flag, or no bundle there";
 
+const REPORT_CODES: &str = "\
+The page is one file that loads nothing. Its verdicts are derived again from the evidence.
+
+Exit codes:
+  0   the page is written, and all evidence is whole
+  1   the page is written, and says which evidence does not fit
+  3   it cannot be written
+  64  usage: flag, no bundle there, or nothing follows from it";
+
 const RERUN_CODES: &str = "\
 Exit codes: those of `scenario`, for the new run. Nothing runs and the code is
   64  if there is no bundle there, if it does not verify (unless --unverified),
@@ -120,6 +129,9 @@ pub(super) enum Verb {
     /// Derive a run's verdict again from its evidence alone, and say what does not fit
     #[command(after_help = VERIFY_CODES)]
     Verify(VerifyArgs),
+    /// Show runs on one page: their reports, or several of them beside each other
+    #[command(after_help = REPORT_CODES)]
+    Report(ReportArgs),
     /// Run a recorded plan again: the same scenario text, seed, node, provider and timeouts
     #[command(alias = "replay", after_help = RERUN_CODES)]
     Rerun(RerunArgs),
@@ -279,6 +291,17 @@ pub(super) struct SelftestArgs {
     /// Multiply every `within`, for slow machines
     #[arg(long, value_name = "F", default_value = "1", value_parser = parse_factor)]
     pub(super) timeout_factor: f64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Runs' directories: of one its page, of several a page that compares them
+    #[arg(value_name = "BUNDLE", required = true)]
+    pub(super) bundles: Vec<PathBuf>,
+
+    /// Where the page goes; one that is there is replaced
+    #[arg(short, long, value_name = "FILE", default_value = "harness-report.html")]
+    pub(super) out: PathBuf,
 }
 
 #[derive(Debug, Args)]

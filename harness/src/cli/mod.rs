@@ -6,7 +6,7 @@
 //! | `args` | flags and verbs, as `--help` shows them |
 //! | `scenario`, `rerun`, `selftest`, `gate`, `compare` | verbs that start nodes |
 //! | `attach` | looks at nodes that run already |
-//! | `list`, `validate`, `explain`, `verify` | verbs that start nothing |
+//! | `list`, `validate`, `explain`, `verify`, `report` | verbs that start nothing |
 //! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
 //! | `keeper` | works in nodes' networks, for a run |
@@ -27,6 +27,7 @@ mod output;
 mod profile;
 mod provider;
 mod ps;
+mod report;
 mod rerun;
 mod scenario;
 mod selftest;
@@ -75,6 +76,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Gate(args) => interruptible(async |interrupt| gate::run(args, interrupt).await),
         Verb::Compare(args) => interruptible(async |interrupt| compare::run(args, interrupt).await),
         Verb::Verify(args) => verify::run(args),
+        Verb::Report(args) => report::run(args),
         Verb::List(args) => list::run(args),
         Verb::Explain(args) => explain::run(args),
         Verb::Schema => explain::print_schema(),

@@ -9,6 +9,8 @@ use std::{
 
 use harness_core::{
     bundle::{MANIFEST, Sha256Hex, hash_all},
+    page::{self, Belief},
+    verdict::Verdict,
     verify::{Bundle, Found, Verified},
 };
 
@@ -30,6 +32,15 @@ const DEEPEST: usize = 4;
 /// bundle.
 pub fn verify(dir: &Path, expected: Option<Sha256Hex>) -> io::Result<Verified> {
     harness_core::verify::verify(&Folder { dir }, expected)
+}
+
+/// The page of the bundle in a directory.
+///
+/// # Errors
+///
+/// If plan or events cannot be read.
+pub fn page(dir: &Path, verdict: &Verdict, belief: &Belief) -> io::Result<String> {
+    page::of(&Folder { dir }, verdict, belief)
 }
 
 struct Folder<'a> {

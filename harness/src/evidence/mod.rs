@@ -12,7 +12,7 @@ mod host;
 mod jsonl;
 mod run_dir;
 
-pub use folder::verify;
+pub use folder::{page, verify};
 pub use jsonl::Jsonl;
 pub use run_dir::{MARKER, RunDir, draw_seed};
 pub(crate) use run_dir::{remove_marked, write_whole};

@@ -2,12 +2,13 @@
 //!
 //! `events.jsonl` (every event, chained), `plan.json` (scenario, nodes with their whole
 //! environment, facts of provider and host), `logs/<node>.log` (raw), `junit.xml`, `verdict.json`,
-//! and `manifest.json` with the hash of each. `EVIDENCE.md` describes the formats.
+//! `report.html`, and `manifest.json` with the hash of each. `EVIDENCE.md` describes the formats.
 
 use std::{
     fs::{self, File},
     hash::{BuildHasher, Hasher, RandomState},
     io::{self, BufRead, BufReader, Write},
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -15,8 +16,9 @@ use std::{
 use harness_core::{
     bundle::{self, Entry, Link, Manifest, Sha256Hex},
     event::FORMAT_VERSION,
+    page::Belief,
     record::{Asked, Launch, PlanRecord},
-    report::junit,
+    report::{junit, verdict::REPORT},
     scenario::Plan,
     verdict::Verdict,
 };
@@ -144,12 +146,21 @@ impl RunDir {
         let write = || {
             self.write("junit.xml", &junit::xml(verdict)?)?;
             self.write("verdict.json", &verdict.to_bytes()?)?;
+            if let Some(page) = self.page(verdict) {
+                self.write(REPORT, page.as_bytes())?;
+            }
             self.write(bundle::MANIFEST, &self.manifest(verdict)?.to_bytes()?)
         };
         write().inspect_err(|_| {
             // If even this fails, it stays without a manifest.
             let _ = fs::remove_file(self.path.join("verdict.json"));
         })
+    }
+
+    /// It shows the evidence and is none: that it cannot be made takes nothing from a verdict.
+    fn page(&self, verdict: &Verdict) -> Option<String> {
+        let page = || folder::page(&self.path, verdict, &Belief::Fresh).ok();
+        panic::catch_unwind(AssertUnwindSafe(page)).ok().flatten()
     }
 
     /// The bundle's digest, once the manifest is written.

@@ -59,6 +59,32 @@ fn codes_of_verify_and_rerun() {
 }
 
 #[test]
+fn report_derives_its_verdicts_and_says_what_does_not_fit() {
+    let copy = Copy::new();
+    let path = copy.folder.path().to_str().unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let page = out.path().join("page.html");
+    let report = |bundles: &[&str]| {
+        let mut arguments = vec!["report", "--out", page.to_str().unwrap()];
+        arguments.extend(bundles);
+        let output = harness(&arguments);
+        (output.status.code(), fs::read_to_string(&page).unwrap_or_default())
+    };
+    assert_eq!(report(&["/nowhere/at/all"]), (Some(64), String::new()));
+    let (code, one) = report(&[path]);
+    assert!(code == Some(0) && one.contains("PASS</span>test") && one.contains("is whole"));
+    // Somebody's verdict is not what follows from the events.
+    copy.change("verdict.json", |text| text.replace("\"pass\"", "\"fail\""));
+    let (code, one) = report(&[path]);
+    assert!(code == Some(1) && one.contains("PASS</span>test") && one.contains("does not fit"));
+    let whole = good().dir.path().to_str().unwrap();
+    let (code, two) = report(&[whole, path]);
+    assert!(code == Some(1) && two.contains("1 NOT WHOLE, 1 PASS"), "{two}");
+    fs::remove_file(copy.path("plan.json")).unwrap();
+    assert_eq!(report(&[path]).0, Some(64), "nothing follows from it");
+}
+
+#[test]
 fn rerun_runs_the_same_plan_and_seed_again_and_leaves_a_bundle() {
     let copy = Copy::new();
     let out = tempfile::tempdir().unwrap();

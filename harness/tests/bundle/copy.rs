@@ -85,7 +85,7 @@ pub(crate) fn names(dir: &Path) -> Vec<String> {
     let logs = fs::read_dir(dir.join("logs"))
         .unwrap()
         .map(|log| format!("logs/{}", log.unwrap().file_name().to_str().unwrap()));
-    ["events.jsonl", "plan.json", "verdict.json", "junit.xml", "manifest.json"]
+    ["events.jsonl", "plan.json", "verdict.json", "junit.xml", "report.html", "manifest.json"]
         .map(str::to_owned)
         .into_iter()
         .chain(logs)

@@ -2,12 +2,13 @@
 //! unnoticed.
 //!
 //! `ways_out`: the bundles. `copy`: one of them, to tamper with. `tampered`: what was changed is
-//! noticed. `commands`: the same by the program.
+//! noticed. `commands`: the same by the program. `pages`: how they look in a browser.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod commands;
 mod copy;
+mod pages;
 #[path = "../support/mod.rs"]
 mod support;
 mod tampered;

@@ -32,6 +32,9 @@ pub struct Text<'a> {
     pub colour: Colour,
 }
 
+/// The bundle's page.
+pub const REPORT: &str = "report.html";
+
 const GREEN: &str = "32";
 const RED: &str = "31";
 const YELLOW: &str = "33";
@@ -66,6 +69,7 @@ impl fmt::Display for Text<'_> {
         self.times(&verdict.figures, f)?;
         writeln!(f, "  evidence: {}", self.evidence.display())?;
         if let Some(digest) = self.digest {
+            writeln!(f, "  report: {}", self.evidence.join(REPORT).display())?;
             writeln!(f, "  digest: {digest}")?;
         }
         self.last_line(f)

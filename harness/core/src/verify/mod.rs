@@ -4,7 +4,7 @@
 //! `reading` bounds files that may be anybody's, `rederived` goes through the run again,
 //! `source` is where the files are; here is compared what follows with what the files say.
 
-mod reading;
+pub(crate) mod reading;
 mod rederived;
 mod source;
 

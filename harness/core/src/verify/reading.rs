@@ -11,7 +11,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 const LONGEST_LINE: u64 = 4 * 1024 * 1024;
 
 /// A whole small file.
-pub(super) fn read(bundle: &dyn Bundle, path: &str) -> io::Result<Vec<u8>> {
+pub(crate) fn read(bundle: &dyn Bundle, path: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     bundle.open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
@@ -21,7 +21,7 @@ pub(super) fn read(bundle: &dyn Bundle, path: &str) -> io::Result<Vec<u8>> {
 }
 
 /// The next line, with its newline if it has one; `None` at the end.
-pub(super) fn line(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn line(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     reader.by_ref().take(LONGEST_LINE + 1).read_until(b'\n', &mut line)?;
     if line.len() as u64 > LONGEST_LINE {
