@@ -6,6 +6,7 @@ mod common;
 mod compare;
 mod doctor;
 mod gate;
+mod network;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -19,6 +20,7 @@ pub(super) use common::{LibraryArgs, NodeArgs};
 pub(super) use compare::CompareArgs;
 pub(super) use doctor::DoctorArgs;
 pub(super) use gate::GateArgs;
+pub(super) use network::{DownArgs, LogsArgs, RpcArgs, UpArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -144,6 +146,18 @@ pub(super) enum Verb {
     /// Look at this machine before a run: engine, networks, limits, disk; a remedy for what is amiss
     #[command(after_help = doctor::CODES)]
     Doctor(DoctorArgs),
+    /// Start a network that stays, to develop against: a seed and nodes beside it
+    #[command(after_help = network::UP_CODES)]
+    Up(UpArgs),
+    /// Remove a network that stayed
+    #[command(after_help = network::DOWN_CODES)]
+    Down(DownArgs),
+    /// Ask a node of a network that stayed, and print its answer
+    #[command(after_help = network::ASK_CODES)]
+    Rpc(RpcArgs),
+    /// Show what the nodes of a network that stayed have logged
+    #[command(after_help = network::ASK_CODES)]
+    Logs(LogsArgs),
     /// List the runs on this host: running, kept, and what dead ones have left
     #[command(after_help = PS_CODES)]
     Ps(PsArgs),
@@ -433,6 +447,13 @@ pub(super) struct GcArgs {
     /// cannot be seen from here, so say how old they must be
     #[arg(long, conflicts_with = "runs", requires = "older_than")]
     pub(super) elsewhere: bool,
+}
+
+impl GcArgs {
+    /// Of these runs, whatever they are.
+    pub(super) fn of(runs: Vec<String>) -> Self {
+        Self { runs, dry_run: false, older_than: Duration::ZERO, kept: false, elsewhere: false }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -66,6 +66,20 @@ pub(super) async fn run(args: &GcArgs) -> ExitCode {
     if left == 0 { ExitCode::Pass } else { ExitCode::Environment }
 }
 
+/// A run of this very process that is over, and that looks alive to others for as long as we are. Says what
+/// could not be removed.
+pub(super) async fn own(run: &str) {
+    let Ok((survey, engine)) = ps::look().await else {
+        output::error(&format!("run {run} is not removed; `harness gc {run}` does it"));
+        return;
+    };
+    for run in survey.runs.iter().filter(|it| it.run == run) {
+        for what in remove(run, engine.clone()).await.left {
+            output::error(&format!("run {}: not removed: {what}", run.run));
+        }
+    }
+}
+
 /// By name, anything; without a name, what nobody can want any more.
 fn is_meant(run: &RunOnHost, args: &GcArgs) -> bool {
     if !args.runs.is_empty() {

@@ -6,6 +6,7 @@
 //! | `args` | flags and verbs, as `--help` shows them |
 //! | `scenario`, `rerun`, `selftest`, `gate`, `compare` | verbs that start nodes |
 //! | `attach` | looks at nodes that run already |
+//! | `network`, `ask` | a network to work with: up, down, its answers and logs |
 //! | `list`, `validate`, `explain`, `verify`, `report` | verbs that start nothing |
 //! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
@@ -14,6 +15,7 @@
 //! | `provider`, `profile`, `environment`, `signals` | what verbs share: where nodes run, what kind they are, what the environment says, what ends them |
 
 mod args;
+mod ask;
 mod attach;
 mod compare;
 mod doctor;
@@ -23,6 +25,7 @@ mod gate;
 mod gc;
 mod keeper;
 mod list;
+mod network;
 mod output;
 mod profile;
 mod provider;
@@ -82,6 +85,10 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Schema => explain::print_schema(),
         Verb::Validate(args) => validate::run(args),
         Verb::Doctor(args) => interruptible(async |interrupt| doctor::run(args, interrupt).await),
+        Verb::Up(args) => interruptible(async |interrupt| network::up(args, interrupt).await),
+        Verb::Down(args) => in_runtime(network::down(args)),
+        Verb::Rpc(args) => in_runtime(ask::rpc(args)),
+        Verb::Logs(args) => interruptible(async |interrupt| ask::logs(args, interrupt).await),
         Verb::Ps(args) => in_runtime(ps::run(args)),
         Verb::Gc(args) => in_runtime(gc::run(args)),
         Verb::Watchdog(args) => in_runtime(watchdog::run(args)),

@@ -1,6 +1,8 @@
 //! `scenario`: checks all of them before the first is started, then runs one after another.
 
 use std::{
+    fmt,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     thread::JoinHandle,
@@ -194,6 +196,49 @@ pub(super) async fn run_one(
     interrupt: Interrupt,
     listeners: Vec<Box<dyn Sink>>,
 ) -> anyhow::Result<ExitCode> {
+    let ran = run_unsaid(args, plan, interrupt, listeners).await?;
+    output::result(&ran.text());
+    if let Some(kept) = &ran.kept {
+        output::result(&kept.to_string());
+    }
+    ran.say_what_is_left();
+    Ok(ran.verdict.exit)
+}
+
+/// A run that is over, and of which nothing was said yet but what went on.
+pub(super) struct Ran {
+    pub(super) verdict: Verdict,
+    pub(super) kept: Option<Kept>,
+    pub(super) dir: RunDir,
+    handed_over: bool,
+}
+
+impl Ran {
+    /// Its verdict, for people.
+    pub(super) fn text(&self) -> String {
+        let (verdict, evidence) = (&self.verdict, self.dir.path());
+        let (digest, colour) = (self.dir.digest(), output::colour());
+        Text { verdict, evidence, digest, colour }.to_string()
+    }
+
+    pub(super) fn say_what_is_left(&self) {
+        if self.handed_over {
+            output::note(&format!(
+                "what is left, if anything, is the run's watchdog's now, which goes on until it has got nowhere for {} s; `harness ps` shows what is left, `harness gc {}` removes it",
+                LIMIT.as_secs(),
+                self.dir.run_id()
+            ));
+        }
+    }
+}
+
+/// The same, and nothing is said of its end.
+pub(super) async fn run_unsaid(
+    args: &ScenarioArgs,
+    plan: Plan,
+    interrupt: Interrupt,
+    listeners: Vec<Box<dyn Sink>>,
+) -> anyhow::Result<Ran> {
     use anyhow::Context;
 
     let dir = RunDir::create(&args.out, &plan.scenario)
@@ -214,26 +259,7 @@ pub(super) async fn run_one(
     // clean-up nor for long the end.
     let _ = tokio::time::timeout(LAST_LINES, tokio::task::spawn_blocking(move || reporter.join()))
         .await;
-    output::result(
-        &Text {
-            verdict: &verdict,
-            evidence: dir.path(),
-            digest: dir.digest(),
-            colour: output::colour(),
-        }
-        .to_string(),
-    );
-    if let Some(kept) = kept {
-        output::result(&kept);
-    }
-    if handed_over {
-        output::note(&format!(
-            "what is left, if anything, is the run's watchdog's now, which goes on until it has got nowhere for {} s; `harness ps` shows what is left, `harness gc {}` removes it",
-            LIMIT.as_secs(),
-            dir.run_id()
-        ));
-    }
-    Ok(verdict.exit)
+    Ok(Ran { verdict, kept, dir, handed_over })
 }
 
 /// Time for a terminal to take a run's last lines.
@@ -243,8 +269,7 @@ pub(super) const LAST_LINES: Duration = Duration::from_secs(2);
 struct Finished {
     verdict: Verdict,
     reporter: JoinHandle<()>,
-    /// How to reach and remove what was to stay.
-    kept: Option<String>,
+    kept: Option<Kept>,
 }
 
 /// An error means that nothing was made. The provider is gone afterwards: one that is dropped may
@@ -327,23 +352,42 @@ fn no_provider(
     executor::conclude(journal, dir, interrupt)
 }
 
-async fn kept(chosen: &Chosen, nodes: &[String], run: &str) -> String {
+async fn kept(chosen: &Chosen, nodes: &[String], run: &str) -> Kept {
     let provider = chosen.provider();
-    let mut lines = vec!["\nkept: these nodes still run".to_owned()];
+    let mut reached = Vec::new();
     for node in nodes {
-        match provider.rpc(node).await {
-            Ok(address) => lines.push(format!("  {node}  http://{address}")),
-            Err(_) => lines.push(format!("  {node}  is not running")),
+        reached.push((node.clone(), provider.rpc(node).await.ok()));
+    }
+    Kept { run: run.to_owned(), nodes: reached, way_in: chosen.way_in(), hint: chosen.keep_hint() }
+}
+
+/// How to reach and remove what was to stay.
+pub(super) struct Kept {
+    pub(super) run: String,
+    /// Where each node's JSON-RPC is, if it runs.
+    pub(super) nodes: Vec<(String, Option<SocketAddr>)>,
+    pub(super) way_in: Option<String>,
+    hint: String,
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nkept: these nodes still run")?;
+        for (node, address) in &self.nodes {
+            match address {
+                Some(address) => writeln!(f, "  {node}  http://{address}")?,
+                None => writeln!(f, "  {node}  is not running")?,
+            }
         }
+        if let Some(way_in) = &self.way_in {
+            writeln!(f, "on a network of their own, which is entered with\n  {way_in} sh")?;
+        }
+        write!(
+            f,
+            "remove them with\n  harness gc {}\nor, without the harness, with\n  {}",
+            self.run, self.hint
+        )
     }
-    if let Some(way_in) = chosen.way_in() {
-        lines.push(format!("on a network of their own, which is entered with\n  {way_in} sh"));
-    }
-    lines.push(format!(
-        "remove them with\n  harness gc {run}\nor, without the harness, with\n  {}",
-        chosen.keep_hint()
-    ));
-    lines.join("\n")
 }
 
 fn detail(args: &ScenarioArgs) -> Detail {

@@ -6,15 +6,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use futures_util::StreamExt;
 use harness_core::place::Environment;
-use testcontainers::bollard::Docker;
+use testcontainers::bollard::{Docker, container::LogOutput, query_parameters::LogsOptionsBuilder};
 
 use super::{
     engine::{self, failed},
     labels::{Origin, any_run},
     sweep::{self, Object, Unfinished},
 };
-use crate::provider::ProviderError;
+use crate::provider::{ProviderError, lines::LineAssembler};
 
 /// An engine, to look for leftovers on and to remove them from.
 #[derive(Debug, Clone)]
@@ -44,6 +45,35 @@ impl Leftovers {
     pub async fn connect(environment: &Environment) -> Result<Self, ProviderError> {
         let engine = engine::find(environment).await?;
         Ok(Self { id: engine.id().map(str::to_owned), docker: engine.docker })
+    }
+
+    /// A container's log, line by line, to its end or, if that is wanted, for as long as it runs.
+    ///
+    /// # Errors
+    /// The engine does not give it.
+    pub async fn log(
+        &self,
+        container: &str,
+        tail: Option<usize>,
+        follow: bool,
+        mut line: impl FnMut(Vec<u8>),
+    ) -> Result<(), ProviderError> {
+        let tail = tail.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
+        let options =
+            LogsOptionsBuilder::new().stdout(true).stderr(true).follow(follow).tail(&tail).build();
+        let mut log = self.docker.logs(container, Some(options));
+        // One for each stream: a line may come in pieces, between which is the other's.
+        let mut assemblers = [LineAssembler::default(), LineAssembler::default()];
+        let mut lines = Vec::new();
+        while let Some(piece) = log.next().await {
+            let piece = piece.map_err(failed("reading a container's log"))?;
+            let stream = usize::from(matches!(piece, LogOutput::StdErr { .. }));
+            assemblers[stream].push(&piece.into_bytes(), &mut lines);
+            lines.drain(..).for_each(&mut line);
+        }
+        assemblers.iter_mut().for_each(|it| it.flush(&mut lines));
+        lines.into_iter().for_each(line);
+        Ok(())
     }
 
     /// The engine's own name for itself.

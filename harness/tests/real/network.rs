@@ -1,0 +1,105 @@
+//! A network to work with: it stays, answers, shows its logs, and is gone when it is told to go.
+
+use std::{
+    fs,
+    process::{Command, Output},
+};
+
+use crate::support::HARNESS;
+
+/// A user of its own: nobody else's networks are in the way.
+struct User {
+    folder: tempfile::TempDir,
+}
+
+impl User {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Output {
+        Command::new(HARNESS)
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("XDG_STATE_HOME", self.folder.path().join("state"))
+            .output()
+            .unwrap()
+    }
+
+    /// What it says, when it must work.
+    fn says(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {text}");
+        text
+    }
+
+    /// Its exit code and error, when it must not.
+    fn refused(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.command(arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().unwrap(), error)
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        let _ = self.command(&["down", "--all"]);
+    }
+}
+
+fn works_and_goes(provider: &str) {
+    let user = User::new();
+    assert_eq!(user.refused(&["rpc", "seed", "system_health"]).0, 64, "there is none yet");
+    let up = user.says(&["up", "--nodes", "1", "--mine", "--provider", provider]);
+    let rpc = up.split("HARNESS_RPC=\"").nth(1).unwrap().split('"').next().unwrap();
+    let names: Vec<&str> = rpc.split(' ').map(|pair| pair.split('=').next().unwrap()).collect();
+    assert_eq!(names, ["seed", "node-1"], "{up}");
+    let health: serde_json::Value =
+        serde_json::from_str(&user.says(&["rpc", "node-1", "system_health"])).unwrap();
+    assert_eq!(health["peers"], 1, "{health}");
+    let header = user.says(&["rpc", "seed", "chain_getBlockHash", "0"]);
+    assert!(header.starts_with("\"0x") && header.trim_end().len() == 68, "{header}");
+    let (code, why) = user.refused(&["rpc", "seed", "no_such_method"]);
+    assert!(code == 1 && why.contains("-32601"), "{why}");
+    let (code, why) = user.refused(&["rpc", "nobody", "system_health"]);
+    assert!(code == 64 && why.contains("there is node-1, seed"), "{why}");
+
+    let (all, last) = (user.says(&["logs"]), user.says(&["logs", "--tail", "1", "node-1"]));
+    assert!(all.contains("seed   | ") && all.contains("node-1 | "), "{all}");
+    assert_eq!(last.lines().count(), 1, "{last}");
+    assert!(last.starts_with("node-1 | ") && all.contains(last.trim_end()), "{last}");
+
+    let run = up.split("HARNESS_RUN=").nth(1).unwrap().split(' ').next().unwrap();
+    assert_eq!(user.refused(&["down", "nobody"]).0, 64);
+    user.says(&["down", run]);
+    assert_eq!(user.refused(&["rpc", "seed", "system_health"]).0, 64, "it is gone");
+    assert_eq!(user.says(&["down", "--all"]), "no network is kept on this host\n");
+}
+
+#[test]
+fn of_processes() {
+    works_and_goes("process");
+}
+
+#[test]
+fn of_containers() {
+    works_and_goes("docker");
+}
+
+/// One that does not come up leaves nothing, and its evidence says why.
+#[test]
+fn that_does_not_come_up_is_gone() {
+    let user = User::new();
+    // Less time than a peer has to be there.
+    let flags = ["up", "--provider", "process", "--timeout-factor", "0.01"];
+    assert_eq!(user.refused(&flags).0, 1);
+    assert_eq!(user.refused(&["logs"]).0, 64);
+    let runs = fs::read_dir(user.folder.path().join("runs")).unwrap();
+    let run = runs.map(|run| run.unwrap().path()).next().unwrap();
+    assert!(run.join("verdict.json").exists() && !run.join("scratch").exists());
+}
