@@ -121,6 +121,16 @@ impl Served {
     /// A block more, with this body, and everybody is told.
     pub(crate) fn extend(&self, body: Option<Vec<u8>>) -> Hash {
         extend(&self.chain, body);
+        self.tell()
+    }
+
+    /// A block more, of which nobody is told yet.
+    pub(crate) fn extend_silently(&self) {
+        extend(&self.chain, None);
+    }
+
+    /// Everybody is told of the best block.
+    pub(crate) fn tell(&self) -> Hash {
         self.best.send(self.chain.best()).unwrap();
         self.chain.best().hash
     }

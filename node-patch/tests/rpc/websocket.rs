@@ -1,6 +1,6 @@
 //! Subscriptions, and WebSockets that are of no use to anybody.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use hegemon_node::rpc::{Patience, RpcConfig};
@@ -74,6 +74,64 @@ async fn a_subscriber_gets_the_best_block_and_then_each_new_one() {
     served.extend(None);
     // What comes next is the answer, not a block.
     assert_eq!(call(&mut socket, "chain_unsubscribeNewHeads", json!([id])).await["result"], false);
+}
+
+/// The subscription and the block of what a subscriber is told.
+fn told(notification: &Value) -> (String, String) {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let params = &notification["params"];
+    (text(&params["subscription"]), text(&params["result"]["hash"]))
+}
+
+#[tokio::test]
+async fn a_block_that_comes_while_another_subscribes_is_told_to_those_before_it_too() {
+    let served = Served::with(LOCAL).await;
+    let mut socket = open(&served).await.unwrap();
+    let older = subscribe(&mut socket, "chain_subscribeNewHeads").await;
+    next(&mut socket).await.unwrap();
+    // The server takes either first.
+    for _ in 0..64 {
+        served.extend_silently();
+        send(&mut socket, "chain_subscribeNewHeads", json!([])).await;
+        let newest = served.tell().to_string();
+        let (mut fresh, mut waits) = (None, 2);
+        while waits > 0 {
+            let message = next(&mut socket).await.unwrap();
+            if let Some(id) = message["result"].as_str() {
+                fresh = Some(id.to_owned());
+                continue;
+            }
+            let (subscription, hash) = told(&message);
+            assert!(older == subscription || fresh.as_ref() == Some(&subscription), "{message}");
+            waits -= u32::from(hash == newest);
+        }
+        let ended = call(&mut socket, "chain_unsubscribeNewHeads", json!([fresh])).await;
+        assert_eq!(ended["result"], true);
+    }
+}
+
+#[tokio::test]
+async fn a_block_that_comes_while_some_are_told_of_another_is_told_to_all() {
+    let served = Served::with(LOCAL).await;
+    let (mut socket, mut other) = (open(&served).await.unwrap(), open(&served).await.unwrap());
+    let mut missing = BTreeSet::new();
+    for _ in 0..7 {
+        let id = subscribe(&mut socket, "chain_subscribeNewHeads").await;
+        missing.insert(id.as_str().unwrap().to_owned());
+        next(&mut socket).await.unwrap();
+    }
+    // Megabytes that nobody reads: the server gets stuck between two of them.
+    for _ in 0..2_000 {
+        served.tell();
+        call(&mut other, "system_name", json!([])).await;
+    }
+    let newest = served.extend(None).to_string();
+    while !missing.is_empty() {
+        let (subscription, hash) = told(&next(&mut socket).await.unwrap());
+        if hash == newest {
+            missing.remove(&subscription);
+        }
+    }
 }
 
 #[tokio::test]
