@@ -24,8 +24,7 @@ use tokio::{
     time::timeout,
 };
 
-/// Generous: tests wait for conditions, and a loaded machine is slow.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+use crate::process::PATIENCE;
 
 struct FixedNode;
 
