@@ -83,9 +83,9 @@ impl BasePath {
     pub fn remove(self) -> anyhow::Result<()> {
         match self {
             Self::Kept(_) => Ok(()),
-            Self::Made(directory) => {
-                directory.close().context("cannot remove the temporary state directory")
-            }
+            Self::Made(directory) => directory
+                .close()
+                .context("cannot remove all of the temporary state directory; remove it by hand"),
             Self::Lent(path) => give_back(&path),
         }
     }
@@ -109,7 +109,8 @@ fn keep(path: PathBuf) -> anyhow::Result<BasePath> {
 
 fn lend(path: &Path) -> anyhow::Result<BasePath> {
     make(path)?;
-    let cannot = || format!("cannot use the state directory {}", path.display());
+    let cannot =
+        || format!("cannot use the state directory {}; choose another --base-path", path.display());
     let marker = path.join(MARKER);
     if marker.symlink_metadata().is_ok() {
         return Ok(BasePath::Lent(path.to_owned()));

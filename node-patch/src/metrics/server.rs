@@ -48,7 +48,7 @@ const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8")
 /// The server could not start.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot serve metrics on {addr}: {source}; choose another --prometheus-port, or stop what listens there"
+    "cannot serve metrics on {addr}; choose another --prometheus-port, or stop what listens there"
 )]
 pub struct MetricsError {
     addr: SocketAddr,
