@@ -40,28 +40,45 @@ pub enum Scope {
     Global,
 }
 
-/// Why an address was not admitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Refusal {
-    /// Unspecified, multicast, broadcast, reserved, documentation, link-local, or loopback where
-    /// that is not allowed.
-    NotDialable,
-    /// Narrower than the peer that sent it.
-    Scope,
-    /// Port 0, or a service's port.
-    Port,
-    /// Our own.
-    Own,
-    /// The host has its share of ports in the book.
-    PortsPerHost,
-    /// The session has used up what it may tell us.
-    RateLimit,
-    /// The book has no place for it: the bucket that its source reaches is full of better ones.
-    BookFull,
-    /// Its network group has its share of the book.
-    GroupShare,
-    /// A peer at this IP misbehaved a short while ago.
-    Discouraged,
+/// An enum with the list of all its values, from one place: a list beside it could miss one.
+macro_rules! listed {
+    ($(#[$enum:meta])* pub enum $name:ident { $($(#[$doc:meta])* $value:ident,)+ }) => {
+        $(#[$enum])*
+        pub enum $name {
+            $($(#[$doc])* $value,)+
+        }
+
+        impl $name {
+            /// All of them, in their order.
+            pub const ALL: [Self; [$(Self::$value),+].len()] = [$(Self::$value),+];
+        }
+    };
+}
+
+listed! {
+    /// Why an address was not admitted.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Refusal {
+        /// Unspecified, multicast, broadcast, reserved, documentation, link-local, or loopback where
+        /// that is not allowed.
+        NotDialable,
+        /// Narrower than the peer that sent it.
+        Scope,
+        /// Port 0, or a service's port.
+        Port,
+        /// Our own.
+        Own,
+        /// The host has its share of ports in the book.
+        PortsPerHost,
+        /// The session has used up what it may tell us.
+        RateLimit,
+        /// The book has no place for it: the bucket that its source reaches is full of better ones.
+        BookFull,
+        /// Its network group has its share of the book.
+        GroupShare,
+        /// A peer at this IP misbehaved a short while ago.
+        Discouraged,
+    }
 }
 
 /// Who shares a backoff and a share of the book: an IP, or with loopback allowed one loopback
@@ -268,6 +285,11 @@ mod tests {
         for (ip, expected) in rows {
             assert_eq!(scope(ip.parse().unwrap()), expected, "{ip}");
         }
+    }
+
+    #[test]
+    fn the_list_of_reasons_has_each_once_and_in_order() {
+        assert!(Refusal::ALL.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", Refusal::ALL);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! if it was empty, or missing, when a node first took it: a marker in it says so, also to the node
 //! that starts again after a SIGKILL. Of such a directory goes what nodes write, by name, and then
 //! the directory itself if nothing else is left in it. In any other nothing is removed, and a
-//! warning says so. No directory is ever emptied by walking through it, and no link followed.
+//! warning says so. A node without `--tmp` takes the marker away: what it was told to keep is never
+//! temporary again. No directory is ever emptied by walking through it, and no link followed.
 
 use std::{
     fs::{self, File},
@@ -82,22 +83,34 @@ impl BasePath {
     pub fn remove(self) -> anyhow::Result<()> {
         match self {
             Self::Kept(_) => Ok(()),
-            Self::Made(directory) => {
-                directory.close().context("cannot remove the temporary state directory")
-            }
+            Self::Made(directory) => directory
+                .close()
+                .context("cannot remove all of the temporary state directory; remove it by hand"),
             Self::Lent(path) => give_back(&path),
         }
     }
 }
 
+/// What is to be kept from now on may have been temporary before: then it is so no more, or a later
+/// `--tmp` would remove it.
 fn keep(path: PathBuf) -> anyhow::Result<BasePath> {
     make(&path)?;
-    Ok(BasePath::Kept(path))
+    let marker = path.join(MARKER);
+    match fs::remove_file(&marker) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(|| {
+            format!(
+                "cannot remove {}, which says that this state is temporary; remove it by hand, or give --tmp",
+                marker.display()
+            )
+        }),
+        Ok(()) | Err(_) => Ok(BasePath::Kept(path)),
+    }
 }
 
 fn lend(path: &Path) -> anyhow::Result<BasePath> {
     make(path)?;
-    let cannot = || format!("cannot use the state directory {}", path.display());
+    let cannot =
+        || format!("cannot use the state directory {}; choose another --base-path", path.display());
     let marker = path.join(MARKER);
     if marker.symlink_metadata().is_ok() {
         return Ok(BasePath::Lent(path.to_owned()));
@@ -200,6 +213,20 @@ mod tests {
         assert!(path.join("chain.redb").exists(), "a kill removes nothing");
         temporary(&path).remove().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_node_was_told_to_keep_is_never_temporary_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        drop(temporary(&path));
+        assert_eq!(names(&path), [MARKER], "a killed node leaves it");
+        let flags = ["hegemon-node", "--base-path", path.to_str().unwrap()];
+        let kept = BasePath::prepare(&Flags::parse_from(flags)).unwrap();
+        fs::write(path.join("pq-identity.seed"), "a secret that somebody wants to keep").unwrap();
+        kept.remove().unwrap();
+        assert!(matches!(temporary(&path), BasePath::Kept(_)));
+        assert_eq!(names(&path), ["pq-identity.seed"]);
     }
 
     #[test]

@@ -55,7 +55,8 @@ pub struct Flags {
     /// Serve OpenMetrics at /metrics on this port, on loopback [default: not served]
     #[arg(long, value_name = "N")]
     pub prometheus_port: Option<u16>,
-    /// Serve the metrics on all interfaces, not only on loopback
+    /// Serve the metrics on all interfaces, not only on loopback; ask by IP address, or by a name
+    /// without a dot
     #[arg(long, requires = "prometheus_port")]
     pub prometheus_external: bool,
     /// What to log, such as info or info,hegemon_node=debug; RUST_LOG works too [default: info]

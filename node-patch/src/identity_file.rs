@@ -21,7 +21,7 @@ const OTHERS: u32 = 0o077;
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The file system's.
-    #[error("cannot {what} the identity seed {}: {why}", path.display())]
+    #[error("cannot {what} the identity seed {}: {why}; {advice}", path.display())]
     Io {
         /// What was tried.
         what: &'static str,
@@ -29,12 +29,16 @@ pub enum IdentityError {
         path: PathBuf,
         /// What came back.
         why: io::Error,
+        /// What to do.
+        advice: &'static str,
     },
     /// A new one in its place would be another node.
     #[error("the identity seed {} does not hold 64 hex digits; put the node's secret back, or remove the file to become another node", .0.display())]
     Malformed(PathBuf),
     /// The operating system's random generator.
-    #[error("the operating system gave no randomness for a new identity seed")]
+    #[error(
+        "the operating system gave no randomness for a new identity seed; give one with HEGEMON_PQ_IDENTITY_SEED_PATH"
+    )]
     Entropy,
 }
 
@@ -64,8 +68,12 @@ fn read(path: &Path) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
         file.read_to_string(&mut text)?;
         Ok(file.metadata()?.permissions().mode())
     };
-    let mode =
-        read().map_err(|why| IdentityError::Io { what: "read", path: path.to_owned(), why })?;
+    let mode = read().map_err(|why| IdentityError::Io {
+        what: "read",
+        path: path.to_owned(),
+        why,
+        advice: "put the node's secret there, readable for the node's user, or name its file in HEGEMON_PQ_IDENTITY_SEED_PATH",
+    })?;
     let secret = parse_secret(&text).ok_or_else(|| IdentityError::Malformed(path.to_owned()))?;
     if mode & OTHERS != 0 {
         tracing::warn!(
@@ -92,7 +100,12 @@ fn create(path: &Path) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
         file.sync_all()?;
         fs::rename(&temporary, path)
     };
-    write().map_err(|why| IdentityError::Io { what: "write", path: path.to_owned(), why })?;
+    write().map_err(|why| IdentityError::Io {
+        what: "write",
+        path: path.to_owned(),
+        why,
+        advice: "let the node's user write there and make room on the disk, or choose another --base-path",
+    })?;
     Ok(secret)
 }
 

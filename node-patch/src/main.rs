@@ -41,25 +41,29 @@ fn start(flags: Flags) -> anyhow::Result<()> {
         .worker_threads(WORKERS)
         .enable_all()
         .build()
-        .context("cannot start the runtime")?;
+        .context("cannot start the runtime; raise the limits of processes and descriptors (ulimit -u, ulimit -n)")?;
     let outcome = runtime.block_on(node::run(config));
     runtime.shutdown_background();
     outcome
 }
 
-/// `--log`, else `RUST_LOG`, else `info`; to standard error, in colour on a terminal.
+/// `--log`, else `RUST_LOG` if it says anything, else `info`; to standard error, in colour on a terminal.
 fn start_log(flag: Option<&str>) -> anyhow::Result<()> {
     let filter = match (flag, std::env::var("RUST_LOG")) {
         (Some(filter), _) => filter.parse().with_context(|| {
             format!("--log {filter:?} is not a filter, such as info or info,hegemon_node=debug")
         })?,
-        (None, Ok(filter)) => filter.parse().with_context(|| {
+        (None, Ok(filter)) if !filter.trim().is_empty() => filter.parse().with_context(|| {
             format!("RUST_LOG={filter:?} is not a filter, such as info or info,hegemon_node=debug")
         })?,
         (None, Err(VarError::NotUnicode(raw))) => {
-            anyhow::bail!("RUST_LOG={raw:?} is not valid UTF-8")
+            anyhow::bail!(
+                "RUST_LOG={raw:?} is not valid UTF-8; give a filter, such as info or info,hegemon_node=debug"
+            )
         }
-        (None, Err(VarError::NotPresent)) => Targets::new().with_default(tracing::Level::INFO),
+        (None, Ok(_) | Err(VarError::NotPresent)) => {
+            Targets::new().with_default(tracing::Level::INFO)
+        }
     };
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     tracing_subscriber::registry().with(filter).with(lines).init();

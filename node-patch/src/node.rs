@@ -38,13 +38,18 @@ const RPC_SHUTDOWN_TIME: Duration = Duration::from_secs(1);
 /// Taking the node apart; what is not done by then is cut off, which loses nothing that is on disk.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(4);
 
+/// What cannot be.
+const HUB_ENDED: &str =
+    "the network's task ended, which is a bug; start the node again, and report it with the log";
+
 /// Runs a node until it is told to stop.
 ///
 /// # Errors
 ///
 /// Whatever keeps it from starting or going on, with what to do about it.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    let mut signals = Signals::catch().context("cannot listen for signals")?;
+    let mut signals = Signals::catch()
+        .context("cannot listen for signals; raise the limit of descriptors (ulimit -n)")?;
     let base = BasePath::prepare(&config.flags)?;
     let mut running = Running::start(&config, base.path()).await?;
     let end = tokio::select! {
@@ -52,8 +57,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             tracing::info!(signal = name, "stopping");
             Ok(())
         }
-        ended = &mut running.sync => ended.context("the chain's task ended")?.context("the chain cannot go on"),
-        ended = &mut running.hub => ended.context("the network's task ended").and_then(|()| Err(anyhow::anyhow!("the network's task ended"))),
+        ended = &mut running.sync => ended.context("the chain's task ended, which is a bug; start the node again, and report it with the log")?.context("the chain cannot go on"),
+        ended = &mut running.hub => ended.context(HUB_ENDED).and_then(|()| Err(anyhow::anyhow!(HUB_ENDED))),
     };
     if timeout(SHUTDOWN_TIME, running.stop()).await.is_err() {
         tracing::warn!("not everything ended in {} s; going anyway", SHUTDOWN_TIME.as_secs());
@@ -172,7 +177,9 @@ fn open_chain(config: &Config, base: &Path) -> anyhow::Result<Arc<Chain>> {
 
 fn listen_on(addr: SocketAddr) -> anyhow::Result<TcpListener> {
     listener::listen(addr).with_context(|| {
-        format!("cannot listen on {addr}; choose another --port, or stop what listens there")
+        format!(
+            "cannot listen on {addr}; choose another --port or --listen-addr, or stop what listens there"
+        )
     })
 }
 

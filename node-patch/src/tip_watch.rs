@@ -86,13 +86,18 @@ const LONG_WAY: u64 = 100;
 
 /// Logs the beginning and the end of each long catch-up, until the sync driver ends.
 pub async fn log_catch_ups(mut status: watch::Receiver<SyncStatus>, best: watch::Receiver<Best>) {
-    let mut told = false;
+    let mut target = None;
     while status.changed().await.is_ok() {
-        let (SyncStatus { is_syncing, highest, .. }, height) =
+        let (status, height) =
             (status.borrow_and_update().clone(), u64::from(best.borrow().number));
-        match turn(&mut told, is_syncing, highest.saturating_sub(height)) {
-            Some(Turn::Began) => tracing::info!(height, highest, "catching up"),
+        match turn(&mut target, &status, height) {
+            Some(Turn::Began) => tracing::info!(height, highest = status.highest, "catching up"),
             Some(Turn::Ended) => tracing::info!(height, "caught up"),
+            Some(Turn::BrokeOff { target }) => tracing::info!(
+                height,
+                target,
+                "no longer catching up: no peer offers the blocks up to there any more"
+            ),
             None => {}
         }
     }
@@ -102,20 +107,32 @@ pub async fn log_catch_ups(mut status: watch::Receiver<SyncStatus>, best: watch:
 #[derive(Debug, PartialEq, Eq)]
 enum Turn {
     Began,
+    /// At its end.
     Ended,
+    /// Below the height that was aimed at.
+    BrokeOff {
+        target: u64,
+    },
 }
 
-fn turn(told: &mut bool, is_syncing: bool, way: u64) -> Option<Turn> {
-    match (*told, is_syncing) {
-        (false, true) if way > LONG_WAY => {
-            *told = true;
+/// `target`: the highest that a peer offered since a long catch-up began, if one is told of.
+fn turn(target: &mut Option<u64>, status: &SyncStatus, height: u64) -> Option<Turn> {
+    let way = status.highest.saturating_sub(height);
+    match (*target, status.is_syncing) {
+        (None, true) if way > LONG_WAY => {
+            *target = Some(status.highest);
             Some(Turn::Began)
         }
-        (true, false) => {
-            *told = false;
-            Some(Turn::Ended)
+        (Some(highest), true) => {
+            *target = Some(highest.max(status.highest));
+            None
         }
-        (false, true) | (false, false) | (true, true) => None,
+        (Some(highest), false) => {
+            *target = None;
+            let reached = height >= highest;
+            Some(if reached { Turn::Ended } else { Turn::BrokeOff { target: highest } })
+        }
+        (None, true | false) => None,
     }
 }
 
@@ -128,15 +145,32 @@ mod tests {
 
     #[test]
     fn a_long_catch_up_is_told_twice_and_a_short_one_never() {
-        let mut told = false;
-        let mut said = |is_syncing, way| turn(&mut told, is_syncing, way);
-        assert_eq!(said(true, LONG_WAY), None);
-        assert_eq!(said(false, 0), None);
-        assert_eq!(said(true, LONG_WAY + 1), Some(Turn::Began));
-        assert_eq!(said(true, 5_000), None);
-        assert_eq!(said(true, 4), None);
-        assert_eq!(said(false, 0), Some(Turn::Ended));
-        assert_eq!(said(false, 0), None);
+        let mut target = None;
+        let mut said = |is_syncing, height, highest| {
+            turn(&mut target, &SyncStatus { is_syncing, highest, ..SyncStatus::default() }, height)
+        };
+        assert_eq!(said(true, 10, 10 + LONG_WAY), None);
+        assert_eq!(said(false, 110, 110), None);
+        assert_eq!(said(true, 110, 111 + LONG_WAY), Some(Turn::Began));
+        assert_eq!(said(true, 110, 5_000), None);
+        assert_eq!(said(true, 4_996, 5_000), None);
+        assert_eq!(said(false, 5_000, 5_000), Some(Turn::Ended));
+        assert_eq!(said(false, 5_000, 5_000), None);
+    }
+
+    #[test]
+    fn a_catch_up_that_loses_its_peers_is_not_told_as_one_that_came_to_its_end() {
+        let mut target = None;
+        let mut said = |is_syncing, height, highest| {
+            turn(&mut target, &SyncStatus { is_syncing, highest, ..SyncStatus::default() }, height)
+        };
+        assert_eq!(said(true, 10, 5_000), Some(Turn::Began));
+        assert_eq!(said(true, 900, 4_000), None, "the best of them is gone");
+        assert_eq!(said(false, 900, 900), Some(Turn::BrokeOff { target: 5_000 }));
+        assert_eq!(said(false, 900, 900), None);
+        assert_eq!(said(true, 900, 5_000), Some(Turn::Began));
+        assert_eq!(said(true, 2_000, 6_000), None);
+        assert_eq!(said(false, 6_001, 6_001), Some(Turn::Ended));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+mod fixed_page;
 mod openmetrics;
 mod process;
 
@@ -11,173 +12,22 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
-use hegemon_discovery::{
-    Alarm, Direction, Status, policy::Refusal, status::Counters, status::Dials,
-};
-use hegemon_node::{
-    chain::{Chain, ChainParams, Template},
-    clock::Clock,
-    metrics::{MetricsServer, Sources, serve},
-    miner::{Miner, Pace},
-    net::{
-        handle::PeerId,
-        tally::Tally,
-        view::{NetworkView, SharedView},
-    },
-    rpc::{NodeInfo, NodeStatus, PeerInfo},
-    sync::{Imports, SyncStatus},
-};
+use fixed_page::serve_fixed;
 use openmetrics::{Family, parse};
 use process::{Node, PATIENCE, eventually};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::{mpsc, watch},
     time::timeout,
 };
 
 const BEGIN: &str =
     "<!-- from here on written by `UPDATE=1 cargo test -p hegemon-node --test metrics` -->\n";
 const END: &str = "<!-- /metrics -->\n";
-
-struct FixedNode;
-
-impl NodeStatus for FixedNode {
-    fn peer_count(&self) -> usize {
-        3
-    }
-
-    fn peers(&self) -> Vec<PeerInfo> {
-        let peer = |number: u8, direction| PeerInfo {
-            peer_id: PeerId([number; 32]),
-            address: SocketAddr::from(([198, 18, 0, number], 40_000)),
-            direction,
-            age_seconds: 60,
-            bytes_in: 1_000,
-            bytes_out: 2_000,
-            listen_address: None,
-        };
-        [Direction::Inbound, Direction::Outbound, Direction::Outbound]
-            .into_iter()
-            .zip(1..)
-            .map(|(direction, number)| peer(number, direction))
-            .collect()
-    }
-
-    fn discovery(&self) -> Value {
-        Value::Null
-    }
-
-    fn local_peer_id(&self) -> PeerId {
-        PeerId([9; 32])
-    }
-
-    fn listen_addresses(&self) -> Vec<SocketAddr> {
-        Vec::new()
-    }
-}
-
-/// Every number another one, so that no two can be confused.
-fn discovery() -> Status {
-    Status {
-        known: 101,
-        tried: 102,
-        verified: 103,
-        announced: 104,
-        failing: 105,
-        groups: 106,
-        peers: 3,
-        outbound: 2,
-        inbound: 1,
-        outbound_groups: 107,
-        min_peers: 108,
-        target_outbound: 109,
-        max_inbound: 110,
-        dialling: 114,
-        feelers: 3,
-        saturated: true,
-        seeds_connected: 112,
-        discouraged: 113,
-        cut_off: Some(Duration::from_millis(1_500)),
-        alarms: BTreeSet::from([Alarm::Eclipse]),
-        last_refresh: Some(Duration::from_secs(30)),
-        counters: Counters {
-            dials: Dials {
-                succeeded: 201,
-                refused: 202,
-                unreachable: 203,
-                handshake: 204,
-                local_network: 205,
-                no_slot: 206,
-                itself: 207,
-                duplicate: 208,
-            },
-            refused: BTreeMap::from([(Refusal::Scope, 209), (Refusal::GroupShare, 210)]),
-            misbehaved: 211,
-            evicted: 212,
-            rate_limited: 213,
-        },
-    }
-}
-
-struct Served {
-    server: MetricsServer,
-    tally: Arc<Tally>,
-    _directory: tempfile::TempDir,
-}
-
-impl Served {
-    async fn get(&self, request: &str) -> String {
-        ask(self.server.addr(), request).await
-    }
-}
-
-async fn serve_fixed(ip: [u8; 4]) -> Served {
-    let params = ChainParams::trivial("metrics");
-    let directory = tempfile::tempdir().unwrap();
-    let chain =
-        Arc::new(Chain::open(&directory.path().join("chain.redb"), params.clone()).unwrap());
-    let parent = chain.header(&chain.best().hash).unwrap().unwrap();
-    let time = 1_800_000_000_500;
-    chain
-        .import(&Template::on(&params, &parent, [5; 32], time, vec![]).mine(0), time)
-        .unwrap()
-        .unwrap();
-    let view = SharedView::default();
-    view.publish(NetworkView { rivalries: 4, discovery: discovery(), ..NetworkView::default() });
-    let tally = Arc::new(Tally::default());
-    tally.traffic.received.store(301, Relaxed);
-    tally.traffic.sent.store(302, Relaxed);
-    tally.established(Direction::Inbound);
-    tally.handshakes.turned_away.add();
-    tally.drops.chain.add();
-    let status =
-        SyncStatus { highest: 77, orphans: 5, orphan_bytes: 5_000, ..SyncStatus::default() };
-    let miner = Miner::new(chain.clone(), mpsc::channel(1).0, [0; 32], Pace::Dev, Clock::start());
-    let sources = Sources {
-        info: NodeInfo {
-            name: "A \"node\"".into(),
-            version: "1.2.3".into(),
-            should_have_peers: true,
-            starting_block: 0,
-            mining_threads: 1,
-        },
-        chain,
-        miner: Arc::new(miner),
-        node: Arc::new(FixedNode),
-        view,
-        tally: tally.clone(),
-        sync: watch::channel(status).1,
-        imports: Arc::new(Imports::default()),
-    };
-    let server = serve(SocketAddr::from((ip, 0)), sources).await.unwrap();
-    Served { server, tally, _directory: directory }
-}
 
 /// Sends a request and reads until the server hangs up.
 async fn ask(addr: SocketAddr, request: &str) -> String {
@@ -215,12 +65,45 @@ fn value(page: &str, sample: &str) -> f64 {
 #[tokio::test]
 async fn the_page_is_openmetrics_and_every_value_has_its_place() {
     let served = serve_fixed([127, 0, 0, 1]).await;
-    let answer = served.get("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await;
+    let answer =
+        ask(served.server.addr(), "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await;
     let (head, body) = page(&answer);
     let kind = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8";
     assert!(head.lines().any(|line| line == kind), "{head}");
     parse(body).unwrap();
     insta::assert_snapshot!(body);
+}
+
+/// What is 0 or 1 on the fixed node's page: switches, and the miner, which stands still. What the
+/// miner shows when it works is looked at on real nodes.
+const FEW: [&str; 8] = [
+    "hegemon_node_info",
+    "hegemon_chain_syncing",
+    "hegemon_discovery_saturated",
+    "hegemon_discovery_alarm{alarm=\"isolated\"}",
+    "hegemon_discovery_alarm{alarm=\"eclipse\"}",
+    "hegemon_mining_threads",
+    "hegemon_mining_rate_hashes_per_second",
+    "hegemon_mining_blocks_found_total",
+];
+
+#[tokio::test]
+async fn no_two_numbers_of_the_fixed_page_are_the_same() {
+    let served = serve_fixed([127, 0, 0, 1]).await;
+    let families = parse(&scrape(served.server.addr()).await).unwrap();
+    let samples = families.iter().flat_map(|family| &family.samples);
+    // A histogram's count is its last bucket.
+    let samples = samples.filter(|(name, _)| !name.ends_with("_count"));
+    let mut seen = BTreeMap::new();
+    for (name, value) in samples {
+        if FEW.iter().any(|few| name.starts_with(few)) {
+            assert!([0.0, 1.0].contains(value), "{name} has a number: take it out of FEW");
+        } else {
+            assert!(*value > 1.0, "{name} has none: a swap would not be seen");
+            let twin = seen.insert(value.to_bits(), name);
+            assert_eq!(twin, None, "{name} has the same: a swap would not be seen");
+        }
+    }
 }
 
 #[tokio::test]
@@ -230,16 +113,37 @@ async fn other_requests_are_told_what_to_ask_for() {
         ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "404"),
         ("POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "405"),
         ("HEAD /metrics HTTP/1.1\r\nHost: [::1]:9615\r\n\r\n", "200"),
-        ("GET /metrics HTTP/1.1\r\nHost: rebound.example\r\n\r\n", "403"),
-        ("GET /metrics HTTP/1.1\r\nHost: 198.18.0.1\r\n\r\n", "403"),
         ("nonsense\r\n\r\n", "400"),
     ] {
-        let answer = served.get(request).await;
+        let answer = ask(served.server.addr(), request).await;
         assert_eq!(answer.split(' ').nth(1), Some(status), "{request}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn who_may_ask_is_who_may_ask_by_rpc() {
+    let local = serve_fixed([127, 0, 0, 1]).await;
     let external = serve_fixed([0, 0, 0, 0]).await;
-    let answer = external.get("GET /metrics HTTP/1.1\r\nHost: node-1:9615\r\n\r\n").await;
-    page(&answer);
+    for (host, on_loopback, from_outside) in [
+        ("Host: localhost:9615", 200, 200),
+        ("Host: 198.18.0.1", 403, 200),
+        ("Host: node-1:9615", 403, 200),
+        ("Host: rebound.example", 403, 403),
+        ("Host: rebound.example@localhost", 403, 403),
+        ("Host: localhost\r\nHost: localhost", 403, 403),
+        ("Accept: */*", 403, 403),
+        ("Host: localhost\r\nOrigin: https://page.example", 403, 403),
+        ("Host: localhost\r\nOrigin: http://localhost:3000", 200, 200),
+    ] {
+        for (served, status) in [(&local, on_loopback), (&external, from_outside)] {
+            let addr = SocketAddr::from(([127, 0, 0, 1], served.server.addr().port()));
+            let answer = ask(addr, &format!("GET /metrics HTTP/1.1\r\n{host}\r\n\r\n")).await;
+            let got = answer.split(' ').nth(1).unwrap();
+            assert_eq!(got, status.to_string(), "{host} of {}: {answer}", served.server.addr());
+        }
+    }
+    let answer = ask(local.server.addr(), "GET /metrics HTTP/1.1\r\nHost: node-1\r\n\r\n").await;
+    assert!(answer.contains("--prometheus-external"), "{answer}");
 }
 
 #[tokio::test]
@@ -280,8 +184,9 @@ async fn however_often_it_is_asked_for_a_page_is_made_once_a_second() {
     let most = begin.elapsed().as_secs() + 1;
     assert!(pages.len() as u64 <= most, "{} pages in {most} s", pages.len());
     let sample = "hegemon_inbound_handshakes_total{outcome=\"completed\"}";
+    let completed = served.tally.handshakes.completed.get() as f64;
     eventually("the values of now", async || {
-        value(&scrape(served.server.addr()).await, sample) == 200.0
+        value(&scrape(served.server.addr()).await, sample) == completed
     })
     .await;
 }
@@ -392,6 +297,27 @@ fn texts<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a str>) {
     }
 }
 
+/// Whole names of metrics in queries.
+fn named<'a>(queries: &[&'a str]) -> BTreeSet<&'a str> {
+    queries
+        .iter()
+        .flat_map(|query| query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')))
+        .filter(|word| word.starts_with("hegemon_"))
+        .collect()
+}
+
+/// Whole names of a family's samples, without labels.
+fn names(family: &Family) -> impl Iterator<Item = &str> {
+    family.samples.iter().map(|(sample, _)| sample.split('{').next().unwrap())
+}
+
+/// Families of which no query shows anything.
+fn hidden<'a>(families: &'a [Family], queries: &[&str]) -> Vec<&'a str> {
+    let named = named(queries);
+    let hidden = families.iter().filter(|family| !names(family).any(|name| named.contains(name)));
+    hidden.map(|family| family.name.as_str()).collect()
+}
+
 #[tokio::test]
 async fn the_dashboard_shows_what_the_page_has_and_all_that_it_has() {
     let served = serve_fixed([127, 0, 0, 1]).await;
@@ -400,20 +326,15 @@ async fn the_dashboard_shows_what_the_page_has_and_all_that_it_has() {
     let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
     let mut queries = Vec::new();
     texts(&dashboard, "expr", &mut queries);
-    let named: BTreeSet<&str> = queries
-        .iter()
-        .flat_map(|query| query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')))
-        .filter(|word| word.starts_with("hegemon_"))
-        .collect();
-    let samples: BTreeSet<&str> = families
-        .iter()
-        .flat_map(|family| &family.samples)
-        .map(|(sample, _)| sample.split('{').next().unwrap())
-        .collect();
-    let unknown: Vec<_> = named.difference(&samples).collect();
+    let samples: BTreeSet<&str> = families.iter().flat_map(names).collect();
+    let unknown: Vec<_> =
+        named(&queries).into_iter().filter(|name| !samples.contains(name)).collect();
     assert!(unknown.is_empty(), "the dashboard asks for what no page has: {unknown:?}");
-    for family in &families {
-        let shown = named.iter().any(|name| name.starts_with(&family.name));
-        assert!(shown, "no panel shows {}", family.name);
+    assert_eq!(hidden(&families, &queries), [""; 0], "no panel shows these");
+    // A longer name that begins the same shows nothing of a shorter one.
+    for alone in ["hegemon_peers", "hegemon_orphans"] {
+        let mut others = queries.clone();
+        others.retain(|query| !query.starts_with(&format!("{alone}{{")));
+        assert_eq!(hidden(&families, &others), [alone]);
     }
 }

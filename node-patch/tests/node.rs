@@ -223,6 +223,49 @@ fn what_it_cannot_start_with_it_names() {
     assert!(said.contains("--base-path"), "{said}");
 }
 
+#[test]
+fn what_stands_in_its_way_is_named_with_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("file"), "").unwrap();
+    std::fs::create_dir_all(path("taken/chain.redb")).unwrap();
+    std::fs::create_dir_all(path("secret/pq-identity.seed")).unwrap();
+    let with = |environment: &[(&str, &str)], more: &[&str]| {
+        let usual = ["--dev", "--rpc-port", "0", "--listen-addr"];
+        refusal(environment, &[&usual, more].concat())
+    };
+    let here = "127.0.0.1:0";
+    let missing = path("missing");
+    let seed = [("HEGEMON_PQ_IDENTITY_SEED_PATH", missing.as_str())];
+    for (said, what, advice) in [
+        (with(&seed, &[here, "--tmp"]), missing.as_str(), "HEGEMON_PQ_IDENTITY_SEED_PATH"),
+        (
+            with(&[], &["198.19.255.254:0", "--tmp"]),
+            "198.19.255.254:0",
+            "another --port or --listen-addr",
+        ),
+        (with(&[], &[here, "--base-path", &path("file")]), "file", "another --base-path"),
+        (with(&[], &[here, "--tmp", "--base-path", &path("file/x")]), "x", "another --base-path"),
+        (with(&[], &[here, "--base-path", &path("taken")]), "chain.redb", "another --base-path"),
+        (with(&[], &[here, "--base-path", &path("secret")]), "pq-identity.seed", "put the node's"),
+        (with(&[("RUST_LOG", "a=b=c")], &[here, "--tmp"]), "RUST_LOG=\"a=b=c\"", "such as info"),
+    ] {
+        assert!(said.contains(what) && said.contains(advice), "{what}, {advice}: {said}");
+        let reason = said.rsplit(": ").next().unwrap().trim();
+        assert_eq!(said.matches(reason).count(), 1, "the reason stands there once: {said}");
+    }
+}
+
+#[test]
+fn an_empty_filter_of_the_environment_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    let path = directory.path().to_str().unwrap();
+    let flags = ["--dev", "--tmp", "--base-path", path, "--listen-addr", "198.19.255.254:0"];
+    let said = refusal(&[("RUST_LOG", "")], &flags);
+    assert!(said.contains("WARN") && said.contains("leave --tmp out"), "{said}");
+}
+
 #[tokio::test]
 async fn a_second_node_on_the_same_state_is_refused() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
-//! Reads health, headers, blocks and a subscription to new heads from a node, as anybody would who
-//! writes against a Substrate chain: with `subxt-rpcs`, which knows nothing of this project. What it
-//! gets must fit together; the first thing that does not ends it.
+//! Reads health, headers, blocks and subscriptions to heads from a node that mines alone, as anybody
+//! would who writes against a Substrate chain: with `subxt-rpcs`, which knows nothing of this
+//! project. What it gets must fit together, and be what such a node has to say; the first thing that
+//! is not so ends it.
 
 use std::time::Duration;
 
@@ -27,26 +28,45 @@ async fn main() -> anyhow::Result<()> {
     let client = RpcClient::from_insecure_url(&url).await?;
     let methods = LegacyRpcMethods::<Substrate>::new(client.clone());
 
-    println!(
-        "{} {}, chain {}",
-        methods.system_name().await?,
-        methods.system_version().await?,
-        methods.system_chain().await?
-    );
-    println!("health: {:?}", methods.system_health().await?);
-    println!("properties: {:?}", methods.system_properties().await?);
-    println!("runtime: {:?}", methods.state_get_runtime_version(None).await?);
-
+    introduce(&methods).await?;
     let genesis = methods.genesis_hash().await?;
+    let first = methods.chain_get_header(Some(genesis)).await?.context("genesis has no header")?;
+    ensure!(first.number == 0 && first.hash() == genesis, "genesis is another block: {first:?}");
+    let head = follow(&methods, genesis).await?;
+    // Not before there are others: while genesis is the best block, it is whatever is asked for.
+    ensure!(head.number > 0, "no block above genesis was told of");
     let finalized = methods.chain_get_finalized_head().await?;
-    println!("genesis: {genesis:?}\nfinalized: {finalized:?}");
-    follow(&methods).await?;
+    ensure!(finalized == genesis, "{finalized:?} is final, and genesis is {genesis:?}");
+    println!("genesis, and all that is final: {genesis:?}");
     let best = block(&methods, None).await?;
+    ensure!(best.number >= head.number, "best is {}, after head {}", best.number, head.number);
     println!("best: {} {:?}", best.number, best.hash());
     walk(&methods, &best, genesis).await?;
     let missing = client.request::<()>("no_such_method", rpc_params![]).await;
     ensure!(missing.is_err(), "a method that does not exist was answered");
     println!("all of it fits together");
+    Ok(())
+}
+
+/// What the node says of itself: one that mines alone.
+async fn introduce(methods: &LegacyRpcMethods<Substrate>) -> anyhow::Result<()> {
+    let name = methods.system_name().await?;
+    let version = methods.system_version().await?;
+    let chain = methods.system_chain().await?;
+    for (what, said) in [("name", &name), ("version", &version), ("chain", &chain)] {
+        ensure!(!said.is_empty(), "the node has no {what}");
+    }
+    println!("{name} {version}, chain {chain}");
+    let health = methods.system_health().await?;
+    ensure!(
+        health.peers == 0 && !health.is_syncing && !health.should_have_peers,
+        "a node that is alone and mines says {health:?}"
+    );
+    let properties = methods.system_properties().await?;
+    ensure!(properties.is_empty(), "a chain without a token has properties: {properties:?}");
+    let runtime = methods.state_get_runtime_version(None).await?;
+    ensure!(runtime.spec_version > 0, "the rules have no version: {runtime:?}");
+    println!("health: {health:?}\nruntime: {runtime:?}");
     Ok(())
 }
 
@@ -81,16 +101,17 @@ async fn walk(
     Ok(())
 }
 
-/// New heads, each of them a block that can be had.
-async fn follow(methods: &LegacyRpcMethods<Substrate>) -> anyhow::Result<()> {
+/// New heads, each of them a block that can be had and higher than the one before, since nobody
+/// else mines. The last of them.
+async fn follow(methods: &LegacyRpcMethods<Substrate>, genesis: Hash) -> anyhow::Result<Header> {
     let mut heads = methods.chain_subscribe_new_heads().await?;
     let mut last: Option<Header> = None;
     let mut seen = 0;
     while seen < HEADS {
         let next = timeout(PATIENCE, heads.next()).await.context("no new head in time")?;
         let head = next.context("the subscription ended")??;
-        if last.as_ref().is_some_and(|last| last.hash() == head.hash()) {
-            bail!("the head {} came twice", head.number);
+        if let Some(last) = last.as_ref().filter(|last| last.number >= head.number) {
+            bail!("the head {} came after {}", head.number, last.number);
         }
         let block = block(methods, Some(head.hash())).await?;
         ensure!(
@@ -104,8 +125,9 @@ async fn follow(methods: &LegacyRpcMethods<Substrate>) -> anyhow::Result<()> {
     }
     let mut finalized = methods.chain_subscribe_finalized_heads().await?;
     let first = timeout(PATIENCE, finalized.next()).await.context("no finalized head in time")?;
-    println!("finalized head: {}", first.context("the subscription ended")??.number);
-    Ok(())
+    let first = first.context("the subscription ended")??;
+    ensure!(first.hash() == genesis, "the finalized head is {first:?}, not genesis");
+    last.context("no head was waited for")
 }
 
 /// The header of a block that comes with its body.

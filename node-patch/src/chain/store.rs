@@ -80,7 +80,9 @@ pub enum OpenError {
         ours: Hash,
     },
     /// The file system said no.
-    #[error("{path}: {source}")]
+    #[error(
+        "cannot use {path}; let the node's user write there and make room on the disk, or choose another --base-path"
+    )]
     Io {
         /// The file.
         path: PathBuf,

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `page` | what is shown, and where each value comes from |
 //! | `families` | a metric family on the page |
-//! | `server` | the listener and its limits |
+//! | `server` | the listener and its limits; who may ask is `rpc::guard`'s |
 
 mod families;
 mod page;

@@ -22,19 +22,6 @@ use crate::{
 /// Every name begins with it.
 const PREFIX: &str = "hegemon";
 
-/// All reasons, so that each is on the page before it first happens.
-const REFUSALS: [Refusal; 9] = [
-    Refusal::NotDialable,
-    Refusal::Scope,
-    Refusal::Port,
-    Refusal::Own,
-    Refusal::PortsPerHost,
-    Refusal::RateLimit,
-    Refusal::BookFull,
-    Refusal::GroupShare,
-    Refusal::Discouraged,
-];
-
 /// Where values are read at a scrape.
 pub struct Sources {
     /// What does not change.
@@ -267,6 +254,7 @@ fn book(page: &mut Families<'_>, status: &Status) -> fmt::Result {
         ),
         ("of", &[("book", status.groups), ("outbound", status.outbound_groups)]),
     )?;
+    // All reasons, so that each is on the page before it first happens.
     let refused = |reason| {
         (reason_name(reason), status.counters.refused.get(&reason).map_or(0, |count| *count))
     };
@@ -275,7 +263,7 @@ fn book(page: &mut Families<'_>, status: &Status) -> fmt::Result {
             "discovery_addresses_refused",
             "Addresses that did not get into the book, by reason",
         ),
-        ("reason", &REFUSALS.map(refused)),
+        ("reason", &Refusal::ALL.map(refused)),
     )?;
     page.gauge(
         &words("discovery_discouraged_ips", "IPs left alone for misbehaviour"),

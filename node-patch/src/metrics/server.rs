@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -14,8 +14,7 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue},
-    http::uri::Authority,
+    header::{ALLOW, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
@@ -27,6 +26,7 @@ use tokio::{
 };
 
 use super::page::{Page, Sources};
+use crate::rpc::guard::{self, Reach};
 
 /// Connections at a time. A scraper needs one for some milliseconds; a newcomer beyond the limit
 /// takes the oldest one's place, so that nobody who holds connections open keeps a scraper out.
@@ -48,7 +48,7 @@ const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8")
 /// The server could not start.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot serve metrics on {addr}: {source}; choose another --prometheus-port, or stop what listens there"
+    "cannot serve metrics on {addr}; choose another --prometheus-port, or stop what listens there"
 )]
 pub struct MetricsError {
     addr: SocketAddr,
@@ -87,8 +87,7 @@ pub async fn serve(addr: SocketAddr, sources: Sources) -> Result<MetricsServer, 
         Ok((listener.local_addr()?, listener))
     };
     let (addr, listener) = bound.await.map_err(|source| MetricsError { addr, source })?;
-    let shown =
-        Shown { local: addr.ip().is_loopback(), page: Page::new(sources), last: None.into() };
+    let shown = Shown { reach: Reach::of(addr), page: Page::new(sources), last: None.into() };
     Ok(MetricsServer { addr, task: tokio::spawn(accept(listener, Arc::new(shown))) })
 }
 
@@ -150,19 +149,15 @@ async fn answer(stream: TcpStream, shown: Arc<Shown>) {
 
 /// What all connections share.
 struct Shown {
-    /// Whether only this host can reach us.
-    local: bool,
+    reach: Reach,
     page: Page,
     last: Mutex<Option<(Instant, Bytes)>>,
 }
 
 impl Shown {
     fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        if self.local && !is_for_loopback(request) {
-            return refusal(
-                StatusCode::FORBIDDEN,
-                "These metrics are for this host: ask for 127.0.0.1 or localhost, or start the node with --prometheus-external.\n",
-            );
+        if let Err(why) = guard::admit(request.headers(), self.reach) {
+            return refusal(StatusCode::FORBIDDEN, format!("{why}\n"));
         }
         if request.uri().path() != "/metrics" {
             return refusal(StatusCode::NOT_FOUND, "The metrics are at /metrics.\n");
@@ -188,19 +183,8 @@ impl Shown {
     }
 }
 
-/// Whether a client asks for this host by one of its own names. A web page that had its name point
-/// here asks for that name.
-fn is_for_loopback(request: &Request<Incoming>) -> bool {
-    let Some(host) = request.headers().get(HOST) else { return true };
-    let authority = Authority::try_from(host.as_bytes());
-    authority.is_ok_and(|authority| {
-        let host = authority.host().trim_matches(['[', ']']);
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    })
-}
-
-fn refusal(status: StatusCode, why: &'static str) -> Response<Full<Bytes>> {
-    response(status, PLAIN, Bytes::from_static(why.as_bytes()))
+fn refusal(status: StatusCode, why: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    response(status, PLAIN, why.into())
 }
 
 fn response(status: StatusCode, kind: HeaderValue, body: Bytes) -> Response<Full<Bytes>> {

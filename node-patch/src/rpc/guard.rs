@@ -1,8 +1,8 @@
 //! Whether a request comes from where it should, by its `Host` and `Origin`: a browser sends both
 //! truly, whatever the page that it shows wants. Without this any page could ask the node, by the
-//! page's own name once that is made to mean our address (DNS rebinding).
+//! page's own name once that is made to mean our address (DNS rebinding). RPC and metrics ask it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hyper::{
     HeaderMap,
@@ -19,6 +19,14 @@ pub enum Reach {
     External,
 }
 
+impl Reach {
+    /// Of a server that listens at `addr`.
+    #[must_use]
+    pub fn of(addr: SocketAddr) -> Self {
+        if addr.ip().is_loopback() { Self::Loopback } else { Self::External }
+    }
+}
+
 /// Why a request is refused. What it says goes into the body of the refusal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -27,7 +35,7 @@ pub enum Refusal {
     NoHost,
     /// By a name that can be anybody's.
     #[error(
-        "Host \"{0}\" is not served here; ask by an IP address or as localhost, and with --rpc-external also by a name without a dot"
+        "Host \"{0}\" is not served here; ask by a loopback address or as localhost. A node that serves other machines (--rpc-external, --prometheus-external) is asked by any IP address, or by a name without a dot"
     )]
     Host(String),
     /// From a page that is not of this machine.

@@ -45,7 +45,7 @@ impl Connection {
             return Ok(text(StatusCode::FORBIDDEN, format!("{refusal}\n")));
         }
         Ok(match (request.method(), request.uri().path()) {
-            (&Method::GET, _) if request.headers().contains_key(UPGRADE) => self.upgrade(request),
+            (&Method::GET, _) if asks_for_websocket(request.headers()) => self.upgrade(request),
             (&Method::GET, "/health") => {
                 json(StatusCode::OK, Health::of(&shared.context).json().to_string())
             }
@@ -129,6 +129,12 @@ fn readiness(shared: &Shared) -> Answer {
         Status::NoPeers | Status::Syncing => StatusCode::SERVICE_UNAVAILABLE,
     };
     json(code, health.status_json(&shared.context).to_string())
+}
+
+/// Any other upgrade (curl offers `h2c`) is an offer that we need not take.
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    let asked = headers.get(UPGRADE);
+    asked.is_some_and(|asked| asked.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// A page can send any other type without asking first.

@@ -28,9 +28,7 @@ const ACCEPT_SILENCE: Duration = Duration::from_secs(60);
 
 /// The server could not start.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot serve RPC on {addr}: {source}; choose another --rpc-port, or stop what listens there"
-)]
+#[error("cannot serve RPC on {addr}; choose another --rpc-port, or stop what listens there")]
 pub struct RpcError {
     addr: SocketAddr,
     source: io::Error,

@@ -63,10 +63,9 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(config: RpcConfig, context: RpcContext, stop: CancellationToken) -> Self {
-        let loopback = config.addr.ip().is_loopback();
         Self {
             context,
-            reach: if loopback { Reach::Loopback } else { Reach::External },
+            reach: Reach::of(config.addr),
             patience: config.patience,
             stop,
             tasks: TaskTracker::new(),

@@ -71,10 +71,12 @@ impl Subscriptions {
         fresh.into_iter().filter_map(|one| Some((one, *self.heads.get(&one)?))).collect()
     }
 
-    /// Who is told of each new best block.
-    pub(super) fn of_new_heads(&self) -> Vec<(Number, Heads)> {
-        let all = self.heads.iter().filter(|(_, heads)| **heads == Heads::New);
-        all.map(|(number, heads)| (*number, *heads)).collect()
+    /// Who is told when there is a new best block: those who wait for such, and the fresh ones.
+    pub(super) fn take_all(&mut self) -> Vec<(Number, Heads)> {
+        let fresh = std::mem::take(&mut self.fresh);
+        let told =
+            |(number, heads): &(&Number, &Heads)| **heads == Heads::New || fresh.contains(number);
+        self.heads.iter().filter(told).map(|(number, heads)| (*number, *heads)).collect()
     }
 
     fn subscribe(&mut self, heads: Heads, params: &Params<'_>) -> Answer {
@@ -134,7 +136,10 @@ mod tests {
         assert_ne!(new, finalized);
         assert_eq!(all.take_fresh(), [(1, Heads::New), (2, Heads::Finalized)]);
         assert_eq!(all.take_fresh(), []);
-        assert_eq!(all.of_new_heads(), [(1, Heads::New)]);
+        assert_eq!(all.take_all(), [(1, Heads::New)]);
+        call(&mut all, "chain_subscribeFinalizedHeads", "[]");
+        assert_eq!(all.take_all(), [(1, Heads::New), (3, Heads::Finalized)]);
+        assert_eq!(all.take_all(), [(1, Heads::New)]);
         assert!(all.call("chain_getHeader", &Params::new(None)).is_none());
     }
 
@@ -146,7 +151,7 @@ mod tests {
         assert_eq!(call(&mut all, "chain_unsubscribeFinalizedHeads", &params), false);
         assert_eq!(call(&mut all, "chain_unsubscribeNewHeads", &params), true);
         assert_eq!(call(&mut all, "chain_unsubscribeNewHeads", &params), false);
-        assert!(all.is_empty() && all.take_fresh().is_empty() && all.of_new_heads().is_empty());
+        assert!(all.is_empty() && all.take_fresh().is_empty() && all.take_all().is_empty());
     }
 
     #[test]

@@ -27,7 +27,7 @@ use super::{
     shared::Shared,
     subscriptions::{self, Heads, Subscriptions},
 };
-use crate::chain::Best;
+use crate::chain::{Best, Hash};
 
 /// Serves a connection that has been upgraded until it ends.
 pub(super) async fn serve(upgraded: Upgraded, shared: &Shared, access: Access) {
@@ -106,8 +106,8 @@ impl Session<'_> {
                 }
             }
             Ok(()) = self.best.changed(), if subscribed => {
-                let told = self.subscriptions.of_new_heads();
-                self.tell(told).await
+                self.best.mark_changed();
+                self.tell().await
             }
             () = sleep_until(self.ping) => self.send_ping().await,
             () = sleep_until(idle_at), if !subscribed => Err(Ending::Idle),
@@ -134,14 +134,21 @@ impl Session<'_> {
             let answer = if room.is_some() { answer } else { call::busy() };
             self.send(Message::text(answer)).await?;
         }
-        let fresh = self.subscriptions.take_fresh();
-        self.tell(fresh).await
+        self.tell().await
     }
 
-    /// Tells subscribers of the block that is theirs now.
-    async fn tell(&mut self, subscribers: Vec<(u64, Heads)>) -> Result<(), Ending> {
-        for (number, heads) in subscribers {
-            if let Some(header) = self.head(heads) {
+    /// One round: all who are due hear of one and the same best block. What is newer by the time
+    /// that they have taken it comes in the next round, to all of them.
+    async fn tell(&mut self) -> Result<(), Ending> {
+        let (best, is_new) = {
+            let best = self.best.borrow_and_update();
+            (best.hash, best.has_changed())
+        };
+        // One that came while somebody subscribed is seen now: the others must not miss it.
+        let due =
+            if is_new { self.subscriptions.take_all() } else { self.subscriptions.take_fresh() };
+        for (number, heads) in due {
+            if let Some(header) = self.head(heads, &best) {
                 let notification = subscriptions::notification(number, heads, &header);
                 self.send(Message::text(notification)).await?;
             }
@@ -150,10 +157,10 @@ impl Session<'_> {
     }
 
     /// `None` if the database fails, which ends the node elsewhere.
-    fn head(&mut self, heads: Heads) -> Option<Value> {
+    fn head(&self, heads: Heads, best: &Hash) -> Option<Value> {
         let chain = &self.shared.context.chain;
         let hash = match heads {
-            Heads::New => self.best.borrow_and_update().hash,
+            Heads::New => *best,
             Heads::Finalized => chain.hash_at(0).ok()??,
         };
         chain.header(&hash).ok()?.as_ref().map(json::header)

@@ -37,7 +37,7 @@ pub struct ImportCounts {
 
 impl Imports {
     /// A block went through the chain's import.
-    pub(super) fn note(&self, outcome: &Result<Imported, ImportError>) {
+    pub fn note(&self, outcome: &Result<Imported, ImportError>) {
         match outcome {
             Ok(Imported::AlreadyKnown) => {}
             Ok(Imported::Side) => one_more(&self.side),

@@ -35,10 +35,14 @@ impl Node {
         environment: &[(&str, &str)],
         flags: &[&str],
     ) -> Self {
-        let mut child = command(environment)
-            .args(["--dev", "--rpc-port", "0", "--listen-addr", listen])
-            .args(flags)
-            .arg("--base-path")
+        let listens = ["--listen-addr", listen];
+        Self::run(command(environment).args(listens).args(flags), base_path)
+    }
+
+    /// With what every node of a test has besides, until it says where it listens.
+    pub(crate) fn run(command: &mut Command, base_path: &Path) -> Self {
+        let mut child = command
+            .args(["--dev", "--rpc-port", "0", "--base-path"])
             .arg(base_path)
             .stderr(Stdio::piped())
             .spawn()

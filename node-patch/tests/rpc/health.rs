@@ -32,3 +32,15 @@ async fn health_is_answered_as_long_as_the_node_lives() {
     assert_eq!(get(&served, "/").await.0, 405);
     assert_eq!(get(&served, "/metrics").await.0, 405);
 }
+
+#[tokio::test]
+async fn another_upgrade_than_websocket_is_an_offer_that_is_not_taken() {
+    let served = Served::with(LOCAL).await;
+    for (upgrade, code) in
+        [("h2c", "200"), ("foo, h2c", "200"), ("websocket", "400"), ("WebSocket", "400")]
+    {
+        let upgrade = format!("Upgrade: {upgrade}");
+        let answer = served.raw(&["GET /health HTTP/1.1", "Host: localhost", &upgrade], "").await;
+        assert_eq!(answer.split(' ').nth(1), Some(code), "{upgrade}: {answer}");
+    }
+}

@@ -8,6 +8,7 @@
 //! | `health` | `/health` |
 //! | `websocket` | subscriptions, and WebSockets that are of no use |
 //! | `crowd` | more connections than there are places or descriptors |
+//! | `process` | a node as a process of its own |
 
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
@@ -15,5 +16,8 @@ mod crowd;
 mod guard;
 mod health;
 mod methods;
+#[expect(dead_code, reason = "others do more with a node of their own")]
+#[path = "../process/mod.rs"]
+mod process;
 mod served;
 mod websocket;

@@ -24,8 +24,7 @@ use tokio::{
     time::timeout,
 };
 
-/// Generous: tests wait for conditions, and a loaded machine is slow.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+use crate::process::PATIENCE;
 
 struct FixedNode;
 
@@ -121,6 +120,16 @@ impl Served {
     /// A block more, with this body, and everybody is told.
     pub(crate) fn extend(&self, body: Option<Vec<u8>>) -> Hash {
         extend(&self.chain, body);
+        self.tell()
+    }
+
+    /// A block more, of which nobody is told yet.
+    pub(crate) fn extend_silently(&self) {
+        extend(&self.chain, None);
+    }
+
+    /// Everybody is told of the best block.
+    pub(crate) fn tell(&self) -> Hash {
         self.best.send(self.chain.best()).unwrap();
         self.chain.best().hash
     }
