@@ -3,6 +3,7 @@
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use hegemon_node::{
+    chain::{MAX_DRIFT_MS, Template},
     net::handle::ChainProtocol,
     sync::message::{BlockAnnounce, SyncRequest},
 };
@@ -100,6 +101,30 @@ fn an_orphans_parent_is_asked_of_others() {
     net.connect(announcer, 1);
     let took = net.run_until_all_have(&[1], best, Duration::from_secs(60));
     assert!(took < Duration::from_secs(12), "{took:?}");
+    assert_eq!(net.offences, []);
+}
+
+/// A block ahead of our clock holds up its branch for about as long as it is ahead; and the longer
+/// that takes, the less often its peer is asked.
+#[test]
+fn one_block_from_the_future_is_one_failure_however_many_follow_it() {
+    let mut net = Net::new(1, 24);
+    let mut blocks = chain_of(&net.params, 20, 1);
+    for ahead in 1..100 {
+        let parent = blocks.last().unwrap().header();
+        let time = NOW_MS + MAX_DRIFT_MS + 20_000 + ahead;
+        blocks.push(Template::on(&net.params, parent, [1; 32], time, Vec::new()).mine(0));
+    }
+    let tip = blocks.last().unwrap().clone();
+    let best = tip.hash();
+    let peer = net.puppet(move |_, data| match question(data) {
+        None => announce(&tip),
+        Some(question) => answer(&blocks, &question),
+    });
+    net.connect(0, peer);
+    let took = net.run_until_all_have(&[0], best, Duration::from_secs(70));
+    assert!((20..35).contains(&took.as_secs()), "{took:?}");
+    assert!(net.asked_bodies[&peer] <= 8, "{:?}", net.asked_bodies);
     assert_eq!(net.offences, []);
 }
 
