@@ -6,6 +6,7 @@
 mod sync_liars;
 mod sync_many;
 mod sync_order;
+mod sync_step;
 
 use std::{cell::Cell, collections::BTreeMap, rc::Rc, time::Duration};
 

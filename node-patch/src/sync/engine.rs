@@ -284,6 +284,7 @@ impl SyncEngine {
             .filter(|peer| peer.claim.is_some_and(|claim| claim.hash == hash))
         {
             peer.claim_missing = false;
+            peer.end_walk();
         }
         for (session, block) in self.orphans.children_of(&hash) {
             self.actions

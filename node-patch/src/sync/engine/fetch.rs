@@ -104,6 +104,10 @@ impl SyncEngine {
         self.download = None;
         for peer in self.peers.values_mut() {
             peer.provides = false;
+            // What it gives now is of no use, and that is not its fault.
+            if let Some(bodies) = &mut peer.bodies {
+                bodies.is_slow = true;
+            }
         }
     }
 
