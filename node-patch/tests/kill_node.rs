@@ -123,7 +123,7 @@ until [ -e "$DISK/chain.redb" ]; do
     fi
     sleep 0.1
 done
-cat /dev/zero >"$DISK/filler"
+cat /dev/zero >"$DISK/filler" 2>/dev/null
 wait $!
 CODE=$?
 cp "$DISK/chain.redb" "$OUT/full.redb"
