@@ -6,31 +6,33 @@ use hegemon_node::{
     net::handle::{ChainProtocol, PeerId, SessionId},
     sync::{
         Action, Event, SyncEngine,
-        message::{BlockAnnounce, SyncRequest},
+        message::{BlockAnnounce, SyncRequest, SyncResponse},
     },
 };
 use parity_scale_codec::Encode;
 
-use crate::{Frame, NOW_MS, answer, chain_of, extend, question};
+use crate::{Frame, NOW_MS, answer, chain_of, extend, question, response};
 
 type Asked = Vec<(SessionId, SyncRequest)>;
 
 struct Alone {
     engine: SyncEngine,
     chain: Chain,
+    now: Mono,
 }
 
 impl Alone {
     fn new() -> Self {
         let storage = redb::backends::InMemoryBackend::new();
-        Self { engine: SyncEngine::default(), chain: Chain::on(storage, params()).unwrap() }
+        let chain = Chain::on(storage, params()).unwrap();
+        Self { engine: SyncEngine::default(), chain, now: Mono(0) }
     }
 
     /// What it asks, and whom. Nobody is to blame.
     fn tell(&mut self, event: Event) -> Asked {
         let (mut events, mut asked) = (vec![event], Vec::new());
         while let Some(event) = events.pop() {
-            for action in self.engine.handle(&self.chain, event, Mono(0)).unwrap() {
+            for action in self.engine.handle(&self.chain, event, self.now).unwrap() {
                 match action {
                     Action::Send { session, protocol: ChainProtocol::Sync, data } => {
                         asked.extend(question(&data).map(|question| (session, question)))
@@ -162,4 +164,25 @@ fn an_answer_for_a_branch_that_was_given_up_is_no_failure() {
     node.hear(TWO, answer(&blocks, &bodies_of(&shared, TWO).unwrap()));
     node.hear(TWO, answer(&blocks, &headers_of(&asked, TWO).unwrap()));
     assert_eq!(node.engine.status(&node.chain).highest, 511, "it is believed");
+}
+
+/// The one whose headers are fetched gave no bodies, and shows the same headers again: that is what
+/// is fetched already, and no more of it.
+#[test]
+fn a_leader_that_begins_anew_makes_its_branch_no_longer() {
+    let (mut node, blocks) = (Alone::new(), chain_of(&params(), 300, 1));
+    let first = node.meet(ONE, &blocks);
+    let second = node.meet(TWO, &blocks);
+    let asked = node.hear(ONE, answer(&blocks, &headers_of(&first, ONE).unwrap()));
+    assert!(bodies_of(&asked, ONE).is_some(), "{asked:?}");
+    node.hear(TWO, answer(&blocks, &headers_of(&second, TWO).unwrap()));
+    let nothing = SyncResponse::BlockBodies { request_id: 0, bodies: Vec::new() };
+    let asked = node.hear(ONE, response(nothing));
+    assert!(bodies_of(&asked, TWO).is_some(), "{asked:?}");
+
+    node.now = Mono(1_000);
+    let asked = node.tell(Event::Wakeup);
+    let asked = node.hear(ONE, answer(&blocks, &headers_of(&asked, ONE).unwrap()));
+    assert_eq!(headers_of(&asked, ONE), None, "it is not asked the same again and again");
+    assert!(bodies_of(&asked, ONE).is_some(), "{asked:?}");
 }

@@ -18,6 +18,9 @@ use crate::chain::{CHAINS, Memory, WORK};
 /// Headers or bodies in one answer, so that some are needed.
 const ANSWER: usize = 16;
 
+/// Answers in one moment: all chains are shown and fetched many times in fewer.
+const MAX_ANSWERS: usize = 1_000;
+
 /// In this time an honest peer's chain is here: it may have to wait for its turn for a minute, and
 /// has to show its headers again.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -281,9 +284,12 @@ impl World {
         let deadline = self.now.after(PATIENCE);
         while self.chain.best().total_work < WORK[best] {
             assert!(self.now < deadline, "{:?} and no better", self.chain.best());
+            let mut answers = 0;
             for who in 0..4 {
                 while self.is_honest(who) && !self.remotes[who].asked.is_empty() {
                     self.answer(who, ANSWER);
+                    answers += 1;
+                    assert!(answers < MAX_ANSWERS, "{who} is asked without end at {:?}", self.now);
                 }
             }
             // As long as an answer takes, or until something happens.

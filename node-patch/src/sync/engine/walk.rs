@@ -253,8 +253,7 @@ impl SyncEngine {
         let Some(mut branch) = self.branch_at(chain, session, walk.from)? else {
             // Ours to answer for: it was taken when the download began, and what it ends with is
             // not here yet.
-            let is_fetched = self.is_led_by_another(session, &walk.from);
-            return Ok(if is_fetched { Heard::Shared } else { Heard::Forgotten });
+            return Ok(if self.is_fetched(&walk.from) { Heard::Shared } else { Heard::Forgotten });
         };
         let mut news = 0;
         for header in headers {
@@ -268,7 +267,7 @@ impl SyncEngine {
                 && let Some(shared) = Branch::on(chain, hash)?
             {
                 branch = shared;
-            } else if self.is_led_by_another(session, &hash) {
+            } else if self.is_fetched(&hash) {
                 return Ok(Heard::Shared);
             } else if let Err(invalid) = branch.push(chain, header) {
                 self.peers.entry(session).and_modify(|peer| peer.fail(now));
@@ -310,10 +309,9 @@ impl SyncEngine {
         }
     }
 
-    fn is_led_by_another(&self, session: SessionId, hash: &Hash) -> bool {
-        self.download
-            .as_ref()
-            .is_some_and(|download| download.leader != session && download.contains(hash))
+    /// Whether a block is being fetched. What follows the end of that is not, whoever shows it.
+    fn is_fetched(&self, hash: &Hash) -> bool {
+        self.download.as_ref().is_some_and(|download| download.contains(hash))
     }
 
     /// Deals with headers that are in order.
@@ -330,8 +328,10 @@ impl SyncEngine {
             return Ok(());
         };
         let end = branch.end;
-        if let Some(download) = self.download.as_mut().filter(|download| download.leader == session)
-        {
+        // A leader that failed is located anew, and may be at another branch then.
+        let goes_on =
+            |download: &&mut Download| download.leader == session && download.end() == walk.from;
+        if let Some(download) = self.download.as_mut().filter(goes_on) {
             download.extend(branch, &self.orphans);
             download.has_more = has_more;
             return Ok(());
