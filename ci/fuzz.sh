@@ -62,9 +62,22 @@ requests = [call("chain_getHeader", ["0x" + "12" * 32]), call("chain_getBlockHas
 seeds["rpc_request"] = {f"{i}": text.encode() for i, text in enumerate([*requests, f"[{','.join(requests)}]"])}
 heads = ["localhost:9944\nhttp://localhost:3000", "127.0.0.1\nnull", "[::ffff:127.0.0.1]:1\nhttps://[::1]", "node-a:9944\nws://node-a:9944"]
 seeds["rpc_head"] = {f"{i}": text.encode() for i, text in enumerate(heads)}
-# An opening, an announcement, a response, a minute.
-piece = lambda kind, data: bytes([kind, (len(data) + 15) // 16]) + data + bytes(-len(data) % 16)
-seeds["sync_engine"] = {"talk": piece(0, b"") + piece(6, scale["announce"]) + piece(10, scale["blocks"]) + piece(10, scale["get_blocks"]) + bytes([4, 200])}
+# Steps of what and how, to whom: see `World::step`.
+step = lambda what, who=0, how=255, data=b"": bytes([what << 2 | who, how]) + data
+raw = lambda what, data, who=3: step(what, who, (len(data) + 15) // 16, data + bytes(-len(data) % 16))
+OPEN, CLOSE, PASS, BEST, HEADER, ANSWER, LOSE, TWIST, ANNOUNCE, SYNC, ASK, MINE, BUSY, IMPORT = 0, 1, 2, 3, 4, 6, 8, 9, 10, 11, 12, 13, 14, 15
+meet = lambda who: step(OPEN, who) + step(BEST, who)
+seeds["sync_engine"] = {
+    "raw": bytes([0]) + meet(3) + raw(ANNOUNCE, scale["announce"]) + raw(SYNC, scale["blocks"]) + raw(SYNC, scale["get_blocks"]) + step(PASS, how=200),
+    "catch-up": bytes([0]) + meet(0) + step(ANSWER) * 16,
+    "fork": bytes([101]) + meet(0) + meet(1) + (step(ANSWER, 0) + step(ANSWER, 1)) * 16,
+    "rate": bytes([101]) + meet(0) + (step(ANSWER) * 4 + step(LOSE) + step(PASS, how=100)) * 6,
+    "future": bytes([40]) + meet(2) + (step(ANSWER, 2) + step(PASS, 2, 10)) * 8 + meet(0) + step(ANSWER) * 8,
+    "all": bytes([0]) + b"".join(meet(who) for who in range(4)) + b"".join(step(ANSWER, who) for who in range(4)) * 8,
+    "liars": bytes([9]) + meet(0) + meet(1) + meet(2) + b"".join(step(TWIST, 0, how) + step(ANSWER, 1) + step(PASS, how=40) for how in range(12)),
+    "busy": bytes([0]) + meet(0) + meet(1) + step(BUSY, how=1) + (step(ANSWER) + step(ANSWER, 1) + step(MINE) + step(ASK, 1, 9)) * 6 + step(IMPORT) + step(CLOSE) + step(ANSWER, 1) * 4,
+    "orphans": bytes([0]) + step(OPEN) + b"".join(step(BEST, 0, how) for how in range(2, 90, 3)) + step(HEADER) + step(PASS, how=30) + step(ANSWER) * 6,
+}
 # The target adds a checksum that fits to what it is given.
 seeds["peer_store"]["unsummed"] = seeds["peer_store"]["peers-v1"][:-4]
 for target, files in seeds.items():

@@ -107,18 +107,28 @@ async fn a_node_that_is_killed_while_it_catches_up_keeps_what_it_had_shown() {
 }
 
 /// A disk of its own (a tmpfs in a mount namespace), that somebody else fills while the node mines,
-/// and frees again. Its database is copied out both times.
+/// and frees again. Its database is copied out both times. Nothing in it can take more than some
+/// minutes, and what the node said of a failure is shown.
 const FULL_DISK: &str = r#"
 mount -t tmpfs -o size=16m tmpfs "$DISK" || exit 99
 set -- "$NODE" --dev --rpc-port 0 --listen-addr 127.0.0.1:0 --base-path "$DISK"
 timeout --signal=KILL 100 "$@" &
-until [ -e "$DISK/chain.redb" ]; do sleep 0.1; done
-cat /dev/zero >"$DISK/filler"
+TRIES=0
+until [ -e "$DISK/chain.redb" ]; do
+    TRIES=$((TRIES + 1))
+    if [ "$TRIES" -gt 300 ] || ! kill -0 $! 2>/dev/null; then
+        echo "no database: the node ended, or made none in 30 s" >&2
+        kill $! 2>/dev/null
+        exit 97
+    fi
+    sleep 0.1
+done
+cat /dev/zero >"$DISK/filler" 2>/dev/null
 wait $!
 CODE=$?
 cp "$DISK/chain.redb" "$OUT/full.redb"
 rm "$DISK/filler"
-timeout --signal=TERM --preserve-status 8 "$@" 2>/dev/null || exit 98
+timeout --signal=TERM --kill-after=30 --preserve-status 8 "$@" 2>"$OUT/again" || { cat "$OUT/again" >&2; exit 98; }
 cp "$DISK/chain.redb" "$OUT/after.redb"
 exit $CODE
 "#;

@@ -1,11 +1,12 @@
-//! A database of the layout before this one, as nodes have it that were stopped with it.
+//! A database of the layout before this one, as nodes have it that were stopped with it; and
+//! databases that are refused.
 
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 use std::path::Path;
 
-use hegemon_node::chain::{Best, Block, Chain, ChainParams, Template};
-use parity_scale_codec::Encode;
+use hegemon_node::chain::{Best, Block, Chain, ChainParams, OpenError, Template};
+use parity_scale_codec::{Decode, Encode};
 use redb::{Database, ReadableDatabase, TableDefinition};
 
 const BLOCKS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("blocks");
@@ -87,7 +88,41 @@ fn layout_1_opens_whole_with_its_side_branches_and_the_tie_rule() {
     assert_eq!((chain.best().hash, chain.audit().unwrap().side_blocks), (next.hash(), 3));
     drop(chain);
 
-    let database = Database::open(&path).unwrap();
+    assert_eq!(layout(&path), 2);
+}
+
+fn layout(path: &Path) -> u32 {
+    let database = Database::open(path).unwrap();
     let meta = database.begin_read().unwrap().open_table(META).unwrap();
-    assert_eq!(meta.get("schema").unwrap().unwrap().value(), 2u32.encode());
+    let layout = meta.get("schema").unwrap().unwrap();
+    u32::decode(&mut layout.value()).unwrap()
+}
+
+/// Whoever starts with the wrong flags can still go back to the node that wrote it.
+#[test]
+fn layout_1_of_another_chain_is_refused_and_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("chain.redb");
+    write_layout_1(&path, &[params().genesis()], &[], |_| params().initial_difficulty());
+    let another = Chain::open(&path, ChainParams::trivial("another"));
+    assert!(matches!(another, Err(OpenError::OtherChain { .. })), "{another:?}");
+    assert_eq!(layout(&path), 1);
+    Chain::open(&path, params()).unwrap();
+    assert_eq!(layout(&path), 2);
+}
+
+#[test]
+fn a_best_block_that_does_not_decode_is_an_error_that_names_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("chain.redb");
+    drop(Chain::open(&path, params()).unwrap());
+    let database = Database::open(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(META).unwrap().insert("best", [7].as_slice()).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    match Chain::open(&path, params()) {
+        Err(OpenError::Damaged { path: named, .. }) => assert_eq!(named, path),
+        opened => panic!("{opened:?}"),
+    }
 }

@@ -43,7 +43,6 @@ struct Platters {
     power_for: Option<u32>,
     /// Bytes that fit.
     capacity: Option<u64>,
-    syncs: usize,
 }
 
 impl Platters {
@@ -88,7 +87,6 @@ impl StorageBackend for Disk {
         disk.work()?;
         disk.synced = disk.written.clone();
         disk.unsynced.clear();
-        disk.syncs += 1;
         Ok(())
     }
 
@@ -163,8 +161,7 @@ fn next_blocks(chain: &Chain, random: &mut ChaCha8Rng) -> Vec<Block> {
     blocks.split_off(1)
 }
 
-/// Imports until the disk fails. What was the best block at last, and what the import that failed
-/// would have made it.
+/// Imports until the disk fails. The blocks of the import that failed.
 fn import_until_it_fails(chain: &Chain, random: &mut ChaCha8Rng) -> Vec<Block> {
     loop {
         let blocks = next_blocks(chain, random);

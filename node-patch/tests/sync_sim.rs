@@ -6,6 +6,7 @@
 mod sync_liars;
 mod sync_many;
 mod sync_order;
+mod sync_step;
 
 use std::{cell::Cell, collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -173,7 +174,8 @@ impl Net {
     }
 
     fn import(&self, node: usize, source: Source, blocks: Vec<Block>) -> Event {
-        let outcomes = self.chain(node).import_batch(&blocks, NOW_MS).unwrap();
+        let clock = NOW_MS + self.now.since(Mono(0)).as_millis() as u64;
+        let outcomes = self.chain(node).import_batch(&blocks, clock).unwrap();
         let results = blocks.iter().zip(outcomes);
         let results = results
             .map(|(block, outcome)| (block.hash(), u64::from(block.number()), outcome))

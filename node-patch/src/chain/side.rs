@@ -21,7 +21,7 @@ pub(super) const SIDE_TIPS: TableDefinition<'_, u64, [u8; 32]> = TableDefinition
 pub(super) const USAGE_KEY: &str = "side branches";
 
 /// Blocks that one import forgets at most: a long branch goes over several, so that none of them
-/// stands still. Sixteen times what an import brings.
+/// stands still. Four times what an import brings (`MAX_IMPORT_BLOCKS` of `sync`).
 const MAX_PRUNED_AT_ONCE: usize = 2_048;
 
 /// How much of other branches is kept. An attacker who mines at the difficulty of long ago fills

@@ -119,8 +119,8 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Opens the database at `path`, or makes one with the genesis of `params`.
-    pub(super) fn open(path: &Path, params: &ChainParams) -> Result<Self, OpenError> {
+    /// Opens the database at `path`, or makes one with the genesis of `params`. With its best block.
+    pub(super) fn open(path: &Path, params: &ChainParams) -> Result<(Self, Best), OpenError> {
         let io_error = |source| OpenError::Io { path: path.into(), source };
         if !path.try_exists().map_err(io_error)? {
             Self::make(path, params)?;
@@ -133,7 +133,7 @@ impl Store {
     pub(super) fn on(
         backend: impl StorageBackend,
         params: &ChainParams,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<(Self, Best), OpenError> {
         let path = Path::new("(a storage without a path)");
         let is_new =
             backend.len().map_err(|source| OpenError::Io { path: path.into(), source })? == 0;
@@ -188,13 +188,12 @@ impl Store {
         writer.commit()
     }
 
-    fn checked(self, path: &Path, params: &ChainParams) -> Result<Self, OpenError> {
+    fn checked(self, path: &Path, params: &ChainParams) -> Result<(Self, Best), OpenError> {
         let schema = self.meta::<u32>(SCHEMA_KEY).map_err(|error| damaged(path, &error))?;
-        match schema {
-            SCHEMA => {}
-            UNPRUNED_SCHEMA => self.index_side_branches().map_err(|error| damaged(path, &error))?,
-            found => return Err(OpenError::Schema { path: path.into(), found }),
+        if ![SCHEMA, UNPRUNED_SCHEMA].contains(&schema) {
+            return Err(OpenError::Schema { path: path.into(), found: schema });
         }
+        // Before anything is written: a database of another chain stays as it is.
         let ours = params.genesis().hash();
         let found = self
             .canonical(0)
@@ -203,12 +202,16 @@ impl Store {
         if found != ours {
             return Err(OpenError::OtherChain { path: path.into(), found, ours });
         }
-        Ok(self)
+        if schema == UNPRUNED_SCHEMA {
+            self.index_side_branches().map_err(|error| damaged(path, &error))?;
+        }
+        let best = self.meta(BEST_KEY).map_err(|error| damaged(path, &error))?;
+        Ok((self, best))
     }
 
     /// Brings a database of [`UNPRUNED_SCHEMA`] up to date, in one transaction.
     fn index_side_branches(&self) -> Result<(), StoreError> {
-        let old = self.best()?;
+        let old = self.meta::<Best>(BEST_KEY)?;
         let writer = self.begin_write()?;
         let side = side::index(&writer.transaction, old.number)?;
         // Of equally heavy blocks the first to come was the best one then.
@@ -227,11 +230,6 @@ impl Store {
         let table = self.database.begin_read()?.open_table(META)?;
         let value = table.get(key)?.ok_or_else(undecodable)?;
         T::decode(&mut value.value()).map_err(|_| undecodable())
-    }
-
-    /// The best block.
-    pub(super) fn best(&self) -> Result<Best, StoreError> {
-        self.meta(BEST_KEY)
     }
 
     /// The best chain's block at a height.
@@ -401,7 +399,7 @@ mod tests {
         ChainParams::trivial("store")
     }
 
-    fn open(path: &Path) -> Result<Store, OpenError> {
+    fn open(path: &Path) -> Result<(Store, Best), OpenError> {
         Store::open(path, &params())
     }
 
@@ -409,7 +407,7 @@ mod tests {
     fn a_database_is_for_one_process_and_one_chain() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("chain.redb");
-        let store = open(&path).unwrap();
+        let (store, _) = open(&path).unwrap();
         assert!(matches!(open(&path), Err(OpenError::InUse { .. })));
         drop(store);
         let other = Store::open(&path, &ChainParams::trivial("another"));
@@ -438,7 +436,7 @@ mod tests {
     fn a_newer_layout_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("chain.redb");
-        let writer = open(&path).unwrap().begin_write().unwrap();
+        let writer = open(&path).unwrap().0.begin_write().unwrap();
         writer
             .transaction
             .open_table(META)
@@ -456,7 +454,7 @@ mod tests {
         // redb sets a file's length before it writes the header: this is how a file looks when the
         // process died in between.
         fs::write(path.with_extension("new"), vec![0; 1 << 20]).unwrap();
-        assert_eq!(open(&path).unwrap().best().unwrap().number, 0);
+        assert_eq!(open(&path).unwrap().1.number, 0);
         assert!(!path.with_extension("new").exists());
     }
 }

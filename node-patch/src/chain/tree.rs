@@ -62,7 +62,7 @@ impl Chain {
     /// # Errors
     /// If the file is in use, damaged, foreign, or of another chain.
     pub fn open(path: &Path, params: ChainParams) -> Result<Self, OpenError> {
-        Self::over(Store::open(path, &params)?, params)
+        Ok(Self::over(Store::open(path, &params)?, params))
     }
 
     /// As [`Self::open`] on any storage: memory, or one that fails as disks do. An empty one gets
@@ -71,16 +71,12 @@ impl Chain {
     /// # Errors
     /// If the storage fails, or holds something else.
     pub fn on(storage: impl redb::StorageBackend, params: ChainParams) -> Result<Self, OpenError> {
-        Self::over(Store::on(storage, &params)?, params)
+        Ok(Self::over(Store::on(storage, &params)?, params))
     }
 
-    fn over(store: Store, params: ChainParams) -> Result<Self, OpenError> {
-        let best = store.best().map_err(|error| OpenError::Damaged {
-            path: "the chain database".into(),
-            reason: error.to_string(),
-        })?;
+    fn over((store, best): (Store, Best), params: ChainParams) -> Self {
         let side_limits = SideLimits::default();
-        Ok(Self { store, params, side_limits, best: RwLock::new(best) })
+        Self { store, params, side_limits, best: RwLock::new(best) }
     }
 
     /// With other limits for what is kept beside the best chain.

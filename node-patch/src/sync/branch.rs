@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 use super::view::ChainView;
 use crate::chain::{self, Best, Hash, Header, Invalid, StoreError};
 
-/// Headers that are held of one branch; more are asked for when these blocks are here. Some 600 KiB,
-/// and several seconds of import.
+/// Headers of one branch from which on no more are asked for until blocks of it are imported. The
+/// answer that reaches it may exceed it, by less than one answer's headers. Some 600 KiB, and several
+/// seconds of import.
 pub(super) const MAX_HEADERS: usize = 2_048;
 
 /// See the module.

@@ -87,7 +87,10 @@ impl Download {
         self.tail = branch.next();
         for (hash, header) in branch.headers {
             let state = match orphans.body_of(&hash) {
-                Some(body) => State::Here(body),
+                Some(body) => {
+                    self.waiting_bytes += size(&body);
+                    State::Here(body)
+                }
                 None => State::Missing,
             };
             self.hashes.insert(hash);
@@ -213,4 +216,33 @@ impl Download {
 
 fn size(body: &Body) -> usize {
     body.iter().map(Vec::len).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use hegemon_discovery::Mono;
+
+    use super::*;
+    use crate::chain::{Chain, ChainParams, Template};
+
+    /// What waits is bounded, wherever it came from.
+    #[test]
+    fn bodies_that_were_announced_before_wait_like_all_others() {
+        let storage = redb::backends::InMemoryBackend::new();
+        let chain = Chain::on(storage, ChainParams::trivial("download")).unwrap();
+        let genesis = chain.params().genesis();
+        let mut branch = Branch::on(&chain, genesis.hash()).unwrap().unwrap();
+        let (mut orphans, mut parent) = (Orphans::default(), genesis.header().clone());
+        for _ in 0..3 {
+            let body = vec![vec![7; 1_000]];
+            let block = Template::on(chain.params(), &parent, [1; 32], 0, body).mine(0);
+            parent = block.header().clone();
+            branch.push(&chain, parent.clone()).unwrap();
+            orphans.hold(block, SessionId(1), Mono(0));
+        }
+        let mut download = Download::new(SessionId(2), branch, false, &orphans);
+        assert_eq!(download.waiting_bytes, 3_000);
+        assert_eq!(download.take_ready().map(|blocks| blocks.len()), Some(3));
+        assert_eq!(download.waiting_bytes, 0);
+    }
 }

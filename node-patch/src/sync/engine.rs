@@ -259,14 +259,19 @@ impl SyncEngine {
         results: &[(Hash, u64, Result<Imported, ImportError>)],
         now: Mono,
     ) -> Result<(), StoreError> {
+        let mut refused = None;
         for (hash, _, result) in results {
             match result {
                 Ok(_) => self.arrived(*hash),
-                Err(error) => self.refused(source, *hash, error, now),
+                // Those after it are refused because of it: one fault, however many they are.
+                Err(error) => _ = refused.get_or_insert((*hash, error)),
             }
         }
-        if let Source::CaughtUp(_) = source {
-            self.fetched(results);
+        if let Some((hash, error)) = refused {
+            self.refused(source, hash, error, now);
+        }
+        if let Source::CaughtUp(leader) = source {
+            self.fetched(leader, results);
         }
         self.announce_best(chain)
     }
@@ -279,6 +284,7 @@ impl SyncEngine {
             .filter(|peer| peer.claim.is_some_and(|claim| claim.hash == hash))
         {
             peer.claim_missing = false;
+            peer.end_walk();
         }
         for (session, block) in self.orphans.children_of(&hash) {
             self.actions

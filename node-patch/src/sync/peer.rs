@@ -138,6 +138,8 @@ pub(super) struct Peer {
     pub(super) claim_missing: bool,
     /// Its request for headers.
     pub(super) walk: Option<Walk>,
+    /// What it is asked for headers next, when its pace allows: a walk goes on from where it was.
+    pub(super) step: Option<Stage>,
     /// Its headers, while they do not show more work than ours, or another branch is fetched.
     pub(super) branch: Option<Branch>,
     /// Whether more headers may follow it.
@@ -174,6 +176,7 @@ impl Peer {
             claim: None,
             claim_missing: false,
             walk: None,
+            step: None,
             branch: None,
             branch_has_more: false,
             bodies: None,
@@ -197,6 +200,18 @@ impl Peer {
         self.walk.is_some() || self.bodies.is_some()
     }
 
+    /// Whether more headers are to show what its branch is worth.
+    pub(super) fn is_walking(&self) -> bool {
+        self.walk.is_some() || self.step.is_some()
+    }
+
+    /// What its walk was to find is here, or comes.
+    pub(super) fn end_walk(&mut self) {
+        if self.step.take() == Some(Stage::Following) {
+            self.branch = None;
+        }
+    }
+
     /// Notes that the peer has a block; true if that is news.
     pub(super) fn note_known(&mut self, hash: Hash) -> bool {
         if self.known.contains(&hash) {
@@ -212,6 +227,7 @@ impl Peer {
     /// A request brought nothing; the peer gets its next turn later and later.
     pub(super) fn fail(&mut self, now: Mono) {
         self.walk = None;
+        self.step = None;
         self.branch = None;
         self.provides = false;
         self.retry_at =
@@ -220,11 +236,15 @@ impl Peer {
     }
 
     /// No answer came in time. A peer that answered others just before has a rate of its own, and is
-    /// asked at that.
+    /// asked at that, the same once more.
     pub(super) fn time_out(&mut self, asked: Asked, now: Mono) {
         (self.was_late, self.owes) = (true, true);
         if self.pace.dropped(asked.at, now) {
-            self.walk = None;
+            if let Some(walk) = self.walk.take() {
+                // Whoever leads the branch that is fetched has none: it is asked for what follows that.
+                let goes_on = walk.stage != Stage::Following || self.branch.is_some();
+                self.step = goes_on.then_some(walk.stage);
+            }
             self.retry_at = self.retry_at.max(self.pace.next());
         } else {
             self.fail(now);
@@ -243,6 +263,7 @@ impl Peer {
     pub(super) fn set_other_chain(&mut self) {
         self.standing = Standing::OtherChain;
         self.walk = None;
+        self.step = None;
         self.branch = None;
         self.provides = false;
         self.claim = None;

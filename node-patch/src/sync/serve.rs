@@ -19,7 +19,7 @@ use crate::chain::{Block, BlockNumber, Hash, StoreError};
 const ANSWERS_PER_SECOND: f64 = 32.0;
 
 /// Requests of one session that may wait. Whoever keeps one of a kind in flight has at most four.
-/// Waiting instead of dropping: to an honest peer a dropped request is a timeout of ten seconds.
+/// Waiting instead of dropping: to an honest peer a dropped request is a timeout of several seconds.
 const MAX_WAITING: usize = 4;
 
 /// One session's requests that wait for their turn.

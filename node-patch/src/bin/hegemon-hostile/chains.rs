@@ -8,7 +8,7 @@ use std::{
 
 use hegemon_discovery::Message;
 use hegemon_node::{
-    chain::{Block, BlockNumber, ChainParams, Header, MAX_DRIFT_MS},
+    chain::{Block, BlockNumber, ChainParams, Hash, Header, MAX_DRIFT_MS},
     clock::Clock,
     sync::message::{
         self, BlockAnnounce, BlockState, SyncMessage, SyncRequest, SyncResponse, WireBlock,
@@ -65,7 +65,7 @@ pub(crate) async fn wrong_genesis(peer: Peer) -> io::Result<()> {
     loop {
         announce(&mut session, &chain).await?;
         if let Heard::Request(request) = hear(&mut session).await? {
-            serve(&mut session, &request, &chain).await?;
+            serve(&mut session, &request, None, &chain).await?;
         }
     }
 }
@@ -88,7 +88,9 @@ pub(crate) async fn future_blocks(peer: Peer) -> io::Result<()> {
                 forged.on(&session, &tip, times()).await?;
                 announce(&mut session, &forged.chain).await?;
             }
-            Heard::Request(request) => serve(&mut session, &request, &forged.chain).await?,
+            Heard::Request(request) => {
+                serve(&mut session, &request, forged.tip.as_ref(), &forged.chain).await?;
+            }
             Heard::Best(_) | Heard::Blocks(_) | Heard::Nothing => {}
         }
     }
@@ -112,12 +114,8 @@ pub(crate) async fn headers_without_bodies(peer: Peer) -> io::Result<()> {
                 let bodies = vec![None; hashes.len()];
                 respond(&mut session, SyncResponse::BlockBodies { request_id: 0, bodies }).await?;
             }
-            Heard::Request(_) => {
-                // From the target's own tip on, as an honest peer would.
-                let headers = forged.tip.iter().chain(forged.chain.iter().map(Block::header));
-                let headers = headers.map(Encode::encode).collect();
-                respond(&mut session, SyncResponse::BlockHeaders { request_id: 0, headers })
-                    .await?;
+            Heard::Request(request) => {
+                serve(&mut session, &request, forged.tip.as_ref(), &forged.chain).await?;
             }
             Heard::Best(_) | Heard::Blocks(_) | Heard::Nothing => {}
         }
@@ -242,13 +240,16 @@ async fn announce_header(session: &mut Session, block: &Block) -> io::Result<()>
     session.send(envelope::encode(Protocol::BlockAnnounces, &announce.encode())).await
 }
 
-/// Answers as an honest node with that chain would.
-async fn serve(session: &mut Session, request: &SyncRequest, chain: &[Block]) -> io::Result<()> {
+/// Answers as an honest node with that chain would; `tip` is the target's block that it is on.
+async fn serve(
+    session: &mut Session,
+    request: &SyncRequest,
+    tip: Option<&Header>,
+    chain: &[Block],
+) -> io::Result<()> {
     match request {
         SyncRequest::BlockHeaders { start_hash, .. } => {
-            let from = chain.iter().position(|block| block.hash() == *start_hash);
-            let headers = chain[from.unwrap_or(0)..].iter().map(|block| block.header().encode());
-            let headers = headers.collect();
+            let headers = headers(*start_hash, tip, chain);
             respond(session, SyncResponse::BlockHeaders { request_id: 0, headers }).await
         }
         SyncRequest::BlockBodies { hashes } => {
@@ -267,6 +268,12 @@ async fn serve(session: &mut Session, request: &SyncRequest, chain: &[Block]) ->
     }
 }
 
+/// Headers from `start` on; none if it is not on that chain.
+fn headers(start: Hash, tip: Option<&Header>, chain: &[Block]) -> Vec<Vec<u8>> {
+    let known = tip.into_iter().chain(chain.iter().map(Block::header));
+    known.skip_while(|header| header.hash() != start).map(Encode::encode).collect()
+}
+
 async fn serve_all(session: &mut Session, chain: &[Block]) -> io::Result<()> {
     let blocks = chain.iter().map(WireBlock::from).collect();
     respond(session, SyncResponse::Blocks { request_id: 0, blocks }).await
@@ -275,4 +282,27 @@ async fn serve_all(session: &mut Session, chain: &[Block]) -> io::Result<()> {
 async fn respond(session: &mut Session, response: SyncResponse) -> io::Result<()> {
     let data = SyncMessage::Response(response).encode();
     session.send(envelope::encode(Protocol::Sync, &data)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use hegemon_node::chain::Template;
+
+    use super::*;
+
+    #[test]
+    fn headers_begin_with_the_block_that_was_asked_from() {
+        let params = ChainParams::trivial("chains");
+        let genesis = params.genesis();
+        let mut chain: Vec<Block> = Vec::new();
+        for _ in 0..3 {
+            let parent = chain.last().unwrap_or(&genesis).header();
+            chain.push(Template::on(&params, parent, [1; 32], 0, Vec::new()).mine(0));
+        }
+        let count = |start| headers(start, Some(genesis.header()), &chain).len();
+        assert_eq!(count(genesis.hash()), 4, "the target's tip is known");
+        assert_eq!(count(chain[1].hash()), 2);
+        assert_eq!(count(Hash([7; 32])), 0, "nobody has it");
+        assert_eq!(headers(genesis.hash(), None, &chain).len(), 0);
+    }
 }

@@ -140,10 +140,9 @@ fn ask() -> Message {
     Message::GetAddrs { limit: 64 }
 }
 
-/// Addresses where nobody listens, all on loopback: a node that believes them dials nothing beyond
-/// this machine.
-/// Breaks no rule: answers what it is asked, passes on an address as often as a session may, and knows only
-/// addresses where nobody is. They are the target's neighbours, so that whoever dials them sends nothing any farther.
+/// Breaks no rule: answers what it is asked, passes on an address as often as a session may, and
+/// knows only addresses where nobody is. They are the target's neighbours, so that whoever dials
+/// them sends nothing any farther.
 pub(crate) async fn dead_addresses(peer: Peer) -> io::Result<()> {
     let (front, number) = (peer.front(), peer.number());
     let mut session = Session::open(peer).await?;
@@ -184,6 +183,8 @@ fn nobody(target: SocketAddr, number: u32) -> SocketAddr {
     }
 }
 
+/// Addresses where nobody listens, all on loopback: a node that believes them dials nothing beyond
+/// this machine.
 fn list(len: u16) -> Vec<u8> {
     let addrs = (0..len)
         .map(|number| SocketAddr::from((Ipv4Addr::new(127, 9, 9, 9), 2_000 + number)))

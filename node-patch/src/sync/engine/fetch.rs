@@ -57,6 +57,8 @@ impl SyncEngine {
             return;
         };
         match download.put(session, &asked.hashes, bodies) {
+            // The leader answers for what is in them as well: its turn comes with the import.
+            Worth::Something if session == download.leader => {}
             Worth::Something => peer.failures = 0,
             // Others were faster.
             Worth::Nothing if asked.is_slow => {}
@@ -79,13 +81,21 @@ impl SyncEngine {
     }
 
     /// The import of fetched blocks is over.
-    pub(super) fn fetched(&mut self, results: &[(Hash, u64, Result<Imported, ImportError>)]) {
+    pub(super) fn fetched(
+        &mut self,
+        leader: SessionId,
+        results: &[(Hash, u64, Result<Imported, ImportError>)],
+    ) {
+        let are_taken = results.iter().all(|(_, _, result)| result.is_ok());
+        if are_taken && let Some(leader) = self.peers.get_mut(&leader) {
+            leader.failures = 0;
+        }
         let Some(download) = &mut self.download else {
             return;
         };
         download.imported(results.iter().map(|(hash, _, _)| hash));
         // Whatever follows a block that is not taken is not taken either.
-        if results.iter().any(|(_, _, result)| result.is_err()) {
+        if !are_taken {
             self.end_download();
         }
     }
@@ -94,6 +104,10 @@ impl SyncEngine {
         self.download = None;
         for peer in self.peers.values_mut() {
             peer.provides = false;
+            // What it gives now is of no use, and that is not its fault.
+            if let Some(bodies) = &mut peer.bodies {
+                bodies.is_slow = true;
+            }
         }
     }
 

@@ -3,7 +3,8 @@
 //!
 //! Whoever is asked for headers has to show a branch with more work than ours before anything is
 //! fetched. A walk ends after some log₂(height) questions down and height / 1,024 up, whatever the
-//! peer answers: down the distance doubles, up each answer must bring new headers.
+//! peer answers: down the distance doubles, up each answer must bring new headers. A peer with a rate
+//! of its own is asked at that, and its walk goes on from where it was.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -58,6 +59,8 @@ enum Heard {
     Shared,
     /// Nothing that fits the question.
     Nonsense,
+    /// The branch that it goes on with was fetched meanwhile, and came to nothing.
+    Forgotten,
     /// It broke a rule, and was dealt with.
     Dealt,
 }
@@ -77,16 +80,20 @@ impl SyncEngine {
                 && chain.contains(&claim.hash)?
             {
                 // It came another way.
-                self.peers.entry(session).and_modify(|peer| peer.claim_missing = false);
+                self.peers.entry(session).and_modify(|peer| {
+                    peer.claim_missing = false;
+                    peer.end_walk();
+                });
                 continue;
             }
             let below = if missing.is_some() { 0 } else { OVERLAP };
+            let stage = peer.step.unwrap_or(Stage::Locating { below });
             self.peers.entry(session).and_modify(|peer| {
                 peer.heard_at = now;
                 peer.walked_at = now;
             });
             self.turn = self.turn.other();
-            self.locate(chain, session, below, now)?;
+            self.go(chain, session, stage, now)?;
         }
         Ok(())
     }
@@ -115,14 +122,14 @@ impl SyncEngine {
         };
         if peer.standing == Standing::OtherChain
             || peer.walk.is_some()
-            || peer.branch.is_some()
+            || (peer.branch.is_some() && peer.step.is_none())
             || peer.provides
             || fetched(peer.claim)
         {
             return None;
         }
         let earliest = peer.retry_at.max(peer.pace.next());
-        if peer.claim_missing {
+        if peer.claim_missing || peer.step.is_some() {
             return Some(earliest);
         }
         let silent = peer.heard_at.after(ASK_SILENT_AFTER);
@@ -132,17 +139,42 @@ impl SyncEngine {
         Some(earliest.max(orphans.map_or(silent, |orphans| orphans.min(silent))))
     }
 
-    /// Asks for what follows our block so far below the best one.
-    fn locate(
+    /// Goes on now, or when the peer's pace allows.
+    fn go_on(
         &mut self,
         chain: &impl ChainView,
         session: SessionId,
-        below: u32,
+        stage: Stage,
         now: Mono,
     ) -> Result<(), StoreError> {
-        let number = chain.best().number.saturating_sub(below);
-        let from = chain.hash_at(number)?.unwrap_or_else(|| chain.params().genesis().hash());
-        self.ask_headers(session, from, Stage::Locating { below }, now);
+        match self.peers.get_mut(&session) {
+            Some(peer) if peer.pace.next() > now => {
+                peer.step = Some(stage);
+                Ok(())
+            }
+            _ => self.go(chain, session, stage, now),
+        }
+    }
+
+    /// Asks for what follows our block so far below the best one, or the peer's branch.
+    fn go(
+        &mut self,
+        chain: &impl ChainView,
+        session: SessionId,
+        stage: Stage,
+        now: Mono,
+    ) -> Result<(), StoreError> {
+        let branch = self.peers.get(&session).and_then(|peer| peer.branch.as_ref());
+        let (from, stage) = match (stage, branch) {
+            (Stage::Following, Some(branch)) => (branch.end.hash, stage),
+            (Stage::Following, None) => (chain.best().hash, Stage::Locating { below: 0 }),
+            (Stage::Locating { below }, _) => {
+                let number = chain.best().number.saturating_sub(below);
+                let hash = chain.hash_at(number)?;
+                (hash.unwrap_or_else(|| chain.params().genesis().hash()), stage)
+            }
+        };
+        self.ask_headers(session, from, stage, now);
         Ok(())
     }
 
@@ -151,6 +183,7 @@ impl SyncEngine {
             return;
         };
         peer.walk = Some(Walk { from, claim: peer.claim, stage, asked: Asked::new(now) });
+        peer.step = None;
         peer.pace.asked(now);
         let request = SyncRequest::BlockHeaders {
             start_hash: from,
@@ -186,8 +219,8 @@ impl SyncEngine {
             return Ok(());
         };
         match self.read(chain, session, &walk, headers, now)? {
-            Heard::Further(branch) => self.walk_on(chain, session, &walk, branch, true, now),
-            Heard::End(branch) => self.walk_on(chain, session, &walk, branch, false, now),
+            Heard::Further(branch) => self.walk_on(chain, session, &walk, branch, true, now)?,
+            Heard::End(branch) => self.walk_on(chain, session, &walk, branch, false, now)?,
             Heard::NotShared => self.step_down(chain, session, &walk, now)?,
             Heard::Shared => {
                 self.peers.entry(session).and_modify(|peer| {
@@ -198,7 +231,7 @@ impl SyncEngine {
             Heard::Nonsense => {
                 self.peers.entry(session).and_modify(|peer| peer.fail(now));
             }
-            Heard::Dealt => {}
+            Heard::Forgotten | Heard::Dealt => {}
         }
         Ok(())
     }
@@ -218,7 +251,9 @@ impl SyncEngine {
             Some(_) => {}
         }
         let Some(mut branch) = self.branch_at(chain, session, walk.from)? else {
-            return Ok(Heard::Nonsense);
+            // Ours to answer for: it was taken when the download began, and what it ends with is
+            // not here yet.
+            return Ok(if self.is_fetched(&walk.from) { Heard::Shared } else { Heard::Forgotten });
         };
         let mut news = 0;
         for header in headers {
@@ -232,7 +267,7 @@ impl SyncEngine {
                 && let Some(shared) = Branch::on(chain, hash)?
             {
                 branch = shared;
-            } else if self.is_led_by_another(session, &hash) {
+            } else if self.is_fetched(&hash) {
                 return Ok(Heard::Shared);
             } else if let Err(invalid) = branch.push(chain, header) {
                 self.peers.entry(session).and_modify(|peer| peer.fail(now));
@@ -274,10 +309,9 @@ impl SyncEngine {
         }
     }
 
-    fn is_led_by_another(&self, session: SessionId, hash: &Hash) -> bool {
-        self.download
-            .as_ref()
-            .is_some_and(|download| download.leader != session && download.contains(hash))
+    /// Whether a block is being fetched. What follows the end of that is not, whoever shows it.
+    fn is_fetched(&self, hash: &Hash) -> bool {
+        self.download.as_ref().is_some_and(|download| download.contains(hash))
     }
 
     /// Deals with headers that are in order.
@@ -289,16 +323,18 @@ impl SyncEngine {
         branch: Branch,
         has_more: bool,
         now: Mono,
-    ) {
+    ) -> Result<(), StoreError> {
         let Some(peer) = self.peers.get_mut(&session) else {
-            return;
+            return Ok(());
         };
         let end = branch.end;
-        if let Some(download) = self.download.as_mut().filter(|download| download.leader == session)
-        {
+        // A leader that failed is located anew, and may be at another branch then.
+        let goes_on =
+            |download: &&mut Download| download.leader == session && download.end() == walk.from;
+        if let Some(download) = self.download.as_mut().filter(goes_on) {
             download.extend(branch, &self.orphans);
             download.has_more = has_more;
-            return;
+            return Ok(());
         }
         // A full one that is not heavier yet is fetched as well: the limit of side branches is what
         // it costs.
@@ -308,7 +344,7 @@ impl SyncEngine {
             peer.branch_has_more = has_more;
         } else if has_more {
             peer.branch = Some(branch);
-            self.ask_headers(session, end.hash, Stage::Following, now);
+            return self.go_on(chain, session, Stage::Following, now);
         } else {
             // Its chain is ours, or has less work: what it claimed is not worth more questions, nor
             // is what it announced.
@@ -318,6 +354,7 @@ impl SyncEngine {
                 self.orphans.drop_of(session);
             }
         }
+        Ok(())
     }
 
     /// The peer does not have that block of ours: their last common one is further down.
@@ -334,7 +371,7 @@ impl SyncEngine {
         match walk.stage {
             Stage::Locating { below } if below < chain.best().number => {
                 let below = below.max(1).saturating_mul(2).min(chain.best().number);
-                self.locate(chain, session, below, now)
+                self.go_on(chain, session, Stage::Locating { below }, now)
             }
             Stage::Locating { .. } if walk.from == chain.params().genesis().hash() => {
                 // An empty answer from genesis on, or nothing above it.
@@ -384,19 +421,19 @@ impl SyncEngine {
 
     /// Whether a branch waits for the one that is fetched.
     pub(super) fn has_ready_branch(&self) -> bool {
-        self.peers.values().any(|peer| peer.branch.is_some() && peer.walk.is_none())
+        self.peers.values().any(|peer| peer.branch.is_some() && !peer.is_walking())
     }
 
     fn begin_download(&mut self, chain: &impl ChainView) {
         let best = chain.best();
         for peer in self.peers.values_mut() {
             if peer.branch.as_ref().is_some_and(|branch| {
-                peer.walk.is_none() && !branch.end.beats(&best) && !branch.is_full()
+                !peer.is_walking() && !branch.end.beats(&best) && !branch.is_full()
             }) {
                 peer.branch = None;
             }
         }
-        let ready = self.peers.iter_mut().filter(|(_, peer)| peer.walk.is_none());
+        let ready = self.peers.iter_mut().filter(|(_, peer)| !peer.is_walking());
         let ready = ready.filter_map(|(session, peer)| {
             let end = peer.branch.as_ref()?.end;
             Some(((end.total_work, Reverse(end.hash)), *session, peer))
@@ -417,6 +454,9 @@ impl SyncEngine {
             }
             peer.provides |= peer.standing == Standing::SameChain
                 && (has(first) || has(peer.claim.map(|claim| claim.hash)));
+            if peer.provides {
+                peer.end_walk();
+            }
         }
         self.download = Some(download);
     }
