@@ -34,8 +34,9 @@ use crate::{
 pub const FIRST_FRAME_WAIT: Duration = Duration::from_secs(1);
 /// An empty frame goes out after so long without another.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// What waits for a visitor's socket when its visit is over has so long to leave: less than a
-/// segment or two, which the system takes at once unless the visitor does not read.
+/// What waits for a visitor's socket when its visit is over, at most a farewell
+/// ([`FAREWELL_BYTES`](crate::net::registry::FAREWELL_BYTES)), has so long to leave: the system takes
+/// it at once unless the visitor does not read.
 pub const FAREWELL: Duration = Duration::from_secs(1);
 /// What the socket is read into. Frames gather elsewhere, so it never grows.
 const READ_BUFFER: usize = 4 * 1024;
