@@ -37,11 +37,17 @@ pub const PROVE_AFTER: Duration = Duration::from_secs(1);
 /// none says that it was forgotten.
 pub const DOUBT_AFTER: Duration = Duration::from_millis(250);
 /// An older node that knows of a session says something over it in this time: a round trip to
-/// anywhere. If that was too short, the session is dialled anew, and then has no rival.
+/// anywhere. If that was too short, the session is dialled anew, and soon is left alone: see
+/// [`FORGOTTEN`].
 pub const PROMPT: Duration = Duration::from_secs(1);
 /// Older nodes whose session was closed as forgotten and that may be back soon. Each has cost its peer
 /// two sessions and more than a second; one that is not remembered is only not looked at again.
 const FORGETFUL: usize = 64;
+/// Sessions of an older node in a row that are closed as forgotten. A late end of each may have cost
+/// the next one its place, so that is looked at as well: three are enough in all schedules of
+/// `tests/session_table/older.rs`, two are not. But a peer whose answers take longer than [`PROMPT`],
+/// or that knows no question, must not lose one after another for ever.
+const FORGOTTEN: u32 = 4;
 /// At most one replacement per peer in this time.
 pub const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(30);
 /// Probes that may go unanswered by a peer that answered before.
@@ -121,8 +127,8 @@ pub struct Table {
     peers: BTreeMap<PeerId, Peer>,
     /// Of the few peers that have one. Like their sessions, it goes with the peer.
     trials: BTreeMap<PeerId, Trial>,
-    /// Older nodes whose session was closed as forgotten, and when: at most [`FORGETFUL`].
-    forgetful: BTreeMap<PeerId, Mono>,
+    /// Older nodes whose session was closed as forgotten: at most [`FORGETFUL`].
+    forgetful: BTreeMap<PeerId, Forgot>,
     rivalries: u64,
 }
 
@@ -182,10 +188,28 @@ enum Trial {
     SameDirection { older: SessionId, newer: SessionId, delivered: Delivered, until: Mono },
     /// One that is left since then: it will be probed.
     Survivor { session: SessionId, since: Mono, probe: Mono },
-    /// The next one of a peer that forgot: a late end of the last one may cost it its place as well.
-    Fresh { session: SessionId, probe: Mono },
-    /// One that was probed: it has to deliver. Of a survivor, since when it is one.
-    Probed { session: SessionId, since: Option<Mono>, until: Mono },
+    /// The next one of a peer that forgot so many in a row: a late end of the last one may cost it
+    /// its place as well.
+    Fresh { session: SessionId, lost: u32, probe: Mono },
+    /// One that was probed: it has to deliver.
+    Probed { session: SessionId, suspect: Suspect, until: Mono },
+}
+
+/// Why a session may be forgotten at the other end.
+#[derive(Debug, Clone, Copy)]
+enum Suspect {
+    /// It is one of two, and the other one ended then.
+    Survivor { since: Mono },
+    /// The last ones were, so many in a row.
+    Fresh { lost: u32 },
+}
+
+/// A session of an older node was closed as forgotten.
+#[derive(Debug, Clone, Copy)]
+struct Forgot {
+    at: Mono,
+    /// In a row.
+    lost: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -247,8 +271,10 @@ impl Table {
         if let Some(rival) = rivals.first() {
             self.rivalries += 1;
             self.contend(peer, *rival, session, now, out);
-        } else if self.forgetful.remove(&peer).is_some_and(|at| now.since(at) < PROVE) {
-            self.trials.insert(peer, Trial::Fresh { session, probe: now.after(PROVE_AFTER) });
+        } else if let Some(Forgot { at, lost }) = self.forgetful.remove(&peer)
+            && now.since(at) < PROVE
+        {
+            self.trials.insert(peer, Trial::Fresh { session, lost, probe: now.after(PROVE_AFTER) });
         }
         Admission::Admitted
     }
@@ -313,11 +339,13 @@ impl Table {
                     self.decide(peer, survivor, loser, CloseReason::Duplicate, now, out);
                 }
                 Trial::Survivor { session, since, .. } => {
-                    self.probe(peer, session, Some(since), now, out)
+                    self.probe(peer, session, Suspect::Survivor { since }, now, out)
                 }
-                Trial::Fresh { session, .. } => self.probe(peer, session, None, now, out),
-                Trial::Probed { session, .. } => {
-                    self.note_forgetful(peer, now);
+                Trial::Fresh { session, lost, .. } => {
+                    self.probe(peer, session, Suspect::Fresh { lost }, now, out)
+                }
+                Trial::Probed { session, suspect, .. } => {
+                    self.note_forgetful(peer, suspect, now);
                     self.end(session, CloseReason::Silent, out);
                 }
             }
