@@ -1,11 +1,14 @@
 //! Two sessions with one peer: which of them survives, and whether the survivor is remembered at
 //! the other end.
 
-use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
+use hegemon_discovery::{
+    Direction, Mono, PeerId, SessionId,
+    limits::{PROVE, PROVE_AFTER},
+};
 
 use super::{
     Cleanup, CloseReason, Command, DOUBT_AFTER, Delivered, FORGETFUL, FORGOTTEN, Forgot, FrameKind,
-    KEPT_SILENT, PROMPT, PROVE, PROVE_AFTER, REPLACEMENT_INTERVAL, Suspect, Table, Trial,
+    KEPT_SILENT, PROMPT, REPLACEMENT_INTERVAL, Suspect, Table, Trial,
 };
 
 impl Table {
