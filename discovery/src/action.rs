@@ -64,6 +64,21 @@ pub enum Alarm {
     Eclipse,
 }
 
+impl Alarm {
+    /// What an operator should do about it.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Isolated => {
+                "no peer for a while: check this host's network, and that the nodes of HEGEMON_SEEDS run and can be reached"
+            }
+            Self::Eclipse => {
+                "all peers may be one party's: compare the best block with a node that you trust, and name seeds in other networks in HEGEMON_SEEDS"
+            }
+        }
+    }
+}
+
 /// Why the engine ends a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {

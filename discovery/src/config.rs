@@ -43,6 +43,26 @@ pub struct Config {
     pub tick: Duration,
 }
 
+/// How many sessions there may be, for whoever decides that: a session table, or what stands for
+/// one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Inbound ones; [`OVERFLOW_SLOTS`](crate::limits::OVERFLOW_SLOTS) more for a moment.
+    pub inbound: usize,
+    /// Outbound ones, seeds included.
+    pub outbound: usize,
+}
+
+impl Limits {
+    /// `sessions` together, divided: outbound slots, one for a feeler and one for each seed, which
+    /// is dialled beside them; the rest is for others, at least one.
+    #[must_use]
+    pub fn within(sessions: usize, target_outbound: usize, seeds: usize) -> Self {
+        let inbound = sessions.saturating_sub(target_outbound + 1 + seeds).max(1);
+        Self { inbound, outbound: sessions.saturating_sub(inbound) }
+    }
+}
+
 impl Config {
     /// The defaults for a node that listens on `listen` and has `seeds` seeds. Eight outbound peers
     /// as in Bitcoin; four are what a node needs to be hard to isolate.

@@ -35,7 +35,7 @@
 //! | [`event`], [`action`], [`types`] | what goes in, what comes out, and the words that both use |
 //! | [`message`] | the three wire messages and their bounded codec |
 //! | [`book`] | the addresses that we know; `book::record` is the only writer of one |
-//! | [`bucket`] | how often somebody may do something; the node uses it too |
+//! | [`bucket`], [`heard`] | how often somebody may do something, and when somebody was heard; whoever drives the engine uses them too |
 //! | [`policy`], `key`, `ranges` | which addresses may be admitted and dialled; an address as a number, and many in a row |
 //! | [`snapshot`] | the persisted form of the book, and the older nodes' |
 //! | `sessions`, `eviction` | who is connected, and who makes room for a newcomer |
@@ -55,6 +55,7 @@ pub mod bucket;
 pub mod config;
 pub mod engine;
 pub mod event;
+pub mod heard;
 pub mod limits;
 pub mod message;
 pub mod policy;
@@ -80,9 +81,10 @@ mod timer;
 
 pub use action::{Action, Alarm, CloseReason};
 pub use bucket::Bucket;
-pub use config::{Config, Exchange};
+pub use config::{Config, Exchange, Limits};
 pub use engine::Engine;
 pub use event::{ChainState, DialError, Event};
+pub use heard::Heard;
 pub use message::{DecodeError, Message};
 pub use policy::{Groups, Loopback};
 pub use sorted::Sorted;

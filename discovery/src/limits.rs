@@ -311,6 +311,46 @@ pub const PERSIST_INTERVAL: Duration = Duration::from_secs(10);
 /// A burst of changes is gathered this long before the first write.
 pub const PERSIST_DELAY: Duration = Duration::from_secs(1);
 
+// Sessions. The engine does not decide which of them may be; who does, shares these.
+
+/// A dialler's first word waits for the listener's at most so long: an older listener loses what
+/// comes with the last message of the handshake.
+pub const FIRST_WORD: Duration = Duration::from_secs(1);
+
+/// A session over which nothing came yet counts after so long: older nodes may have nothing to say.
+pub const SETTLED_AFTER: Duration = Duration::from_secs(2);
+
+/// One that the other side may have forgotten is asked for a sign of life so long after the event
+/// that put it in doubt. What arrives earlier may have been sent before, and proves nothing.
+pub const PROVE_AFTER: Duration = Duration::from_secs(1);
+
+/// A session in doubt has so long to show that it lives.
+pub const PROVE: Duration = Duration::from_secs(5);
+
+/// A session over which nothing came for so long is probed …
+pub const SILENT: Duration = Duration::from_secs(60);
+
+/// … as often as this, [`PROBES`] times.
+pub const PROBE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// See [`PROBE_INTERVAL`].
+pub const PROBES: u32 = 2;
+
+/// Inbound sessions beyond the limit: visits. A newcomer must find somebody even in a full network.
+/// Everybody in a crowd has one, since the next one takes the oldest's place; with eight that is only
+/// after [`OVERFLOW_TIME`] as long as thirty-two a second come.
+pub const OVERFLOW_SLOTS: usize = 8;
+
+/// How long a visit lasts at the most. The answer is out before anything else, so this is the way
+/// there and back for most, in which the visitor says where it listens; longer, and it would take the
+/// visit for a place of its own and look for no other.
+pub const OVERFLOW_TIME: Duration = Duration::from_millis(250);
+
+/// What a visitor was told and the network has not yet taken when the visit is over has so long to
+/// leave: it is taken at once unless the visitor does not read.
+pub const FAREWELL: Duration = Duration::from_secs(1);
+
+const _: () = assert!(PROVE_AFTER.as_millis() < PROVE.as_millis());
 const _: () = assert!(DISCOURAGED.as_secs() <= 60 * 60);
 const _: () = assert!(HEARD_AFTER.as_millis() >= 2 * OUTAGE_PROBE.as_millis());
 const _: () = assert!(ADDRS_PER_ANSWER <= ADDRS_DECODED);

@@ -232,6 +232,28 @@ fn what_the_table_ends_the_engine_forgets_and_nothing_more_is_said_of_it() {
 }
 
 #[test]
+fn who_displaced_somebody_at_a_full_node_keeps_the_place() {
+    let mut bench = Bench::new(Limits { inbound: 30, outbound: 20 });
+    for number in 1..=31 {
+        bench.now += 1_000;
+        bench.inbound(number, &format!("50.1.{number}.1:40000"));
+    }
+    assert!(bench.peering.session(SessionId(30)).is_none(), "the youngest of a crowd");
+    bench.now += 29_900;
+    bench.inbound(40, "50.2.1.1:40000");
+    bench.now += 100;
+    bench.inbound(41, "50.3.1.1:40000");
+    assert!(bench.peering.session(SessionId(31)).is_none(), "and the next one");
+    for _ in 0..4 {
+        bench.now += 250;
+        bench.tell(Peering::wakeup);
+    }
+    let stays = |number| bench.peering.session(SessionId(number)).is_some();
+    assert!(stays(41) && !stays(40), "a visitor that came before takes nothing from it");
+    assert_eq!(bench.peering.sessions().count(), 30);
+}
+
+#[test]
 fn a_crowd_at_a_full_node_is_answered_one_by_one_and_takes_nobody_s_place() {
     for pause in [0, 1, 40, 300] {
         let mut bench = Bench::new(Limits { inbound: 2, outbound: 20 });

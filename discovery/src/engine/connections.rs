@@ -16,7 +16,7 @@ use crate::{
     eviction::{self, Inbound},
     limits::{
         ADDRS_PER_VISIT, EVICTION_INTERVAL, HEARD_AFTER, LASTING_SESSION, OUTAGE_PROBE,
-        REDIAL_DELAY, SEED_ADDRESSES, THAW_INTERVAL, THAW_SLACK,
+        OVERFLOW_TIME, REDIAL_DELAY, SEED_ADDRESSES, THAW_INTERVAL, THAW_SLACK,
     },
     message::Message,
     outage::{Company, Judgement},
@@ -57,16 +57,14 @@ impl Engine {
             out.push(Action::Close { session: id, reason });
             return;
         }
-        if flight.is_none() && is_new {
-            self.make_room(peer, now.mono, out);
-        }
+        let is_visitor = flight.is_none() && is_new && !self.has_room(peer, now.mono, out);
         if self.config.exchange == Exchange::On {
             out.push(Action::Send {
                 session: id,
                 message: Message::Hello { listen_port: self.config.listen.port() },
             });
-            if flight.is_none() && is_new && self.is_full() {
-                // Only a visitor: it gets what it came for in the same breath, and is asked nothing.
+            if is_visitor {
+                // It gets what it came for in the same breath, and is asked nothing.
                 self.serve(id, ADDRS_PER_VISIT, now, out);
             } else {
                 self.ask(id, now, out);
@@ -270,34 +268,33 @@ impl Engine {
         self.seeds.iter().any(|seed| seed.addrs.iter().any(|known| known.ip() == addr.ip()))
     }
 
-    /// More inbound peers than may stay: one of the others goes, now and then. The session table
-    /// ends the newcomer if none does.
-    fn make_room(&mut self, newcomer: PeerId, now: Mono, out: &mut Vec<Action>) {
-        let rested = self.evicted.is_none_or(|at| now.since(at) >= EVICTION_INTERVAL);
-        if !self.is_full() || !rested {
-            return;
+    /// Whether a newcomer may stay. In a full node one of the others goes for it, now and then; if
+    /// none does it is a visitor, whom the session table ends. Whoever is younger than a visit may be
+    /// one too: its end would make no room.
+    fn has_room(&mut self, newcomer: PeerId, now: Mono, out: &mut Vec<Action>) -> bool {
+        // More inbound peers than may stay: the youngest has a place for a moment only.
+        if self.sessions.len() - self.sessions.outbound() <= self.config.max_inbound {
+            return true;
+        }
+        if self.evicted.is_some_and(|at| now.since(at) < EVICTION_INTERVAL) {
+            return false;
         }
         let others: Vec<Inbound> = self
             .sessions
             .peers()
             .filter(|(id, peer)| peer.slot == Direction::Inbound && *id != newcomer)
+            .filter(|(_, peer)| now.since(peer.opened) >= OVERFLOW_TIME)
             .map(|(id, peer)| self.inbound(id, peer))
             .collect();
-        if let Some(victim) = eviction::victim(others).and_then(|peer| self.sessions.peer(peer)) {
-            let sessions: Vec<SessionId> = victim.sessions().collect();
-            self.evicted = Some(now);
-            self.counters.evicted += 1;
-            out.extend(
-                sessions
-                    .into_iter()
-                    .map(|session| Action::Close { session, reason: CloseReason::Evicted }),
-            );
-        }
-    }
-
-    /// More inbound peers than may stay: the youngest has a place for a moment only.
-    fn is_full(&self) -> bool {
-        self.sessions.len() - self.sessions.outbound() > self.config.max_inbound
+        let Some(victim) = eviction::victim(others).and_then(|peer| self.sessions.peer(peer))
+        else {
+            return false;
+        };
+        let close = |session| Action::Close { session, reason: CloseReason::Evicted };
+        out.extend(victim.sessions().map(close));
+        self.evicted = Some(now);
+        self.counters.evicted += 1;
+        true
     }
 
     fn inbound(&self, id: PeerId, peer: &Peer) -> Inbound {

@@ -65,12 +65,16 @@ fn a_full_node_makes_room_for_a_newcomer_now_and_then() {
             []
         );
     }
-    let evicted = closed(&open(&mut bench, 40, far(40, 1)));
+    bench.now += 1_000;
+    let newcomer = open(&mut bench, 40, far(40, 1));
     assert_eq!(
-        evicted,
+        closed(&newcomer),
         [(SessionId(29), CloseReason::Evicted)],
         "the youngest of the crowd of one group"
     );
+    let greeting =
+        [Message::Hello { listen_port: 30_333 }, Message::GetAddrs { limit: 64 }].map(|m| (40, m));
+    assert_eq!(sends(&newcomer), greeting, "it has a place: no visitor's list, and a question");
     bench.tell(Event::Closed { session: SessionId(29) });
     assert_eq!(
         closed(&open(&mut bench, 41, far(41, 1))),
@@ -80,6 +84,26 @@ fn a_full_node_makes_room_for_a_newcomer_now_and_then() {
     bench.now += 30_000;
     assert_eq!(closed(&open(&mut bench, 42, far(42, 1))), [(SessionId(28), CloseReason::Evicted)]);
     assert_eq!(bench.status().counters.evicted, 2);
+}
+
+#[test]
+fn a_visit_that_ends_for_a_newcomer_would_make_no_room() {
+    let config = Config { max_inbound: 30, ..Config::new(at("0.0.0.0:30333"), 0) };
+    let mut bench = Bench::with(config, Stored::default());
+    for number in 0..30_u8 {
+        bench.now += 1_000;
+        open(&mut bench, number.into(), far(if number < 20 { number } else { 98 }, number));
+    }
+    bench.now += 1_000;
+    assert_eq!(closed(&open(&mut bench, 40, far(40, 1))).len(), 1);
+    bench.tell(Event::Closed { session: SessionId(29) });
+    bench.now += 29_900;
+    // Visitors, of a group that is larger than any other, and younger than all.
+    for number in 50..70 {
+        assert_eq!(closed(&open(&mut bench, number, far(99, number as u8))), []);
+    }
+    bench.now += 100;
+    assert_eq!(closed(&open(&mut bench, 41, far(41, 1))), [(SessionId(28), CloseReason::Evicted)]);
 }
 
 #[test]

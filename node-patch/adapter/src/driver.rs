@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use hegemon_discovery::{
-    DialError, DialId, Exchange, Mono, Now, SeedIndex, SessionId, Status, snapshot::Stored,
+    DialError, DialId, Exchange, Mono, Now, PeerId, SeedIndex, SessionId, Status, snapshot::Stored,
 };
 use tokio::{
     sync::mpsc,
@@ -170,10 +170,10 @@ impl<N: Network> Driver<N> {
                 self.outboxes.remove(&session);
                 self.network.remark(&Remark::Ended { peer_id, why });
             }
-            Order::Disconnect { peer_id } => {
-                if !self.parting.disconnect(peer_id) {
-                    self.network.remark(&Remark::Overloaded { peer_id });
-                }
+            Order::Disconnect { peer_id } => self.part(peer_id, None),
+            Order::Dismiss { session, peer_id } => {
+                let outbox = self.outboxes.remove(&session);
+                self.part(peer_id, outbox);
             }
             Order::Connect { dial, addr } => self.connect(dial, addr),
             Order::Resolve { seed } => self.resolve(seed),
@@ -181,6 +181,12 @@ impl<N: Network> Driver<N> {
             Order::Alarm { alarm, raised } => self.network.remark(&Remark::Alarm { alarm, raised }),
         }
         Ok(())
+    }
+
+    fn part(&self, peer_id: PeerId, outbox: Option<Outbox>) {
+        if !self.parting.disconnect(peer_id, outbox) {
+            self.network.remark(&Remark::Overloaded { peer_id });
+        }
     }
 
     /// A dial has an outcome, whatever the network does: answers, panics, or is never heard of

@@ -47,7 +47,7 @@ mod parting;
 mod told;
 
 pub use discovery::Discovery;
-pub use limits::Limits;
+pub use hegemon_discovery::Limits;
 pub use network::{Network, NetworkEvent, Unsent};
 pub use peer_store::PeerStore;
 pub use remark::Remark;

@@ -1,29 +1,17 @@
 //! Every number of the adapter, once, with the reason for it. The engine's are in
-//! [`hegemon_discovery::limits`].
+//! [`hegemon_discovery::limits`], and with them those of sessions, which the node of this repository
+//! has as well.
+//!
+//! The network's own limit of sessions has to be [`OVERFLOW_SLOTS`] higher than that in
+//! [`Limits`](hegemon_discovery::Limits), or it turns newcomers away before they are served.
 
 use std::time::Duration;
 
 use hegemon_discovery::limits::{ADDRS_PER_ANSWER, DIALS_IN_FLIGHT_LONELY, SERVE_INTERVAL};
-
-/// How many sessions there may be. The network's own limit has to be
-/// [`OVERFLOW_SLOTS`] higher, or it turns newcomers away before they are served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Inbound ones; [`OVERFLOW_SLOTS`] more for a moment.
-    pub inbound: usize,
-    /// Outbound ones, seeds included.
-    pub outbound: usize,
-}
-
-impl Limits {
-    /// `sessions` together, divided: outbound slots, one for a feeler and one for each seed, which
-    /// is dialled beside them; the rest is for others, at least one.
-    #[must_use]
-    pub fn within(sessions: usize, target_outbound: usize, seeds: usize) -> Self {
-        let inbound = sessions.saturating_sub(target_outbound + 1 + seeds).max(1);
-        Self { inbound, outbound: sessions.saturating_sub(inbound) }
-    }
-}
+pub use hegemon_discovery::limits::{
+    FAREWELL, FIRST_WORD, OVERFLOW_SLOTS, OVERFLOW_TIME, PROBE_INTERVAL, PROBES, PROVE,
+    PROVE_AFTER, SETTLED_AFTER, SILENT,
+};
 
 /// Events that may wait for the driver. Its work per event is microseconds; what fills this is a
 /// flood, and then whoever tells of it waits. The largest, a full list of addresses, has 32 KiB.
@@ -35,10 +23,6 @@ pub const OUTBOX: usize = 32;
 
 /// The network has so long to take one message. Old ones hold a lock while they wait for a socket.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A dialler's first word waits for the other side's at most so long: an old listener loses what
-/// comes with the last message of the handshake.
-pub const FIRST_WORD: Duration = Duration::from_secs(1);
 
 /// A dial that is not answered in this time has failed. Five seconds for TCP and ten for the
 /// handshake are usual; a network that has deadlines of its own answers sooner, and truly.
@@ -54,30 +38,18 @@ pub const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Disconnections under way at once, and as many again that wait.
 pub const DISCONNECTING: usize = 64;
 
+/// Of these, visitors that still have what they were told to take in, for [`FAREWELL`]. Further ones
+/// are disconnected without: those that do not read must not hold up the disconnection of others.
+pub const FAREWELLS: usize = DISCONNECTING / 2;
+
 /// For so long after a duplicate, or after we disconnected a peer, an old network may report the end
 /// of a connection that is no longer the peer's.
 pub const UNSURE: Duration = Duration::from_secs(10);
-
-/// What comes within so long after an event that put a session in doubt may have been sent before
-/// the other side forgot it, and proves nothing.
-pub const PROVE_AFTER: Duration = Duration::from_secs(1);
 
 /// A peer that was asked answers a further question only after [`SERVE_INTERVAL`]: until then it
 /// gives a sign of life that old networks do not pass on. Questions that have to be answered keep
 /// this distance, in which a dialler's first word may have waited too.
 pub const ASK_INTERVAL: Duration = Duration::from_secs(12);
-
-/// A session in doubt that was probed has to deliver something in this time.
-pub const PROVE: Duration = Duration::from_secs(5);
-
-/// A session over which nothing came for so long is probed …
-pub const SILENT: Duration = Duration::from_secs(60);
-
-/// … as often as this, [`PROBES`] times.
-pub const PROBE_INTERVAL: Duration = Duration::from_secs(30);
-
-/// See [`PROBE_INTERVAL`].
-pub const PROBES: u32 = 2;
 
 /// A peer that never says anything about discovery may be one that knows nothing of it. After so
 /// many sessions that ended for its silence it may be silent.
@@ -108,23 +80,6 @@ pub const MESSAGES_PER_SECOND: f64 = 20.0;
 
 /// See [`MESSAGES_PER_SECOND`].
 pub const MESSAGES_SAVED: f64 = 200.0;
-
-/// The engine is told of a sign of life at most once in this time.
-pub const HEARD_INTERVAL: Duration = Duration::from_secs(1);
-
-/// A session that nothing came over counts after so long: old nodes may have nothing to say.
-pub const SETTLED_AFTER: Duration = Duration::from_secs(2);
-
-/// Inbound sessions beyond the limit that are served one answer: a newcomer must find somebody even
-/// in a full network.
-pub const OVERFLOW_SLOTS: usize = 8;
-
-/// How long such a session lasts at the most.
-pub const OVERFLOW_TIME: Duration = Duration::from_secs(10);
-
-/// With all overflow slots taken, a newcomer takes the oldest that has had this long: it has its
-/// answer.
-pub const OVERFLOW_SERVED: Duration = Duration::from_millis(500);
 
 /// The numbers that walk over the whole book are counted at most once in this time.
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);

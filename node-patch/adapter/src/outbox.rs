@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use hegemon_discovery::{Direction, Message, PeerId, SessionId, message::PROTOCOL};
 use tokio::{
     sync::{Notify, mpsc},
-    task::AbortHandle,
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -19,9 +19,10 @@ use crate::{
 /// See the module. What waits in it is dropped with it.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    queue: mpsc::Sender<Vec<u8>>,
+    /// Until it takes nothing more.
+    queue: Option<mpsc::Sender<Vec<u8>>>,
     spoke: Arc<Notify>,
-    task: AbortHandle,
+    task: JoinHandle<()>,
 }
 
 impl Outbox {
@@ -45,7 +46,7 @@ impl Outbox {
                 let _ = driver.send(Told::Unsent { session }).await;
             }
         });
-        Self { queue, spoke, task: task.abort_handle() }
+        Self { queue: Some(queue), spoke, task }
     }
 
     /// The other side spoke.
@@ -55,7 +56,13 @@ impl Outbox {
 
     /// Queues a message; whether there was room.
     pub(crate) fn send(&self, message: &Message) -> bool {
-        self.queue.try_send(message.encode()).is_ok()
+        self.queue.as_ref().is_some_and(|queue| queue.try_send(message.encode()).is_ok())
+    }
+
+    /// What waits leaves, as far as the network takes it in this time.
+    pub(crate) async fn finish(mut self, within: Duration) {
+        self.queue = None;
+        let _ = timeout(within, &mut self.task).await;
     }
 }
 

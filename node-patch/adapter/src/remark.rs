@@ -58,7 +58,9 @@ impl fmt::Display for Remark {
             Self::Store(remark) => remark.fmt(f),
             Self::Unresolved { seed, error } => write!(f, "seed {seed} does not resolve: {error}"),
             Self::Ended { peer_id, why } => write!(f, "session with {peer_id:?} ended: {why}"),
-            Self::Alarm { alarm, raised: true } => write!(f, "discovery alarm: {alarm:?}"),
+            Self::Alarm { alarm, raised: true } => {
+                write!(f, "discovery alarm: {alarm:?}: {}", alarm.advice())
+            }
             Self::Alarm { alarm, raised: false } => {
                 write!(f, "discovery alarm is over: {alarm:?}")
             }
@@ -66,5 +68,17 @@ impl fmt::Display for Remark {
                 write!(f, "{peer_id:?} is not disconnected: the network does not keep up")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_says_what_to_do() {
+        let remark = Remark::Alarm { alarm: Alarm::Isolated, raised: true }.to_string();
+        assert!(remark.starts_with("discovery alarm: Isolated: no peer for a while"), "{remark}");
+        assert!(remark.contains("HEGEMON_SEEDS"), "{remark}");
     }
 }

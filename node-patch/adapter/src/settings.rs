@@ -1,8 +1,8 @@
 //! What discovery needs to know of the node, once, at the start.
 
-use hegemon_discovery::{Config, PeerId};
+use hegemon_discovery::{Config, Limits, PeerId};
 
-use crate::{limits::Limits, peer_store::PeerStore, seeds::Seed};
+use crate::{peer_store::PeerStore, seeds::Seed};
 
 /// See the module.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub struct Settings {
     pub own: PeerId,
     /// What an operator may turn. The numbers of seeds and inbound peers are set from what is below.
     pub discovery: Config,
-    /// How many sessions there may be.
+    /// How many sessions there may be; the network's own limit has to be higher ([`limits`](crate::limits)).
     pub limits: Limits,
     /// Where to begin.
     pub seeds: Vec<Seed>,

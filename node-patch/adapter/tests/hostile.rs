@@ -16,7 +16,10 @@ use std::{
 
 use hegemon_adapter::{
     Discovery, Limits, Network, NetworkEvent, PeerStore, Remark, Settings, Unsent,
-    limits::{CONNECT_TIMEOUT, DISCONNECTING, MESSAGES_SAVED, OUTBOX, OVERFLOW_SLOTS},
+    limits::{
+        CONNECT_TIMEOUT, DISCONNECTING, FAREWELL, FAREWELLS, MESSAGES_SAVED, OUTBOX,
+        OVERFLOW_SLOTS, OVERFLOW_TIME,
+    },
 };
 use hegemon_discovery::{
     Config, DialError, Message, PeerId, limits::DIALS_IN_FLIGHT_LONELY, message::PROTOCOL,
@@ -39,6 +42,8 @@ struct Script {
     sent: Mutex<BTreeMap<PeerId, usize>>,
     disconnected: Mutex<BTreeSet<PeerId>>,
     dialled: AtomicUsize,
+    /// Dials that nobody has given up.
+    dialling: AtomicUsize,
     disconnecting: AtomicUsize,
     remarks: Mutex<Vec<String>>,
 }
@@ -53,9 +58,26 @@ impl Script {
     }
 }
 
+/// A dial under way.
+struct Dialling<'a>(&'a AtomicUsize);
+
+impl<'a> Dialling<'a> {
+    fn begin(dialling: &'a AtomicUsize) -> Self {
+        dialling.fetch_add(1, Ordering::Relaxed);
+        Self(dialling)
+    }
+}
+
+impl Drop for Dialling<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Network for Script {
     async fn connect(&self, _: SocketAddr) -> Result<PeerId, DialError> {
         self.dialled.fetch_add(1, Ordering::Relaxed);
+        let _until_given_up = Dialling::begin(&self.dialling);
         match self.answers {
             Answers::Always => Err(DialError::Refused),
             Answers::Never => pending().await,
@@ -98,6 +120,7 @@ fn start(answers: Answers) -> (Arc<Script>, Discovery) {
         sent: Mutex::default(),
         disconnected: Mutex::default(),
         dialled: AtomicUsize::new(0),
+        dialling: AtomicUsize::new(0),
         disconnecting: AtomicUsize::new(0),
         remarks: Mutex::default(),
     });
@@ -226,8 +249,34 @@ async fn a_crowd_takes_the_slots_that_there_are() {
     assert_eq!(peers.len(), LIMITS.inbound + OVERFLOW_SLOTS);
     let turned_away = script.disconnected.lock().unwrap().len();
     assert_eq!(turned_away, 5_000 - peers.len(), "{:?}", script.remarks.lock().unwrap().last());
-    sleep(Duration::from_secs(11)).await;
+    sleep(OVERFLOW_TIME).await;
     assert_eq!(settled(&discovery).await.len(), LIMITS.inbound, "the moment is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_visitor_of_a_crowd_has_its_answer_before_it_goes() {
+    let (script, discovery) = start(Answers::Always);
+    let crowd = u16::try_from(LIMITS.inbound + 3 * OVERFLOW_SLOTS).unwrap();
+    for number in 0..crowd {
+        connect(&discovery, number).await;
+    }
+    settled(&discovery).await;
+    for number in 0..crowd {
+        let (peer, _) = stranger(number);
+        assert_eq!(script.sent_to(peer), 2, "{number}: greeting, and a list or a question");
+    }
+    assert_eq!(script.disconnected.lock().unwrap().len(), 2 * OVERFLOW_SLOTS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn visitors_that_do_not_read_hold_up_no_disconnection() {
+    let (script, discovery) = start(Answers::Never);
+    for number in 0..u16::try_from(LIMITS.inbound + FAREWELLS).unwrap() {
+        connect(&discovery, number).await;
+    }
+    sleep(OVERFLOW_TIME + FAREWELL + Duration::from_millis(100)).await;
+    let turned_away = script.disconnected.lock().unwrap().len();
+    assert_eq!(turned_away, FAREWELLS, "nothing was taken, and nobody waited for longer");
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,16 +309,19 @@ async fn dials_that_are_never_answered_have_a_deadline_and_do_not_pile_up() {
     let peer = connect(&discovery, 1).await;
     tell_addresses(&discovery, peer).await;
     settled(&discovery).await;
-    let dialled = script.dialled.load(Ordering::Relaxed);
-    assert!((1..=DIALS_IN_FLIGHT_LONELY).contains(&dialled), "{dialled}");
+    let under_way = || script.dialling.load(Ordering::Relaxed);
+    let at_first = under_way();
+    assert!((1..=DIALS_IN_FLIGHT_LONELY).contains(&at_first), "{at_first}");
     let began = Instant::now();
     while discovery.status().await.unwrap().counters.dials.unreachable == 0 {
         sleep(Duration::from_secs(1)).await;
     }
     let took = began.elapsed();
     assert!(took < CONNECT_TIMEOUT + Duration::from_secs(5), "{took:?}");
-    assert!(script.dialled.load(Ordering::Relaxed) >= dialled);
-    assert!(discovery.status().await.unwrap().dialling <= DIALS_IN_FLIGHT_LONELY);
+    sleep(3 * CONNECT_TIMEOUT).await;
+    let dialled = script.dialled.load(Ordering::Relaxed);
+    assert!(dialled > at_first, "others have their turn: {dialled}");
+    assert!(under_way() <= DIALS_IN_FLIGHT_LONELY, "{} of {dialled} under way", under_way());
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ use crate::{
         event::{HubEvent, Inbound},
         handle::ChainEvent,
         listener::{self, PendingLimits},
-        log::{self, PeerLog},
+        log::PeerLog,
         peering::{Attempts, End, Output, Peering},
         registry::Registry,
         session::{self, Shared},
@@ -256,7 +256,7 @@ impl Hub {
                     "another node has this node's identity: both are one peer to everybody, and neither can reach the other. Give one of them an identity of its own (remove its pq-identity.seed, or its HEGEMON_PQ_IDENTITY_SEED)"
                 ),
                 Output::Alarm { alarm, raised: true } => {
-                    tracing::warn!(?alarm, "{}", log::advice(alarm))
+                    tracing::warn!(?alarm, "{}", alarm.advice())
                 }
                 Output::Alarm { alarm, raised: false } => {
                     tracing::info!(?alarm, "the alarm is over")

@@ -3,8 +3,9 @@
 //! Who dials a seed of its own link before that is up asks for its hardware address in vain, and its
 //! kernel asks again only a second later; whatever else it sends to the same address waits with the
 //! rest, so no attempt of the dialler's is any faster. But every host on a link takes note of who asks
-//! there, whatever for. So a node that starts has its kernel ask once, on links with a seed: by an
-//! empty datagram to the last address of the link, where nearly always nobody is, and then none is
+//! there, whatever for. So a node that starts has its kernel ask once, when the first seed's name is
+//! found, on the links of that name's addresses; seeds that are found later are not asked for. It is
+//! an empty datagram to the last address of the link, where nearly always nobody is, and then none is
 //! sent. IPv6 asks in private, and is left to itself.
 
 use std::{

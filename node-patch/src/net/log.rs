@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fmt::Display, net::SocketAddr, time::Duration};
 
-use hegemon_discovery::{Alarm, Mono, PeerId, SessionId};
+use hegemon_discovery::{Mono, PeerId, SessionId};
 
 use crate::net::view::SessionView;
 
@@ -39,18 +39,6 @@ impl PeerLog {
             tracing::info!(?session, ?peer, %remote, %why, "peer disconnected");
         } else {
             tracing::debug!(?session, ?peer, %remote, %why, "session ended");
-        }
-    }
-}
-
-/// What an operator should do about an alarm.
-pub(super) fn advice(alarm: Alarm) -> &'static str {
-    match alarm {
-        Alarm::Isolated => {
-            "no peer for a while: check this host's network, and that the nodes of HEGEMON_SEEDS run and can be reached"
-        }
-        Alarm::Eclipse => {
-            "all peers may be one party's: compare the best block with a node that you trust, and name seeds in other networks in HEGEMON_SEEDS"
         }
     }
 }

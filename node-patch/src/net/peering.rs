@@ -27,19 +27,16 @@
 mod output;
 mod twin;
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use hegemon_discovery::{
-    Action, ChainState, Config, DecodeError, DialError, DialId, Direction, Engine, Event, Message,
-    Mono, Now, PeerId, SeedIndex, SessionId, Sorted, limits::LONELY, snapshot::Stored,
+    Action, ChainState, Config, DecodeError, DialError, DialId, Direction, Engine, Event, Heard,
+    Message, Mono, Now, PeerId, SeedIndex, SessionId, Sorted, limits::LONELY, snapshot::Stored,
 };
 
 pub use self::output::{Attempts, End, Output};
 use self::twin::Twin;
 use crate::net::table::{Admission, CloseReason, Command, FrameKind, Limits, Table};
-
-/// The engine is told of a sign of life at most once in this time.
-const HEARD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is known of a session.
 #[derive(Debug, Clone)]
@@ -69,11 +66,7 @@ pub struct Peering {
     /// Where each dial under way goes: as many as the engine has in flight.
     dialling: BTreeMap<DialId, SocketAddr>,
     twin: Twin,
-    /// When the last frame came over any session, and the last one that the engine was told of.
-    heard: Option<Mono>,
-    heard_reported: Option<Mono>,
-    /// The engine's time: it never goes back.
-    told: Mono,
+    heard: Heard,
 }
 
 impl Peering {
@@ -96,9 +89,7 @@ impl Peering {
             sessions: Sorted::default(),
             dialling: BTreeMap::new(),
             twin: Twin::default(),
-            heard: None,
-            heard_reported: None,
-            told: now.mono,
+            heard: Heard::new(now.mono),
         }
     }
 
@@ -150,6 +141,8 @@ impl Peering {
                 // By this its peer knows us from an older node.
                 out.push(Output::KeepAlive { session });
                 self.discover(Event::Opened { session, peer, remote, dial }, now, out);
+                // The engine may have ended another one for it.
+                self.table.seat(session);
             }
             (Err(error), Some(dial)) => self.discover(Event::DialFailed { dial, error }, now, out),
             (Err(DialError::Itself), None) => self.twin.answered(remote, now.mono),
@@ -198,15 +191,10 @@ impl Peering {
         self.hear(session, FrameKind::Empty, at, now, out);
     }
 
-    /// Tells the engine of the last frame, if it does not know of it. The frame may have come a
-    /// while ago: the engine is told as near to that moment as its clock allows, since what was
-    /// heard before a dial says nothing of the network during it.
+    /// Tells the engine of the last frame, if it does not know of it.
     pub fn report_heard(&mut self, now: Now, out: &mut Vec<Output>) {
-        if let Some(heard) = self.heard.filter(|_| self.heard > self.heard_reported) {
-            let mono = heard.max(self.told);
-            self.heard_reported = Some(mono);
-            let wall = now.wall.saturating_sub(now.mono.since(mono));
-            self.discover(Event::Heard, Now { mono, wall }, out);
+        if let Some(at) = self.heard.report(now) {
+            self.discover(Event::Heard, at, out);
         }
     }
 
@@ -284,9 +272,7 @@ impl Peering {
 
     /// A frame came now.
     fn take(&mut self, session: SessionId, kind: FrameKind, now: Now, out: &mut Vec<Output>) {
-        if self.hear(session, kind, now.mono, now, out)
-            && self.heard_reported.is_none_or(|at| now.mono.since(at) >= HEARD_INTERVAL)
-        {
+        if self.hear(session, kind, now.mono, now, out) && self.heard.is_due(now.mono) {
             self.report_heard(now, out);
         }
     }
@@ -304,7 +290,7 @@ impl Peering {
         if !self.table.frame(session, kind, at, &mut commands) {
             return false;
         }
-        self.heard = self.heard.max(Some(at));
+        self.heard.note(at);
         self.carry_out(commands, now, out);
         true
     }
@@ -332,7 +318,7 @@ impl Peering {
 
     /// Tells the engine, and does what it says as far as that is done here.
     fn discover(&mut self, event: Event, now: Now, out: &mut Vec<Output>) {
-        self.told = now.mono;
+        self.heard.told(now.mono);
         for action in self.engine.handle(event, now) {
             match action {
                 Action::Send { session, message } => self.say(session, message, out),

@@ -29,6 +29,14 @@ pub const QUEUE_FRAMES: usize = 1_024;
 /// Bytes that may wait for all peers' sockets together. Beyond it the session with the longest
 /// queue ends: many peers that ask and never read must not add up.
 pub const QUEUES_BYTES: usize = 2 * QUEUE_BYTES;
+/// Bytes that may still wait for a visitor's socket when its visit is over: a greeting and a list of
+/// eight addresses are a few hundred. Visits follow each other without end and [`QUEUES_BYTES`] knows
+/// of none that is over, so whoever has let more than that pile up is not waited for.
+pub const FAREWELL_BYTES: usize = 16 * 1024;
+/// Frames that may: an empty one costs memory as well.
+pub const FAREWELL_FRAMES: usize = 128;
+
+const _: () = assert!(FAREWELL_BYTES < QUEUE_BYTES && FAREWELL_FRAMES < QUEUE_FRAMES);
 
 /// The writing end of a session.
 #[derive(Debug)]
@@ -97,9 +105,19 @@ impl Outlet {
         (Arc::new(outlet), queue)
     }
 
+    /// Ends the session: when what waits is written if that is no more than a farewell, else now.
+    fn dismiss(&self) {
+        let frames = self.frames.max_capacity() - self.frames.capacity();
+        if frames <= FAREWELL_FRAMES && self.waiting.load(Relaxed) <= FAREWELL_BYTES {
+            self.dismissed.cancel();
+        } else {
+            self.cancel.cancel();
+        }
+    }
+
     /// Queues a plaintext, or ends the session.
     fn send(&self, plaintext: Vec<u8>, all: &Arc<AtomicUsize>) {
-        if self.cancel.is_cancelled() {
+        if self.cancel.is_cancelled() || self.dismissed.is_cancelled() {
             return;
         }
         let len = plaintext.len();
@@ -145,11 +163,12 @@ impl Registry {
         }
     }
 
-    /// Takes a session out; it ends when what waits for its socket is written. For visitors of a
-    /// full node, whose answer may have been queued a moment ago.
+    /// Takes a session out; it ends when what waits for its socket is written, or at once if that is
+    /// more than [`FAREWELL_BYTES`]. For visitors of a full node, whose answer may have been queued a
+    /// moment ago.
     pub fn dismiss(&self, session: SessionId) {
         if let Some(outlet) = self.lock().remove(&session) {
-            outlet.dismissed.cancel();
+            outlet.dismiss();
         }
     }
 
@@ -306,6 +325,24 @@ mod tests {
         let ended: Vec<bool> =
             sessions.iter().map(|(outlet, _)| outlet.cancel.is_cancelled()).collect();
         assert_eq!(ended, [false, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_visitor_that_did_not_read_holds_nothing_once_its_visit_is_over() {
+        let (registry, session) = (Registry::default(), SessionId(0));
+        let ends_at_once = |frames: usize, bytes: usize| {
+            let (outlet, _queue) = registry.open(session, [0; 32]);
+            (0..frames).for_each(|_| registry.send_raw(session, vec![0; bytes]));
+            registry.dismiss(session);
+            assert_ne!(outlet.cancel.is_cancelled(), outlet.dismissed.is_cancelled());
+            outlet.send(vec![0; FRAME], &registry.waiting);
+            assert_eq!(outlet.waiting.load(Relaxed), frames * bytes, "nothing more is queued");
+            outlet.cancel.is_cancelled()
+        };
+        assert!(!ends_at_once(0, 0) && !ends_at_once(2, FAREWELL_BYTES / 2));
+        assert!(ends_at_once(1, FAREWELL_BYTES + 1) && ends_at_once(8, FRAME));
+        assert!(!ends_at_once(FAREWELL_FRAMES, 0) && ends_at_once(FAREWELL_FRAMES + 1, 0));
+        assert_eq!(registry.waiting.load(Relaxed), 0, "it went with the writers");
     }
 
     #[tokio::test]

@@ -4,7 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
-use hegemon_discovery::{Bucket, Direction, Message, SessionId};
+use hegemon_discovery::{
+    Bucket, Direction, Message, SessionId,
+    limits::{FAREWELL, FIRST_WORD},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -29,14 +32,8 @@ use crate::{
     },
 };
 
-/// Older listeners lose what arrives together with `Finish`: the dialer waits for the listener's
-/// first frame, or so long.
-pub const FIRST_FRAME_WAIT: Duration = Duration::from_secs(1);
 /// An empty frame goes out after so long without another.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// What waits for a visitor's socket when its visit is over has so long to leave: less than a
-/// segment or two, which the system takes at once unless the visitor does not read.
-pub const FAREWELL: Duration = Duration::from_secs(1);
 /// What the socket is read into. Frames gather elsewhere, so it never grows.
 const READ_BUFFER: usize = 4 * 1024;
 
@@ -249,7 +246,7 @@ impl Writer {
     /// Writes until the session ends; says why.
     async fn run(mut self, direction: Direction, heard: &Notify) -> WriteEnd {
         if direction == Direction::Outbound {
-            let _ = timeout(FIRST_FRAME_WAIT, heard.notified()).await;
+            let _ = timeout(FIRST_WORD, heard.notified()).await;
         }
         loop {
             let keep_alive = Instant::now() + KEEP_ALIVE;

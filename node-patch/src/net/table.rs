@@ -20,48 +20,35 @@ use std::{
     time::Duration,
 };
 
-use hegemon_discovery::{Direction, Mono, PeerId, SessionId, Sorted};
+use hegemon_discovery::{
+    Direction, Mono, PeerId, SessionId, Sorted,
+    limits::{OVERFLOW_TIME, PROBE_INTERVAL, PROBES, PROVE, PROVE_AFTER, SETTLED_AFTER, SILENT},
+};
+pub use hegemon_discovery::{Limits, limits::OVERFLOW_SLOTS};
 
 use self::watch::Watches;
-pub use self::watch::{PROBE_INTERVAL, SILENT};
 
 /// The kept one of two opposite sessions must deliver a frame in this time.
 pub const KEPT_SILENT: Duration = Duration::from_secs(10);
-/// A listener watches two sessions of the same direction for so long; a survivor has as long to
-/// prove itself.
-pub const PROVE: Duration = Duration::from_secs(5);
-/// A survivor is probed so long after its rival was closed. What arrives earlier may have been sent
-/// before an older node forgot the session, and proves nothing.
-pub const PROVE_AFTER: Duration = Duration::from_secs(1);
 /// An older node's survivor is probed this early as well. An answer proves nothing yet; that there is
 /// none says that it was forgotten.
 pub const DOUBT_AFTER: Duration = Duration::from_millis(250);
 /// An older node that knows of a session says something over it in this time: a round trip to
-/// anywhere. If that was too short, the session is dialled anew, and then has no rival.
+/// anywhere. If that was too short, the session is dialled anew, and soon is left alone: see
+/// `FORGOTTEN`.
 pub const PROMPT: Duration = Duration::from_secs(1);
 /// Older nodes whose session was closed as forgotten and that may be back soon. Each has cost its peer
 /// two sessions and more than a second; one that is not remembered is only not looked at again.
 const FORGETFUL: usize = 64;
+/// Sessions of an older node in a row that are closed as forgotten. A late end of each may have cost
+/// the next one its place, so that is looked at as well: three are enough in all schedules of
+/// `tests/session_table/older.rs`, two are not. But a peer whose answers take longer than [`PROMPT`],
+/// or that knows no question, must not lose one after another for ever.
+const FORGOTTEN: u32 = 4;
 /// At most one replacement per peer in this time.
 pub const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(30);
-/// Probes that may go unanswered by a peer that answered before.
-pub const PROBES_UNANSWERED: u32 = 2;
-/// A session without a rival that nothing came over yet counts as settled after so long: older
-/// nodes may have nothing to say.
-pub const SETTLED_AFTER: Duration = Duration::from_secs(2);
 /// A session counts for so long after its last frame: a peer that answers probes had two of them.
-pub const HEARD_LATELY: Duration =
-    SILENT.saturating_add(PROBE_INTERVAL.saturating_mul(PROBES_UNANSWERED));
-/// Sessions beyond the limit that are served one answer: a newcomer must find somebody even in a
-/// full network. The design says four; with eight, fifty nodes that start at once with one seed of
-/// default limits are all heard at their first attempt, half a second earlier than with four
-/// (`hegemon-sim table --only cold-start`).
-pub const OVERFLOW_SLOTS: usize = 8;
-/// How long such a visit lasts at the most. The engine has the answer out before anything else, so
-/// this is the way there and back for most, in which the visitor says where it listens; longer, and
-/// it would take the visit for a place of its own and look for no other.
-pub const OVERFLOW_TIME: Duration = Duration::from_millis(250);
-
+pub const HEARD_LATELY: Duration = SILENT.saturating_add(PROBE_INTERVAL.saturating_mul(PROBES));
 /// Why a session is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
@@ -91,25 +78,6 @@ pub enum Command {
     Probe(SessionId),
 }
 
-/// How many sessions there may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Inbound ones; [`OVERFLOW_SLOTS`] more for a moment.
-    pub inbound: usize,
-    /// Outbound ones, seeds included.
-    pub outbound: usize,
-}
-
-impl Limits {
-    /// `sessions` together, divided: outbound slots, one for a feeler and one for each seed, which
-    /// is dialled beside them; the rest is for others, at least one.
-    #[must_use]
-    pub fn within(sessions: usize, target_outbound: usize, seeds: usize) -> Self {
-        let inbound = sessions.saturating_sub(target_outbound + 1 + seeds).max(1);
-        Self { inbound, outbound: sessions.saturating_sub(inbound) }
-    }
-}
-
 /// See the module.
 #[derive(Debug)]
 pub struct Table {
@@ -121,8 +89,8 @@ pub struct Table {
     peers: BTreeMap<PeerId, Peer>,
     /// Of the few peers that have one. Like their sessions, it goes with the peer.
     trials: BTreeMap<PeerId, Trial>,
-    /// Older nodes whose session was closed as forgotten, and when: at most [`FORGETFUL`].
-    forgetful: BTreeMap<PeerId, Mono>,
+    /// Older nodes whose session was closed as forgotten: at most [`FORGETFUL`].
+    forgetful: BTreeMap<PeerId, Forgot>,
     rivalries: u64,
 }
 
@@ -182,10 +150,28 @@ enum Trial {
     SameDirection { older: SessionId, newer: SessionId, delivered: Delivered, until: Mono },
     /// One that is left since then: it will be probed.
     Survivor { session: SessionId, since: Mono, probe: Mono },
-    /// The next one of a peer that forgot: a late end of the last one may cost it its place as well.
-    Fresh { session: SessionId, probe: Mono },
-    /// One that was probed: it has to deliver. Of a survivor, since when it is one.
-    Probed { session: SessionId, since: Option<Mono>, until: Mono },
+    /// The next one of a peer that forgot so many in a row: a late end of the last one may cost it
+    /// its place as well.
+    Fresh { session: SessionId, lost: u32, probe: Mono },
+    /// One that was probed: it has to deliver.
+    Probed { session: SessionId, suspect: Suspect, until: Mono },
+}
+
+/// Why a session may be forgotten at the other end.
+#[derive(Debug, Clone, Copy)]
+enum Suspect {
+    /// It is one of two, and the other one ended then.
+    Survivor { since: Mono },
+    /// The last ones were, so many in a row.
+    Fresh { lost: u32 },
+}
+
+/// A session of an older node was closed as forgotten.
+#[derive(Debug, Clone, Copy)]
+struct Forgot {
+    at: Mono,
+    /// In a row.
+    lost: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -247,8 +233,10 @@ impl Table {
         if let Some(rival) = rivals.first() {
             self.rivalries += 1;
             self.contend(peer, *rival, session, now, out);
-        } else if self.forgetful.remove(&peer).is_some_and(|at| now.since(at) < PROVE) {
-            self.trials.insert(peer, Trial::Fresh { session, probe: now.after(PROVE_AFTER) });
+        } else if let Some(Forgot { at, lost }) = self.forgetful.remove(&peer)
+            && now.since(at) < PROVE
+        {
+            self.trials.insert(peer, Trial::Fresh { session, lost, probe: now.after(PROVE_AFTER) });
         }
         Admission::Admitted
     }
@@ -313,11 +301,13 @@ impl Table {
                     self.decide(peer, survivor, loser, CloseReason::Duplicate, now, out);
                 }
                 Trial::Survivor { session, since, .. } => {
-                    self.probe(peer, session, Some(since), now, out)
+                    self.probe(peer, session, Suspect::Survivor { since }, now, out)
                 }
-                Trial::Fresh { session, .. } => self.probe(peer, session, None, now, out),
-                Trial::Probed { session, .. } => {
-                    self.note_forgetful(peer, now);
+                Trial::Fresh { session, lost, .. } => {
+                    self.probe(peer, session, Suspect::Fresh { lost }, now, out)
+                }
+                Trial::Probed { session, suspect, .. } => {
+                    self.note_forgetful(peer, suspect, now);
                     self.end(session, CloseReason::Silent, out);
                 }
             }
@@ -408,7 +398,7 @@ impl Table {
     fn probe_silent(&mut self, now: Mono, out: &mut Vec<Command>) {
         for session in self.watches.silent(now) {
             let answered = self.sessions.get(session).is_some_and(|entry| entry.answered);
-            if answered && self.watches.probes(session) >= PROBES_UNANSWERED {
+            if answered && self.watches.probes(session) >= PROBES {
                 out.push(Command::Close(session, CloseReason::Silent));
                 self.closed(session, now);
             } else {

@@ -310,6 +310,9 @@ impl SyncEngine {
         }
     }
 
+    /// Tells everybody at once, with the body, but those that sent or were sent the block: they have
+    /// it, and an echo would say nothing that they can use. Who announced it as a side block has it
+    /// too, and gets whatever is built on it.
     fn announce_best(&mut self, chain: &impl ChainView) -> Result<(), StoreError> {
         let best = chain.best().hash;
         if self.announced.replace(best) == Some(best) {

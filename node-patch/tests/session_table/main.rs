@@ -171,6 +171,29 @@ fn a_survivor_that_says_nothing_goes_too_and_further_dials_do_not_save_it() {
     assert_eq!(bench.table.sessions().count(), 0);
 }
 
+/// It is on a line with a long round trip, or knows no question: each session would be looked at
+/// because the last one was closed for nothing.
+#[test]
+fn an_older_node_that_never_answers_in_time_loses_four_sessions_and_no_fifth() {
+    let mut bench = Bench::new(UNLIMITED);
+    bench.open(1, THEM, Direction::Inbound);
+    bench.open(2, THEM, Direction::Outbound);
+    assert_eq!(bench.words(1), [Command::Close(SessionId(2), CloseReason::Duplicate)]);
+    let mut silent = Vec::new();
+    for session in 3..10 {
+        let ended = bench.wait(4).into_iter().filter_map(|command| match command {
+            Command::Close(session, CloseReason::Silent) => Some(session.0),
+            Command::Close(..) | Command::Probe(_) => None,
+        });
+        silent.extend(ended);
+        if bench.table.sessions().count() == 0 {
+            assert!(admitted(&bench.open(session, THEM, Direction::Inbound)));
+            bench.words(session);
+        }
+    }
+    assert_eq!(silent, [1, 3, 4, 5], "the survivor, and what may have been forgotten with it");
+}
+
 #[test]
 fn silence_ends_only_a_session_whose_peer_answered_before() {
     for answered in [false, true] {

@@ -35,7 +35,7 @@ impl Network for OldNetwork {
     }
 
     fn remark(&self, remark: &Remark) {
-        // A node has a log: `tracing::warn!("{remark}")`, or `info!`.
+        // A node has a log: `tracing::warn!("{remark}")`, or `debug!` for every session that ends.
         if remark.is_warning() {
             eprintln!("{remark}");
         }

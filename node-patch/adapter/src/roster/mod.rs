@@ -24,7 +24,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use hegemon_discovery::{
     Action, Bucket, ChainState, Config, DecodeError, DialError, DialId, Direction, Engine, Event,
-    Message, Mono, Now, PeerId, SeedIndex, SessionId, Status, limits::SCORE_CLOSE,
+    Heard, Limits, Message, Mono, Now, PeerId, SeedIndex, SessionId, Status, limits::SCORE_CLOSE,
     snapshot::Stored,
 };
 
@@ -35,8 +35,8 @@ use self::{
     recent::Recent,
 };
 use crate::limits::{
-    CUTS, EARLY, EARLY_BY, EARLY_MESSAGES, HEARD_INTERVAL, Limits, MESSAGES_PER_SECOND,
-    MESSAGES_SAVED, MUTE, MUTE_AGE, PARTED, UNSURE,
+    CUTS, EARLY, EARLY_BY, EARLY_MESSAGES, MESSAGES_PER_SECOND, MESSAGES_SAVED, MUTE, MUTE_AGE,
+    PARTED, UNSURE,
 };
 
 /// A peer that is connected.
@@ -84,10 +84,7 @@ pub struct Roster {
     /// Peers whose silence ended their sessions so often.
     mute: Recent<u32>,
     next_session: u64,
-    heard: Option<Mono>,
-    heard_reported: Option<Mono>,
-    /// The engine's time: it never goes back.
-    told: Mono,
+    heard: Heard,
 }
 
 impl Roster {
@@ -113,9 +110,7 @@ impl Roster {
             early: Recent::new(EARLY, EARLY_BY),
             mute: Recent::new(MUTE, MUTE_AGE),
             next_session: 0,
-            heard: None,
-            heard_reported: None,
-            told: now.mono,
+            heard: Heard::new(now.mono),
         }
     }
 
@@ -182,6 +177,8 @@ impl Roster {
         self.peers.insert(peer_id, peer);
         out.push(Order::Open { session, peer_id, direction });
         self.discover(Event::Opened { session, peer: peer_id, remote: addr, dial }, now, out);
+        // The engine may have ended another one for it.
+        self.seat(peer_id);
         if let Some(before) = before {
             let (session, why) = (before.session, End::Replaced);
             out.push(Order::End { session, peer_id, why });
@@ -236,8 +233,8 @@ impl Roster {
         if peer.proof.heard(now.mono) {
             out.push(Order::Spoke { session: peer.session });
         }
-        self.heard = Some(now.mono);
-        if self.heard_reported.is_none_or(|at| now.mono.since(at) >= HEARD_INTERVAL) {
+        self.heard.note(now.mono);
+        if self.heard.is_due(now.mono) {
             self.report_heard(now, out);
         }
     }
@@ -365,19 +362,14 @@ impl Roster {
     }
 
     fn report_heard(&mut self, now: Now, out: &mut Vec<Order>) {
-        if let Some(heard) = self.heard.filter(|_| self.heard > self.heard_reported) {
-            // As near to that moment as the engine's clock allows: what was heard before a dial
-            // says nothing of the network during it.
-            let mono = heard.max(self.told);
-            self.heard_reported = Some(mono);
-            let wall = now.wall.saturating_sub(now.mono.since(mono));
-            self.discover(Event::Heard, Now { mono, wall }, out);
+        if let Some(at) = self.heard.report(now) {
+            self.discover(Event::Heard, at, out);
         }
     }
 
     /// Tells the engine, and does what it says as far as that is done here.
     fn discover(&mut self, event: Event, now: Now, out: &mut Vec<Order>) {
-        self.told = now.mono;
+        self.heard.told(now.mono);
         for action in self.engine.handle(event, now) {
             match action {
                 Action::Send { session, message } => self.say(session, message, now.mono, out),

@@ -44,6 +44,13 @@ pub enum Order {
         /// Whom.
         peer_id: PeerId,
     },
+    /// The same, when what waits in its session has left: a visitor takes its answer along.
+    Dismiss {
+        /// Which, the last time that it is named but for its end.
+        session: SessionId,
+        /// Whom.
+        peer_id: PeerId,
+    },
     /// Connect; [`Roster::dialled`](super::Roster::dialled) says how it went.
     Connect {
         /// This dial's number.

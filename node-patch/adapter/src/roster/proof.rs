@@ -100,10 +100,6 @@ impl Proof {
             matches!(self.state, State::Probed { at, .. } if now.since(at) >= SETTLED_AFTER);
         (self.spoke || now.since(self.opened) >= SETTLED_AFTER) && !overdue
     }
-
-    pub(super) fn opened(&self) -> Mono {
-        self.opened
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Room for sessions: regular slots, and those beyond the limit that last a moment.
 
-use hegemon_discovery::{Direction, Mono, SessionId};
+use hegemon_discovery::{
+    Direction, Mono, SessionId,
+    limits::{OVERFLOW_SLOTS, OVERFLOW_TIME},
+};
 
-use super::{CloseReason, Command, OVERFLOW_SLOTS, OVERFLOW_TIME, Slot, Table};
+use super::{CloseReason, Command, Slot, Table};
 
 impl Table {
     /// The slot that there is for a new session, if any. A rival's slot may be inherited.
@@ -36,6 +39,17 @@ impl Table {
         }
     }
 
+    /// Somebody may have made room for a new session: if a regular slot is free, it is its own.
+    pub fn seat(&mut self, session: SessionId) {
+        if self.regular(Direction::Inbound) < self.limits.inbound
+            && let Some(entry) = self.sessions.get_mut(session)
+            && entry.overflow
+        {
+            entry.overflow = false;
+            self.watches.stays(session);
+        }
+    }
+
     /// Sessions of a direction that are not in an overflow slot.
     fn regular(&self, direction: Direction) -> usize {
         self.sessions
@@ -52,13 +66,8 @@ impl Table {
             .map(|(id, _)| id)
             .collect();
         for session in over {
-            // A regular slot that became free meanwhile is its own.
-            if self.regular(Direction::Inbound) < self.limits.inbound {
-                if let Some(entry) = self.sessions.get_mut(session) {
-                    entry.overflow = false;
-                    self.watches.stays(session);
-                }
-            } else {
+            self.seat(session);
+            if self.sessions.get(session).is_some_and(|entry| entry.overflow) {
                 self.end_overflow_of(session, now, out);
             }
         }

@@ -1,11 +1,14 @@
 //! Two sessions with one peer: which of them survives, and whether the survivor is remembered at
 //! the other end.
 
-use hegemon_discovery::{Direction, Mono, PeerId, SessionId};
+use hegemon_discovery::{
+    Direction, Mono, PeerId, SessionId,
+    limits::{PROVE, PROVE_AFTER},
+};
 
 use super::{
-    Cleanup, CloseReason, Command, DOUBT_AFTER, Delivered, FORGETFUL, FrameKind, KEPT_SILENT,
-    PROMPT, PROVE, PROVE_AFTER, REPLACEMENT_INTERVAL, Table, Trial,
+    Cleanup, CloseReason, Command, DOUBT_AFTER, Delivered, FORGETFUL, FORGOTTEN, Forgot, FrameKind,
+    KEPT_SILENT, PROMPT, REPLACEMENT_INTERVAL, Suspect, Table, Trial,
 };
 
 impl Table {
@@ -90,12 +93,15 @@ impl Table {
                 *flag = true;
                 *until = hurry.min(*until);
             }
-            Some(Trial::Probed { session: survivor, since, .. }) if *survivor == session => {
-                match since.map(|since| (since, since.after(PROVE_AFTER))) {
-                    Some((since, probe)) if now < probe => {
+            Some(Trial::Probed { session: survivor, suspect, .. }) if *survivor == session => {
+                match *suspect {
+                    Suspect::Survivor { since } if now < since.after(PROVE_AFTER) => {
+                        let probe = since.after(PROVE_AFTER);
                         self.trials.insert(peer, Trial::Survivor { session, since, probe });
                     }
-                    Some(_) | None => _ = self.trials.remove(&peer),
+                    Suspect::Survivor { .. } | Suspect::Fresh { .. } => {
+                        self.trials.remove(&peer);
+                    }
                 }
             }
             Some(Trial::Survivor { .. } | Trial::Fresh { .. } | Trial::Probed { .. }) | None => {}
@@ -137,21 +143,28 @@ impl Table {
         &mut self,
         peer: PeerId,
         session: SessionId,
-        since: Option<Mono>,
+        suspect: Suspect,
         now: Mono,
         out: &mut Vec<Command>,
     ) {
         out.push(Command::Probe(session));
-        let until =
-            if self.is_older(peer) { now.after(PROMPT) } else { since.unwrap_or(now).after(PROVE) };
-        self.trials.insert(peer, Trial::Probed { session, since, until });
+        let until = match suspect {
+            _ if self.is_older(peer) => now.after(PROMPT),
+            Suspect::Survivor { since } => since.after(PROVE),
+            Suspect::Fresh { .. } => now.after(PROVE),
+        };
+        self.trials.insert(peer, Trial::Probed { session, suspect, until });
     }
 
     /// A peer's session is closed because it said nothing.
-    pub(super) fn note_forgetful(&mut self, peer: PeerId, now: Mono) {
-        self.forgetful.retain(|_, at| now.since(*at) < PROVE);
-        if self.is_older(peer) && self.forgetful.len() < FORGETFUL {
-            self.forgetful.insert(peer, now);
+    pub(super) fn note_forgetful(&mut self, peer: PeerId, suspect: Suspect, now: Mono) {
+        let lost = match suspect {
+            Suspect::Survivor { .. } => 1,
+            Suspect::Fresh { lost } => lost + 1,
+        };
+        self.forgetful.retain(|_, forgot| now.since(forgot.at) < PROVE);
+        if lost < FORGOTTEN && self.is_older(peer) && self.forgetful.len() < FORGETFUL {
+            self.forgetful.insert(peer, Forgot { at: now, lost });
         }
     }
 
@@ -159,7 +172,7 @@ impl Table {
     pub(super) fn is_doubted(&self, peer: PeerId) -> bool {
         matches!(
             self.trials.get(&peer),
-            Some(Trial::Survivor { .. } | Trial::Probed { since: Some(_), .. })
+            Some(Trial::Survivor { .. } | Trial::Probed { suspect: Suspect::Survivor { .. }, .. })
         ) && self.cleanup(peer) != Some(Cleanup::BySession)
     }
 

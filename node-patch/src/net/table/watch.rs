@@ -2,14 +2,10 @@
 //! few lines of memory, and the first of the moments at hand, since it is asked for after everything
 //! that happens.
 
-use std::time::Duration;
-
-use hegemon_discovery::{Mono, SessionId, Sorted};
-
-/// A session that nothing came over for so long is probed.
-pub const SILENT: Duration = Duration::from_secs(60);
-/// Between two probes.
-pub const PROBE_INTERVAL: Duration = Duration::from_secs(30);
+use hegemon_discovery::{
+    Mono, SessionId, Sorted,
+    limits::{PROBE_INTERVAL, SILENT},
+};
 
 /// Later than anything.
 const NEVER: Mono = Mono(i64::MAX);
