@@ -316,6 +316,10 @@ pub(super) struct ReportArgs {
     /// Where the page goes; one that is there is replaced
     #[arg(short, long, value_name = "FILE", default_value = "harness-report.html")]
     pub(super) out: PathBuf,
+
+    /// Print verdict and findings as Markdown instead, for a comment
+    #[arg(long, conflicts_with = "out")]
+    pub(super) markdown: bool,
 }
 
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@
 //! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
 //! | `keeper` | works in nodes' networks, for a run |
-//! | `output`, `terminal` | where words go; what is shown while a run goes on |
+//! | `output`, `terminal`, `github` | where words go; what is shown while a run goes on; what a GitHub job shows |
 //! | `provider`, `profile`, `environment`, `signals` | what verbs share: where nodes run, what kind they are, what the environment says, what ends them |
 
 mod args;
@@ -23,6 +23,7 @@ mod environment;
 mod explain;
 mod gate;
 mod gc;
+mod github;
 mod keeper;
 mod list;
 mod network;

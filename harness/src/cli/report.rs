@@ -5,7 +5,9 @@ use std::{io, path::Path};
 
 use harness_core::{
     exit::ExitCode,
+    markup,
     page::{self, Belief, Beside},
+    report::markdown,
     verify::Verified,
 };
 
@@ -14,6 +16,7 @@ use crate::evidence::{self, verify, write_whole};
 
 pub(super) fn run(args: &ReportArgs) -> ExitCode {
     let mut shown = Vec::new();
+    // Before anything is written: one that is no bundle is a mistake.
     for path in &args.bundles {
         match verify(path, None) {
             Ok(verified) => shown.push((path.as_path(), verified)),
@@ -22,6 +25,9 @@ pub(super) fn run(args: &ReportArgs) -> ExitCode {
                 return ExitCode::Usage;
             }
         }
+    }
+    if args.markdown {
+        return markdown(&shown);
     }
     let page = match shown.as_slice() {
         [(path, verified)] => one(path, verified),
@@ -49,6 +55,22 @@ pub(super) fn run(args: &ReportArgs) -> ExitCode {
         return ExitCode::Fail;
     }
     ExitCode::Pass
+}
+
+/// For a comment: to standard output, one after another.
+fn markdown(shown: &[(&Path, Verified)]) -> ExitCode {
+    let mut code = ExitCode::Pass;
+    for (path, verified) in shown {
+        if let Belief::Broken(_, first) = belief(verified) {
+            output::result(&format!("**The evidence does not fit**: {}\n", markup::cell(&first)));
+            code = ExitCode::Fail;
+        }
+        if let Some(verdict) = &verified.verdict {
+            let place = path.display().to_string();
+            output::result(&markdown::summary(verdict, &place, verified.digest));
+        }
+    }
+    code
 }
 
 fn one(path: &Path, verified: &Verified) -> io::Result<String> {

@@ -20,7 +20,7 @@ use harness_core::{
 
 use super::{
     args::{NetworkArg, ProviderChoice, ScenarioArgs},
-    output, profile,
+    github, output, profile,
     provider::{Chosen, choose},
 };
 use crate::{
@@ -202,6 +202,7 @@ pub(super) async fn run_one(
         output::result(&kept.to_string());
     }
     ran.say_what_is_left();
+    github::tell(&ran.verdict, &ran.dir);
     Ok(ran.verdict.exit)
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{copy::Copy, found, good, said};
+use crate::{DISCOVER, NODES, copy::Copy, found, good, said};
 
 fn harness(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_harness")).args(arguments).output().unwrap()
@@ -82,6 +82,44 @@ fn report_derives_its_verdicts_and_says_what_does_not_fit() {
     assert!(code == Some(1) && two.contains("1 NOT WHOLE, 1 PASS"), "{two}");
     fs::remove_file(copy.path("plan.json")).unwrap();
     assert_eq!(report(&[path]).0, Some(64), "nothing follows from it");
+}
+
+/// A job of GitHub's has the findings on its page, failures beside the change, and outputs for its later steps.
+#[test]
+fn a_github_job_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.toml"), format!("{NODES}{DISCOVER}")).unwrap();
+    let (summary, out) = (folder.path().join("summary"), folder.path().join("out"));
+    fs::write(&summary, "before\n").unwrap();
+    let run = |actions: &str| {
+        Command::new(env!("CARGO_BIN_EXE_harness"))
+            .args(["scenario", "./a.toml", "--provider", "process", "--node-bin", "/nowhere/node"])
+            .arg("--no-progress")
+            .current_dir(folder.path())
+            .env("GITHUB_ACTIONS", actions)
+            .env("GITHUB_STEP_SUMMARY", &summary)
+            .env("GITHUB_OUTPUT", &out)
+            .output()
+            .unwrap()
+    };
+    let output = run("true");
+    let words = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{words}");
+    assert!(words.contains("\n::warning title=ENVIRONMENT a::"), "{words}");
+    let (page, outputs) =
+        (fs::read_to_string(&summary).unwrap(), fs::read_to_string(&out).unwrap());
+    assert!(page.starts_with("before\n### ENVIRONMENT a\n"), "{page}");
+    assert!(outputs.starts_with("verdict=environment\ndigest="), "{outputs}");
+    let bundle = outputs.lines().find_map(|line| line.strip_prefix("bundle=")).unwrap();
+    let digest = outputs.lines().find_map(|line| line.strip_prefix("digest=")).unwrap();
+    let whole = harness(&["verify", bundle, "--expect-digest", digest]);
+    assert_eq!(whole.status.code(), Some(0));
+    let shown = harness(&["report", "--markdown", bundle]);
+    assert_eq!((shown.status.code(), page.contains("run ")), (Some(0), true));
+    assert!(String::from_utf8_lossy(&shown.stdout).starts_with("### ENVIRONMENT a\n"));
+    let elsewhere = String::from_utf8_lossy(&run("").stdout).into_owned();
+    assert!(!elsewhere.contains("::warning"), "{elsewhere}");
+    assert_eq!(fs::read_to_string(&summary).unwrap(), page);
 }
 
 #[test]

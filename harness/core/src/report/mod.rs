@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | [`verdict`] | as text, for a person who is tired |
 //! | [`junit`] | as CI systems show it |
+//! | [`markdown`] | as a job's summary, a comment, or lines beside a change |
 
 pub mod junit;
+pub mod markdown;
 pub mod verdict;

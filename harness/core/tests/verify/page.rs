@@ -2,7 +2,12 @@
 
 use std::io;
 
-use harness_core::page::{self, Belief, Beside};
+use harness_core::{
+    event::CheckVerdict,
+    page::{self, Belief, Beside},
+    report::markdown,
+    verdict::RunVerdict,
+};
 
 use crate::memory::Memory;
 
@@ -96,4 +101,18 @@ fn several_runs_are_counted_by_what_their_evidence_says() {
     let words = words(&format!("{page}<script"));
     assert!(words.contains("2 NOT WHOLE, 1 PASS") && words.contains("runs/&lt;a&gt;"), "{words}");
     assert!(words.contains("3 runs of 1 scenario, 1 build"), "{words}");
+}
+
+#[test]
+fn a_jobs_summary_has_what_failed_in_full() {
+    let mut verdict = Memory::recorded().verified().verdict.unwrap();
+    insta::assert_snapshot!("summary_pass", markdown::summary(&verdict, "runs/a`b", None));
+    assert!(markdown::annotations(&verdict).is_empty());
+    verdict.verdict = RunVerdict::Fail;
+    verdict.reason = Some("check `peers` of node: 1 | not 2\nmore".to_owned());
+    let check = &mut verdict.phases[0].checks[0];
+    check.verdict = CheckVerdict::Fail;
+    check.observed = "node-1: <b>1</b> | x".to_owned();
+    insta::assert_snapshot!("summary_fail", markdown::summary(&verdict, "runs/a", None));
+    insta::assert_snapshot!("annotations", markdown::annotations(&verdict).join("\n"));
 }
