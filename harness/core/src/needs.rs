@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
+    attached::READS,
     check::{CheckKind, Needs, Window},
     document::listed,
     event::{Pace, PaceBy},
@@ -103,12 +104,13 @@ pub fn changes_nodes(plan: &Plan) -> Option<String> {
 /// check, and why.
 pub fn unattachable(plan: &Plan) -> Option<String> {
     /// Checks that a node's own answers decide. Whatever else there is needs more, until somebody has looked.
-    const BY_ANSWERS: [&str; 9] = [
+    const BY_ANSWERS: [&str; 10] = [
         "block-time",
         "fork-seen",
         "height-advances",
         "no-stall",
         "peers",
+        "rpc",
         "same-chain",
         "same-genesis",
         "sync-truth",
@@ -123,6 +125,16 @@ pub fn unattachable(plan: &Plan) -> Option<String> {
             "the check `{}` needs more than safe reads answer: a start, a fault, the process, its engine or an unsafe method, which attach does not have (it has {})",
             check.kind.name(),
             listed(BY_ANSWERS)
+        ));
+    }
+    let asked = |check: &CheckPlan| {
+        let CheckKind::Rpc(rpc) = &check.kind else { return None };
+        (!READS.contains(&rpc.method.as_str())).then(|| rpc.method.clone())
+    };
+    if let Some(method) = checks(plan).find_map(asked) {
+        return Some(format!(
+            "the check `rpc` asks `{method}`, which attach does not know to be a safe read (it knows {})",
+            listed(READS)
         ));
     }
     let least = |check: &CheckPlan| match check.kind.entry().window {

@@ -143,6 +143,21 @@ fn what_attach_cannot_look_for_is_named_and_so_is_a_window_that_is_too_short() {
     assert!(why(1.0, &peers).contains("takes 18.0 s at least"), "{}", why(1.0, &peers));
     let alive = check("alive", "*", "within = \"60s\"");
     assert!(why(2.0, &alive).starts_with("the check `alive` needs more"));
+    let asks = |method: &str| {
+        check(
+            "rpc",
+            "*",
+            &format!("method = \"{method}\"\nsame_everywhere = true\nwithin = \"30s\""),
+        )
+    };
+    assert_eq!(why(2.0, &asks("system_version")), "");
+    for method in ["hegemon_stopMining", "hegemon_peerList", "system_peers", "author_rotateKeys"] {
+        let refused = why(2.0, &asks(method));
+        assert!(
+            refused.starts_with(&format!("the check `rpc` asks `{method}`, which")),
+            "{refused}"
+        );
+    }
     let cut = "[[phases.faults]]\nfault = \"pause\"\nnodes = \"a\"\ndowntime = \"5s\"\n";
     assert!(why(2.0, &format!("{cut}{peers}")).starts_with("the fault `pause` would change"));
 }

@@ -14,7 +14,8 @@ use std::{
 use futures_util::future::{BoxFuture, join_all, try_join_all};
 use harness_core::{
     attached::Attached,
-    event::{EventKind, HashRound},
+    check,
+    event::{Asked, AskedFor, CheckId, EventKind, HashRound, Miss, Part, Reading},
     fault::lines::Lines,
     hostile::MOST_TARGETS,
     needs::Profiles,
@@ -24,6 +25,7 @@ use harness_core::{
     scenario::{NodePlan, Plan},
     state::{Limits, Port},
 };
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{
@@ -328,6 +330,30 @@ impl Testbed {
         let later = hashes.values().map(wish).max().unwrap_or_default();
         let answered = self.journal.now();
         self.journal.emit(EventKind::Hashes(HashRound { height, sent, answered, hashes }));
+        later
+    }
+
+    /// Asks these nodes at once what a check wants to know. Returns how long one of them wants not to be
+    /// asked again.
+    pub(crate) async fn answers(
+        &self,
+        check: CheckId,
+        (asked, params): (&check::rpc::Rpc, &[Value]),
+        names: &[String],
+    ) -> Duration {
+        let sent = self.journal.now();
+        let answers = names.iter().filter_map(|name| {
+            let link = self.nodes.get(name)?.link.borrow().clone()?;
+            let part =
+                async move { Part::of(link.rpc.call(&asked.method, params).await, &asked.pointer) };
+            Some(async move { (name.clone(), part.await) })
+        });
+        let answers: BTreeMap<String, _> = join_all(answers).await.into_iter().collect();
+        let later = answers.values().filter_map(Part::miss).map(Miss::clone);
+        let later = later.map(|miss| wish(&Reading::<()>::Missing(miss))).max().unwrap_or_default();
+        let answered = self.journal.now();
+        let seen = AskedFor::Answers(answers);
+        self.journal.emit(EventKind::Asked(Asked { check, sent, answered, seen }));
         later
     }
 

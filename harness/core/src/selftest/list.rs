@@ -154,6 +154,14 @@ check = "resources"
 nodes = "*"
 memory = "256 MiB"
 within = "5s"
+[[phases.checks]]
+check = "rpc"
+nodes = "*"
+method = "chain_getBlockHash"
+params = [0]
+same_everywhere = true
+within = "10s"
+for = "1s"
 "#;
 
 /// What only some can be asked.

@@ -175,7 +175,8 @@ impl Rpc {
         reading(method, self.call(method, params).await, read)
     }
 
-    async fn call(&self, method: &str, params: &[Value]) -> Result<Value, Miss> {
+    /// Any method.
+    pub(crate) async fn call(&self, method: &str, params: &[Value]) -> Result<Value, Miss> {
         self.link.turn().await?;
         // A link has a timeout of its own for the answer; this one covers whatever else could hang.
         let call = tokio::time::timeout(self.timeout, self.link.ask(method, params));

@@ -1,0 +1,110 @@
+//! What single checks look at by themselves.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{CheckId, Miss, Moment};
+
+/// One look of one check at what only it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Whose: its plan has the question.
+    pub check: CheckId,
+    /// When it began.
+    pub sent: Moment,
+    /// When the last answer was there, or was given up.
+    pub answered: Moment,
+    /// What came back.
+    pub seen: AskedFor,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AskedFor {
+    /// To one question that all its nodes were asked at once, by node.
+    Answers(BTreeMap<String, Part>),
+}
+
+/// The part of an answer that is judged, and nothing else of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// As JSON text: so a run and `verify` read it from the same bytes, however deep it is and whatever
+    /// its numbers.
+    Json(String),
+    /// There is an answer, and nothing where the pointer leads.
+    Absent,
+    /// It is longer than [`Part::LONGEST`]: nobody can judge it.
+    TooLong {
+        /// Of its JSON.
+        bytes: usize,
+    },
+    /// There is no answer, or an error.
+    Missing(Miss),
+}
+
+impl Part {
+    /// Bytes of JSON that are recorded of one answer. 253 nodes' answers, each of them quoted, are then
+    /// within the 4 MiB that a line of events may have.
+    pub const LONGEST: usize = 4096;
+
+    /// What the pointer leads to in an answer; an empty one is all of it.
+    pub fn of(answer: Result<Value, Miss>, pointer: &str) -> Self {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(miss) => return Self::Missing(miss),
+        };
+        let Some(part) = answer.pointer(pointer) else { return Self::Absent };
+        let text = part.to_string();
+        if text.len() > Self::LONGEST {
+            return Self::TooLong { bytes: text.len() };
+        }
+        Self::Json(text)
+    }
+
+    /// Why there is no answer, if there is none.
+    pub fn miss(&self) -> Option<&Miss> {
+        match self {
+            Self::Missing(miss) => Some(miss),
+            Self::Json(_) | Self::Absent | Self::TooLong { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(text) => f.write_str(text),
+            Self::Absent => write!(f, "an answer without it"),
+            Self::TooLong { bytes } => {
+                write!(f, "{bytes} bytes of JSON, of which {} can be judged", Self::LONGEST)
+            }
+            Self::Missing(miss) => miss.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_is_the_part_and_bounded() {
+        let of = |answer: Value, pointer: &str| Part::of(Ok(answer), pointer);
+        assert_eq!(of(json!({ "a": [1, { "b": 2.5 }] }), "/a/1/b"), Part::Json("2.5".to_owned()));
+        assert_eq!(of(json!({ "a": null }), "/a"), Part::Json("null".to_owned()));
+        assert_eq!(of(json!({ "a": 1 }), "/b"), Part::Absent);
+        assert_eq!(of(json!(7), ""), Part::Json("7".to_owned()));
+        let (fits, long) = ("x".repeat(Part::LONGEST - 2), "x".repeat(Part::LONGEST - 1));
+        assert!(matches!(of(json!(fits), ""), Part::Json(_)));
+        assert_eq!(of(json!(long), ""), Part::TooLong { bytes: Part::LONGEST + 1 });
+        // Only the part counts.
+        assert_eq!(of(json!({ "a": 1, "b": long }), "/a"), Part::Json("1".to_owned()));
+        assert_eq!(Part::of(Err(Miss::Timeout), "/a"), Part::Missing(Miss::Timeout));
+    }
+}
