@@ -43,6 +43,11 @@ pub fn resources(plan: &Plan, node: &str) -> bool {
     checks(plan).any(|check| check.kind.entry().needs == Needs::Resources && names(check, node))
 }
 
+/// A check reads this node's page of metrics: it must be told to serve one.
+pub fn metrics(plan: &Plan, node: &str) -> bool {
+    checks(plan).any(|check| check.kind.entry().needs == Needs::Metrics && names(check, node))
+}
+
 /// How fast blocks come: by the scenario's word, else by what the slowest of its nodes is known to aim at,
 /// else, if a window depends on it, what is assumed.
 pub fn pace(plan: &Plan, profiles: &Profiles) -> Option<Pace> {
@@ -72,6 +77,15 @@ pub fn impossible(plan: &Plan, profiles: &Profiles) -> Option<String> {
             .find_map(|(node, profile)| Some((node, profile, profile.cannot.get(name)?)))?;
         Some(format!("`{name}` cannot be judged of {node} (profile `{}`): {why}", profile.name))
     };
+    let pageless = |check: &CheckPlan| {
+        let mut of = named(check, profiles).filter(|_| check.kind.entry().needs == Needs::Metrics);
+        let (node, profile) = of.find(|(_, profile)| !profile.serves_metrics())?;
+        Some(format!(
+            "`{}` cannot be judged of {node}: its profile `{}` names no flag by which it serves metrics (`metrics_port`)",
+            check.kind.name(),
+            profile.name
+        ))
+    };
     let fault = |fault: &FaultPlan| {
         let of = fault.nodes.iter().filter_map(|node| Some((node, profiles.get(node)?)));
         let (node, profile, lacks) =
@@ -80,7 +94,9 @@ pub fn impossible(plan: &Plan, profiles: &Profiles) -> Option<String> {
         Some(format!("`{name}` cannot be done to {node}: its profile `{profile}` {lacks}"))
     };
     let faults = plan.phases.iter().flat_map(|phase| &phase.faults);
-    checks(plan).find_map(of).or_else(|| faults.into_iter().find_map(fault))
+    checks(plan)
+        .find_map(|check| of(check).or_else(|| pageless(check)))
+        .or_else(|| faults.into_iter().find_map(fault))
 }
 
 /// What may turn out to be missing, or to come too late, one line for each check, to be said before

@@ -101,6 +101,34 @@ checks = [
     assert!(warnings[0].contains("fewer than 2 in time with probability 76 %"), "{warnings:?}");
 }
 
+/// Only nodes that a `metric` check names serve a page, and only those of a kind that can be told to.
+#[test]
+fn a_page_is_asked_for_where_it_is_read_and_refused_where_nobody_serves_one() {
+    let text = r#"[scenario]
+[[nodes]]
+name = "first"
+seed = true
+[[nodes]]
+name = "second"
+[[phases]]
+name = "one"
+checks = [{ check = "metric", nodes = "first", name = "a_total", rises_by = 1, within = "9s" }]
+"#;
+    let origin = Origin { name: "test", path: Path::new("test/scenario.toml") };
+    let plan = load(origin, text.to_owned(), &Overrides::default()).0.unwrap();
+    assert_eq!((needs::metrics(&plan, "first"), needs::metrics(&plan, "second")), (true, false));
+    let of = |first: Arc<NodeProfile>, second: Arc<NodeProfile>| {
+        let profiles = [("first".to_owned(), first), ("second".to_owned(), second)];
+        needs::impossible(&plan, &profiles.into())
+    };
+    assert_eq!(of(NodeProfile::ours(), NodeProfile::core()), None);
+    let refused = of(NodeProfile::core(), NodeProfile::ours()).unwrap();
+    assert!(
+        refused.starts_with("`metric` cannot be judged of first: its profile `core`"),
+        "{refused}"
+    );
+}
+
 /// A scenario over nodes that run already, called as is said here.
 fn attached(names: &[&str], rate: f64, phase: &str) -> Result<Plan, String> {
     let text = format!(

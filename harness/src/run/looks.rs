@@ -1,38 +1,115 @@
 //! What single checks look at by themselves, beside the samples that every node gives: from their start
 //! until they are decided.
 
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
+use futures_util::future::join_all;
 use harness_core::{
-    check::{CheckKind, rpc},
-    event::CheckId,
+    check::{CheckKind, metric, rpc},
+    event::{Asked, AskedFor, CheckId, EventKind, Part, Reading, Sampled, Scrape},
     scenario::CheckPlan,
 };
 use serde_json::Value;
 use tokio::sync::watch::Receiver;
 
-use super::{poll::INTERVAL, testbed::Testbed};
+use super::{
+    poll::{INTERVAL, rpc::wish},
+    scrape,
+    testbed::Testbed,
+};
+
+/// Between two looks at what changes once a second.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// One check that looks by itself.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    id: CheckId,
+    plan: &'a CheckPlan,
+    bed: &'a Testbed,
+}
 
 /// Looks at what this check needs until it is decided: `want` goes with its decision. Does not return.
 pub(crate) async fn of<T>(id: CheckId, plan: &CheckPlan, bed: &Testbed, mut want: Receiver<T>) {
-    let look = async {
+    let look = Look { id, plan, bed };
+    let looks = async {
         if let CheckKind::Rpc(question) = &plan.kind {
-            ask(id, question, &plan.nodes, bed).await;
+            look.ask(question).await;
+        }
+        if let CheckKind::Metric(metric) = &plan.kind {
+            look.scrape(metric).await;
         }
     };
     tokio::select! {
-        () = look => {}
+        () = looks => {}
         () = async { while want.changed().await.is_ok() {} } => {}
     }
     std::future::pending().await
 }
 
-/// Asks all nodes the same, no faster than they grant.
-async fn ask(id: CheckId, question: &rpc::Rpc, nodes: &[String], bed: &Testbed) {
-    // Whatever is no list was refused with its scenario.
-    let params: Vec<Value> = serde_json::from_str(&question.params).unwrap_or_default();
-    loop {
-        let pause = tokio::time::sleep(bed.pace.unwrap_or(INTERVAL));
-        // What is asked here counts where the poller asks, too.
-        tokio::time::sleep(bed.answers(id, (question, &params), nodes).await).await;
-        pause.await;
+impl<'a> Look<'a> {
+    /// Asks all nodes the same, no faster than they grant.
+    async fn ask(self, question: &rpc::Rpc) {
+        // Whatever is no list was refused with its scenario.
+        let params: Vec<Value> = serde_json::from_str(&question.params).unwrap_or_default();
+        loop {
+            let pause = tokio::time::sleep(self.bed.pace.unwrap_or(INTERVAL));
+            let mut later = Duration::ZERO;
+            self.round(
+                async |name| {
+                    let link = self.bed.link(name)?.borrow().clone()?;
+                    let answer = link.rpc.call(&question.method, &params).await;
+                    Some(Part::of(answer, &question.pointer))
+                },
+                |answers: BTreeMap<String, Part>| {
+                    let misses = answers.values().filter_map(Part::miss).cloned();
+                    later = misses
+                        .map(|miss| wish(&Reading::<()>::Missing(miss)))
+                        .max()
+                        .unwrap_or_default();
+                    AskedFor::Answers(answers)
+                },
+            )
+            .await;
+            // What is asked here counts where the poller asks, too.
+            tokio::time::sleep(later).await;
+            pause.await;
+        }
+    }
+
+    /// Reads all nodes' pages of metrics.
+    async fn scrape(self, metric: &metric::Metric) {
+        loop {
+            let pause = tokio::time::sleep(SECOND);
+            self.round(
+                async |name| {
+                    let link = self.bed.link(name)?.borrow().clone()?;
+                    let seen = match scrape::page(self.bed, name).await {
+                        Ok(page) => metric::page::find(&page, &metric.name, &metric.labels),
+                        Err(miss) => Sampled::Missing(miss),
+                    };
+                    Some(Scrape { start: link.start, seen })
+                },
+                AskedFor::Metrics,
+            )
+            .await;
+            pause.await;
+        }
+    }
+
+    /// One look at all nodes at once, recorded.
+    async fn round<T, F: Future<Output = Option<T>>>(
+        self,
+        at: impl Fn(&'a str) -> F,
+        seen: impl FnOnce(BTreeMap<String, T>) -> AskedFor,
+    ) {
+        let sent = self.bed.journal.now();
+        let looks = self.plan.nodes.iter().map(|name| {
+            let look = at(name);
+            async move { Some((name.clone(), look.await?)) }
+        });
+        let all: BTreeMap<String, T> = join_all(looks).await.into_iter().flatten().collect();
+        let (check, answered) = (self.id, self.bed.journal.now());
+        self.bed.journal.emit(EventKind::Asked(Asked { check, sent, answered, seen: seen(all) }));
     }
 }

@@ -14,18 +14,16 @@ use std::{
 use futures_util::future::{BoxFuture, join_all, try_join_all};
 use harness_core::{
     attached::Attached,
-    check,
-    event::{Asked, AskedFor, CheckId, EventKind, HashRound, Miss, Part, Reading},
+    event::{EventKind, HashRound},
     fault::lines::Lines,
     hostile::MOST_TARGETS,
-    needs::Profiles,
+    needs::{self, Profiles},
     node::{Incarnation, NodeSource, NodeState},
     profile::{Launched, NodeProfile, Place, Wanted},
     record::Launch,
     scenario::{NodePlan, Plan},
     state::{Limits, Port},
 };
-use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{
@@ -67,12 +65,21 @@ struct Node {
     block_time: Option<Duration>,
     /// Its `HEGEMON_SEEDS`.
     seeds: String,
+    /// It is to serve its metrics.
+    metrics: Serve,
     launch: NodeLaunch,
     profile: Arc<NodeProfile>,
     link: watch::Sender<Option<Link>>,
     starts: AtomicU32,
     expected: Mutex<Expected>,
     incarnation: Mutex<Option<Incarnation>>,
+}
+
+/// What a node serves beside its RPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Serve {
+    Nothing,
+    Metrics,
 }
 
 /// Whether a node should be running; `epoch` tells apart two times of the same answer.
@@ -96,11 +103,14 @@ impl Testbed {
             .filter_map(|node| {
                 let slot = slots.iter().find(|slot| slot.name == node.name)?;
                 let seeds = seeds(plan, node, slots);
+                let wanted = needs::metrics(plan, &node.name);
+                let metrics = if wanted { Serve::Metrics } else { Serve::Nothing };
                 let node = Node {
                     plan: node.clone(),
                     block_time: plan.block_time,
-                    launch: launch(node, slot, &seeds, plan.block_time),
+                    launch: launch(node, slot, &seeds, (plan.block_time, metrics)),
                     seeds,
+                    metrics,
                     profile: Arc::clone(&slot.profile),
                     link: watch::Sender::new(None),
                     starts: AtomicU32::new(0),
@@ -136,8 +146,13 @@ impl Testbed {
         // Back to what it was at first.
         let source = source.unwrap_or(&node.plan.source);
         let slot = self.provider.injector().slot_as(name, source)?;
-        let launched = launch(&node.plan, &slot, &node.seeds, node.block_time);
+        let launched = launch(&node.plan, &slot, &node.seeds, (node.block_time, node.metrics));
         Ok(Changes { source: Some(source.clone()), args: Some(launched.args), env: launched.env })
+    }
+
+    /// How much longer than usual an answer may take.
+    pub(crate) fn patience(&self) -> f64 {
+        self.patience
     }
 
     /// What every node is given, for the evidence.
@@ -333,30 +348,6 @@ impl Testbed {
         later
     }
 
-    /// Asks these nodes at once what a check wants to know. Returns how long one of them wants not to be
-    /// asked again.
-    pub(crate) async fn answers(
-        &self,
-        check: CheckId,
-        (asked, params): (&check::rpc::Rpc, &[Value]),
-        names: &[String],
-    ) -> Duration {
-        let sent = self.journal.now();
-        let answers = names.iter().filter_map(|name| {
-            let link = self.nodes.get(name)?.link.borrow().clone()?;
-            let part =
-                async move { Part::of(link.rpc.call(&asked.method, params).await, &asked.pointer) };
-            Some(async move { (name.clone(), part.await) })
-        });
-        let answers: BTreeMap<String, _> = join_all(answers).await.into_iter().collect();
-        let later = answers.values().filter_map(Part::miss).map(Miss::clone);
-        let later = later.map(|miss| wish(&Reading::<()>::Missing(miss))).max().unwrap_or_default();
-        let answered = self.journal.now();
-        let seen = AskedFor::Answers(answers);
-        self.journal.emit(EventKind::Asked(Asked { check, sent, answered, seen }));
-        later
-    }
-
     /// An engine may change the RPC address at every start, so it is looked up after each.
     async fn has_started(
         &self,
@@ -434,7 +425,12 @@ fn seeds(plan: &Plan, node: &NodePlan, slots: &[Slot]) -> String {
         .join(",")
 }
 
-fn launch(node: &NodePlan, slot: &Slot, seeds: &str, block_time: Option<Duration>) -> NodeLaunch {
+fn launch(
+    node: &NodePlan,
+    slot: &Slot,
+    seeds: &str,
+    (block_time, metrics): (Option<Duration>, Serve),
+) -> NodeLaunch {
     if let Some(hostile) = &node.hostile {
         let mut env = BTreeMap::from([("HEGEMON_SEEDS".to_owned(), seeds.to_owned())]);
         env.extend(node.env.clone());
@@ -452,6 +448,7 @@ fn launch(node: &NodePlan, slot: &Slot, seeds: &str, block_time: Option<Duration
         listen,
         rpc_port: slot.rpc_port,
         rpc_external: slot.rpc_external,
+        metrics_port: (metrics == Serve::Metrics).then_some(slot.metrics_port),
         loopback: slot.loopback,
     };
     let Launched { args, env } = slot.profile.launch(wanted, &place, seeds);

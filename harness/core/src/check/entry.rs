@@ -59,6 +59,8 @@ pub enum Needs {
     Syncing,
     /// Lines of the nodes' logs ([`crate::event::EventKind::Log`]).
     Log,
+    /// The nodes' pages of metrics, which they are told to serve.
+    Metrics,
     /// What the nodes use ([`crate::event::EventKind::Resources`]).
     Resources,
 }
@@ -107,7 +109,9 @@ impl CheckEntry {
     pub fn needs_method(&self) -> Option<&'static str> {
         match self.needs {
             Needs::Method(method) | Needs::Sessions(method) => Some(method),
-            Needs::Samples | Needs::Syncing | Needs::Log | Needs::Resources => None,
+            Needs::Samples | Needs::Syncing | Needs::Log | Needs::Metrics | Needs::Resources => {
+                None
+            }
         }
     }
 

@@ -12,7 +12,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`alive`], [`block_time`], [`catches_up`], [`converged`], [`distinct_peers`], [`fork_seen`], [`height_advances`], [`identity_stable`], [`log`], [`no_restart`], [`no_stall`], [`peers`], [`propagates`], [`recovers`], [`resources`], [`rpc`], [`same_chain`], [`same_genesis`], [`store_survives`], [`sync_truth`], [`topology`] | the checks |
+//! | [`alive`], [`block_time`], [`catches_up`], [`converged`], [`distinct_peers`], [`fork_seen`], [`height_advances`], [`identity_stable`], [`log`], [`metric`], [`no_restart`], [`no_stall`], [`peers`], [`propagates`], [`recovers`], [`resources`], [`rpc`], [`same_chain`], [`same_genesis`], [`store_survives`], [`sync_truth`], [`topology`] | the checks |
 //! | `registry` | makes them one closed type |
 //! | `entry` | what there is to know of a check beside its judgement |
 //! | `view` | what a check may look at, and what it may answer |
@@ -32,6 +32,7 @@ pub mod height_advances;
 pub mod hold;
 pub mod identity_stable;
 pub mod log;
+pub mod metric;
 pub mod no_restart;
 pub mod no_stall;
 mod pattern;
@@ -80,5 +81,6 @@ registry::registry! {
     NoRestart = no_restart::NoRestart,
     Log = log::Log,
     Rpc = rpc::Rpc,
+    Metric = metric::Metric,
     Resources = resources::ResourceLimits,
 }

@@ -102,7 +102,7 @@ struct Round<'a> {
 /// Its own rounds: of these nodes, and nobody else.
 fn rounds<'a>(view: &View<'a>) -> Vec<Round<'a>> {
     let round = |asked: &'a Asked| {
-        let AskedFor::Answers(answers) = &asked.seen;
+        let AskedFor::Answers(answers) = &asked.seen else { return None };
         Some(Round { sent: asked.sent, answered: asked.answered, answers })
     };
     let is_of = |round: &Round<'_>| {

@@ -26,6 +26,45 @@ pub struct Asked {
 pub enum AskedFor {
     /// To one question that all its nodes were asked at once, by node.
     Answers(BTreeMap<String, Part>),
+    /// One sample of each node's page of metrics.
+    Metrics(BTreeMap<String, Scrape>),
+}
+
+/// One node's page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scrape {
+    /// Which start of the node was asked.
+    pub start: u32,
+    /// What was on it.
+    pub seen: Sampled,
+}
+
+/// What a page says of the sample that is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampled {
+    /// Its value, as it stands on the page: text is read the same by everybody.
+    Value(String),
+    /// It is not there, on a page that is good.
+    Absent,
+    /// So many are there.
+    Several(usize),
+    /// The page is none: the line that shows it.
+    Wrong(String),
+    /// There is no page.
+    Missing(Miss),
+}
+
+impl fmt::Display for Sampled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(text) => f.write_str(text),
+            Self::Absent => f.write_str("not on its page"),
+            Self::Several(count) => write!(f, "{count} samples"),
+            Self::Wrong(line) => write!(f, "a page with the line `{line}`"),
+            Self::Missing(miss) => miss.fmt(f),
+        }
+    }
 }
 
 /// The part of an answer that is judged, and nothing else of it.

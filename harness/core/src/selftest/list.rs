@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::{
-    check,
+    check::{self, Needs},
     control::{Control, DISCOVER, Disturbance, FASTER_BLOCKS, RESTART, THREE_NODES, Wanted},
     fault,
     profile::NodeProfile,
@@ -62,10 +62,12 @@ impl Case {
         checks.into_iter().find_map(|check| {
             let entry = check.kind.entry();
             let unknown = entry.needs_method().filter(|method| !profile.is_known_to_offer(method));
+            let pageless = entry.needs == Needs::Metrics && !profile.serves_metrics();
             profile
                 .cannot
                 .get(entry.name)
                 .cloned()
+                .or_else(|| pageless.then(|| "it needs a page of metrics".to_owned()))
                 .or_else(|| unknown.map(|method| format!("it needs `{method}`")))
         })
     }
@@ -181,6 +183,13 @@ within = "20s"
 [[phases.checks]]
 check = "identity-stable"
 nodes = "seed"
+within = "20s"
+[[phases.checks]]
+check = "metric"
+nodes = "node"
+name = "hegemon_chain_height"
+at_least = 1
+rises_by = 1
 within = "20s"
 "#;
 
