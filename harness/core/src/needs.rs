@@ -43,6 +43,18 @@ pub fn resources(plan: &Plan, node: &str) -> bool {
     checks(plan).any(|check| check.kind.entry().needs == Needs::Resources && names(check, node))
 }
 
+/// Programs of the scenario's own that a run of it executes on this machine, each once.
+pub fn programs(plan: &Plan) -> Vec<String> {
+    let program = |check: &CheckPlan| {
+        let CheckKind::Command(command) = &check.kind else { return None };
+        Some(command.words())
+    };
+    let mut programs: Vec<String> = checks(plan).filter_map(program).collect();
+    programs.sort();
+    programs.dedup();
+    programs
+}
+
 /// A check reads this node's page of metrics: it must be told to serve one.
 pub fn metrics(plan: &Plan, node: &str) -> bool {
     checks(plan).any(|check| check.kind.entry().needs == Needs::Metrics && names(check, node))

@@ -5,15 +5,17 @@ use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use futures_util::future::join_all;
 use harness_core::{
-    check::{CheckKind, metric, rpc},
-    event::{Asked, AskedFor, CheckId, EventKind, Part, Reading, Sampled, Scrape},
-    scenario::CheckPlan,
+    check::{CheckKind, command, metric, rpc},
+    event::{Asked, AskedFor, CheckId, EventKind, Part, Ran, Reading, Sampled, Scrape},
+    scenario::{CheckPlan, Plan},
 };
 use serde_json::Value;
 use tokio::sync::watch::Receiver;
 
 use super::{
+    logs::Logs,
     poll::{INTERVAL, rpc::wish},
+    program::Job,
     scrape,
     testbed::Testbed,
 };
@@ -27,17 +29,29 @@ struct Look<'a> {
     id: CheckId,
     plan: &'a CheckPlan,
     bed: &'a Testbed,
+    scenario: &'a Plan,
 }
 
 /// Looks at what this check needs until it is decided: `want` goes with its decision. Does not return.
-pub(crate) async fn of<T>(id: CheckId, plan: &CheckPlan, bed: &Testbed, mut want: Receiver<T>) {
-    let look = Look { id, plan, bed };
+pub(crate) async fn of<T>(
+    id: CheckId,
+    plan: &CheckPlan,
+    (bed, logs, scenario): (&Testbed, &Logs, &Plan),
+    mut want: Receiver<T>,
+) {
+    let look = Look { id, plan, bed, scenario };
     let looks = async {
         if let CheckKind::Rpc(question) = &plan.kind {
             look.ask(question).await;
         }
         if let CheckKind::Metric(metric) = &plan.kind {
             look.scrape(metric).await;
+        }
+        if let CheckKind::Dials(_) = &plan.kind {
+            look.count().await;
+        }
+        if let CheckKind::Command(command) = &plan.kind {
+            look.run(command, logs).await;
         }
     };
     tokio::select! {
@@ -95,6 +109,38 @@ impl<'a> Look<'a> {
             .await;
             pause.await;
         }
+    }
+
+    /// Counts what all nodes dial. Of one that is down nobody counts anything.
+    async fn count(self) {
+        loop {
+            let pause = tokio::time::sleep(SECOND);
+            let injector = self.bed.provider.injector();
+            let count = async |name| Some(injector.dialled(name).await.ok());
+            self.round(count, AskedFor::Dials).await;
+            pause.await;
+        }
+    }
+
+    /// Executes the user's program, once.
+    async fn run(self, wanted: &command::Command, logs: &Logs) {
+        let sent = self.bed.journal.now();
+        let record = |ran: Ran| {
+            let (check, answered) = (self.id, self.bed.journal.now());
+            let seen = AskedFor::Command(ran);
+            self.bed.journal.emit(EventKind::Asked(Asked { check, sent, answered, seen }));
+        };
+        let limit = wanted.timeout.map(|limit| limit.mul_f64(self.scenario.overrides.patience()));
+        let job = Job {
+            words: &wanted.run,
+            limit,
+            name: format!("command_{}_{}", self.id.phase + 1, self.id.check + 1),
+            nodes: &self.plan.nodes,
+            bed: self.bed,
+            scenario: self.scenario,
+        };
+        let ran = job.run(logs.folder(), || record(Ran::Began)).await;
+        record(ran);
     }
 
     /// One look at all nodes at once, recorded.

@@ -339,9 +339,10 @@ impl<'a> Phases<'a> {
             .iter()
             .map(|check| self.fetch_hashes(check.asked(), check.want.subscribe()))
             .collect();
+        let seen = (self.bed, self.logs, self.plan);
         let looks: Vec<_> = pending
             .iter()
-            .map(|check| looks::of(check.id, check.plan, self.bed, check.want.subscribe()))
+            .map(|check| looks::of(check.id, check.plan, seen, check.want.subscribe()))
             .collect();
         tokio::select! {
             // Once everything is decided, no hash is of interest any more.

@@ -88,3 +88,35 @@ async fn nodes_that_grant_too_few_answers_are_not_judged() {
     let done = done(&asked, faults).await;
     assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{:#}", done.json());
 }
+
+fn command(run: &str, more: &str) -> String {
+    format!(
+        "[[phases.checks]]\ncheck = \"command\"\nnodes = \"node\"\nwithin = \"20s\"\nrun = [{run}]\n{more}\n"
+    )
+}
+
+/// In real time: so is a program's.
+#[tokio::test]
+async fn a_program_of_the_users_own_is_told_of_the_network_and_its_words_are_kept() {
+    let script = "echo $HARNESS_SCENARIO: $HARNESS_NODES; echo $HARNESS_STATE_NODE_2 >&2; test -d $HARNESS_RUN_DIR/logs && grep -c http://127.0.0.1 && exit 4";
+    let good = command(&format!("\"sh\", \"-c\", \"{script}\""), "expect_exit = 4");
+    let done = done(&good, Faults::default()).await;
+    assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+    let said = std::fs::read_to_string(done.dir.logs().join("command_1_1.log")).unwrap();
+    for part in [": node-1 node-2\n", "running\n", "2\n"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
+
+/// In real time: so is a program's.
+#[tokio::test]
+async fn a_program_that_is_not_there_is_nobodys_failure_and_a_wrong_code_is_one() {
+    let none = done(&command("\"./none\"", ""), Faults::default()).await;
+    assert_eq!(none.verdict.exit, ExitCode::Inconclusive);
+    let killed = done(&command("\"sh\", \"-c\", \"kill -9 $$\"", ""), Faults::default()).await;
+    assert_eq!(killed.verdict.exit, ExitCode::Inconclusive);
+    let wrong = done(&command("\"false\"", ""), Faults::default()).await;
+    assert_eq!(wrong.verdict.exit, ExitCode::Fail);
+    let reason = wrong.verdict.reason.unwrap_or_default();
+    assert!(reason.contains("`false` exited with 1, not 0"), "{reason}");
+}

@@ -12,7 +12,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`alive`], [`block_time`], [`catches_up`], [`converged`], [`distinct_peers`], [`fork_seen`], [`height_advances`], [`identity_stable`], [`log`], [`metric`], [`no_restart`], [`no_stall`], [`peers`], [`propagates`], [`recovers`], [`resources`], [`rpc`], [`same_chain`], [`same_genesis`], [`store_survives`], [`sync_truth`], [`topology`] | the checks |
+//! | [`alive`], [`block_time`], [`catches_up`], [`command`], [`converged`], [`dials`], [`distinct_peers`], [`fork_seen`], [`height_advances`], [`identity_stable`], [`log`], [`metric`], [`no_restart`], [`no_stall`], [`peers`], [`propagates`], [`recovers`], [`resources`], [`rpc`], [`same_chain`], [`same_genesis`], [`store_survives`], [`sync_truth`], [`topology`] | the checks |
 //! | `registry` | makes them one closed type |
 //! | `entry` | what there is to know of a check beside its judgement |
 //! | `view` | what a check may look at, and what it may answer |
@@ -23,7 +23,9 @@
 pub mod alive;
 pub mod block_time;
 pub mod catches_up;
+pub mod command;
 pub mod converged;
+pub mod dials;
 pub mod distinct_peers;
 mod entry;
 pub mod fork_seen;
@@ -82,5 +84,7 @@ registry::registry! {
     Log = log::Log,
     Rpc = rpc::Rpc,
     Metric = metric::Metric,
+    Dials = dials::Dials,
+    Command = command::Command,
     Resources = resources::ResourceLimits,
 }

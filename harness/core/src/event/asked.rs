@@ -28,6 +28,71 @@ pub enum AskedFor {
     Answers(BTreeMap<String, Part>),
     /// One sample of each node's page of metrics.
     Metrics(BTreeMap<String, Scrape>),
+    /// What a program of the user's does.
+    Command(Ran),
+    /// What each node had tried to dial; `None`: it is down, or nobody could say.
+    Dials(BTreeMap<String, Option<Dialled>>),
+}
+
+/// The kernel's count of connections that were tried from a node's network, without the harness's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dialled {
+    /// Which network: another one begins to count at 0.
+    pub network: u64,
+    /// So far.
+    pub attempts: u64,
+}
+
+/// What became of a program of the user's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ran {
+    /// It was executed.
+    Began,
+    /// It is over.
+    Ended {
+        /// How.
+        how: Ending,
+        /// That it wrote.
+        bytes: u64,
+        /// The end of that.
+        last: String,
+    },
+    /// It could not be executed.
+    NotRun(String),
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By this signal, which was not ours.
+    Signalled(i32),
+    /// We ended it after so long.
+    TimedOut {
+        /// In milliseconds.
+        ms: u64,
+    },
+}
+
+impl Ran {
+    /// Characters of its last line that are recorded.
+    pub const LONGEST: usize = 200;
+}
+
+impl fmt::Display for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Began => f.write_str("it runs"),
+            Self::Ended { bytes: 0, .. } => f.write_str("it wrote nothing"),
+            Self::Ended { bytes, last, .. } => {
+                write!(f, "it wrote {bytes} bytes, the last: {last}")
+            }
+            Self::NotRun(_) => f.write_str("it was not executed"),
+        }
+    }
 }
 
 /// One node's page.

@@ -164,6 +164,11 @@ params = [0]
 same_everywhere = true
 within = "10s"
 for = "1s"
+[[phases.checks]]
+check = "command"
+nodes = "*"
+run = ["true"]
+within = "10s"
 "#;
 
 /// What only some can be asked.
@@ -283,8 +288,9 @@ mod tests {
     fn the_healthy_network_is_asked_by_every_check() {
         let text = HEALTHY.scenario.concat();
         // In three nodes the seed dials first most of the time, and then nothing can be said of a
-        // store: its control is about one that was wiped. A healthy network has no fork.
-        let unasked = ["store-survives", "fork-seen"];
+        // store: its control is about one that was wiped. A healthy network has no fork. On
+        // loopback nobody can count what a node dials, and this control must run there.
+        let unasked = ["store-survives", "fork-seen", "dials"];
         for registration in
             check::CHECKS.iter().filter(|registration| !unasked.contains(&registration.name))
         {

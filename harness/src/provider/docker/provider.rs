@@ -421,7 +421,7 @@ impl Provider for DockerProvider {
         ];
         // Helpers are made of this program: an engine for another processor cannot execute it.
         let has_helpers = self.engine.architecture == std::env::consts::ARCH;
-        let of_helpers = [Capability::Lines, Capability::BadLines].into_iter();
+        let of_helpers = [Capability::Lines, Capability::BadLines, Capability::Dials].into_iter();
         always.into_iter().chain(of_helpers.filter(|_| has_helpers)).collect()
     }
 

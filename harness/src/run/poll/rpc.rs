@@ -42,6 +42,11 @@ impl Rpc {
         Self { link, made: None, timeout: REQUEST_TIMEOUT.mul_f64(patience), patience }
     }
 
+    /// Where it is, if we know: of a node that is somebody else's only its link does.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.made.as_ref().map(|(_, address)| *address)
+    }
+
     /// The same for a node that was stopped: the address of a container that is gone swallows
     /// questions, and nobody needs to wait long for an answer that must not come.
     pub(crate) fn of_stopped(&self) -> Self {
