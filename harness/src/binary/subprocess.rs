@@ -79,6 +79,7 @@ pub(crate) async fn run_keeping_last(
 ) -> io::Result<Kept> {
     let (mut child, group) =
         spawn_group(command.stdout(Stdio::piped()).stderr(Stdio::piped())).await?;
+    let _heir = Heir::of(group.0)?;
     began();
     let kept = Mutex::new(Kept { status: None, bytes: 0, last: Vec::new() });
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -110,6 +111,29 @@ pub(crate) async fn run_keeping_last(
         Kept { status: None, bytes: 0, last: Vec::new() },
     );
     Ok(Kept { status: in_time.then_some(status), ..kept })
+}
+
+/// Somebody who kills a process group once this process is gone, and does nothing before: the kernel ties
+/// only the group's leader to us. Dropped with the group.
+struct Heir(std::process::Child);
+
+impl Heir {
+    fn of(group: Pid) -> io::Result<Self> {
+        // The end of its input is our end, however that comes.
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "read -r word || kill -s KILL -- \"-$1\"", "heir"]);
+        command.arg(group.as_raw_nonzero().to_string()).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(Self)
+    }
+}
+
+impl Drop for Heir {
+    fn drop(&mut self) {
+        // Before its input ends, which it then does not see.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 async fn keep(stream: Option<impl AsyncRead + Unpin>, most: usize, kept: &Mutex<Kept>) {
@@ -300,6 +324,27 @@ mod tests {
         let none = Command::new("/no/such/program");
         run_keeping_last(none, Duration::from_secs(1), 64, count).await.unwrap_err();
         assert_eq!(began.get(), 3, "it was not executed");
+    }
+
+    #[tokio::test]
+    async fn an_heir_ends_a_group_whose_owner_is_gone_and_leaves_any_other_alone() {
+        for gone in [true, false] {
+            let mut command = shell("sleep 1234 & echo $!; wait");
+            let (mut child, group) = spawn_group(command.stdout(Stdio::piped())).await.unwrap();
+            let mut line = [0; 32];
+            let read = child.stdout.as_mut().unwrap().read(&mut line).await.unwrap();
+            let grandchild = std::str::from_utf8(&line[..read]).unwrap().trim();
+            let mut heir = Heir::of(group.0).unwrap();
+            if gone {
+                drop(heir.0.stdin.take());
+                dies(grandchild).await;
+            }
+            drop(heir);
+            assert_eq!(is_alive(grandchild), !gone);
+            drop(group);
+            child.wait().await.unwrap();
+            dies(grandchild).await;
+        }
     }
 
     /// A signal takes its time.
