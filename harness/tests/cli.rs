@@ -49,6 +49,18 @@ fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml")
 }
 
+/// Whoever runs somebody else's scenario is told what that does on this machine.
+#[test]
+fn a_scenario_that_runs_a_program_says_so_before_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[scenario]\n[[nodes]]\nname = \"seed\"\nseed = true\n[[phases]]\nname = \"p\"\nchecks = [{ check = \"command\", nodes = \"*\", within = \"5s\", run = [\"./x\", \"-y\"] }]\n";
+    fs::write(folder.path().join("scenario.toml"), text).unwrap();
+    let output = harness(folder.path(), &["validate", "scenario.toml"]);
+    assert_eq!(code(&output), 0);
+    let said = errors(&output);
+    assert!(said.contains("executes a program on this machine, as you: ./x -y"), "{said}");
+}
+
 /// An unknown key, a bad duration, a check for an unknown node, and whatever else can be wrong.
 const BAD: &str = r#"[scenario]
 description = "everything that can be wrong"

@@ -14,6 +14,24 @@ use crate::{
 /// As many nodes as a network of ours holds.
 pub const MOST_NODES: usize = 253;
 
+/// What a check of the user's own may ask of nodes that are somebody else's: reads that every kind of node
+/// holds for safe, and whose answers name no third party's address.
+pub const READS: [&str; 13] = [
+    "chain_getBlock",
+    "chain_getBlockHash",
+    "chain_getHeader",
+    "hegemon_blockTimestamps",
+    "hegemon_consensusStatus",
+    "hegemon_discoveryStatus",
+    "hegemon_miningStatus",
+    "rpc_methods",
+    "system_chain",
+    "system_health",
+    "system_localPeerId",
+    "system_name",
+    "system_version",
+];
+
 /// Nodes that are watched.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attached {

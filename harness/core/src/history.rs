@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::{
-        Event, EventKind, HashRound, LogSeen, Look, Moment, Pace, PathRound, ResourceSample,
-        Sample, SessionList,
+        Asked, CheckId, Event, EventKind, HashRound, LogSeen, Look, Moment, Pace, PathRound,
+        ResourceSample, Sample, SessionList,
     },
     node::{Incarnation, NodeState},
 };
@@ -20,6 +20,7 @@ pub struct History {
     refused: BTreeMap<String, Vec<Sample>>,
     states: BTreeMap<String, Vec<StateSeen>>,
     hashes: Vec<HashRound>,
+    asked: BTreeMap<CheckId, Vec<Asked>>,
     paths: Vec<PathRound>,
     looks: BTreeMap<String, Vec<Look>>,
     sessions: BTreeMap<String, Vec<SessionList>>,
@@ -83,6 +84,7 @@ impl History {
         match &event.what {
             EventKind::Sample(sample) => self.record_sample(sample),
             EventKind::Hashes(round) => self.hashes.push(round.clone()),
+            EventKind::Asked(asked) => self.record_asked(asked),
             EventKind::Paths(round) => self.paths.push(round.clone()),
             EventKind::Look(look) => {
                 self.looks.entry(look.node.clone()).or_default().push(look.clone())
@@ -162,6 +164,12 @@ impl History {
     /// their answers: several are under way at a time.
     pub fn hash_rounds(&self, from: Moment, to: Moment) -> impl Iterator<Item = &HashRound> {
         self.hashes.iter().filter(move |round| round.sent >= from && round.answered <= to)
+    }
+
+    /// What a check looked at by itself, begun since `from` and over by `to`, in order.
+    pub fn asked(&self, check: CheckId, from: Moment, to: Moment) -> &[Asked] {
+        let asked = self.asked.get(&check).map_or(&[][..], Vec::as_slice);
+        between(asked, |asked| asked.sent >= from, |asked| asked.answered <= to)
     }
 
     /// Rounds of tried paths that were sent since `from` and answered by `to`, in order.
@@ -251,6 +259,10 @@ impl History {
             intervals.extend((0..blocks.min(64)).map(|_| took / blocks));
         }
         intervals
+    }
+
+    fn record_asked(&mut self, asked: &Asked) {
+        self.asked.entry(asked.check).or_default().push(asked.clone());
     }
 
     fn record_line(&mut self, at: Moment, seen: &LogSeen) {

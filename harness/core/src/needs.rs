@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
+    attached::READS,
     check::{CheckKind, Needs, Window},
     document::listed,
     event::{Pace, PaceBy},
@@ -42,6 +43,23 @@ pub fn resources(plan: &Plan, node: &str) -> bool {
     checks(plan).any(|check| check.kind.entry().needs == Needs::Resources && names(check, node))
 }
 
+/// Programs of the scenario's own that a run of it executes on this machine, each once.
+pub fn programs(plan: &Plan) -> Vec<String> {
+    let program = |check: &CheckPlan| {
+        let CheckKind::Command(command) = &check.kind else { return None };
+        Some(command.words())
+    };
+    let mut programs: Vec<String> = checks(plan).filter_map(program).collect();
+    programs.sort();
+    programs.dedup();
+    programs
+}
+
+/// A check reads this node's page of metrics: it must be told to serve one.
+pub fn metrics(plan: &Plan, node: &str) -> bool {
+    checks(plan).any(|check| check.kind.entry().needs == Needs::Metrics && names(check, node))
+}
+
 /// How fast blocks come: by the scenario's word, else by what the slowest of its nodes is known to aim at,
 /// else, if a window depends on it, what is assumed.
 pub fn pace(plan: &Plan, profiles: &Profiles) -> Option<Pace> {
@@ -71,6 +89,15 @@ pub fn impossible(plan: &Plan, profiles: &Profiles) -> Option<String> {
             .find_map(|(node, profile)| Some((node, profile, profile.cannot.get(name)?)))?;
         Some(format!("`{name}` cannot be judged of {node} (profile `{}`): {why}", profile.name))
     };
+    let pageless = |check: &CheckPlan| {
+        let mut of = named(check, profiles).filter(|_| check.kind.entry().needs == Needs::Metrics);
+        let (node, profile) = of.find(|(_, profile)| !profile.serves_metrics())?;
+        Some(format!(
+            "`{}` cannot be judged of {node}: its profile `{}` names no flag by which it serves metrics (`metrics_port`)",
+            check.kind.name(),
+            profile.name
+        ))
+    };
     let fault = |fault: &FaultPlan| {
         let of = fault.nodes.iter().filter_map(|node| Some((node, profiles.get(node)?)));
         let (node, profile, lacks) =
@@ -79,7 +106,9 @@ pub fn impossible(plan: &Plan, profiles: &Profiles) -> Option<String> {
         Some(format!("`{name}` cannot be done to {node}: its profile `{profile}` {lacks}"))
     };
     let faults = plan.phases.iter().flat_map(|phase| &phase.faults);
-    checks(plan).find_map(of).or_else(|| faults.into_iter().find_map(fault))
+    checks(plan)
+        .find_map(|check| of(check).or_else(|| pageless(check)))
+        .or_else(|| faults.into_iter().find_map(fault))
 }
 
 /// What may turn out to be missing, or to come too late, one line for each check, to be said before
@@ -103,12 +132,13 @@ pub fn changes_nodes(plan: &Plan) -> Option<String> {
 /// check, and why.
 pub fn unattachable(plan: &Plan) -> Option<String> {
     /// Checks that a node's own answers decide. Whatever else there is needs more, until somebody has looked.
-    const BY_ANSWERS: [&str; 9] = [
+    const BY_ANSWERS: [&str; 10] = [
         "block-time",
         "fork-seen",
         "height-advances",
         "no-stall",
         "peers",
+        "rpc",
         "same-chain",
         "same-genesis",
         "sync-truth",
@@ -123,6 +153,16 @@ pub fn unattachable(plan: &Plan) -> Option<String> {
             "the check `{}` needs more than safe reads answer: a start, a fault, the process, its engine or an unsafe method, which attach does not have (it has {})",
             check.kind.name(),
             listed(BY_ANSWERS)
+        ));
+    }
+    let asked = |check: &CheckPlan| {
+        let CheckKind::Rpc(rpc) = &check.kind else { return None };
+        (!READS.contains(&rpc.method.as_str())).then(|| rpc.method.clone())
+    };
+    if let Some(method) = checks(plan).find_map(asked) {
+        return Some(format!(
+            "the check `rpc` asks `{method}`, which attach does not know to be a safe read (it knows {})",
+            listed(READS)
         ));
     }
     let least = |check: &CheckPlan| match check.kind.entry().window {

@@ -101,6 +101,34 @@ checks = [
     assert!(warnings[0].contains("fewer than 2 in time with probability 76 %"), "{warnings:?}");
 }
 
+/// Only nodes that a `metric` check names serve a page, and only those of a kind that can be told to.
+#[test]
+fn a_page_is_asked_for_where_it_is_read_and_refused_where_nobody_serves_one() {
+    let text = r#"[scenario]
+[[nodes]]
+name = "first"
+seed = true
+[[nodes]]
+name = "second"
+[[phases]]
+name = "one"
+checks = [{ check = "metric", nodes = "first", name = "a_total", rises_by = 1, within = "9s" }]
+"#;
+    let origin = Origin { name: "test", path: Path::new("test/scenario.toml") };
+    let plan = load(origin, text.to_owned(), &Overrides::default()).0.unwrap();
+    assert_eq!((needs::metrics(&plan, "first"), needs::metrics(&plan, "second")), (true, false));
+    let of = |first: Arc<NodeProfile>, second: Arc<NodeProfile>| {
+        let profiles = [("first".to_owned(), first), ("second".to_owned(), second)];
+        needs::impossible(&plan, &profiles.into())
+    };
+    assert_eq!(of(NodeProfile::ours(), NodeProfile::core()), None);
+    let refused = of(NodeProfile::core(), NodeProfile::ours()).unwrap();
+    assert!(
+        refused.starts_with("`metric` cannot be judged of first: its profile `core`"),
+        "{refused}"
+    );
+}
+
 /// A scenario over nodes that run already, called as is said here.
 fn attached(names: &[&str], rate: f64, phase: &str) -> Result<Plan, String> {
     let text = format!(
@@ -143,6 +171,21 @@ fn what_attach_cannot_look_for_is_named_and_so_is_a_window_that_is_too_short() {
     assert!(why(1.0, &peers).contains("takes 18.0 s at least"), "{}", why(1.0, &peers));
     let alive = check("alive", "*", "within = \"60s\"");
     assert!(why(2.0, &alive).starts_with("the check `alive` needs more"));
+    let asks = |method: &str| {
+        check(
+            "rpc",
+            "*",
+            &format!("method = \"{method}\"\nsame_everywhere = true\nwithin = \"30s\""),
+        )
+    };
+    assert_eq!(why(2.0, &asks("system_version")), "");
+    for method in ["hegemon_stopMining", "hegemon_peerList", "system_peers", "author_rotateKeys"] {
+        let refused = why(2.0, &asks(method));
+        assert!(
+            refused.starts_with(&format!("the check `rpc` asks `{method}`, which")),
+            "{refused}"
+        );
+    }
     let cut = "[[phases.faults]]\nfault = \"pause\"\nnodes = \"a\"\ndowntime = \"5s\"\n";
     assert!(why(2.0, &format!("{cut}{peers}")).starts_with("the fault `pause` would change"));
 }

@@ -15,7 +15,8 @@ use std::{
 
 use harness_core::{
     event::{
-        CheckId, CheckVerdict, Event, EventKind, Finding, Moment, Pace, Reading, Sample, Sink,
+        CheckId, CheckVerdict, Event, EventKind, FaultId, Finding, Moment, Pace, Reading, Sample,
+        Sink,
     },
     node::Incarnation,
     scenario::Plan,
@@ -74,6 +75,7 @@ impl Sink for Terminal {
                 | EventKind::Sessions(_)
                 | EventKind::Resources(_)
                 | EventKind::Log(_)
+                | EventKind::Asked(_)
         ) || (!self.samples && matches!(event.what, EventKind::Sample(_)))
         {
             return Ok(());
@@ -169,15 +171,7 @@ impl Writer {
             EventKind::Pace(pace) => self.paced(pace),
             EventKind::AllStarted => vec!["all nodes started".to_owned()],
             EventKind::PhaseStarted { phase } => vec![self.phase(*phase)],
-            EventKind::FaultStarted { fault } => {
-                let plan = &self.plan.phases[fault.phase].faults[fault.fault];
-                let whom = if plan.selector.is_empty() {
-                    plan.nodes.join(", ")
-                } else {
-                    plan.selector.clone()
-                };
-                vec![format!("fault {} of {whom}", plan.kind.name())]
-            }
+            EventKind::FaultStarted { fault } => vec![self.doing(*fault)],
             EventKind::FaultEffective { proof, .. } => vec![format!("in effect: {proof}")],
             EventKind::FaultHealed { proof, .. } => vec![format!("healed: {proof}")],
             EventKind::FaultUnproven { reason, .. } => {
@@ -209,6 +203,7 @@ impl Writer {
             | EventKind::Sessions(_)
             | EventKind::Resources(_)
             | EventKind::Hashes(_)
+            | EventKind::Asked(_)
             | EventKind::Log(_)
             | EventKind::Paths(_)
             | EventKind::Look(_)
@@ -224,6 +219,13 @@ impl Writer {
     fn paced(&mut self, pace: &Pace) -> Vec<String> {
         self.pace = Some(pace.clone());
         self.plan.is_open().then(|| pace.to_string()).into_iter().collect()
+    }
+
+    fn doing(&self, fault: FaultId) -> String {
+        let plan = &self.plan.phases[fault.phase].faults[fault.fault];
+        let whom =
+            if plan.selector.is_empty() { plan.nodes.join(", ") } else { plan.selector.clone() };
+        format!("fault {} of {whom}", plan.kind.name())
     }
 
     fn checking(&self, check: CheckId) -> String {

@@ -1,6 +1,6 @@
 //! `validate`: strict check of scenario files. Starts nothing.
 
-use harness_core::{exit::ExitCode, scenario::Overrides};
+use harness_core::{exit::ExitCode, needs, scenario::Overrides};
 
 use super::{args::ValidateArgs, output};
 use crate::library::load;
@@ -30,6 +30,12 @@ pub(super) fn run(args: &ValidateArgs) -> ExitCode {
                     plan.nodes.len(),
                     plan.phases.len()
                 ));
+                for program in needs::programs(&plan) {
+                    output::note(&format!(
+                        "{}: a run of it executes a program on this machine, as you: {program}",
+                        path.display()
+                    ));
+                }
             }
             None => {
                 output::note(&format!(

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use harness_core::event::Dialled;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::unix::pipe::{Receiver, Sender},
@@ -17,6 +18,7 @@ use tokio::{
 
 use super::{
     cuts,
+    dials::dialled,
     ports::{self, Occupied},
     relay::Relay,
     spaces::Spaces,
@@ -48,6 +50,8 @@ pub(super) struct Agent {
     relays: Mutex<BTreeMap<usize, Option<Relay>>>,
     echoes: Mutex<BTreeMap<(usize, u16), Echo>>,
     occupied: Mutex<BTreeMap<(usize, SocketAddrV4), Occupied>>,
+    /// Connections that we tried ourselves.
+    dialled: Mutex<BTreeMap<usize, u64>>,
 }
 
 impl Agent {
@@ -57,6 +61,7 @@ impl Agent {
             relays: Mutex::default(),
             echoes: Mutex::default(),
             occupied: Mutex::default(),
+            dialled: Mutex::default(),
         })
     }
 
@@ -101,6 +106,7 @@ impl Agent {
         };
         match verb {
             Verb::Try(trial) => {
+                self.dials(at);
                 let sockets = self.spaces().within(at, Sockets::here);
                 let answered = answered.clone();
                 tokio::spawn(async move {
@@ -112,6 +118,7 @@ impl Agent {
                 });
             }
             Verb::Greeting { at: port } => {
+                self.dials(at);
                 let socket = self.spaces().within(at, ports::socket);
                 let answered = answered.clone();
                 tokio::spawn(async move {
@@ -134,6 +141,7 @@ impl Agent {
             | Verb::Echo
             | Verb::Heard { .. }
             | Verb::Occupy { .. }
+            | Verb::Dials
             | Verb::Lookup { .. }) => {
                 let outcome = self.at_once(at, moment);
                 let _ = answered.send(reply(outcome)).await;
@@ -169,6 +177,12 @@ impl Agent {
                 self.occupied().insert((at, port), held);
                 Ok(Answer::Done)
             }
+            Verb::Dials => {
+                let own = self.dialled().get(&at).copied().unwrap_or_default();
+                let all = self.spaces().within(at, dialled)?;
+                let attempts = all.attempts.saturating_sub(own);
+                Ok(Answer::Dialled(Dialled { attempts, ..all }))
+            }
             Verb::Lookup { name } => {
                 // From a file, and where that does not say there is no way out: it takes no time.
                 let found = self.spaces().within(at, || (name.as_str(), 0).to_socket_addrs())?;
@@ -181,6 +195,15 @@ impl Agent {
                 Err(io::Error::from(io::ErrorKind::Unsupported))
             }
         }
+    }
+
+    /// The kernel counts what we try there as well.
+    fn dials(&self, at: usize) {
+        *self.dialled().entry(at).or_default() += 1;
+    }
+
+    fn dialled(&self) -> MutexGuard<'_, BTreeMap<usize, u64>> {
+        self.dialled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn occupied(&self) -> MutexGuard<'_, BTreeMap<(usize, SocketAddrV4), Occupied>> {

@@ -12,6 +12,7 @@
 //! | `cuts`, `relay` | what becomes of packets from one node to another |
 //! | [`client`] | the harness's side: orders and answers |
 //! | [`handle`], `join` | the harness's side: sockets and namespaces as descriptors; processes that join |
+//! | `dials` | the kernel's count of connections that were tried |
 //! | `wiring` | how a run's networks are made |
 //! | `spaces`, `route` | entering namespaces; links, addresses and neighbours by rtnetlink |
 //! | [`wire`] | what is said between the two |
@@ -20,6 +21,7 @@
 pub mod agent;
 pub mod client;
 mod cuts;
+mod dials;
 pub mod handle;
 mod join;
 pub mod keeper;

@@ -6,7 +6,10 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddrV4},
 };
 
-use harness_core::line::{Connect, Line};
+use harness_core::{
+    event::Dialled,
+    line::{Connect, Line},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -80,6 +83,8 @@ pub enum Verb {
         /// Where.
         at: SocketAddrV4,
     },
+    /// How many connections were tried.
+    Dials,
     /// What a name means.
     Lookup {
         /// The name.
@@ -131,6 +136,8 @@ pub enum Answer {
         /// The median of their round trips, in microseconds.
         round_trip_us: Option<u64>,
     },
+    /// How many connections were tried in a network, beside those of our own.
+    Dialled(Dialled),
     /// What was said.
     Bytes(Vec<u8>),
     /// What a name means.

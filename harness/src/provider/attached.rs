@@ -30,6 +30,7 @@ impl AttachedNodes {
             listen: nowhere,
             rpc_port: 0,
             rpc_external: false,
+            metrics_port: 0,
             base_path: Default::default(),
             profile: profile.clone(),
             loopback: false,

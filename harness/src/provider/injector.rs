@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
+    event::Dialled,
     line::{Datagrams, LineChange, PathSeen},
     node::NodeSource,
     state::{Executable, Limits, Port, StateChange, StateFile},
@@ -67,6 +68,11 @@ pub trait Injector: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<PathSeen>, ProviderError>> {
         let _ = (ways, datagrams);
         cannot("paths")
+    }
+
+    /// How many connections were tried in a running node's network, without those of the harness.
+    fn dialled<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Dialled, ProviderError>> {
+        cannot(name)
     }
 
     /// Every file of a node's state, by path. Of a node that is down: one that runs writes.

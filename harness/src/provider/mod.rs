@@ -81,6 +81,8 @@ pub struct Slot {
     pub rpc_port: u16,
     /// RPC must be on all interfaces for the harness to reach it.
     pub rpc_external: bool,
+    /// The port on which it may be told to serve its metrics, as it sees it.
+    pub metrics_port: u16,
     /// The state directory as the node sees it; writable by its user.
     pub base_path: PathBuf,
     /// What the profile was found to be (`--version`, image label), or was overridden to.
@@ -200,7 +202,13 @@ pub trait Provider: Send + Sync {
     /// change it at every start.
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>>;
 
-    /// Connects to what [`Provider::rpc`] says. The answer is good for as long as the provider is; it may
+    /// Where the harness reaches the metrics of a started node that was told to serve them: as its RPC.
+    fn metrics<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
+        let why = format!("no metrics of {name} can be reached");
+        Box::pin(std::future::ready(Err(ProviderError::Unsupported(why))))
+    }
+
+    /// Connects to what [`Provider::rpc`] and [`Provider::metrics`] say. The answer is good for as long as the provider is; it may
     /// be asked for before anything else.
     fn dialler(&self) -> Arc<dyn Dial> {
         Arc::new(Direct)

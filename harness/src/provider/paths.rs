@@ -8,7 +8,10 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use harness_core::line::{Datagrams, Line, LineChange, PathSeen};
+use harness_core::{
+    event::Dialled,
+    line::{Datagrams, Line, LineChange, PathSeen},
+};
 
 use super::ProviderError;
 use crate::netns::{
@@ -36,6 +39,15 @@ impl Site {
         let outcome = self.client.order(self.at, verb).await;
         outcome.map_err(|why| ProviderError::failed(what, why))
     }
+}
+
+/// How many connections were tried in a node's network.
+pub(super) async fn dialled(site: &Site, name: &str) -> Result<Dialled, ProviderError> {
+    let what = format!("counting what {name} dials");
+    let Answer::Dialled(dialled) = site.order(&what, Verb::Dials).await? else {
+        return Err(ProviderError::failed(what, ANOTHER));
+    };
+    Ok(dialled)
 }
 
 /// A node's address for those who send to it.

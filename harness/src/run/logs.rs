@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fs::File,
     io::{self, BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -127,6 +127,11 @@ impl Reports {
 }
 
 impl Logs {
+    /// Where they are, with whatever else is written in a run.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(crate) fn new(folder: PathBuf, plan: &Plan) -> Self {
         Self {
             folder,

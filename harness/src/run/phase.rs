@@ -22,6 +22,7 @@ use tokio::sync::watch::{Receiver, Sender};
 use super::{
     fault::{self, FaultError, Proven, Scene},
     logs::Logs,
+    looks,
     poll::INTERVAL,
     testbed::Testbed,
     watch,
@@ -338,11 +339,17 @@ impl<'a> Phases<'a> {
             .iter()
             .map(|check| self.fetch_hashes(check.asked(), check.want.subscribe()))
             .collect();
+        let seen = (self.bed, self.logs, self.plan);
+        let looks: Vec<_> = pending
+            .iter()
+            .map(|check| looks::of(check.id, check.plan, seen, check.want.subscribe()))
+            .collect();
         tokio::select! {
             // Once everything is decided, no hash is of interest any more.
             biased;
             () = self.judge_all(&mut pending) => {}
             _ = join_all(fetchers) => {}
+            _ = join_all(looks) => {}
         }
     }
 
@@ -380,6 +387,7 @@ impl<'a> Phases<'a> {
         self.bed.journal.decide(|history, now| {
             let deadline = check.deadline;
             let view = View {
+                id: check.id,
                 history,
                 nodes: &check.plan.nodes,
                 network: &self.bed.names,

@@ -17,7 +17,7 @@ use harness_core::{
     event::{EventKind, HashRound},
     fault::lines::Lines,
     hostile::MOST_TARGETS,
-    needs::Profiles,
+    needs::{self, Profiles},
     node::{Incarnation, NodeSource, NodeState},
     profile::{Launched, NodeProfile, Place, Wanted},
     record::Launch,
@@ -65,12 +65,21 @@ struct Node {
     block_time: Option<Duration>,
     /// Its `HEGEMON_SEEDS`.
     seeds: String,
+    /// It is to serve its metrics.
+    metrics: Serve,
     launch: NodeLaunch,
     profile: Arc<NodeProfile>,
     link: watch::Sender<Option<Link>>,
     starts: AtomicU32,
     expected: Mutex<Expected>,
     incarnation: Mutex<Option<Incarnation>>,
+}
+
+/// What a node serves beside its RPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Serve {
+    Nothing,
+    Metrics,
 }
 
 /// Whether a node should be running; `epoch` tells apart two times of the same answer.
@@ -94,11 +103,14 @@ impl Testbed {
             .filter_map(|node| {
                 let slot = slots.iter().find(|slot| slot.name == node.name)?;
                 let seeds = seeds(plan, node, slots);
+                let wanted = needs::metrics(plan, &node.name);
+                let metrics = if wanted { Serve::Metrics } else { Serve::Nothing };
                 let node = Node {
                     plan: node.clone(),
                     block_time: plan.block_time,
-                    launch: launch(node, slot, &seeds, plan.block_time),
+                    launch: launch(node, slot, &seeds, (plan.block_time, metrics)),
                     seeds,
+                    metrics,
                     profile: Arc::clone(&slot.profile),
                     link: watch::Sender::new(None),
                     starts: AtomicU32::new(0),
@@ -134,8 +146,13 @@ impl Testbed {
         // Back to what it was at first.
         let source = source.unwrap_or(&node.plan.source);
         let slot = self.provider.injector().slot_as(name, source)?;
-        let launched = launch(&node.plan, &slot, &node.seeds, node.block_time);
+        let launched = launch(&node.plan, &slot, &node.seeds, (node.block_time, node.metrics));
         Ok(Changes { source: Some(source.clone()), args: Some(launched.args), env: launched.env })
+    }
+
+    /// How much longer than usual an answer may take.
+    pub(crate) fn patience(&self) -> f64 {
+        self.patience
     }
 
     /// What every node is given, for the evidence.
@@ -408,7 +425,12 @@ fn seeds(plan: &Plan, node: &NodePlan, slots: &[Slot]) -> String {
         .join(",")
 }
 
-fn launch(node: &NodePlan, slot: &Slot, seeds: &str, block_time: Option<Duration>) -> NodeLaunch {
+fn launch(
+    node: &NodePlan,
+    slot: &Slot,
+    seeds: &str,
+    (block_time, metrics): (Option<Duration>, Serve),
+) -> NodeLaunch {
     if let Some(hostile) = &node.hostile {
         let mut env = BTreeMap::from([("HEGEMON_SEEDS".to_owned(), seeds.to_owned())]);
         env.extend(node.env.clone());
@@ -426,6 +448,7 @@ fn launch(node: &NodePlan, slot: &Slot, seeds: &str, block_time: Option<Duration
         listen,
         rpc_port: slot.rpc_port,
         rpc_external: slot.rpc_external,
+        metrics_port: (metrics == Serve::Metrics).then_some(slot.metrics_port),
         loopback: slot.loopback,
     };
     let Launched { args, env } = slot.profile.launch(wanted, &place, seeds);

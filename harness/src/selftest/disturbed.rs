@@ -228,6 +228,10 @@ impl Provider for Disturbed {
         .boxed()
     }
 
+    fn metrics<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
+        self.inner.metrics(name)
+    }
+
     fn resources<'a>(
         &'a self,
         name: &'a str,

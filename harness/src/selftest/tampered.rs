@@ -11,6 +11,7 @@ use std::{
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     control::Disturbance,
+    event::Dialled,
     line::{Datagrams, Line, LineChange, PathSeen},
     node::NodeSource,
     state::{Executable, Limits, Port, StateChange, StateFile},
@@ -188,6 +189,10 @@ impl Injector for Tampered {
             return async { Ok(SocketAddr::from(([198, 18, 0, 1], 1))) }.boxed();
         }
         self.inner().occupy(name, port)
+    }
+
+    fn dialled<'a>(&'a self, name: &'a str) -> Answer<'a, Dialled> {
+        self.inner().dialled(name)
     }
 
     fn greeting<'a>(&'a self, name: &'a str, port: Port) -> Answer<'a, Vec<u8>> {

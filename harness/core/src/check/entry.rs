@@ -59,6 +59,10 @@ pub enum Needs {
     Syncing,
     /// Lines of the nodes' logs ([`crate::event::EventKind::Log`]).
     Log,
+    /// The nodes' pages of metrics, which they are told to serve.
+    Metrics,
+    /// How often the nodes try to connect, which not every provider can count.
+    Dials,
     /// What the nodes use ([`crate::event::EventKind::Resources`]).
     Resources,
 }
@@ -107,7 +111,12 @@ impl CheckEntry {
     pub fn needs_method(&self) -> Option<&'static str> {
         match self.needs {
             Needs::Method(method) | Needs::Sessions(method) => Some(method),
-            Needs::Samples | Needs::Syncing | Needs::Log | Needs::Resources => None,
+            Needs::Samples
+            | Needs::Syncing
+            | Needs::Log
+            | Needs::Metrics
+            | Needs::Dials
+            | Needs::Resources => None,
         }
     }
 

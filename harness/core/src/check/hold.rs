@@ -156,7 +156,7 @@ mod tests {
     use crate::{
         check::{
             FRESH,
-            testing::{Seen, sample},
+            testing::{ASKING, Seen, sample},
         },
         event::{Miss, Sample},
         history::History,
@@ -166,6 +166,7 @@ mod tests {
 
     fn view<'a>(history: &'a History, hold: Duration, now: Moment) -> View<'a> {
         View {
+            id: ASKING,
             history,
             nodes: &[],
             network: &[],

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Judgement, View,
     entry::{Check, CheckEntry, Context, Needs, Window, Written},
-    fail, per_node,
+    fail, pattern, per_node,
     view::{inconclusive, passed},
 };
 use crate::{
@@ -20,9 +20,6 @@ use crate::{
     event::{CheckVerdict::Fail, LogSeen, Moment},
     text::{printable, short},
 };
-
-/// Characters of a pattern: a longer one is no pattern, and compiling it costs time at every look.
-const LONGEST: usize = 1000;
 
 /// The condition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -218,23 +215,8 @@ pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Log
     if let Some(many) = at_least.as_ref().filter(|it| it.value as usize > LogSeen::MOST) {
         problems.error(many.span.clone(), format!("`at_least` is at most {}", LogSeen::MOST));
     }
-    let pattern = table.text("pattern", problems)?;
-    let wrong = match Regex::new(&pattern.value) {
-        Err(why) => Some(why.to_string()),
-        Ok(_) if pattern.value.len() > LONGEST => Some(format!("longer than {LONGEST} bytes")),
-        Ok(all) if all.is_match("") => Some("it matches a line without any character".to_owned()),
-        Ok(_) => None,
-    };
-    if let Some(why) = wrong {
-        problems.error_hint(
-            pattern.span,
-            format!("`pattern`: {why}"),
-            "write a regular expression, like \"WARN|ERROR\"",
-        );
-        return None;
-    }
     Some(Log {
-        pattern: pattern.value,
+        pattern: pattern::read(table, "pattern", problems)?.value,
         must: must.map_or(Must::Appear, |must| match must.value {
             "not-appear" => Must::NotAppear,
             _ => Must::Appear,

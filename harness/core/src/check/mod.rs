@@ -12,17 +12,20 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`alive`], [`block_time`], [`catches_up`], [`converged`], [`distinct_peers`], [`fork_seen`], [`height_advances`], [`identity_stable`], [`log`], [`no_restart`], [`no_stall`], [`peers`], [`propagates`], [`recovers`], [`resources`], [`same_chain`], [`same_genesis`], [`store_survives`], [`sync_truth`], [`topology`] | the checks |
+//! | [`alive`], [`block_time`], [`catches_up`], [`command`], [`converged`], [`dials`], [`distinct_peers`], [`fork_seen`], [`height_advances`], [`identity_stable`], [`log`], [`metric`], [`no_restart`], [`no_stall`], [`peers`], [`propagates`], [`recovers`], [`resources`], [`rpc`], [`same_chain`], [`same_genesis`], [`store_survives`], [`sync_truth`], [`topology`] | the checks |
 //! | `registry` | makes them one closed type |
 //! | `entry` | what there is to know of a check beside its judgement |
 //! | `view` | what a check may look at, and what it may answer |
 //! | `hashes` | what rounds of block hashes say |
+//! | `pattern` | a regular expression, read |
 //! | [`hold`], `rule` | since when a condition has held, and what follows from that |
 
 pub mod alive;
 pub mod block_time;
 pub mod catches_up;
+pub mod command;
 pub mod converged;
+pub mod dials;
 pub mod distinct_peers;
 mod entry;
 pub mod fork_seen;
@@ -31,13 +34,16 @@ pub mod height_advances;
 pub mod hold;
 pub mod identity_stable;
 pub mod log;
+pub mod metric;
 pub mod no_restart;
 pub mod no_stall;
+mod pattern;
 pub mod peers;
 pub mod propagates;
 pub mod recovers;
 mod registry;
 pub mod resources;
+pub mod rpc;
 mod rule;
 pub mod same_chain;
 pub mod same_genesis;
@@ -76,5 +82,9 @@ registry::registry! {
     Alive = alive::Alive,
     NoRestart = no_restart::NoRestart,
     Log = log::Log,
+    Rpc = rpc::Rpc,
+    Metric = metric::Metric,
+    Dials = dials::Dials,
+    Command = command::Command,
     Resources = resources::ResourceLimits,
 }

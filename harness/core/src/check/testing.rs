@@ -5,12 +5,16 @@ use std::time::{Duration, SystemTime};
 use super::{CheckKind, FRESH, Judgement, View};
 use crate::{
     event::{
-        CheckVerdict, Direction, Event, EventKind, Finding, HashRound, LogSeen, Look, LookedAt,
-        Miss, Moment, Reading, ResourceSample, Sample, Session, SessionList,
+        Asked, AskedFor, CheckId, CheckVerdict, Direction, Event, EventKind, Finding, HashRound,
+        LogSeen, Look, LookedAt, Miss, Moment, Part, Reading, ResourceSample, Sample, Session,
+        SessionList,
     },
     history::{FaultSpan, History},
     node::{Incarnation, NodeState, Resources},
 };
+
+/// The check whose own questions are recorded.
+pub(crate) const ASKING: CheckId = CheckId { phase: 0, check: 0 };
 
 /// A network of three, and what was seen of it.
 #[derive(Default)]
@@ -164,6 +168,19 @@ impl Seen {
         self
     }
 
+    /// A look of the check's own.
+    pub(crate) fn asked(&mut self, at: u64, took: u64, seen: AskedFor) {
+        let (sent, answered) = (Moment(at), Moment(at + took));
+        self.record(answered, EventKind::Asked(Asked { check: ASKING, sent, answered, seen }));
+    }
+
+    /// A round of a check's own question.
+    pub(crate) fn answers(mut self, at: u64, took: u64, answers: &[(&str, Part)]) -> Self {
+        let answers = answers.iter().map(|(node, part)| ((*node).to_owned(), part.clone()));
+        self.asked(at, took, AskedFor::Answers(answers.collect()));
+        self
+    }
+
     pub(crate) fn hashes(self, at: u64, height: u64, hashes: &[(&str, &str)]) -> Self {
         self.slow_hashes(at, 5, height, hashes)
     }
@@ -219,6 +236,7 @@ impl Seen {
     ) -> Judgement {
         let (nodes, network) = (names(nodes), names(&["seed", "node-1", "node-2"]));
         check.judge(&View {
+            id: ASKING,
             history: &self.history,
             nodes: &nodes,
             network: &network,

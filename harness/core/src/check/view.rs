@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    event::{CheckVerdict, Finding, Moment, Sample},
+    event::{CheckId, CheckVerdict, Finding, Moment, Sample},
     history::{FaultSpan, History},
 };
 
@@ -18,6 +18,8 @@ pub const UNKNOWN: usize = 1 << 20;
 /// What a check may look at.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
+    /// Whose: what only this check asked for is found by it.
+    pub id: CheckId,
     /// Everything observed so far.
     pub history: &'a History,
     /// The named nodes.

@@ -43,6 +43,12 @@ pub enum Takes {
     Offset,
     /// A table of strings.
     TextTable,
+    /// A value of any kind.
+    Json,
+    /// A list of values of any kind.
+    JsonList,
+    /// A number, whole or not.
+    Real,
 }
 
 /// What happens if a key is not written.
@@ -75,6 +81,9 @@ impl Key {
             Takes::Groups => "a list of lists of strings".to_owned(),
             Takes::Offset => "a duration, like `\"60s\"` or `\"-60s\"`".to_owned(),
             Takes::TextTable => "a table of strings".to_owned(),
+            Takes::Json => "any value".to_owned(),
+            Takes::JsonList => "a list of any values".to_owned(),
+            Takes::Real => "a number".to_owned(),
         }
     }
 
@@ -115,6 +124,9 @@ impl Key {
             Takes::TextTable => {
                 json!({ "type": "object", "additionalProperties": { "type": "string" } })
             }
+            Takes::Json => json!({}),
+            Takes::JsonList => json!({ "type": "array" }),
+            Takes::Real => json!({ "type": "number" }),
         };
         schema["description"] = json!(format!("{} ({})", self.about, self.otherwise()));
         schema

@@ -4,10 +4,12 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `key` | what a key takes, for reading, for people and for editors |
+//! | `json` | a value of any kind |
 //! | `table` | one table of the document, and the values in it |
 //! | `problem` | what is wrong, where, and how it is shown |
 //! | `names` | words that people misspell, and names that a network accepts |
 
+mod json;
 mod key;
 mod names;
 mod problem;

@@ -4,12 +4,14 @@
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use serde::Serialize;
+use serde_json::{Number, Value};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
 use super::{
+    json,
     key::Key,
     names::{nearest, suggest},
     problem::{MISSING, Problems},
@@ -348,6 +350,32 @@ impl<'t, 'i> Table<'t, 'i> {
             }
         }
         Some(texts)
+    }
+
+    /// A value of any kind.
+    pub(crate) fn json(&self, key: &str, problems: &mut Problems) -> Option<At<Value>> {
+        let value = self.entries.get(key)?;
+        match json::of(value) {
+            Ok(read) => Some(At { value: read, span: value.span() }),
+            Err((span, why)) => {
+                problems.error(span, format!("`{key}`: {why}"));
+                None
+            }
+        }
+    }
+
+    /// A number, whole or not.
+    pub(crate) fn real(&self, key: &str, problems: &mut Problems) -> Option<At<Number>> {
+        let value = self.entries.get(key)?;
+        let At { value: read, span } = self.json(key, problems)?;
+        match read {
+            Value::Number(number) => Some(At { value: number, span }),
+            Value::Null
+            | Value::Bool(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => wrong_type(key, "a number", value, problems),
+        }
     }
 
     /// Says so if the key is not there at all. A key of the wrong type was complained about

@@ -2,9 +2,10 @@
 //! Types only; the order is given by `run::journal`.
 //!
 //! One line of `events.jsonl` is one [`Event`]. The verdict and every report follow from the events
-//! alone. `moment` is when, `observed` what nodes said,
+//! alone. `moment` is when, `observed` what nodes said, `asked` what single checks look at,
 //! `pace` how fast their blocks come.
 
+mod asked;
 mod moment;
 mod observed;
 mod pace;
@@ -13,6 +14,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub use asked::{Asked, AskedFor, Dialled, Ending, Part, Ran, Sampled, Scrape};
 pub use moment::Moment;
 pub use observed::{
     Direction, HashRound, LogSeen, Look, LookedAt, Miss, PathRound, Reading, ResourceSample,
@@ -111,6 +113,8 @@ pub enum EventKind {
     Resources(ResourceSample),
     /// Several nodes were asked for the block hash at one height.
     Hashes(HashRound),
+    /// A check looked at what only it is about.
+    Asked(Asked),
     /// Ways between nodes were tried: only by faults of the network.
     Paths(PathRound),
     /// A node logged a line: only where a check needs it.

@@ -261,6 +261,11 @@ impl Miss {
         }
     }
 
+    /// It answered with a JSON-RPC error.
+    pub fn is_error(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
     /// Nothing came back.
     pub fn is_silence(&self) -> bool {
         match self {

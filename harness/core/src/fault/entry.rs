@@ -73,6 +73,8 @@ pub enum Capability {
     Occupy,
     /// Give the name of a seed another address.
     Names,
+    /// Count what a node tries to dial.
+    Dials,
 }
 
 impl Capability {
@@ -91,6 +93,7 @@ impl Capability {
             Self::LimitFiles => "limit a running node's descriptors",
             Self::Occupy => "take a port of a node that is down",
             Self::Names => "give the name of a seed another address",
+            Self::Dials => "count what a node dials",
         }
     }
 }

@@ -61,6 +61,13 @@ pub const FLAGS: &[Key] = &[
     key("listen_addr", Takes::Text, NOT_GIVEN, "the address of its transport"),
     key("rpc_port", Takes::Text, NOT_GIVEN, "the port of its JSON-RPC"),
     key("rpc_external", Takes::Text, NOT_GIVEN, "JSON-RPC on all interfaces; takes no value"),
+    key(
+        "metrics_port",
+        Takes::Text,
+        NOT_GIVEN,
+        "the port of its OpenMetrics page, `/metrics`; given only where a scenario has a `metric` check",
+    ),
+    key("metrics_external", Takes::Text, NOT_GIVEN, "the page on all interfaces; takes no value"),
 ];
 
 /// Keys of `[variables]`: what a kind of node calls them.

@@ -11,6 +11,9 @@ use crate::subnet::Ipv4Subnet;
 /// Where a node that keeps the contract serves JSON-RPC.
 pub const RPC_PORT: u16 = 9944;
 
+/// Where a node that has all ports to itself is told to serve its metrics.
+pub const METRICS_PORT: u16 = 9615;
+
 /// What a kind of node takes and promises.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeProfile {
@@ -73,6 +76,16 @@ impl NodeProfile {
         self.flags.contains_key(&Flag::RpcPort)
     }
 
+    /// It can be told to serve a page of metrics.
+    pub fn serves_metrics(&self) -> bool {
+        self.flags.contains_key(&Flag::MetricsPort)
+    }
+
+    /// These arguments tell it to.
+    pub fn is_told_to_serve_metrics(&self, args: &[String]) -> bool {
+        self.flags.get(&Flag::MetricsPort).is_some_and(|flag| args.contains(flag))
+    }
+
     /// It is written that it offers a method: it need not be asked.
     pub fn is_known_to_offer(&self, method: &str) -> bool {
         self.promises.contains(method) || self.offers(method) == Some(true)
@@ -110,6 +123,8 @@ pub(super) enum Flag {
     ListenAddr,
     RpcPort,
     RpcExternal,
+    MetricsPort,
+    MetricsExternal,
 }
 
 /// What the harness has to tell a node by a variable.
@@ -124,7 +139,7 @@ pub(super) enum Variable {
 
 impl Flag {
     /// In the order in which they are given.
-    pub(super) const ALL: [(Self, &'static str); 7] = [
+    pub(super) const ALL: [(Self, &'static str); 9] = [
         (Self::Dev, "dev"),
         (Self::BasePath, "base_path"),
         (Self::Name, "name"),
@@ -132,6 +147,8 @@ impl Flag {
         (Self::ListenAddr, "listen_addr"),
         (Self::RpcPort, "rpc_port"),
         (Self::RpcExternal, "rpc_external"),
+        (Self::MetricsPort, "metrics_port"),
+        (Self::MetricsExternal, "metrics_external"),
     ];
 }
 

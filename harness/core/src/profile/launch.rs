@@ -34,6 +34,8 @@ pub struct Place<'a> {
     pub rpc_port: u16,
     /// JSON-RPC must be on all interfaces.
     pub rpc_external: bool,
+    /// Where it serves its metrics, if somebody looks at them.
+    pub metrics_port: Option<u16>,
     /// Nodes live on loopback addresses.
     pub loopback: bool,
 }
@@ -48,8 +50,15 @@ pub struct Launched {
 }
 
 /// Flags that say where a node lives: the provider's, and nobody else's.
-const PLACE: [Flag; 5] =
-    [Flag::BasePath, Flag::Port, Flag::ListenAddr, Flag::RpcPort, Flag::RpcExternal];
+const PLACE: [Flag; 7] = [
+    Flag::BasePath,
+    Flag::Port,
+    Flag::ListenAddr,
+    Flag::RpcPort,
+    Flag::RpcExternal,
+    Flag::MetricsPort,
+    Flag::MetricsExternal,
+];
 
 impl NodeProfile {
     /// What a node of this kind is executed with. `seeds` are the addresses of all seeds.
@@ -65,6 +74,16 @@ impl NodeProfile {
                 Flag::RpcPort => ours.push(name, Some(place.rpc_port.to_string())),
                 Flag::RpcExternal if place.rpc_external => ours.push(name, None),
                 Flag::RpcExternal => {}
+                Flag::MetricsPort => {
+                    if let Some(port) = place.metrics_port {
+                        ours.push(name, Some(port.to_string()));
+                    }
+                }
+                // Reached as its RPC is.
+                Flag::MetricsExternal if place.rpc_external && place.metrics_port.is_some() => {
+                    ours.push(name, None);
+                }
+                Flag::MetricsExternal => {}
             }
         }
         ours.extend(Groups::of(self.args.iter().cloned()));

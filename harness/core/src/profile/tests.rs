@@ -13,6 +13,7 @@ fn launched(profile: &str, args: &[&str]) -> Launched {
         listen: "0.0.0.0:30333".parse().unwrap(),
         rpc_port: 9944,
         rpc_external: true,
+        metrics_port: None,
         loopback: false,
     };
     NodeProfile::shipped(profile).unwrap().launch(wanted, &place, "198.18.0.2:30333")
@@ -32,6 +33,28 @@ fn a_foreign_node_gets_the_core_contract_and_nothing_else() {
         let args = launched(name, &[]).args.join(" ");
         assert_eq!(args, format!("{CORE} --rpc-methods unsafe"), "{name}");
     }
+}
+
+#[test]
+fn a_page_of_metrics_is_served_only_where_it_is_read_and_reached_as_rpc_is() {
+    let env = BTreeMap::new();
+    let wanted = Wanted { name: "a", block_time: None, mine: false, env: &env, args: &[] };
+    let told = |profile: &str, rpc_external, metrics_port| {
+        let place = Place {
+            base_path: Path::new("/data"),
+            listen: "127.0.0.1:1".parse().unwrap(),
+            rpc_port: 2,
+            rpc_external,
+            metrics_port,
+            loopback: true,
+        };
+        let args = NodeProfile::shipped(profile).unwrap().launch(wanted, &place, "").args;
+        args.join(" ")
+    };
+    assert!(!told("ours", true, None).contains("prometheus"));
+    assert!(told("ours", false, Some(3)).ends_with(" --prometheus-port 3"));
+    assert!(told("ours", true, Some(3)).contains(" --prometheus-port 3 --prometheus-external"));
+    assert!(!told("core", true, Some(3)).contains('3'), "it is never given to a foreign node");
 }
 
 #[test]
@@ -103,6 +126,7 @@ fn what_a_profile_does_not_say_is_not_given_and_not_known() {
         listen: "127.0.0.1:1".parse().unwrap(),
         rpc_port: 2,
         rpc_external: false,
+        metrics_port: None,
         loopback: true,
     };
     let env = BTreeMap::new();

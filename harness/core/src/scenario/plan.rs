@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::within::Within;
 use crate::{
     attached::Attached,
-    check::{CheckKind, FRESH, UNKNOWN, When},
+    check::{CheckKind, FRESH, Needs, UNKNOWN, When},
     fault::{Capability, FaultKind, Planned, Timeline},
     hostile::{Hostile, MOST_PEERS},
     node::{NodeSource, source},
@@ -237,7 +237,10 @@ impl Plan {
         let faults = self.phases.iter().flat_map(|phase| &phase.faults);
         // Where all nodes share one loopback, it hides nobody.
         let hidden = self.nodes.iter().any(|node| node.hidden).then_some(Capability::Lines);
-        faults.flat_map(|fault| fault.kind.needs()).chain(hidden).collect()
+        let checks = self.phases.iter().flat_map(|phase| &phase.checks);
+        let counts = checks.filter(|check| check.kind.entry().needs == Needs::Dials);
+        let counted = counts.map(|_| Capability::Dials);
+        faults.flat_map(|fault| fault.kind.needs()).chain(hidden).chain(counted).collect()
     }
 }
 

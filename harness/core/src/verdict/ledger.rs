@@ -153,6 +153,7 @@ impl Ledger {
             | EventKind::Sessions(_)
             | EventKind::Resources(_)
             | EventKind::Hashes(_)
+            | EventKind::Asked(_)
             | EventKind::Log(_)
             | EventKind::Paths(_)
             | EventKind::State { .. }

@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 use crate::{
     check::{Judgement, View, When},
     event::{
-        CheckId, Event, EventKind, FORMAT_VERSION, FaultId, Finding, HashRound, Look, Moment,
-        OLDEST_VERSION, Pace, PaceBy, PathRound, ResourceSample, Sample, SessionList,
+        Asked, CheckId, Event, EventKind, FORMAT_VERSION, FaultId, Finding, HashRound, Look,
+        Moment, OLDEST_VERSION, Pace, PaceBy, PathRound, ResourceSample, Sample, SessionList,
     },
     fault::{Refused, Timeline},
     history::History,
@@ -130,13 +130,7 @@ impl<'a> Rederived<'a> {
             EventKind::FaultEffective { fault, nodes, since, .. } => {
                 self.fault_effective(*fault, nodes, *since, at)
             }
-            EventKind::FaultHealed { fault, since, .. } => {
-                must(!self.is_any_open(), || {
-                    "a fault healed before the checks during it were decided".to_owned()
-                })?;
-                self.is_under_way(*fault)?;
-                self.faults.healed(*fault, *since, at, &self.history).map_err(said)
-            }
+            EventKind::FaultHealed { fault, since, .. } => self.fault_healed(*fault, *since, at),
             // One that stays may be found out in a later phase.
             EventKind::FaultUnproven { fault, .. } => {
                 self.faults.unproven(*fault, at).map_err(said)
@@ -154,6 +148,7 @@ impl<'a> Rederived<'a> {
             }
             EventKind::Sample(Sample { sent, answered, .. })
             | EventKind::Hashes(HashRound { sent, answered, .. })
+            | EventKind::Asked(Asked { sent, answered, .. })
             | EventKind::Sessions(SessionList { sent, answered, .. })
             | EventKind::Resources(ResourceSample { sent, answered, .. })
             | EventKind::Paths(PathRound { sent, answered, .. })
@@ -244,6 +239,14 @@ impl<'a> Rederived<'a> {
         held.map_err(|(_, why)| said(Refused::Proof(why)))
     }
 
+    fn fault_healed(&mut self, fault: FaultId, since: Moment, at: Moment) -> Wrong {
+        must(!self.is_any_open(), || {
+            "a fault healed before the checks during it were decided".to_owned()
+        })?;
+        self.is_under_way(fault)?;
+        self.faults.healed(fault, since, at, &self.history).map_err(said)
+    }
+
     fn fault_effective(
         &mut self,
         id: FaultId,
@@ -285,6 +288,7 @@ impl<'a> Rederived<'a> {
         self.checks.insert(id, Step::Settled);
         let deadline = start + self.plan.window(plan, self.history.pace());
         let view = View {
+            id,
             history: &self.history,
             nodes: &plan.nodes,
             network: &self.network,

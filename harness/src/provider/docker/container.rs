@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::Ipv4Addr,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use harness_core::{
     limits::out_of_memory,
     node::{Incarnation, NodeState, Resources},
+    profile::METRICS_PORT,
     state::Limits,
 };
 use testcontainers::bollard::{
@@ -19,8 +20,7 @@ use testcontainers::bollard::{
     models::{
         ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
         ContainerStatsResponse, EndpointIpamConfig, EndpointSettings, HostConfig,
-        HostConfigLogConfig, NetworkingConfig, PortBinding, PortMap, RestartPolicy,
-        RestartPolicyNameEnum,
+        HostConfigLogConfig, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
     },
     query_parameters::{
         CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
@@ -35,8 +35,7 @@ use super::{
     labels::NODE_LABEL,
     limits,
     network::Network,
-    reach::Reach,
-    volume,
+    publish, volume,
 };
 use crate::{
     binary::{self, DATA_DIR},
@@ -285,28 +284,6 @@ fn used(stats: &ContainerStatsResponse) -> Option<Resources> {
     })
 }
 
-/// The port that the engine gave to RPC at the last start.
-pub(super) async fn published_rpc(
-    docker: &Docker,
-    id: &str,
-    name: &str,
-) -> Result<u16, ProviderError> {
-    let inspect = docker
-        .inspect_container(id, None::<InspectContainerOptions>)
-        .await
-        .map_err(failed(format!("looking at {name}")))?;
-    let ports = inspect.network_settings.and_then(|settings| settings.ports).unwrap_or_default();
-    // Nothing else is published.
-    let published =
-        |bindings: Option<Vec<PortBinding>>| bindings?.first()?.host_port.as_ref()?.parse().ok();
-    ports.into_values().find_map(published).ok_or_else(|| {
-        ProviderError::failed(
-            format!("looking up the RPC port of {name}"),
-            "the engine has published none; is the container running?",
-        )
-    })
-}
-
 async fn inspect(docker: &Docker, id: &str, name: &str) -> Result<ContainerState, ProviderError> {
     state_of(&inspect_whole(docker, id, name).await?, name)
 }
@@ -422,7 +399,6 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
         aliases: Some(vec![recipe.launch.name.clone()]),
         ..EndpointSettings::default()
     };
-    let rpc = format!("{}/tcp", recipe.image.profile.rpc_port);
     ContainerCreateBody {
         hostname: Some(recipe.launch.name.clone()),
         image: Some(recipe.image.id.clone()),
@@ -435,10 +411,10 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
         // The node contract's signal, whatever the image says.
         stop_signal: Some("SIGTERM".to_owned()),
         tty: Some(false),
-        exposed_ports: (recipe.network.reach != Reach::Container).then(|| vec![rpc.clone()]),
+        exposed_ports: publish::exposed(recipe.network.reach, &recipe.ports()),
         host_config: Some(HostConfig {
             mounts: Some(vec![volume::mount(&recipe.volume)]),
-            ..limits::on(&recipe.limits, host_config(&recipe.network, rpc))
+            ..limits::on(&recipe.limits, host_config(recipe))
         }),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(HashMap::from([(recipe.network.name.clone(), endpoint)])),
@@ -447,20 +423,19 @@ fn body(recipe: &Recipe) -> ContainerCreateBody {
     }
 }
 
-fn host_config(network: &Network, rpc: String) -> HostConfig {
-    let at = |ip: IpAddr| {
-        let binding = PortBinding { host_ip: Some(ip.to_string()), host_port: None };
-        PortMap::from([(rpc, Some(vec![binding]))])
-    };
-    let bindings = match network.reach {
-        Reach::Container => None,
-        Reach::Published => Some(at(Ipv4Addr::LOCALHOST.into())),
-        Reach::Remote(IpAddr::V4(_)) => Some(at(Ipv4Addr::UNSPECIFIED.into())),
-        Reach::Remote(IpAddr::V6(_)) => Some(at(Ipv6Addr::UNSPECIFIED.into())),
-    };
+impl Recipe {
+    /// What the harness wants to reach.
+    fn ports(&self) -> Vec<u16> {
+        let profile = &self.image.profile;
+        let metrics = profile.is_told_to_serve_metrics(&self.launch.args).then_some(METRICS_PORT);
+        std::iter::once(profile.rpc_port).chain(metrics).collect()
+    }
+}
+
+fn host_config(recipe: &Recipe) -> HostConfig {
     HostConfig {
-        network_mode: Some(network.name.clone()),
-        port_bindings: bindings,
+        network_mode: Some(recipe.network.name.clone()),
+        port_bindings: publish::bindings(recipe.network.reach, &recipe.ports()),
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::NO),
             maximum_retry_count: None,

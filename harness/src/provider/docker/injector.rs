@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
+    event::Dialled,
     line::{Datagrams, LineChange, PathSeen},
     node::NodeSource,
     state::{Executable, Limits, StateChange, StateFile},
@@ -39,6 +40,18 @@ impl Injector for DockerProvider {
             let (helpers, ends) = (Arc::clone(&self.helpers), paths::ends(ways));
             let sites = self.change(async move { helpers.sites(&ends).await }).await?;
             paths::probe(&sites, ways, datagrams).await
+        }
+        .boxed()
+    }
+
+    fn dialled<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Dialled, ProviderError>> {
+        async move {
+            let (helpers, names) = (Arc::clone(&self.helpers), [name.to_owned()]);
+            let sites = self.change(async move { helpers.sites(&names).await }).await?;
+            let site = sites.get(name).ok_or_else(|| {
+                ProviderError::failed(format!("counting what {name} dials"), "nobody is there")
+            })?;
+            paths::dialled(site, name).await
         }
         .boxed()
     }

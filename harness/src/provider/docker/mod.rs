@@ -8,7 +8,7 @@
 //! the engine runs in a task of its own, which ends even if its caller is dropped (an interrupt in
 //! the middle of a start); teardown waits for such tasks before it asks the engine what there is.
 //!
-//! `engine` finds and judges the engine, `neighbours` watches what all containers share, `reach` says how what runs on it is reached, `network`
+//! `engine` finds and judges the engine, `neighbours` watches what all containers share, `reach` says how what runs on it is reached, `publish` at which ports, `network`
 //! chooses addresses, `image` makes images,
 //! `container` is one node, `volume` its state, `files` what is in that, `starter` makes, starts and replaces it, `helper` works in its network, `logs` reads, `sweep` removes, `leftovers` is what other runs have
 //! left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
@@ -29,6 +29,7 @@ mod logs;
 mod neighbours;
 mod network;
 mod provider;
+mod publish;
 mod reach;
 mod starter;
 mod state;

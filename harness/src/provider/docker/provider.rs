@@ -35,9 +35,10 @@ use super::{
     labels::{RUN_LABEL, TESTBED_LABEL, labels, plain_labels},
     neighbours::Neighbours,
     network::{self, Wish},
+    publish::{self, Served},
     reach::{self, Reach},
     starter::Starter,
-    state::{Nodes, Rpc},
+    state::{At, Nodes},
 };
 use crate::{
     binary::{self, Binary, Progress, Staging},
@@ -297,7 +298,7 @@ impl DockerProvider {
         let Some(reach) = self.nodes.reach() else { return Ok(()) };
         while !self.reached.load(Ordering::Relaxed) {
             // It may have ended at once: that is for whoever watches it to say.
-            let Ok(address) = self.rpc_address(name).await else { return Ok(()) };
+            let Ok(address) = self.address(name, Served::Rpc).await else { return Ok(()) };
             let Err(why) = reach::knock(address, reach).await else {
                 self.reached.store(true, Ordering::Relaxed);
                 break;
@@ -335,11 +336,11 @@ impl DockerProvider {
         }
     }
 
-    async fn rpc_address(&self, name: &str) -> Result<SocketAddr, ProviderError> {
-        match self.nodes.rpc(name)? {
-            Rpc::At(address) => Ok(address),
-            Rpc::PublishedBy(host, id) => {
-                let port = container::published_rpc(&self.engine.docker, &id, name).await?;
+    async fn address(&self, name: &str, what: Served) -> Result<SocketAddr, ProviderError> {
+        match self.nodes.served(name, what)? {
+            At::Fixed(address) => Ok(address),
+            At::PublishedBy(host, id, port) => {
+                let port = publish::published(&self.engine.docker, &id, name, port).await?;
                 Ok(SocketAddr::from((host, port)))
             }
         }
@@ -420,7 +421,7 @@ impl Provider for DockerProvider {
         ];
         // Helpers are made of this program: an engine for another processor cannot execute it.
         let has_helpers = self.engine.architecture == std::env::consts::ARCH;
-        let of_helpers = [Capability::Lines, Capability::BadLines].into_iter();
+        let of_helpers = [Capability::Lines, Capability::BadLines, Capability::Dials].into_iter();
         always.into_iter().chain(of_helpers.filter(|_| has_helpers)).collect()
     }
 
@@ -471,7 +472,11 @@ impl Provider for DockerProvider {
     }
 
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
-        self.rpc_address(name).boxed()
+        self.address(name, Served::Rpc).boxed()
+    }
+
+    fn metrics<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
+        self.address(name, Served::Metrics).boxed()
     }
 
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {

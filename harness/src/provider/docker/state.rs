@@ -9,6 +9,7 @@ use std::{
 
 use harness_core::{
     node::{NodeSource, NodeState},
+    profile::METRICS_PORT,
     state::Limits,
 };
 use tokio::{sync::watch, task::JoinHandle};
@@ -19,6 +20,7 @@ use super::{
     image::Image,
     labels::labels,
     network::Network,
+    publish::Served,
     reach::Reach,
     volume,
 };
@@ -111,12 +113,12 @@ struct Inner {
 #[derive(Debug, Default)]
 pub(super) struct Nodes(Mutex<Inner>);
 
-/// Where RPC is, as far as memory goes.
-pub(super) enum Rpc {
-    /// Fixed.
-    At(SocketAddr),
-    /// At this address; the port is to be looked up at this container.
-    PublishedBy(IpAddr, String),
+/// Where something that a node serves is, as far as memory goes.
+pub(super) enum At {
+    /// Always the same.
+    Fixed(SocketAddr),
+    /// At this address; what this port is there is to be looked up at this container.
+    PublishedBy(IpAddr, String, u16),
 }
 
 impl Nodes {
@@ -357,17 +359,30 @@ impl Nodes {
         inner.nodes.get(name).map_or(Duration::ZERO, |node| node.image().profile.start_within)
     }
 
-    pub(super) fn rpc(&self, name: &str) -> Result<Rpc, ProviderError> {
+    pub(super) fn served(&self, name: &str, what: Served) -> Result<At, ProviderError> {
+        let rpc_port = |inner: &Inner| {
+            inner
+                .nodes
+                .get(name)
+                .map(|node| node.image().profile.rpc_port)
+                .ok_or_else(|| unknown(name))
+        };
+        let port = match what {
+            Served::Rpc => rpc_port(&self.lock())?,
+            Served::Metrics => METRICS_PORT,
+        };
         let reach = self.lock().network.as_ref().map(|network| network.reach);
         match reach {
             Some(Reach::Published) => {
-                self.container(name).map(|id| Rpc::PublishedBy(Ipv4Addr::LOCALHOST.into(), id))
+                self.container(name).map(|id| At::PublishedBy(Ipv4Addr::LOCALHOST.into(), id, port))
             }
-            Some(Reach::Remote(host)) => self.container(name).map(|id| Rpc::PublishedBy(host, id)),
+            Some(Reach::Remote(host)) => {
+                self.container(name).map(|id| At::PublishedBy(host, id, port))
+            }
             Some(Reach::Container) | None => {
                 let inner = self.lock();
                 let node = inner.nodes.get(name).ok_or_else(|| unknown(name))?;
-                Ok(Rpc::At(SocketAddr::from((node.address, node.image().profile.rpc_port))))
+                Ok(At::Fixed(SocketAddr::from((node.address, port))))
             }
         }
     }
@@ -419,6 +434,7 @@ fn slot(name: &str, address: Ipv4Addr, image: &Image) -> Slot {
         listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, P2P_PORT)),
         rpc_port: image.profile.rpc_port,
         rpc_external: true,
+        metrics_port: METRICS_PORT,
         base_path: binary::DATA_DIR.into(),
         profile: Arc::clone(&image.profile),
         loopback: false,

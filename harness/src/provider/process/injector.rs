@@ -8,6 +8,7 @@ use std::{
 
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
+    event::Dialled,
     line::{Datagrams, LineChange, PathSeen},
     node::NodeSource,
     state::{Executable, Limits, Port, StateChange, StateFile},
@@ -80,6 +81,10 @@ impl Injector for ProcessProvider {
             paths::probe(&sites, ways, datagrams).await
         }
         .boxed()
+    }
+
+    fn dialled<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Dialled, ProviderError>> {
+        async move { paths::dialled(&self.site(name)?, name).await }.boxed()
     }
 
     fn occupy<'a>(

@@ -107,8 +107,14 @@ impl Network {
                     Capability::BadLines,
                     Capability::Occupy,
                     Capability::Names,
+                    Capability::Dials,
                 ],
-                None => &[Capability::Lines, Capability::BadLines, Capability::Occupy],
+                None => &[
+                    Capability::Lines,
+                    Capability::BadLines,
+                    Capability::Occupy,
+                    Capability::Dials,
+                ],
             },
         }
     }

@@ -8,6 +8,7 @@ use std::{
 
 use harness_core::{
     node::NodeSource,
+    profile::METRICS_PORT,
     subnet::{Ipv4Subnet, Range},
 };
 
@@ -102,11 +103,12 @@ fn on_loopback(wish: &Wish<'_>) -> Result<Vec<Node>, ProviderError> {
             )));
         }
     }
-    let claims = ports::claim(wish.requests.len() * 2)
+    let claims = ports::claim(wish.requests.len() * 3)
         .map_err(|error| ProviderError::failed("reserving ports on 127.0.0.1", error))?;
     let mut claims = claims.into_iter();
     let place = |request: &NodeRequest| {
-        let (p2p, rpc) = claims.next().zip(claims.next()).expect("two ports per node were claimed");
+        let mut claim = || claims.next().expect("three ports per node were claimed");
+        let (p2p, rpc, metrics) = (claim(), claim(), claim());
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, p2p.port));
         let (sources, dir) = (wish.sources(request), wish.node_root.join(&request.name));
         let profile = Arc::clone(&sources[0].1.profile);
@@ -116,11 +118,12 @@ fn on_loopback(wish: &Wish<'_>) -> Result<Vec<Node>, ProviderError> {
             listen: address,
             rpc_port: rpc.port,
             rpc_external: false,
+            metrics_port: metrics.port,
             base_path: dir.join("data"),
             profile,
             loopback: true,
         };
-        Node::new(slot, sources, dir, Home::Loopback { _claims: [p2p, rpc] })
+        Node::new(slot, sources, dir, Home::Loopback { _claims: [p2p, rpc, metrics] })
     };
     Ok(wish.requests.iter().map(place).collect())
 }
@@ -144,6 +147,7 @@ async fn in_namespaces(
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, P2P_PORT)),
             rpc_port: profile.rpc_port,
             rpc_external: true,
+            metrics_port: METRICS_PORT,
             base_path: dir.join("data"),
             profile,
             loopback: false,

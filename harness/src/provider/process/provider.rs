@@ -390,6 +390,10 @@ impl Provider for ProcessProvider {
         async move { self.nodes.rpc(name) }.boxed()
     }
 
+    fn metrics<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
+        async move { self.nodes.metrics(name) }.boxed()
+    }
+
     fn dialler(&self) -> Arc<dyn Dial> {
         Arc::new(Dialler(Arc::clone(&self.network)))
     }

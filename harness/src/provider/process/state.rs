@@ -41,7 +41,7 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub(super) enum Home {
     /// On this host's loopback, at these ports.
-    Loopback { _claims: [PortClaim; 2] },
+    Loopback { _claims: [PortClaim; 3] },
     /// In a namespace, which has this number.
     Namespace { at: usize, join: Arc<Join> },
 }
@@ -277,6 +277,11 @@ impl Nodes {
             let group = execution.map(|execution| execution.group().clone());
             group.ok_or_else(|| ProviderError::failed(format!("using {name}"), "it does not run"))
         })
+    }
+
+    /// Where a node's metrics are reached.
+    pub(super) fn metrics(&self, name: &str) -> Result<SocketAddr, ProviderError> {
+        self.with(name, |node| Ok(SocketAddr::new(node.slot.p2p.ip(), node.slot.metrics_port)))
     }
 
     pub(super) fn rpc(&self, name: &str) -> Result<SocketAddr, ProviderError> {

@@ -42,6 +42,11 @@ impl Rpc {
         Self { link, made: None, timeout: REQUEST_TIMEOUT.mul_f64(patience), patience }
     }
 
+    /// Where it is, if we know: of a node that is somebody else's only its link does.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.made.as_ref().map(|(_, address)| *address)
+    }
+
     /// The same for a node that was stopped: the address of a container that is gone swallows
     /// questions, and nobody needs to wait long for an answer that must not come.
     pub(crate) fn of_stopped(&self) -> Self {
@@ -175,7 +180,8 @@ impl Rpc {
         reading(method, self.call(method, params).await, read)
     }
 
-    async fn call(&self, method: &str, params: &[Value]) -> Result<Value, Miss> {
+    /// Any method.
+    pub(crate) async fn call(&self, method: &str, params: &[Value]) -> Result<Value, Miss> {
         self.link.turn().await?;
         // A link has a timeout of its own for the answer; this one covers whatever else could hang.
         let call = tokio::time::timeout(self.timeout, self.link.ask(method, params));

@@ -26,6 +26,7 @@ on_both!(
     what_cannot_be_changed_changes_nothing,
     a_bad_line_is_as_bad_as_was_asked_for,
     a_bad_line_changes_nothing_in_what_it_carries,
+    what_the_harness_tries_is_none_of_a_nodes_dials,
 );
 
 /// Nodes that run and answer.
@@ -214,4 +215,18 @@ async fn a_helper_ends_with_a_harness_that_is_killed() {
     }
     Leftovers::connect(&environment()).await.unwrap().remove(&run).await.unwrap();
     assert_eq!(engine_objects(&format!("org.hegemon.testbed.run={run}")), "");
+}
+
+/// Neither of the two knows the other, so neither dials anybody.
+async fn what_the_harness_tries_is_none_of_a_nodes_dials(kind: Kind) {
+    let bed = running(kind, &["left", "right"]).await;
+    let dialled = async || bed.provider.injector().dialled("left").await.unwrap();
+    let before = dialled().await;
+    seen(&bed, &[("left", "right"), ("right", "left")], Datagrams::Few).await;
+    assert_eq!(dialled().await, before);
+    bed.provider.stop("left").await.unwrap();
+    bed.provider.start_again("left", &Changes::default()).await.unwrap();
+    bed.ask("left", "/").await;
+    let after = dialled().await;
+    assert!(after.network != before.network || after.attempts == before.attempts, "{after:?}");
 }

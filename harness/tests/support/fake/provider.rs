@@ -40,6 +40,7 @@ impl Provider for Fake {
                 listen: p2p,
                 rpc_port: 9000 + number,
                 rpc_external: false,
+                metrics_port: 0,
                 base_path: format!("/nowhere/{}", node.name).into(),
                 profile: if self.faults.foreign {
                     NodeProfile::core()

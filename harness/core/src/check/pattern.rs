@@ -1,0 +1,29 @@
+//! A regular expression in a scenario, for the checks that take one.
+
+use regex_lite::Regex;
+
+use crate::document::{At, Problems, Table};
+
+/// Characters of a pattern: a longer one is no pattern, and compiling it costs time at every look.
+const LONGEST: usize = 1000;
+
+/// Reads one. What matches nothing at all matches everything, and says nothing.
+pub(super) fn read(
+    table: &Table<'_, '_>,
+    key: &str,
+    problems: &mut Problems,
+) -> Option<At<String>> {
+    let pattern = table.text(key, problems)?;
+    let wrong = match Regex::new(&pattern.value) {
+        Err(why) => why.to_string(),
+        Ok(_) if pattern.value.len() > LONGEST => format!("longer than {LONGEST} bytes"),
+        Ok(all) if all.is_match("") => "it matches a line without any character".to_owned(),
+        Ok(_) => return Some(pattern),
+    };
+    problems.error_hint(
+        pattern.span,
+        format!("`{key}`: {wrong}"),
+        "write a regular expression, like \"WARN|ERROR\"",
+    );
+    None
+}

@@ -1,0 +1,122 @@
+//! What single checks look at by themselves: it is asked, recorded and judged, and nobody is asked longer
+//! than the check runs.
+
+use harness::run::interrupt::Interrupt;
+use harness_core::exit::ExitCode;
+
+use crate::support::{
+    Done,
+    fake::{Fake, Faults},
+    run,
+};
+
+const NODES: &str = r#"
+[scenario]
+description = "a test"
+timeout = "30s"
+[[nodes]]
+name = "seed"
+seed = true
+mine = true
+[[nodes]]
+name = "node"
+count = 2
+mine = true
+[[phases]]
+name = "one"
+"#;
+
+const LONGER: &str = r#"
+[[phases.checks]]
+check = "no-stall"
+nodes = "*"
+longest = "2s"
+within = "5s"
+"#;
+
+fn rpc(keys: &str) -> String {
+    format!(
+        "[[phases.checks]]\ncheck = \"rpc\"\nnodes = \"*\"\nwithin = \"4s\"\nfor = \"1s\"\n{keys}\n"
+    )
+}
+
+async fn done(checks: &str, faults: Faults) -> Done {
+    run(&format!("{NODES}{checks}"), Fake::new(faults), Interrupt::default()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_of_the_users_own_is_asked_as_long_as_its_check_runs() {
+    let checks = [
+        rpc("method = \"system_health\"\npointer = \"/peers\"\nequals = 2"),
+        rpc("method = \"chain_getBlockHash\"\nparams = [1]\nsame_everywhere = true"),
+        rpc("method = \"no_such\"\nis_error = true"),
+        LONGER.to_owned(),
+    ];
+    let done = done(&checks.concat(), Faults::default()).await;
+    assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+    let events = done.events();
+    let rounds = |check: u64| {
+        let of = |event: &&serde_json::Value| {
+            event["event"] == "asked" && event["check"]["check"] == check
+        };
+        events.iter().filter(of).collect::<Vec<_>>()
+    };
+    // A second of four rounds, and none after the decision, four seconds before the run's end.
+    assert!((5..=8).contains(&rounds(0).len()), "{}", rounds(0).len());
+    let answers = &rounds(0)[0]["seen"]["answers"];
+    assert_eq!(answers["seed"]["json"], "2", "the part, and nothing else: {answers}");
+    assert_eq!(answers.as_object().unwrap().len(), 3);
+    assert_eq!(rounds(2)[0]["seen"]["answers"]["node-1"]["missing"]["refused"]["code"], -32601);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_node_that_answers_otherwise_or_nothing_fails_it() {
+    let hash = rpc("method = \"chain_getBlockHash\"\nparams = [1]\nsame_everywhere = true");
+    let forked = done(&hash, Faults { fork: true, ..Faults::default() }).await;
+    assert_eq!(forked.verdict.exit, ExitCode::Fail);
+    let header = rpc("method = \"chain_getHeader\"\npointer = \"/number\"\nat_least = 0");
+    let headless = done(&header, Faults { headless: Some("node-2"), ..Faults::default() }).await;
+    assert_eq!(headless.verdict.exit, ExitCode::Fail);
+    let reason = headless.verdict.reason.unwrap_or_default();
+    assert!(reason.contains("node-2 answers `chain_getHeader` without `/number`"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_grant_too_few_answers_are_not_judged() {
+    let faults = Faults { grants_one_in: Some(40), ..Faults::default() };
+    let asked = rpc("method = \"system_health\"\npointer = \"/peers\"\nequals = 2");
+    let done = done(&asked, faults).await;
+    assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{:#}", done.json());
+}
+
+fn command(run: &str, more: &str) -> String {
+    format!(
+        "[[phases.checks]]\ncheck = \"command\"\nnodes = \"node\"\nwithin = \"20s\"\nrun = [{run}]\n{more}\n"
+    )
+}
+
+/// In real time: so is a program's.
+#[tokio::test]
+async fn a_program_of_the_users_own_is_told_of_the_network_and_its_words_are_kept() {
+    let script = "echo $HARNESS_SCENARIO: $HARNESS_NODES; echo $HARNESS_STATE_NODE_2 >&2; test -d $HARNESS_RUN_DIR/logs && grep -c http://127.0.0.1 && exit 4";
+    let good = command(&format!("\"sh\", \"-c\", \"{script}\""), "expect_exit = 4");
+    let done = done(&good, Faults::default()).await;
+    assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+    let said = std::fs::read_to_string(done.dir.logs().join("command_1_1.log")).unwrap();
+    for part in [": node-1 node-2\n", "running\n", "2\n"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
+
+/// In real time: so is a program's.
+#[tokio::test]
+async fn a_program_that_is_not_there_is_nobodys_failure_and_a_wrong_code_is_one() {
+    let none = done(&command("\"./none\"", ""), Faults::default()).await;
+    assert_eq!(none.verdict.exit, ExitCode::Inconclusive);
+    let killed = done(&command("\"sh\", \"-c\", \"kill -9 $$\"", ""), Faults::default()).await;
+    assert_eq!(killed.verdict.exit, ExitCode::Inconclusive);
+    let wrong = done(&command("\"false\"", ""), Faults::default()).await;
+    assert_eq!(wrong.verdict.exit, ExitCode::Fail);
+    let reason = wrong.verdict.reason.unwrap_or_default();
+    assert!(reason.contains("`false` exited with 1, not 0"), "{reason}");
+}
