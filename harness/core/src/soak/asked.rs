@@ -32,7 +32,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory: 1 << 30, descriptors: 1024, log: 10 << 30, fork: 100 }
+        Self { memory: 2 << 30, descriptors: 1024, log: 10 << 30, fork: 100 }
     }
 }
 

@@ -133,6 +133,14 @@ impl Soak {
         fits
     }
 
+    /// What would end it if this window were the next, if anything did.
+    pub fn would_end(&mut self, window: Window) -> Option<Verdict> {
+        self.windows.push(window);
+        let verdict = self.decision();
+        self.windows.pop();
+        verdict
+    }
+
     /// How much time lies in windows that passed.
     pub fn passed(&self) -> Duration {
         let passed = self.windows.iter().filter(|window| window.outcome() == Some(Outcome::Pass));
@@ -156,6 +164,9 @@ impl Soak {
         if !reasons.is_empty() {
             return Some(Verdict { decision: Decision::Failed, exit: ExitCode::Fail, reasons });
         }
+        if let Some(verdict) = self.mixed() {
+            return Some(verdict);
+        }
         if self.passed() >= self.asked.lasts {
             return Some(self.verdict());
         }
@@ -174,7 +185,7 @@ impl Soak {
         if !reasons.is_empty() {
             return Verdict { decision: Decision::Failed, exit: ExitCode::Fail, reasons };
         }
-        if let Some(verdict) = self.blind() {
+        if let Some(verdict) = self.mixed().or_else(|| self.blind()) {
             return verdict;
         }
         let (passed, asked) = (self.passed(), self.asked.lasts);
@@ -215,6 +226,21 @@ impl Soak {
             decision: Decision::Impossible,
             exit: ExitCode::of(last.exit).unwrap_or(ExitCode::Bug),
             reasons: last.reason.iter().cloned().collect(),
+        })
+    }
+
+    /// What ran later is not what ran at first: nothing is said of either.
+    fn mixed(&self) -> Option<Verdict> {
+        let mut builds: Vec<&String> =
+            self.windows.iter().filter_map(|window| window.build.as_ref()).collect();
+        builds.dedup();
+        (builds.len() > 1).then(|| Verdict {
+            decision: Decision::Inconclusive,
+            exit: ExitCode::Inconclusive,
+            reasons: vec![format!(
+                "what ran is not one build: first {}, later {}",
+                builds[0], builds[1]
+            )],
         })
     }
 

@@ -86,7 +86,7 @@ impl<'a> Page<'a> {
         self.table_of_windows(&mut page);
         let _ = writeln!(
             page,
-            "\nBegun {}, seed {}; asked for {} in windows of {}. What is said of slopes is right for all nodes and windows together with 95 % confidence: the slope is that of the later half of a node's longest life, by the middle of the slopes between all pairs (Theil and Sen). It counts if its interval excludes zero and the limit is reached within a week. A cache that fills looks like a leak until it is full. Memory limit {}, descriptors {}, log {}, forks {} blocks.",
+            "\nBegun {}, seed {}; asked for {} in windows of {}. What is said of slopes is right for all nodes and windows together with 95 % confidence: the slope is that of the later half of a node's longest life, by the middle of the slopes between all pairs (Theil and Sen). It counts if its interval excludes zero and the limit is reached within a week, or within 1100 times as long as it was seen if that is less. A cache that fills looks like a leak until it is full. Bundles of windows that passed are not kept, but for the last; of the others the newest are. Memory limit {}, descriptors {}, log {}, forks {} blocks.",
             asked.started,
             asked.overrides.seed,
             long(asked.lasts),

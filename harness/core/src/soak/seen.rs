@@ -22,9 +22,6 @@ pub struct Network {
     pub began: String,
     /// Its run's ID: part of the names of all that it made.
     pub run: String,
-    /// What ran, by hashes and image IDs, if that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub build: Option<String>,
 }
 
 /// What one node used at one moment. On one line there are sixty of each node, so it is written as a list.
@@ -91,6 +88,9 @@ pub struct Window {
     pub seconds: f64,
     /// What it came to, as a run's exit code.
     pub exit: u8,
+    /// What ran, by hashes and image IDs, if it came that far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
     /// Why it did not pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -38,12 +38,7 @@ fn asked(seconds: u64) -> Asked {
 }
 
 fn network(number: u64) -> Network {
-    Network {
-        number,
-        began: "2026-11-27T00:00:00Z".into(),
-        run: format!("run{number}"),
-        build: None,
-    }
+    Network { number, began: "2026-11-27T00:00:00Z".into(), run: format!("run{number}") }
 }
 
 /// What one node is like.
@@ -101,6 +96,7 @@ fn window(number: u64, nature: Nature, chance: &mut ChaCha8Rng) -> Window {
         began,
         seconds: WINDOW,
         exit: 0,
+        build: Some("a".into()),
         reason: None,
         digest: None,
         bundle: None,
@@ -186,7 +182,7 @@ fn descriptors_and_logs_are_found_as_well() {
     // A limit that was reached is no matter of time, nor of slopes.
     let peak = |window: &mut Window| {
         let node = window.nodes.get_mut("node-1").unwrap();
-        node.used.get_mut(&0).unwrap()[30].1 = Some(2 << 30);
+        node.used.get_mut(&0).unwrap()[30].1 = Some(3 << 30);
     };
     let (decision, windows, why) = ends(3600, HONEST, peak);
     assert_eq!((decision, windows), (Decision::Failed, 1), "{why}");
@@ -226,6 +222,13 @@ fn time_that_said_nothing_is_none_and_who_sees_nothing_ends() {
     assert_eq!((decision, windows), (Decision::Impossible, 1));
     let soak = Soak::new(asked(3600));
     assert_eq!((soak.decision(), soak.verdict().decision), (None, Decision::Undecided));
+}
+
+#[test]
+fn half_of_a_soak_with_another_node_is_none() {
+    let other = |window: &mut Window| window.build = Some(window.number.min(2).to_string());
+    let (decision, windows, why) = ends(3600, HONEST, other);
+    assert_eq!((decision, windows), (Decision::Inconclusive, 2), "{why}");
 }
 
 #[test]
@@ -309,6 +312,30 @@ fn what_is_no_ledger_is_refused_with_the_reason() {
     }
     let (cut, _) = resume(&(first + &began)).unwrap();
     assert_eq!((cut.next_network(), cut.next_window()), (1, 0));
+}
+
+/// What grows in a minute as everything does at first is not said to go on for a week.
+#[test]
+fn what_was_seen_for_a_minute_says_nothing_of_a_week() {
+    let mut chance = ChaCha8Rng::seed_from_u64(9);
+    let mut seconds = |leak: f64| {
+        let mut short = asked(60);
+        short.window = Duration::from_secs(60);
+        let mut soak = Soak::new(short);
+        assert!(soak.began(network(0)));
+        let nature = Nature { leak, ..Nature::default() };
+        let mut window = window(0, nature, &mut chance);
+        window.nodes.remove("node-1");
+        window.seconds = 60.0;
+        for sample in window.nodes.values_mut().flat_map(|node| node.used.values_mut()).flatten() {
+            // The same minutes, as if they were seconds: each grows ten times as fast.
+            sample.0 /= 10.0;
+        }
+        assert!(soak.ended(window));
+        soak.verdict()
+    };
+    assert_eq!(seconds(0.1).decision, Decision::Passed, "2 GiB in 34 h");
+    assert_eq!(seconds(60.0).decision, Decision::Failed);
 }
 
 /// A day of ten nodes: its ledger is a part of the evidence, which stays below 500 MB.

@@ -22,6 +22,10 @@ pub const IN_A_ROW: usize = 3;
 /// A leak matters that reaches its limit within so many seconds: a week.
 pub const WITHIN: f64 = 7.0 * 86_400.0;
 
+/// What was seen for a minute says nothing of a week: it is believed for so many times as long as it was seen. Ten minutes are
+/// enough for a week.
+const BELIEVED: f64 = 1100.0;
+
 /// A life that is shorter than this part of a window says nothing: everything grows at first.
 const LONG_ENOUGH: f64 = 0.66;
 
@@ -157,7 +161,8 @@ fn lives(windows: &[Window], node: &str, quantity: Quantity) -> BTreeMap<(u64, u
 impl Trend {
     fn judged(mut self, life: &[(f64, f64)], window: f64, confidence: Confidence) -> Self {
         if self.span >= window * LONG_ENOUGH {
-            self.growth = growth(life, self.limit as f64, WITHIN, confidence);
+            let within = WITHIN.min(self.span * BELIEVED);
+            self.growth = growth(life, self.limit as f64, within, confidence);
             self.slope = Slope::of(&life[life.len() / 2..], confidence);
         }
         self
