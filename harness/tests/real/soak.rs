@@ -149,6 +149,15 @@ fn a_killed_soak_goes_on_in_a_new_network() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let folder = trial.folder();
+    // Its watchdog has removed what it made.
+    let scratch = || {
+        let inside = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        inside.filter(|path| path.join("scratch").exists()).count()
+    };
+    while scratch() > 0 {
+        assert!(Instant::now() < deadline, "a scratch directory is left");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let before = lines(&folder);
     let output = trial.command(&["--resume", folder.to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", words(&output));

@@ -317,25 +317,25 @@ fn what_is_no_ledger_is_refused_with_the_reason() {
 /// What grows in a minute as everything does at first is not said to go on for a week.
 #[test]
 fn what_was_seen_for_a_minute_says_nothing_of_a_week() {
-    let mut chance = ChaCha8Rng::seed_from_u64(9);
-    let mut seconds = |leak: f64| {
-        let mut short = asked(60);
-        short.window = Duration::from_secs(60);
-        let mut soak = Soak::new(short);
+    let seen = |seconds: f64, mib_a_minute: f64| {
+        let length = Duration::from_secs_f64(seconds);
+        let mut soak = Soak::new(Asked { lasts: length, window: length, ..asked(60) });
         assert!(soak.began(network(0)));
-        let nature = Nature { leak, ..Nature::default() };
-        let mut window = window(0, nature, &mut chance);
-        window.nodes.remove("node-1");
-        window.seconds = 60.0;
+        let mut chance = ChaCha8Rng::seed_from_u64(9);
+        let mut window = window(0, HONEST, &mut chance);
+        window.seconds = seconds;
         for sample in window.nodes.values_mut().flat_map(|node| node.used.values_mut()).flatten() {
-            // The same minutes, as if they were seconds: each grows ten times as fast.
-            sample.0 /= 10.0;
+            sample.0 *= seconds / WINDOW;
+            sample.1 = Some(((20.0 + mib_a_minute * sample.0 / 60.0) * MIB) as u64);
+            sample.3 = 0;
         }
         assert!(soak.ended(window));
-        soak.verdict()
+        soak.verdict().decision
     };
-    assert_eq!(seconds(0.1).decision, Decision::Passed, "2 GiB in 34 h");
-    assert_eq!(seconds(60.0).decision, Decision::Failed);
+    // 2 GiB in 68 hours, after a minute and after ten; and in 41 minutes.
+    assert_eq!(seen(60.0, 0.5), Decision::Passed);
+    assert_eq!(seen(WINDOW, 0.5), Decision::Failed);
+    assert_eq!(seen(60.0, 50.0), Decision::Failed);
 }
 
 /// A day of ten nodes: its ledger is a part of the evidence, which stays below 500 MB.
