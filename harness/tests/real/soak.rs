@@ -111,7 +111,9 @@ fn a_network_that_holds_passes_and_its_last_window_verifies() {
     assert_eq!(output.status.code(), Some(0), "{}", words(&output));
     assert!(words(&output).contains("PASSED"), "{}", words(&output));
     let (result, kept) = (trial.result(), trial.kept());
-    assert_eq!((result["windows"].as_u64(), kept.len()), (Some(3), 1), "{}", trial.page());
+    // A machine that is busy makes windows longer, and fewer.
+    assert!(result["passed_seconds"].as_f64().unwrap() >= 15.0, "{result}");
+    assert_eq!(kept.len(), 1, "passing ones are not kept, but for the last: {}", trial.page());
     assert_eq!(result["networks"].as_array().map(Vec::len), Some(1));
     assert_eq!(result["not_measured"].as_array().map(Vec::len), Some(0), "{result}");
     let verified = Command::new(HARNESS).arg("verify").arg(&kept[0]).output().unwrap();
@@ -161,7 +163,8 @@ fn a_killed_soak_goes_on_in_a_new_network() {
     let before = lines(&folder);
     let output = trial.command(&["--resume", folder.to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", words(&output));
-    assert_eq!(trial.result()["windows"].as_u64(), Some(3), "{before}: {}", trial.page());
+    assert!(lines(&folder) > before, "{}", words(&output));
+    assert!(trial.result()["passed_seconds"].as_f64().unwrap() >= 15.0, "{}", trial.page());
     assert!(trial.page().contains("Not one network, but 2"), "{}", trial.page());
     assert_eq!(trial.kept().len(), 1, "what the kill cut off is gone");
 }

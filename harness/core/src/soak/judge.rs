@@ -355,7 +355,7 @@ impl Soak {
                 let counted = quantity != Quantity::Descriptors || !uncounted.contains(&quantity);
                 if counted && !judged {
                     reasons.push(format!(
-                        "the {quantity} of {node} was never measured for a window in which it was not started again"
+                        "the {quantity} of {node} was not measured often and long enough in one life (forty times, and most of a window)"
                     ));
                 }
             }

@@ -167,7 +167,7 @@ fn a_node_that_is_started_again_and_again_is_judged_by_its_longest_life() {
     // Nobody lives for a window: nothing can be said, and that is no pass.
     let (decision, _, why) = ends(3600, Nature { life: Some(200.0), ..HONEST }, |_| ());
     assert_eq!(decision, Decision::Inconclusive, "{why}");
-    assert!(why.contains("the memory of node-2 was never measured"), "{why}");
+    assert!(why.contains("the memory of node-2 was not measured often"), "{why}");
 }
 
 #[test]

@@ -36,7 +36,8 @@ pub(crate) struct SoakArgs {
     #[arg(long = "for", required_unless_present = "resume", value_name = "DURATION", value_parser = parse_lasts)]
     pub(crate) lasts: Option<Duration>,
 
-    /// How long a window is, at least: a scenario that takes longer makes it longer
+    /// How long a window is, at least: a scenario that takes longer makes it longer. From 1m on Docker, whose
+    /// engine measures once a second
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = parse_window)]
     pub(crate) window: Duration,
 
