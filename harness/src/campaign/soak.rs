@@ -9,7 +9,7 @@ use harness_core::{
     event::Sink,
     gate::Outcome,
     scenario::Plan,
-    soak::{Asked, Line, Network, Soak, Window, ledger::resume, page::Page},
+    soak::{Asked, Decision, Line, Network, Soak, Window, ledger::resume, page::Page},
     verdict::Verdict,
 };
 
@@ -69,12 +69,20 @@ impl Campaign {
     /// # Errors
     ///
     /// There is none, it was changed, or another process goes on with it.
-    pub fn resume(folder: &Path, (report, listen): (Report, Listen)) -> io::Result<Self> {
+    pub fn resume(
+        folder: &Path,
+        now: String,
+        (report, listen): (Report, Listen),
+    ) -> io::Result<Self> {
         let folder = folder.canonicalize()?;
         let (mut lines, text) = Lines::open(&folder.join(LEDGER))?;
         let (soak, whole) = resume(&text).map_err(|why| io::Error::other(why.to_string()))?;
         lines.cut(whole)?;
-        let this = Self { folder, soak, lines, report, listen };
+        let mut this = Self { folder, soak, lines, report, listen };
+        if this.soak.decision().is_none_or(|it| it.decision == Decision::Environment) {
+            this.lines.add(&Line::Resumed(now))?;
+            this.soak.resumed();
+        }
         let known: Vec<PathBuf> = this.kept().collect();
         for path in folders(&this.folder.join(WINDOWS))? {
             if !known.contains(&path) {
@@ -304,7 +312,7 @@ mod tests {
         let cut = campaign.window(0).unwrap().dir;
         fs::write(folder.join("soak.md.incoming"), "half").unwrap();
         drop(campaign);
-        let campaign = Campaign::resume(&folder, heard()).unwrap();
+        let campaign = Campaign::resume(&folder, String::new(), heard()).unwrap();
         assert!(!cut.path().exists());
         assert_eq!((names(&campaign), campaign.soak.windows().len()), (MOST_KEPT, 12));
         campaign.write().unwrap();

@@ -85,7 +85,7 @@ fn said(campaign: &Campaign, interrupt: &Interrupt, how: &str) -> ExitCode {
 fn begin(args: &SoakArgs) -> Result<Campaign, ExitCode> {
     let heard = (Box::new(progress) as Report, listen(args.verbose));
     if let Some(folder) = &args.resume {
-        let campaign = Campaign::resume(folder, heard).map_err(|why| {
+        let campaign = Campaign::resume(folder, now(), heard).map_err(|why| {
             output::error(&format!("no soak to go on with in `{}`: {why}", folder.display()));
             ExitCode::Usage
         })?;

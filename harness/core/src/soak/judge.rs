@@ -75,12 +75,14 @@ pub struct Soak {
     asked: Asked,
     networks: Vec<Network>,
     windows: Vec<Window>,
+    /// Windows before somebody went on with it, the last time.
+    before: usize,
 }
 
 impl Soak {
     /// Nothing was seen.
     pub fn new(asked: Asked) -> Self {
-        Self { asked, networks: Vec::new(), windows: Vec::new() }
+        Self { asked, networks: Vec::new(), windows: Vec::new(), before: 0 }
     }
 
     /// What was asked for.
@@ -106,6 +108,11 @@ impl Soak {
     /// The number of the next window: one that a signal cut off is gone through again.
     pub fn next_window(&self) -> u64 {
         self.windows.iter().filter(|window| window.outcome().is_some()).count() as u64
+    }
+
+    /// Somebody goes on with it: what kept it from seeing anything may be mended.
+    pub fn resumed(&mut self) {
+        self.before = self.windows.len();
     }
 
     /// A network began. `false`: it is not the next one.
@@ -246,7 +253,7 @@ impl Soak {
 
     /// The last windows all said nothing.
     fn blind(&self) -> Option<Verdict> {
-        let last = self.windows.iter().rev().take(BLIND);
+        let last = self.windows[self.before..].iter().rev().take(BLIND);
         let nothing = last.filter(|window| window.outcome() == Some(Outcome::Nothing)).count();
         (nothing == BLIND).then(|| {
             let last = self.windows.last().and_then(|window| window.reason.clone());

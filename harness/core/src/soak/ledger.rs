@@ -1,4 +1,4 @@
-//! `soak.jsonl`: what was asked for, then a line for each network that began and each window that ended. A soak that
+//! `soak.jsonl`: what was asked for, then a line for each network that began, each window that ended, and each time somebody went on. A soak that
 //! was killed goes on from it, and comes to the verdict that it would have had.
 
 use std::fmt;
@@ -20,6 +20,8 @@ const LONGEST: usize = 8 * 1024 * 1024;
 pub enum Line {
     /// The first.
     Soak(Box<Asked>),
+    /// Somebody went on with it: wall clock, RFC 3339.
+    Resumed(String),
     /// A network began.
     Network(Network),
     /// A window ended.
@@ -64,7 +66,9 @@ pub fn resume(text: &str) -> Result<(Soak, usize), Refused> {
                 "it has version {version}, this harness knows {VERSION}"
             )));
         }
-        Line::Network(_) | Line::Window(_) => return Err(no_soak("it is a later one")),
+        Line::Resumed(_) | Line::Network(_) | Line::Window(_) => {
+            return Err(no_soak("it is a later one"));
+        }
     };
     let (plan, problems) = asked.plan(0);
     let plan = plan
@@ -77,6 +81,10 @@ pub fn resume(text: &str) -> Result<(Soak, usize), Refused> {
         let refused = |why: &str| Refused::Line(index + 1, why.to_owned());
         let fits = match parse(line).map_err(|why| refused(&why))? {
             Line::Soak(_) => return Err(refused("another soak begins in it")),
+            Line::Resumed(_) => {
+                soak.resumed();
+                true
+            }
             Line::Network(network) => soak.began(network),
             Line::Window(window) => soak.ended(*window),
         };
