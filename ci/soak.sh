@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# three-node again and again: a failure that comes once in forty runs is a failure.
+# three-node again and again, each time a fresh network: a failure that comes once in forty runs is a failure.
+# One network that stays up, and what leaks in it, is the verb's: harness soak soak --for 24h
 #
 #   ci/soak.sh [PROCESS_RUNS [DOCKER_RUNS]]      default: 40 on processes, then 10 on Docker; 0 leaves one out
 #

@@ -302,6 +302,7 @@ fn help_says_what_there_is() {
         words(&harness(Path::new("."), &["selftest", "--help"]))
     );
     insta::assert_snapshot!("help_gate", words(&harness(Path::new("."), &["gate", "--help"])));
+    insta::assert_snapshot!("help_soak", words(&harness(Path::new("."), &["soak", "--help"])));
     insta::assert_snapshot!(
         "help_compare",
         words(&harness(Path::new("."), &["compare", "--help"]))

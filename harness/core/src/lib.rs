@@ -19,7 +19,7 @@
 //! | [`statistics`] | what so many runs, blocks or samples can say, and how surely |
 //! | [`verdict`], [`report`], [`record`] | what follows from a run's events, how it is shown, what was asked for |
 //! | [`page`] | a run as people see it: one file of HTML |
-//! | [`gate`], [`compare`] | what follows from many runs, for a release; of two builds |
+//! | [`gate`], [`compare`], [`soak`] | what follows from many runs, for a release; of two builds; of one network that stays up |
 //! | [`bundle`], [`verify`] | what makes evidence show a change, and the verdict from it alone |
 //!
 //! A pass needs observations; whatever is missing is never one.
@@ -52,6 +52,7 @@ pub mod scenario;
 pub mod schema;
 mod seconds;
 pub mod selftest;
+pub mod soak;
 pub mod state;
 pub mod statistics;
 pub mod subnet;

@@ -1,10 +1,11 @@
-//! Many runs for one question: each is a `harness scenario` of its own, so that none can disturb the next, and what
+//! Many runs, or windows of one, for one question: each run is a `harness scenario` of its own, so that none can disturb the next, and what
 //! is believed of it is its evidence, verified.
 //!
 //! | module | what it is |
 //! | --- | --- |
 //! | [`child`] | one run as a process |
 //! | [`gate`], [`compare`] | drive a course, and write down where it is |
+//! | [`soak`] | one network that stays up: its ledger, and evidence that is rotated |
 //! | [`revisions`] | two revisions of this workspace, built to be compared |
 //! | `lines` | the file that a campaign goes on from |
 
@@ -13,3 +14,4 @@ pub mod compare;
 pub mod gate;
 mod lines;
 pub mod revisions;
+pub mod soak;

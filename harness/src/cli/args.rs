@@ -7,6 +7,7 @@ mod compare;
 mod doctor;
 mod gate;
 mod network;
+mod soak;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -21,6 +22,7 @@ pub(super) use compare::CompareArgs;
 pub(super) use doctor::DoctorArgs;
 pub(super) use gate::GateArgs;
 pub(super) use network::{DownArgs, LogsArgs, RpcArgs, UpArgs};
+pub(super) use soak::SoakArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -143,6 +145,9 @@ pub(super) enum Verb {
     /// Run two builds in turns, and say in what one is better, worse, or not different by more than what
     #[command(after_help = compare::CODES)]
     Compare(CompareArgs),
+    /// Keep one network up, through storms, and judge it window by window: pace, forks, peers, leaks
+    #[command(after_help = soak::CODES)]
+    Soak(SoakArgs),
     /// Look at this machine before a run: engine, networks, limits, disk; a remedy for what is amiss
     #[command(after_help = doctor::CODES)]
     Doctor(DoctorArgs),

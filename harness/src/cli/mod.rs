@@ -4,7 +4,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `args` | flags and verbs, as `--help` shows them |
-//! | `scenario`, `rerun`, `selftest`, `gate`, `compare` | verbs that start nodes |
+//! | `scenario`, `rerun`, `selftest`, `gate`, `compare`, `soak` | verbs that start nodes |
 //! | `attach` | looks at nodes that run already |
 //! | `network`, `ask` | a network to work with: up, down, its answers and logs |
 //! | `list`, `validate`, `explain`, `verify`, `report` | verbs that start nothing |
@@ -36,6 +36,7 @@ mod rerun;
 mod scenario;
 mod selftest;
 mod signals;
+mod soak;
 mod terminal;
 mod validate;
 mod verify;
@@ -79,6 +80,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Rerun(args) => interruptible(async |interrupt| rerun::run(args, interrupt).await),
         Verb::Gate(args) => interruptible(async |interrupt| gate::run(args, interrupt).await),
         Verb::Compare(args) => interruptible(async |interrupt| compare::run(args, interrupt).await),
+        Verb::Soak(args) => interruptible(async |interrupt| soak::run(args, interrupt).await),
         Verb::Verify(args) => verify::run(args),
         Verb::Report(args) => report::run(args),
         Verb::List(args) => list::run(args),

@@ -192,6 +192,12 @@ pub trait Provider: Send + Sync {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    /// How many descriptors a node has open; `None` if it is not running, or nobody here can count them.
+    fn open_descriptors(&self, name: &str) -> Option<u64> {
+        let _ = name;
+        None
+    }
+
     /// What this machine has run out of since `reserve`, so that no node is to blame for what
     /// follows: the run ends. Looked at twice a second.
     fn exhausted(&self) -> Option<String> {

@@ -122,7 +122,7 @@ pub fn conclude(journal: &Journal, dir: &RunDir, interrupt: &Interrupt) -> Verdi
 }
 
 /// How the way through ended, when nothing cut it short.
-enum Way {
+pub(super) enum Way {
     Through,
     ProviderFailed(ProviderError),
     EvidenceFailed(io::Error),
@@ -149,7 +149,7 @@ impl Run {
 
         background.quiet().await;
         let bed = bed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        self.clean_up(bed.as_deref()).await;
+        self.clean_up(bed.as_deref(), &self.dir).await;
         self.finish_logs(&logs, reader).await;
         conclude(&self.journal, &self.dir, &self.interrupt)
     }
@@ -166,20 +166,27 @@ impl Run {
             }
             () = background.finished() => {}
             ended = way => match ended {
-                Ok(Way::Through) => {}
-                Ok(Way::ProviderFailed(error)) => {
-                    let unsupported = matches!(error, ProviderError::Unsupported(_));
-                    self.journal.emit(EventKind::EnvironmentFailed { reason: error.to_string(), unsupported });
-                }
-                Ok(Way::EvidenceFailed(why)) => {
-                    let reason = format!("the evidence cannot be written to {}: {why}", self.dir.path().display());
-                    self.journal.emit(EventKind::EnvironmentFailed { reason, unsupported: false });
-                }
+                Ok(way) => self.ended(way),
                 Err(panic) => {
                     self.journal.emit(EventKind::HarnessBroken { reason: panic_text(panic.as_ref()) });
                 }
             },
         }
+    }
+
+    /// Emits why the way was cut short, if it was.
+    pub(super) fn ended(&self, way: Way) {
+        let (reason, unsupported) = match way {
+            Way::Through => return,
+            Way::ProviderFailed(error) => {
+                (error.to_string(), matches!(error, ProviderError::Unsupported(_)))
+            }
+            Way::EvidenceFailed(why) => {
+                let place = self.dir.path().display();
+                (format!("the evidence cannot be written to {place}: {why}"), false)
+            }
+        };
+        self.journal.emit(EventKind::EnvironmentFailed { reason, unsupported });
     }
 
     async fn way(
@@ -188,17 +195,31 @@ impl Run {
         logs: &Logs,
         bed: &Mutex<Option<Arc<Testbed>>>,
     ) -> Way {
+        let testbed = match self.set_up(background, logs, bed).await {
+            Ok(testbed) => testbed,
+            Err(way) => return way,
+        };
+        self.through(&self.plan, &testbed, logs, self.journal.now()).await
+    }
+
+    /// A network in which every node was started and had time to answer; or why there is none.
+    pub(super) async fn set_up(
+        &self,
+        background: &Background,
+        logs: &Logs,
+        bed: &Mutex<Option<Arc<Testbed>>>,
+    ) -> Result<Arc<Testbed>, Way> {
         // At once, so that a run that never gets further leaves evidence from which its verdict
         // follows as well.
         if let Err(why) = self.dir.write_plan(&self.plan, Vec::new(), &serde_json::Value::Null) {
-            return Way::EvidenceFailed(why);
+            return Err(Way::EvidenceFailed(why));
         }
         if let Some(lack) = self.lack() {
-            return Way::ProviderFailed(lack);
+            return Err(Way::ProviderFailed(lack));
         }
         let slots = match self.reserve().await {
             Ok(slots) => slots,
-            Err(error) => return Way::ProviderFailed(error),
+            Err(error) => return Err(Way::ProviderFailed(error)),
         };
         let testbed = Arc::new(Testbed::new(
             &self.plan,
@@ -211,16 +232,33 @@ impl Run {
         if let Err(why) =
             self.dir.write_plan(&self.plan, testbed.launches(), &self.provider.facts())
         {
-            return Way::EvidenceFailed(why);
+            return Err(Way::EvidenceFailed(why));
         }
         self.observe(&testbed, logs, background);
         if let Err(error) = testbed.start_all().await {
-            return Way::ProviderFailed(error);
+            return Err(Way::ProviderFailed(error));
         }
         self.first_answers(&testbed).await;
-        let timeout = self.journal.with_history(|history| self.plan.timeout(history.pace()));
-        match tokio::time::timeout(timeout, self.course(&testbed, logs).phases()).await {
-            Ok(Ok(())) => self.last_look(&testbed, logs).await,
+        Ok(testbed)
+    }
+
+    /// All phases, what is left of the time `until` then, and a last look.
+    pub(super) async fn through(
+        &self,
+        plan: &Plan,
+        bed: &Testbed,
+        logs: &Logs,
+        until: Moment,
+    ) -> Way {
+        let course = Course { plan, bed, logs, patience: self.timeout_factor() };
+        let timeout = self.journal.with_history(|history| plan.timeout(history.pace()));
+        match tokio::time::timeout(timeout, course.phases()).await {
+            Ok(Ok(())) => {
+                if self.journal.is_good_so_far() {
+                    tokio::time::sleep(until.since(self.journal.now())).await;
+                }
+                self.last_look(&course).await
+            }
             Ok(Err(error)) => Way::ProviderFailed(error),
             Err(_) => {
                 self.journal.emit(EventKind::TimedOut {
@@ -332,17 +370,14 @@ impl Run {
         }
     }
 
-    fn course<'a>(&'a self, bed: &'a Testbed, logs: &'a Logs) -> Course<'a> {
-        Course { plan: &self.plan, bed, logs, patience: self.timeout_factor() }
-    }
-
     fn timeout_factor(&self) -> f64 {
         self.plan.overrides.timeout_factor
     }
 
     /// A node may have ended since it was last looked at; that is no pass.
-    async fn last_look(&self, bed: &Testbed, logs: &Logs) -> Way {
-        self.course(bed, logs).all_answer().await;
+    async fn last_look(&self, course: &Course<'_>) -> Way {
+        let (bed, logs) = (course.bed, course.logs);
+        course.all_answer().await;
         for name in &bed.names {
             match watch::look(name, bed).await {
                 Ok(watch::Seen::Fine) => {}
@@ -374,7 +409,7 @@ impl Run {
 
     /// A provider that was told to keep its nodes leaves them at teardown, so that is called either
     /// way.
-    async fn clean_up(&self, bed: Option<&Testbed>) {
+    pub(super) async fn clean_up(&self, bed: Option<&Testbed>, home: &RunDir) {
         if let (AtEnd::Keep, Some(bed)) = (self.at_end, bed) {
             let _ = tokio::time::timeout(HEAL, bed.heal()).await;
             self.journal.emit(EventKind::Kept);
@@ -387,14 +422,13 @@ impl Run {
             Ok(Err(panic)) => Some(panic_text(panic.as_ref())),
             Err(_) => Some(format!("the provider did not finish within {} s", TEARDOWN.as_secs())),
         };
-        let left = left.or_else(|| {
-            if self.at_end == AtEnd::Remove { self.dir.remove_scratch() } else { None }
-        });
+        let left = left
+            .or_else(|| if self.at_end == AtEnd::Remove { home.remove_scratch() } else { None });
         self.journal.emit(EventKind::TornDown { left });
     }
 
     /// Nodes' last words are part of their logs.
-    async fn finish_logs(&self, logs: &Logs, reader: Option<JoinHandle<()>>) {
+    pub(super) async fn finish_logs(&self, logs: &Logs, reader: Option<JoinHandle<()>>) {
         logs.close();
         if let Some(reader) = reader
             && let Err(error) = reader.await

@@ -17,7 +17,7 @@ use harness_core::{
 };
 use tokio::sync::watch;
 
-use super::clock::RunClock;
+use super::{carried::Carried, clock::RunClock};
 use crate::evidence::RunDir;
 
 /// The one place where events are ordered.
@@ -33,6 +33,37 @@ struct State {
     ledger: Ledger,
     sinks: Vec<Box<dyn Sink>>,
     broken: Option<String>,
+    carried: Carried,
+    /// Who hears of what happens to the network, and not of where its windows begin and end.
+    standing: Vec<Box<dyn Sink>>,
+}
+
+/// A window that was taken out of a journal: what follows from it is decided.
+pub struct Turned {
+    ledger: Ledger,
+    sinks: Vec<Box<dyn Sink>>,
+    broken: Option<String>,
+}
+
+impl Turned {
+    /// No more events: sinks end what they write.
+    ///
+    /// # Errors
+    ///
+    /// If a sink could not keep what it was given, now or before.
+    pub fn close(self) -> Result<Verdict, String> {
+        close(self.sinks, self.broken).map(|()| self.ledger.verdict())
+    }
+}
+
+/// Ends what sinks write.
+fn close(sinks: Vec<Box<dyn Sink>>, mut broken: Option<String>) -> Result<(), String> {
+    for mut sink in sinks {
+        if let Err(why) = sink.close() {
+            broken.get_or_insert(why.to_string());
+        }
+    }
+    broken.map_or(Ok(()), Err)
 }
 
 impl Journal {
@@ -43,16 +74,52 @@ impl Journal {
 
     /// The same by a clock that the caller has started.
     pub fn begin_at(clock: RunClock, dir: &RunDir, plan: &Plan, sinks: Vec<Box<dyn Sink>>) -> Self {
-        let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone());
-        let state = State { next: 0, history: History::default(), ledger, sinks, broken: None };
+        let state = State {
+            next: 0,
+            history: History::default(),
+            ledger: Ledger::new(dir.run_id().to_owned(), plan.clone()),
+            sinks,
+            broken: None,
+            carried: Carried::default(),
+            standing: Vec::new(),
+        };
         let this = Self { clock, state: Mutex::new(state), changed: watch::Sender::new(0) };
-        this.emit(EventKind::RunStarted {
-            version: FORMAT_VERSION,
-            run: dir.run_id().to_owned(),
-            scenario: plan.scenario.clone(),
-            seed: plan.seed,
-        });
+        this.emit(began(dir, plan));
         this
+    }
+
+    /// Who listens to all windows of a network that stays up: it hears of no end but the last.
+    pub fn listen(&self, standing: Vec<Box<dyn Sink>>) {
+        self.lock().standing.extend(standing);
+    }
+
+    /// A window ends and the next begins, in one step: no event is lost between them, and none is in both. The
+    /// evidence of each is whole: the one that ends has an end as that of a network that is kept, the next begins with what is
+    /// known of its nodes. The clock goes on.
+    pub fn turn(&self, dir: &RunDir, plan: &Plan, sinks: Vec<Box<dyn Sink>>) -> Turned {
+        let mut state = self.lock();
+        let standing = std::mem::take(&mut state.standing);
+        for what in
+            [EventKind::Kept, EventKind::TeardownStarted, EventKind::TornDown { left: None }]
+        {
+            let now = self.clock.now();
+            self.record(&mut state, now, what);
+        }
+        let ledger = Ledger::new(dir.run_id().to_owned(), plan.clone());
+        let turned = Turned {
+            ledger: std::mem::replace(&mut state.ledger, ledger),
+            sinks: std::mem::replace(&mut state.sinks, sinks),
+            broken: state.broken.take(),
+        };
+        state.history = History::default();
+        state.next = 0;
+        let known = state.carried.events();
+        for what in std::iter::once(began(dir, plan)).chain(known) {
+            let now = self.clock.now();
+            self.record(&mut state, now, what);
+        }
+        state.standing = standing;
+        turned
     }
 
     /// No more events: sinks end what they write. The verdict follows from exactly the events that
@@ -63,15 +130,13 @@ impl Journal {
     /// If a sink could not keep what it was given, now or before.
     pub fn close(&self) -> Result<Verdict, String> {
         let mut state = self.lock();
-        for mut sink in std::mem::take(&mut state.sinks) {
-            if let Err(why) = sink.close() {
-                state.broken.get_or_insert(why.to_string());
-            }
+        let mut sinks = std::mem::take(&mut state.sinks);
+        sinks.append(&mut state.standing);
+        if let Err(why) = close(sinks, state.broken.take()) {
+            state.broken = Some(why.clone());
+            return Err(why);
         }
-        match &state.broken {
-            Some(why) => Err(why.clone()),
-            None => Ok(state.ledger.verdict()),
-        }
+        Ok(state.ledger.verdict())
     }
 
     /// Gives an event its place; returns its moment.
@@ -143,8 +208,9 @@ impl Journal {
         state.next += 1;
         state.history.record(&event);
         state.ledger.record(&event);
+        state.carried.record(&event.what);
         let mut failure = None;
-        for sink in &mut state.sinks {
+        for sink in state.sinks.iter_mut().chain(&mut state.standing) {
             if let Err(why) = sink.take(&event) {
                 failure.get_or_insert(why.to_string());
             }
@@ -159,6 +225,15 @@ impl Journal {
         // A panic under the lock is a bug that ends the run with 70; what was recorded before it
         // still makes the evidence.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn began(dir: &RunDir, plan: &Plan) -> EventKind {
+    EventKind::RunStarted {
+        version: FORMAT_VERSION,
+        run: dir.run_id().to_owned(),
+        scenario: plan.scenario.clone(),
+        seed: plan.seed,
     }
 }
 
@@ -254,5 +329,63 @@ mod tests {
                 "samples looked at, and samples that were written before the decision"
             );
         }
+    }
+
+    /// Hears everything, and says what it was.
+    struct Heard(Arc<Mutex<Vec<String>>>);
+
+    impl Sink for Heard {
+        fn take(&mut self, event: &Event) -> io::Result<()> {
+            let event = serde_json::to_value(event).unwrap();
+            let words = format!("{} {}", event["seq"], event["event"].as_str().unwrap());
+            self.0.lock().unwrap().push(words);
+            Ok(())
+        }
+    }
+
+    /// A window's evidence has a beginning and an end, with what is known of the network; whoever cleans up after the
+    /// network hears of its one end alone.
+    #[test]
+    fn a_window_ends_and_the_next_begins_in_one_step() {
+        let dir = tempfile::tempdir().unwrap();
+        let shipped =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/three-node/scenario.toml");
+        let plan = load(&shipped, &Overrides::default()).0.unwrap();
+        let [first, second, standing] = [(); 3].map(|()| Arc::<Mutex<Vec<String>>>::default());
+        let sink = |heard: &Arc<Mutex<Vec<String>>>| -> Vec<Box<dyn Sink>> {
+            vec![Box::new(Heard(Arc::clone(heard)))]
+        };
+        let place = || RunDir::create(dir.path(), "three-node").unwrap();
+        let journal = Journal::begin(&place(), &plan, sink(&first));
+        journal.listen(sink(&standing));
+        let provider = "process".to_owned();
+        journal.emit(EventKind::Prepared { provider, facts: serde_json::Value::Null });
+        for start in 0..2 {
+            let (node, peer_id) = ("node-1".to_owned(), None);
+            journal.emit(EventKind::Methods { node, start, system_peers: true, peer_id });
+        }
+        journal.emit(EventKind::AllStarted);
+        journal.emit(EventKind::Sample(sample("node-1", 0)));
+        let next = place();
+        let turned = journal.turn(&next, &plan, sink(&second));
+        assert_ne!(turned.close().unwrap().run, next.run_id());
+        journal.emit(EventKind::Sample(sample("node-1", 0)));
+        journal.emit(EventKind::TornDown { left: None });
+        assert_eq!(journal.close().unwrap().run, next.run_id());
+        let heard = |it: &Arc<Mutex<Vec<String>>>| it.lock().unwrap().join(", ");
+        assert_eq!(
+            heard(&first),
+            "0 run-started, 1 prepared, 2 methods, 3 methods, 4 all-started, 5 sample, 6 kept, 7 teardown-started, 8 torn-down"
+        );
+        assert_eq!(
+            heard(&second),
+            "0 run-started, 1 prepared, 2 methods, 3 all-started, 4 sample, 5 torn-down"
+        );
+        assert_eq!(
+            heard(&standing),
+            "1 prepared, 2 methods, 3 methods, 4 all-started, 5 sample, 4 sample, 5 torn-down"
+        );
+        let seen = journal.with_history(|it| it.samples("node-1", Moment(0), Moment(9)).len());
+        assert_eq!(seen, 1, "of its own window");
     }
 }

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fs::File,
     io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -38,7 +38,7 @@ const CAUSE: Duration = Duration::from_millis(150);
 /// What the log readers know.
 #[derive(Clone)]
 pub(crate) struct Logs {
-    folder: PathBuf,
+    files: Arc<Mutex<Files>>,
     tails: Arc<Mutex<BTreeMap<String, Tail>>>,
     /// Nothing more will come that is worth waiting for.
     closing: CancellationToken,
@@ -56,6 +56,44 @@ struct Tail {
 struct LogFile {
     file: BufWriter<File>,
     written: u64,
+}
+
+/// Where logs are written.
+struct Files {
+    folder: PathBuf,
+    open: BTreeMap<String, LogFile>,
+    /// A log that has this many bytes is too large.
+    largest: u64,
+    /// What each node has written, into this folder and those before.
+    total: BTreeMap<String, u64>,
+    /// How many folders there were before.
+    turns: u64,
+}
+
+impl Files {
+    fn keep(&mut self, line: &LogLine) -> io::Result<()> {
+        if !self.open.contains_key(&line.node) {
+            let path = self.folder.join(format!("{}.log", line.node));
+            let file = BufWriter::new(File::create_new(path)?);
+            self.open.insert(line.node.clone(), LogFile { file, written: 0 });
+        }
+        *self.total.entry(line.node.clone()).or_default() += line.bytes.len() as u64;
+        if let Some(log) = self.open.get_mut(&line.node) {
+            log.file.write_all(&line.bytes)?;
+            log.written += line.bytes.len() as u64;
+            if log.written >= self.largest {
+                return Err(io::Error::other(format!(
+                    "{} has logged {} bytes, and a log may not have more",
+                    line.node, self.largest
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.open.values_mut().try_for_each(|log| log.file.flush())
+    }
 }
 
 /// A line for a report, which says if it is not all of it.
@@ -127,14 +165,20 @@ impl Reports {
 }
 
 impl Logs {
-    /// Where they are, with whatever else is written in a run.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+    /// Where they are now, with whatever else is written in a run.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.files().folder.clone()
     }
 
     pub(crate) fn new(folder: PathBuf, plan: &Plan) -> Self {
         Self {
-            folder,
+            files: Arc::new(Mutex::new(Files {
+                folder,
+                open: BTreeMap::new(),
+                largest: LARGEST_LOG,
+                total: BTreeMap::new(),
+                turns: 0,
+            })),
             tails: Arc::default(),
             closing: CancellationToken::new(),
             adversaries: Arc::new(plan.adversaries()),
@@ -144,9 +188,8 @@ impl Logs {
 
     /// Reads until the provider has no more.
     pub(crate) async fn read(self, mut lines: mpsc::Receiver<LogLine>, background: Background) {
-        let mut files: BTreeMap<String, LogFile> = BTreeMap::new();
         let (mut panics, mut reports) = (Panics::default(), Reports::default());
-        let mut wanted = Wanted::new((*self.patterns).clone());
+        let (mut wanted, mut turns) = (Wanted::new((*self.patterns).clone()), 0);
         loop {
             let line = match self.next(&mut lines, panics.due()).await {
                 Next::Line(line) => line,
@@ -156,9 +199,14 @@ impl Logs {
                 }
                 Next::NoMore => break,
             };
-            let mut kept = self.keep(&line, &mut files);
+            let turn = self.files().turns;
+            if turn != turns {
+                // What is recorded is bounded for each window's evidence.
+                (turns, wanted) = (turn, Wanted::new((*self.patterns).clone()));
+            }
+            let mut kept = self.keep(&line);
             if lines.is_empty() {
-                kept = kept.and_then(|()| files.values_mut().try_for_each(|log| log.file.flush()));
+                kept = kept.and_then(|()| self.files().flush());
             }
             if let Err(why) = kept {
                 self.lost(&why, &background);
@@ -177,15 +225,18 @@ impl Logs {
         }
         // Nothing more will come: what there is of their causes is told now.
         panics.tell(&self, Instant::now() + CAUSE, &background);
-        if let Err(why) = files.values_mut().try_for_each(|log| log.file.flush()) {
+        let flushed = self.files().flush();
+        if let Err(why) = flushed {
             self.lost(&why, &background);
         }
     }
 
     /// Evidence with holes is none.
     fn lost(&self, why: &io::Error, background: &Background) {
-        let reason =
-            format!("the nodes' logs cannot be written to {}: {why}", self.folder.display());
+        let reason = format!(
+            "the nodes' logs cannot be written to {}: {why}",
+            self.files().folder.display()
+        );
         background.finish(EventKind::EnvironmentFailed { reason, unsupported: false });
     }
 
@@ -202,6 +253,30 @@ impl Logs {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         self.tail(node)
+    }
+
+    /// From now on a log may have so many bytes in one folder.
+    pub(crate) fn at_most(&self, largest: u64) {
+        self.files().largest = largest;
+    }
+
+    /// What comes from now on is written into another folder; what was written before is whole.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(crate) fn turn(&self, folder: PathBuf) -> io::Result<()> {
+        let mut files = self.files();
+        files.flush()?;
+        files.open.clear();
+        files.folder = folder;
+        files.turns += 1;
+        Ok(())
+    }
+
+    /// How much a node has written in all.
+    pub(crate) fn written(&self, node: &str) -> u64 {
+        self.files().total.get(node).copied().unwrap_or(0)
     }
 
     /// Reads what is still on its way, then no more.
@@ -231,22 +306,8 @@ impl Logs {
         }
     }
 
-    fn keep(&self, line: &LogLine, files: &mut BTreeMap<String, LogFile>) -> io::Result<()> {
-        if !files.contains_key(&line.node) {
-            let file =
-                BufWriter::new(File::create_new(self.folder.join(format!("{}.log", line.node)))?);
-            files.insert(line.node.clone(), LogFile { file, written: 0 });
-        }
-        if let Some(log) = files.get_mut(&line.node) {
-            log.file.write_all(&line.bytes)?;
-            log.written += line.bytes.len() as u64;
-            if log.written >= LARGEST_LOG {
-                return Err(io::Error::other(format!(
-                    "{} has logged {LARGEST_LOG} bytes, and a log may not have more",
-                    line.node
-                )));
-            }
-        }
+    fn keep(&self, line: &LogLine) -> io::Result<()> {
+        self.files().keep(line)?;
         let mut tails = self.lock();
         let tail = tails
             .entry(line.node.clone())
@@ -257,6 +318,10 @@ impl Logs {
         tail.lines.push_back(quote(&line.text()));
         tail.changed = Instant::now();
         Ok(())
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Tail>> {

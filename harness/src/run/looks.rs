@@ -139,7 +139,7 @@ impl<'a> Look<'a> {
             bed: self.bed,
             scenario: self.scenario,
         };
-        let ran = job.run(logs.folder(), || record(Ran::Began)).await;
+        let ran = job.run(&logs.folder(), || record(Ran::Began)).await;
         record(ran);
     }
 

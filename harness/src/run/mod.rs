@@ -2,7 +2,8 @@
 //! together.
 //!
 //! `executor` owns the way through a run and every way out of it, `attached` the one over nodes that
-//! run already; `course` goes through the phases, `phase` runs faults (`fault`) and checks; `testbed` is the running network; `watch` looks for what must not happen (exits, panics,
+//! run already, `windows` the one of a network that stays up: `usage` samples what its nodes use and
+//! where they disagree, `carried` is what each window's evidence begins with; `course` goes through the phases, `phase` runs faults (`fault`) and checks; `testbed` is the running network; `watch` looks for what must not happen (exits, panics,
 //! clocks that jump); `journal` gives every event its place, by the one `clock` of the run;
 //! `poll` asks the nodes through a `link`, which for real ones is `http`, and `resources` asks the
 //! provider what they use; `looks` is what single checks look at by themselves, `scrape` how a page of metrics is read, and `program` how one of the user's is run; `logs` keeps what they write, and
@@ -16,6 +17,7 @@
 
 pub mod attached;
 mod background;
+mod carried;
 pub mod clock;
 mod course;
 pub mod executor;
@@ -32,5 +34,7 @@ mod program;
 mod resources;
 mod scrape;
 pub(crate) mod testbed;
+mod usage;
 mod wanted;
 pub(crate) mod watch;
+pub mod windows;

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -29,11 +29,17 @@ type Answer<'a, T> = BoxFuture<'a, Result<T, ProviderError>>;
 pub(super) struct Tampered {
     inner: Arc<dyn Provider>,
     disturbance: Disturbance,
+    /// What heals too early: after the next look at lines.
+    early: Mutex<Vec<LineChange>>,
 }
 
 impl Tampered {
     pub(super) fn new(inner: Arc<dyn Provider>, disturbance: Disturbance) -> Self {
-        Self { inner, disturbance }
+        Self { inner, disturbance, early: Mutex::default() }
+    }
+
+    fn early(&self) -> MutexGuard<'_, Vec<LineChange>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is(&self, disturbance: Disturbance) -> bool {
@@ -131,15 +137,8 @@ impl Injector for Tampered {
             let instead = self.instead(changes);
             self.inner().lines(&instead).await?;
             if self.is(Disturbance::LinesHealEarly) {
-                let inner = Arc::clone(&self.inner);
-                let open: Vec<LineChange> = instead
-                    .into_iter()
-                    .map(|change| LineChange { line: Line::Open, ..change })
-                    .collect();
-                tokio::spawn(async move {
-                    tokio::time::sleep(TOO_EARLY).await;
-                    let _ = inner.injector().lines(&open).await;
-                });
+                let open = |change| LineChange { line: Line::Open, ..change };
+                *self.early() = instead.into_iter().map(open).collect();
             }
             Ok(())
         }
@@ -151,7 +150,16 @@ impl Injector for Tampered {
         ways: &'a [(String, String)],
         datagrams: Datagrams,
     ) -> Answer<'a, Vec<PathSeen>> {
-        self.inner().probe(ways, datagrams)
+        async move {
+            let seen = self.inner().probe(ways, datagrams).await?;
+            let open = std::mem::take(&mut *self.early());
+            if !open.is_empty() {
+                // It was seen to be in effect, and is not any more.
+                self.inner().lines(&open).await?;
+            }
+            Ok(seen)
+        }
+        .boxed()
     }
 
     fn state_files<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<StateFile>> {

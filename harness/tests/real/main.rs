@@ -9,6 +9,7 @@
 //! | `three_node` | the shipped scenario on real nodes, and each check and fault failing for its own reason |
 //! | `gate`, `compare` | many runs, and one decision; two builds |
 //! | `network` | one that stays, to work with |
+//! | `soak` | a network that stays up passes, leaks, is killed and goes on |
 //! | `support` | what they share: providers, fake nodes, the engine |
 
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
@@ -20,5 +21,6 @@ mod gate;
 mod leftovers;
 mod network;
 mod provider;
+mod soak;
 mod support;
 mod three_node;

@@ -4,7 +4,8 @@
 //! Compiled by the tests with rustc alone.
 //!
 //! How strict it is stands in variables of its own: `STRICT_RPC_PER_SECOND`, `STRICT_LATE_MS`,
-//! `STRICT_START_MS`, `STRICT_BLOCK_MS`, `STRICT_STUBBORN`; `STRICT_LOOPBACK` lets it dial loopback.
+//! `STRICT_START_MS`, `STRICT_BLOCK_MS`, `STRICT_STUBBORN`; `STRICT_LOOPBACK` lets it dial loopback;
+//! of `STRICT_LEAK_MIB` it keeps so many in every second, for nothing.
 
 use std::{collections::{BTreeMap, BTreeSet, hash_map::RandomState}, env, fs, hash::{BuildHasher, Hasher}, io::{self, BufRead, BufReader, Read, Write}, net::{IpAddr, SocketAddr, TcpListener, TcpStream}, process::exit, sync::{Arc, Mutex, atomic::{AtomicBool, Ordering}}, thread, time::{Duration, Instant}};
 
@@ -97,6 +98,11 @@ fn main() {
     if env::var("HEGEMON_MINE").is_ok_and(|mine| mine == "1") {
         let mining = Arc::clone(&node);
         thread::spawn(move || mine(&mining));
+    }
+    let leak = number("STRICT_LEAK_MIB", 0) as usize;
+    if leak > 0 {
+        // Written to, or the system would not count it.
+        thread::spawn(move || loop { vec![1_u8; leak << 16].leak(); thread::sleep(Duration::from_micros(62_500)) });
     }
     thread::sleep(Duration::from_millis(number("STRICT_START_MS", 0)));
     let external = given.contains_key("--rpc-external");

@@ -20,5 +20,5 @@ pub(crate) use names::{is_dns_label, suggest};
 pub use names::{listed, nearest};
 pub(crate) use problem::MISSING;
 pub use problem::{Problem, Problems, Severity};
-pub use table::At;
 pub(crate) use table::Table;
+pub use table::{At, parse_size};

@@ -441,7 +441,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// `48 MiB`: powers of 1024 and of 1000, each by its own name.
-fn parse_size(text: &str) -> Result<u64, String> {
+pub fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let (number, unit) =
         text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));

@@ -134,6 +134,12 @@ impl Execution {
         self.is_running().then_some(used)
     }
 
+    /// How many descriptors it has open; `None` if it has ended.
+    pub(super) fn descriptors(&self) -> Option<u64> {
+        let open = procfs::descriptors(self.group.pid)?;
+        self.is_running().then_some(open)
+    }
+
     /// What the kernel says of it; `None` if it has ended.
     pub(super) fn state(&self) -> Option<NodeState> {
         let frozen = procfs::is_frozen(self.group.pid);

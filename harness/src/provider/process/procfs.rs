@@ -88,6 +88,13 @@ pub(super) fn usage(pid: Pid) -> Option<Resources> {
     Some(total)
 }
 
+/// Open descriptors of a process and its living descendants. `None` if the process is gone, or somebody else's.
+pub(super) fn descriptors(pid: Pid) -> Option<u64> {
+    let open = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())).ok()?;
+    let of_children = children(pid).into_iter().filter_map(descriptors);
+    Some(open.count() as u64 + of_children.sum::<u64>())
+}
+
 fn of_one(pid: Pid) -> Option<Resources> {
     let stat = stat(pid).filter(|stat| !stat.zombie)?;
     let statm = fs::read_to_string(format!("/proc/{}/statm", pid.as_raw_nonzero())).ok()?;

@@ -386,6 +386,10 @@ impl Provider for ProcessProvider {
         async move { self.nodes.usage(name) }.boxed()
     }
 
+    fn open_descriptors(&self, name: &str) -> Option<u64> {
+        self.nodes.descriptors(name)
+    }
+
     fn rpc<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
         async move { self.nodes.rpc(name) }.boxed()
     }

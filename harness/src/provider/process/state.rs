@@ -231,6 +231,12 @@ impl Nodes {
         self.with(name, |node| Ok(node.execution.as_ref().and_then(Execution::usage)))
     }
 
+    /// How many descriptors a node has open; `None` if it does not run.
+    pub(super) fn descriptors(&self, name: &str) -> Option<u64> {
+        let counted = |execution: &Execution| execution.descriptors();
+        self.with(name, |node| Ok(node.execution.as_ref().and_then(counted))).ok().flatten()
+    }
+
     /// Where the state of a node is that has been started and has ended.
     pub(super) fn state_of_one_down(&self, name: &str) -> Result<PathBuf, ProviderError> {
         self.with(name, |node| match (node.is_up(), &node.execution) {

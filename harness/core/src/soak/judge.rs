@@ -1,0 +1,377 @@
+//! What follows from all windows of a soak.
+//!
+//! It fails by what cannot be taken back: a window that failed, a limit that was reached, a chain that nearly stood still, a
+//! fork that was too deep, a node without peers; and by what grows, see [`super::trend`]. It passes when as much time
+//! as was asked for lies in windows that passed. Time in which nothing was seen, or in which a window said nothing, is none of it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{
+    asked::Asked,
+    seen::{Blocks, Network, Window},
+    trend::{IN_A_ROW, Quantity, Trend, trends},
+};
+use crate::{
+    exit::ExitCode,
+    gate::Outcome,
+    statistics::{blocks::too_few, round},
+    text::short,
+};
+
+/// So many windows in a row that say nothing end a soak: who sees nothing watches nothing.
+pub const BLIND: usize = 5;
+
+/// A chain whose miners are ended and cut off by turns has this part of its usual pace, at least.
+const PACE: f64 = 3.0;
+
+/// What a soak says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// All of the time that was asked for passed.
+    Passed,
+    /// Something did not hold.
+    Failed,
+    /// Not yet: less time was seen.
+    Undecided,
+    /// Time was over, and something was never measured.
+    Inconclusive,
+    /// It mostly could not run.
+    Environment,
+    /// It cannot run at all.
+    Impossible,
+}
+
+impl Decision {
+    /// In capitals, as a last line has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "PASSED",
+            Self::Failed => "FAILED",
+            Self::Undecided => "UNDECIDED",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Environment => "ENVIRONMENT",
+            Self::Impossible => "IMPOSSIBLE",
+        }
+    }
+}
+
+/// A decision, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The decision.
+    pub decision: Decision,
+    /// What the process exits with.
+    pub exit: ExitCode,
+    /// Why it is no pass: one sentence for each thing.
+    pub reasons: Vec<String>,
+}
+
+/// A soak as far as it has come.
+#[derive(Debug)]
+pub struct Soak {
+    asked: Asked,
+    networks: Vec<Network>,
+    windows: Vec<Window>,
+    /// Windows before somebody went on with it, the last time.
+    before: usize,
+}
+
+impl Soak {
+    /// Nothing was seen.
+    pub fn new(asked: Asked) -> Self {
+        Self { asked, networks: Vec::new(), windows: Vec::new(), before: 0 }
+    }
+
+    /// What was asked for.
+    pub fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
+    /// Every network that began.
+    pub fn networks(&self) -> &[Network] {
+        &self.networks
+    }
+
+    /// Every window that ended.
+    pub fn windows(&self) -> &[Window] {
+        &self.windows
+    }
+
+    /// The number of the next network.
+    pub fn next_network(&self) -> u64 {
+        self.networks.len() as u64
+    }
+
+    /// The number of the next window: one that a signal cut off is gone through again.
+    pub fn next_window(&self) -> u64 {
+        self.windows.iter().filter(|window| window.outcome().is_some()).count() as u64
+    }
+
+    /// Somebody goes on with it: what kept it from seeing anything may be mended.
+    pub fn resumed(&mut self) {
+        self.before = self.windows.len();
+    }
+
+    /// A network began. `false`: it is not the next one.
+    pub fn began(&mut self, network: Network) -> bool {
+        let fits = network.number == self.next_network();
+        if fits {
+            self.networks.push(network);
+        }
+        fits
+    }
+
+    /// A window ended. `false`: it is not the next one, or nobody can have written it.
+    pub fn ended(&mut self, window: Window) -> bool {
+        let began = window.began.is_finite() && window.began >= 0.0;
+        let lasted = window.seconds.is_finite() && window.seconds >= 0.0;
+        let last = self.networks.last().is_some_and(|network| network.number == window.network);
+        let after = self.windows.last().is_none_or(|before| {
+            before.network != window.network || before.began + before.seconds <= window.began + 0.01
+        });
+        let known = ExitCode::of(window.exit).is_some();
+        let fits = began && lasted && last && after && known && window.number == self.next_window();
+        if fits {
+            self.windows.push(window);
+        }
+        fits
+    }
+
+    /// What would end it if this window were the next, if anything did.
+    pub fn would_end(&mut self, window: Window) -> Option<Verdict> {
+        self.windows.push(window);
+        let verdict = self.decision();
+        self.windows.pop();
+        verdict
+    }
+
+    /// How much time lies in windows that passed.
+    pub fn passed(&self) -> Duration {
+        let passed = self.windows.iter().filter(|window| window.outcome() == Some(Outcome::Pass));
+        Duration::from_secs_f64(passed.map(|window| window.seconds).sum())
+    }
+
+    /// How every quantity of every node goes on.
+    pub fn trends(&self) -> Vec<Trend> {
+        trends(&self.asked, &self.windows)
+    }
+
+    /// What ends it now, if anything does.
+    pub fn decision(&self) -> Option<Verdict> {
+        if let Some(verdict) = self.impossible() {
+            return Some(verdict);
+        }
+        let mut reasons = self.broken();
+        let trends = self.trends();
+        reasons.extend(above(&trends));
+        reasons.extend(self.leaks(&trends));
+        if !reasons.is_empty() {
+            return Some(Verdict { decision: Decision::Failed, exit: ExitCode::Fail, reasons });
+        }
+        if let Some(verdict) = self.mixed() {
+            return Some(verdict);
+        }
+        if self.passed() >= self.asked.lasts {
+            return Some(self.verdict());
+        }
+        self.blind()
+    }
+
+    /// What follows if it ends now, whyever.
+    pub fn verdict(&self) -> Verdict {
+        if let Some(verdict) = self.impossible() {
+            return verdict;
+        }
+        let trends = self.trends();
+        let mut reasons = self.broken();
+        reasons.extend(above(&trends));
+        reasons.extend(trends.iter().filter(|trend| trend.grows()).map(Trend::words));
+        if !reasons.is_empty() {
+            return Verdict { decision: Decision::Failed, exit: ExitCode::Fail, reasons };
+        }
+        if let Some(verdict) = self.mixed().or_else(|| self.blind()) {
+            return verdict;
+        }
+        let (passed, asked) = (self.passed(), self.asked.lasts);
+        if passed < asked {
+            let why = format!("{} of {} passed so far", short(passed), short(asked));
+            let (decision, exit) = (Decision::Undecided, ExitCode::Inconclusive);
+            return Verdict { decision, exit, reasons: vec![why] };
+        }
+        let count = |outcome| {
+            self.windows.iter().filter(|window| window.outcome() == Some(outcome)).count()
+        };
+        let (nothing, good) = (count(Outcome::Nothing), count(Outcome::Pass));
+        if nothing > good {
+            let why = format!(
+                "{nothing} windows said nothing, and {good} passed: this tested the machine"
+            );
+            let (decision, exit) = (Decision::Environment, ExitCode::Environment);
+            return Verdict { decision, exit, reasons: vec![why] };
+        }
+        let reasons = self.unmeasured(&trends);
+        if !reasons.is_empty() {
+            let (decision, exit) = (Decision::Inconclusive, ExitCode::Inconclusive);
+            return Verdict { decision, exit, reasons };
+        }
+        Verdict { decision: Decision::Passed, exit: ExitCode::Pass, reasons }
+    }
+
+    /// What nobody here can count: it is said, and nothing is said of it.
+    pub fn uncounted(&self) -> Vec<Quantity> {
+        let trends = self.trends();
+        let is_known = |quantity: &Quantity| trends.iter().any(|it| it.quantity == *quantity);
+        Quantity::ALL.into_iter().filter(|quantity| !is_known(quantity)).collect()
+    }
+
+    fn impossible(&self) -> Option<Verdict> {
+        let last = self.windows.last()?;
+        (last.outcome() == Some(Outcome::Impossible)).then(|| Verdict {
+            decision: Decision::Impossible,
+            exit: ExitCode::of(last.exit).unwrap_or(ExitCode::Bug),
+            reasons: last.reason.iter().cloned().collect(),
+        })
+    }
+
+    /// What ran later is not what ran at first: nothing is said of either.
+    fn mixed(&self) -> Option<Verdict> {
+        let mut builds: Vec<&String> =
+            self.windows.iter().filter_map(|window| window.build.as_ref()).collect();
+        builds.dedup();
+        (builds.len() > 1).then(|| Verdict {
+            decision: Decision::Inconclusive,
+            exit: ExitCode::Inconclusive,
+            reasons: vec![format!(
+                "what ran is not one build: first {}, later {}",
+                builds[0], builds[1]
+            )],
+        })
+    }
+
+    /// The last windows all said nothing.
+    fn blind(&self) -> Option<Verdict> {
+        let last = self.windows[self.before..].iter().rev().take(BLIND);
+        let nothing = last.filter(|window| window.outcome() == Some(Outcome::Nothing)).count();
+        (nothing == BLIND).then(|| {
+            let last = self.windows.last().and_then(|window| window.reason.clone());
+            Verdict {
+                decision: Decision::Environment,
+                exit: ExitCode::Environment,
+                reasons: vec![format!(
+                    "{BLIND} windows in a row said nothing: {}",
+                    last.unwrap_or_default()
+                )],
+            }
+        })
+    }
+
+    /// What windows found that cannot be taken back.
+    fn broken(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        for window in &self.windows {
+            let number = window.number + 1;
+            match window.outcome() {
+                Some(Outcome::Fail) => {
+                    let why = window.reason.as_deref().unwrap_or("it failed");
+                    reasons.push(format!("window {number}: {why}"));
+                }
+                // What it saw of the chain is of a time without faults, or of half of a window.
+                Some(Outcome::Nothing | Outcome::Impossible) | None => continue,
+                Some(Outcome::Pass) => {}
+            }
+            if window.forks.deepest > self.asked.limits.fork {
+                reasons.push(format!(
+                    "window {number}: nodes disagreed {} blocks deep, the limit is {}",
+                    window.forks.deepest, self.asked.limits.fork
+                ));
+            }
+            if let Some(why) = self.pace(window) {
+                reasons.push(format!("window {number}: {why}"));
+            }
+            let alone = |peers: Option<[u64; 3]>| peers.is_some_and(|[_, middle, _]| middle == 0);
+            if window.nodes.len() > 1 {
+                let lonely = window.nodes.iter().filter(|(_, node)| alone(node.peers));
+                reasons.extend(lonely.map(|(name, _)| {
+                    format!("window {number}: {name} had no peer for half of it")
+                }));
+            }
+        }
+        reasons
+    }
+
+    /// Whether a window has so few blocks that a healthy chain would not have had them.
+    fn pace(&self, window: &Window) -> Option<String> {
+        let Blocks { from, to, every_ms } = window.blocks?;
+        let usual = every_ms.map(|ms| ms as f64 / 1000.0).or_else(|| self.usual(window))?;
+        let slow = usual * PACE * self.asked.overrides.patience();
+        let made = to.saturating_sub(from);
+        let length = Duration::try_from_secs_f64(window.seconds).ok()?;
+        let every = Duration::try_from_secs_f64(slow).ok().filter(|time| !time.is_zero())?;
+        let chance = too_few(made + 1, length, every);
+        (chance < self.asked.confidence(1).error()).then(|| {
+            let usually = round(usual);
+            format!("{made} blocks in {}, which usually come every {usually} s", short(length))
+        })
+    }
+
+    /// Seconds between two blocks in the window before which nobody knows it better: the middle of all others.
+    fn usual(&self, window: &Window) -> Option<f64> {
+        let others = self.windows.iter().filter(|other| other.number != window.number);
+        let mut times: Vec<f64> = others
+            .filter_map(|other| {
+                let made = other.blocks?.to.saturating_sub(other.blocks?.from);
+                (made > 0).then(|| other.seconds / made as f64)
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        times.get(times.len() / 2).copied()
+    }
+
+    /// What the last windows all found to grow.
+    fn leaks(&self, now: &[Trend]) -> Vec<String> {
+        let Some(first) = self.windows.len().checked_sub(IN_A_ROW) else { return Vec::new() };
+        let grows = |trend: &&Trend| trend.grows() && trend.goes_on;
+        let mut last: Vec<&Trend> = now.iter().filter(grows).collect();
+        for until in first + 1..self.windows.len() {
+            // Most soaks never find any.
+            if last.is_empty() {
+                break;
+            }
+            let before = trends(&self.asked, &self.windows[..until]);
+            last.retain(|trend| {
+                let same = |it: &&Trend| it.node == trend.node && it.quantity == trend.quantity;
+                before.iter().filter(grows).any(|it| same(&it))
+            });
+        }
+        last.into_iter().map(Trend::words).collect()
+    }
+
+    /// What of a node was measured at times, and never for long enough.
+    fn unmeasured(&self, trends: &[Trend]) -> Vec<String> {
+        let uncounted = self.uncounted();
+        let Some(last) = self.windows.last() else { return vec!["nothing was seen".to_owned()] };
+        let mut reasons = Vec::new();
+        for node in last.nodes.keys() {
+            for quantity in Quantity::ALL {
+                let judged = trends.iter().any(|trend| {
+                    trend.node == *node && trend.quantity == quantity && trend.growth.is_some()
+                });
+                let counted = quantity != Quantity::Descriptors || !uncounted.contains(&quantity);
+                if counted && !judged {
+                    reasons.push(format!(
+                        "the {quantity} of {node} was not measured often and long enough in one life (forty times, and most of a window)"
+                    ));
+                }
+            }
+        }
+        reasons
+    }
+}
+
+/// Limits that were reached.
+fn above(trends: &[Trend]) -> Vec<String> {
+    trends.iter().filter(|trend| trend.is_above()).map(Trend::above_words).collect()
+}

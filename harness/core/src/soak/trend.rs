@@ -1,0 +1,218 @@
+//! What grows. A node that is ended and started again begins anew, so memory and descriptors are judged within
+//! one life of a node: its longest. A log goes on over all lives in a network.
+//!
+//! What fills a cache grows as a leak does, until it is full, and nobody can tell the two apart before. So growth is
+//! said at once, fails a soak at its end if it has not ended by then, and ends one early only when
+//! [`IN_A_ROW`] windows have found it one after another. A limit that was reached is no matter of time.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::{
+    asked::{Asked, Limits},
+    seen::{Sample, Window},
+};
+use crate::statistics::{
+    Confidence, round,
+    slope::{Growth, Slope, growth},
+};
+
+/// Windows that have to find growth, one after another, before a soak ends for it.
+pub const IN_A_ROW: usize = 3;
+
+/// A leak matters that reaches its limit within so many seconds: a week.
+pub const WITHIN: f64 = 7.0 * 86_400.0;
+
+/// What was seen for a minute says nothing of a week: it is believed for so many times as long as it was seen. Ten minutes are
+/// enough for a week.
+const BELIEVED: f64 = 1100.0;
+
+/// A life that is shorter than this part of a window says nothing: everything grows at first.
+const LONG_ENOUGH: f64 = 0.66;
+
+/// What is measured of each node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Quantity {
+    /// Resident bytes.
+    Memory,
+    /// Open descriptors.
+    Descriptors,
+    /// Bytes logged.
+    Log,
+}
+
+impl Quantity {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Memory, Self::Descriptors, Self::Log];
+
+    fn of(self, sample: &Sample) -> Option<u64> {
+        match self {
+            Self::Memory => sample.1,
+            Self::Descriptors => sample.2,
+            Self::Log => Some(sample.3),
+        }
+    }
+
+    /// What must not be reached.
+    pub fn limit(self, limits: &Limits) -> u64 {
+        match self {
+            Self::Memory => limits.memory,
+            Self::Descriptors => limits.descriptors,
+            Self::Log => limits.log,
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Memory => "memory",
+            Self::Descriptors => "descriptors",
+            Self::Log => "log",
+        })
+    }
+}
+
+/// How one quantity of one node goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trend {
+    /// The node.
+    pub node: String,
+    /// What was measured.
+    pub quantity: Quantity,
+    /// Seconds from the first sample to the last, within one life.
+    pub span: f64,
+    /// How many samples that is.
+    pub samples: usize,
+    /// That life goes on in the last window.
+    pub goes_on: bool,
+    /// The most that was ever seen, in any life.
+    pub most: u64,
+    /// What must not be reached.
+    pub limit: u64,
+    /// The slope of the later half, which counts. `None`: too few samples, or too short a life.
+    pub slope: Option<Slope>,
+    /// Whether it surely grows, and reaches the limit within a week.
+    pub growth: Option<Growth>,
+}
+
+impl Trend {
+    /// The limit was reached already.
+    pub fn is_above(&self) -> bool {
+        self.most > self.limit
+    }
+
+    /// It surely grows, and too fast.
+    pub fn grows(&self) -> bool {
+        matches!(self.growth, Some(Growth::Reaches { .. }))
+    }
+}
+
+/// How every quantity of every node went on until the last of these windows. A quantity that was never measured of a
+/// node has none.
+pub fn trends(asked: &Asked, windows: &[Window]) -> Vec<Trend> {
+    let Some(last) = windows.last() else { return Vec::new() };
+    let names: Vec<&String> = last.nodes.keys().collect();
+    let confidence = asked.confidence(names.len() * Quantity::ALL.len());
+    let mut trends = Vec::new();
+    for name in names {
+        for quantity in Quantity::ALL {
+            let lives = lives(windows, name, quantity);
+            let values = lives.values().flatten().map(|(_, value)| *value);
+            let Some(most) = values.max_by(f64::total_cmp) else { continue };
+            let longest = lives.into_iter().max_by(|(_, a), (_, b)| span(a).total_cmp(&span(b)));
+            let Some(((network, _), life)) = longest else { continue };
+            let goes_on = network == last.network
+                && life.last().is_some_and(|(at, _)| *at >= last.began + last.seconds / 2.0);
+            let trend = Trend {
+                node: name.clone(),
+                quantity,
+                span: span(&life),
+                samples: life.len(),
+                goes_on,
+                most: most as u64,
+                limit: quantity.limit(&asked.limits),
+                slope: None,
+                growth: None,
+            };
+            trends.push(trend.judged(&life, asked.window.as_secs_f64(), confidence));
+        }
+    }
+    trends
+}
+
+/// Seconds since a network began, and a value.
+type Life = Vec<(f64, f64)>;
+
+/// What was measured, by network and start.
+fn lives(windows: &[Window], node: &str, quantity: Quantity) -> BTreeMap<(u64, u32), Life> {
+    let mut lives: BTreeMap<(u64, u32), Life> = BTreeMap::new();
+    for window in windows {
+        let used = window.nodes.get(node).into_iter().flat_map(|node| &node.used);
+        for (start, samples) in used {
+            let start = if quantity == Quantity::Log { 0 } else { *start };
+            let values =
+                samples.iter().filter_map(|sample| Some((sample.0, quantity.of(sample)? as f64)));
+            lives.entry((window.network, start)).or_default().extend(values);
+        }
+    }
+    lives
+}
+
+impl Trend {
+    fn judged(mut self, life: &[(f64, f64)], window: f64, confidence: Confidence) -> Self {
+        if self.span >= window * LONG_ENOUGH {
+            let within = WITHIN.min(self.span * BELIEVED);
+            self.growth = growth(life, self.limit as f64, within, confidence);
+            self.slope = Slope::of(&life[life.len() / 2..], confidence);
+        }
+        self
+    }
+}
+
+fn span(life: &[(f64, f64)]) -> f64 {
+    match (life.first(), life.last()) {
+        (Some(first), Some(last)) => last.0 - first.0,
+        _ => 0.0,
+    }
+}
+
+impl Trend {
+    /// What grows, how fast and how surely, and when it is too much.
+    pub fn words(&self) -> String {
+        let Some((slope, Growth::Reaches { after })) = self.slope.zip(self.growth) else {
+            return self.above_words();
+        };
+        let per_minute = |per_second: f64| self.amount(per_second * 60.0);
+        format!(
+            "the {} of {} grows by {} a minute ({} to {}) and is at {} in {} h",
+            self.quantity,
+            self.node,
+            per_minute(slope.per_second),
+            per_minute(slope.interval.low),
+            per_minute(slope.interval.high),
+            self.amount(self.limit as f64),
+            round(after / 3600.0),
+        )
+    }
+
+    /// That the limit was reached.
+    pub fn above_words(&self) -> String {
+        let (most, limit) = (self.amount(self.most as f64), self.amount(self.limit as f64));
+        format!("the {} of {} was {most}, the limit is {limit}", self.quantity, self.node)
+    }
+
+    /// An amount of it, for people.
+    pub fn amount(&self, value: f64) -> String {
+        const MIB: f64 = 1_048_576.0;
+        match self.quantity {
+            Quantity::Descriptors => round(value).to_string(),
+            Quantity::Memory | Quantity::Log if value.abs() >= 100.0 * MIB => {
+                format!("{:.0} MiB", value / MIB)
+            }
+            Quantity::Memory | Quantity::Log if value.abs() >= MIB / 100.0 => {
+                format!("{} MiB", round(value / MIB))
+            }
+            Quantity::Memory | Quantity::Log => format!("{} B", round(value)),
+        }
+    }
+}

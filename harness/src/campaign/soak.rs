@@ -1,0 +1,320 @@
+//! A soak on disk: its ledger, the evidence of its windows, which is rotated and bounded, and its page.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use harness_core::{
+    event::Sink,
+    gate::Outcome,
+    scenario::Plan,
+    soak::{Asked, Decision, Line, Network, Soak, Window, ledger::resume, page::Page},
+    verdict::Verdict,
+};
+
+use super::lines::Lines;
+use crate::{
+    evidence::{Jsonl, RunDir, write_whole},
+    run::windows::{Begin, Keeper, LARGEST_LOGS, Seen},
+};
+
+const LEDGER: &str = "soak.jsonl";
+const WINDOWS: &str = "windows";
+const PAGES: [&str; 4] = ["soak.md", "soak.html", "soak.json", "junit.xml"];
+
+/// Bundles of windows that are kept. With the one that is being written, which is bounded by its length and by
+/// its logs, and with the ledger, a day of ten nodes stays below 500 MB.
+const MOST_KEPT: usize = 8;
+const MOST_BYTES: u64 = 300_000_000;
+
+/// All of it: kept bundles, one that is being written (an hour of ten nodes has 60 MB of events), a ledger.
+const _: () = assert!(MOST_BYTES + LARGEST_LOGS + 60_000_000 + 10_000_000 < 500_000_000);
+
+/// Hears of each window that ended, and whether it is what the network began with.
+pub type Report = Box<dyn FnMut(&Soak, &Window)>;
+
+/// What else listens to a window.
+pub type Listen = Box<dyn FnMut(&Plan) -> Option<Box<dyn Sink>>>;
+
+/// A soak that can go on.
+pub struct Campaign {
+    folder: PathBuf,
+    soak: Soak,
+    lines: Lines,
+    report: Report,
+    listen: Listen,
+}
+
+impl Campaign {
+    /// A new one, in a folder of its own.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made, or has a soak in it.
+    pub fn begin(
+        folder: &Path,
+        asked: Asked,
+        (report, listen): (Report, Listen),
+    ) -> io::Result<Self> {
+        fs::create_dir_all(folder.join(WINDOWS))?;
+        let folder = folder.canonicalize()?;
+        let mut lines = Lines::create(&folder.join(LEDGER))?;
+        lines.add(&Line::Soak(Box::new(asked.clone())))?;
+        Ok(Self { folder, soak: Soak::new(asked), lines, report, listen })
+    }
+
+    /// One that was begun. What a kill left of a window that it cut off is removed.
+    ///
+    /// # Errors
+    ///
+    /// There is none, it was changed, or another process goes on with it.
+    pub fn resume(
+        folder: &Path,
+        now: String,
+        (report, listen): (Report, Listen),
+    ) -> io::Result<Self> {
+        let folder = folder.canonicalize()?;
+        let (mut lines, text) = Lines::open(&folder.join(LEDGER))?;
+        let (soak, whole) = resume(&text).map_err(|why| io::Error::other(why.to_string()))?;
+        lines.cut(whole)?;
+        let mut this = Self { folder, soak, lines, report, listen };
+        if this.soak.decision().is_none_or(|it| it.decision == Decision::Environment) {
+            this.lines.add(&Line::Resumed(now))?;
+            this.soak.resumed();
+        }
+        let known: Vec<PathBuf> = this.kept().collect();
+        for path in folders(&this.folder.join(WINDOWS))? {
+            if !known.contains(&path) {
+                fs::remove_dir_all(path)?;
+            }
+        }
+        for page in PAGES {
+            let _ = fs::remove_file(this.folder.join(format!("{page}.incoming")));
+        }
+        Ok(this)
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What was seen so far.
+    pub fn soak(&self) -> &Soak {
+        &self.soak
+    }
+
+    /// A network begins: the place of what it needs while it lives.
+    ///
+    /// # Errors
+    ///
+    /// There is no place, or it cannot be written down.
+    pub fn network(&mut self, began: String) -> io::Result<RunDir> {
+        let home = RunDir::create(&self.folder, "network")?;
+        let run = home.run_id().to_owned();
+        let network = Network { number: self.soak.next_network(), began, run };
+        self.lines.add(&Line::Network(network.clone()))?;
+        self.soak.began(network);
+        Ok(home)
+    }
+
+    /// Writes the page in all its forms.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn write(&self) -> io::Result<()> {
+        let page = Page::of(&self.soak);
+        let json = serde_json::to_vec_pretty(&page.json())?;
+        let [markdown, html, programs, junit] = PAGES;
+        for (name, bytes) in [
+            (markdown, page.markdown().into_bytes()),
+            (html, page.html().into_bytes()),
+            (programs, json),
+            (junit, page.junit()?),
+        ] {
+            write_whole(&self.folder, name, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Bundles that were kept, the oldest first; some may be gone.
+    fn kept(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        let bundles = self.soak.windows().iter().filter_map(|window| window.bundle.as_ref());
+        bundles.map(|bundle| self.folder.join(bundle))
+    }
+
+    /// Removes the oldest bundles, but never the last, until the others are few and small enough.
+    fn rotate(&self) -> io::Result<()> {
+        let mut kept = Vec::new();
+        for path in self.kept().filter(|path| path.is_dir()) {
+            kept.push((bytes(&path)?, path));
+        }
+        let (mut count, mut all) = (kept.len(), kept.iter().map(|(bytes, _)| bytes).sum::<u64>());
+        for (bytes, path) in kept {
+            if count <= 1 || count <= MOST_KEPT && all <= MOST_BYTES {
+                break;
+            }
+            fs::remove_dir_all(path)?;
+            (count, all) = (count - 1, all - bytes);
+        }
+        Ok(())
+    }
+
+    /// A line for what was seen, as if it had passed.
+    fn line(&self, seen: &Seen) -> Window {
+        Window {
+            number: self.soak.next_window(),
+            network: self.soak.next_network().saturating_sub(1),
+            began: seen.began.as_secs_f64(),
+            seconds: seen.lasted.as_secs_f64(),
+            exit: 0,
+            build: seen.build.clone(),
+            reason: None,
+            digest: None,
+            bundle: None,
+            blocks: seen.blocks,
+            forks: seen.forks,
+            nodes: seen.nodes.clone(),
+        }
+    }
+}
+
+impl Keeper for Campaign {
+    fn goes_on(&mut self, seen: &Seen) -> bool {
+        let window = self.line(seen);
+        self.soak.would_end(window).is_none()
+    }
+
+    fn window(&mut self, after: u64) -> io::Result<Begin> {
+        let (plan, problems) = self.soak.asked().plan(self.soak.next_window() + after);
+        let plan = plan.ok_or_else(|| io::Error::other(problems.to_string()))?;
+        let dir = RunDir::create(&self.folder.join(WINDOWS), &plan.scenario)?;
+        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(Jsonl::create(&dir.events())?)];
+        sinks.extend((self.listen)(&plan));
+        Ok(Begin { plan, dir, sinks })
+    }
+
+    fn ended(&mut self, seen: Seen, verdict: &Verdict, dir: &RunDir, last: bool) -> io::Result<()> {
+        let mut window = self.line(&seen);
+        (window.exit, window.reason) = (verdict.exit_code, verdict.reason.clone());
+        window.digest = dir.digest();
+        let passed = window.outcome() == Some(Outcome::Pass);
+        if last || !passed {
+            let path = dir.path().strip_prefix(&self.folder).unwrap_or(dir.path());
+            window.bundle = Some(path.display().to_string());
+        }
+        self.lines.add(&Line::Window(Box::new(window.clone())))?;
+        if window.bundle.is_none() {
+            fs::remove_dir_all(dir.path())?;
+        }
+        if !self.soak.ended(window.clone()) {
+            return Err(io::Error::other("a window ended that was not begun"));
+        }
+        self.rotate()?;
+        self.write()?;
+        (self.report)(&self.soak, &window);
+        Ok(())
+    }
+}
+
+/// Folders in a folder; what is no folder, a link too, is nobody's here.
+fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// What a bundle takes.
+fn bytes(folder: &Path) -> io::Result<u64> {
+    let mut all = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        all += if metadata.is_dir() { bytes(&entry.path())? } else { metadata.len() };
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use harness_core::{
+        scenario::Overrides,
+        soak::{asked::VERSION, seen::Forks},
+    };
+
+    use super::*;
+
+    fn asked() -> Asked {
+        let text = include_str!("../../../scenarios/soak/scenario.toml");
+        Asked {
+            version: VERSION,
+            started: "2026-11-27T00:00:00Z".to_owned(),
+            scenario: "soak".to_owned(),
+            path: "soak/scenario.toml".into(),
+            text: text.to_owned(),
+            overrides: Overrides::default(),
+            lasts: Duration::from_secs(3600),
+            window: Duration::from_secs(600),
+            limits: harness_core::soak::Limits::default(),
+            provider: "process".to_owned(),
+            network: None,
+        }
+    }
+
+    fn heard() -> (Report, Listen) {
+        (Box::new(|_, _| ()), Box::new(|_| None))
+    }
+
+    fn names(campaign: &Campaign) -> usize {
+        folders(&campaign.folder.join(WINDOWS)).unwrap().len()
+    }
+
+    #[test]
+    fn evidence_is_bounded_and_what_a_kill_left_goes() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("soak");
+        let mut campaign = Campaign::begin(&folder, asked(), heard()).unwrap();
+        campaign.network("2026-11-27T00:00:00Z".to_owned()).unwrap();
+        for number in 0..12 {
+            let begun = campaign.window(0).unwrap();
+            fs::write(begun.dir.path().join("some"), vec![0; 1000]).unwrap();
+            let path = begun.dir.path().strip_prefix(&campaign.folder).unwrap();
+            let window = Window {
+                number,
+                network: 0,
+                began: 600.0 * number as f64,
+                seconds: 600.0,
+                exit: 2,
+                build: None,
+                reason: None,
+                digest: None,
+                bundle: Some(path.display().to_string()),
+                blocks: None,
+                forks: Forks::default(),
+                nodes: std::collections::BTreeMap::new(),
+            };
+            campaign.lines.add(&Line::Window(Box::new(window.clone()))).unwrap();
+            assert!(campaign.soak.ended(window));
+            campaign.rotate().unwrap();
+        }
+        assert_eq!(names(&campaign), MOST_KEPT);
+        assert!(campaign.kept().last().unwrap().is_dir(), "the newest are kept");
+        // A window that was begun, and a page that was half written.
+        let cut = campaign.window(0).unwrap().dir;
+        fs::write(folder.join("soak.md.incoming"), "half").unwrap();
+        drop(campaign);
+        let campaign = Campaign::resume(&folder, String::new(), heard()).unwrap();
+        assert!(!cut.path().exists());
+        assert_eq!((names(&campaign), campaign.soak.windows().len()), (MOST_KEPT, 12));
+        campaign.write().unwrap();
+    }
+}
