@@ -186,7 +186,7 @@ check = "height-advances"
 nodes = "seed"
 by = 1
 within = "15s"
-for = "4s"
+for = "6s"
 "#;
 
 /// Twice as many blocks as usual and more: a control need not take long.

@@ -27,8 +27,9 @@ use crate::provider::{
 /// the middle of a run.
 const ENDS_AFTER: Duration = Duration::from_secs(2);
 
-/// After this a node that was ended comes back: it was proven to be down by then.
-const COMES_BACK_AFTER: Duration = Duration::from_secs(3);
+/// After this a node that was ended comes back: it was proven to be down by then, also where nothing comes back from
+/// one that is down, and before the check that follows is over.
+const COMES_BACK_AFTER: Duration = Duration::from_secs(5);
 
 /// How a node is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
