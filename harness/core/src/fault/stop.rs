@@ -68,7 +68,7 @@ check = "height-advances"
 nodes = "node"
 by = 1
 within = "15s"
-for = "4s"
+for = "6s"
 "#;
 
 pub(super) fn read(_: &Table<'_, '_>, _: &mut Problems) -> Option<Stop> {
