@@ -1,0 +1,137 @@
+//! What is done to a network: acts of one fault, or of one and what ends it, each with whom it needs.
+
+use super::{dice::Dice, network::Nodes, stage::Stage};
+use crate::fault::Capability;
+
+/// One thing that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Ends nodes and starts them again: `restart` or `kill`.
+    Bounce(&'static str),
+    /// The same over two phases, with `start`.
+    Down(&'static str),
+    /// Freezes nodes.
+    Pause,
+    /// The same over two phases.
+    Freeze,
+    /// Cuts or spoils lines: `isolate`, `partition`, `one-way` or `degrade`.
+    Line(&'static str),
+    /// The same over two phases.
+    Cut(&'static str),
+    /// Newcomers.
+    Join,
+    /// Somebody leaves for good: nothing comes after it.
+    Leave,
+    /// Files are gone, or damaged.
+    Wipe,
+    Corrupt,
+    /// A clock that is off.
+    Clock,
+    Limit,
+    OccupyPort,
+    /// A seed's name means another node.
+    Rename,
+    Hostile,
+    Storm,
+    /// One fault while another lasts.
+    Overlap,
+}
+
+impl Act {
+    const ALL: [Self; 24] = [
+        Self::Bounce("restart"),
+        Self::Bounce("kill"),
+        Self::Down("stop"),
+        Self::Down("kill"),
+        Self::Pause,
+        Self::Freeze,
+        Self::Line("isolate"),
+        Self::Line("partition"),
+        Self::Line("one-way"),
+        Self::Line("degrade"),
+        Self::Cut("isolate"),
+        Self::Cut("partition"),
+        Self::Cut("one-way"),
+        Self::Cut("degrade"),
+        Self::Leave,
+        Self::Wipe,
+        Self::Corrupt,
+        Self::Clock,
+        Self::Limit,
+        Self::OccupyPort,
+        Self::Rename,
+        Self::Hostile,
+        Self::Storm,
+        Self::Overlap,
+    ];
+
+    /// One that can be done now. `last`: nothing comes after it.
+    pub(super) fn draw(stage: &Stage, last: bool, dice: &mut Dice) -> Self {
+        let possible: Vec<Self> =
+            Self::ALL.into_iter().filter(|act| act.is_possible(stage, last)).collect();
+        dice.pick(&possible).copied().unwrap_or(Self::Bounce("restart"))
+    }
+
+    fn is_possible(self, stage: &Stage, last: bool) -> bool {
+        let can = |what: Capability| stage.place.can(what);
+        match self {
+            Self::Bounce(_)
+            | Self::Down(_)
+            | Self::Pause
+            | Self::Freeze
+            | Self::Line(_)
+            | Self::Cut(_)
+            | Self::Wipe
+            | Self::Limit
+            | Self::Storm
+            | Self::Hostile => true,
+            Self::Join => false,
+            // Without its address book and with a name that leads to itself a seed knows nobody.
+            Self::Corrupt => !stage.renamed,
+            Self::Leave => last && !stage.leavers().is_empty(),
+            Self::Clock => !stage.skewed && stage.lone_miner().is_some(),
+            Self::OccupyPort => can(Capability::Occupy),
+            Self::Rename => {
+                can(Capability::Names)
+                    && stage.network.by_name
+                    && !stage.renamed
+                    && !stage.network.named_seeds().is_empty()
+            }
+            Self::Overlap => stage.up.len() > 2,
+        }
+    }
+
+    /// Its fault, for the description.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Bounce(fault) | Self::Down(fault) | Self::Line(fault) | Self::Cut(fault) => fault,
+            Self::Pause | Self::Freeze => "pause",
+            Self::Join => "join",
+            Self::Leave => "leave",
+            Self::Wipe => "wipe",
+            Self::Corrupt => "corrupt",
+            Self::Clock => "clock",
+            Self::Limit => "limit",
+            Self::OccupyPort => "occupy-port",
+            Self::Rename => "rename",
+            Self::Hostile => "hostile",
+            Self::Storm => "storm",
+            Self::Overlap => "two at once",
+        }
+    }
+}
+
+/// One of the nodes.
+pub(super) fn one(nodes: &Nodes, dice: &mut Dice) -> Nodes {
+    let all: Vec<&String> = nodes.iter().collect();
+    dice.pick(&all).map(|node| (*node).clone()).into_iter().collect()
+}
+
+/// Two sides of the nodes, nobody on both; what is left over is on neither.
+pub(super) fn sides(nodes: &Nodes, dice: &mut Dice) -> (Nodes, Nodes) {
+    let mut all: Vec<String> = nodes.iter().cloned().collect();
+    dice.shuffle(&mut all);
+    let most = u32::try_from(all.len()).unwrap_or(u32::MAX);
+    let other = all.split_off(dice.between(1, most.saturating_sub(1)) as usize);
+    (all.into_iter().collect(), other.into_iter().collect())
+}
