@@ -5,11 +5,13 @@
 //! | --- | --- |
 //! | [`child`] | one run as a process |
 //! | [`gate`], [`compare`] | drive a course, and write down where it is |
+//! | [`generated`] | a night of generated scenarios |
 //! | [`revisions`] | two revisions of this workspace, built to be compared |
 //! | `lines` | the file that a campaign goes on from |
 
 pub mod child;
 pub mod compare;
 pub mod gate;
+pub mod generated;
 mod lines;
 pub mod revisions;

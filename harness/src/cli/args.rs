@@ -6,6 +6,7 @@ mod common;
 mod compare;
 mod doctor;
 mod gate;
+mod generate;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -19,6 +20,7 @@ pub(super) use common::{LibraryArgs, NodeArgs};
 pub(super) use compare::CompareArgs;
 pub(super) use doctor::DoctorArgs;
 pub(super) use gate::GateArgs;
+pub(super) use generate::GenerateArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -129,6 +131,9 @@ pub(super) enum Verb {
     /// Run two builds in turns, and say in what one is better, worse, or not different by more than what
     #[command(after_help = compare::CODES)]
     Compare(CompareArgs),
+    /// Make scenarios from seeds, and run them: random networks and faults, and what must hold for any
+    #[command(after_help = generate::CODES)]
+    Generate(GenerateArgs),
     /// Look at this machine before a run: engine, networks, limits, disk; a remedy for what is amiss
     #[command(after_help = doctor::CODES)]
     Doctor(DoctorArgs),

@@ -4,7 +4,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `args` | flags and verbs, as `--help` shows them |
-//! | `scenario`, `rerun`, `selftest`, `gate`, `compare` | verbs that start nodes |
+//! | `scenario`, `rerun`, `selftest`, `gate`, `compare`, `generate` | verbs that start nodes |
 //! | `attach` | looks at nodes that run already |
 //! | `list`, `validate`, `explain`, `verify` | verbs that start nothing |
 //! | `doctor` | what this host is like before a run |
@@ -21,6 +21,7 @@ mod environment;
 mod explain;
 mod gate;
 mod gc;
+mod generate;
 mod keeper;
 mod list;
 mod output;
@@ -74,6 +75,9 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Rerun(args) => interruptible(async |interrupt| rerun::run(args, interrupt).await),
         Verb::Gate(args) => interruptible(async |interrupt| gate::run(args, interrupt).await),
         Verb::Compare(args) => interruptible(async |interrupt| compare::run(args, interrupt).await),
+        Verb::Generate(args) => {
+            interruptible(async |interrupt| generate::run(args, interrupt).await)
+        }
         Verb::Verify(args) => verify::run(args),
         Verb::List(args) => list::run(args),
         Verb::Explain(args) => explain::run(args),

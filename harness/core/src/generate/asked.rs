@@ -1,5 +1,7 @@
 //! What is asked of a generated scenario.
 
+use serde::{Deserialize, Serialize};
+
 use crate::fault::Capability;
 
 /// Changes whenever a seed gives another text than before.
@@ -28,7 +30,8 @@ pub struct Asked {
 }
 
 /// Where a scenario is to run, and so which faults it may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Where {
     /// Processes in network namespaces.
     Process,

@@ -61,9 +61,8 @@ impl Of<'_> {
         let Some(pace) = self.pace(nodes) else { return Vec::new() };
         let within = window(by, pace) + SETTLE;
         let by = Value::from(by.cast_signed());
-        let check = |name: &String| {
-            with(check("height-advances", name, within), [("by", by.clone())])
-        };
+        let check =
+            |name: &String| with(check("height-advances", name, within), [("by", by.clone())]);
         self.network.selectors(nodes).iter().map(check).collect()
     }
 
@@ -75,9 +74,8 @@ impl Of<'_> {
             Since::Start => "start",
             Since::Heal => "fault",
         };
-        let check = |name: &String| {
-            with(check("same-chain", name, within), [("above", above.into())])
-        };
+        let check =
+            |name: &String| with(check("same-chain", name, within), [("above", above.into())]);
         self.several().iter().map(check).collect()
     }
 
@@ -99,8 +97,7 @@ impl Of<'_> {
         let Some(pace) = self.pace(self.up) else { return Vec::new() };
         let within = window(1 + LIGHTER, pace) + FIND;
         let check = |name: &String| {
-            let keys =
-                [("to", to.as_str().into()), ("from", from.into()), ("depth", DEPTH.into())];
+            let keys = [("to", to.as_str().into()), ("from", from.into()), ("depth", DEPTH.into())];
             with(check("catches-up", name, within), keys)
         };
         self.network.by_group(hit).iter().map(check).collect()

@@ -9,6 +9,7 @@
 //! | `acts` | what can be done, and when |
 //! | `stage` | the phases, and who is up in each |
 //! | `checks` | what is asked of them |
+//! | [`night`] | one scenario for each seed of a range, and what they came to |
 //!
 //! # What is asked, and why it must hold
 //!
@@ -38,12 +39,13 @@ pub mod asked;
 mod checks;
 mod dice;
 mod network;
+pub mod night;
 mod stage;
 
 use toml::Value;
 
-use self::{acts::Act, dice::Dice, network::Network, stage::Stage};
 pub use self::asked::{Asked, Where};
+use self::{acts::Act, dice::Dice, network::Network, stage::Stage};
 use crate::{
     fault::Capability,
     script::{Script, table},
@@ -64,11 +66,8 @@ pub fn generate(asked: &Asked) -> String {
     let joined = if late { dice.between(1, acts) } else { 0 };
     let mut done = Vec::new();
     for number in 1..=acts {
-        let act = if number == joined {
-            Act::Join
-        } else {
-            Act::draw(&stage, number == acts, &mut dice)
-        };
+        let act =
+            if number == joined { Act::Join } else { Act::draw(&stage, number == acts, &mut dice) };
         stage.act(act, number, &mut dice);
         done.push(act.words());
     }
@@ -90,8 +89,7 @@ fn script(stage: Stage, done: &[&str]) -> Script {
     let description =
         format!("{}, {} nodes: {}", network.shape.words(), network.all().len(), done.join(", "));
     let mut script = Script::default();
-    let scenario =
-        table([("description", description.into()), ("tags", vec!["generated"].into())]);
+    let scenario = table([("description", description.into()), ("tags", vec!["generated"].into())]);
     let mut lines = table([("block_time", format!("{}s", network.block_time).into())]);
     if network.by_name {
         lines.insert("seeds".to_owned(), "names".into());

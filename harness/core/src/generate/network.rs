@@ -205,9 +205,10 @@ impl Network {
             return self.all();
         }
         let group = self.groups.iter().find(|group| group.name == selector);
-        group.map_or_else(|| Nodes::from([selector.to_owned()]), |group| {
-            group.nodes().into_iter().collect()
-        })
+        group.map_or_else(
+            || Nodes::from([selector.to_owned()]),
+            |group| group.nodes().into_iter().collect(),
+        )
     }
 
     /// Peers that a node finds for certain among those that are up: everybody whom it can dial or who dials

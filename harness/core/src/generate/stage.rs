@@ -271,8 +271,7 @@ impl Stage {
         let fault = fault("leave", [("nodes", self.name_of(&gone))]);
         self.up = self.others(&gone);
         let of = self.of();
-        let checks =
-            [of.peers(), of.advance(&self.up, 2), of.one_chain(Since::Start)].concat();
+        let checks = [of.peers(), of.advance(&self.up, 2), of.one_chain(Since::Start)].concat();
         self.phase(name, vec![fault], checks);
     }
 
@@ -342,8 +341,7 @@ impl Stage {
         self.renamed = true;
         let keys = [("seed", seed.as_str().into()), ("to", self.name_of(&to))];
         let of = self.of();
-        let checks =
-            [of.peers(), of.advance(&self.up, 2), of.one_chain(Since::Start)].concat();
+        let checks = [of.peers(), of.advance(&self.up, 2), of.one_chain(Since::Start)].concat();
         self.phase(name, vec![fault("rename", keys)], checks);
     }
 

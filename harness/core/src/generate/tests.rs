@@ -117,8 +117,17 @@ fn everything_that_can_be_drawn_is_drawn() {
     // What chance decides, or a story, is asked by nobody.
     let known: BTreeSet<&str> = CHECKS.iter().map(|entry| entry.name).collect();
     let must = [
-        "alive", "catches-up", "height-advances", "identity-stable", "no-restart", "no-stall",
-        "peers", "same-chain", "same-genesis", "sync-truth", "topology",
+        "alive",
+        "catches-up",
+        "height-advances",
+        "identity-stable",
+        "no-restart",
+        "no-stall",
+        "peers",
+        "same-chain",
+        "same-genesis",
+        "sync-truth",
+        "topology",
     ];
     assert_eq!(checks.iter().map(String::as_str).collect::<Vec<_>>(), must);
     assert!(must.iter().all(|check| known.contains(check)));
