@@ -6,6 +6,7 @@
 //! | [`child`] | one run as a process |
 //! | [`gate`], [`compare`] | drive a course, and write down where it is |
 //! | [`generated`] | a night of generated scenarios |
+//! | [`shrink`] | a failing scenario made smaller |
 //! | [`revisions`] | two revisions of this workspace, built to be compared |
 //! | `lines` | the file that a campaign goes on from |
 
@@ -15,3 +16,4 @@ pub mod gate;
 pub mod generated;
 mod lines;
 pub mod revisions;
+pub mod shrink;

@@ -7,6 +7,7 @@ mod compare;
 mod doctor;
 mod gate;
 mod generate;
+mod shrink;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -20,7 +21,8 @@ pub(super) use common::{LibraryArgs, NodeArgs};
 pub(super) use compare::CompareArgs;
 pub(super) use doctor::DoctorArgs;
 pub(super) use gate::GateArgs;
-pub(super) use generate::GenerateArgs;
+pub(super) use generate::{GenerateArgs, for_each_run};
+pub(super) use shrink::ShrinkArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -134,6 +136,9 @@ pub(super) enum Verb {
     /// Make scenarios from seeds, and run them: random networks and faults, and what must hold for any
     #[command(after_help = generate::CODES)]
     Generate(GenerateArgs),
+    /// Make the scenario of a failed run smaller, while it still fails for the same reason
+    #[command(after_help = shrink::CODES)]
+    Shrink(ShrinkArgs),
     /// Look at this machine before a run: engine, networks, limits, disk; a remedy for what is amiss
     #[command(after_help = doctor::CODES)]
     Doctor(DoctorArgs),

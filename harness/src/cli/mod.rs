@@ -4,7 +4,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `args` | flags and verbs, as `--help` shows them |
-//! | `scenario`, `rerun`, `selftest`, `gate`, `compare`, `generate` | verbs that start nodes |
+//! | `scenario`, `rerun`, `selftest`, `gate`, `compare`, `generate`, `shrink` | verbs that start nodes |
 //! | `attach` | looks at nodes that run already |
 //! | `list`, `validate`, `explain`, `verify` | verbs that start nothing |
 //! | `doctor` | what this host is like before a run |
@@ -31,6 +31,7 @@ mod ps;
 mod rerun;
 mod scenario;
 mod selftest;
+mod shrink;
 mod signals;
 mod terminal;
 mod validate;
@@ -78,6 +79,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Generate(args) => {
             interruptible(async |interrupt| generate::run(args, interrupt).await)
         }
+        Verb::Shrink(args) => interruptible(async |interrupt| shrink::run(args, interrupt).await),
         Verb::Verify(args) => verify::run(args),
         Verb::List(args) => list::run(args),
         Verb::Explain(args) => explain::run(args),

@@ -8,6 +8,7 @@
 //! | `leftovers` | nothing is left behind, whatever ends the harness |
 //! | `three_node` | the shipped scenario on real nodes, and each check and fault failing for its own reason |
 //! | `gate`, `compare` | many runs, and one decision; two builds |
+//! | `shrink` | generated scenarios, and failing ones made smaller |
 //! | `support` | what they share: providers, fake nodes, the engine |
 
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
@@ -18,5 +19,6 @@ mod compare;
 mod gate;
 mod leftovers;
 mod provider;
+mod shrink;
 mod support;
 mod three_node;

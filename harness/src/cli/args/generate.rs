@@ -99,8 +99,17 @@ impl GenerateArgs {
             PlaceArg::Process => ProviderChoice::Process,
             PlaceArg::Docker => ProviderChoice::Docker,
         };
-        gate::for_each_run(&self.node, provider, &LibraryArgs { folder: None }, self.timeout_factor)
+        for_each_run(&self.node, provider, self.timeout_factor)
     }
+}
+
+/// Flags of `harness scenario` for a scenario that is a file.
+pub(crate) fn for_each_run(
+    node: &NodeArgs,
+    provider: ProviderChoice,
+    timeout_factor: f64,
+) -> Vec<String> {
+    gate::for_each_run(node, provider, &LibraryArgs { folder: None }, timeout_factor)
 }
 
 fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
