@@ -48,10 +48,7 @@ pub fn list_mut<'a>(table: &'a mut Table, name: &str) -> &'a mut Vec<Value> {
     if !entry.is_array() {
         *entry = Value::Array(Vec::new());
     }
-    match entry {
-        Value::Array(array) => array,
-        other => unreachable!("{other} was made an array"),
-    }
+    entry.as_array_mut().expect("it was made one")
 }
 
 /// A table of these keys.

@@ -61,7 +61,7 @@ pub async fn drive(
     let over = || drive.budget.is_some_and(|budget| began.elapsed() >= budget);
     while drive.interrupt.signal().is_none()
         && !over()
-        && let Some(attempt) = course.next()
+        && let Some(attempt) = course.next_try()
     {
         number += 1;
         write_whole(&tries, SMALLEST, attempt.text.as_bytes())?;

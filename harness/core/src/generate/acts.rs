@@ -1,7 +1,6 @@
-//! What is done to a network: acts of one fault, or of one and what ends it, each with whom it needs.
+//! What can be done to a network: acts of one fault, or of one and what ends it.
 
-use super::{dice::Dice, network::Nodes, stage::Stage};
-use crate::fault::Capability;
+use super::{dice::Dice, network::Nodes};
 
 /// One thing that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +37,8 @@ pub(super) enum Act {
 }
 
 impl Act {
-    const ALL: [Self; 24] = [
+    /// All but `join`, which has its own time.
+    pub(super) const ALL: [Self; 24] = [
         Self::Bounce("restart"),
         Self::Bounce("kill"),
         Self::Down("stop"),
@@ -64,42 +64,6 @@ impl Act {
         Self::Storm,
         Self::Overlap,
     ];
-
-    /// One that can be done now. `last`: nothing comes after it.
-    pub(super) fn draw(stage: &Stage, last: bool, dice: &mut Dice) -> Self {
-        let possible: Vec<Self> =
-            Self::ALL.into_iter().filter(|act| act.is_possible(stage, last)).collect();
-        dice.pick(&possible).copied().unwrap_or(Self::Bounce("restart"))
-    }
-
-    fn is_possible(self, stage: &Stage, last: bool) -> bool {
-        let can = |what: Capability| stage.place.can(what);
-        match self {
-            Self::Bounce(_)
-            | Self::Down(_)
-            | Self::Pause
-            | Self::Freeze
-            | Self::Line(_)
-            | Self::Cut(_)
-            | Self::Wipe
-            | Self::Limit
-            | Self::Storm
-            | Self::Hostile => true,
-            Self::Join => false,
-            // Without its address book and with a name that leads to itself a seed knows nobody.
-            Self::Corrupt => !stage.renamed,
-            Self::Leave => last && !stage.leavers().is_empty(),
-            Self::Clock => !stage.skewed && stage.lone_miner().is_some(),
-            Self::OccupyPort => can(Capability::Occupy),
-            Self::Rename => {
-                can(Capability::Names)
-                    && stage.network.by_name
-                    && !stage.renamed
-                    && !stage.network.named_seeds().is_empty()
-            }
-            Self::Overlap => stage.up.len() > 2,
-        }
-    }
 
     /// Its fault, for the description.
     pub(super) fn words(self) -> &'static str {

@@ -6,7 +6,8 @@
 //! | [`asked`] | seed, limits, and where it is to run |
 //! | `dice` | what is drawn |
 //! | `network` | groups, and who knows whom |
-//! | `acts` | what can be done, and when |
+//! | `acts` | what can be done |
+//! | `choice` | what comes next |
 //! | `stage` | the phases, and who is up in each |
 //! | `checks` | what is asked of them |
 //! | [`night`] | one scenario for each seed of a range, and what they came to |
@@ -37,6 +38,7 @@
 mod acts;
 pub mod asked;
 mod checks;
+mod choice;
 mod dice;
 mod network;
 pub mod night;
@@ -66,8 +68,11 @@ pub fn generate(asked: &Asked) -> String {
     let joined = if late { dice.between(1, acts) } else { 0 };
     let mut done = Vec::new();
     for number in 1..=acts {
-        let act =
-            if number == joined { Act::Join } else { Act::draw(&stage, number == acts, &mut dice) };
+        let act = if number == joined {
+            Act::Join
+        } else {
+            choice::draw(&stage, number == acts, &mut dice)
+        };
         stage.act(act, number, &mut dice);
         done.push(act.words());
     }

@@ -127,7 +127,7 @@ impl Course {
     }
 
     /// What is to be run now; the same until it [ended](Self::ended). None: that is all.
-    pub fn next(&mut self) -> Option<Try> {
+    pub fn next_try(&mut self) -> Option<Try> {
         if !self.confirmed {
             let number = self.tries_of_this + 1;
             let text = self.script.to_string();
