@@ -23,11 +23,11 @@ mine = true
 env = { HEGEMON_BLOCK_TIME_MS = "500" }
 [[nodes]]
 name = "deaf"
-env = { HEGEMON_PQ_DISCOVERY = "off", HEGEMON_BLOCK_TIME_MS = "500" }
+env = { HEGEMON_PQ_DISCOVERY = "off" }
 [[nodes]]
 name = "also-deaf"
 count = 2
-env = { HEGEMON_PQ_DISCOVERY = "off", HEGEMON_BLOCK_TIME_MS = "500" }
+env = { HEGEMON_PQ_DISCOVERY = "off" }
 [[phases]]
 name = "mine"
 [[phases.checks]]
@@ -57,7 +57,7 @@ downtime = "1s"
 check = "peers"
 nodes = "*"
 at_least = 3
-within = "6s"
+within = "4s"
 for = "500ms"
 [[phases.checks]]
 check = "height-advances"

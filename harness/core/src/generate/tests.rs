@@ -8,7 +8,7 @@ use super::{
     network::Shape,
 };
 use crate::{
-    check::CHECKS,
+    check::{CHECKS, CheckKind},
     fault::FAULTS,
     scenario::{Origin, Overrides, Plan, load},
     script::{Script, list},
@@ -82,6 +82,13 @@ fn lists_of_seeds_make_one_network_and_lead_to_nobody_who_cannot_be_dialled() {
         let hidden = |name: &String| nodes.iter().any(|node| node.name == *name && node.hidden);
         assert!(!nodes.iter().flat_map(|node| knows(node)).any(|seed| hidden(&seed)), "{asked:?}");
         assert!(nodes.iter().any(|node| node.mine && !node.later), "somebody mines: {asked:?}");
+        let open = nodes.iter().filter(|node| !node.hidden).count();
+        for check in plan.phases.iter().flat_map(|phase| &phase.checks) {
+            let CheckKind::Peers(peers) = &check.kind else { continue };
+            let can = |name: &String| if hidden(name) { open } else { nodes.len() - 1 };
+            let most = check.nodes.iter().map(can).min().unwrap().min(8);
+            assert!(peers.needed.least() as usize <= most, "{check:?} of {most}: {asked:?}");
+        }
     }
 }
 
