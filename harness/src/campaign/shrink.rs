@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness_core::shrink::{Course, Try};
+use harness_core::{
+    exit::ExitCode,
+    shrink::{Course, Try},
+};
 
 use super::child;
 use crate::{evidence::write_whole, run::interrupt::Interrupt};
@@ -37,6 +40,8 @@ pub struct Tried {
     pub attempt: Try,
     /// It failed for the same reason, and is the smallest now.
     pub kept: bool,
+    /// What it exited with.
+    pub exit: Option<ExitCode>,
     /// What it came to instead, in one sentence.
     pub reason: Option<String>,
     /// How long it took.
@@ -85,8 +90,8 @@ pub async fn drive(
         } else {
             fs::remove_dir_all(&out)?;
         }
-        let (reason, seconds) = (ended.reason, ended.seconds);
-        report(course, &Tried { attempt, kept, reason, seconds });
+        let (exit, reason, seconds) = (ended.exit, ended.reason, ended.seconds);
+        report(course, &Tried { attempt, kept, exit, reason, seconds });
     }
     fs::remove_dir_all(&tries)?;
     Ok(bundle)

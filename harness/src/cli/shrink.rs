@@ -81,7 +81,8 @@ fn arguments(args: &ShrinkArgs, record: &PlanRecord) -> Vec<String> {
         }
     }
     let provider = args.provider.or(provider).unwrap_or(ProviderChoice::Auto);
-    let mut arguments = for_each_run(&node, provider, overrides.timeout_factor);
+    let factor = args.timeout_factor.unwrap_or(overrides.timeout_factor);
+    let mut arguments = for_each_run(&node, provider, factor);
     arguments.extend(["--seed".to_owned(), record.plan.seed.to_string()]);
     arguments
 }
@@ -101,7 +102,12 @@ async fn go(
     };
     output::note(&format!("it failed with\n  {}\nand is {}", course.reason(), size(course)));
     let drives = Drive { program: &program, arguments, folder, budget: args.budget, interrupt };
-    let bundle = match drive(course, &drives, progress).await {
+    let mut last = None;
+    let report = |course: &Course, tried: &Tried| {
+        last = tried.exit;
+        progress(course, tried);
+    };
+    let bundle = match drive(course, &drives, report).await {
         Ok(bundle) => bundle,
         Err(why) => {
             output::error(&format!("it cannot go on in `{}`: {why}", folder.display()));
@@ -109,7 +115,7 @@ async fn go(
         }
     };
     let Some(bundle) = bundle else {
-        return interrupt.signal().map_or_else(|| not_again(args), ExitCode::Interrupted);
+        return interrupt.signal().map_or_else(|| not_again(args, last), ExitCode::Interrupted);
     };
     let why = match (course.is_finished(), interrupt.signal()) {
         (true, _) => "nothing smaller fails",
@@ -129,7 +135,12 @@ async fn go(
         .map_or(ExitCode::Pass, ExitCode::Interrupted)
 }
 
-fn not_again(args: &ShrinkArgs) -> ExitCode {
+fn not_again(args: &ShrinkArgs, last: Option<ExitCode>) -> ExitCode {
+    use ExitCode::{Bug, Environment, NothingRan, Usage};
+    if let Some(code @ (Environment | NothingRan | Usage | Bug)) = last {
+        output::error("it could not be run again, so nothing could be made smaller");
+        return code;
+    }
     output::error(&format!(
         "it did not fail again for that reason in {} runs: a failure by chance takes more --tries, and one of a busy machine a quieter one",
         args.tries

@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{choice::ProviderChoice, common::NodeArgs};
+use super::{
+    choice::ProviderChoice,
+    common::{NodeArgs, parse_factor},
+};
 
 pub(super) const CODES: &str = "\
 Left out are phases, faults, checks, nodes, seeds and variables, and outages are made shorter; windows
@@ -14,7 +17,7 @@ the same words, whatever the numbers and nodes in them.
 Exit codes:
   0   the smallest is written: nothing smaller fails, or the budget is over
   2   it did not fail again for that reason in --tries runs
-  3   environment: it cannot be run, or nothing can be written
+  3   environment: it cannot be run again, or nothing can be written; 4, 70 as for `scenario`
   64  usage: no bundle of a failed run (exit code 1), or one that does not verify
   130, 143  interrupted, after clean-up; the smallest so far is written";
 
@@ -39,6 +42,11 @@ pub(crate) struct ShrinkArgs {
     /// Where nodes run [default: where they ran]
     #[arg(long, value_enum)]
     pub(crate) provider: Option<ProviderChoice>,
+
+    /// Multiply every `within` and the timeout: with less than it was a run takes less time, and may fail
+    /// because of it [default: as it was]
+    #[arg(long, value_name = "F", value_parser = parse_factor)]
+    pub(crate) timeout_factor: Option<f64>,
 
     /// What is run instead of what was run
     #[command(flatten)]
