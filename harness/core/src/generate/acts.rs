@@ -34,11 +34,13 @@ pub(super) enum Act {
     Storm,
     /// One fault while another lasts.
     Overlap,
+    /// Somebody is restarted while somebody else is down, over three phases.
+    Beside,
 }
 
 impl Act {
     /// All but `join`, which has its own time.
-    pub(super) const ALL: [Self; 24] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::Bounce("restart"),
         Self::Bounce("kill"),
         Self::Down("stop"),
@@ -63,6 +65,7 @@ impl Act {
         Self::Hostile,
         Self::Storm,
         Self::Overlap,
+        Self::Beside,
     ];
 
     /// Its fault, for the description.
@@ -81,6 +84,7 @@ impl Act {
             Self::Hostile => "hostile",
             Self::Storm => "storm",
             Self::Overlap => "two at once",
+            Self::Beside => "a restart while another is away",
         }
     }
 }

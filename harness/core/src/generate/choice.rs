@@ -36,5 +36,6 @@ fn is_possible(act: Act, stage: &Stage, last: bool) -> bool {
                 && !stage.network.named_seeds().is_empty()
         }
         Act::Overlap => stage.up.len() > 2,
+        Act::Beside => !stage.leavers().is_empty(),
     }
 }

@@ -80,6 +80,7 @@ impl Stage {
             Act::Hostile => self.hostile(&name, number, dice),
             Act::Storm => self.storm(&name, dice),
             Act::Overlap => self.overlap(&name, dice),
+            Act::Beside => self.beside(&name, dice),
         }
     }
 
@@ -394,6 +395,25 @@ impl Stage {
         let keys =
             [("nodes", self.name_of(&second)), lasting(dice, 1, 3), ("with", "previous".into())];
         self.healed(name, vec![first, fault(kind, keys)], Vec::new());
+    }
+
+    /// Whoever is restarted has its address book from a clean end, so it needs nobody who is away, be it its
+    /// only seed.
+    fn beside(&mut self, name: &str, dice: &mut Dice) {
+        let away = one(&self.leavers(), dice);
+        let kinds = [("stop", "start"), ("pause", "resume")];
+        let (begin, end) = *dice.pick(&kinds).unwrap_or(&kinds[0]);
+        let nodes = self.name_of(&away);
+        let rest = self.others(&away);
+        let begin = fault(begin, [("nodes", nodes.clone())]);
+        self.meanwhile(name, vec![begin], std::slice::from_ref(&rest));
+        let all = std::mem::replace(&mut self.up, rest);
+        let hit = one(&self.up, dice);
+        let restart = fault("restart", [("nodes", self.name_of(&hit)), lasting(dice, 1, 6)]);
+        let more = [self.of().identity(&hit), self.of().catch_up(&hit, "own-state")].concat();
+        self.healed(&format!("{name}, restart"), vec![restart], more);
+        self.up = all;
+        self.healed(&over(name), vec![fault(end, [("nodes", nodes)])], Vec::new());
     }
 }
 

@@ -175,7 +175,7 @@ fn generated_scenarios_become_small() {
             let small = course.smallest();
             assert!(course.is_finished());
             assert!(
-                faults <= 2 && checks <= 2 && phases <= 3.min(last + 1) && groups <= 5,
+                faults <= 2 && checks <= 2 && phases <= 4.min(last + 1) && groups <= 5,
                 "{small}"
             );
             plan(&small);
