@@ -124,9 +124,9 @@ async fn go(
     };
     let (file, bundle) = (folder.join(SMALLEST), bundle.display().to_string());
     output::result(&format!(
-        "{} after {} runs ({why})\n  scenario: {}\n  evidence: {bundle}",
+        "{} after {} ({why})\n  scenario: {}\n  evidence: {bundle}",
         size(course),
-        course.runs(),
+        many(course.runs() as usize, "run"),
         file.display()
     ));
     interrupt
@@ -171,9 +171,6 @@ fn progress(course: &Course, tried: &Tried) {
 
 fn size(course: &Course) -> String {
     let [groups, phases, faults, checks] = course.size();
-    let many = |count: usize, word: &str| {
-        if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
-    };
     format!(
         "{}, {}, {}, {}",
         many(groups, "group"),
@@ -181,6 +178,10 @@ fn size(course: &Course) -> String {
         many(faults, "fault"),
         many(checks, "check")
     )
+}
+
+fn many(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
 fn usage(why: &str) -> ExitCode {
