@@ -138,7 +138,7 @@ impl Generated {
         }
         let bundle = ended.keep(out, &self.folder, keep_all)?;
         let exit = ended.exit.unwrap_or(ExitCode::Environment).code();
-        let (reason, seconds) = (ended.reason, ended.seconds);
-        Ok(Some(NightRan { seed, exit, reason, seconds, bundle }))
+        let Ended { reason, build, digest, seconds, .. } = ended;
+        Ok(Some(NightRan { seed, exit, reason, build, digest, seconds, bundle }))
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Asked, asked::VERSION};
 use crate::{
+    bundle::Sha256Hex,
     exit::ExitCode,
     text::{plain, short},
 };
@@ -42,6 +43,12 @@ pub struct NightRan {
     pub exit: u8,
     /// Why it is no pass.
     pub reason: Option<String>,
+    /// What ran, by hashes, and the hash of the scenario's text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
+    /// Of its bundle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Sha256Hex>,
     /// How long it took.
     pub seconds: f64,
     /// Its bundle, from the night's folder; kept unless it passed.
@@ -219,7 +226,9 @@ mod tests {
     fn ran(seed: u64, exit: u8) -> NightRan {
         let reason = (exit != 0).then(|| "peers of *: did not hold\nmore".to_owned());
         let bundle = reason.as_ref().map(|_| format!("runs/generated-{seed}/x"));
-        NightRan { seed, exit, reason, seconds: 61.0, bundle }
+        let build = Some("node of scenario".to_owned());
+        let digest = Some(Sha256Hex::of(&[b"x"]));
+        NightRan { seed, exit, reason, build, digest, seconds: 61.0, bundle }
     }
 
     fn lines(lines: &[Line]) -> String {
