@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::fault::Capability;
 
 /// Changes whenever a seed gives another text than before.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The fewest nodes of a generated network: with two there is nothing to find out about addresses.
 pub const FEWEST_NODES: u32 = 3;

@@ -20,7 +20,7 @@
 //!
 //! | check | why it must hold |
 //! | --- | --- |
-//! | `peers` | Lists of seeds make one connected graph and are tried for ever, so everybody has a session with somebody of each part; addresses are passed on, so everybody hears of everybody. A node dials until it has eight: with nine nodes or fewer that is everybody. Nodes that cannot be dialled dial, and only they have fewer: those that can be dialled. Dials that fail during an outage wait 30 s, then a minute; outages are shorter than what would bring the third wait, and the window is three minutes |
+//! | `peers` | Lists of seeds make one connected graph and are tried for ever, so everybody has a session with somebody of each part; addresses are passed on, so everybody hears of everybody. A node dials until it has eight: with nine nodes or fewer that is everybody. Nodes that cannot be dialled dial, and only they have fewer: those that can be dialled. Dials that fail during an outage wait 30 s, then a minute; outages are shorter than what would bring the third wait, and the window is a minute and a half |
 //! | `same-genesis` | One build, one `--dev` chain |
 //! | `height-advances` | Somebody mines among the named nodes or in session with them. The window is what a chain of so many miners needs but one time in a million, and 90 s for who has to find the others first |
 //! | `same-chain` | Connected nodes take the heaviest chain. Above the fault's heights: the lighter chain may have been higher, so the window has eight blocks more, and the time in which peers are found |
