@@ -307,6 +307,11 @@ fn help_says_what_there_is() {
         "help_compare",
         words(&harness(Path::new("."), &["compare", "--help"]))
     );
+    insta::assert_snapshot!(
+        "help_generate",
+        words(&harness(Path::new("."), &["generate", "--help"]))
+    );
+    insta::assert_snapshot!("help_shrink", words(&harness(Path::new("."), &["shrink", "--help"])));
     insta::assert_snapshot!("help_verify", words(&harness(Path::new("."), &["verify", "--help"])));
     insta::assert_snapshot!("help_rerun", words(&harness(Path::new("."), &["rerun", "--help"])));
     insta::assert_snapshot!("help_doctor", words(&harness(Path::new("."), &["doctor", "--help"])));
@@ -446,4 +451,36 @@ fn the_schema_is_json_and_knows_the_tables() {
     let schema = harness(Path::new("."), &["schema"]);
     let json: serde_json::Value = serde_json::from_slice(&schema.stdout).unwrap();
     assert_eq!(json["properties"]["nodes"]["items"]["required"], serde_json::json!(["name"]));
+}
+
+#[test]
+fn a_generated_scenario_is_printed_or_written_and_nothing_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = harness(folder.path(), &["generate", "--seed", "11"]);
+    assert_eq!(code(&printed), 0, "{}", errors(&printed));
+    assert_eq!(words(&harness(folder.path(), &["generate", "--seed", "11"])), words(&printed));
+    let two = ["generate", "--seeds", "10..12", "--out", "made"];
+    assert_eq!(
+        words(&harness(folder.path(), &two)),
+        "made/generated-10.toml\nmade/generated-11.toml\n"
+    );
+    let file = folder.path().join("made/generated-11.toml");
+    assert_eq!(fs::read_to_string(&file).unwrap(), words(&printed));
+    assert_eq!(code(&harness(folder.path(), &["validate", "made/generated-11.toml"])), 0);
+    assert_eq!(code(&harness(folder.path(), &two)), 0, "the same again is no loss");
+    fs::write(&file, "mine").unwrap();
+    let refused = harness(folder.path(), &two);
+    assert_eq!((code(&refused), fs::read_to_string(&file).unwrap()), (3, "mine".to_owned()));
+    for bad in [
+        &["generate"][..],
+        &["generate", "--seeds", "5..5"],
+        &["generate", "--seeds", "5"],
+        &["generate", "--seed", "1", "--nodes", "2"],
+        &["generate", "--seed", "1", "--faults", "0"],
+        &["generate", "--seed", "1", "--seeds", "1..2"],
+        &["generate", "--resume", "nowhere"],
+        &["shrink", "nowhere"],
+    ] {
+        assert_eq!(code(&harness(folder.path(), bad)), 64, "{bad:?}");
+    }
 }

@@ -15,6 +15,8 @@
 //! | [`profile`] | what a kind of node takes and promises |
 //! | [`attached`] | nodes that run already, and how often they may be asked |
 //! | [`scenario`], [`needs`] | from a text to a plan, and what a plan needs |
+//! | [`script`], [`generate`] | a scenario's text as programs write it; scenarios from a seed |
+//! | [`shrink`] | a failing scenario made smaller |
 //! | [`explain`], [`schema`] | checks and faults as people read them, and scenario files as editors do |
 //! | [`statistics`] | what so many runs, blocks or samples can say, and how surely |
 //! | [`verdict`], [`report`], [`record`] | what follows from a run's events, how it is shown, what was asked for |
@@ -36,6 +38,7 @@ pub mod exit;
 pub mod explain;
 pub mod fault;
 pub mod gate;
+pub mod generate;
 pub mod history;
 pub mod hostile;
 pub mod limits;
@@ -50,8 +53,10 @@ pub mod record;
 pub mod report;
 pub mod scenario;
 pub mod schema;
+pub mod script;
 mod seconds;
 pub mod selftest;
+pub mod shrink;
 pub mod soak;
 pub mod state;
 pub mod statistics;

@@ -6,7 +6,10 @@ mod common;
 mod compare;
 mod doctor;
 mod gate;
+mod generate;
 mod network;
+mod report;
+mod shrink;
 mod soak;
 
 use std::{path::PathBuf, time::Duration};
@@ -21,7 +24,10 @@ pub(super) use common::{LibraryArgs, NodeArgs};
 pub(super) use compare::CompareArgs;
 pub(super) use doctor::DoctorArgs;
 pub(super) use gate::GateArgs;
+pub(super) use generate::{GenerateArgs, for_each_run};
 pub(super) use network::{DownArgs, LogsArgs, RpcArgs, UpArgs};
+pub(super) use report::ReportArgs;
+pub(super) use shrink::ShrinkArgs;
 pub(super) use soak::SoakArgs;
 
 const EXIT_CODES: &str = "\
@@ -64,15 +70,6 @@ Exit codes (the bundle's own verdict is printed, and is no exit code here):
   0   the bundle is whole, and its verdict follows from its events
   1   it was changed or is incomplete, or its verdict does not follow
   64  usage: flag, or no bundle there";
-
-const REPORT_CODES: &str = "\
-The page is one file that loads nothing. Its verdicts are derived again from the evidence.
-
-Exit codes:
-  0   the page is written, and all evidence is whole
-  1   the page is written, and says which evidence does not fit
-  3   it cannot be written
-  64  usage: flag, no bundle there, or nothing follows from it";
 
 const RERUN_CODES: &str = "\
 Exit codes: those of `scenario`, for the new run. Nothing runs and the code is
@@ -134,7 +131,7 @@ pub(super) enum Verb {
     #[command(after_help = VERIFY_CODES)]
     Verify(VerifyArgs),
     /// Show runs on one page: their reports, or several of them beside each other
-    #[command(after_help = REPORT_CODES)]
+    #[command(after_help = report::CODES)]
     Report(ReportArgs),
     /// Run a recorded plan again: the same scenario text, seed, node, provider and timeouts
     #[command(alias = "replay", after_help = RERUN_CODES)]
@@ -148,6 +145,12 @@ pub(super) enum Verb {
     /// Keep one network up, through storms, and judge it window by window: pace, forks, peers, leaks
     #[command(after_help = soak::CODES)]
     Soak(SoakArgs),
+    /// Make scenarios from seeds, and run them: random networks and faults, and what must hold for any
+    #[command(after_help = generate::CODES)]
+    Generate(GenerateArgs),
+    /// Make the scenario of a failed run smaller, while it still fails for the same reason
+    #[command(after_help = shrink::CODES)]
+    Shrink(ShrinkArgs),
     /// Look at this machine before a run: engine, networks, limits, disk; a remedy for what is amiss
     #[command(after_help = doctor::CODES)]
     Doctor(DoctorArgs),
@@ -310,21 +313,6 @@ pub(super) struct SelftestArgs {
     /// Multiply every `within`, for slow machines
     #[arg(long, value_name = "F", default_value = "1", value_parser = parse_factor)]
     pub(super) timeout_factor: f64,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ReportArgs {
-    /// Runs' directories: of one its page, of several a page that compares them
-    #[arg(value_name = "BUNDLE", required = true)]
-    pub(super) bundles: Vec<PathBuf>,
-
-    /// Where the page goes; one that is there is replaced
-    #[arg(short, long, value_name = "FILE", default_value = "harness-report.html")]
-    pub(super) out: PathBuf,
-
-    /// Print verdict and findings as Markdown instead, for a comment
-    #[arg(long, conflicts_with = "out")]
-    pub(super) markdown: bool,
 }
 
 #[derive(Debug, Args)]

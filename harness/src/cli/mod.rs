@@ -4,7 +4,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `args` | flags and verbs, as `--help` shows them |
-//! | `scenario`, `rerun`, `selftest`, `gate`, `compare`, `soak` | verbs that start nodes |
+//! | `scenario`, `rerun`, `selftest`, `gate`, `compare`, `soak`, `generate`, `shrink` | verbs that start nodes |
 //! | `attach` | looks at nodes that run already |
 //! | `network`, `ask` | a network to work with: up, down, its answers and logs |
 //! | `list`, `validate`, `explain`, `verify`, `report` | verbs that start nothing |
@@ -23,6 +23,7 @@ mod environment;
 mod explain;
 mod gate;
 mod gc;
+mod generate;
 mod github;
 mod keeper;
 mod list;
@@ -35,6 +36,7 @@ mod report;
 mod rerun;
 mod scenario;
 mod selftest;
+mod shrink;
 mod signals;
 mod soak;
 mod terminal;
@@ -81,6 +83,10 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Gate(args) => interruptible(async |interrupt| gate::run(args, interrupt).await),
         Verb::Compare(args) => interruptible(async |interrupt| compare::run(args, interrupt).await),
         Verb::Soak(args) => interruptible(async |interrupt| soak::run(args, interrupt).await),
+        Verb::Generate(args) => {
+            interruptible(async |interrupt| generate::run(args, interrupt).await)
+        }
+        Verb::Shrink(args) => interruptible(async |interrupt| shrink::run(args, interrupt).await),
         Verb::Verify(args) => verify::run(args),
         Verb::Report(args) => report::run(args),
         Verb::List(args) => list::run(args),

@@ -10,6 +10,7 @@
 //! | `gate`, `compare` | many runs, and one decision; two builds |
 //! | `network` | one that stays, to work with |
 //! | `soak` | a network that stays up passes, leaks, is killed and goes on |
+//! | `shrink` | generated scenarios, and failing ones made smaller |
 //! | `support` | what they share: providers, fake nodes, the engine |
 
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
@@ -21,6 +22,7 @@ mod gate;
 mod leftovers;
 mod network;
 mod provider;
+mod shrink;
 mod soak;
 mod support;
 mod three_node;
