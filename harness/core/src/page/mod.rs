@@ -97,8 +97,8 @@ impl Page<'_> {
             a.skip href="#logs" { "To the logs" }
             (words::head(self.record, self.verdict, self.belief))
             main {
-                (words::findings(self.verdict, self.story))
                 (self.over_time())
+                (words::findings(self.verdict, self.story))
                 section { h2 id="sessions" { "Who talked to whom" } (graph::sessions(self.story)) }
                 section { h2 id="forks" { "Forks" } (graph::forks(self.story)) }
                 @if let Some(uses) = timeline::uses(self.story) {

@@ -86,7 +86,7 @@ pub(super) fn picture(story: &Story, verdict: &Verdict) -> Markup {
     html! {
         svg id="time" viewBox={ "0 0 " (WIDTH) " " (height) } role="img" tabindex="0"
             data-left=(LEFT) data-right=(RIGHT) data-end=(story.end.0) data-height=(height)
-            aria-label="Phases, faults, nodes and checks over time. The tables below say the same. Arrow keys move the line; Enter shows the logs of its moment." {
+            aria-label="Phases, faults, nodes and checks over time. The table below says the same. Arrow keys move the line; Enter shows the logs of its moment." {
             @for tick in axis.ticks() {
                 @let x = axis.x(tick * 1000.0);
                 line.grid x1=(x) x2=(x) y1="16" y2=(height) {}
