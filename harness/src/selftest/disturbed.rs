@@ -4,7 +4,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -15,6 +14,7 @@ use harness_core::{
     fault::Capability,
     hostile::Report,
     node::{Incarnation, NodeState, Resources},
+    state::StateChange,
 };
 use tokio::sync::mpsc;
 
@@ -44,7 +44,6 @@ pub struct Disturbed {
     tampered: Tampered,
     disturbance: Disturbance,
     liars: Liars,
-    state_dirs: PathBuf,
     /// Every node's first execution.
     first: Mutex<BTreeMap<String, Incarnation>>,
     /// Nodes that were started a second time.
@@ -52,9 +51,8 @@ pub struct Disturbed {
 }
 
 impl Disturbed {
-    /// `scratch` is the inner provider's: below it are the nodes' state directories, if they are on
-    /// this host.
-    pub fn new(inner: Arc<dyn Provider>, disturbance: Disturbance, scratch: PathBuf) -> Self {
+    /// Around this provider.
+    pub fn new(inner: Arc<dyn Provider>, disturbance: Disturbance) -> Self {
         let lies = if let Disturbance::Lies(lies) = disturbance { lies } else { &[] };
         let dialler = inner.dialler();
         Self {
@@ -62,7 +60,6 @@ impl Disturbed {
             inner,
             disturbance,
             liars: Liars::new(lies, dialler),
-            state_dirs: scratch,
             first: Mutex::default(),
             again: Mutex::default(),
         }
@@ -101,7 +98,7 @@ impl Disturbed {
                     return Ok(first.clone());
                 }
             }
-            (Disturbance::Loses(files), _) => self.lose(name, files)?,
+            (Disturbance::Loses(files), _) => self.lose(name, files).await?,
             _ => {}
         }
         self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
@@ -134,33 +131,17 @@ impl Disturbed {
 
     /// Removes every file of the node's state whose name begins so: of a peer store the generation
     /// before included.
-    fn lose(&self, name: &str, files: &str) -> Result<(), ProviderError> {
-        let mut folders = vec![self.state_dirs.clone()];
-        let mut lost = 0;
-        while let Some(folder) = folders.pop() {
-            let what = || format!("losing `{files}…` of {name} in {}", folder.display());
-            for entry in std::fs::read_dir(&folder)
-                .map_err(|why| ProviderError::failed(what(), why))?
-                .flatten()
-            {
-                let path = entry.path();
-                let is_lost = entry.file_name().to_string_lossy().starts_with(files);
-                if path.is_dir() {
-                    folders.push(path);
-                } else if is_lost && path.iter().any(|part| part == name) {
-                    std::fs::remove_file(&path)
-                        .map_err(|why| ProviderError::failed(what(), why))?;
-                    lost += 1;
-                }
-            }
+    async fn lose(&self, name: &str, files: &str) -> Result<(), ProviderError> {
+        let injector = self.inner.injector();
+        let is_meant = |path: &String| path.rsplit('/').next().unwrap_or(path).starts_with(files);
+        let there = injector.state_files(name).await?;
+        let lost: Vec<String> = there.into_iter().map(|file| file.path).filter(is_meant).collect();
+        if lost.is_empty() {
+            return Err(ProviderError::Unsupported(format!(
+                "{name} has no files `{files}…` to lose"
+            )));
         }
-        if lost == 0 {
-            Err(ProviderError::Unsupported(format!(
-                "the files `{files}…` of {name} are not on this host: run this control with --provider process"
-            )))
-        } else {
-            Ok(())
-        }
+        injector.change_state(name, &StateChange::Remove(lost)).await
     }
 }
 

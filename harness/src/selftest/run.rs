@@ -145,10 +145,9 @@ where
         dir: &RunDir,
         guard: &Guard,
     ) -> io::Result<Seen> {
-        let scratch = dir.scratch()?;
         let options = ProviderOptions {
             run_id: dir.run_id().to_owned(),
-            scratch: scratch.clone(),
+            scratch: dir.scratch()?,
             profile: self.overrides.profile.as_deref().cloned().map(Arc::new),
             keep: false,
             network: NetworkChoice::Auto,
@@ -167,7 +166,7 @@ where
                 return Ok(Seen::Environment(error.to_string()));
             }
         };
-        let provider = Arc::new(Disturbed::new(provider, case.control.disturbance, scratch));
+        let provider = Arc::new(Disturbed::new(provider, case.control.disturbance));
         guard.provider(provider.as_ref())?;
         let journal = Arc::new(Journal::begin(
             dir,

@@ -33,8 +33,7 @@ async fn done_with(phases: &[&str], disturbance: Disturbance) -> Done {
     let fake = Fake::new(Faults { memory: Some(1), ..Faults::default() });
     let nodes = NODES.replace("30s", "90s");
     let text = [&[nodes.as_str(), DISCOVER][..], phases].concat().concat();
-    let scratch = tempfile::tempdir().unwrap();
-    let provider = Disturbed::new(fake.clone(), disturbance, scratch.path().to_owned());
+    let provider = Disturbed::new(fake.clone(), disturbance);
     run_around(&text, std::sync::Arc::new(provider), fake).await
 }
 
