@@ -1,6 +1,8 @@
 //! `rpc` and `logs`: what a kept network's nodes say.
 
 use std::{
+    collections::VecDeque,
+    fmt::Write as _,
     fs::File,
     io::{self, Read, Seek, SeekFrom},
     net::SocketAddr,
@@ -18,7 +20,7 @@ use super::{
 };
 use crate::{
     lease::{NodeOnHost, RunOnHost},
-    provider::Direct,
+    provider::{Direct, lines::LineAssembler},
     run::{http::Http, interrupt::Interrupt, link::Connect},
 };
 
@@ -29,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_millis(200);
 
 pub(super) async fn rpc(args: &RpcArgs) -> ExitCode {
-    let run = match the_one(args.run.as_deref()).await {
+    let run = match the_one(args.run.as_deref(), |_| true).await {
         Ok(run) => run,
         Err(code) => return code,
     };
@@ -44,7 +46,7 @@ pub(super) async fn rpc(args: &RpcArgs) -> ExitCode {
     let asked = tokio::time::timeout(PATIENCE, link.ask(&args.method, &args.params)).await;
     match asked {
         Ok(Ok(answer)) => {
-            output::result(&serde_json::to_string_pretty(&answer).unwrap_or_default());
+            output::result(&escaped(&serde_json::to_string_pretty(&answer).unwrap_or_default()));
             ExitCode::Pass
         }
         Ok(Err(miss)) => {
@@ -59,7 +61,7 @@ pub(super) async fn rpc(args: &RpcArgs) -> ExitCode {
 }
 
 pub(super) async fn logs(args: &LogsArgs, interrupt: Interrupt) -> ExitCode {
-    let run = match the_one(args.run.as_deref()).await {
+    let run = match the_one(args.run.as_deref(), |_| true).await {
         Ok(run) => run,
         Err(code) => return code,
     };
@@ -99,6 +101,15 @@ fn node<'a>(run: &'a RunOnHost, name: &str) -> Result<&'a NodeOnHost, String> {
 /// An address of a network namespace means nothing outside it, or somebody else.
 fn within_reach(run: &RunOnHost, node: &NodeOnHost) -> Result<SocketAddr, String> {
     let address = node.rpc.ok_or_else(|| format!("where {} answers is not known", node.name))?;
+    let container = |what: &String| {
+        what.starts_with("container ") && what.ends_with(&format!("-{}", node.name))
+    };
+    if run.provider.as_deref() == Some("docker") && !run.objects.iter().any(container) {
+        return Err(format!(
+            "the container of {} is not there any more, or its engine does not answer",
+            node.name
+        ));
+    }
     if run.provider.as_deref() == Some("process") && !address.ip().is_loopback() {
         return Err(format!(
             "{} is in a network namespace of its own, at {address}: `harness up` without --network, or --network loopback, starts nodes that can be asked from here",
@@ -108,48 +119,66 @@ fn within_reach(run: &RunOnHost, node: &NodeOnHost) -> Result<SocketAddr, String
     Ok(address)
 }
 
-fn line(name: &str, width: usize, text: &str) {
-    output::result(&format!("{name:width$} | {}", printable(text)));
+fn line(name: &str, width: usize, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    output::result(&format!("{name:width$} | {}", printable(text.trim_end())));
 }
 
-/// A node's log as it grows, by whole lines.
+/// JSON in which nothing writes on a terminal: what JSON itself leaves as it is, is escaped as JSON has it.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter == '\n' || printable(letter.encode_utf8(&mut [0; 4])) == letter.to_string() {
+            out.push(letter);
+        } else {
+            let _ = write!(out, "\\u{:04x}", u32::from(letter));
+        }
+    }
+    out
+}
+
+/// A node's log as it grows, line by line.
 struct Growing {
     name: String,
     path: PathBuf,
     at: u64,
-    rest: Vec<u8>,
+    lines: LineAssembler,
 }
 
 impl Growing {
-    fn more(&mut self) -> io::Result<Vec<String>> {
+    /// The next lines; `None` if there is nothing more yet.
+    fn more(&mut self) -> io::Result<Option<Vec<Vec<u8>>>> {
         /// Read at once: a log may be as large as the disk.
         const PIECE: u64 = 1 << 20;
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(self.at))?;
-        let read = file.take(PIECE).read_to_end(&mut self.rest)?;
-        self.at += read as u64;
-        let end = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let whole: Vec<u8> = self.rest.drain(..end).collect();
-        Ok(String::from_utf8_lossy(&whole).lines().map(str::to_owned).collect())
+        let (mut bytes, mut lines) = (Vec::new(), Vec::new());
+        self.at += file.take(PIECE).read_to_end(&mut bytes)? as u64;
+        self.lines.push(&bytes, &mut lines);
+        Ok((!bytes.is_empty()).then_some(lines))
     }
 
-    /// Where its last lines begin.
-    fn skip_to_last(&mut self, lines: usize) -> io::Result<()> {
-        let mut last = std::collections::VecDeque::new();
-        loop {
-            let more = self.more()?;
-            if more.is_empty() {
-                break;
+    /// What is there now, or only the last lines of it.
+    fn show(&mut self, last: usize, width: usize) -> io::Result<()> {
+        let mut kept = VecDeque::new();
+        while let Some(lines) = self.more()? {
+            kept.extend(lines);
+            while last < kept.len() {
+                kept.pop_front();
             }
-            last.extend(more);
-            while last.len() > lines {
-                last.pop_front();
+            if last == usize::MAX {
+                kept.drain(..).for_each(|bytes| line(&self.name, width, &bytes));
             }
         }
-        let width: u64 = last.iter().map(|line: &String| line.len() as u64 + 1).sum();
-        self.at = self.at.saturating_sub(width + self.rest.len() as u64);
-        self.rest.clear();
+        kept.iter().for_each(|bytes| line(&self.name, width, bytes));
         Ok(())
+    }
+
+    /// A last line without an end is a line as well.
+    fn end(&mut self, width: usize) {
+        let mut lines = Vec::new();
+        self.lines.flush(&mut lines);
+        lines.iter().for_each(|bytes| line(&self.name, width, bytes));
     }
 }
 
@@ -165,35 +194,25 @@ async fn of_files(
         name: node.name.clone(),
         path: dir.join("scratch/nodes").join(&node.name).join("node.log"),
         at: 0,
-        rest: Vec::new(),
+        lines: LineAssembler::default(),
     };
     let mut logs: Vec<Growing> = nodes.iter().map(of).collect();
-    if let Some(lines) = args.tail {
-        for log in &mut logs {
-            log.skip_to_last(lines)?;
-        }
+    for log in &mut logs {
+        log.show(args.tail.unwrap_or(usize::MAX), width)?;
     }
-    loop {
-        let mut any = false;
-        for log in &mut logs {
-            for text in log.more()? {
-                any = true;
-                line(&log.name, width, &text);
-            }
-        }
-        if any {
-            continue;
-        }
-        if !args.follow {
-            return Ok(());
-        }
+    while args.follow {
         tokio::select! {
             // Who asks us to stop is heard first.
             biased;
-            _ = interrupt.raised() => return Ok(()),
+            _ = interrupt.raised() => break,
             () = tokio::time::sleep(AGAIN) => {}
         }
+        for log in &mut logs {
+            log.show(usize::MAX, width)?;
+        }
     }
+    logs.iter_mut().for_each(|log| log.end(width));
+    Ok(())
 }
 
 async fn of_containers(
@@ -206,9 +225,7 @@ async fn of_containers(
     let engine = engine.ok_or_else(|| io::Error::other("the engine does not answer"))?;
     let reading = nodes.iter().map(|node| {
         let container = node.id.split_whitespace().next_back().unwrap_or_default();
-        engine.log(container, args.tail, args.follow, |bytes| {
-            line(&node.name, width, String::from_utf8_lossy(&bytes).trim_end())
-        })
+        engine.log(container, args.tail, args.follow, |bytes| line(&node.name, width, &bytes))
     });
     tokio::select! {
         // Who asks us to stop is heard first.

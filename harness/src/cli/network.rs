@@ -120,11 +120,11 @@ fn words(kept: &Kept) -> String {
 pub(super) async fn down(args: &DownArgs) -> ExitCode {
     let runs = if args.all {
         match kept().await {
-            Ok(runs) => runs.into_iter().map(|run| run.run).collect(),
+            Ok(runs) => runs.into_iter().filter(is_ours).map(|run| run.run).collect(),
             Err(code) => return code,
         }
     } else if args.runs.is_empty() {
-        match the_one(None).await {
+        match the_one(None, is_ours).await {
             Ok(run) => vec![run.run],
             Err(code) => return code,
         }
@@ -138,12 +138,19 @@ pub(super) async fn down(args: &DownArgs) -> ExitCode {
     gc::run(&GcArgs::of(runs)).await
 }
 
-/// Networks that stay.
+/// Made by `up`: another kept run is somebody's evidence, and goes by its name only.
+fn is_ours(run: &RunOnHost) -> bool {
+    run.scenario.as_deref() == Some(NAME)
+}
+
+/// Networks of this user that stay. What an engine has of others is theirs.
 async fn kept() -> Result<Vec<RunOnHost>, ExitCode> {
     match ps::look().await {
-        Ok((survey, _)) => {
-            Ok(survey.runs.into_iter().filter(|run| run.state == State::Kept).collect())
-        }
+        Ok((survey, _)) => Ok(survey
+            .runs
+            .into_iter()
+            .filter(|run| run.state == State::Kept && run.entry.is_some())
+            .collect()),
         Err(why) => {
             output::error(&why.to_string());
             Err(ExitCode::Environment)
@@ -152,8 +159,12 @@ async fn kept() -> Result<Vec<RunOnHost>, ExitCode> {
 }
 
 /// The one that was named, or the only one there is. Says which there are if it is neither.
-pub(super) async fn the_one(named: Option<&str>) -> Result<RunOnHost, ExitCode> {
-    let runs = kept().await?;
+pub(super) async fn the_one(
+    named: Option<&str>,
+    is_meant: impl Fn(&RunOnHost) -> bool,
+) -> Result<RunOnHost, ExitCode> {
+    let mut runs = kept().await?;
+    runs.retain(is_meant);
     let names: Vec<String> = runs.iter().map(|run| run.run.clone()).collect();
     let mut found = runs.into_iter().filter(|run| named.is_none_or(|named| named == run.run));
     match (found.next(), found.next()) {

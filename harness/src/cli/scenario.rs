@@ -44,13 +44,19 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
     let Some(plans) = plans(args) else {
         return ExitCode::Usage;
     };
-    let mut codes = Vec::new();
+    github::begin();
+    let (mut codes, mut only) = (Vec::new(), None);
     let several = plans.len() > 1;
     let mut plans = plans.into_iter().peekable();
     while let Some(plan) = plans.next() {
         let (name, began) = (plan.scenario.clone(), Instant::now());
-        let code = match run_one(args, plan, interrupt.clone(), Vec::new()).await {
-            Ok(code) => code,
+        let code = match run_unsaid(args, plan, interrupt.clone(), Vec::new()).await {
+            Ok(ran) => {
+                ran.say();
+                let exit = ran.verdict.exit;
+                only = Some(ran);
+                exit
+            }
             Err(why) => {
                 output::error(&format!("{name}: {why:#}"));
                 ExitCode::Environment
@@ -67,7 +73,9 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
     if several {
         output::result(&table(&codes));
     }
-    ExitCode::over(codes.into_iter().map(|(_, code, _)| code))
+    let code = ExitCode::over(codes.into_iter().map(|(_, code, _)| code));
+    github::end(code, only.as_ref().filter(|_| !several));
+    code
 }
 
 /// What each scenario came to, and how long it took.
@@ -197,12 +205,7 @@ pub(super) async fn run_one(
     listeners: Vec<Box<dyn Sink>>,
 ) -> anyhow::Result<ExitCode> {
     let ran = run_unsaid(args, plan, interrupt, listeners).await?;
-    output::result(&ran.text());
-    if let Some(kept) = &ran.kept {
-        output::result(&kept.to_string());
-    }
-    ran.say_what_is_left();
-    github::tell(&ran.verdict, &ran.dir);
+    ran.say();
     Ok(ran.verdict.exit)
 }
 
@@ -215,6 +218,15 @@ pub(super) struct Ran {
 }
 
 impl Ran {
+    fn say(&self) {
+        output::result(&self.text());
+        if let Some(kept) = &self.kept {
+            output::result(&kept.to_string());
+        }
+        self.say_what_is_left();
+        github::tell(self);
+    }
+
     /// Its verdict, for people.
     pub(super) fn text(&self) -> String {
         let (verdict, evidence) = (&self.verdict, self.dir.path());

@@ -5,13 +5,13 @@ const MOST: usize = 1024 * 1024;
 
 /// Cuts one stream of bytes into lines, each with its newline.
 #[derive(Debug, Default)]
-pub(super) struct LineAssembler {
+pub(crate) struct LineAssembler {
     partial: Vec<u8>,
 }
 
 impl LineAssembler {
     /// Takes the next bytes and appends every line that they complete.
-    pub(super) fn push(&mut self, mut bytes: &[u8], lines: &mut Vec<Vec<u8>>) {
+    pub(crate) fn push(&mut self, mut bytes: &[u8], lines: &mut Vec<Vec<u8>>) {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             let (line, rest) = bytes.split_at(end + 1);
             self.partial.extend_from_slice(line);
@@ -25,7 +25,7 @@ impl LineAssembler {
     }
 
     /// The last line of a stream that ended without a newline.
-    pub(super) fn flush(&mut self, lines: &mut Vec<Vec<u8>>) {
+    pub(crate) fn flush(&mut self, lines: &mut Vec<Vec<u8>>) {
         if !self.partial.is_empty() {
             lines.push(std::mem::take(&mut self.partial));
         }

@@ -23,7 +23,7 @@ pub mod descriptors;
 mod dial;
 pub mod docker;
 mod injector;
-mod lines;
+pub(crate) mod lines;
 mod memory;
 mod options;
 mod owner;

@@ -7,7 +7,7 @@ use maud::html;
 use super::{
     frame,
     timeline::clipped,
-    words::{Belief, class},
+    words::{Belief, badge},
 };
 use crate::{bundle::Sha256Hex, text::printable, verdict::Verdict};
 
@@ -55,9 +55,10 @@ fn row(run: &Beside) -> maud::Markup {
         tr {
             @match &run.verdict {
                 Some(verdict) => {
-                    td class=(class(verdict.verdict)) { (verdict.verdict.word()) }
+                    @let (word, class) = badge(verdict.verdict, &run.belief);
+                    td class=(class) { (word) }
                     td { (printable(&verdict.scenario)) }
-                    td { @if let Some(first) = &broken { b { "the evidence does not fit: " } (first) br; } (printable(verdict.reason.as_deref().unwrap_or("every check passed").lines().next().unwrap_or_default())) }
+                    td { @if let Some(first) = &broken { b { "the evidence does not fit, it would say " (verdict.verdict.word()) ": " } (first) br; } (printable(verdict.reason.as_deref().unwrap_or("every check passed").lines().next().unwrap_or_default())) }
                     td { (verdict.started) }
                     td { (seconds(Some(verdict.seconds))) }
                     td { (seconds(verdict.figures.last_start_to_peers_seconds)) }

@@ -25,7 +25,7 @@ pub(super) fn sessions(story: &Story) -> Markup {
                     (circle(story, picture))
                     figcaption {
                         b { (short(picture.at.since(crate::event::Moment(0)))) } " " (picture.what) ": "
-                        (picture.pairs.len()) @if picture.pairs.len() == 1 { " pair" } @else { " pairs" }
+                        (picture.pairs.len()) @if picture.pairs.len() == 1 { " pair" } @else { " pairs" } @if picture.pairs.values().any(|both| !both) { ", dashed where only one of them says so" }
                         details {
                             summary { "as text" }
                             ul { @for (number, lane) in story.lanes.iter().enumerate() { li { (lane.name) ": " (talks(story, picture, number)) } } }
@@ -38,12 +38,17 @@ pub(super) fn sessions(story: &Story) -> Markup {
 }
 
 fn talks(story: &Story, picture: &Picture, number: usize) -> String {
-    let others = picture.pairs.iter().filter_map(|(a, b)| match number {
-        n if n == *a => Some(*b),
-        n if n == *b => Some(*a),
+    let others = picture.pairs.iter().filter_map(|((a, b), both)| match number {
+        n if n == *a => Some((*b, *both)),
+        n if n == *b => Some((*a, *both)),
         _ => None,
     });
-    let names: Vec<&str> = others.map(|other| story.lanes[other].name.as_str()).collect();
+    let names: Vec<String> = others
+        .map(|(other, both)| {
+            let only = if both { "" } else { " (only one of them says so)" };
+            format!("{}{only}", story.lanes[other].name)
+        })
+        .collect();
     match (names.as_slice(), picture.heard.contains(&number)) {
         ([], false) => "did not say".to_owned(),
         ([], true) => "nobody".to_owned(),
@@ -61,9 +66,9 @@ fn circle(story: &Story, picture: &Picture) -> Markup {
     };
     html! {
         svg.circle viewBox={ "0 0 " (SIZE) " " (SIZE) } role="img" aria-label={ (picture.pairs.len()) " pairs of nodes talk to each other" } {
-            @for (a, b) in &picture.pairs {
+            @for ((a, b), both) in &picture.pairs {
                 @let (one, other) = (place(*a), place(*b));
-                line.session x1=(one.0) y1=(one.1) x2=(other.0) y2=(other.1) {}
+                line class=(if *both { "session" } else { "session claimed" }) x1=(one.0) y1=(one.1) x2=(other.0) y2=(other.1) {}
             }
             @for (number, lane) in story.lanes.iter().enumerate() {
                 @let at = place(number);
@@ -84,7 +89,7 @@ pub(super) fn forks(story: &Story) -> Markup {
     html! {
         (tree(story))
         div.scroll { table {
-            caption { "Heights at which nodes had different hashes when they were last asked together" }
+            caption { "Heights at which nodes had different hashes; the last time that they differed" }
             thead { tr { th { "height" } th { "seen at" } th { "hash" } th { "nodes" } } }
             tbody {
                 @for (height, fork) in &story.forks {

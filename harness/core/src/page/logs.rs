@@ -1,6 +1,7 @@
 //! The nodes' logs in the order of their time. Nodes of any kind: what has no time of its own is of the line before.
 
 use std::{
+    collections::VecDeque,
     io::{self, BufRead, BufReader, Read},
     time::{Duration, SystemTime},
 };
@@ -9,12 +10,11 @@ use serde::Serialize;
 
 use crate::text::printable;
 
-/// Lines of one node on a page: its first and its last ones. The files have all.
-const FIRST: usize = 300;
-const LAST: usize = 3000;
+/// Bytes of all nodes' lines together, as the page has them: more no browser likes.
+const MOST: usize = 6 * 1024 * 1024;
 
-/// Lines of all nodes together: 60 bytes each are what a page can hold.
-const MOST: usize = 40_000;
+/// Of one node: with many nodes still a few lines of each.
+const LEAST: usize = 32 * 1024;
 
 /// Characters of a line.
 const LONGEST: u64 = 600;
@@ -47,36 +47,55 @@ impl Log {
         nodes: usize,
         started: SystemTime,
     ) -> io::Result<Self> {
-        let last = LAST.min(MOST / nodes.max(1)).max(50);
+        let room = (MOST / nodes.max(1)).max(LEAST);
         let mut reader = BufReader::new(log);
-        let (mut all, mut at) = (Self::default(), None);
-        let mut tail = std::collections::VecDeque::new();
-        let mut bytes = Vec::new();
+        let mut all = Self::default();
+        let (mut head, mut used) = (true, 0);
+        // As they are: of a flood only what is shown is looked into.
+        let (mut tail, mut waiting) = (VecDeque::<Vec<u8>>::new(), 0);
         loop {
-            bytes.clear();
+            let mut bytes = Vec::new();
             if reader.by_ref().take(LONGEST * 4).read_until(b'\n', &mut bytes)? == 0 {
                 break;
             }
             if bytes.last() != Some(&b'\n') {
                 skip_line(&mut reader)?;
             }
-            let text = String::from_utf8_lossy(&bytes);
-            let text: String = printable(text.trim_end()).chars().take(LONGEST as usize).collect();
-            at = time(&text, started).or(at);
-            let line = Line { at, node, level: level(&text), text };
-            if all.lines.len() < FIRST.min(last) {
-                all.lines.push(line);
+            if head && used < room / 8 {
+                used += all.push(&bytes, node, started);
                 continue;
             }
-            tail.push_back(line);
-            if tail.len() > last {
-                tail.pop_front();
+            head = false;
+            waiting += room_of(&bytes);
+            tail.push_back(bytes);
+            while waiting > room - room / 8 {
+                let Some(dropped) = tail.pop_front() else { break };
+                waiting -= room_of(&dropped);
                 all.left_out += 1;
             }
         }
-        all.lines.extend(tail);
+        for bytes in tail {
+            all.push(&bytes, node, started);
+        }
         Ok(all)
     }
+
+    /// Takes in a line; how much room it takes.
+    fn push(&mut self, bytes: &[u8], node: usize, started: SystemTime) -> usize {
+        let text = String::from_utf8_lossy(bytes);
+        let text: String = printable(text.trim_end()).chars().take(LONGEST as usize).collect();
+        let before = self.lines.last().and_then(|line| line.at);
+        let at = time(&text, started).or(before);
+        self.lines.push(Line { at, node, level: level(&text), text });
+        room_of(bytes)
+    }
+}
+
+/// What a line takes on a page, at most: its place and time, and every byte escaped where that is needed.
+fn room_of(bytes: &[u8]) -> usize {
+    let of =
+        |byte: &u8| if byte.is_ascii_graphic() && *byte != b'<' || *byte == b' ' { 1 } else { 6 };
+    48 + bytes.iter().map(of).sum::<usize>()
 }
 
 /// All lines by time; those of one node stay in their order.
@@ -170,8 +189,14 @@ mod tests {
         let log = read(&text);
         assert_eq!(log.lines[0].text.len(), 600);
         assert_eq!(log.lines[1].text, "line 0");
-        assert_eq!(log.lines.len(), FIRST + LAST);
-        assert_eq!(log.left_out, 5002 - (FIRST + LAST) as u64);
+        assert_eq!((log.lines.len(), log.left_out), (5002, 0));
+        let flood = "<<<<< a flood of markup\n".repeat(300_000);
+        let (log, shared) = (read(flood.as_bytes()), Log::read(flood.as_bytes(), 0, 50, started()));
+        assert_eq!(log.lines.len() as u64 + log.left_out, 300_000);
+        let page = serde_json::to_string(&log.lines).unwrap().replace('<', "\\u003c").len();
+        assert!((MOST / 2..MOST * 2).contains(&page), "{page}");
+        assert!(shared.unwrap().lines.len() < log.lines.len() / 40);
+        let log = read(&text);
         assert_eq!(log.lines.last().unwrap().text, "no end \u{fffd}");
     }
 }

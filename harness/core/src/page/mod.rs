@@ -92,7 +92,8 @@ impl Page<'_> {
     fn render(&self, logs: Vec<Log>) -> Markup {
         let left_out: u64 = logs.iter().map(|log| log.left_out).sum();
         let data = self.data(logs);
-        let (verdict, scenario) = (self.verdict.verdict.word(), &self.verdict.scenario);
+        let (word, _) = words::badge(self.verdict.verdict, self.belief);
+        let scenario = &self.verdict.scenario;
         let body = html! {
             a.skip href="#logs" { "To the logs" }
             (words::head(self.record, self.verdict, self.belief))
@@ -110,7 +111,7 @@ impl Page<'_> {
             script type="application/json" id="data" { (PreEscaped(data)) }
             script { (PreEscaped(SCRIPT)) }
         };
-        frame::document(&format!("{verdict} {}", printable(scenario)), &body)
+        frame::document(&format!("{word} {}", printable(scenario)), &body)
     }
 
     fn over_time(&self) -> Markup {

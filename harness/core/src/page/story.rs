@@ -7,7 +7,7 @@ use std::{
 
 use super::series::Series;
 use crate::{
-    event::{CheckId, Event, EventKind, FaultId, Moment, Sample},
+    event::{CheckId, Event, EventKind, FaultId, Moment, Sample, SessionList},
     node::NodeState,
     scenario::Plan,
     text::{ending, short},
@@ -44,7 +44,8 @@ pub(super) struct Lane {
     pub(super) away: Vec<Away>,
     tip: Option<u64>,
     cpu: Option<(Moment, u64)>,
-    sessions: Option<BTreeSet<usize>>,
+    /// Peer IDs that it has named.
+    sessions: Option<Vec<String>>,
 }
 
 /// A time in which a node could do nothing.
@@ -78,8 +79,8 @@ pub(super) struct Dot {
 pub(super) struct Picture {
     pub(super) at: Moment,
     pub(super) what: String,
-    /// By node's number, the lower one first.
-    pub(super) pairs: BTreeSet<(usize, usize)>,
+    /// By node's number, the lower one first; whether both say so.
+    pub(super) pairs: BTreeMap<(usize, usize), bool>,
     /// Who had said at all with whom it talks.
     pub(super) heard: BTreeSet<usize>,
 }
@@ -160,9 +161,8 @@ impl Story {
                 }
             }
             EventKind::Sessions(list) => {
-                let known = |peer: &String| self.ids.get(peer).copied();
                 let peers = list.sessions.value().map(|sessions| {
-                    sessions.iter().filter_map(|session| known(&session.peer)).collect()
+                    sessions.iter().take(SessionList::MOST).map(|it| it.peer.clone()).collect()
                 });
                 if let Some(lane) = self.lane(&list.node) {
                     lane.sessions = peers;
@@ -330,15 +330,18 @@ impl Story {
     }
 
     fn picture(&mut self, at: Moment, what: String) {
-        let mut pairs = BTreeSet::new();
+        let mut said = BTreeSet::new();
         let mut heard = BTreeSet::new();
         for (number, lane) in self.lanes.iter().enumerate() {
             let Some(sessions) = &lane.sessions else { continue };
             heard.insert(number);
-            for peer in sessions.iter().filter(|peer| **peer != number) {
-                pairs.insert((number.min(*peer), number.max(*peer)));
-            }
+            let peers = sessions.iter().filter_map(|id| self.ids.get(id).copied());
+            said.extend(peers.filter(|peer| *peer != number).map(|peer| (number, peer)));
         }
+        let pair = |(one, other): &(usize, usize)| {
+            ((*one.min(other), *one.max(other)), said.contains(&(*other, *one)))
+        };
+        let pairs: BTreeMap<(usize, usize), bool> = said.iter().map(pair).collect();
         let same = |last: &Picture| last.pairs == pairs && last.heard == heard && last.at == at;
         if heard.is_empty()
             || self.pictures.len() >= PICTURES

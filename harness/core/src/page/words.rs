@@ -22,12 +22,20 @@ pub enum Belief {
 }
 
 /// A run's verdict as a class of the style sheet.
-pub(super) fn class(verdict: RunVerdict) -> &'static str {
+fn class(verdict: RunVerdict) -> &'static str {
     match verdict {
         RunVerdict::Pass => "pass",
         RunVerdict::Fail => "fail",
         RunVerdict::Inconclusive => "unsure",
         RunVerdict::Environment | RunVerdict::Interrupted => "never",
+    }
+}
+
+/// What stands in large letters: evidence that does not fit says nothing, whatever follows from it.
+pub(super) fn badge(verdict: RunVerdict, belief: &Belief) -> (&'static str, &'static str) {
+    match belief {
+        Belief::Broken(..) => ("NOT WHOLE", "never"),
+        Belief::Fresh | Belief::Whole => (verdict.word(), class(verdict)),
     }
 }
 
@@ -41,7 +49,8 @@ pub(super) fn head(record: &PlanRecord, verdict: &Verdict, belief: &Belief) -> M
     let mut lines = reason.lines();
     html! {
         header {
-            h1 { span class={ "word " (class(verdict.verdict)) } { (verdict.verdict.word()) } (printable(&verdict.scenario)) }
+            @let (word, class) = badge(verdict.verdict, belief);
+            h1 { span class={ "word " (class) } { (word) } (printable(&verdict.scenario)) }
             p.reason { (printable(lines.next().unwrap_or_default())) }
             @let more: Vec<String> = lines.map(printable).collect();
             @if !more.is_empty() { pre { (more.join("\n")) } }
@@ -52,7 +61,7 @@ pub(super) fn head(record: &PlanRecord, verdict: &Verdict, belief: &Belief) -> M
             @match belief {
                 Belief::Fresh => {}
                 Belief::Whole => p.soft { "The evidence is whole: this verdict follows from it." },
-                Belief::Broken(count, first) => p.reason { b { "The evidence does not fit (" (count) " problems): " } (printable(first)) },
+                Belief::Broken(count, first) => p.reason { b { "The evidence does not fit (" (count) " problems), so nothing follows from it; it would say " (verdict.verdict.word()) ": " } (printable(first)) },
             }
         }
     }

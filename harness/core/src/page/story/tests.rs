@@ -111,7 +111,11 @@ fn who_talks_to_whom_is_known_by_peer_ids_and_before_a_fault() {
     );
     let picture = &story.pictures[0];
     assert_eq!(picture.what, "before restart of seed");
-    assert_eq!(picture.pairs, BTreeSet::from([(0, 1)]), "itself and strangers are no pairs");
+    assert_eq!(
+        picture.pairs,
+        BTreeMap::from([((0, 1), false)]),
+        "itself and strangers are no pairs, and the seed said nothing"
+    );
     assert_eq!(picture.heard, BTreeSet::from([1]));
 }
 
