@@ -182,6 +182,21 @@ impl Growing {
     }
 }
 
+/// What they write from here on, until a signal.
+async fn follow(logs: &mut [Growing], width: usize, interrupt: Interrupt) -> io::Result<()> {
+    loop {
+        tokio::select! {
+            // Who asks us to stop is heard first.
+            biased;
+            _ = interrupt.raised() => return Ok(()),
+            () = tokio::time::sleep(AGAIN) => {}
+        }
+        for log in &mut *logs {
+            log.show(usize::MAX, width)?;
+        }
+    }
+}
+
 async fn of_files(
     run: &RunOnHost,
     nodes: &[&NodeOnHost],
@@ -200,16 +215,8 @@ async fn of_files(
     for log in &mut logs {
         log.show(args.tail.unwrap_or(usize::MAX), width)?;
     }
-    while args.follow {
-        tokio::select! {
-            // Who asks us to stop is heard first.
-            biased;
-            _ = interrupt.raised() => break,
-            () = tokio::time::sleep(AGAIN) => {}
-        }
-        for log in &mut logs {
-            log.show(usize::MAX, width)?;
-        }
+    if args.follow {
+        follow(&mut logs, width, interrupt).await?;
     }
     logs.iter_mut().for_each(|log| log.end(width));
     Ok(())

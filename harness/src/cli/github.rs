@@ -6,10 +6,10 @@
 
 use std::{env, fs::OpenOptions, io::Write, path::PathBuf, sync::OnceLock};
 
-use harness_core::{exit::ExitCode, report::markdown, text::printable};
+use harness_core::{exit::ExitCode, report::markdown, text::printable, verdict::Verdict};
 
-use super::{output, scenario::Ran};
-use crate::evidence::draw_seed;
+use super::output;
+use crate::evidence::{RunDir, draw_seed};
 
 /// Nothing that is said from here on is a command.
 pub(super) fn begin() {
@@ -19,25 +19,25 @@ pub(super) fn begin() {
 }
 
 /// What came of one run.
-pub(super) fn tell(ran: &Ran) {
+pub(super) fn tell(verdict: &Verdict, dir: &RunDir) {
     let Some(token) = token() else { return };
     output::result(&format!("::{token}::"));
-    for line in markdown::annotations(&ran.verdict) {
+    for line in markdown::annotations(verdict) {
         output::result(&line);
     }
     output::result(&format!("::stop-commands::{token}"));
-    let place = ran.dir.path().display().to_string();
-    append("GITHUB_STEP_SUMMARY", &markdown::summary(&ran.verdict, &place, ran.dir.digest()));
+    let place = dir.path().display().to_string();
+    append("GITHUB_STEP_SUMMARY", &markdown::summary(verdict, &place, dir.digest()));
 }
 
 /// What came of all of them; where the evidence is, if there was one.
-pub(super) fn end(code: ExitCode, only: Option<&Ran>) {
+pub(super) fn end(code: ExitCode, only: Option<&RunDir>) {
     let Some(token) = token() else { return };
     output::result(&format!("::{token}::"));
     let mut outputs = format!("verdict={}\n", word(code));
-    if let Some(ran) = only {
-        let digest = ran.dir.digest().map(|digest| digest.to_string()).unwrap_or_default();
-        let place = printable(&ran.dir.path().display().to_string());
+    if let Some(dir) = only {
+        let digest = dir.digest().map(|digest| digest.to_string()).unwrap_or_default();
+        let place = printable(&dir.path().display().to_string());
         outputs.push_str(&format!("digest={digest}\nbundle={place}\n"));
     }
     append("GITHUB_OUTPUT", &outputs);

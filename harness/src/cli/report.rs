@@ -61,13 +61,19 @@ pub(super) fn run(args: &ReportArgs) -> ExitCode {
 fn markdown(shown: &[(&Path, Verified)]) -> ExitCode {
     let mut code = ExitCode::Pass;
     for (path, verified) in shown {
-        if let Belief::Broken(_, first) = belief(verified) {
-            output::result(&format!("**The evidence does not fit**: {}\n", markup::cell(&first)));
-            code = ExitCode::Fail;
-        }
-        if let Some(verdict) = &verified.verdict {
-            let place = path.display().to_string();
-            output::result(&markdown::summary(verdict, &place, verified.digest));
+        let place = path.display().to_string();
+        match (belief(verified), &verified.verdict) {
+            (Belief::Fresh | Belief::Whole, Some(verdict)) => {
+                output::result(&markdown::summary(verdict, &place, verified.digest));
+            }
+            (Belief::Broken(_, first), _) => {
+                let (place, first) = (markup::cell(&place), markup::cell(&first));
+                output::result(&format!(
+                    "### NOT WHOLE {place}\n\nThe evidence does not fit: {first}\n"
+                ));
+                code = ExitCode::Fail;
+            }
+            (Belief::Fresh | Belief::Whole, None) => code = ExitCode::Fail,
         }
     }
     code

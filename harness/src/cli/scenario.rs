@@ -54,7 +54,7 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
             Ok(ran) => {
                 ran.say();
                 let exit = ran.verdict.exit;
-                only = Some(ran);
+                only = Some(ran.dir);
                 exit
             }
             Err(why) => {
@@ -224,7 +224,7 @@ impl Ran {
             output::result(&kept.to_string());
         }
         self.say_what_is_left();
-        github::tell(self);
+        github::tell(&self.verdict, &self.dir);
     }
 
     /// Its verdict, for people.

@@ -76,7 +76,14 @@ fn report_derives_its_verdicts_and_says_what_does_not_fit() {
     // Somebody's verdict is not what follows from the events.
     copy.change("verdict.json", |text| text.replace("\"pass\"", "\"fail\""));
     let (code, one) = report(&[path]);
-    assert!(code == Some(1) && one.contains("PASS</span>test") && one.contains("does not fit"));
+    assert!(
+        code == Some(1)
+            && one.contains("NOT WHOLE</span>test")
+            && one.contains("it would say PASS")
+    );
+    let markdown = harness(&["report", "--markdown", path]);
+    let markdown = String::from_utf8(markdown.stdout).unwrap();
+    assert!(markdown.starts_with("### NOT WHOLE") && !markdown.contains("### PASS"), "{markdown}");
     let whole = good().dir.path().to_str().unwrap();
     let (code, two) = report(&[whole, path]);
     assert!(code == Some(1) && two.contains("1 NOT WHOLE, 1 PASS"), "{two}");
@@ -106,6 +113,9 @@ fn a_github_job_is_told() {
     let words = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(3), "{words}");
     assert!(words.contains("\n::warning title=ENVIRONMENT a::"), "{words}");
+    // Between the first line and ours nothing is a command, whatever a node writes.
+    let token = words.lines().next().unwrap().strip_prefix("::stop-commands::").unwrap();
+    assert!(words.contains(&format!("\n::{token}::\n::warning")), "{words}");
     let (page, outputs) =
         (fs::read_to_string(&summary).unwrap(), fs::read_to_string(&out).unwrap());
     assert!(page.starts_with("before\n### ENVIRONMENT a\n"), "{page}");
@@ -117,6 +127,20 @@ fn a_github_job_is_told() {
     let shown = harness(&["report", "--markdown", bundle]);
     assert_eq!((shown.status.code(), page.contains("run ")), (Some(0), true));
     assert!(String::from_utf8_lossy(&shown.stdout).starts_with("### ENVIRONMENT a\n"));
+    // Of several runs there is one verdict, and no evidence that is that of all.
+    let several = || {
+        Command::new(env!("CARGO_BIN_EXE_harness"))
+            .args(["scenario", "./a.toml", "./a.toml", "--provider", "process"])
+            .args(["--node-bin", "/nowhere/node", "--no-progress"])
+            .current_dir(folder.path())
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_OUTPUT", &out)
+            .output()
+            .unwrap()
+    };
+    fs::write(&out, "").unwrap();
+    assert_eq!(several().status.code(), Some(3));
+    assert_eq!(fs::read_to_string(&out).unwrap(), "verdict=environment\n");
     let elsewhere = String::from_utf8_lossy(&run("").stdout).into_owned();
     assert!(!elsewhere.contains("::warning"), "{elsewhere}");
     assert_eq!(fs::read_to_string(&summary).unwrap(), page);
