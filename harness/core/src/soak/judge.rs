@@ -10,21 +10,14 @@ use serde::Serialize;
 
 use super::{
     asked::Asked,
-    seen::{Blocks, Network, Window},
+    pace::{Pace, Usual},
+    seen::{Network, Window},
     trend::{IN_A_ROW, Quantity, Trend, trends},
 };
-use crate::{
-    exit::ExitCode,
-    gate::Outcome,
-    statistics::{blocks::too_few, round},
-    text::short,
-};
+use crate::{exit::ExitCode, gate::Outcome, text::short};
 
 /// So many windows in a row that say nothing end a soak: who sees nothing watches nothing.
 pub const BLIND: usize = 5;
-
-/// A chain whose miners are ended and cut off by turns has this part of its usual pace, at least.
-const PACE: f64 = 3.0;
 
 /// What a soak says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -77,12 +70,15 @@ pub struct Soak {
     windows: Vec<Window>,
     /// Windows before somebody went on with it, the last time.
     before: usize,
+    /// Somebody mines: where nobody does, a chain that stands still is as it should be.
+    mines: bool,
 }
 
 impl Soak {
     /// Nothing was seen.
     pub fn new(asked: Asked) -> Self {
-        Self { asked, networks: Vec::new(), windows: Vec::new(), before: 0 }
+        let mines = asked.plan(0).0.is_none_or(|plan| plan.nodes.iter().any(|node| node.mine));
+        Self { asked, networks: Vec::new(), windows: Vec::new(), before: 0, mines }
     }
 
     /// What was asked for.
@@ -212,7 +208,8 @@ impl Soak {
             let (decision, exit) = (Decision::Environment, ExitCode::Environment);
             return Verdict { decision, exit, reasons: vec![why] };
         }
-        let reasons = self.unmeasured(&trends);
+        let mut reasons = self.unmeasured(&trends);
+        reasons.extend(self.without_pace());
         if !reasons.is_empty() {
             let (decision, exit) = (Decision::Inconclusive, ExitCode::Inconclusive);
             return Verdict { decision, exit, reasons };
@@ -271,6 +268,7 @@ impl Soak {
     /// What windows found that cannot be taken back.
     fn broken(&self) -> Vec<String> {
         let mut reasons = Vec::new();
+        let usual = Usual::of(&self.windows);
         for window in &self.windows {
             let number = window.number + 1;
             match window.outcome() {
@@ -278,9 +276,9 @@ impl Soak {
                     let why = window.reason.as_deref().unwrap_or("it failed");
                     reasons.push(format!("window {number}: {why}"));
                 }
-                // What it saw of the chain is of a time without faults, or of half of a window.
-                Some(Outcome::Nothing | Outcome::Impossible) | None => continue,
-                Some(Outcome::Pass) => {}
+                // What it saw of the chain is of a time without faults.
+                Some(Outcome::Nothing | Outcome::Impossible) => continue,
+                Some(Outcome::Pass) | None => {}
             }
             if window.forks.deepest > self.asked.limits.fork {
                 reasons.push(format!(
@@ -288,7 +286,13 @@ impl Soak {
                     window.forks.deepest, self.asked.limits.fork
                 ));
             }
-            if let Some(why) = self.pace(window) {
+            // Half of a window may be the half with the faults.
+            if window.outcome().is_none() {
+                continue;
+            }
+            if self.mines
+                && let Pace::Slow(why) = usual.pace(&self.asked, window)
+            {
                 reasons.push(format!("window {number}: {why}"));
             }
             let alone = |peers: Option<[u64; 3]>| peers.is_some_and(|[_, middle, _]| middle == 0);
@@ -300,34 +304,6 @@ impl Soak {
             }
         }
         reasons
-    }
-
-    /// Whether a window has so few blocks that a healthy chain would not have had them.
-    fn pace(&self, window: &Window) -> Option<String> {
-        let Blocks { from, to, every_ms } = window.blocks?;
-        let usual = every_ms.map(|ms| ms as f64 / 1000.0).or_else(|| self.usual(window))?;
-        let slow = usual * PACE * self.asked.overrides.patience();
-        let made = to.saturating_sub(from);
-        let length = Duration::try_from_secs_f64(window.seconds).ok()?;
-        let every = Duration::try_from_secs_f64(slow).ok().filter(|time| !time.is_zero())?;
-        let chance = too_few(made + 1, length, every);
-        (chance < self.asked.confidence(1).error()).then(|| {
-            let usually = round(usual);
-            format!("{made} blocks in {}, which usually come every {usually} s", short(length))
-        })
-    }
-
-    /// Seconds between two blocks in the window before which nobody knows it better: the middle of all others.
-    fn usual(&self, window: &Window) -> Option<f64> {
-        let others = self.windows.iter().filter(|other| other.number != window.number);
-        let mut times: Vec<f64> = others
-            .filter_map(|other| {
-                let made = other.blocks?.to.saturating_sub(other.blocks?.from);
-                (made > 0).then(|| other.seconds / made as f64)
-            })
-            .collect();
-        times.sort_by(f64::total_cmp);
-        times.get(times.len() / 2).copied()
     }
 
     /// What the last windows all found to grow.
@@ -347,6 +323,20 @@ impl Soak {
             });
         }
         last.into_iter().map(Trend::words).collect()
+    }
+
+    /// That of windows which passed it is not known whether the chain stood still in them.
+    fn without_pace(&self) -> Option<String> {
+        let usual = Usual::of(&self.windows);
+        let passed = self.windows.iter().filter(|window| window.outcome() == Some(Outcome::Pass));
+        let unknown = passed
+            .filter(|window| matches!(usual.pace(&self.asked, window), Pace::Unknown))
+            .count();
+        (self.mines && unknown > 0).then(|| {
+            format!(
+                "the chain's pace could not be judged in {unknown} windows: no node said a height, or neither scenario, profile nor other windows say how often blocks come"
+            )
+        })
     }
 
     /// What of a node was measured at times, and never for long enough.

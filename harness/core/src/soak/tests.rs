@@ -205,6 +205,45 @@ fn what_cannot_be_taken_back_fails_at_once() {
     }
 }
 
+/// Half of a window is enough to see a fork that is too deep.
+#[test]
+fn a_signal_takes_no_fork_away() {
+    let mut chance = ChaCha8Rng::seed_from_u64(5);
+    let mut soak = Soak::new(asked(3600));
+    assert!(soak.began(network(0)));
+    let mut cut = window(0, HONEST, &mut chance);
+    (cut.exit, cut.forks.deepest) = (143, 101);
+    assert!(soak.ended(cut));
+    assert_eq!(soak.decision().unwrap().decision, Decision::Failed);
+}
+
+/// A chain that nobody mines has no pace; one that is mined, and whose pace nobody knows, is no pass.
+#[test]
+fn pace_is_judged_where_somebody_mines() {
+    let still = |every_ms| {
+        move |window: &mut Window| window.blocks = Some(Blocks { from: 7, to: 7, every_ms })
+    };
+    let (decision, _, why) = ends(1800, HONEST, still(None));
+    assert_eq!(decision, Decision::Inconclusive, "{why}");
+    assert!(why.contains("pace"), "{why}");
+    let (decision, _, why) = ends(1800, HONEST, |window| window.blocks = None);
+    assert_eq!(decision, Decision::Inconclusive, "{why}");
+    let (decision, _, why) = ends(1800, HONEST, still(Some(2000)));
+    assert_eq!(decision, Decision::Failed, "{why}");
+    for every_ms in [None, Some(2000)] {
+        let mut chance = ChaCha8Rng::seed_from_u64(1);
+        let text = TEXT.replace("mine = true\n", "");
+        let mut soak = Soak::new(Asked { text, ..asked(1800) });
+        assert!(soak.began(network(0)));
+        while soak.decision().is_none() {
+            let mut window = window(soak.next_window(), HONEST, &mut chance);
+            still(every_ms)(&mut window);
+            assert!(soak.ended(window));
+        }
+        assert_eq!(soak.verdict().decision, Decision::Passed, "{:?}", soak.verdict());
+    }
+}
+
 #[test]
 fn time_that_said_nothing_is_none_and_who_sees_nothing_ends() {
     // Every other window: twelve of them make an hour of six.
