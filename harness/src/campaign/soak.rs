@@ -85,6 +85,12 @@ impl Campaign {
         (report, listen): (Report, Listen),
     ) -> io::Result<Self> {
         let folder = folder.canonicalize()?;
+        let windows = folder.join(WINDOWS);
+        if !fs::symlink_metadata(&windows)?.is_dir() {
+            let place = windows.display();
+            // What is not written down is removed from it.
+            return Err(io::Error::other(format!("`{place}` is a link or a file, and no folder")));
+        }
         let (mut lines, text) = Lines::open(&folder.join(LEDGER))?;
         let (soak, whole) = resume(&text).map_err(|why| io::Error::other(why.to_string()))?;
         lines.cut(whole)?;

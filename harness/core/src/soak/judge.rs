@@ -19,6 +19,9 @@ use crate::{exit::ExitCode, gate::Outcome, text::short};
 /// So many windows in a row that say nothing end a soak: who sees nothing watches nothing.
 pub const BLIND: usize = 5;
 
+/// Seconds: no window and no network is as old as this. Thirty years, so that a sum of them is still a time.
+const LONGEST: f64 = 1e9;
+
 /// What a soak says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -122,14 +125,21 @@ impl Soak {
 
     /// A window ended. `false`: it is not the next one, or nobody can have written it.
     pub fn ended(&mut self, window: Window) -> bool {
-        let began = window.began.is_finite() && window.began >= 0.0;
-        let lasted = window.seconds.is_finite() && window.seconds >= 0.0;
+        let began = (0.0..LONGEST).contains(&window.began);
+        let lasted = (0.0..LONGEST).contains(&window.seconds);
+        let ours = window.bundle.as_deref().is_none_or(is_bundle);
         let last = self.networks.last().is_some_and(|network| network.number == window.network);
         let after = self.windows.last().is_none_or(|before| {
             before.network != window.network || before.began + before.seconds <= window.began + 0.01
         });
         let known = ExitCode::of(window.exit).is_some();
-        let fits = began && lasted && last && after && known && window.number == self.next_window();
+        let fits = began
+            && lasted
+            && ours
+            && last
+            && after
+            && known
+            && window.number == self.next_window();
         if fits {
             self.windows.push(window);
         }
@@ -147,7 +157,8 @@ impl Soak {
     /// How much time lies in windows that passed.
     pub fn passed(&self) -> Duration {
         let passed = self.windows.iter().filter(|window| window.outcome() == Some(Outcome::Pass));
-        Duration::from_secs_f64(passed.map(|window| window.seconds).sum())
+        // Each is bounded, so all of them are; what nobody could count has not passed.
+        Duration::try_from_secs_f64(passed.map(|window| window.seconds).sum()).unwrap_or_default()
     }
 
     /// How every quantity of every node goes on.
@@ -364,4 +375,10 @@ impl Soak {
 /// Limits that were reached.
 fn above(trends: &[Trend]) -> Vec<String> {
     trends.iter().filter(|trend| trend.is_above()).map(Trend::above_words).collect()
+}
+
+/// A bundle's place is a folder among those of the windows, and nothing else: what is there may be removed.
+fn is_bundle(place: &str) -> bool {
+    let name = place.strip_prefix("windows/");
+    name.is_some_and(|name| !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', '\0']))
 }

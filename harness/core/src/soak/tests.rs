@@ -353,6 +353,39 @@ fn what_is_no_ledger_is_refused_with_the_reason() {
     assert_eq!((cut.next_network(), cut.next_window()), (1, 0));
 }
 
+/// A ledger is read by whoever goes on with it, and bundles that it names are removed when there are many.
+#[test]
+fn a_line_leads_nowhere_else_and_no_number_is_too_large() {
+    let begun = line(&Line::Soak(Box::new(asked(3600)))) + &line(&Line::Network(network(0)));
+    let read = |change: &dyn Fn(&mut Window)| {
+        let mut window = window(0, HONEST, &mut ChaCha8Rng::seed_from_u64(5));
+        change(&mut window);
+        resume(&(begun.clone() + &line(&Line::Window(Box::new(window)))))
+    };
+    for bundle in [
+        "..",
+        "windows",
+        "windows/",
+        "windows/..",
+        "windows/../..",
+        "windows/a/b",
+        "a/b",
+        "/windows/a",
+        "./windows/a",
+        "windows/./a",
+        "",
+    ] {
+        assert!(read(&|window| window.bundle = Some(bundle.into())).is_err(), "{bundle}");
+    }
+    assert!(read(&|window| window.bundle = Some("windows/a".into())).is_ok());
+    for seconds in [1e300, 1e19, -1.0] {
+        assert!(read(&|window| window.seconds = seconds).is_err(), "{seconds}");
+        assert!(read(&|window| window.began = seconds).is_err(), "{seconds}");
+    }
+    let highest = |window: &mut Window| window.blocks.as_mut().unwrap().to = u64::MAX;
+    assert!(read(&highest).unwrap().0.decision().is_none());
+}
+
 /// What grows in a minute as everything does at first is not said to go on for a week.
 #[test]
 fn what_was_seen_for_a_minute_says_nothing_of_a_week() {

@@ -189,3 +189,17 @@ fn evidence_is_bounded_and_what_a_kill_left_goes() {
     assert_eq!((names(&campaign), campaign.soak.windows().len()), (MOST_KEPT, 12));
     campaign.write().unwrap();
 }
+
+/// What is removed is the soak's own.
+#[test]
+fn windows_elsewhere_are_not_ours() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = campaign(&place).folder.clone();
+    let other = place.path().join("other");
+    fs::rename(folder.join(WINDOWS), &other).unwrap();
+    fs::create_dir(other.join("mine")).unwrap();
+    std::os::unix::fs::symlink(&other, folder.join(WINDOWS)).unwrap();
+    let why = Campaign::resume(&folder, String::new(), heard()).err().unwrap().to_string();
+    assert!(why.contains("is a link"), "{why}");
+    assert!(other.join("mine").exists());
+}
