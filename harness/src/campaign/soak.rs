@@ -268,7 +268,7 @@ impl Campaign {
 
     /// A line for what was seen, as if it had passed.
     fn line(&self, seen: &Seen) -> Window {
-        Window {
+        self.soak.thinned(Window {
             number: self.soak.next_window(),
             network: self.soak.next_network().saturating_sub(1),
             began: seen.began.as_secs_f64(),
@@ -281,7 +281,7 @@ impl Campaign {
             blocks: seen.blocks,
             forks: seen.forks,
             nodes: seen.nodes.clone(),
-        }
+        })
     }
 }
 

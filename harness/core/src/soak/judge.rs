@@ -4,7 +4,10 @@
 //! fork that was too deep, a node without peers; and by what grows, see [`super::trend`]. It passes when as much time
 //! as was asked for lies in windows that passed. Time in which nothing was seen, or in which a window said nothing, is none of it.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use serde::Serialize;
 
@@ -13,6 +16,7 @@ use super::{
     pace::{Pace, Usual},
     seen::{Network, Window},
     trend::{IN_A_ROW, Quantity, Trend, trends},
+    used::{IN_FULL, Used, thin},
 };
 use crate::{exit::ExitCode, gate::Outcome, text::short};
 
@@ -75,13 +79,27 @@ pub struct Soak {
     before: usize,
     /// Somebody mines: where nobody does, a chain that stands still is as it should be.
     mines: bool,
+    used: Used,
+    /// How it goes on, by the last window.
+    trends: Vec<Trend>,
+    /// What grew, by each of the last [`IN_A_ROW`] windows.
+    grew: VecDeque<BTreeSet<(String, Quantity)>>,
 }
 
 impl Soak {
     /// Nothing was seen.
     pub fn new(asked: Asked) -> Self {
         let mines = asked.plan(0).0.is_none_or(|plan| plan.nodes.iter().any(|node| node.mine));
-        Self { asked, networks: Vec::new(), windows: Vec::new(), before: 0, mines }
+        Self {
+            asked,
+            networks: Vec::new(),
+            windows: Vec::new(),
+            before: 0,
+            mines,
+            used: Used::default(),
+            trends: Vec::new(),
+            grew: VecDeque::new(),
+        }
     }
 
     /// What was asked for.
@@ -94,7 +112,7 @@ impl Soak {
         &self.networks
     }
 
-    /// Every window that ended.
+    /// Every window that ended, without what its nodes used: see [`Self::trends`].
     pub fn windows(&self) -> &[Window] {
         &self.windows
     }
@@ -125,6 +143,11 @@ impl Soak {
 
     /// A window ended. `false`: it is not the next one, or nobody can have written it.
     pub fn ended(&mut self, window: Window) -> bool {
+        self.took(window, true)
+    }
+
+    /// The same. `judged`: what grows is looked at, which only the last [`IN_A_ROW`] need.
+    pub(super) fn took(&mut self, window: Window, judged: bool) -> bool {
         let began = (0.0..LONGEST).contains(&window.began);
         let lasted = (0.0..LONGEST).contains(&window.seconds);
         let ours = window.bundle.as_deref().is_none_or(is_bundle);
@@ -141,17 +164,49 @@ impl Soak {
             && known
             && window.number == self.next_window();
         if fits {
-            self.windows.push(window);
+            self.push(window, judged);
         }
         fits
     }
 
+    fn push(&mut self, mut window: Window, judged: bool) {
+        self.used.take(&window, self.asked.window.as_secs_f64(), self.is_late(&window));
+        for node in window.nodes.values_mut() {
+            (node.used, node.most) = Default::default();
+        }
+        if judged {
+            self.trends = trends(&self.asked, &self.used, &window);
+            if self.grew.len() == IN_A_ROW {
+                self.grew.pop_front();
+            }
+            let grows = self.trends.iter().filter(|trend| trend.grows() && trend.goes_on);
+            self.grew.push_back(grows.map(|trend| (trend.node.clone(), trend.quantity)).collect());
+        }
+        self.windows.push(window);
+    }
+
     /// What would end it if this window were the next, if anything did.
     pub fn would_end(&mut self, window: Window) -> Option<Verdict> {
-        self.windows.push(window);
+        let before = (self.used.clone(), self.trends.clone(), self.grew.clone());
+        self.push(window, true);
         let verdict = self.decision();
         self.windows.pop();
+        (self.used, self.trends, self.grew) = before;
         verdict
+    }
+
+    /// A window as it is written down: what nodes used is thinned, so that a ledger of two months can be read again.
+    #[must_use]
+    pub fn thinned(&self, mut window: Window) -> Window {
+        let is_late = self.is_late(&window);
+        window.nodes.values_mut().for_each(|node| thin(node, is_late));
+        window
+    }
+
+    /// Its network is so old that its windows have few samples.
+    fn is_late(&self, window: &Window) -> bool {
+        let same = self.windows.iter().rev().take_while(|other| other.network == window.network);
+        same.take(IN_FULL).count() == IN_FULL
     }
 
     /// How much time lies in windows that passed.
@@ -162,8 +217,8 @@ impl Soak {
     }
 
     /// How every quantity of every node goes on.
-    pub fn trends(&self) -> Vec<Trend> {
-        trends(&self.asked, &self.windows)
+    pub fn trends(&self) -> &[Trend] {
+        &self.trends
     }
 
     /// What ends it now, if anything does.
@@ -172,9 +227,8 @@ impl Soak {
             return Some(verdict);
         }
         let mut reasons = self.broken();
-        let trends = self.trends();
-        reasons.extend(above(&trends));
-        reasons.extend(self.leaks(&trends));
+        reasons.extend(above(&self.trends));
+        reasons.extend(self.leaks());
         if !reasons.is_empty() {
             return Some(Verdict { decision: Decision::Failed, exit: ExitCode::Fail, reasons });
         }
@@ -192,10 +246,9 @@ impl Soak {
         if let Some(verdict) = self.impossible() {
             return verdict;
         }
-        let trends = self.trends();
         let mut reasons = self.broken();
-        reasons.extend(above(&trends));
-        reasons.extend(trends.iter().filter(|trend| trend.grows()).map(Trend::words));
+        reasons.extend(above(&self.trends));
+        reasons.extend(self.trends.iter().filter(|trend| trend.grows()).map(Trend::words));
         if !reasons.is_empty() {
             return Verdict { decision: Decision::Failed, exit: ExitCode::Fail, reasons };
         }
@@ -219,7 +272,7 @@ impl Soak {
             let (decision, exit) = (Decision::Environment, ExitCode::Environment);
             return Verdict { decision, exit, reasons: vec![why] };
         }
-        let mut reasons = self.unmeasured(&trends);
+        let mut reasons = self.unmeasured();
         reasons.extend(self.without_pace());
         if !reasons.is_empty() {
             let (decision, exit) = (Decision::Inconclusive, ExitCode::Inconclusive);
@@ -230,8 +283,7 @@ impl Soak {
 
     /// What nobody here can count: it is said, and nothing is said of it.
     pub fn uncounted(&self) -> Vec<Quantity> {
-        let trends = self.trends();
-        let is_known = |quantity: &Quantity| trends.iter().any(|it| it.quantity == *quantity);
+        let is_known = |quantity: &Quantity| self.trends.iter().any(|it| it.quantity == *quantity);
         Quantity::ALL.into_iter().filter(|quantity| !is_known(quantity)).collect()
     }
 
@@ -318,22 +370,15 @@ impl Soak {
     }
 
     /// What the last windows all found to grow.
-    fn leaks(&self, now: &[Trend]) -> Vec<String> {
-        let Some(first) = self.windows.len().checked_sub(IN_A_ROW) else { return Vec::new() };
-        let grows = |trend: &&Trend| trend.grows() && trend.goes_on;
-        let mut last: Vec<&Trend> = now.iter().filter(grows).collect();
-        for until in first + 1..self.windows.len() {
-            // Most soaks never find any.
-            if last.is_empty() {
-                break;
-            }
-            let before = trends(&self.asked, &self.windows[..until]);
-            last.retain(|trend| {
-                let same = |it: &&Trend| it.node == trend.node && it.quantity == trend.quantity;
-                before.iter().filter(grows).any(|it| same(&it))
-            });
+    fn leaks(&self) -> Vec<String> {
+        if self.grew.len() < IN_A_ROW {
+            return Vec::new();
         }
-        last.into_iter().map(Trend::words).collect()
+        let always = |trend: &&Trend| {
+            let what = (trend.node.clone(), trend.quantity);
+            self.grew.iter().all(|grew| grew.contains(&what))
+        };
+        self.trends.iter().filter(always).map(Trend::words).collect()
     }
 
     /// That of windows which passed it is not known whether the chain stood still in them.
@@ -351,13 +396,13 @@ impl Soak {
     }
 
     /// What of a node was measured at times, and never for long enough.
-    fn unmeasured(&self, trends: &[Trend]) -> Vec<String> {
+    fn unmeasured(&self) -> Vec<String> {
         let uncounted = self.uncounted();
         let Some(last) = self.windows.last() else { return vec!["nothing was seen".to_owned()] };
         let mut reasons = Vec::new();
         for node in last.nodes.keys() {
             for quantity in Quantity::ALL {
-                let judged = trends.iter().any(|trend| {
+                let judged = self.trends.iter().any(|trend| {
                     trend.node == *node && trend.quantity == quantity && trend.growth.is_some()
                 });
                 let counted = quantity != Quantity::Descriptors || !uncounted.contains(&quantity);

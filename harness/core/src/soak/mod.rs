@@ -9,6 +9,7 @@
 //! | [`left`] | what the events of a window say that a signal or a kill cut off |
 //! | `pace` | whether the chain went on |
 //! | [`trend`] | what grows: memory, descriptors, logs |
+//! | `used` | what is kept of samples, within bounds |
 //! | [`judge`] | what follows from all windows |
 //! | [`page`] | the result for people and programs |
 //!
@@ -22,6 +23,7 @@ mod pace;
 pub mod page;
 pub mod seen;
 pub mod trend;
+mod used;
 
 pub use asked::{Asked, Limits};
 pub use judge::{Decision, Soak};

@@ -1,6 +1,6 @@
 //! Against truths that are known: what a node uses is drawn from a seed, with everything that honest ones do.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
 use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -87,7 +87,7 @@ fn used(nature: Nature, chance: &mut ChaCha8Rng, began: f64) -> BTreeMap<u32, Ve
 
 fn window(number: u64, nature: Nature, chance: &mut ChaCha8Rng) -> Window {
     let began = number as f64 * WINDOW;
-    let node = |nature| NodeSeen { peers: Some([0, 1, 1]), used: nature };
+    let node = |nature| NodeSeen { peers: Some([0, 1, 1]), used: nature, most: None };
     let honest = used(HONEST, chance, began);
     let tested = used(nature, chance, began);
     Window {
@@ -296,8 +296,10 @@ fn killed_anywhere_it_comes_to_the_same_verdict() {
         let nature = Nature { leak, ..HONEST };
         let mut text = line(&Line::Soak(Box::new(asked(7200)))) + &line(&Line::Network(network(0)));
         let mut ends = vec![text.len()];
-        for window in soak(7200, nature, 3, |_| ()).windows() {
-            text += &line(&Line::Window(Box::new(window.clone())));
+        let windows = RefCell::new(Vec::new());
+        soak(7200, nature, 3, |window| windows.borrow_mut().push(window.clone()));
+        for window in windows.into_inner() {
+            text += &line(&Line::Window(Box::new(window)));
             ends.push(text.len());
         }
         for end in ends {
@@ -419,6 +421,60 @@ fn a_day_of_ten_nodes_is_a_small_ledger() {
     one.nodes.extend((3..=10).map(|number| (format!("node-{number}"), node.clone())));
     let bytes = line(&Line::Window(Box::new(one))).len() * 144;
     assert!(bytes < 10_000_000, "{bytes}");
+}
+
+/// A hundred nodes for two months: thinned, its ledger can be read again (256 MiB), and a leak is still found.
+#[test]
+fn two_months_of_a_hundred_nodes_can_be_gone_on_with() {
+    let windows = 60 * DAY / WINDOW as u64;
+    let long = Asked { lasts: Duration::from_secs(60 * DAY), ..asked(0) };
+    assert_eq!(long.too_many(100), None);
+    assert!(long.too_many(200).unwrap().contains("--window 1037s"));
+    for (leak, grows) in [(0.0, false), (0.5, true)] {
+        let nature = Nature { leak, ..HONEST };
+        let mut chance = ChaCha8Rng::seed_from_u64(8);
+        let mut soak = Soak::new(long.clone());
+        assert!(soak.began(network(0)));
+        let mut bytes = 0;
+        // Four days, of which most is written down as all that follows.
+        for number in 0..600 {
+            let mut window = window(number, nature, &mut chance);
+            window.nodes.get_mut("node-1").unwrap().used.values_mut().flatten().for_each(|it| {
+                it.1 = it.1.map(|bytes| bytes.min(30 << 20));
+            });
+            let peak = number == 500 && !grows;
+            if peak {
+                window.nodes.get_mut("node-1").unwrap().used.get_mut(&0).unwrap()[30].1 =
+                    Some(1 << 30);
+            }
+            let window = soak.thinned(window);
+            bytes = line(&Line::Window(Box::new(window.clone()))).len();
+            assert!(soak.took(window, number >= 597));
+        }
+        let trends = soak.trends();
+        assert_eq!(trends.len(), 6);
+        let found = |node: &str| {
+            let is = |it: &&Trend| it.node == node && it.quantity == Quantity::Memory;
+            trends.iter().find(is).unwrap()
+        };
+        assert_eq!((found("node-1").grows(), found("node-2").grows()), (false, grows));
+        assert!(trends.iter().all(|trend| trend.growth.is_some()));
+        assert_eq!(found("node-1").most, if grows { 30 << 20 } else { 1 << 30 }, "peaks stay");
+        // A line of two nodes; what stands around them counts once.
+        assert!(bytes as u64 * 50 * windows < 256 << 20, "{bytes}");
+    }
+}
+
+/// A node that is started again and again: what says most of it stays, and the lives are not all kept.
+#[test]
+fn a_window_of_many_starts_is_a_short_line() {
+    let mut window = window(0, HONEST, &mut ChaCha8Rng::seed_from_u64(5));
+    let node = window.nodes.get_mut("node-1").unwrap();
+    let sample = node.used[&0][0];
+    node.used.extend((1..500).map(|start| (start, vec![sample; 4])));
+    let thinned = Soak::new(asked(3600)).thinned(window);
+    let used = &thinned.nodes["node-1"].used;
+    assert!(used.len() <= 61 && used.contains_key(&0) && used.contains_key(&499), "{}", used.len());
 }
 
 #[test]
