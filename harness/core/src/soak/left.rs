@@ -37,7 +37,7 @@ impl Left {
 }
 
 /// Goes through the events of a window that nobody wrote down: the next, or, if a kill came between two, the one after
-/// it. `None`: it never began. What a kill left of a last line is no event.
+/// it. `None`: it never began, or is written down. What a kill left of a last line is no event.
 ///
 /// # Errors
 ///
@@ -52,8 +52,12 @@ pub fn read(
     let EventKind::RunStarted { run, seed, .. } = &first.what else {
         return Err("its first event is no beginning");
     };
-    let number = (next..=next.saturating_add(1)).find(|number| asked.seed_of(*number) == *seed);
-    let number = number.ok_or("its seed is not that of the next window")?;
+    let is_its = |number: &u64| asked.seed_of(*number) == *seed;
+    let Some(number) = (next..=next.saturating_add(1)).find(is_its) else {
+        // The kill came after its line, and before what passed was removed.
+        let is_known = (0..next).any(|number| is_its(&number));
+        return if is_known { Ok(None) } else { Err("its seed is not that of the next window") };
+    };
     let plan = asked.plan(number).0.ok_or("its scenario is refused by this harness")?;
     let mut ledger = Ledger::new(run.clone(), plan.clone());
     let (mut interrupted, mut over, mut last) = (false, false, first.at_ms);

@@ -105,6 +105,20 @@ fn a_kill_takes_no_failure_away() {
     }
 }
 
+/// Killed between a window's line and the removal of what passed.
+#[test]
+fn a_window_that_is_written_down_is_not_asked_again() {
+    let place = tempfile::tempdir().unwrap();
+    let mut first = campaign(&place);
+    let (dir, _) = begun(&mut first, vec![EventKind::AllStarted]);
+    let window = first.line(&seen());
+    first.lines.add(&Line::Window(Box::new(window))).unwrap();
+    let folder = first.folder.clone();
+    drop(first);
+    let again = Campaign::resume(&folder, String::new(), heard()).unwrap();
+    assert_eq!((dir.path().exists(), again.soak.windows().len()), (false, 1));
+}
+
 #[test]
 fn what_a_kill_left_of_another_plan_is_not_removed() {
     let place = tempfile::tempdir().unwrap();
