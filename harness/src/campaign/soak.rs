@@ -1,16 +1,25 @@
 //! A soak on disk: its ledger, the evidence of its windows, which is rotated and bounded, and its page.
 
 use std::{
-    fs, io,
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, BufReader},
     path::{Path, PathBuf},
 };
 
 use harness_core::{
-    event::Sink,
+    event::{CheckVerdict, Sink},
+    exit::ExitCode,
     gate::Outcome,
     scenario::Plan,
-    soak::{Asked, Decision, Line, Network, Soak, Window, ledger::resume, page::Page},
-    verdict::Verdict,
+    soak::{
+        Asked, Decision, Line, Network, Soak, Window,
+        ledger::resume,
+        left::{self, Left},
+        page::Page,
+        seen::Forks,
+    },
+    verdict::{RunVerdict, Verdict},
 };
 
 use super::lines::Lines;
@@ -64,7 +73,8 @@ impl Campaign {
         Ok(Self { folder, soak: Soak::new(asked), lines, report, listen })
     }
 
-    /// One that was begun. What a kill left of a window that it cut off is removed.
+    /// One that was begun. What a kill left of a window that it cut off is removed, unless the window had failed: then it
+    /// is written down now.
     ///
     /// # Errors
     ///
@@ -75,24 +85,118 @@ impl Campaign {
         (report, listen): (Report, Listen),
     ) -> io::Result<Self> {
         let folder = folder.canonicalize()?;
+        let windows = folder.join(WINDOWS);
+        if !fs::symlink_metadata(&windows)?.is_dir() {
+            let place = windows.display();
+            // What is not written down is removed from it.
+            return Err(io::Error::other(format!("`{place}` is a link or a file, and no folder")));
+        }
         let (mut lines, text) = Lines::open(&folder.join(LEDGER))?;
         let (soak, whole) = resume(&text).map_err(|why| io::Error::other(why.to_string()))?;
         lines.cut(whole)?;
         let mut this = Self { folder, soak, lines, report, listen };
+        let cut_off = this.recover()?;
         if this.soak.decision().is_none_or(|it| it.decision == Decision::Environment) {
             this.lines.add(&Line::Resumed(now))?;
             this.soak.resumed();
         }
-        let known: Vec<PathBuf> = this.kept().collect();
-        for path in folders(&this.folder.join(WINDOWS))? {
-            if !known.contains(&path) {
-                fs::remove_dir_all(path)?;
-            }
+        for path in cut_off {
+            fs::remove_dir_all(path)?;
         }
         for page in PAGES {
             let _ = fs::remove_file(this.folder.join(format!("{page}.incoming")));
         }
         Ok(this)
+    }
+
+    /// Writes down windows that had failed before a kill cut them off. Returns where those are that had not.
+    fn recover(&mut self) -> io::Result<Vec<PathBuf>> {
+        let known: Vec<PathBuf> = self.kept().collect();
+        let (mut nothing, mut failed) = (Vec::new(), Vec::new());
+        for path in folders(&self.folder.join(WINDOWS))? {
+            if known.contains(&path) {
+                continue;
+            }
+            let left = self.left(&path.join("events.jsonl"))?;
+            match left.as_ref().and_then(Left::failed).zip(left) {
+                Some((why, left)) => failed.push((left, why, path)),
+                None => nothing.push(path),
+            }
+        }
+        failed.sort_by(|(one, ..), (other, ..)| one.began.total_cmp(&other.began));
+        for (left, why, path) in failed {
+            let window = Window {
+                number: self.soak.next_window(),
+                network: self.soak.next_network().saturating_sub(1),
+                began: left.began,
+                seconds: left.seconds,
+                exit: ExitCode::Fail.code(),
+                build: None,
+                reason: Some(why),
+                digest: None,
+                bundle: Some(self.bundle(&path)),
+                blocks: None,
+                forks: Forks::default(),
+                nodes: BTreeMap::new(),
+            };
+            if !self.soak.ended(window.clone()) {
+                return Err(io::Error::other(format!(
+                    "the window in `{}` failed before the kill, and does not follow the windows that are written down; move it away to go on without it",
+                    path.display()
+                )));
+            }
+            self.lines.add(&Line::Window(Box::new(window)))?;
+        }
+        Ok(nothing)
+    }
+
+    /// What events say of a window that is not written down. `None`: it never began.
+    fn left(&self, events: &Path) -> io::Result<Option<Left>> {
+        let file = match File::open(events) {
+            Ok(file) => file,
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(why) => return Err(why),
+        };
+        let (asked, next) = (self.soak.asked(), self.soak.next_window());
+        left::read(BufReader::new(file), asked, next).map_err(|why| {
+            io::Error::other(format!(
+                "nobody can say whether the window of `{}` failed: {why}; move its directory away to go on without it",
+                events.display()
+            ))
+        })
+    }
+
+    /// What a signal has not changed of a window that it ended: it stays failed if it was, by its checks or by what the
+    /// soak asks for. `None`: nothing was found, and it is gone through again.
+    fn despite(
+        &mut self,
+        window: &Window,
+        verdict: &Verdict,
+        dir: &RunDir,
+    ) -> Option<(ExitCode, Option<String>)> {
+        match self.left(&dir.events()) {
+            Ok(Some(left)) if left.interrupted => {
+                if let Some(why) = left.failed() {
+                    return Some((ExitCode::Fail, Some(why)));
+                }
+                let passed = left.over && left.verdict.exit == ExitCode::Pass;
+                let ends = passed.then(|| self.soak.would_end(window.clone())).flatten();
+                let fails = ends.is_some_and(|verdict| verdict.decision == Decision::Failed);
+                fails.then_some((ExitCode::Pass, None))
+            }
+            // Evidence that could not be written; the verdict has at least its checks.
+            Ok(_) | Err(_) => {
+                let mut checks = verdict.phases.iter().flat_map(|phase| &phase.checks);
+                let failed = checks.find(|check| check.verdict == CheckVerdict::Fail)?;
+                let why = format!("{} of {}: {}", failed.check, failed.selector, failed.reason);
+                Some((ExitCode::Fail, Some(why)))
+            }
+        }
+    }
+
+    /// A bundle's place, as a line has it.
+    fn bundle(&self, path: &Path) -> String {
+        path.strip_prefix(&self.folder).unwrap_or(path).display().to_string()
     }
 
     /// Where it is.
@@ -164,7 +268,7 @@ impl Campaign {
 
     /// A line for what was seen, as if it had passed.
     fn line(&self, seen: &Seen) -> Window {
-        Window {
+        self.soak.thinned(Window {
             number: self.soak.next_window(),
             network: self.soak.next_network().saturating_sub(1),
             began: seen.began.as_secs_f64(),
@@ -177,7 +281,7 @@ impl Campaign {
             blocks: seen.blocks,
             forks: seen.forks,
             nodes: seen.nodes.clone(),
-        }
+        })
     }
 }
 
@@ -198,12 +302,14 @@ impl Keeper for Campaign {
 
     fn ended(&mut self, seen: Seen, verdict: &Verdict, dir: &RunDir, last: bool) -> io::Result<()> {
         let mut window = self.line(&seen);
-        (window.exit, window.reason) = (verdict.exit_code, verdict.reason.clone());
+        let interrupted = verdict.verdict == RunVerdict::Interrupted;
+        let despite = if interrupted { self.despite(&window, verdict, dir) } else { None };
+        let (exit, reason) = despite.unwrap_or_else(|| (verdict.exit, verdict.reason.clone()));
+        (window.exit, window.reason) = (exit.code(), reason);
         window.digest = dir.digest();
         let passed = window.outcome() == Some(Outcome::Pass);
         if last || !passed {
-            let path = dir.path().strip_prefix(&self.folder).unwrap_or(dir.path());
-            window.bundle = Some(path.display().to_string());
+            window.bundle = Some(self.bundle(dir.path()));
         }
         self.lines.add(&Line::Window(Box::new(window.clone())))?;
         if window.bundle.is_none() {
@@ -243,78 +349,4 @@ fn bytes(folder: &Path) -> io::Result<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use harness_core::{
-        scenario::Overrides,
-        soak::{asked::VERSION, seen::Forks},
-    };
-
-    use super::*;
-
-    fn asked() -> Asked {
-        let text = include_str!("../../../scenarios/soak/scenario.toml");
-        Asked {
-            version: VERSION,
-            started: "2026-11-27T00:00:00Z".to_owned(),
-            scenario: "soak".to_owned(),
-            path: "soak/scenario.toml".into(),
-            text: text.to_owned(),
-            overrides: Overrides::default(),
-            lasts: Duration::from_secs(3600),
-            window: Duration::from_secs(600),
-            limits: harness_core::soak::Limits::default(),
-            provider: "process".to_owned(),
-            network: None,
-        }
-    }
-
-    fn heard() -> (Report, Listen) {
-        (Box::new(|_, _| ()), Box::new(|_| None))
-    }
-
-    fn names(campaign: &Campaign) -> usize {
-        folders(&campaign.folder.join(WINDOWS)).unwrap().len()
-    }
-
-    #[test]
-    fn evidence_is_bounded_and_what_a_kill_left_goes() {
-        let place = tempfile::tempdir().unwrap();
-        let folder = place.path().join("soak");
-        let mut campaign = Campaign::begin(&folder, asked(), heard()).unwrap();
-        campaign.network("2026-11-27T00:00:00Z".to_owned()).unwrap();
-        for number in 0..12 {
-            let begun = campaign.window(0).unwrap();
-            fs::write(begun.dir.path().join("some"), vec![0; 1000]).unwrap();
-            let path = begun.dir.path().strip_prefix(&campaign.folder).unwrap();
-            let window = Window {
-                number,
-                network: 0,
-                began: 600.0 * number as f64,
-                seconds: 600.0,
-                exit: 2,
-                build: None,
-                reason: None,
-                digest: None,
-                bundle: Some(path.display().to_string()),
-                blocks: None,
-                forks: Forks::default(),
-                nodes: std::collections::BTreeMap::new(),
-            };
-            campaign.lines.add(&Line::Window(Box::new(window.clone()))).unwrap();
-            assert!(campaign.soak.ended(window));
-            campaign.rotate().unwrap();
-        }
-        assert_eq!(names(&campaign), MOST_KEPT);
-        assert!(campaign.kept().last().unwrap().is_dir(), "the newest are kept");
-        // A window that was begun, and a page that was half written.
-        let cut = campaign.window(0).unwrap().dir;
-        fs::write(folder.join("soak.md.incoming"), "half").unwrap();
-        drop(campaign);
-        let campaign = Campaign::resume(&folder, String::new(), heard()).unwrap();
-        assert!(!cut.path().exists());
-        assert_eq!((names(&campaign), campaign.soak.windows().len()), (MOST_KEPT, 12));
-        campaign.write().unwrap();
-    }
-}
+mod tests;

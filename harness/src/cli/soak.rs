@@ -149,7 +149,8 @@ fn read(args: &SoakArgs) -> Result<Asked, ExitCode> {
     let word = |value: Option<clap::builder::PossibleValue>| {
         value.map(|value| value.get_name().to_owned())
     };
-    Ok(Asked {
+    let nodes = plan.nodes.len();
+    let asked = Asked {
         version: VERSION,
         started: now(),
         scenario: plan.scenario,
@@ -161,7 +162,12 @@ fn read(args: &SoakArgs) -> Result<Asked, ExitCode> {
         limits: args.limits(),
         provider: word(args.provider.to_possible_value()).unwrap_or_default(),
         network: word(args.node.network.and_then(|network| network.to_possible_value())),
-    })
+    };
+    if let Some(why) = asked.too_many(nodes) {
+        output::error(&format!("{}: {why}; nothing was started", asked.scenario));
+        return Err(ExitCode::Usage);
+    }
+    Ok(asked)
 }
 
 /// One network, until it ends. A code ends the soak: nothing was begun that could be gone on with.

@@ -270,7 +270,7 @@ impl Course<'_> {
                 .map(|name| {
                     let used = used.remove(&name).unwrap_or_default();
                     let peers = peers(history, &name, from, now);
-                    (name, NodeSeen { peers, used })
+                    (name, NodeSeen { peers, used, most: None })
                 })
                 .collect(),
         })

@@ -16,6 +16,9 @@ use crate::{
 /// The format that this harness writes.
 pub const VERSION: u32 = 1;
 
+/// Windows times nodes: each takes less than 230 bytes of the 256 MiB that a ledger may have.
+const MOST_SEEN: u64 = 1_000_000;
+
 /// What must never be reached: by what was seen, or within a week by how it grows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +73,19 @@ impl Asked {
     /// How many windows there will be: the least number that is long enough.
     pub fn windows(&self) -> u64 {
         (self.lasts.as_secs_f64() / self.window.as_secs_f64().max(0.001)).ceil().max(1.0) as u64
+    }
+
+    /// Why nobody could go on with it: its ledger would be too large to be read.
+    pub fn too_many(&self, nodes: usize) -> Option<String> {
+        let lines = self.windows().saturating_mul(nodes as u64);
+        (lines > MOST_SEEN).then(|| {
+            let window = self.lasts.as_secs_f64() * nodes as f64 / MOST_SEEN as f64;
+            format!(
+                "{} windows of {nodes} nodes are more than a ledger can have; take --window {}s or longer",
+                self.windows(),
+                window.ceil()
+            )
+        })
     }
 
     /// How sure each of so many statements a window has to be, for all that are ever made to be right at once.

@@ -4,27 +4,27 @@
 //! fork that was too deep, a node without peers; and by what grows, see [`super::trend`]. It passes when as much time
 //! as was asked for lies in windows that passed. Time in which nothing was seen, or in which a window said nothing, is none of it.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use serde::Serialize;
 
 use super::{
     asked::Asked,
-    seen::{Blocks, Network, Window},
+    pace::{Pace, Usual},
+    seen::{Network, Window},
     trend::{IN_A_ROW, Quantity, Trend, trends},
+    used::{IN_FULL, Used, thin},
 };
-use crate::{
-    exit::ExitCode,
-    gate::Outcome,
-    statistics::{blocks::too_few, round},
-    text::short,
-};
+use crate::{exit::ExitCode, gate::Outcome, text::short};
 
 /// So many windows in a row that say nothing end a soak: who sees nothing watches nothing.
 pub const BLIND: usize = 5;
 
-/// A chain whose miners are ended and cut off by turns has this part of its usual pace, at least.
-const PACE: f64 = 3.0;
+/// Seconds: no window and no network is as old as this. Thirty years, so that a sum of them is still a time.
+const LONGEST: f64 = 1e9;
 
 /// What a soak says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -77,12 +77,29 @@ pub struct Soak {
     windows: Vec<Window>,
     /// Windows before somebody went on with it, the last time.
     before: usize,
+    /// Somebody mines: where nobody does, a chain that stands still is as it should be.
+    mines: bool,
+    used: Used,
+    /// How it goes on, by the last window.
+    trends: Vec<Trend>,
+    /// What grew, by each of the last [`IN_A_ROW`] windows.
+    grew: VecDeque<BTreeSet<(String, Quantity)>>,
 }
 
 impl Soak {
     /// Nothing was seen.
     pub fn new(asked: Asked) -> Self {
-        Self { asked, networks: Vec::new(), windows: Vec::new(), before: 0 }
+        let mines = asked.plan(0).0.is_none_or(|plan| plan.nodes.iter().any(|node| node.mine));
+        Self {
+            asked,
+            networks: Vec::new(),
+            windows: Vec::new(),
+            before: 0,
+            mines,
+            used: Used::default(),
+            trends: Vec::new(),
+            grew: VecDeque::new(),
+        }
     }
 
     /// What was asked for.
@@ -95,7 +112,7 @@ impl Soak {
         &self.networks
     }
 
-    /// Every window that ended.
+    /// Every window that ended, without what its nodes used: see [`Self::trends`].
     pub fn windows(&self) -> &[Window] {
         &self.windows
     }
@@ -126,37 +143,82 @@ impl Soak {
 
     /// A window ended. `false`: it is not the next one, or nobody can have written it.
     pub fn ended(&mut self, window: Window) -> bool {
-        let began = window.began.is_finite() && window.began >= 0.0;
-        let lasted = window.seconds.is_finite() && window.seconds >= 0.0;
+        self.took(window, true)
+    }
+
+    /// The same. `judged`: what grows is looked at, which only the last [`IN_A_ROW`] need.
+    pub(super) fn took(&mut self, window: Window, judged: bool) -> bool {
+        let began = (0.0..LONGEST).contains(&window.began);
+        let lasted = (0.0..LONGEST).contains(&window.seconds);
+        let ours = window.bundle.as_deref().is_none_or(is_bundle);
         let last = self.networks.last().is_some_and(|network| network.number == window.network);
         let after = self.windows.last().is_none_or(|before| {
             before.network != window.network || before.began + before.seconds <= window.began + 0.01
         });
         let known = ExitCode::of(window.exit).is_some();
-        let fits = began && lasted && last && after && known && window.number == self.next_window();
+        let fits = began
+            && lasted
+            && ours
+            && last
+            && after
+            && known
+            && window.number == self.next_window();
         if fits {
-            self.windows.push(window);
+            self.push(window, judged);
         }
         fits
     }
 
+    fn push(&mut self, mut window: Window, judged: bool) {
+        self.used.take(&window, self.asked.window.as_secs_f64(), self.is_late(&window));
+        for node in window.nodes.values_mut() {
+            (node.used, node.most) = Default::default();
+        }
+        if judged {
+            self.trends = trends(&self.asked, &self.used, &window);
+            if self.grew.len() == IN_A_ROW {
+                self.grew.pop_front();
+            }
+            let grows = self.trends.iter().filter(|trend| trend.grows() && trend.goes_on);
+            self.grew.push_back(grows.map(|trend| (trend.node.clone(), trend.quantity)).collect());
+        }
+        self.windows.push(window);
+    }
+
     /// What would end it if this window were the next, if anything did.
     pub fn would_end(&mut self, window: Window) -> Option<Verdict> {
-        self.windows.push(window);
+        let before = (self.used.clone(), self.trends.clone(), self.grew.clone());
+        self.push(window, true);
         let verdict = self.decision();
         self.windows.pop();
+        (self.used, self.trends, self.grew) = before;
         verdict
+    }
+
+    /// A window as it is written down: what nodes used is thinned, so that a ledger of two months can be read again.
+    #[must_use]
+    pub fn thinned(&self, mut window: Window) -> Window {
+        let is_late = self.is_late(&window);
+        window.nodes.values_mut().for_each(|node| thin(node, is_late));
+        window
+    }
+
+    /// Its network is so old that its windows have few samples.
+    fn is_late(&self, window: &Window) -> bool {
+        let same = self.windows.iter().rev().take_while(|other| other.network == window.network);
+        same.take(IN_FULL).count() == IN_FULL
     }
 
     /// How much time lies in windows that passed.
     pub fn passed(&self) -> Duration {
         let passed = self.windows.iter().filter(|window| window.outcome() == Some(Outcome::Pass));
-        Duration::from_secs_f64(passed.map(|window| window.seconds).sum())
+        // Each is bounded, so all of them are; what nobody could count has not passed.
+        Duration::try_from_secs_f64(passed.map(|window| window.seconds).sum()).unwrap_or_default()
     }
 
     /// How every quantity of every node goes on.
-    pub fn trends(&self) -> Vec<Trend> {
-        trends(&self.asked, &self.windows)
+    pub fn trends(&self) -> &[Trend] {
+        &self.trends
     }
 
     /// What ends it now, if anything does.
@@ -165,9 +227,8 @@ impl Soak {
             return Some(verdict);
         }
         let mut reasons = self.broken();
-        let trends = self.trends();
-        reasons.extend(above(&trends));
-        reasons.extend(self.leaks(&trends));
+        reasons.extend(above(&self.trends));
+        reasons.extend(self.leaks());
         if !reasons.is_empty() {
             return Some(Verdict { decision: Decision::Failed, exit: ExitCode::Fail, reasons });
         }
@@ -185,10 +246,9 @@ impl Soak {
         if let Some(verdict) = self.impossible() {
             return verdict;
         }
-        let trends = self.trends();
         let mut reasons = self.broken();
-        reasons.extend(above(&trends));
-        reasons.extend(trends.iter().filter(|trend| trend.grows()).map(Trend::words));
+        reasons.extend(above(&self.trends));
+        reasons.extend(self.trends.iter().filter(|trend| trend.grows()).map(Trend::words));
         if !reasons.is_empty() {
             return Verdict { decision: Decision::Failed, exit: ExitCode::Fail, reasons };
         }
@@ -212,7 +272,8 @@ impl Soak {
             let (decision, exit) = (Decision::Environment, ExitCode::Environment);
             return Verdict { decision, exit, reasons: vec![why] };
         }
-        let reasons = self.unmeasured(&trends);
+        let mut reasons = self.unmeasured();
+        reasons.extend(self.without_pace());
         if !reasons.is_empty() {
             let (decision, exit) = (Decision::Inconclusive, ExitCode::Inconclusive);
             return Verdict { decision, exit, reasons };
@@ -222,8 +283,7 @@ impl Soak {
 
     /// What nobody here can count: it is said, and nothing is said of it.
     pub fn uncounted(&self) -> Vec<Quantity> {
-        let trends = self.trends();
-        let is_known = |quantity: &Quantity| trends.iter().any(|it| it.quantity == *quantity);
+        let is_known = |quantity: &Quantity| self.trends.iter().any(|it| it.quantity == *quantity);
         Quantity::ALL.into_iter().filter(|quantity| !is_known(quantity)).collect()
     }
 
@@ -271,6 +331,7 @@ impl Soak {
     /// What windows found that cannot be taken back.
     fn broken(&self) -> Vec<String> {
         let mut reasons = Vec::new();
+        let usual = Usual::of(&self.windows);
         for window in &self.windows {
             let number = window.number + 1;
             match window.outcome() {
@@ -278,9 +339,9 @@ impl Soak {
                     let why = window.reason.as_deref().unwrap_or("it failed");
                     reasons.push(format!("window {number}: {why}"));
                 }
-                // What it saw of the chain is of a time without faults, or of half of a window.
-                Some(Outcome::Nothing | Outcome::Impossible) | None => continue,
-                Some(Outcome::Pass) => {}
+                // What it saw of the chain is of a time without faults.
+                Some(Outcome::Nothing | Outcome::Impossible) => continue,
+                Some(Outcome::Pass) | None => {}
             }
             if window.forks.deepest > self.asked.limits.fork {
                 reasons.push(format!(
@@ -288,7 +349,13 @@ impl Soak {
                     window.forks.deepest, self.asked.limits.fork
                 ));
             }
-            if let Some(why) = self.pace(window) {
+            // Half of a window may be the half with the faults.
+            if window.outcome().is_none() {
+                continue;
+            }
+            if self.mines
+                && let Pace::Slow(why) = usual.pace(&self.asked, window)
+            {
                 reasons.push(format!("window {number}: {why}"));
             }
             let alone = |peers: Option<[u64; 3]>| peers.is_some_and(|[_, middle, _]| middle == 0);
@@ -302,61 +369,40 @@ impl Soak {
         reasons
     }
 
-    /// Whether a window has so few blocks that a healthy chain would not have had them.
-    fn pace(&self, window: &Window) -> Option<String> {
-        let Blocks { from, to, every_ms } = window.blocks?;
-        let usual = every_ms.map(|ms| ms as f64 / 1000.0).or_else(|| self.usual(window))?;
-        let slow = usual * PACE * self.asked.overrides.patience();
-        let made = to.saturating_sub(from);
-        let length = Duration::try_from_secs_f64(window.seconds).ok()?;
-        let every = Duration::try_from_secs_f64(slow).ok().filter(|time| !time.is_zero())?;
-        let chance = too_few(made + 1, length, every);
-        (chance < self.asked.confidence(1).error()).then(|| {
-            let usually = round(usual);
-            format!("{made} blocks in {}, which usually come every {usually} s", short(length))
+    /// What the last windows all found to grow.
+    fn leaks(&self) -> Vec<String> {
+        if self.grew.len() < IN_A_ROW {
+            return Vec::new();
+        }
+        let always = |trend: &&Trend| {
+            let what = (trend.node.clone(), trend.quantity);
+            self.grew.iter().all(|grew| grew.contains(&what))
+        };
+        self.trends.iter().filter(always).map(Trend::words).collect()
+    }
+
+    /// That of windows which passed it is not known whether the chain stood still in them.
+    fn without_pace(&self) -> Option<String> {
+        let usual = Usual::of(&self.windows);
+        let passed = self.windows.iter().filter(|window| window.outcome() == Some(Outcome::Pass));
+        let unknown = passed
+            .filter(|window| matches!(usual.pace(&self.asked, window), Pace::Unknown))
+            .count();
+        (self.mines && unknown > 0).then(|| {
+            format!(
+                "the chain's pace could not be judged in {unknown} windows: no node said a height, or neither scenario, profile nor other windows say how often blocks come"
+            )
         })
     }
 
-    /// Seconds between two blocks in the window before which nobody knows it better: the middle of all others.
-    fn usual(&self, window: &Window) -> Option<f64> {
-        let others = self.windows.iter().filter(|other| other.number != window.number);
-        let mut times: Vec<f64> = others
-            .filter_map(|other| {
-                let made = other.blocks?.to.saturating_sub(other.blocks?.from);
-                (made > 0).then(|| other.seconds / made as f64)
-            })
-            .collect();
-        times.sort_by(f64::total_cmp);
-        times.get(times.len() / 2).copied()
-    }
-
-    /// What the last windows all found to grow.
-    fn leaks(&self, now: &[Trend]) -> Vec<String> {
-        let Some(first) = self.windows.len().checked_sub(IN_A_ROW) else { return Vec::new() };
-        let grows = |trend: &&Trend| trend.grows() && trend.goes_on;
-        let mut last: Vec<&Trend> = now.iter().filter(grows).collect();
-        for until in first + 1..self.windows.len() {
-            // Most soaks never find any.
-            if last.is_empty() {
-                break;
-            }
-            let before = trends(&self.asked, &self.windows[..until]);
-            last.retain(|trend| {
-                let same = |it: &&Trend| it.node == trend.node && it.quantity == trend.quantity;
-                before.iter().filter(grows).any(|it| same(&it))
-            });
-        }
-        last.into_iter().map(Trend::words).collect()
-    }
-
     /// What of a node was measured at times, and never for long enough.
-    fn unmeasured(&self, trends: &[Trend]) -> Vec<String> {
+    fn unmeasured(&self) -> Vec<String> {
         let uncounted = self.uncounted();
         let Some(last) = self.windows.last() else { return vec!["nothing was seen".to_owned()] };
         let mut reasons = Vec::new();
         for node in last.nodes.keys() {
             for quantity in Quantity::ALL {
-                let judged = trends.iter().any(|trend| {
+                let judged = self.trends.iter().any(|trend| {
                     trend.node == *node && trend.quantity == quantity && trend.growth.is_some()
                 });
                 let counted = quantity != Quantity::Descriptors || !uncounted.contains(&quantity);
@@ -374,4 +420,10 @@ impl Soak {
 /// Limits that were reached.
 fn above(trends: &[Trend]) -> Vec<String> {
     trends.iter().filter(|trend| trend.is_above()).map(Trend::above_words).collect()
+}
+
+/// A bundle's place is a folder among those of the windows, and nothing else: what is there may be removed.
+fn is_bundle(place: &str) -> bool {
+    let name = place.strip_prefix("windows/");
+    name.is_some_and(|name| !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', '\0']))
 }

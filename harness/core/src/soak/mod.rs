@@ -6,7 +6,10 @@
 //! | [`asked`] | scenario, length, limits, and the plan of each window |
 //! | [`seen`] | what is kept of a window: blocks, forks, peers, samples of what nodes use |
 //! | [`ledger`] | the lines of `soak.jsonl`, from which a soak that was killed goes on |
+//! | [`left`] | what the events of a window say that a signal or a kill cut off |
+//! | `pace` | whether the chain went on |
 //! | [`trend`] | what grows: memory, descriptors, logs |
+//! | `used` | what is kept of samples, within bounds |
 //! | [`judge`] | what follows from all windows |
 //! | [`page`] | the result for people and programs |
 //!
@@ -15,9 +18,12 @@
 pub mod asked;
 pub mod judge;
 pub mod ledger;
+pub mod left;
+mod pace;
 pub mod page;
 pub mod seen;
 pub mod trend;
+mod used;
 
 pub use asked::{Asked, Limits};
 pub use judge::{Decision, Soak};

@@ -141,7 +141,7 @@ impl<'a> Page<'a> {
                 trend.amount(trend.most as f64),
                 round(trend.span / 60.0),
                 trend.samples,
-                so(&trend),
+                so(trend),
             );
         }
     }

@@ -47,6 +47,9 @@ pub struct NodeSeen {
     /// What it used, by the start that it was in.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub used: BTreeMap<u32, Vec<Sample>>,
+    /// The most of each that it used, if `used` has no longer all samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<Sample>,
 }
 
 /// Where the chain was.

@@ -1,6 +1,6 @@
 //! Against truths that are known: what a node uses is drawn from a seed, with everything that honest ones do.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
 use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -87,7 +87,7 @@ fn used(nature: Nature, chance: &mut ChaCha8Rng, began: f64) -> BTreeMap<u32, Ve
 
 fn window(number: u64, nature: Nature, chance: &mut ChaCha8Rng) -> Window {
     let began = number as f64 * WINDOW;
-    let node = |nature| NodeSeen { peers: Some([0, 1, 1]), used: nature };
+    let node = |nature| NodeSeen { peers: Some([0, 1, 1]), used: nature, most: None };
     let honest = used(HONEST, chance, began);
     let tested = used(nature, chance, began);
     Window {
@@ -205,6 +205,45 @@ fn what_cannot_be_taken_back_fails_at_once() {
     }
 }
 
+/// Half of a window is enough to see a fork that is too deep.
+#[test]
+fn a_signal_takes_no_fork_away() {
+    let mut chance = ChaCha8Rng::seed_from_u64(5);
+    let mut soak = Soak::new(asked(3600));
+    assert!(soak.began(network(0)));
+    let mut cut = window(0, HONEST, &mut chance);
+    (cut.exit, cut.forks.deepest) = (143, 101);
+    assert!(soak.ended(cut));
+    assert_eq!(soak.decision().unwrap().decision, Decision::Failed);
+}
+
+/// A chain that nobody mines has no pace; one that is mined, and whose pace nobody knows, is no pass.
+#[test]
+fn pace_is_judged_where_somebody_mines() {
+    let still = |every_ms| {
+        move |window: &mut Window| window.blocks = Some(Blocks { from: 7, to: 7, every_ms })
+    };
+    let (decision, _, why) = ends(1800, HONEST, still(None));
+    assert_eq!(decision, Decision::Inconclusive, "{why}");
+    assert!(why.contains("pace"), "{why}");
+    let (decision, _, why) = ends(1800, HONEST, |window| window.blocks = None);
+    assert_eq!(decision, Decision::Inconclusive, "{why}");
+    let (decision, _, why) = ends(1800, HONEST, still(Some(2000)));
+    assert_eq!(decision, Decision::Failed, "{why}");
+    for every_ms in [None, Some(2000)] {
+        let mut chance = ChaCha8Rng::seed_from_u64(1);
+        let text = TEXT.replace("mine = true\n", "");
+        let mut soak = Soak::new(Asked { text, ..asked(1800) });
+        assert!(soak.began(network(0)));
+        while soak.decision().is_none() {
+            let mut window = window(soak.next_window(), HONEST, &mut chance);
+            still(every_ms)(&mut window);
+            assert!(soak.ended(window));
+        }
+        assert_eq!(soak.verdict().decision, Decision::Passed, "{:?}", soak.verdict());
+    }
+}
+
 #[test]
 fn time_that_said_nothing_is_none_and_who_sees_nothing_ends() {
     // Every other window: twelve of them make an hour of six.
@@ -257,8 +296,10 @@ fn killed_anywhere_it_comes_to_the_same_verdict() {
         let nature = Nature { leak, ..HONEST };
         let mut text = line(&Line::Soak(Box::new(asked(7200)))) + &line(&Line::Network(network(0)));
         let mut ends = vec![text.len()];
-        for window in soak(7200, nature, 3, |_| ()).windows() {
-            text += &line(&Line::Window(Box::new(window.clone())));
+        let windows = RefCell::new(Vec::new());
+        soak(7200, nature, 3, |window| windows.borrow_mut().push(window.clone()));
+        for window in windows.into_inner() {
+            text += &line(&Line::Window(Box::new(window)));
             ends.push(text.len());
         }
         for end in ends {
@@ -314,6 +355,39 @@ fn what_is_no_ledger_is_refused_with_the_reason() {
     assert_eq!((cut.next_network(), cut.next_window()), (1, 0));
 }
 
+/// A ledger is read by whoever goes on with it, and bundles that it names are removed when there are many.
+#[test]
+fn a_line_leads_nowhere_else_and_no_number_is_too_large() {
+    let begun = line(&Line::Soak(Box::new(asked(3600)))) + &line(&Line::Network(network(0)));
+    let read = |change: &dyn Fn(&mut Window)| {
+        let mut window = window(0, HONEST, &mut ChaCha8Rng::seed_from_u64(5));
+        change(&mut window);
+        resume(&(begun.clone() + &line(&Line::Window(Box::new(window)))))
+    };
+    for bundle in [
+        "..",
+        "windows",
+        "windows/",
+        "windows/..",
+        "windows/../..",
+        "windows/a/b",
+        "a/b",
+        "/windows/a",
+        "./windows/a",
+        "windows/./a",
+        "",
+    ] {
+        assert!(read(&|window| window.bundle = Some(bundle.into())).is_err(), "{bundle}");
+    }
+    assert!(read(&|window| window.bundle = Some("windows/a".into())).is_ok());
+    for seconds in [1e300, 1e19, -1.0] {
+        assert!(read(&|window| window.seconds = seconds).is_err(), "{seconds}");
+        assert!(read(&|window| window.began = seconds).is_err(), "{seconds}");
+    }
+    let highest = |window: &mut Window| window.blocks.as_mut().unwrap().to = u64::MAX;
+    assert!(read(&highest).unwrap().0.decision().is_none());
+}
+
 /// What grows in a minute as everything does at first is not said to go on for a week.
 #[test]
 fn what_was_seen_for_a_minute_says_nothing_of_a_week() {
@@ -347,6 +421,60 @@ fn a_day_of_ten_nodes_is_a_small_ledger() {
     one.nodes.extend((3..=10).map(|number| (format!("node-{number}"), node.clone())));
     let bytes = line(&Line::Window(Box::new(one))).len() * 144;
     assert!(bytes < 10_000_000, "{bytes}");
+}
+
+/// A hundred nodes for two months: thinned, its ledger can be read again (256 MiB), and a leak is still found.
+#[test]
+fn two_months_of_a_hundred_nodes_can_be_gone_on_with() {
+    let windows = 60 * DAY / WINDOW as u64;
+    let long = Asked { lasts: Duration::from_secs(60 * DAY), ..asked(0) };
+    assert_eq!(long.too_many(100), None);
+    assert!(long.too_many(200).unwrap().contains("--window 1037s"));
+    for (leak, grows) in [(0.0, false), (0.5, true)] {
+        let nature = Nature { leak, ..HONEST };
+        let mut chance = ChaCha8Rng::seed_from_u64(8);
+        let mut soak = Soak::new(long.clone());
+        assert!(soak.began(network(0)));
+        let mut bytes = 0;
+        // Four days, of which most is written down as all that follows.
+        for number in 0..600 {
+            let mut window = window(number, nature, &mut chance);
+            window.nodes.get_mut("node-1").unwrap().used.values_mut().flatten().for_each(|it| {
+                it.1 = it.1.map(|bytes| bytes.min(30 << 20));
+            });
+            let peak = number == 500 && !grows;
+            if peak {
+                window.nodes.get_mut("node-1").unwrap().used.get_mut(&0).unwrap()[30].1 =
+                    Some(1 << 30);
+            }
+            let window = soak.thinned(window);
+            bytes = line(&Line::Window(Box::new(window.clone()))).len();
+            assert!(soak.took(window, number >= 597));
+        }
+        let trends = soak.trends();
+        assert_eq!(trends.len(), 6);
+        let found = |node: &str| {
+            let is = |it: &&Trend| it.node == node && it.quantity == Quantity::Memory;
+            trends.iter().find(is).unwrap()
+        };
+        assert_eq!((found("node-1").grows(), found("node-2").grows()), (false, grows));
+        assert!(trends.iter().all(|trend| trend.growth.is_some()));
+        assert_eq!(found("node-1").most, if grows { 30 << 20 } else { 1 << 30 }, "peaks stay");
+        // A line of two nodes; what stands around them counts once.
+        assert!(bytes as u64 * 50 * windows < 256 << 20, "{bytes}");
+    }
+}
+
+/// A node that is started again and again: what says most of it stays, and the lives are not all kept.
+#[test]
+fn a_window_of_many_starts_is_a_short_line() {
+    let mut window = window(0, HONEST, &mut ChaCha8Rng::seed_from_u64(5));
+    let node = window.nodes.get_mut("node-1").unwrap();
+    let sample = node.used[&0][0];
+    node.used.extend((1..500).map(|start| (start, vec![sample; 4])));
+    let thinned = Soak::new(asked(3600)).thinned(window);
+    let used = &thinned.nodes["node-1"].used;
+    assert!(used.len() <= 61 && used.contains_key(&0) && used.contains_key(&499), "{}", used.len());
 }
 
 #[test]

@@ -5,11 +5,12 @@
 //! said at once, fails a soak at its end if it has not ended by then, and ends one early only when
 //! [`IN_A_ROW`] windows have found it one after another. A limit that was reached is no matter of time.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use super::{
     asked::{Asked, Limits},
     seen::{Sample, Window},
+    used::Used,
 };
 use crate::statistics::{
     Confidence, round,
@@ -27,7 +28,7 @@ pub const WITHIN: f64 = 7.0 * 86_400.0;
 const BELIEVED: f64 = 1100.0;
 
 /// A life that is shorter than this part of a window says nothing: everything grows at first.
-const LONG_ENOUGH: f64 = 0.66;
+pub(super) const LONG_ENOUGH: f64 = 0.66;
 
 /// What is measured of each node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +45,7 @@ impl Quantity {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Memory, Self::Descriptors, Self::Log];
 
-    fn of(self, sample: &Sample) -> Option<u64> {
+    pub(super) fn of(self, sample: &Sample) -> Option<u64> {
         match self {
             Self::Memory => sample.1,
             Self::Descriptors => sample.2,
@@ -107,55 +108,30 @@ impl Trend {
     }
 }
 
-/// How every quantity of every node went on until the last of these windows. A quantity that was never measured of a
+/// How every quantity of every node went on until this window, the last. A quantity that was never measured of a
 /// node has none.
-pub fn trends(asked: &Asked, windows: &[Window]) -> Vec<Trend> {
-    let Some(last) = windows.last() else { return Vec::new() };
-    let names: Vec<&String> = last.nodes.keys().collect();
-    let confidence = asked.confidence(names.len() * Quantity::ALL.len());
+pub(super) fn trends(asked: &Asked, used: &Used, last: &Window) -> Vec<Trend> {
+    let confidence = asked.confidence(last.nodes.len() * Quantity::ALL.len());
+    let length = asked.window.as_secs_f64();
     let mut trends = Vec::new();
-    for name in names {
-        for quantity in Quantity::ALL {
-            let lives = lives(windows, name, quantity);
-            let values = lives.values().flatten().map(|(_, value)| *value);
-            let Some(most) = values.max_by(f64::total_cmp) else { continue };
-            let longest = lives.into_iter().max_by(|(_, a), (_, b)| span(a).total_cmp(&span(b)));
-            let Some(((network, _), life)) = longest else { continue };
-            let goes_on = network == last.network
-                && life.last().is_some_and(|(at, _)| *at >= last.began + last.seconds / 2.0);
+    for name in last.nodes.keys() {
+        for (quantity, lives) in used.of(name) {
+            let Some((most, life)) = lives.most.zip(lives.longest(length)) else { continue };
             let trend = Trend {
                 node: name.clone(),
                 quantity,
-                span: span(&life),
-                samples: life.len(),
-                goes_on,
-                most: most as u64,
+                span: life.span(),
+                samples: life.samples,
+                goes_on: lives.goes_on(life, last.network, last.began + last.seconds / 2.0),
+                most,
                 limit: quantity.limit(&asked.limits),
                 slope: None,
                 growth: None,
             };
-            trends.push(trend.judged(&life, asked.window.as_secs_f64(), confidence));
+            trends.push(trend.judged(&life.points(), length, confidence));
         }
     }
     trends
-}
-
-/// Seconds since a network began, and a value.
-type Life = Vec<(f64, f64)>;
-
-/// What was measured, by network and start.
-fn lives(windows: &[Window], node: &str, quantity: Quantity) -> BTreeMap<(u64, u32), Life> {
-    let mut lives: BTreeMap<(u64, u32), Life> = BTreeMap::new();
-    for window in windows {
-        let used = window.nodes.get(node).into_iter().flat_map(|node| &node.used);
-        for (start, samples) in used {
-            let start = if quantity == Quantity::Log { 0 } else { *start };
-            let values =
-                samples.iter().filter_map(|sample| Some((sample.0, quantity.of(sample)? as f64)));
-            lives.entry((window.network, start)).or_default().extend(values);
-        }
-    }
-    lives
 }
 
 impl Trend {
@@ -166,13 +142,6 @@ impl Trend {
             self.slope = Slope::of(&life[life.len() / 2..], confidence);
         }
         self
-    }
-}
-
-fn span(life: &[(f64, f64)]) -> f64 {
-    match (life.first(), life.last()) {
-        (Some(first), Some(last)) => last.0 - first.0,
-        _ => 0.0,
     }
 }
 
