@@ -12,7 +12,8 @@ use harness::binary::{Program, workspace_program};
 
 use crate::support::{HARNESS, PATIENCE, script};
 
-/// One node does not exchange addresses, so it has the seed alone; all else does not matter.
+/// One node does not exchange addresses, so it has the seed alone; all else does not matter. The block time is
+/// everybody's: the difficulty follows from it, so a node with another one takes no block of the others.
 const PLANTED: &str = r#"
 [scenario]
 description = "somebody is deaf, and much else is done"
@@ -23,11 +24,11 @@ mine = true
 env = { HEGEMON_BLOCK_TIME_MS = "500" }
 [[nodes]]
 name = "deaf"
-env = { HEGEMON_PQ_DISCOVERY = "off" }
+env = { HEGEMON_PQ_DISCOVERY = "off", HEGEMON_BLOCK_TIME_MS = "500" }
 [[nodes]]
 name = "also-deaf"
 count = 2
-env = { HEGEMON_PQ_DISCOVERY = "off" }
+env = { HEGEMON_PQ_DISCOVERY = "off", HEGEMON_BLOCK_TIME_MS = "500" }
 [[phases]]
 name = "mine"
 [[phases.checks]]

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     exit::ExitCode,
     scenario::{Origin, Overrides, Plan, load},
-    script::Script,
+    script::{Script, list},
     verdict::Verdict,
 };
 
@@ -154,7 +154,7 @@ impl Course {
         self.runs += 1;
         self.tries_of_this += 1;
         let same = match outcome {
-            Outcome::Failed(failed) => failed.iter().find(|one| one.reason == self.reason),
+            Outcome::Failed(failed) => self.same(failed),
             Outcome::Other => None,
             Outcome::Impossible => {
                 self.tries_of_this = self.tries;
@@ -163,11 +163,14 @@ impl Course {
         };
         if let Some(same) = same {
             self.tries_of_this = 0;
-            if let Some(kept) = self.smaller.get(self.next).filter(|_| self.confirmed) {
-                self.script = kept.script.clone();
-                self.kept = true;
+            let (script, looked_for) = self.running();
+            self.script = script.clone();
+            self.kept = self.confirmed;
+            (self.confirmed, self.place) = (true, same);
+            // Something else may be had there.
+            if same != looked_for {
+                self.fair = self.fairness(&self.script, same).unwrap_or_else(|| self.fair.clone());
             }
-            (self.confirmed, self.place) = (true, same.place);
             self.smaller = smaller(&self.script, self.place);
             return true;
         }
@@ -178,6 +181,23 @@ impl Course {
             (self.next, self.tries_of_this) = (self.next + 1, 0);
         }
         false
+    }
+
+    /// What is run now, and where it should fail.
+    fn running(&self) -> (&Script, Place) {
+        let candidate = self.smaller.get(self.next).filter(|_| self.confirmed);
+        candidate.map_or((&self.script, self.place), |it| (&it.script, it.place))
+    }
+
+    /// Where it failed for the same reason: the same words of another check are another failure. A node's own
+    /// end is the same whenever it comes, and whatever failed before that was confirmed.
+    fn same(&self, failed: &[Failed]) -> Option<Place> {
+        let (script, looked_for) = self.running();
+        let alike = failed.iter().filter(|one| one.reason == self.reason);
+        let alike: Vec<Place> = alike.map(|one| one.place).collect();
+        let counts = |place: &Place| !self.confirmed || is_own_end(script, *place);
+        let there = alike.iter().find(|place| **place == looked_for);
+        there.or_else(|| alike.iter().find(|place| counts(place))).copied()
     }
 
     /// What a verdict says, to be handed to [`Self::ended`].
@@ -214,8 +234,7 @@ impl Course {
     /// How large that is: groups, phases, faults and checks.
     pub fn size(&self) -> [usize; 4] {
         let phases = || self.script.list("phases").iter().filter_map(Value::as_table);
-        let all =
-            |kind| phases().map(|phase| crate::script::list(phase, kind).len()).sum::<usize>();
+        let all = |kind| phases().map(|phase| list(phase, kind).len()).sum::<usize>();
         [
             self.script.list("nodes").len(),
             phases().count(),
@@ -231,13 +250,21 @@ impl Course {
 
     /// It is a scenario, and what it asks can be had as before.
     fn is_fair(&self, candidate: &Smaller) -> bool {
-        let text = candidate.script.to_string();
-        let (plan, problems) = load(origin(&self.path), text, &self.overrides);
-        plan.is_some_and(|plan| {
-            let fair = Fair::of(&candidate.script, &plan, &problems, candidate.place);
-            self.fair.holds_for(&fair)
-        })
+        let fair = self.fairness(&candidate.script, candidate.place);
+        fair.is_some_and(|fair| self.fair.holds_for(&fair))
     }
+
+    /// What is true of one at a place; none: it is no scenario.
+    fn fairness(&self, script: &Script, place: Place) -> Option<Fair> {
+        let (plan, problems) = load(origin(&self.path), script.to_string(), &self.overrides);
+        plan.map(|plan| Fair::of(script, &plan, &problems, place))
+    }
+}
+
+/// It is behind the phase's own checks: a node did.
+fn is_own_end(script: &Script, place: Place) -> bool {
+    let phase = script.list("phases").get(place.phase).and_then(Value::as_table);
+    phase.is_some_and(|phase| place.check >= list(phase, "checks").len())
 }
 
 fn origin(path: &Path) -> Origin<'_> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use toml::Value;
 
-use super::reason::Place;
+use super::{left::Left, reason::Place};
 use crate::{
     check::{CHECKS, Window},
     document::Problems,
@@ -25,6 +25,8 @@ pub(super) struct Fair {
     mined: bool,
     /// What fails is watched for a whole window, after a phase in which the network has settled.
     settled: bool,
+    /// What faults have left by then.
+    left: Left,
     /// What `validate` warns of.
     warnings: BTreeSet<String>,
 }
@@ -39,6 +41,7 @@ impl Fair {
             connected: is_connected(plan),
             mined,
             settled: is_settled(script, place),
+            left: Left::at(plan, place),
             warnings: warnings.map(|(_, words)| words.to_owned()).collect(),
         }
     }
@@ -48,6 +51,7 @@ impl Fair {
         (smaller.connected || !self.connected)
             && (smaller.mined || !self.mined)
             && (smaller.settled || !self.settled)
+            && smaller.left.is_within(&self.left)
             && smaller.warnings.is_subset(&self.warnings)
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 pub struct Reason {
     /// Its name.
     pub check: String,
-    /// Its reason, with `N` for numbers and `NODE` for nodes.
+    /// Its reason, with `N` for numbers but codes and signals, and `NODE` for nodes.
     pub words: String,
 }
 
@@ -66,7 +66,20 @@ impl std::fmt::Display for Reason {
 
 /// A reason's first line without numbers, units, hashes and names of nodes.
 fn words(reason: &str, nodes: &[String]) -> String {
-    let mut text = reason.lines().next().unwrap_or_default().to_owned();
+    let line = reason.lines().next().unwrap_or_default();
+    let (mut words, mut from) = (String::new(), 0);
+    // These are no measures: another signal is another end.
+    let ends = Regex::new(r"\b(code|signal) -?\d+\b").expect("a pattern of ours");
+    for end in ends.find_iter(line) {
+        words += &without_numbers(&line[from..end.start()], nodes);
+        words += end.as_str();
+        from = end.end();
+    }
+    words + &without_numbers(&line[from..], nodes)
+}
+
+fn without_numbers(text: &str, nodes: &[String]) -> String {
+    let mut text = text.to_owned();
     // `node-1` is in `node-10`'s name, and a group's one node has its name.
     let mut longest: Vec<&String> = nodes.iter().collect();
     longest.sort_by_key(|name| std::cmp::Reverse(name.len()));
@@ -108,6 +121,7 @@ mod tests {
             ("timeout of 1m 30s passed", "timeout of 5m passed"),
             ("lost 12% of 200", "lost 3 % of 20"),
             ("panicked at src/a.rs:12:5: x\nmore", "panicked at src/a.rs:9:17: x"),
+            ("node-1 exited (signal 11): at 5, 2 s", "seed exited (signal 11): at 77, 3 s"),
         ] {
             assert_eq!(words(one, &nodes), words(other, &nodes));
         }
@@ -115,6 +129,9 @@ mod tests {
             ("did not hold for 2.0 s by the deadline", "no height for 2.0 s"),
             ("panicked at src/a.rs:12:5: x", "panicked at src/b.rs:12:5: x"),
             ("node-1 exited", "stranger exited"),
+            ("node-1 exited unplanned (signal 11)", "node-1 exited unplanned (signal 9)"),
+            ("node-1 exited unplanned (code 1)", "node-1 exited unplanned (code 101): x"),
+            ("seed exited unplanned (code 1)", "seed exited unplanned (code 2)"),
         ] {
             assert_ne!(words(one, &nodes), words(other, &nodes));
         }

@@ -4,7 +4,6 @@ use super::*;
 use crate::{
     event::CheckVerdict,
     generate::{Asked, Where, generate},
-    script::list,
     verdict::{Ledger, RunVerdict},
 };
 
@@ -255,4 +254,156 @@ fn it_needs_neither_its_folder_nor_the_command_line() {
     let group = &Script::parse(&course.smallest()).unwrap().list("nodes")[1].clone();
     assert_eq!(group["bin"].as_str(), Some("/some/node"));
     assert_eq!(group["count"].as_integer(), Some(2));
+}
+
+/// A scenario of a seed, `a-1`, `a-2` and `b`, with these phases.
+fn with_phases(phases: &str) -> String {
+    let nodes = r#"
+[scenario]
+description = "some"
+[network]
+seeds = "names"
+[[nodes]]
+name = "seed"
+seed = true
+mine = true
+[[nodes]]
+name = "a"
+count = 2
+mine = true
+[[nodes]]
+name = "b"
+"#;
+    format!("{nodes}{phases}")
+}
+
+/// It fails with the fault, whether that has healed (a bug) or not (which is no bug): the heal must stay.
+#[test]
+fn what_ends_a_fault_stays_as_long_as_the_fault() {
+    for (fault, end, check) in [
+        (r#""isolate", nodes = "b""#, r#""rejoin", nodes = "b""#, "peers"),
+        (r#""partition", groups = [["seed", "a"], ["b"]]"#, r#""heal""#, "same-chain"),
+        (r#""one-way", from = "seed", to = "b""#, r#""heal""#, "peers"),
+        (r#""degrade", nodes = "b", delay = "900ms", loss = "30%""#, r#""heal""#, "same-chain"),
+        (r#""stop", nodes = "b""#, r#""start", nodes = "b""#, "peers"),
+        (r#""pause", nodes = "b""#, r#""resume", nodes = "b""#, "peers"),
+        (r#""clock", nodes = "a", by = "90s""#, r#""clock", nodes = "a", by = "0s""#, "same-chain"),
+        (
+            r#""limit", nodes = "b", open_files = 20"#,
+            r#""limit", nodes = "b", open_files = 999"#,
+            "peers",
+        ),
+        (
+            r#""rename", seed = "seed", to = "b""#,
+            r#""rename", seed = "seed", to = "seed""#,
+            "same-chain",
+        ),
+    ] {
+        let asked = if check == "peers" { "at_least = 1, " } else { "" };
+        let text = with_phases(&format!(
+            r#"
+[[phases]]
+name = "one"
+faults = [{{ fault = {fault} }}]
+[[phases]]
+name = "two"
+faults = [{{ fault = {end} }}]
+[[phases]]
+name = "three"
+checks = [{{ check = "{check}", nodes = "a", {asked}within = "60s" }}]
+"#
+        ));
+        let written = Script::parse(&text).unwrap();
+        let first = |phase: usize| {
+            list(written.list("phases")[phase].as_table().unwrap(), "faults")[0].clone()
+        };
+        let (fault, end) = (first(0), first(1));
+        let is = |one: &Value| {
+            let one = one.clone();
+            let keys = ["fault", "by", "open_files", "to"];
+            move |of: &toml::Table| keys.iter().all(|key| of.get(*key) == one.get(*key))
+        };
+        let fails = |script: &Script| {
+            place(script, check, |script, phase| has_fault(script, phase, is(&fault)))
+        };
+        let small = shrink(&text, &fails, 1, 1).smallest();
+        let last = Script::parse(&small).unwrap().list("phases").len() - 1;
+        assert!(has_fault(&Script::parse(&small).unwrap(), last, is(&end)), "{small}");
+    }
+}
+
+/// Heights of `b` do not advance, whoever else mines; where nobody mines that is no bug.
+#[test]
+fn somebody_mines_where_it_looks_as_before() {
+    for (fault, when) in [
+        (r#""stop", nodes = "seed""#, ""),
+        (r#""pause", nodes = "seed""#, ""),
+        (r#""leave", nodes = "seed""#, ""),
+        (r#""isolate", nodes = "seed""#, ""),
+        (r#""partition", groups = [["seed"], ["a", "b"]]"#, ""),
+        (r#""restart", nodes = "seed", downtime = "9s""#, r#"during = "fault", "#),
+    ] {
+        let text = with_phases(&format!(
+            r#"
+[[phases]]
+name = "one"
+faults = [{{ fault = {fault} }}]
+checks = [{{ check = "height-advances", nodes = "b", by = 2, {when}within = "60s" }}]
+"#
+        ));
+        let fails = |script: &Script| {
+            place(script, "height-advances", |script, phase| has_fault(script, phase, |_| true))
+        };
+        let small = shrink(&text, &fails, 1, 1).smallest();
+        let nodes = plan(&small).nodes;
+        assert!(nodes.iter().any(|node| node.name == "a-1" && node.mine), "{small}");
+        assert!(nodes.len() == 3, "{small}");
+    }
+}
+
+/// What a run says in which these failed, all in the same words.
+fn failures(course: &Course, places: &[Place]) -> Outcome {
+    let failed = |place: &Place| Failed { reason: course.reason.clone(), place: *place };
+    Outcome::Failed(places.iter().map(failed).collect())
+}
+
+#[test]
+fn the_same_words_of_another_check_are_another_failure() {
+    let large = plan(LARGE);
+    let first = Place { phase: 2, check: 0 };
+    let mut course = Course::new(&large, &verdict(&large, first), Path::new("/some"), 1).unwrap();
+    course.next_try().unwrap();
+    assert!(course.ended(&failures(&course, &[first])));
+    course.next_try().unwrap();
+    let here = course.smaller[course.next].place;
+    let elsewhere = Place { phase: here.phase, check: here.check + 7 };
+    let other = Place { phase: 0, check: 0 };
+    assert_ne!(here, other);
+    let before = course.smallest();
+    assert!(!course.ended(&failures(&course, &[other])), "another check");
+    assert_eq!(course.smallest(), before);
+    course.next_try().unwrap();
+    let here = course.smaller[course.next].place;
+    assert!(course.ended(&failures(&course, &[other, here])), "that check, and another");
+    assert_eq!(course.place, here);
+    course.next_try().unwrap();
+    assert!(course.ended(&failures(&course, &[elsewhere])), "a node's own end, whenever");
+    assert_eq!(course.place, elsewhere);
+    assert!(course.next_try().is_some());
+}
+
+/// The first time it is looked for wherever it is, and what is fair is what was true there.
+#[test]
+fn where_it_fails_again_is_where_it_is_looked_for() {
+    let large = plan(LARGE);
+    let (first, again) = (Place { phase: 2, check: 0 }, Place { phase: 1, check: 0 });
+    let mut course = Course::new(&large, &verdict(&large, first), Path::new("/some"), 1).unwrap();
+    course.next_try().unwrap();
+    let before = course.fair.clone();
+    assert!(course.ended(&failures(&course, &[again])));
+    assert_eq!(course.place, again);
+    let text = course.smallest();
+    let (plan, problems) = load(origin(&course.path), text, &course.overrides);
+    assert_eq!(course.fair, Fair::of(&course.script, &plan.unwrap(), &problems, again));
+    assert_ne!(course.fair, before, "a seed is down there");
 }

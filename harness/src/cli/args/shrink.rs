@@ -11,8 +11,8 @@ use super::{
 
 pub(super) const CODES: &str = "\
 Left out are phases, faults, checks, nodes, seeds and variables, and outages are made shorter; windows
-are not, and nobody without whom the rest would fail by itself. The same reason is the same check with
-the same words, whatever the numbers and nodes in them.
+are not, and nothing without which the rest would fail by itself. The same reason is the same check at
+the same place with the same words, whatever the numbers and nodes in them, but exit codes and signals.
 
 Exit codes:
   0   the smallest is written: nothing smaller fails, or the budget is over
