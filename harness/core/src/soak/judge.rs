@@ -14,8 +14,9 @@ use serde::Serialize;
 use super::{
     asked::Asked,
     pace::{Pace, Usual},
+    quantity::Quantity,
     seen::{Network, Window},
-    trend::{IN_A_ROW, Quantity, Trend, trends},
+    trend::{IN_A_ROW, Trend, trends},
     used::{IN_FULL, Used, thin},
 };
 use crate::{exit::ExitCode, gate::Outcome, text::short};

@@ -8,7 +8,7 @@
 //! | [`ledger`] | the lines of `soak.jsonl`, from which a soak that was killed goes on |
 //! | [`left`] | what the events of a window say that a signal or a kill cut off |
 //! | `pace` | whether the chain went on |
-//! | [`trend`] | what grows: memory, descriptors, logs |
+//! | [`trend`], `quantity` | what grows: memory, descriptors, logs |
 //! | `used` | what is kept of samples, within bounds |
 //! | [`judge`] | what follows from all windows |
 //! | [`page`] | the result for people and programs |
@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod left;
 mod pace;
 pub mod page;
+mod quantity;
 pub mod seen;
 pub mod trend;
 mod used;
@@ -28,8 +29,9 @@ mod used;
 pub use asked::{Asked, Limits};
 pub use judge::{Decision, Soak};
 pub use ledger::Line;
+pub use quantity::Quantity;
 pub use seen::{Network, NodeSeen, Sample, Window};
-pub use trend::{Quantity, Trend};
+pub use trend::Trend;
 
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,11 @@
 //! said at once, fails a soak at its end if it has not ended by then, and ends one early only when
 //! [`IN_A_ROW`] windows have found it one after another. A limit that was reached is no matter of time.
 
-use std::fmt;
-
 use super::{
-    asked::{Asked, Limits},
-    seen::{Sample, Window},
-    used::Used,
+    asked::Asked,
+    quantity::Quantity,
+    seen::Window,
+    used::{LONG_ENOUGH, Used},
 };
 use crate::statistics::{
     Confidence, round,
@@ -26,52 +25,6 @@ pub const WITHIN: f64 = 7.0 * 86_400.0;
 /// What was seen for a minute says nothing of a week: it is believed for so many times as long as it was seen. Ten minutes are
 /// enough for a week.
 const BELIEVED: f64 = 1100.0;
-
-/// A life that is shorter than this part of a window says nothing: everything grows at first.
-pub(super) const LONG_ENOUGH: f64 = 0.66;
-
-/// What is measured of each node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Quantity {
-    /// Resident bytes.
-    Memory,
-    /// Open descriptors.
-    Descriptors,
-    /// Bytes logged.
-    Log,
-}
-
-impl Quantity {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Memory, Self::Descriptors, Self::Log];
-
-    pub(super) fn of(self, sample: &Sample) -> Option<u64> {
-        match self {
-            Self::Memory => sample.1,
-            Self::Descriptors => sample.2,
-            Self::Log => Some(sample.3),
-        }
-    }
-
-    /// What must not be reached.
-    pub fn limit(self, limits: &Limits) -> u64 {
-        match self {
-            Self::Memory => limits.memory,
-            Self::Descriptors => limits.descriptors,
-            Self::Log => limits.log,
-        }
-    }
-}
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Memory => "memory",
-            Self::Descriptors => "descriptors",
-            Self::Log => "log",
-        })
-    }
-}
 
 /// How one quantity of one node goes on.
 #[derive(Debug, Clone, PartialEq)]

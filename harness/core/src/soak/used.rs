@@ -5,13 +5,16 @@
 use std::collections::BTreeMap;
 
 use super::{
+    quantity::Quantity,
     seen::{NodeSeen, Sample, Window},
-    trend::Quantity,
 };
 use crate::{
     gate::Outcome,
     statistics::{middle, slope::FEWEST},
 };
+
+/// A life that is shorter than this part of a window says nothing: everything grows at first.
+pub(super) const LONG_ENOUGH: f64 = 0.66;
 
 /// So many windows of a network are written down in full: four hours of the usual ones. Later ones of [`LATER`] samples each
 /// go on from there: that many windows have enough for a slope even then.
@@ -146,8 +149,7 @@ impl Lives {
     /// The one that counts: the longest of those that say anything, and the newer of two that are as long.
     pub(super) fn longest(&self, length: f64) -> Option<&Life> {
         let says = |life: &Life| {
-            life.span() >= length * super::trend::LONG_ENOUGH
-                && life.points().len() + 1 >= 2 * FEWEST
+            life.span() >= length * LONG_ENOUGH && life.points().len() + 1 >= 2 * FEWEST
         };
         let order = |one: &&Life, other: &&Life| {
             says(one).cmp(&says(other)).then(one.span().total_cmp(&other.span()))
