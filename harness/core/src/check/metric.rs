@@ -78,14 +78,14 @@ impl Check for Metric {
             None => "not asked yet".to_owned(),
         };
         let marks: Vec<Vec<Mark>> =
-            view.nodes.iter().map(|node| marks(&bounds, node, &rounds)).collect();
+            view.nodes.iter().map(|node| marks(&bounds, node, &rounds, Holds::No)).collect();
         if let Some(since) = held(&marks, view) {
             return passed(format!("held for {}", short(view.hold)), observed, since);
         }
         if !view.is_over() {
             return Judgement::Pending { seen: observed, wants_hash_at: None };
         }
-        match starved(view).or_else(|| unjudged(view, &rounds)) {
+        match starved(view).or_else(|| unjudged(view, &bounds, &rounds)) {
             Some(why) => inconclusive(why, observed),
             None => Judgement::Settled(fail(self.why(view, &rounds), observed)),
         }
@@ -118,8 +118,8 @@ fn rounds<'a>(view: &View<'a>) -> Vec<Round<'a>> {
 }
 
 /// What one node's pages say. A rise counts from the first value of the same start of the node: counters
-/// begin at 0 with their process.
-fn marks(bounds: &Bounds, node: &str, rounds: &[Round<'_>]) -> Vec<Mark> {
+/// begin at 0 with their process. Of several samples nobody knows which was meant: that says `several`.
+fn marks(bounds: &Bounds, node: &str, rounds: &[Round<'_>], several: Holds) -> Vec<Mark> {
     let mut first: Option<(u32, f64)> = None;
     let mark = |round: &Round<'_>| {
         let scrape = round.scrapes.get(node);
@@ -135,7 +135,8 @@ fn marks(bounds: &Bounds, node: &str, rounds: &[Round<'_>]) -> Vec<Mark> {
                 Err(_) => Holds::No,
             },
             Some((Sampled::Missing(miss), _)) if miss.says_nothing() => Holds::Unknown,
-            Some(_) => Holds::No,
+            Some((Sampled::Several(_), _)) => several,
+            Some((Sampled::Absent | Sampled::Wrong(_) | Sampled::Missing(_), _)) => Holds::No,
             None => Holds::Unknown,
         };
         Mark { sent: round.sent, answered: round.answered, says }
@@ -153,7 +154,7 @@ impl Bounds {
 }
 
 /// Why nothing can be judged, where no node is to blame.
-fn unjudged(view: &View<'_>, rounds: &[Round<'_>]) -> Option<String> {
+fn unjudged(view: &View<'_>, bounds: &Bounds, rounds: &[Round<'_>]) -> Option<String> {
     let last = rounds.last().map_or(view.start, |round| round.answered);
     let pause = view.deadline.since(last);
     if pause > view.fresh + PAUSE {
@@ -162,12 +163,17 @@ fn unjudged(view: &View<'_>, rounds: &[Round<'_>]) -> Option<String> {
             short(pause)
         ));
     }
-    view.nodes.iter().find_map(|node| match &rounds.last()?.scrapes.get(node)?.seen {
+    // If it would not have held had those samples been right, they are no excuse.
+    let kind: Vec<Vec<Mark>> =
+        view.nodes.iter().map(|node| marks(bounds, node, rounds, Holds::Yes)).collect();
+    held(&kind, view)?;
+    let several = |(node, scrape): (&String, &Scrape)| match scrape.seen {
         Sampled::Several(count) => Some(format!(
             "{count} samples of {node} have this name and these labels: name more of them"
         )),
         Sampled::Value(_) | Sampled::Absent | Sampled::Wrong(_) | Sampled::Missing(_) => None,
-    })
+    };
+    rounds.iter().rev().find_map(|round| round.scrapes.iter().find_map(several))
 }
 
 impl Metric {

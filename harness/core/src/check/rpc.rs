@@ -1,8 +1,9 @@
 //! `rpc`: what any method of any node answers, or a part of it, is what the scenario says it must be.
 //!
-//! `want` is what may be asked of an answer, `keys` how it is written.
+//! `want` is what may be asked of an answer, `number` compares those in it, `keys` is how it is written.
 
 mod keys;
+mod number;
 mod want;
 
 #[cfg(test)]
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     document::Problems,
-    event::{Asked, AskedFor, Moment, Part},
+    event::{Asked, AskedFor, Miss, Moment, Part},
     text::{printable, short},
 };
 
@@ -32,6 +33,9 @@ use want::Wanted;
 
 /// Between two questions of a check that is not starved of answers, beside what a node may take.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers that a span needs: as many as `held` wants, and one to spare.
+const ENOUGH: usize = 4;
 
 /// Characters of an answer that are shown.
 const SHOWN: usize = 200;
@@ -75,18 +79,18 @@ impl Check for Rpc {
             let why = "impossible: one node has nobody to agree with".to_owned();
             return Judgement::Settled(fail(why, String::new()));
         }
-        let rounds = rounds(view);
-        let observed = observed(view, rounds.last().copied());
-        if let Some(since) = held(&[marks(&wanted, &rounds)], view) {
+        let observed = observed(view, rounds(view).next_back());
+        let marks = marks(view, |round| wanted.says(round.answers.values()));
+        if let Some(since) = held(&[marks], view) {
             let why = format!("held for {}", short(view.hold));
             return passed(why, observed, since);
         }
         if !view.is_over() {
             return Judgement::Pending { seen: observed, wants_hash_at: None };
         }
-        match starved(view).or_else(|| unjudged(view, &rounds)) {
+        match starved(view).or_else(|| unjudged(view, &wanted)) {
             Some(why) => inconclusive(why, observed),
-            None => Judgement::Settled(fail(self.why(view, &wanted, &rounds), observed)),
+            None => Judgement::Settled(fail(self.why(view, &wanted), observed)),
         }
     }
 }
@@ -100,26 +104,36 @@ struct Round<'a> {
 }
 
 /// Its own rounds: of these nodes, and nobody else.
-fn rounds<'a>(view: &View<'a>) -> Vec<Round<'a>> {
+fn rounds<'a>(view: &View<'a>) -> impl DoubleEndedIterator<Item = Round<'a>> {
+    let nodes = view.nodes;
     let round = |asked: &'a Asked| {
         let AskedFor::Answers(answers) = &asked.seen else { return None };
         Some(Round { sent: asked.sent, answered: asked.answered, answers })
     };
-    let is_of = |round: &Round<'_>| {
-        round.answers.len() == view.nodes.len()
-            && view.nodes.iter().all(|node| round.answers.contains_key(node))
+    let is_of = move |round: &Round<'_>| {
+        round.answers.len() == nodes.len()
+            && nodes.iter().all(|node| round.answers.contains_key(node))
     };
     let asked = view.history.asked(view.id, view.start, view.now).iter();
-    asked.filter_map(round).filter(is_of).collect()
+    asked.filter_map(round).filter(is_of)
 }
 
-/// What the rounds say, back to the last that says no: nothing before it counts.
-fn marks(wanted: &Wanted, rounds: &[Round<'_>]) -> Vec<Mark> {
-    let mut marks: Vec<Mark> = Vec::new();
-    for round in rounds.iter().rev() {
-        let says = wanted.says(round.answers.values());
-        marks.push(Mark { sent: round.sent, answered: round.answered, says });
-        if says == Holds::No {
+/// What the rounds say, back to the last that says no, or to where they are enough: this is looked at
+/// many times a second, and nothing before that changes anything.
+fn marks(view: &View<'_>, says: impl Fn(Round<'_>) -> Holds) -> Vec<Mark> {
+    let (mut marks, mut yes): (Vec<Mark>, Vec<Mark>) = (Vec::new(), Vec::new());
+    for round in rounds(view).rev() {
+        let mark = Mark { sent: round.sent, answered: round.answered, says: says(round) };
+        marks.push(mark);
+        if mark.says == Holds::Yes {
+            yes.push(mark);
+        }
+        let until = yes.first().map_or(view.now, |mark| mark.sent);
+        let later = yes.last().map_or(view.now, |mark| mark.sent);
+        let covers = yes.len() >= ENOUGH && until >= mark.answered + view.hold;
+        // The next one would be too far from what is already there.
+        let is_stale = later.since(mark.answered) > view.fresh;
+        if mark.says == Holds::No || is_stale || (mark.says == Holds::Yes && covers) {
             break;
         }
     }
@@ -128,8 +142,8 @@ fn marks(wanted: &Wanted, rounds: &[Round<'_>]) -> Vec<Mark> {
 }
 
 /// Why the answers cannot be judged, where no node is to blame for it.
-fn unjudged(view: &View<'_>, rounds: &[Round<'_>]) -> Option<String> {
-    let last = rounds.last().map_or(view.start, |round| round.answered);
+fn unjudged(view: &View<'_>, wanted: &Wanted) -> Option<String> {
+    let last = rounds(view).next_back().map_or(view.start, |round| round.answered);
     let pause = view.deadline.since(last);
     if pause > view.fresh + PAUSE {
         return Some(format!(
@@ -137,32 +151,51 @@ fn unjudged(view: &View<'_>, rounds: &[Round<'_>]) -> Option<String> {
             short(pause)
         ));
     }
-    let of = |node: &str, is: fn(&Part) -> bool| {
-        rounds.iter().filter(|round| round.answers.get(node).is_some_and(is)).count()
-    };
+    // Nothing that follows a wrong answer so late can have held for long enough.
+    let late = rounds(view).rev().take_while(|round| round.answered + view.hold > view.deadline);
+    if late.map(|round| wanted.says(round.answers.values())).any(|says| says == Holds::No) {
+        return None;
+    }
+    busy(view).or_else(|| beyond(view, wanted))
+}
+
+/// A node that asks to be asked later most of the time.
+fn busy(view: &View<'_>) -> Option<String> {
+    let all = rounds(view).count();
     view.nodes.iter().find_map(|node| {
-        let busy = of(node, |part| part.miss().is_some_and(|miss| miss.is_busy()));
-        if busy * 2 > rounds.len() {
-            let all = rounds.len();
-            return Some(format!(
-                "{node} grants too few answers to judge: {busy} of {all} times it asked to be asked later (HTTP 429)"
-            ));
-        }
-        let long = of(node, |part| matches!(part, Part::TooLong { .. }));
-        (long > 0).then(|| {
+        let is_busy = |round: &Round<'_>| {
+            round.answers.get(node).and_then(Part::miss).is_some_and(Miss::is_busy)
+        };
+        let busy = rounds(view).filter(is_busy).count();
+        (busy * 2 > all).then(|| {
             format!(
-                "what {node} answers is longer than the {} bytes that can be judged: a `pointer` leads to a part of it",
-                Part::LONGEST
+                "{node} grants too few answers to judge: {busy} of {all} times it asked to be asked later (HTTP 429)"
             )
         })
     })
 }
 
+/// Answers that nobody can judge, if it would have held had they been right.
+fn beyond(view: &View<'_>, wanted: &Wanted) -> Option<String> {
+    let kind = |round: Round<'_>| {
+        let judged = round.answers.values().filter(|part| wanted.beyond(part).is_none());
+        wanted.says(judged)
+    };
+    held(&[marks(view, kind)], view)?;
+    rounds(view).rev().find_map(|round| {
+        round
+            .answers
+            .iter()
+            .find_map(|(node, part)| Some(format!("what {node} answers {}", wanted.beyond(part)?)))
+    })
+}
+
 impl Rpc {
     /// Which node's last answer is why, if one alone is.
-    fn why(&self, view: &View<'_>, wanted: &Wanted, rounds: &[Round<'_>]) -> String {
+    fn why(&self, view: &View<'_>, wanted: &Wanted) -> String {
+        let last = rounds(view).next_back();
         let wrong = view.nodes.iter().find_map(|node| {
-            let part = rounds.last()?.answers.get(node)?;
+            let part = last?.answers.get(node)?;
             let method = &self.method;
             match part {
                 Part::Missing(miss) if !miss.says_nothing() && !wanted.is_error() => Some(format!(

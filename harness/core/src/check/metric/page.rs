@@ -10,6 +10,9 @@ use crate::event::Sampled;
 /// Bytes of a page that is read: a node of ours has a fiftieth.
 pub const LARGEST: usize = 1024 * 1024;
 
+/// Bytes of a value: it is recorded once a second. No number needs so many.
+const LONGEST: usize = 64;
+
 /// Characters of a line that is shown because it is wrong.
 const SHOWN: usize = 80;
 
@@ -57,6 +60,7 @@ impl<'a> Sample<'a> {
         let value = words.next()?;
         let after = words.next();
         let is_fine = is_name(name)
+            && value.len() <= LONGEST
             && value.parse::<f64>().is_ok()
             && after.is_none_or(|after| after == "#" || after.parse::<f64>().is_ok());
         is_fine.then_some(Self { name, labels, value })
@@ -178,6 +182,9 @@ mod tests {
             let seen = found(&format!("good 1\n{wrong}\n"), "good", &[]);
             assert_eq!(seen, Sampled::Wrong(wrong.to_owned()), "{wrong}");
         }
+        let digits = |count: usize| format!("good {}\n", "1".repeat(count));
+        assert_eq!(found(&digits(64), "good", &[]), value(&"1".repeat(64)));
+        assert!(matches!(found(&digits(65), "good", &[]), Sampled::Wrong(_)), "it is recorded");
         let long = found(&"ü".repeat(5_000), "good", &[]);
         assert_eq!(long, Sampled::Wrong("ü".repeat(SHOWN)));
     }

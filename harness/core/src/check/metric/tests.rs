@@ -123,6 +123,20 @@ fn what_is_not_there_is_not_0() {
     );
 }
 
+/// A sample that is there twice is no way out for a node that was wrong, nor for another.
+#[test]
+fn a_sample_that_is_there_twice_excuses_no_wrong_one() {
+    let least = check(|it| it.at_least = bound("2"));
+    for when in [1_000, 5_000, 10_000] {
+        let once = seen(|at| (0, if at == when { Sampled::Several(2) } else { value("1") }));
+        assert_eq!(said(&once, &least).0, Fail, "{when}");
+    }
+    let most = check(|it| it.at_most = bound("4"));
+    assert_eq!(said(&seen(|_| (0, Sampled::Several(2))), &most).0, Fail, "node-1 has 5");
+    let late = seen(|at| (0, if at < 5_000 { value("1") } else { Sampled::Several(2) }));
+    assert_eq!(said(&late, &least).0, Inconclusive);
+}
+
 #[test]
 fn a_check_that_is_none_is_refused() {
     let said = |keys: &str| {

@@ -25,7 +25,7 @@ pub(crate) static ENTRY: CheckEntry = CheckEntry {
     window: Window::Part,
     needs: Needs::Samples,
     holds: "all named nodes, asked at once and four times a second (no faster than they grant), answer so for the whole of `for`; one of the last six keys. `at_least`, `at_most`: a number, also one like `\"0x1f\"`; `matches`: a text, or else the JSON; `same_everywhere`: not `null`; `is_error`: a JSON-RPC error, whatever its code. Of an answer 4096 bytes of JSON are recorded and judged. Any method may be asked, also one that changes the node: it is asked again and again. `attach` takes safe reads only",
-    missing: "an error where none is wanted, nothing where `pointer` leads, or a node that does not answer fails; an answer that is too long, or a node that asks to be asked later most of the time: inconclusive",
+    missing: "an error where none is wanted, nothing where `pointer` leads, or a node that does not answer fails; an answer that is too long, a number from 2^53 on that is no 64-bit integer where its last digits decide, or a node that asks to be asked later most of the time: inconclusive, but not where an answer was wrong less than `for` before the end",
     example: r#"[[phases.checks]]
 check = "rpc"
 nodes = "*"

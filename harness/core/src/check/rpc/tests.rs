@@ -81,6 +81,77 @@ fn what_is_missing_is_never_a_pass_and_names_who_lacks_it() {
     assert!(why.starts_with("node-2 grants too few answers to judge: 40 of 40"), "{why}");
 }
 
+/// What nobody can judge is no way out for a node that was wrong, nor for another.
+#[test]
+fn one_answer_that_cannot_be_judged_excuses_no_wrong_one() {
+    let long = || Part::TooLong { bytes: 5_000 };
+    let once = |when: u64| seen(move |at| if at == when { long() } else { json("1") });
+    for when in [1_000, 5_000, 10_750] {
+        assert_eq!(said(&once(when), &at_least_2()).0, Fail, "{when}");
+    }
+    // It might have held between.
+    let late = seen(|at| if at < 5_000 { json("1") } else { long() });
+    assert_eq!(said(&late, &at_least_2()).0, Inconclusive);
+    let wrong_at_last = seen(|at| if at < 10_000 { long() } else { json("1") });
+    assert_eq!(said(&wrong_at_last, &at_least_2()).0, Fail);
+    let busy = || Part::Missing(Miss::Busy { retry_ms: None });
+    let busy = seen(|at| if at % 1_000 == 0 || at > 10_000 { json("1") } else { busy() });
+    assert_eq!(said(&busy, &at_least_2()).0, Fail);
+    let large = "18446744073709551616";
+    let (verdict, why) = said(&seen(|_| json(large)), &check(Want::AtLeast(large.to_owned())));
+    assert_eq!(verdict, Fail, "node-1 says 2");
+    assert!(why.starts_with("did not hold"), "{why}");
+    let all = Want::Equals(large.to_owned());
+    let mut rounded = Seen::default();
+    for node in BOTH {
+        rounded = rounded.poll(node, 0, 11_500, |_, _| {});
+    }
+    for at in (1_000..11_000).step_by(250) {
+        rounded = rounded.answers(at, 5, &[("node-1", json(large)), ("node-2", json(large))]);
+    }
+    let (verdict, why) = said(&rounded, &check(all));
+    assert_eq!(verdict, Inconclusive);
+    assert!(why.starts_with("what node-1 answers has a number that is rounded"), "{why}");
+}
+
+/// It is judged many times a second, and holds up everybody who records something.
+#[test]
+fn no_more_answers_are_looked_at_than_decide() {
+    use crate::check::{
+        FRESH,
+        testing::{ASKING, names},
+    };
+    let looked_at = |part: fn(u64) -> Part| {
+        let seen = seen(part);
+        let nodes = names(&BOTH);
+        let view = View {
+            id: ASKING,
+            history: &seen.history,
+            nodes: &nodes,
+            network: &nodes,
+            strangers: 0,
+            start: Moment(1_000),
+            deadline: Moment(11_000),
+            hold: Duration::from_secs(2),
+            fresh: FRESH,
+            now: Moment(11_000),
+            fault: None,
+        };
+        let wanted = Want::AtLeast("2".to_owned()).read().unwrap();
+        let count = std::cell::Cell::new(0);
+        let says = |round: Round<'_>| {
+            count.set(count.get() + 1);
+            wanted.says(round.answers.values())
+        };
+        let marks = [marks(&view, says)];
+        (count.get(), held(&marks, &view).is_some())
+    };
+    assert_eq!(looked_at(|_| json("2")), (10, true));
+    assert_eq!(looked_at(|_| json("1")), (1, false));
+    assert_eq!(looked_at(|_| Part::Missing(Miss::Timeout)), (9, false));
+    assert_eq!(looked_at(|at| json(if at < 10_000 { "1" } else { "2" })), (5, false));
+}
+
 #[test]
 fn nobody_asked_is_inconclusive_and_other_rounds_say_nothing() {
     let mut unasked = Seen::default();

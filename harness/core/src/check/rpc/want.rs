@@ -1,11 +1,12 @@
 //! What may be asked of an answer, and whether answers are so.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::number::Number;
 use crate::{check::hold::Holds, event::Part};
 
 /// What an answer, or its part, must be. Values are JSON text: a plan that is read again is then the
@@ -67,6 +68,25 @@ impl Want {
 }
 
 impl Wanted {
+    /// Why nobody can judge this answer, if so.
+    pub(super) fn beyond(&self, part: &Part) -> Option<&'static str> {
+        match part {
+            Part::TooLong { .. } if !self.is_error() => Some(TOO_LONG),
+            Part::Json(text) => match serde_json::from_str::<Value>(text) {
+                Ok(value) => self.may_be_rounded(&value).then_some(ROUNDED),
+                Err(_) => Some(TOO_DEEP),
+            },
+            Part::TooLong { .. } | Part::Absent | Part::Missing(_) => None,
+        }
+    }
+
+    /// Whether this alone says neither yes nor no, or may not beside others.
+    fn may_be_rounded(&self, value: &Value) -> bool {
+        let alone = self.is(value);
+        let beside = matches!(self, Self::SameEverywhere) && is_equal(value, value) != Holds::Yes;
+        alone == Holds::Unknown || (alone == Holds::Yes && beside)
+    }
+
     pub(super) fn is_error(&self) -> bool {
         matches!(self, Self::IsError)
     }
@@ -82,7 +102,7 @@ impl Wanted {
             says = says.and(self.of(part, value.as_ref()));
             if let (Self::SameEverywhere, Some(value)) = (self, value) {
                 let known = first.get_or_insert_with(|| value.clone());
-                says = says.and(yes(is_equal(known, &value)));
+                says = says.and(is_equal(known, &value));
             }
         }
         says
@@ -94,29 +114,41 @@ impl Wanted {
             (Part::Missing(miss), _) => yes(self.is_error() && miss.is_error()),
             (Part::TooLong { .. }, _) => yes_or_unknown(self),
             (Part::Absent, _) => Holds::No,
-            (Part::Json(_), Some(value)) => yes(self.is(value)),
+            (Part::Json(_), Some(value)) => self.is(value),
             // Deeper than a reader goes: nobody can judge it.
             (Part::Json(_), None) => Holds::Unknown,
         }
     }
 
-    fn is(&self, value: &Value) -> bool {
-        let number = || Number::of(value);
+    fn is(&self, value: &Value) -> Holds {
         match self {
             Self::Equals(wanted) => is_equal(wanted, value),
-            Self::AtLeast(least) => number().is_some_and(|number| number.is_at_least(*least)),
-            Self::AtMost(most) => number().is_some_and(|number| most.is_at_least(number)),
+            Self::AtLeast(least) => is(value, least, Ordering::is_ge),
+            Self::AtMost(most) => is(value, most, Ordering::is_le),
             Self::Matches(pattern) => match value {
-                Value::Null => false,
-                Value::String(text) => pattern.is_match(text),
+                Value::Null => Holds::No,
+                Value::String(text) => yes(pattern.is_match(text)),
                 Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                    pattern.is_match(&value.to_string())
+                    yes(pattern.is_match(&value.to_string()))
                 }
             },
-            Self::SameEverywhere => !value.is_null(),
-            Self::IsError => false,
+            Self::SameEverywhere => yes(!value.is_null()),
+            Self::IsError => Holds::No,
         }
     }
+}
+
+/// Why nobody can judge an answer.
+const TOO_LONG: &str =
+    "is longer than the 4096 bytes that can be judged: a `pointer` leads to a part of it";
+const _: () = assert!(Part::LONGEST == 4096, "the words above");
+const ROUNDED: &str = "has a number that is rounded, and so cannot be compared exactly";
+const TOO_DEEP: &str = "is nested deeper than can be judged: a `pointer` leads to a part of it";
+
+/// A number on this side of the bound.
+fn is(value: &Value, bound: &Number, side: fn(Ordering) -> bool) -> Holds {
+    let Some(number) = Number::of(value) else { return Holds::No };
+    number.compare(bound).map_or(Holds::Unknown, |order| yes(side(order)))
 }
 
 fn yes(holds: bool) -> Holds {
@@ -128,64 +160,24 @@ fn yes_or_unknown(wanted: &Wanted) -> Holds {
     if wanted.is_error() { Holds::No } else { Holds::Unknown }
 }
 
-/// JSON that says the same: of numbers their value counts, not how it is written.
-fn is_equal(one: &Value, other: &Value) -> bool {
+/// JSON that says the same: of numbers their value counts, not how it is written. Two that were rounded to
+/// one may be two.
+fn is_equal(one: &Value, other: &Value) -> Holds {
     match (one, other) {
-        (Value::Number(_), Value::Number(_)) => {
-            let (one, other) = (Number::of(one), Number::of(other));
-            one.zip(other)
-                .is_some_and(|(one, other)| one.is_at_least(other) && other.is_at_least(one))
-        }
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len()
-                && one.iter().zip(other).all(|(one, other)| is_equal(one, other))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            one.len() == other.len()
-                && one
-                    .iter()
-                    .all(|(key, value)| other.get(key).is_some_and(|other| is_equal(value, other)))
-        }
-        _ => one == other,
-    }
-}
-
-/// A number as nodes give them: of JSON, or a whole one in hexadecimal digits.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Number {
-    Whole(i128),
-    Other(f64),
-}
-
-impl Number {
-    pub(super) fn of(value: &Value) -> Option<Self> {
-        match value {
-            Value::Number(number) => {
-                let whole = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
-                whole.map(Self::Whole).or_else(|| number.as_f64().map(Self::Other))
-            }
-            Value::String(text) => {
-                let digits = text.strip_prefix("0x")?;
-                let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-                let number = is_hex.then(|| i128::from_str_radix(digits, 16).ok())?;
-                number.map(Self::Whole)
-            }
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-        }
-    }
-
-    fn is_at_least(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Whole(one), Self::Whole(other)) => one >= other,
-            (one, other) => one.float() >= other.float(),
-        }
-    }
-
-    fn float(self) -> f64 {
-        match self {
-            Self::Whole(whole) => whole as f64,
-            Self::Other(float) => float,
-        }
+        (Value::Number(_), Value::Number(_)) => match Number::of(other) {
+            Some(number) => is(one, &number, Ordering::is_eq),
+            None => Holds::No,
+        },
+        (Value::Array(one), Value::Array(other)) => one
+            .iter()
+            .zip(other)
+            .map(|(one, other)| is_equal(one, other))
+            .fold(yes(one.len() == other.len()), Holds::and),
+        (Value::Object(one), Value::Object(other)) => one
+            .iter()
+            .map(|(key, value)| other.get(key).map_or(Holds::No, |other| is_equal(value, other)))
+            .fold(yes(one.len() == other.len()), Holds::and),
+        _ => yes(one == other),
     }
 }
 
@@ -250,6 +242,48 @@ mod tests {
             let long = says(&want, &[Part::TooLong { bytes: 9_999 }]);
             assert_eq!(long, if is_error { Holds::No } else { Holds::Unknown }, "{want}");
         }
+    }
+
+    /// Readers round what has more digits than they keep: two that look alike may be two numbers.
+    #[test]
+    fn whole_numbers_that_a_reader_rounds_are_never_taken_for_the_same() {
+        let same = |one: &str, other: &str| says(&Want::SameEverywhere, &[json(one), json(other)]);
+        let large = "18446744073709551616";
+        assert_eq!(same(large, "18446744073709551617"), Holds::Unknown);
+        assert_eq!(same(&format!("[1,{large}]"), &format!("[1,{large}]")), Holds::Unknown);
+        assert_eq!(same(&format!("[1,{large}]"), &format!("[2,{large}]")), Holds::No);
+        assert_eq!(same(large, "28446744073709551616"), Holds::No);
+        assert_eq!(same("9007199254740993", "9007199254740993.0"), Holds::Unknown);
+        assert_eq!(same("18446744073709551615", "18446744073709551614"), Holds::No);
+        let of = |want: Want, answer: &str| says(&want, &[json(answer)]);
+        let text = str::to_owned;
+        assert_eq!(of(Want::Equals(text(large)), "18446744073709551617"), Holds::Unknown);
+        assert_eq!(of(Want::AtLeast(text("18446744073709551617")), large), Holds::Unknown);
+        assert_eq!(of(Want::AtMost(text(large)), "18446744073709551617"), Holds::Unknown);
+        assert_eq!(of(Want::AtLeast(text("2")), large), Holds::Yes);
+        assert_eq!(of(Want::AtMost(text("2")), large), Holds::No);
+        assert_eq!(of(Want::AtMost(text("2")), "-1e30"), Holds::Yes);
+    }
+
+    #[test]
+    fn hexadecimal_numbers_of_any_length_are_compared() {
+        let of = |want: Want, answer: &str| says(&want, &[json(answer)]);
+        let (least, most) = (Want::AtLeast("2".to_owned()), Want::AtMost("2".to_owned()));
+        let huge = format!("\"0xF{}\"", "0".repeat(32));
+        let padded = format!("\"0x{}2\"", "0".repeat(64));
+        assert_eq!(of(least.clone(), &huge), Holds::Yes);
+        assert_eq!(of(most.clone(), &huge), Holds::No);
+        assert_eq!(
+            (of(least.clone(), &padded), of(most.clone(), &padded)),
+            (Holds::Yes, Holds::Yes)
+        );
+        assert_eq!(of(Want::AtLeast("1e30".to_owned()), &huge), Holds::Yes);
+        assert_eq!(of(Want::AtLeast("1e60".to_owned()), &huge), Holds::No);
+        assert_eq!(of(Want::AtMost("1e60".to_owned()), &huge), Holds::Yes);
+        let endless = format!("\"0x{}\"", "f".repeat(4_000));
+        assert_eq!(of(Want::AtLeast("1e300".to_owned()), &endless), Holds::Yes);
+        assert_eq!(of(least, "\"0x00\""), Holds::No);
+        assert_eq!(of(most, "\"0x00\""), Holds::Yes);
     }
 
     #[test]
