@@ -5,6 +5,8 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::{FlockOperation, flock};
@@ -12,6 +14,9 @@ use serde::Serialize;
 
 /// A ledger of a long campaign has a few hundred bytes for each run.
 const LARGEST: u64 = 256 * 1024 * 1024;
+
+/// A child of a process that held it has it too, from its fork until it executes: whoever waits for that is not refused.
+const HELD: Duration = Duration::from_secs(2);
 
 /// The file.
 #[derive(Debug)]
@@ -53,8 +58,13 @@ impl Lines {
     }
 
     fn hold(file: File) -> io::Result<Self> {
-        flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| io::Error::other("another process goes on with it"))?;
+        let deadline = Instant::now() + HELD;
+        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if Instant::now() >= deadline {
+                return Err(io::Error::other("another process goes on with it"));
+            }
+            thread::sleep(HELD / 100);
+        }
         Ok(Self(file))
     }
 }

@@ -120,6 +120,9 @@ fn last_line(output: &[u8]) -> String {
     line.chars().take(Ran::LONGEST).collect()
 }
 
+/// Before a port is listened on again after an error: it must not cost a core.
+const DOOR_AGAIN: Duration = Duration::from_millis(100);
+
 /// A port of this machine behind which a node's JSON-RPC is, also where only the provider gets to it.
 struct Door {
     address: SocketAddr,
@@ -134,7 +137,12 @@ impl Door {
         let dialler = bed.provider.dialler();
         let serving = tokio::spawn(async move {
             let (mut open, room) = (JoinSet::new(), Arc::new(Semaphore::new(CONNECTIONS)));
-            while let Ok((mut from, _)) = listener.accept().await {
+            loop {
+                let Ok((mut from, _)) = listener.accept().await else {
+                    // No descriptor for a moment, or whoever came went again: the door stays.
+                    tokio::time::sleep(DOOR_AGAIN).await;
+                    continue;
+                };
                 // The latest: a node may be somewhere else after a restart.
                 let to = link.as_ref().and_then(|link| link.borrow().as_ref()?.rpc.address());
                 let (Ok(turn), Some(to)) = (Arc::clone(&room).acquire_owned().await, to) else {
