@@ -10,12 +10,13 @@ mod wrong;
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
-use crate::support::{Fake, HARNESS, fake};
+use crate::support::{Fake, HARNESS, PATIENCE, fake};
 
 /// Everything that nodes answer for, in short windows.
 const LOOK: &str = r#"
@@ -115,6 +116,27 @@ struct Strict {
 
 impl Strict {
     fn start(count: usize) -> Self {
+        // A port that was free may be somebody else's by the time that a node asks for it.
+        (0..20).find_map(|_| Self::try_start(count).answering()).expect("nodes that start")
+    }
+
+    /// Itself, once all of its nodes answer; none if one of them has ended.
+    fn answering(mut self) -> Option<Self> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let ended = |node: &mut Child| node.try_wait().unwrap().is_some();
+            if self.nodes.iter_mut().any(ended) {
+                return None;
+            }
+            if self.rpc.iter().all(|rpc| TcpStream::connect(rpc).is_ok()) {
+                return Some(self);
+            }
+            assert!(Instant::now() < deadline, "a strict node does not answer");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn try_start(count: usize) -> Self {
         let (folder, node) = (tempfile::tempdir().unwrap(), fake(Fake::Strict));
         let free = || {
             // Held until all are known, so that no two are the same.
