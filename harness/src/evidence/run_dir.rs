@@ -237,8 +237,14 @@ impl RunDir {
 /// Writes a file whole or not at all: half a verdict is none. One that is there is replaced.
 pub(crate) fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let incoming = folder.join(format!("{name}.incoming"));
-    let written = File::create_new(&incoming)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    // What a killed process left half-way is nobody's; of a link, only the link goes.
+    let made = File::create_new(&incoming).or_else(|why| {
+        if why.kind() != io::ErrorKind::AlreadyExists {
+            return Err(why);
+        }
+        fs::remove_file(&incoming).and_then(|()| File::create_new(&incoming))
+    });
+    let written = made.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
     written.and_then(|()| fs::rename(&incoming, folder.join(name))).inspect_err(|_| {
         let _ = fs::remove_file(&incoming);
     })
@@ -254,4 +260,18 @@ pub fn draw_seed() -> u64 {
 fn new_run_id() -> String {
     let random = RandomState::new().build_hasher().finish();
     format!("{:010x}", random & 0xff_ffff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_half_way_is_no_hindrance() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.json.incoming"), "half").unwrap();
+        write_whole(folder.path(), "a.json", b"whole").unwrap();
+        assert_eq!(fs::read(folder.path().join("a.json")).unwrap(), b"whole");
+        assert!(!folder.path().join("a.json.incoming").exists());
+    }
 }
