@@ -1,6 +1,7 @@
 //! One run of a scenario as a process of its own. It dies with us, and its watchdog removes what it made.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
     process::Stdio,
@@ -69,6 +70,7 @@ pub async fn run(
 ) -> io::Result<Ended> {
     let began = Instant::now();
     fs::create_dir_all(out)?;
+    let before = folders(out)?;
     let mut command = Command::new(program);
     command
         .args(["scenario", "--quiet", "--no-progress", "--out"])
@@ -113,17 +115,15 @@ pub async fn run(
     let (status, words) = tokio::join!(ending, words);
     let exit = status?.code().and_then(|code| ExitCode::of(u8::try_from(code).ok()?));
     let mut ended = Ended { exit, ..Ended::default() };
-    look(&mut ended, out, &words)?;
+    look(&mut ended, out, &before, &words)?;
     ended.seconds = began.elapsed().as_secs_f64();
     Ok(ended)
 }
 
 /// What its evidence says. One that does not verify, or says something else than the exit code, says nothing.
-fn look(ended: &mut Ended, out: &Path, words: &str) -> io::Result<()> {
-    ended.bundle = fs::read_dir(out)?
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .find(|path| path.is_dir());
+/// What was there `before` is of an attempt that was killed: its watchdog may still be at it, so it stays.
+fn look(ended: &mut Ended, out: &Path, before: &BTreeSet<PathBuf>, words: &str) -> io::Result<()> {
+    ended.bundle = folders(out)?.difference(before).next().cloned();
     let last = words.lines().rev().find(|line| !line.trim().is_empty());
     ended.reason =
         (ended.exit != Some(ExitCode::Pass)).then(|| last.unwrap_or("it said nothing").to_owned());
@@ -165,10 +165,36 @@ fn look(ended: &mut Ended, out: &Path, words: &str) -> io::Result<()> {
     Ok(())
 }
 
+fn folders(of: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let entries = fs::read_dir(of)?.filter_map(Result::ok).map(|entry| entry.path());
+    Ok(entries.filter(|path| path.is_dir()).collect())
+}
+
 /// A pass or failure that cannot be believed is neither.
 fn distrust(ended: &mut Ended, why: String) {
     if matches!(ended.exit, Some(ExitCode::Pass | ExitCode::Fail)) {
         ended.exit = Some(ExitCode::Inconclusive);
     }
     ended.reason = Some(why);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A watchdog may still write into it, so it cannot be removed first.
+    #[test]
+    fn what_a_killed_attempt_left_is_not_taken_for_the_evidence() {
+        let out = tempfile::tempdir().unwrap();
+        fs::create_dir(out.path().join("1-killed")).unwrap();
+        let before = folders(out.path()).unwrap();
+        let ended = || Ended { exit: Some(ExitCode::Pass), ..Ended::default() };
+        let mut nothing = ended();
+        look(&mut nothing, out.path(), &before, "").unwrap();
+        assert_eq!((nothing.exit, nothing.bundle), (Some(ExitCode::Inconclusive), None));
+        fs::create_dir(out.path().join("2-own")).unwrap();
+        let mut own = ended();
+        look(&mut own, out.path(), &before, "").unwrap();
+        assert_eq!(own.bundle, Some(out.path().join("2-own")));
+    }
 }

@@ -95,8 +95,6 @@ impl Compare {
             && drive.interrupt.signal().is_none()
         {
             let (arguments, out) = (arguments(self.course.asked(), ticket), self.out(ticket));
-            // What a killed comparison left of this attempt is not of this run.
-            let _ = fs::remove_dir_all(&out);
             let ended = child::run(drive.program, &arguments, &out, drive.interrupt).await?;
             let Some(ran) = self.judge(ticket, &out, ended, drive.keep_all)? else { continue };
             self.lines.add(&Line::Ran(ran.clone()))?;

@@ -115,8 +115,6 @@ impl Gate {
                 let (arguments, out) = (self.arguments(ticket), self.out(ticket));
                 let enough = &enough;
                 under_way.push(async move {
-                    // What a killed gate left of this attempt is not of this run.
-                    let _ = fs::remove_dir_all(&out);
                     let ended = child::run(drive.program, &arguments, &out, enough).await;
                     (ticket, out, ended)
                 });

@@ -90,8 +90,6 @@ impl Generated {
                 let Some(seed) = self.night.begin() else { break };
                 let (arguments, out) = (self.write(seed)?, self.out(seed));
                 under_way.push(async move {
-                    // What a killed night left of this run is not of this one.
-                    let _ = fs::remove_dir_all(&out);
                     let ended = child::run(drive.program, &arguments, &out, drive.interrupt).await;
                     (seed, out, ended)
                 });
@@ -110,7 +108,6 @@ impl Generated {
     /// Writes a seed's scenario; what its run is told.
     fn write(&self, seed: u64) -> io::Result<Vec<String>> {
         let (folder, file) = (self.folder.join("scenarios"), format!("{}.toml", name(seed)));
-        let _ = fs::remove_file(folder.join(&file));
         write_whole(&folder, &file, generate(&self.night.scenario(seed)).as_bytes())?;
         let path = std::path::absolute(folder.join(file))?;
         let mut arguments = self.night.asked().arguments.clone();

@@ -103,9 +103,6 @@ impl Campaign {
         for path in cut_off {
             fs::remove_dir_all(path)?;
         }
-        for page in PAGES {
-            let _ = fs::remove_file(this.folder.join(format!("{page}.incoming")));
-        }
         Ok(this)
     }
 

@@ -10,7 +10,7 @@ use std::{
 use harness::binary::{Program, workspace_program};
 use serde_json::Value;
 
-use crate::support::{HARNESS, PATIENCE, script};
+use crate::support::{HARNESS, PATIENCE, lines, script};
 
 /// The shortest network that has a pace: one node that mines.
 const MINES: &str = r#"
@@ -82,12 +82,7 @@ async fn a_node_is_compared_with_itself_and_a_kill_changes_nothing() {
     let trial = Trial::new(&MINES.replace("500ms", "2s")).await;
     let mut running = trial.compare(&trial.node, &trial.node, "6").spawn().unwrap();
     let deadline = Instant::now() + PATIENCE * 3;
-    let ended = || {
-        let ledger = trial.folder.path().join("comparisons").exists().then(|| trial.out());
-        let text = ledger.and_then(|out| fs::read_to_string(out.join("compare.jsonl")).ok());
-        text.map_or(0, |text| text.lines().count().saturating_sub(1))
-    };
-    while ended() < 3 {
+    while lines(&trial.folder.path().join("comparisons"), "compare.jsonl") < 4 {
         assert!(Instant::now() < deadline && running.try_wait().unwrap().is_none(), "no run ended");
         std::thread::sleep(Duration::from_millis(20));
     }

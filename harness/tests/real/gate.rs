@@ -2,14 +2,14 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Output, Stdio},
     time::Instant,
 };
 
 use serde_json::Value;
 
-use crate::support::{HARNESS, PATIENCE, processes_in};
+use crate::support::{HARNESS, PATIENCE, lines, processes_in};
 
 /// The shortest network that can pass: one node that mines.
 const MINES: &str = r#"
@@ -76,10 +76,6 @@ fn words(output: &Output) -> String {
     )
 }
 
-fn lines(folder: &Path) -> usize {
-    fs::read_to_string(folder.join("gate.jsonl")).unwrap_or_default().lines().count()
-}
-
 #[test]
 fn a_good_build_is_accepted_and_its_bundles_are_digests() {
     let trial = Trial::new(MINES, GATE);
@@ -133,14 +129,14 @@ fn a_killed_gate_goes_on_and_comes_to_its_decision() {
     let trial = Trial::new(MINES, GATE);
     let mut gate = spawn(&mut trial.command(&["release.toml", "--seed", "7"]));
     let deadline = Instant::now() + PATIENCE * 3;
-    while !trial.0.path().join("gates").exists() || lines(&trial.folder()) < 3 {
+    while lines(&trial.0.path().join("gates"), "gate.jsonl") < 3 {
         assert!(Instant::now() < deadline && gate.try_wait().unwrap().is_none(), "no run ended");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     gate.kill().unwrap();
     gate.wait().unwrap();
     let folder = trial.folder();
-    let ended = lines(&folder) - 1;
+    let ended = lines(&trial.0.path().join("gates"), "gate.jsonl") - 1;
     assert!((2..5).contains(&ended), "{ended} runs ended");
     let output = trial.gate(&["--resume", folder.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", words(&output));
@@ -156,7 +152,7 @@ fn an_interrupted_gate_says_how_to_go_on() {
     let trial = Trial::new(MINES, GATE);
     let gate = spawn(trial.command(&["release.toml"]).stderr(Stdio::piped()));
     let deadline = Instant::now() + PATIENCE * 3;
-    while !trial.0.path().join("gates").exists() || lines(&trial.folder()) < 2 {
+    while lines(&trial.0.path().join("gates"), "gate.jsonl") < 2 {
         assert!(Instant::now() < deadline, "no run ended");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }

@@ -10,7 +10,7 @@ use std::{
 
 use harness::binary::{Program, workspace_program};
 
-use crate::support::{HARNESS, PATIENCE, script};
+use crate::support::{HARNESS, PATIENCE, lines, script};
 
 /// One node does not exchange addresses, so it has the seed alone; all else does not matter. The block time is
 /// everybody's: the difficulty follows from it, so a node with another one takes no block of the others.
@@ -168,12 +168,8 @@ async fn generated_scenarios_run_unattended_and_a_kill_changes_nothing() {
     )
     .spawn()
     .unwrap();
-    let ledger = || {
-        let out = here.join("generated").exists().then(|| only(&here.join("generated")));
-        out.and_then(|out| fs::read_to_string(out.join("generated.jsonl")).ok()).unwrap_or_default()
-    };
     let deadline = Instant::now() + PATIENCE * 3;
-    while ledger().lines().count() < 3 {
+    while lines(&here.join("generated"), "generated.jsonl") < 3 {
         assert!(Instant::now() < deadline && running.try_wait().unwrap().is_none(), "no run ended");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -191,6 +187,8 @@ async fn generated_scenarios_run_unattended_and_a_kill_changes_nothing() {
     for seed in 3..7 {
         assert!(said.contains(&format!("seed {seed}  ")), "{said}");
         let kept = whole(&out.join(format!("runs/generated-{seed}")));
+        let named = kept.strip_prefix(&out).unwrap().display().to_string();
+        assert!(said.contains(&named), "{named} in {said}");
         let verified = harness(here, &["verify", kept.to_str().unwrap()]);
         assert_eq!(verified.status.code(), Some(0), "{}", words(&verified));
         // The file is the seed's.

@@ -3,14 +3,14 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-use crate::support::{Fake, HARNESS, PATIENCE, fake, processes_in};
+use crate::support::{Fake, HARNESS, PATIENCE, fake, lines, processes_in};
 
 /// Two nodes, of which one is frozen for a moment in every window.
 const TWO: &str = r#"
@@ -86,7 +86,7 @@ impl Trial {
     /// Waits until a window has ended.
     fn window(&self, soak: &mut Child) {
         let deadline = Instant::now() + PATIENCE * 3;
-        while !self.0.path().join("soaks").exists() || lines(&self.folder()) < 3 {
+        while lines(&self.0.path().join("soaks"), "soak.jsonl") < 3 {
             assert!(Instant::now() < deadline, "no window ended");
             assert!(soak.try_wait().unwrap().is_none(), "the soak ended");
             std::thread::sleep(Duration::from_millis(20));
@@ -100,10 +100,6 @@ fn words(output: &Output) -> String {
 }
 
 /// What was asked for, a network, then windows.
-fn lines(folder: &Path) -> usize {
-    fs::read_to_string(folder.join("soak.jsonl")).unwrap_or_default().lines().count()
-}
-
 #[test]
 fn a_network_that_holds_passes_and_its_last_window_verifies() {
     let trial = Trial::new(TWO);
@@ -160,10 +156,10 @@ fn a_killed_soak_goes_on_in_a_new_network() {
         assert!(Instant::now() < deadline, "a scratch directory is left");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let before = lines(&folder);
+    let before = lines(&trial.0.path().join("soaks"), "soak.jsonl");
     let output = trial.command(&["--resume", folder.to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", words(&output));
-    assert!(lines(&folder) > before, "{}", words(&output));
+    assert!(lines(&trial.0.path().join("soaks"), "soak.jsonl") > before, "{}", words(&output));
     assert!(trial.result()["passed_seconds"].as_f64().unwrap() >= 15.0, "{}", trial.page());
     assert!(trial.page().contains("Not one network, but 2"), "{}", trial.page());
     assert_eq!(trial.kept().len(), 1, "what the kill cut off is gone");

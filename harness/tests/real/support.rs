@@ -34,6 +34,13 @@ pub(crate) const HARNESS: &str = env!("CARGO_BIN_EXE_harness");
 /// How long anything may take here that usually takes milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Lines of the ledger of the campaign in a folder; none as long as it has not begun.
+pub(crate) fn lines(folder: &Path, ledger: &str) -> usize {
+    let campaign = fs::read_dir(folder).into_iter().flatten().flatten().next();
+    let text = campaign.and_then(|it| fs::read_to_string(it.path().join(ledger)).ok());
+    text.map_or(0, |text| text.lines().count())
+}
+
 /// Which provider a test runs against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
