@@ -16,6 +16,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use harness_core::{bundle::Sha256Hex, record::Asked};
+use serde_json::Value;
 
 pub(super) use attach::AttachArgs;
 pub(super) use choice::{NetworkArg, ProviderChoice};
@@ -245,6 +246,31 @@ pub(super) struct ScenarioArgs {
 }
 
 impl ScenarioArgs {
+    /// For a plan that is made already; nothing else is asked for.
+    pub(super) fn of_a_plan(
+        provider: ProviderChoice,
+        node: NodeArgs,
+        out: PathBuf,
+        timeout_factor: f64,
+    ) -> Self {
+        Self {
+            scenarios: Vec::new(),
+            tag: None,
+            library: LibraryArgs { folder: None },
+            provider,
+            node,
+            nodes: None,
+            out,
+            keep: false,
+            measure: false,
+            timeout_factor,
+            seed: None,
+            no_progress: false,
+            quiet: false,
+            verbose: false,
+        }
+    }
+
     /// For the evidence.
     pub(super) fn asked(&self) -> Asked {
         let name = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| {
@@ -385,38 +411,23 @@ impl RerunArgs {
     /// The flags of `scenario` that make the recorded run again.
     pub(super) fn as_scenario(
         &self,
-        asked: &Asked,
-        ran_on: Option<&str>,
+        (asked, facts): (&Asked, &Value),
         timeout_factor: f64,
         seed: u64,
     ) -> ScenarioArgs {
-        let choice = |name: &str| ProviderChoice::from_str(name, false).ok();
-        // Docker may have been what `auto` took, so where nodes ran is more than what was asked
-        // for.
-        let recorded =
-            ran_on.and_then(choice).or_else(|| asked.provider.as_deref().and_then(choice));
+        let node = NodeArgs {
+            node_profile: asked.profile.clone(),
+            network: NetworkArg::again(self.node.network, asked),
+            ..self.node.clone()
+        };
+        let provider = ProviderChoice::again(self.provider, asked, facts);
         ScenarioArgs {
-            tag: None,
-            scenarios: Vec::new(),
-            library: LibraryArgs { folder: None },
-            provider: self.provider.or(recorded).unwrap_or(ProviderChoice::Auto),
-            node: NodeArgs {
-                node_profile: asked.profile.clone(),
-                network: self
-                    .node
-                    .network
-                    .or_else(|| NetworkArg::from_str(asked.network.as_deref()?, false).ok()),
-                ..self.node.clone()
-            },
-            nodes: None,
-            out: self.out.clone(),
             keep: self.keep,
-            measure: false,
-            timeout_factor,
             seed: Some(seed),
             no_progress: self.no_progress,
             quiet: self.quiet,
             verbose: self.verbose,
+            ..ScenarioArgs::of_a_plan(provider, node, self.out.clone(), timeout_factor)
         }
     }
 }

@@ -10,7 +10,7 @@ use harness_core::{
 };
 
 use super::{
-    args::{DownArgs, GcArgs, LibraryArgs, NetworkArg, ProviderChoice, ScenarioArgs, UpArgs},
+    args::{DownArgs, GcArgs, NetworkArg, ProviderChoice, ScenarioArgs, UpArgs},
     gc, output, profile, ps,
     scenario::{self, Kept},
 };
@@ -61,21 +61,11 @@ fn as_scenario(args: &UpArgs) -> ScenarioArgs {
         // Nodes in namespaces of their own are beyond other tools' reach.
         node.network.get_or_insert(NetworkArg::Loopback);
     }
+    let (out, factor) = (args.out.clone(), args.timeout_factor);
     ScenarioArgs {
-        scenarios: Vec::new(),
-        tag: None,
-        library: LibraryArgs { folder: None },
-        provider: args.provider,
-        node,
-        nodes: None,
-        out: args.out.clone(),
         keep: true,
-        measure: false,
-        timeout_factor: args.timeout_factor,
-        seed: None,
-        no_progress: false,
         quiet: true,
-        verbose: false,
+        ..ScenarioArgs::of_a_plan(args.provider, node, out, factor)
     }
 }
 
@@ -132,7 +122,7 @@ pub(super) async fn down(args: &DownArgs) -> ExitCode {
         args.runs.clone()
     };
     if runs.is_empty() {
-        output::note("no network is kept on this host");
+        output::note("no network of `harness up` is on this host");
         return ExitCode::Pass;
     }
     gc::run(&GcArgs::of(runs)).await
@@ -172,9 +162,9 @@ pub(super) async fn the_one(
         (Some(_), Some(_)) => {
             output::error(&format!("several networks are kept: {}; name one", names.join(", ")))
         }
-        (None, _) if names.is_empty() => {
-            output::error("no network is kept on this host; `harness up` starts one")
-        }
+        (None, _) if names.is_empty() => output::error(
+            "no such network is kept on this host; `harness up` starts one, `harness ps` shows all runs",
+        ),
         (None, _) => output::error(&format!(
             "no kept network `{}`; there is {}",
             named.unwrap_or_default(),

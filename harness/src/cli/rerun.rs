@@ -9,7 +9,6 @@ use harness_core::{
     record::{PlanRecord, builds},
     scenario::{Overrides, Plan, load_again},
 };
-use serde_json::Value;
 
 use super::{args::RerunArgs, output, profile, scenario};
 use crate::{evidence::verify, run::interrupt::Interrupt};
@@ -23,8 +22,8 @@ pub(super) async fn run(args: &RerunArgs, interrupt: Interrupt) -> ExitCode {
         return ExitCode::Usage;
     }
     let Some(plan) = plan(args, &record.plan) else { return ExitCode::Usage };
-    let ran_on = record.facts.get("provider").and_then(Value::as_str);
-    let flags = args.as_scenario(&record.asked, ran_on, plan.overrides.timeout_factor, plan.seed);
+    let recorded = (&record.asked, &record.facts);
+    let flags = args.as_scenario(recorded, plan.overrides.timeout_factor, plan.seed);
     output::note(&format!(
         "running again: run {} of {}, seed {}",
         record.run, plan.scenario, plan.seed

@@ -5,12 +5,10 @@ use std::{
     time::SystemTime,
 };
 
-use clap::ValueEnum;
 use harness_core::{
     exit::ExitCode, node::NodeSource, record::PlanRecord, shrink::Course, text::plain,
     verdict::Verdict,
 };
-use serde_json::Value;
 
 use super::{
     args::{NetworkArg, NodeArgs, ProviderChoice, ShrinkArgs, for_each_run},
@@ -62,15 +60,9 @@ fn recorded(bundle: &Path) -> Result<(PlanRecord, Verdict), String> {
 /// What was run, where it ran, and as patiently, unless something else is asked for.
 fn arguments(args: &ShrinkArgs, record: &PlanRecord) -> Vec<String> {
     let (asked, overrides) = (&record.asked, &record.plan.overrides);
-    let choice = |name: &str| ProviderChoice::from_str(name, false).ok();
-    let ran_on = record.facts.get("provider").and_then(Value::as_str).and_then(choice);
-    let provider = ran_on.or_else(|| asked.provider.as_deref().and_then(choice));
     let mut node = NodeArgs {
         node_profile: args.node.node_profile.clone().or_else(|| asked.profile.clone()),
-        network: args
-            .node
-            .network
-            .or_else(|| NetworkArg::from_str(asked.network.as_deref()?, false).ok()),
+        network: NetworkArg::again(args.node.network, asked),
         ..args.node.clone()
     };
     if node.source().is_none() {
@@ -80,7 +72,7 @@ fn arguments(args: &ShrinkArgs, record: &PlanRecord) -> Vec<String> {
             NodeSource::Workspace | NodeSource::Hostile => {}
         }
     }
-    let provider = args.provider.or(provider).unwrap_or(ProviderChoice::Auto);
+    let provider = ProviderChoice::again(args.provider, asked, &record.facts);
     let factor = args.timeout_factor.unwrap_or(overrides.timeout_factor);
     let mut arguments = for_each_run(&node, provider, factor);
     arguments.extend(["--seed".to_owned(), record.plan.seed.to_string()]);

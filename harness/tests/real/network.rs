@@ -48,7 +48,12 @@ impl User {
 
 impl Drop for User {
     fn drop(&mut self) {
-        let _ = self.command(&["down", "--all"]);
+        // Their own runs, by their names, and no other.
+        let runs = fs::read_dir(self.folder.path().join("runs")).into_iter().flatten().flatten();
+        for run in runs {
+            let name = run.file_name().to_string_lossy().into_owned();
+            let _ = self.command(&["gc", name.rsplit('-').next().unwrap_or_default()]);
+        }
     }
 }
 
@@ -78,7 +83,7 @@ fn works_and_goes(provider: &str) {
     assert_eq!(user.refused(&["down", "nobody"]).0, 64);
     user.says(&["down", run]);
     assert_eq!(user.refused(&["rpc", "seed", "system_health"]).0, 64, "it is gone");
-    assert_eq!(user.says(&["down", "--all"]), "no network is kept on this host\n");
+    assert_eq!(user.says(&["down", "--all"]), "no network of `harness up` is on this host\n");
 }
 
 #[test]
@@ -89,6 +94,33 @@ fn of_processes() {
 #[test]
 fn of_containers() {
     works_and_goes("docker");
+}
+
+/// In namespaces nothing outside gets to a node, and its address is nobody's, or somebody else's: nothing is dialled.
+#[test]
+fn in_namespaces_is_not_asked_from_outside() {
+    let user = User::new();
+    user.says(&["up", "--nodes", "1", "--provider", "process", "--network", "namespace"]);
+    let (code, why) = user.refused(&["rpc", "seed", "system_health"]);
+    assert!(code == 64 && why.contains("in a network namespace of its own, at 198.18."), "{why}");
+    assert!(user.says(&["logs", "seed"]).contains("hegemon-node"));
+    user.says(&["down"]);
+}
+
+/// What somebody kept to look into is not what `down` is for, unless it is named.
+#[test]
+fn another_kept_run_goes_by_its_name_only() {
+    let user = User::new();
+    let scenario = "[scenario]\ntimeout = \"30s\"\n[[nodes]]\nname = \"seed\"\nseed = true\nmine = true\n[[phases]]\nname = \"a\"\n[[phases.checks]]\ncheck = \"height-advances\"\nnodes = \"*\"\nby = 1\nwithin = \"20s\"\nfor = \"100ms\"\n";
+    fs::write(user.folder.path().join("kept.toml"), scenario).unwrap();
+    let flags = ["scenario", "./kept.toml", "--provider", "process", "--network", "loopback"];
+    let ran = user.says(&[&flags[..], &["--keep", "--quiet"]].concat());
+    let run = ran.split("harness gc ").nth(1).unwrap().lines().next().unwrap().trim().to_owned();
+    assert_eq!(user.refused(&["down"]).0, 64);
+    assert_eq!(user.says(&["down", "--all"]), "no network of `harness up` is on this host\n");
+    assert!(user.says(&["rpc", "seed", "system_health"]).contains("isSyncing"), "it still runs");
+    user.says(&["down", &run]);
+    assert_eq!(user.refused(&["rpc", "seed", "system_health"]).0, 64);
 }
 
 /// One that does not come up leaves nothing, and its evidence says why.
