@@ -4,27 +4,14 @@
 use harness::run::interrupt::Interrupt;
 use harness_core::exit::ExitCode;
 
-use crate::support::{
-    Done,
-    fake::{Fake, Faults},
-    run,
+use crate::{
+    checks::NODES,
+    support::{
+        Done,
+        fake::{Fake, Faults},
+        run,
+    },
 };
-
-const NODES: &str = r#"
-[scenario]
-description = "a test"
-timeout = "30s"
-[[nodes]]
-name = "seed"
-seed = true
-mine = true
-[[nodes]]
-name = "node"
-count = 2
-mine = true
-[[phases]]
-name = "one"
-"#;
 
 const LONGER: &str = r#"
 [[phases.checks]]

@@ -10,7 +10,7 @@ use crate::support::{
     run,
 };
 
-const NODES: &str = r#"
+pub(crate) const NODES: &str = r#"
 [scenario]
 description = "a test"
 timeout = "30s"

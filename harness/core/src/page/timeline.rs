@@ -85,7 +85,7 @@ pub(super) fn picture(story: &Story, verdict: &Verdict) -> Markup {
     let (height, marks) = (rows.y + 8.0, marks(story, axis, lanes));
     html! {
         svg id="time" viewBox={ "0 0 " (WIDTH) " " (height) } role="img" tabindex="0"
-            data-left=(LEFT) data-right=(RIGHT) data-end=(story.end.0) data-height=(height)
+            data-left=(LEFT) data-right=(RIGHT) data-end=(story.end.0)
             aria-label="Phases, faults, nodes and checks over time. The table below says the same. Arrow keys move the line; Enter shows the logs of its moment." {
             @for tick in axis.ticks() {
                 @let x = axis.x(tick * 1000.0);
