@@ -232,6 +232,22 @@ async fn attack_memory(network: &Network) {
     assert!(sent > 64 * 1024 * 1024, "the pool was filled more than once: {sent} bytes");
 }
 
+/// Waits until memory, descriptors and tasks are what they were, and says what is not.
+async fn back_to(idle: &Held, node: &Node) {
+    let begin = Instant::now();
+    loop {
+        let now = Held::by(node).await;
+        if now.resident_kib < idle.resident_kib + LEFT_KIB
+            && now.descriptors <= idle.descriptors
+            && now.tasks <= idle.tasks
+        {
+            return println!("afterwards {now:?}");
+        }
+        assert!(begin.elapsed() < PATIENCE, "still {now:?}, and it was {idle:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_bears_every_attack_and_keeps_its_good_peers() {
     let network = Network::start().await;
@@ -247,14 +263,7 @@ async fn a_node_bears_every_attack_and_keeps_its_good_peers() {
         "{peak} KiB at the peak, {} idle",
         idle.resident_kib
     );
-    eventually("memory, descriptors and tasks are back", async || {
-        let now = Held::by(&network.target).await;
-        now.resident_kib < idle.resident_kib + LEFT_KIB
-            && now.descriptors <= idle.descriptors
-            && now.tasks <= idle.tasks
-    })
-    .await;
-    println!("afterwards {:?}", Held::by(&network.target).await);
+    back_to(&idle, &network.target).await;
     network.assert_sessions_lasted().await;
 }
 
