@@ -222,7 +222,7 @@ async fn every_attack_can_be_kept_up_and_ends_in_time() {
     let all = join_all(ATTACKS.iter().zip(10..).map(|(attack, last)| {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_hegemon-hostile"));
         command
-            .args(["peer", "--attack", attack, "--for", "3", "--count", "1", "--rate", "2"])
+            .args(["peer", "--attack", attack, "--for", "8", "--count", "1", "--rate", "2"])
             .args(["--block-time-ms", "2000"])
             .args(["--targets", &node.listen.to_string()])
             .args(["--listen-addr", &format!("127.0.0.{last}:0")])
