@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::{
+    listed::listed,
     message::Message,
     types::{DialId, SeedIndex, SessionId},
 };
@@ -54,14 +55,16 @@ pub enum Action {
     Persist,
 }
 
-/// What an operator should know of: something that discovery cannot mend by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Alarm {
-    /// No session with anybody for a while.
-    Isolated,
-    /// Every outbound peer was learned from one network group that is no seed's although others are
-    /// known, or the chain stands still while groups are known that no peer belongs to.
-    Eclipse,
+listed! {
+    /// What an operator should know of: something that discovery cannot mend by itself.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Alarm {
+        /// No session with anybody for a while.
+        Isolated,
+        /// Every outbound peer was learned from one network group that is no seed's although others are
+        /// known, or the chain stands still while groups are known that no peer belongs to.
+        Eclipse,
+    }
 }
 
 impl Alarm {

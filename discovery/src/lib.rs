@@ -43,7 +43,7 @@
 //! | `admission`, `mentioned` | what others may make us take in, and what they told again |
 //! | `sample`, `announce` | what is told: answers, and news |
 //! | [`sorted`], `hashes` | a small sorted map, which the node uses too; a set of hashes |
-//! | `timer` | named timers |
+//! | `timer`, `listed` | named timers; enums that know all their values |
 //! | [`limits`], [`config`], [`status`] | numbers with their reasons, what an operator may turn, what an operator may see |
 //!
 //! Not here: sockets, the handshake, which of two sessions with one peer survives (the node's
@@ -70,6 +70,7 @@ mod dial;
 mod eviction;
 mod hashes;
 mod key;
+mod listed;
 mod mentioned;
 mod outage;
 mod ranges;

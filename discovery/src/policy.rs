@@ -6,7 +6,7 @@ use std::{
     ops::RangeInclusive,
 };
 
-use crate::limits::FIRST_LEARNED_PORT;
+use crate::{limits::FIRST_LEARNED_PORT, listed::listed};
 
 /// Whether loopback addresses may be shared and dialled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,21 +38,6 @@ pub enum Scope {
     Private,
     /// The rest, 198.18.0.0/15 included: testbeds live there.
     Global,
-}
-
-/// An enum with the list of all its values, from one place: a list beside it could miss one.
-macro_rules! listed {
-    ($(#[$enum:meta])* pub enum $name:ident { $($(#[$doc:meta])* $value:ident,)+ }) => {
-        $(#[$enum])*
-        pub enum $name {
-            $($(#[$doc])* $value,)+
-        }
-
-        impl $name {
-            /// All of them, in their order.
-            pub const ALL: [Self; [$(Self::$value),+].len()] = [$(Self::$value),+];
-        }
-    };
 }
 
 listed! {

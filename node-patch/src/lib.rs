@@ -9,7 +9,7 @@
 //! | [`tip_watch`] | tells discovery when they no longer come |
 //! | [`rpc`], [`node_status`], [`metrics`] | what others may ask of the node |
 //! | [`node`] | all of it joined |
-//! | [`config`], [`base_path`], [`identity_file`], [`clock`], [`shutdown`] | the edge: flags, environment, files, time, signals |
+//! | [`config`], [`base_path`], [`identity_file`], [`randomness`], [`clock`], [`shutdown`] | the edge: flags, environment, files, entropy, time, signals |
 
 pub mod base_path;
 pub mod chain;
@@ -21,6 +21,7 @@ pub mod miner;
 pub mod net;
 pub mod node;
 pub mod node_status;
+pub mod randomness;
 pub mod rpc;
 pub mod shutdown;
 pub mod sync;

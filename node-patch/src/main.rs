@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Parser;
 use hegemon_node::{
     config::{Config, Environment, Flags},
-    node, shutdown,
+    node, randomness, shutdown,
 };
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
 }
 
 fn start(flags: Flags) -> anyhow::Result<()> {
+    randomness::prepare();
     start_log(flags.log.as_deref())?;
     shutdown::exit_on_panic();
     let environment = Environment::read(|name| std::env::var_os(name)).map_err(|errors| {

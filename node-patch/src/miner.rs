@@ -155,7 +155,9 @@ fn stop(running: Option<Running>) {
     for thread in running.threads {
         thread.thread().unpark();
         if thread.join().is_err() {
-            error!("a mining thread panicked");
+            error!(
+                "a mining thread panicked, which is a bug; start the node again, and report it with the log"
+            );
         }
     }
     info!("mining stopped");
@@ -173,7 +175,9 @@ impl Worker {
         // At random, so that no two threads of one author search the same nonces.
         let mut nonce = [0; 8];
         if aws_lc_rs::rand::fill(&mut nonce).is_err() {
-            error!("no randomness from the operating system: not mining");
+            error!(
+                "no randomness for the first nonce, so this thread does not mine; start mining again (hegemon_startMining), or the node"
+            );
             return;
         }
         let mut nonce = u64::from_le_bytes(nonce);
@@ -182,7 +186,7 @@ impl Worker {
                 Ok(template) => nonce = self.mine(template, nonce),
                 Err(error) => {
                     // The sync driver meets the same error and ends the process.
-                    error!(%error, "no block template");
+                    error!(%error, "no block to mine on; the node ends with the same error, which says what to do");
                     thread::park_timeout(TEMPLATE_AGE);
                 }
             }

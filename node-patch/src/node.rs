@@ -84,11 +84,13 @@ struct Running {
 impl Running {
     /// Joins the parts.
     async fn start(config: &Config, base: &Path) -> anyhow::Result<Self> {
-        let identity = Arc::new(identity_file::load(&config.environment.identity, base)?);
-        let peer_id = identity.peer_id();
-        let chain = open_chain(config, base)?;
+        // First: whoever starts together with its seed is not refused, and waits in the backlog.
         let listener = listen_on(config.listen)?;
         let listen = listener.local_addr()?;
+        let chain = open_chain(config, base)?;
+        // After what needs no randomness, which may not be ready before.
+        let identity = Arc::new(identity_file::load(&config.environment.identity, base)?);
+        let peer_id = identity.peer_id();
 
         let clock = start_clock(config.environment.clock_offset_ms);
         let (registry, view) = (Registry::default(), SharedView::default());

@@ -6,6 +6,7 @@
 mod sync_liars;
 mod sync_many;
 mod sync_order;
+mod sync_relay;
 mod sync_step;
 
 use std::{cell::Cell, collections::BTreeMap, rc::Rc, time::Duration};
@@ -16,7 +17,7 @@ use hegemon_node::{
     net::handle::{ChainProtocol, PeerId, SessionId},
     sync::{
         Action, Event, Offence, Source, SyncEngine, SyncStatus,
-        message::{self, SyncMessage, SyncRequest, SyncResponse},
+        message::{self, BlockAnnounce, SyncMessage, SyncRequest, SyncResponse},
     },
 };
 use parity_scale_codec::Encode;
@@ -41,6 +42,19 @@ enum Node {
     Puppet(Puppet),
 }
 
+/// What went over a session of one block's announcements.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Telling {
+    /// The other end announced it.
+    heard: bool,
+    /// So often this end did.
+    times: usize,
+    /// Of these: after it had heard of it there.
+    echoes: usize,
+    /// The last one had the body.
+    with_body: bool,
+}
+
 struct Net {
     params: ChainParams,
     nodes: Vec<Node>,
@@ -49,6 +63,8 @@ struct Net {
     events: BTreeMap<(Mono, u64), (usize, Event)>,
     offences: Vec<(usize, Offence)>,
     requests: usize,
+    /// What a node was told of a block, and what it told, over each of its sessions.
+    told: BTreeMap<(SessionId, Hash), Telling>,
     /// Requests for bodies by the node that was asked.
     asked_bodies: BTreeMap<usize, usize>,
     now: Mono,
@@ -78,6 +94,7 @@ impl Net {
             events: BTreeMap::new(),
             offences: Vec::new(),
             requests: 0,
+            told: BTreeMap::new(),
             asked_bodies: BTreeMap::new(),
             now: Mono(0),
             clock: Rc::new(Cell::new(Mono(0))),
@@ -184,6 +201,11 @@ impl Net {
     }
 
     fn deliver(&mut self, node: usize, event: Event) {
+        if let Event::Frame { session, protocol, data } = &event
+            && let Some(announce) = announcement(*protocol, data)
+        {
+            self.told.entry((*session, announce.hash)).or_default().heard = true;
+        }
         let actions = match &mut self.nodes[node] {
             Node::Real { engine, chain, .. } => engine.handle(chain, event, self.now).unwrap(),
             Node::Puppet(puppet) => {
@@ -208,6 +230,12 @@ impl Net {
     }
 
     fn send(&mut self, session: SessionId, protocol: ChainProtocol, data: Vec<u8>) {
+        if let Some(announce) = announcement(protocol, &data) {
+            let telling = self.told.entry((session, announce.hash)).or_default();
+            telling.times += 1;
+            telling.echoes += usize::from(telling.heard);
+            telling.with_body = announce.body.is_some();
+        }
         let question = (protocol == ChainProtocol::Sync).then(|| question(&data)).flatten();
         self.requests += usize::from(question.is_some());
         if let Some((node, _)) = self.links.get(&session)
@@ -308,6 +336,10 @@ fn question(data: &[u8]) -> Option<SyncRequest> {
         Ok(SyncMessage::Request(request)) => Some(request),
         _ => None,
     }
+}
+
+fn announcement(protocol: ChainProtocol, data: &[u8]) -> Option<BlockAnnounce> {
+    (protocol == ChainProtocol::BlockAnnounces).then(|| message::decode(data).ok()).flatten()
 }
 
 /// An honest answer by one who has `blocks`, the first of which is genesis, as older nodes give it.

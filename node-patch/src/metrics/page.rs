@@ -320,7 +320,7 @@ fn efforts(page: &mut Families<'_>, status: &Status) -> fmt::Result {
     let alarm = |alarm| (alarm_name(alarm), u64::from(status.alarms.contains(&alarm)));
     page.gauges(
         &words("discovery_alarm", "1 while the alarm stands"),
-        ("alarm", &[Alarm::Isolated, Alarm::Eclipse].map(alarm)),
+        ("alarm", &Alarm::ALL.map(alarm)),
     )
 }
 

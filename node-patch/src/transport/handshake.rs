@@ -6,8 +6,9 @@
 //! listener:  ExpectInitHello ──RespHello──► ExpectFinish ────► Established
 //! ```
 //!
-//! KEM keys are made anew for every handshake, and encapsulation takes its randomness from the
-//! operating system: both inside aws-lc, which offers no other way. Secrets are wiped when their
+//! KEM keys are made anew for every handshake, and encapsulation takes its randomness from aws-lc's
+//! generator, seeded from the processor's jitter and the operating system: both inside aws-lc, which
+//! offers no other way. Secrets are wiped when their
 //! state is dropped.
 
 use std::sync::Arc;
