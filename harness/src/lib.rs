@@ -11,6 +11,7 @@
 //! | [`run`] | the way through a run and every way out |
 //! | [`provider`], [`binary`] | where nodes run, and what of |
 //! | [`netns`] | networks of nodes from the inside |
+//! | [`program`] | programs of the user's, and all that they start |
 //! | [`evidence`], [`library`] | where a run's evidence is kept, and where scenarios are found |
 //!
 //! Arrows point one way, downwards in this table, and to `harness-core`, which knows nothing of this
@@ -30,6 +31,7 @@ pub mod evidence;
 pub mod lease;
 pub mod library;
 pub mod netns;
+pub mod program;
 pub mod provider;
 pub mod run;
 pub mod selftest;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::{
-        Asked, CheckId, Event, EventKind, HashRound, LogSeen, Look, Moment, Pace, PathRound,
-        ResourceSample, Sample, SessionList,
+        Asked, AskedFor, CheckId, Event, EventKind, HashRound, LogSeen, Look, Moment, Pace, Part,
+        PathRound, ResourceSample, Sample, SessionList,
     },
     node::{Incarnation, NodeState},
 };
@@ -262,7 +262,13 @@ impl History {
     }
 
     fn record_asked(&mut self, asked: &Asked) {
-        self.asked.entry(asked.check).or_default().push(asked.clone());
+        let (all, mut asked) = (self.asked.entry(asked.check).or_default(), asked.clone());
+        if let AskedFor::Answers(answers) = &mut asked.seen
+            && let Some(AskedFor::Answers(before)) = all.last().map(|last| &last.seen)
+        {
+            Part::restore(answers, before);
+        }
+        all.push(asked);
     }
 
     fn record_line(&mut self, at: Moment, seen: &LogSeen) {

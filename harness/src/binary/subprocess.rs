@@ -6,7 +6,6 @@ use std::{
     io,
     os::unix::process::CommandExt,
     process::{ExitStatus, Stdio},
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -23,8 +22,6 @@ use tokio::{
 pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(2);
 /// How soon it is tried again.
 pub(crate) const BUSY_RETRY: Duration = Duration::from_millis(5);
-/// What a process that has ended wrote last is in a pipe; it is read in milliseconds.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a bounded run left.
 #[derive(Debug)]
@@ -55,98 +52,6 @@ pub(super) async fn run(mut command: Command, limit: Duration, max: u64) -> io::
     drop(group);
     let status = child.wait().await?;
     Ok(Output { status: in_time.then_some(status), stdout: out, stderr: err })
-}
-
-/// What a program left that was run to its end.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    /// `None` if it was killed at the time limit.
-    pub(crate) status: Option<ExitStatus>,
-    /// Bytes that it wrote, to both streams.
-    pub(crate) bytes: u64,
-    /// The last of them.
-    pub(crate) last: Vec<u8>,
-}
-
-/// Runs a command to its end or for `limit` and keeps the last `most` bytes that it writes to either
-/// stream, however many there are. Its process group is killed in any case, also if nobody waits any more.
-/// `began` is called once it is executed.
-pub(crate) async fn run_keeping_last(
-    mut command: Command,
-    limit: Duration,
-    most: usize,
-    began: impl FnOnce(),
-) -> io::Result<Kept> {
-    let (mut child, group) =
-        spawn_group(command.stdout(Stdio::piped()).stderr(Stdio::piped())).await?;
-    let _heir = Heir::of(group.0)?;
-    began();
-    let kept = Mutex::new(Kept { status: None, bytes: 0, last: Vec::new() });
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let reading = async {
-        tokio::join!(keep(stdout, most, &kept), keep(stderr, most, &kept));
-    };
-    tokio::pin!(reading);
-    let pid = group.0;
-    let ended = tokio::task::spawn_blocking(move || wait_unreaped(pid));
-    let mut read = false;
-    let wait = async {
-        tokio::pin!(ended);
-        loop {
-            tokio::select! {
-                _ = &mut ended => return,
-                () = &mut reading, if !read => read = true,
-            }
-        }
-    };
-    let in_time = tokio::time::timeout(limit, wait).await.is_ok();
-    drop(group);
-    let status = child.wait().await?;
-    // What it has put into another group may hold the streams for ever.
-    if !read {
-        let _ = tokio::time::timeout(LAST_WORDS, &mut reading).await;
-    }
-    let kept = std::mem::replace(
-        &mut *kept.lock().unwrap_or_else(PoisonError::into_inner),
-        Kept { status: None, bytes: 0, last: Vec::new() },
-    );
-    Ok(Kept { status: in_time.then_some(status), ..kept })
-}
-
-/// Somebody who kills a process group once this process is gone, and does nothing before: the kernel ties
-/// only the group's leader to us. Dropped with the group.
-struct Heir(std::process::Child);
-
-impl Heir {
-    fn of(group: Pid) -> io::Result<Self> {
-        // The end of its input is our end, however that comes.
-        let mut command = std::process::Command::new("sh");
-        command.args(["-c", "read -r word || kill -s KILL -- \"-$1\"", "heir"]);
-        command.arg(group.as_raw_nonzero().to_string()).process_group(0);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().map(Self)
-    }
-}
-
-impl Drop for Heir {
-    fn drop(&mut self) {
-        // Before its input ends, which it then does not see.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-async fn keep(stream: Option<impl AsyncRead + Unpin>, most: usize, kept: &Mutex<Kept>) {
-    let Some(mut stream) = stream else { return };
-    let mut buffer = vec![0; 8 * 1024];
-    // A stream that breaks has ended.
-    while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.bytes += read as u64;
-        kept.last.extend_from_slice(&buffer[..read]);
-        let beyond = kept.last.len().saturating_sub(most);
-        kept.last.drain(..beyond);
-    }
 }
 
 /// Starts a command as the leader of a new process group. The guard kills the group when dropped
@@ -294,57 +199,6 @@ mod tests {
         drop(waiting);
         let grandchild = std::fs::read_to_string(file).unwrap();
         dies(grandchild.trim()).await;
-    }
-
-    #[tokio::test]
-    async fn the_end_of_a_flood_is_kept_and_a_pipe_that_stays_open_holds_up_nobody() {
-        let began = std::cell::Cell::new(0);
-        let count = || began.set(began.get() + 1);
-        let script = "yes | head -c 1000000; echo last >&2; exit 5";
-        let kept =
-            run_keeping_last(shell(script), Duration::from_secs(20), 64, count).await.unwrap();
-        assert_eq!(kept.status.unwrap().code(), Some(5));
-        assert_eq!((kept.bytes, kept.last.len()), (1_000_005, 64));
-        // A process in a session of its own keeps the stream.
-        let script = "setsid sleep 5 & echo done";
-        let before = Instant::now();
-        let kept =
-            run_keeping_last(shell(script), Duration::from_secs(20), 64, count).await.unwrap();
-        assert!(before.elapsed() < Duration::from_secs(4), "{:?}", before.elapsed());
-        assert_eq!(kept.last, b"done\n");
-        let kept = run_keeping_last(
-            shell("echo on; exec sleep 100"),
-            Duration::from_millis(300),
-            64,
-            count,
-        );
-        let kept = kept.await.unwrap();
-        assert_eq!((kept.status.is_none(), kept.last.as_slice()), (true, b"on\n".as_slice()));
-        assert_eq!(began.get(), 3);
-        let none = Command::new("/no/such/program");
-        run_keeping_last(none, Duration::from_secs(1), 64, count).await.unwrap_err();
-        assert_eq!(began.get(), 3, "it was not executed");
-    }
-
-    #[tokio::test]
-    async fn an_heir_ends_a_group_whose_owner_is_gone_and_leaves_any_other_alone() {
-        for gone in [true, false] {
-            let mut command = shell("sleep 1234 & echo $!; wait");
-            let (mut child, group) = spawn_group(command.stdout(Stdio::piped())).await.unwrap();
-            let mut line = [0; 32];
-            let read = child.stdout.as_mut().unwrap().read(&mut line).await.unwrap();
-            let grandchild = std::str::from_utf8(&line[..read]).unwrap().trim();
-            let mut heir = Heir::of(group.0).unwrap();
-            if gone {
-                drop(heir.0.stdin.take());
-                dies(grandchild).await;
-            }
-            drop(heir);
-            assert_eq!(is_alive(grandchild), !gone);
-            drop(group);
-            child.wait().await.unwrap();
-            dies(grandchild).await;
-        }
     }
 
     /// A signal takes its time.

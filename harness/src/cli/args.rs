@@ -7,6 +7,7 @@ mod compare;
 mod doctor;
 mod gate;
 mod generate;
+mod hidden;
 mod network;
 mod report;
 mod shrink;
@@ -26,6 +27,7 @@ pub(super) use compare::CompareArgs;
 pub(super) use doctor::DoctorArgs;
 pub(super) use gate::GateArgs;
 pub(super) use generate::{GenerateArgs, for_each_run};
+pub(super) use hidden::{KeeperArgs, ReaperArgs, WatchdogArgs};
 pub(super) use network::{DownArgs, LogsArgs, RpcArgs, UpArgs};
 pub(super) use report::ReportArgs;
 pub(super) use shrink::ShrinkArgs;
@@ -179,6 +181,9 @@ pub(super) enum Verb {
     /// Hold the network namespaces of a run
     #[command(hide = true)]
     KeepNetworks(KeeperArgs),
+    /// Execute a program of the user's, and end all that it starts
+    #[command(hide = true)]
+    Reap(ReaperArgs),
     /// Do what is ordered in the network of this container
     #[command(hide = true)]
     HelpInNetwork,
@@ -462,24 +467,6 @@ impl GcArgs {
     pub(super) fn of(runs: Vec<String>) -> Self {
         Self { runs, dry_run: false, older_than: Duration::ZERO, kept: false, elsewhere: false }
     }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct WatchdogArgs {
-    #[arg(long)]
-    pub(super) run: String,
-    #[arg(long)]
-    pub(super) dir: PathBuf,
-    #[arg(long)]
-    pub(super) entry: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct KeeperArgs {
-    #[arg(long)]
-    _scratch: PathBuf,
-    #[arg(long)]
-    pub(super) stay: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -10,7 +10,7 @@
 //! | `list`, `validate`, `explain`, `verify`, `report` | verbs that start nothing |
 //! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
-//! | `keeper` | works in nodes' networks, for a run |
+//! | `keeper`, `reaper` | works in nodes' networks, for a run; watches over a program of the user's |
 //! | `output`, `terminal`, `github` | where words go; what is shown while a run goes on; what a GitHub job shows |
 //! | `provider`, `profile`, `environment`, `signals` | what verbs share: where nodes run, what kind they are, what the environment says, what ends them |
 
@@ -32,6 +32,7 @@ mod output;
 mod profile;
 mod provider;
 mod ps;
+mod reaper;
 mod report;
 mod rerun;
 mod scenario;
@@ -102,6 +103,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Gc(args) => in_runtime(gc::run(args)),
         Verb::Watchdog(args) => in_runtime(watchdog::run(args)),
         Verb::KeepNetworks(args) => keeper::keep(args),
+        Verb::Reap(args) => in_runtime(reaper::run(args)),
         Verb::HelpInNetwork => in_runtime(keeper::help()),
     }
 }

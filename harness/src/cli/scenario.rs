@@ -299,13 +299,14 @@ async fn finish(
 
     let jsonl = Jsonl::create(&dir.events())
         .with_context(|| format!("{} cannot be made", dir.events().display()))?;
+    let program = own_program().context("the system does not say which program this is")?;
     let options = ProviderOptions {
         run_id: dir.run_id().to_owned(),
         scratch: dir.scratch()?,
         profile: plan.overrides.profile.as_deref().cloned().map(Arc::new),
         keep: args.keep,
         network: NetworkArg::choice(args.node.network),
-        program: own_program().context("the system does not say which program this is")?,
+        program: program.clone(),
     };
     let (terminal, reporter) = Terminal::spawn(
         &plan,
@@ -340,6 +341,7 @@ async fn finish(
         at_end: if args.keep { AtEnd::Keep } else { AtEnd::Remove },
         measure: if args.measure { Measure::All } else { Measure::Asked },
         interrupt,
+        program,
     };
     let verdict = run.execute().await;
     let kept = if args.keep { Some(kept(&chosen, &nodes, dir.run_id()).await) } else { None };

@@ -207,13 +207,14 @@ async fn windows(
     let asked = campaign.soak().asked();
     let choice = ProviderChoice::from_str(&asked.provider, false).unwrap_or(ProviderChoice::Auto);
     let network = asked.network.as_ref().and_then(|word| NetworkArg::from_str(word, false).ok());
+    let program = own_program().context("the system does not say which program this is")?;
     let options = ProviderOptions {
         run_id: home.run_id().to_owned(),
         scratch: home.scratch()?,
         profile: plan.overrides.profile.as_deref().cloned().map(Arc::new),
         keep: false,
         network: NetworkArg::choice(network),
-        program: own_program().context("the system does not say which program this is")?,
+        program: program.clone(),
     };
     let journal = Arc::new(Journal::begin(&dir, &plan, sinks));
     journal.listen(vec![guard.sink()]);
@@ -241,6 +242,7 @@ async fn windows(
         at_end: AtEnd::Remove,
         measure: Measure::Asked,
         interrupt: interrupt.clone(),
+        program,
     };
     run.windows(home, window, campaign).await?;
     Ok(None)

@@ -4,6 +4,7 @@
 use std::{
     io,
     panic::AssertUnwindSafe,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -84,6 +85,8 @@ pub struct Run {
     pub measure: Measure,
     /// Raised by a signal.
     pub interrupt: Interrupt,
+    /// The harness's own program: it watches over programs of the user's.
+    pub program: PathBuf,
 }
 
 /// The verdict, on disk, and nothing after it changes what it says: a signal that came, a machine
@@ -221,13 +224,14 @@ impl Run {
             Ok(slots) => slots,
             Err(error) => return Err(Way::ProviderFailed(error)),
         };
-        let testbed = Arc::new(Testbed::new(
+        let testbed = Testbed::new(
             &self.plan,
             &slots,
             Arc::clone(&self.provider),
             Arc::clone(&self.connect),
             Arc::clone(&self.journal),
-        ));
+        );
+        let testbed = Arc::new(testbed.with_harness(self.program.clone()));
         bed.lock().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(&testbed));
         if let Err(why) =
             self.dir.write_plan(&self.plan, testbed.launches(), &self.provider.facts())

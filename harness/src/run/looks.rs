@@ -66,6 +66,7 @@ impl<'a> Look<'a> {
     async fn ask(self, question: &rpc::Rpc) {
         // Whatever is no list was refused with its scenario.
         let params: Vec<Value> = serde_json::from_str(&question.params).unwrap_or_default();
+        let mut before = BTreeMap::new();
         loop {
             let pause = tokio::time::sleep(self.bed.pace.unwrap_or(INTERVAL));
             let mut later = Duration::ZERO;
@@ -81,7 +82,9 @@ impl<'a> Look<'a> {
                         .map(|miss| wish(&Reading::<()>::Missing(miss)))
                         .max()
                         .unwrap_or_default();
-                    AskedFor::Answers(answers)
+                    let changed = Part::changed(&answers, &before);
+                    before = answers;
+                    AskedFor::Answers(changed)
                 },
             )
             .await;
@@ -139,7 +142,7 @@ impl<'a> Look<'a> {
             bed: self.bed,
             scenario: self.scenario,
         };
-        let ran = job.run(&logs.folder(), || record(Ran::Began)).await;
+        let ran = job.run(&logs.folder(), &record).await;
         record(ran);
     }
 

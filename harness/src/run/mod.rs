@@ -6,7 +6,7 @@
 //! where they disagree, `carried` is what each window's evidence begins with; `course` goes through the phases, `phase` runs faults (`fault`) and checks; `testbed` is the running network; `watch` looks for what must not happen (exits, panics,
 //! clocks that jump); `journal` gives every event its place, by the one `clock` of the run;
 //! `poll` asks the nodes through a `link`, which for real ones is `http`, and `resources` asks the
-//! provider what they use; `looks` is what single checks look at by themselves, `scrape` how a page of metrics is read, and `program` how one of the user's is run; `logs` keeps what they write, and
+//! provider what they use; `looks` is what single checks look at by themselves, `scrape` how a page of metrics is read, and `program` how one of the user's is run, which gets to nodes by a `door`; `logs` keeps what they write, and
 //! records what checks look for in it (`wanted`); `background` holds the tasks beside the
 //! way; `interrupt` is a signal that asks us to stop.
 //!
@@ -20,6 +20,7 @@ mod background;
 mod carried;
 pub mod clock;
 mod course;
+mod door;
 pub mod executor;
 mod fault;
 pub mod http;

@@ -2,13 +2,9 @@
 //! waits for it. It reaches nodes, wherever they live, at ports of this machine's loopback.
 
 use std::{
-    fs::{self, File},
-    io,
-    net::{Ipv4Addr, SocketAddr},
-    os::unix::process::ExitStatusExt,
+    ffi::{OsStr, OsString},
+    fs, io,
     path::{Path, PathBuf},
-    process::ExitStatus,
-    sync::Arc,
     time::Duration,
 };
 
@@ -17,22 +13,16 @@ use harness_core::{
     scenario::Plan,
 };
 use serde_json::json;
-use tokio::{
-    io::copy_bidirectional,
-    net::TcpListener,
-    process::Command,
-    sync::Semaphore,
-    task::{JoinHandle, JoinSet},
-};
+use tokio::sync::mpsc;
 
-use super::testbed::Testbed;
-use crate::{binary::run_keeping_last, provider::Dial};
+use super::{
+    door::{Door, Hindrances},
+    testbed::Testbed,
+};
+use crate::program::{How, Program};
 
 /// Of what it writes, so much is evidence: its end.
 const KEPT: usize = 64 * 1024;
-
-/// Connections to one node at a time: a node takes no more from anybody.
-const CONNECTIONS: usize = 32;
 
 /// A program may take so long where its check does not say: the check ends it before.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -52,31 +42,61 @@ pub(super) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Executes it, and says how it ended. Its output is in `logs`.
-    pub(super) async fn run(&self, logs: &Path, began: impl FnOnce()) -> Ran {
-        let output = logs.join(format!("{}.log", self.name));
-        let ran = async {
-            // For as long as the program runs.
-            let mut doors = Vec::new();
-            for node in self.nodes {
-                doors.push((node, Door::to(self.bed, node).await?));
+    /// Executes it, records what happens meanwhile, and says how it ended. Its output is in `logs`.
+    pub(super) async fn run(&self, logs: &Path, record: impl Fn(Ran)) -> Ran {
+        let (hindered, mut hindrance) = mpsc::channel(1);
+        let running = self.execute(logs, hindered, || record(Ran::Began));
+        tokio::pin!(running);
+        let mut told = false;
+        let ran = loop {
+            tokio::select! {
+                // What comes with its end is why it ended so.
+                biased;
+                Some(why) = hindrance.recv(), if !told => {
+                    told = true;
+                    record(Ran::Hindered(why));
+                }
+                ran = &mut running => break ran,
             }
-            let command = self.command(&doors, logs)?;
-            let limit = self.limit.unwrap_or(LONGEST);
-            let kept = run_keeping_last(command, limit, KEPT, began).await?;
-            fs::write(&output, &kept.last)?;
-            let ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-            let how = kept.status.map_or(Some(Ending::TimedOut { ms }), ending);
-            let how =
-                how.ok_or_else(|| io::Error::other("the kernel does not say how it ended"))?;
-            Ok(Ran::Ended { how, bytes: kept.bytes, last: last_line(&kept.last) })
         };
-        ran.await.unwrap_or_else(|why: io::Error| Ran::NotRun(why.to_string()))
+        ran.unwrap_or_else(|why| Ran::NotRun(why.to_string()))
     }
 
-    fn command(&self, doors: &[(&String, Door)], logs: &Path) -> io::Result<Command> {
-        let run_dir = logs.parent().unwrap_or(logs);
+    async fn execute(
+        &self,
+        logs: &Path,
+        hindered: Hindrances,
+        began: impl FnOnce(),
+    ) -> io::Result<Ran> {
+        // For as long as the program runs.
+        let mut doors = Vec::new();
+        for node in self.nodes {
+            doors.push((node, Door::to(self.bed, node, hindered.clone()).await?));
+        }
         let folder = self.folder()?;
+        let program = self.program(&doors, &folder, logs)?;
+        let harness = self.bed.harness.as_ref();
+        let harness = harness.ok_or_else(|| io::Error::other("nobody would end it"))?;
+        let limit = self.limit.unwrap_or(LONGEST);
+        let kept = program.run(harness, limit, KEPT, began).await?;
+        fs::write(logs.join(format!("{}.log", self.name)), &kept.last)?;
+        let ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let how = match kept.how {
+            Some(How::Exited(code)) => Ending::Exited(code),
+            Some(How::Signalled(number)) => Ending::Signalled(number),
+            None => Ending::TimedOut { ms },
+        };
+        let (bytes, last, left) = (kept.bytes, last_line(&kept.last), kept.left);
+        Ok(Ran::Ended { how, bytes, last, left })
+    }
+
+    fn program<'f>(
+        &self,
+        doors: &[(&String, Door)],
+        folder: &'f Path,
+        logs: &Path,
+    ) -> io::Result<Program<'f>> {
+        let run_dir = logs.parent().unwrap_or(logs);
         let state = |node: &str| if self.bed.is_up(node) { "running" } else { "down" };
         let nodes: Vec<_> = doors
             .iter()
@@ -86,21 +106,24 @@ impl Job<'_> {
             json!({ "run_dir": run_dir, "scenario": self.scenario.scenario, "nodes": nodes });
         let input = logs.join(format!("{}.json", self.name));
         fs::write(&input, format!("{told:#}\n"))?;
+        let input = fs::canonicalize(input)?;
 
-        let [program, args @ ..] = self.words else {
-            return Err(io::Error::other("no program is named"));
-        };
-        let path = if program.contains('/') { folder.join(program) } else { program.into() };
-        let mut command = Command::new(path);
-        command.args(args).current_dir(folder).stdin(File::open(&input)?);
-        command.env("HARNESS_RUN_DIR", run_dir).env("HARNESS_SCENARIO", &self.scenario.scenario);
-        command.env("HARNESS_NODES", self.nodes.join(" "));
+        let env = |name: &str, value: &OsStr| (format!("HARNESS_{name}"), value.to_owned());
+        let mut vars = vec![
+            env("RUN_DIR", run_dir.as_os_str()),
+            env("SCENARIO", self.scenario.scenario.as_ref()),
+            env("NODES", self.nodes.join(" ").as_ref()),
+        ];
         for (node, door) in doors {
             let name = node.to_uppercase().replace('-', "_");
-            command.env(format!("HARNESS_RPC_{name}"), door.url());
-            command.env(format!("HARNESS_STATE_{name}"), state(node));
+            vars.push(env(&format!("RPC_{name}"), door.url().as_ref()));
+            vars.push(env(&format!("STATE_{name}"), state(node).as_ref()));
         }
-        Ok(command)
+        let mut words: Vec<OsString> = self.words.iter().map(OsString::from).collect();
+        if let Some(program) = words.first_mut().filter(|_| self.words[0].contains('/')) {
+            *program = folder.join(&*program).into_os_string();
+        }
+        Ok(Program { words, folder, input, env: vars })
     }
 
     /// The scenario's.
@@ -110,65 +133,8 @@ impl Job<'_> {
     }
 }
 
-fn ending(status: ExitStatus) -> Option<Ending> {
-    status.code().map(Ending::Exited).or_else(|| status.signal().map(Ending::Signalled))
-}
-
 fn last_line(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
     let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
     line.chars().take(Ran::LONGEST).collect()
-}
-
-/// Before a port is listened on again after an error: it must not cost a core.
-const DOOR_AGAIN: Duration = Duration::from_millis(100);
-
-/// A port of this machine behind which a node's JSON-RPC is, also where only the provider gets to it.
-struct Door {
-    address: SocketAddr,
-    serving: JoinHandle<()>,
-}
-
-impl Door {
-    async fn to(bed: &Testbed, node: &str) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let link = bed.link(node);
-        let dialler = bed.provider.dialler();
-        let serving = tokio::spawn(async move {
-            let (mut open, room) = (JoinSet::new(), Arc::new(Semaphore::new(CONNECTIONS)));
-            loop {
-                let Ok((mut from, _)) = listener.accept().await else {
-                    // No descriptor for a moment, or whoever came went again: the door stays.
-                    tokio::time::sleep(DOOR_AGAIN).await;
-                    continue;
-                };
-                // The latest: a node may be somewhere else after a restart.
-                let to = link.as_ref().and_then(|link| link.borrow().as_ref()?.rpc.address());
-                let (Ok(turn), Some(to)) = (Arc::clone(&room).acquire_owned().await, to) else {
-                    continue;
-                };
-                let dialler: Arc<dyn Dial> = Arc::clone(&dialler);
-                open.spawn(async move {
-                    if let Ok(mut to) = dialler.dial(to).await {
-                        // One that breaks is closed on both sides, as the node would.
-                        let _ = copy_bidirectional(&mut from, &mut to).await;
-                    }
-                    drop(turn);
-                });
-                while open.try_join_next().is_some() {}
-            }
-        });
-        Ok(Self { address, serving })
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-}
-
-impl Drop for Door {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
 }

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -46,6 +47,8 @@ pub(crate) struct Testbed {
     pub(crate) names: Vec<String>,
     /// They are started and ended, and never asked anything.
     pub(crate) adversaries: Vec<String>,
+    /// The harness's own program, where programs of the user's may be run.
+    pub(crate) harness: Option<PathBuf>,
     connect: Arc<dyn Connect>,
     /// Between two rounds of questions, where the network's size does not decide that.
     pub(crate) pace: Option<Duration>,
@@ -126,6 +129,7 @@ impl Testbed {
             journal,
             names: plan.network(),
             adversaries: plan.adversaries(),
+            harness: None,
             connect,
             pace: plan.overrides.attached.as_ref().map(Attached::interval),
             patience: plan.overrides.patience(),
@@ -133,6 +137,11 @@ impl Testbed {
             later: later.map(|node| node.name.clone()).collect(),
             lines: Mutex::default(),
         }
+    }
+
+    /// Programs of the user's may be run, by this one of ours.
+    pub(crate) fn with_harness(self, program: PathBuf) -> Self {
+        Self { harness: Some(program), ..self }
     }
 
     /// What is other than before for a node that is to be of this from now on: another kind of node may

@@ -145,13 +145,14 @@ where
         dir: &RunDir,
         guard: &Guard,
     ) -> io::Result<Seen> {
+        let program = own_program()?;
         let options = ProviderOptions {
             run_id: dir.run_id().to_owned(),
             scratch: dir.scratch()?,
             profile: self.overrides.profile.as_deref().cloned().map(Arc::new),
             keep: false,
             network: NetworkChoice::Auto,
-            program: own_program()?,
+            program: program.clone(),
         };
         let provider = match (self.provider)(options).await {
             Ok(provider) => match lacks(provider.as_ref(), &plan) {
@@ -182,6 +183,7 @@ where
             at_end: AtEnd::Remove,
             measure: Measure::Asked,
             interrupt: self.interrupt.clone(),
+            program,
         };
         let verdict = run.execute().await;
         Ok(match (verdict.verdict, verdict.exit) {

@@ -1,7 +1,7 @@
 //! What single checks look at by themselves: it is asked, recorded and judged, and nobody is asked longer
 //! than the check runs.
 
-use harness::run::interrupt::Interrupt;
+use harness::{evidence::verify, run::interrupt::Interrupt};
 use harness_core::exit::ExitCode;
 
 use crate::{
@@ -53,7 +53,11 @@ async fn a_question_of_the_users_own_is_asked_as_long_as_its_check_runs() {
     let answers = &rounds(0)[0]["seen"]["answers"];
     assert_eq!(answers["seed"]["json"], "2", "the part, and nothing else: {answers}");
     assert_eq!(answers.as_object().unwrap().len(), 3);
+    let again = &rounds(0)[1]["seen"]["answers"];
+    assert_eq!(again["seed"], "same", "what has not changed is not written again: {again}");
     assert_eq!(rounds(2)[0]["seen"]["answers"]["node-1"]["missing"]["refused"]["code"], -32601);
+    let verified = verify(done.dir.path(), None).unwrap();
+    assert!(verified.problems.is_empty(), "{:?}", verified.problems);
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,4 +110,25 @@ async fn a_program_that_is_not_there_is_nobodys_failure_and_a_wrong_code_is_one(
     assert_eq!(wrong.verdict.exit, ExitCode::Fail);
     let reason = wrong.verdict.reason.unwrap_or_default();
     assert!(reason.contains("`false` exited with 1, not 0"), "{reason}");
+}
+
+/// A program that asks a node for something, and says by its code whether it got an answer.
+const ASKS: &str = r#""bash", "-c", "at=${HARNESS_RPC_NODE_1#http://}; exec 3<>/dev/tcp/${at%:*}/${at#*:}; read -r -u 3 line""#;
+
+/// In real time: so is a program's.
+#[tokio::test]
+async fn a_dial_of_ours_that_fails_is_recorded_and_is_no_nodes_failure() {
+    let (no_descriptors, refused) = (24, 111);
+    for (errno, exit) in [(no_descriptors, ExitCode::Inconclusive), (refused, ExitCode::Fail)] {
+        let faults = Faults { dials_fail: Some(errno), ..Faults::default() };
+        let done = done(&command(ASKS, ""), faults).await;
+        assert_eq!(done.verdict.exit, exit, "{:#}", done.json());
+        let reason = done.verdict.reason.clone().unwrap_or_default();
+        assert!(reason.contains("exited with 1, not 0"), "{reason}");
+        let hindered =
+            done.events().iter().any(|event| event["seen"]["command"]["hindered"].is_string());
+        assert_eq!(hindered, exit == ExitCode::Inconclusive);
+        let verified = verify(done.dir.path(), None).unwrap();
+        assert!(verified.problems.is_empty(), "{:?}", verified.problems);
+    }
 }

@@ -212,6 +212,7 @@ async fn start(
         at_end: AtEnd::Remove,
         measure: Measure::Asked,
         interrupt,
+        program: env!("CARGO_BIN_EXE_harness").into(),
     };
     let verdict = run.execute().await;
     Done { verdict, dir, folder }

@@ -61,13 +61,16 @@ impl Check for Command {
     }
 
     fn judge(&self, view: &View<'_>) -> Judgement {
-        let asked = view.history.asked(view.id, view.start, view.now).iter();
-        let mut ran = asked.filter_map(|asked| {
-            let AskedFor::Command(ran) = &asked.seen else { return None };
-            Some((asked.answered, ran))
-        });
         let program = printable(self.run.first().map_or("", String::as_str));
-        let Some((at, last)) = ran.next_back() else {
+        let (mut last, mut hindered) = (None, None);
+        for asked in view.history.asked(view.id, view.start, view.now) {
+            match &asked.seen {
+                AskedFor::Command(Ran::Hindered(why)) => hindered = hindered.or(Some(why)),
+                AskedFor::Command(ran) => last = Some((asked.answered, ran)),
+                AskedFor::Answers(_) | AskedFor::Metrics(_) | AskedFor::Dials(_) => {}
+            }
+        }
+        let Some((at, last)) = last else {
             let nothing = "not executed yet".to_owned();
             if view.is_over() {
                 let why =
@@ -77,29 +80,57 @@ impl Check for Command {
             return Judgement::Pending { seen: nothing, wants_hash_at: None };
         };
         let observed = printable(&last.to_string());
-        match last {
-            Ran::Began if view.is_over() => {
-                let why = format!("`{program}` still ran at the deadline");
-                Judgement::Settled(fail(why, observed))
+        if matches!(last, Ran::Began) && !view.is_over() {
+            return Judgement::Pending { seen: observed, wants_hash_at: None };
+        }
+        let said = self.said(last);
+        match (said, hindered) {
+            (Said::Nothing(why), _) => inconclusive(format!("`{program}` {why}"), observed),
+            // Whatever it says of a node, that may be why.
+            (Said::Good(what) | Said::Bad(what), Some(why)) => {
+                let why = printable(why);
+                let why =
+                    format!("`{program}` {what}, and this machine had kept it from a node: {why}");
+                inconclusive(why, observed)
             }
-            Ran::Began => Judgement::Pending { seen: observed, wants_hash_at: None },
-            Ran::NotRun(why) => {
-                inconclusive(format!("`{program}` cannot be run: {}", printable(why)), observed)
+            (Said::Good(what), None) => passed(format!("`{program}` {what}"), observed, at),
+            (Said::Bad(what), None) => {
+                Judgement::Settled(fail(format!("`{program}` {what}"), observed))
             }
-            Ran::Ended { how: Ending::Exited(code), .. } if *code == self.expect_exit => {
-                passed(format!("`{program}` exited with {code}"), observed, at)
+        }
+    }
+}
+
+/// What a program that is over says of the nodes, in words that follow its name.
+enum Said {
+    Good(String),
+    Bad(String),
+    Nothing(String),
+}
+
+impl Command {
+    fn said(&self, ran: &Ran) -> Said {
+        match ran {
+            Ran::Began => Said::Bad("still ran at the deadline".to_owned()),
+            Ran::Hindered(why) | Ran::NotRun(why) => {
+                Said::Nothing(format!("cannot be run: {}", printable(why)))
+            }
+            Ran::Ended { how: Ending::Exited(code), .. } if *code != self.expect_exit => {
+                Said::Bad(format!("exited with {code}, not {}", self.expect_exit))
+            }
+            Ran::Ended { how: Ending::Exited(code), left, .. } if !left.is_empty() => {
+                let left = printable(&left.join(", "));
+                Said::Nothing(format!("exited with {code}, and left what cannot be ended: {left}"))
             }
             Ran::Ended { how: Ending::Exited(code), .. } => {
-                let why = format!("`{program}` exited with {code}, not {}", self.expect_exit);
-                Judgement::Settled(fail(why, observed))
+                Said::Good(format!("exited with {code}"))
             }
             Ran::Ended { how: Ending::TimedOut { ms }, .. } => {
                 let limit = short(Duration::from_millis(*ms));
-                let why = format!("`{program}` did not end within {limit}, and was killed");
-                Judgement::Settled(fail(why, observed))
+                Said::Bad(format!("did not end within {limit}, and was killed"))
             }
             Ran::Ended { how: Ending::Signalled(number), .. } => {
-                inconclusive(format!("`{program}` was ended by signal {number}"), observed)
+                Said::Nothing(format!("was ended by signal {number}"))
             }
         }
     }
@@ -112,8 +143,8 @@ pub(super) static ENTRY: CheckEntry = CheckEntry {
     keys: KEYS,
     window: Window::Once,
     needs: Needs::Samples,
-    holds: "**the scenario runs a program on this machine, as you**: look at it before you run somebody else's. It is executed once, when the check starts, in the scenario's folder; a program with a `/` in its name is relative to that, any other is looked for in `PATH`. Its environment is the harness's, and: `HARNESS_RUN_DIR` and `HARNESS_SCENARIO`; `HARNESS_NODES` has the named nodes, with blanks between; for each of them `HARNESS_RPC_NODE_1` has the URL of its JSON-RPC, on this machine's loopback for as long as the program runs, and `HARNESS_STATE_NODE_1` is `running` or `down`. The same as JSON is its standard input: `{\"run_dir\", \"scenario\", \"nodes\": [{\"name\", \"rpc\", \"state\"}]}`. The last 64 KiB that it writes are in the bundle (`logs/command_PHASE_CHECK.log`). It and its process group end with the check, with the run, and with the harness, also one that is killed. `attach` refuses it",
-    missing: "another exit code fails, and so does a program that does not end in time; one that cannot be executed, or that a signal ended: inconclusive",
+    holds: "**the scenario runs a program on this machine, as you**: look at it before you run somebody else's. It is executed once, when the check starts, in the scenario's folder; a program with a `/` in its name is relative to that, any other is looked for in `PATH`. Its environment is the harness's, and: `HARNESS_RUN_DIR` and `HARNESS_SCENARIO`; `HARNESS_NODES` has the named nodes, with blanks between; for each of them `HARNESS_RPC_NODE_1` has the URL of its JSON-RPC, on this machine's loopback for as long as the program runs, and `HARNESS_STATE_NODE_1` is `running` or `down`. The same as JSON is its standard input: `{\"run_dir\", \"scenario\", \"nodes\": [{\"name\", \"rpc\", \"state\"}]}`. The last 64 KiB that it writes are in the bundle (`logs/command_PHASE_CHECK.log`). It and everything that it has started, in whatever session or group, end as soon as it is over, with the check, with the run, and with the harness, also one that is killed. What others start for it is theirs and stays (a container of Docker's, a unit of systemd's, a job of cron's): a script that has such made must remove it. `attach` refuses it",
+    missing: "another exit code fails, and so does a program that does not end in time; one that cannot be executed, that a signal ended, that this machine kept from a node (it had no descriptors or ports left, say), or that has left what cannot be ended (because it runs as another user): inconclusive",
     example: r#"[[phases.checks]]
 check = "command"
 nodes = "*"
@@ -268,7 +299,7 @@ mod tests {
     }
 
     fn ended(how: Ending) -> Ran {
-        Ran::Ended { how, bytes: 3, last: "hm".to_owned() }
+        Ran::Ended { how, bytes: 3, last: "hm".to_owned(), left: Vec::new() }
     }
 
     #[test]
@@ -285,8 +316,37 @@ mod tests {
         assert_eq!(killed, (Inconclusive, "`./probe` was ended by signal 11".to_owned()));
         let none = said(&[(1_050, Ran::NotRun("No such file".to_owned()))], 0);
         assert_eq!(none, (Inconclusive, "`./probe` cannot be run: No such file".to_owned()));
-        assert_eq!(said(&[began], 0), (Fail, "`./probe` still ran at the deadline".to_owned()));
+        assert_eq!(
+            said(std::slice::from_ref(&began), 0),
+            (Fail, "`./probe` still ran at the deadline".to_owned())
+        );
         assert_eq!(said(&[], 0).0, Inconclusive, "nobody executed it");
+        let leaves = |code| {
+            let left = vec!["process 7 (sleep)".to_owned()];
+            let how = Ending::Exited(code);
+            (2_000, Ran::Ended { how, bytes: 0, last: String::new(), left })
+        };
+        let (verdict, why) = said(&[began.clone(), leaves(0)], 0);
+        assert_eq!(verdict, Inconclusive);
+        assert!(why.ends_with("left what cannot be ended: process 7 (sleep)"), "{why}");
+        assert_eq!(said(&[began.clone(), leaves(1)], 0).0, Fail);
+        // Ours to answer for, whatever it said.
+        let hindered = (1_500, Ran::Hindered("node-1 was not dialled: no files".to_owned()));
+        for ran in [
+            Some(Ending::Exited(0)),
+            Some(Ending::Exited(1)),
+            Some(Ending::TimedOut { ms: 9 }),
+            None,
+        ] {
+            let mut seen = vec![began.clone(), hindered.clone()];
+            seen.extend(ran.map(|how| (2_000, ended(how))));
+            let (verdict, why) = said(&seen, 0);
+            assert_eq!(verdict, Inconclusive, "{why}");
+            assert!(
+                why.ends_with("kept it from a node: node-1 was not dialled: no files"),
+                "{why}"
+            );
+        }
         // Of an earlier check of this place, in a forged stream.
         assert_eq!(said(&[(500, ended(Ending::Exited(0)))], 0).0, Inconclusive);
     }

@@ -74,28 +74,87 @@ pub fn held(marks: &[Vec<Mark>], view: &View<'_>) -> Option<Moment> {
     (enough && until >= since + view.hold).then_some(since)
 }
 
+/// The observations on which [`held`] depends, one list for each of so many nodes, in order of time. This is
+/// looked at many times a second and holds up everybody who records something: `rounds`, from the last one
+/// back, are looked at only until the span of one node has begun and those of the others reach as far.
+pub fn recent<R>(
+    rounds: impl Iterator<Item = R>,
+    nodes: usize,
+    mut mark: impl FnMut(&R, usize) -> Mark,
+    view: &View<'_>,
+) -> Vec<Vec<Mark>> {
+    let mut spans = vec![Span::back_from(view.now); nodes];
+    for round in rounds {
+        if spans.iter().any(|span| span.is_over && span.yes.is_empty()) {
+            break;
+        }
+        // Some node has it only since then: what the others had before changes nothing.
+        let begun = spans.iter().filter(|span| span.is_over).filter_map(Span::since).max();
+        let mut is_enough = true;
+        for (node, span) in spans.iter_mut().enumerate() {
+            let reaches = begun.is_some_and(|begun| span.since().is_some_and(|it| it <= begun));
+            if !span.is_over && !reaches {
+                is_enough = false;
+                span.take(mark(&round, node), view.fresh);
+            }
+        }
+        if is_enough {
+            break;
+        }
+    }
+    spans.into_iter().map(Span::marks).collect()
+}
+
 /// The observations that say yes, back from now, until one says no or two are too far apart.
 fn unbroken(marks: &[Mark], view: &View<'_>) -> Vec<Mark> {
-    let mut run: Vec<Mark> = Vec::new();
-    let mut later = view.now;
+    let mut span = Span::back_from(view.now);
     for mark in marks.iter().rev() {
+        span.take(*mark, view.fresh);
+        if span.is_over {
+            break;
+        }
+    }
+    span.marks()
+}
+
+/// One node's, while it grows back in time.
+#[derive(Debug, Clone)]
+struct Span {
+    yes: Vec<Mark>,
+    later: Moment,
+    is_over: bool,
+}
+
+impl Span {
+    fn back_from(now: Moment) -> Self {
+        Self { yes: Vec::new(), later: now, is_over: false }
+    }
+
+    fn take(&mut self, mark: Mark, fresh: Duration) {
+        let is_stale = self.later.since(mark.answered) > fresh;
+        let took_long = mark.answered.since(mark.sent) > fresh;
         match mark.says {
-            Holds::No => break,
+            Holds::No => self.is_over = true,
+            // Of what comes before, all is as stale.
+            Holds::Yes | Holds::Unknown if is_stale => self.is_over = true,
+            Holds::Yes if took_long => self.is_over = true,
             Holds::Unknown => {}
-            Holds::Yes
-                if later.since(mark.answered) > view.fresh
-                    || mark.answered.since(mark.sent) > view.fresh =>
-            {
-                break;
-            }
             Holds::Yes => {
-                later = mark.sent;
-                run.push(*mark);
+                self.later = mark.sent;
+                self.yes.push(mark);
             }
         }
     }
-    run.reverse();
-    run
+
+    /// The first answer, if there is one.
+    fn since(&self) -> Option<Moment> {
+        self.yes.last().map(|mark| mark.answered)
+    }
+
+    fn marks(mut self) -> Vec<Mark> {
+        self.yes.reverse();
+        self.yes
+    }
 }
 
 /// Why the window cannot be judged because of us, or of a node that grants too few answers: for more
@@ -354,7 +413,63 @@ mod tests {
         assert_eq!(held_for(&[slow], HOLD, Moment(12_500)), None);
     }
 
+    /// Rounds of several nodes at once: what was looked at of each, and by how many questions.
+    fn looked_at(rounds: &[Vec<Mark>], hold: Duration, now: Moment) -> (Vec<Vec<Mark>>, usize) {
+        let (nodes, mut count) = (rounds.first().map_or(0, Vec::len), 0);
+        let mark = |round: &&Vec<Mark>, node: usize| {
+            count += 1;
+            round[node]
+        };
+        let history = History::default();
+        (recent(rounds.iter().rev(), nodes, mark, &view(&history, hold, now)), count)
+    }
+
+    /// However long a check goes on, and whatever is wrong meanwhile.
+    #[test]
+    fn no_more_observations_are_looked_at_than_decide() {
+        let rounds = |says: fn(u64) -> [Holds; 2]| -> Vec<Vec<Mark>> {
+            let round = |at: u64| {
+                let (sent, answered) = (Moment(at), Moment(at + 10));
+                says(at).map(|says| Mark { sent, answered, says }).to_vec()
+            };
+            (0..3_600_000).step_by(1_000).map(round).collect()
+        };
+        let looked_at =
+            |says, hold| looked_at(&rounds(says), Duration::from_secs(hold), Moment(3_599_010)).1;
+        use Holds::{No, Unknown, Yes};
+        assert_eq!(looked_at(|_| [Yes, No], 2), 2, "one has it for an hour, the other never");
+        assert_eq!(looked_at(|_| [Unknown, Yes], 2), 8, "two nodes, until all is stale");
+        let late = |at| if at < 3_590_000 { [Yes, No] } else { [Yes, Yes] };
+        assert_eq!(looked_at(late, 20), 22, "as many as it has held for");
+    }
+
     proptest! {
+        /// What is not looked at would change nothing.
+        #[test]
+        fn what_is_recent_decides_as_all_does(
+            rounds in prop::collection::vec((1u64..900, prop::collection::vec(0u8..8, 3)), 0..40),
+            nodes in 1usize..4,
+            hold in 0u64..4_000,
+        ) {
+            let mut at = 0;
+            let rounds: Vec<Vec<Mark>> = rounds.into_iter().map(|(step, says)| {
+                let (sent, answered) = (Moment(at + step), Moment(at + step + 10));
+                at += step + 10;
+                let mark = |says: &u8| {
+                    let says = match says { 0 => Holds::No, 1 => Holds::Unknown, _ => Holds::Yes };
+                    Mark { sent, answered, says }
+                };
+                says[..nodes].iter().map(mark).collect()
+            }).collect();
+            let hold = Duration::from_millis(hold);
+            for now in [at, at + 1_500, at + 2_500].map(Moment) {
+                let all: Vec<Vec<Mark>> =
+                    (0..nodes).map(|node| rounds.iter().map(|round| round[node]).collect()).collect();
+                let few = looked_at(&rounds, hold, now).0;
+                prop_assert_eq!(held_for(&few, hold, now), held_for(&all, hold, now));
+            }
+        }
+
         /// Against the definition, word for word.
         #[test]
         fn agrees_with_the_definition(

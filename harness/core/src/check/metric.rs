@@ -17,7 +17,7 @@ use super::{
     Judgement, View,
     entry::{Check, CheckEntry, Context, Written},
     fail,
-    hold::{Holds, Mark, held, starved},
+    hold::{Holds, Mark, held, recent, starved},
     per_node,
     view::{inconclusive, passed},
 };
@@ -72,22 +72,20 @@ impl Check for Metric {
         let Some(bounds) = self.bounds() else {
             return Judgement::Settled(fail("the plan is none".to_owned(), String::new()));
         };
-        let rounds = rounds(view);
-        let observed = match rounds.last() {
+        let last = rounds(view).next_back();
+        let observed = match last {
             Some(round) => per_node(view.nodes, |node| words(round.scrapes.get(node))),
             None => "not asked yet".to_owned(),
         };
-        let marks: Vec<Vec<Mark>> =
-            view.nodes.iter().map(|node| marks(&bounds, node, &rounds, Holds::No)).collect();
-        if let Some(since) = held(&marks, view) {
+        if let Some(since) = held(&marks(view, bounds, Holds::No), view) {
             return passed(format!("held for {}", short(view.hold)), observed, since);
         }
         if !view.is_over() {
             return Judgement::Pending { seen: observed, wants_hash_at: None };
         }
-        match starved(view).or_else(|| unjudged(view, &bounds, &rounds)) {
+        match starved(view).or_else(|| unjudged(view, bounds)) {
             Some(why) => inconclusive(why, observed),
-            None => Judgement::Settled(fail(self.why(view, &rounds), observed)),
+            None => Judgement::Settled(fail(self.why(view, last), observed)),
         }
     }
 }
@@ -101,35 +99,38 @@ struct Bounds {
 }
 
 /// One scrape of all its nodes.
+#[derive(Clone, Copy)]
 struct Round<'a> {
     sent: Moment,
     answered: Moment,
     scrapes: &'a BTreeMap<String, Scrape>,
 }
 
-fn rounds<'a>(view: &View<'a>) -> Vec<Round<'a>> {
-    let round = |asked: &'a Asked| {
-        let AskedFor::Metrics(scrapes) = &asked.seen else { return None };
-        let is_of = scrapes.len() == view.nodes.len()
-            && view.nodes.iter().all(|node| scrapes.contains_key(node));
-        is_of.then_some(Round { sent: asked.sent, answered: asked.answered, scrapes })
-    };
-    view.history.asked(view.id, view.start, view.now).iter().filter_map(round).collect()
+/// Its own rounds: of these nodes, and nobody else.
+fn rounds<'a>(view: &View<'a>) -> impl DoubleEndedIterator<Item = Round<'a>> {
+    of(view, view.history.asked(view.id, view.start, view.now))
 }
 
-/// What one node's pages say. A rise counts from the first value of the same start of the node: counters
-/// begin at 0 with their process. Of several samples nobody knows which was meant: that says `several`.
-fn marks(bounds: &Bounds, node: &str, rounds: &[Round<'_>], several: Holds) -> Vec<Mark> {
-    let mut first: Option<(u32, f64)> = None;
-    let mark = |round: &Round<'_>| {
-        let scrape = round.scrapes.get(node);
+fn of<'a>(view: &View<'a>, asked: &'a [Asked]) -> impl DoubleEndedIterator<Item = Round<'a>> {
+    let nodes = view.nodes;
+    asked.iter().filter_map(move |asked| {
+        let AskedFor::Metrics(scrapes) = &asked.seen else { return None };
+        let is_of =
+            scrapes.len() == nodes.len() && nodes.iter().all(|node| scrapes.contains_key(node));
+        is_of.then_some(Round { sent: asked.sent, answered: asked.answered, scrapes })
+    })
+}
+
+/// What the last pages say that decide anything. Of several samples nobody knows which was meant: that says
+/// `several`.
+fn marks(view: &View<'_>, bounds: Bounds, several: Holds) -> Vec<Vec<Mark>> {
+    let mut first = First { view, known: BTreeMap::new() };
+    let mark = |round: &Round<'_>, node: usize| {
+        let scrape = round.scrapes.get(&view.nodes[node]);
         let says = match scrape.map(|scrape| (&scrape.seen, scrape.start)) {
             Some((Sampled::Value(text), start)) => match text.parse::<f64>() {
                 Ok(value) => {
-                    if first.is_none_or(|(of, _)| of != start) {
-                        first = Some((start, value));
-                    }
-                    let rise = first.map_or(0.0, |(_, first)| value - first);
+                    let rise = bounds.rises_by.map_or(0.0, |_| value - first.of(node, start));
                     if bounds.hold(value, rise) { Holds::Yes } else { Holds::No }
                 }
                 Err(_) => Holds::No,
@@ -141,7 +142,47 @@ fn marks(bounds: &Bounds, node: &str, rounds: &[Round<'_>], several: Holds) -> V
         };
         Mark { sent: round.sent, answered: round.answered, says }
     };
-    rounds.iter().map(mark).collect()
+    recent(rounds(view).rev(), view.nodes.len(), mark, view)
+}
+
+/// From what a rise counts: the first value of the same start of the node, since counters begin at 0 with their
+/// process. Each is looked for once.
+struct First<'a> {
+    view: &'a View<'a>,
+    known: BTreeMap<(usize, u32), f64>,
+}
+
+impl First<'_> {
+    /// No number if there is none.
+    fn of(&mut self, node: usize, start: u32) -> f64 {
+        let view = self.view;
+        *self.known.entry((node, start)).or_insert_with(|| {
+            let name = &view.nodes[node];
+            let asked = view.history.asked(view.id, view.start, view.now);
+            let is_before = |asked: &Asked| match &asked.seen {
+                AskedFor::Metrics(scrapes) => {
+                    scrapes.get(name).is_none_or(|scrape| scrape.start < start)
+                }
+                AskedFor::Answers(_) | AskedFor::Command(_) | AskedFor::Dials(_) => true,
+            };
+            // Starts only rise.
+            let begun = asked.partition_point(is_before);
+            let mut scrapes = of(view, &asked[begun..]).filter_map(|it| it.scrapes.get(name));
+            scrapes.find_map(|scrape| value(scrape, start)).unwrap_or(f64::NAN)
+        })
+    }
+}
+
+/// Of this start of its node, if it has one.
+fn value(scrape: &Scrape, start: u32) -> Option<f64> {
+    match &scrape.seen {
+        Sampled::Value(text) if scrape.start == start => text.parse().ok(),
+        Sampled::Value(_)
+        | Sampled::Absent
+        | Sampled::Several(_)
+        | Sampled::Wrong(_)
+        | Sampled::Missing(_) => None,
+    }
 }
 
 impl Bounds {
@@ -154,8 +195,8 @@ impl Bounds {
 }
 
 /// Why nothing can be judged, where no node is to blame.
-fn unjudged(view: &View<'_>, bounds: &Bounds, rounds: &[Round<'_>]) -> Option<String> {
-    let last = rounds.last().map_or(view.start, |round| round.answered);
+fn unjudged(view: &View<'_>, bounds: Bounds) -> Option<String> {
+    let last = rounds(view).next_back().map_or(view.start, |round| round.answered);
     let pause = view.deadline.since(last);
     if pause > view.fresh + PAUSE {
         return Some(format!(
@@ -164,16 +205,14 @@ fn unjudged(view: &View<'_>, bounds: &Bounds, rounds: &[Round<'_>]) -> Option<St
         ));
     }
     // If it would not have held had those samples been right, they are no excuse.
-    let kind: Vec<Vec<Mark>> =
-        view.nodes.iter().map(|node| marks(bounds, node, rounds, Holds::Yes)).collect();
-    held(&kind, view)?;
+    held(&marks(view, bounds, Holds::Yes), view)?;
     let several = |(node, scrape): (&String, &Scrape)| match scrape.seen {
         Sampled::Several(count) => Some(format!(
             "{count} samples of {node} have this name and these labels: name more of them"
         )),
         Sampled::Value(_) | Sampled::Absent | Sampled::Wrong(_) | Sampled::Missing(_) => None,
     };
-    rounds.iter().rev().find_map(|round| round.scrapes.iter().find_map(several))
+    rounds(view).rev().find_map(|round| round.scrapes.iter().find_map(several))
 }
 
 impl Metric {
@@ -196,19 +235,16 @@ impl Metric {
     }
 
     /// Which node's last page is why, if one alone is.
-    fn why(&self, view: &View<'_>, rounds: &[Round<'_>]) -> String {
-        let wrong =
-            view.nodes.iter().find_map(|node| match &rounds.last()?.scrapes.get(node)?.seen {
-                Sampled::Absent => Some(format!("the page of {node} has no `{}`", self.sample())),
-                Sampled::Wrong(why) => {
-                    Some(format!("the page of {node} is none: {}", printable(why)))
-                }
-                Sampled::Missing(miss) if !miss.says_nothing() => Some(format!(
-                    "{node} {} when it was asked for its metrics",
-                    printable(&miss.to_string())
-                )),
-                Sampled::Value(_) | Sampled::Several(_) | Sampled::Missing(_) => None,
-            });
+    fn why(&self, view: &View<'_>, last: Option<Round<'_>>) -> String {
+        let wrong = view.nodes.iter().find_map(|node| match &last?.scrapes.get(node)?.seen {
+            Sampled::Absent => Some(format!("the page of {node} has no `{}`", self.sample())),
+            Sampled::Wrong(why) => Some(format!("the page of {node} is none: {}", printable(why))),
+            Sampled::Missing(miss) if !miss.says_nothing() => Some(format!(
+                "{node} {} when it was asked for its metrics",
+                printable(&miss.to_string())
+            )),
+            Sampled::Value(_) | Sampled::Several(_) | Sampled::Missing(_) => None,
+        });
         wrong.unwrap_or_else(|| format!("did not hold for {} by the deadline", short(view.hold)))
     }
 }

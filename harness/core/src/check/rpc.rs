@@ -205,7 +205,7 @@ impl Rpc {
                 Part::Absent => {
                     Some(format!("{node} answers `{method}` without `{}`", self.pointer))
                 }
-                Part::Missing(_) | Part::Json(_) | Part::TooLong { .. } => None,
+                Part::Missing(_) | Part::Json(_) | Part::Same | Part::TooLong { .. } => None,
             }
         });
         wrong.unwrap_or_else(|| format!("did not hold for {} by the deadline", short(view.hold)))

@@ -1,6 +1,6 @@
 //! What single checks look at by themselves.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -49,6 +49,8 @@ pub struct Dialled {
 pub enum Ran {
     /// It was executed.
     Began,
+    /// Something of this machine's kept it from a node, for the first time: why.
+    Hindered(String),
     /// It is over.
     Ended {
         /// How.
@@ -57,6 +59,9 @@ pub enum Ran {
         bytes: u64,
         /// The end of that.
         last: String,
+        /// What it has started and nobody here can end, each in words.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left: Vec<String>,
     },
     /// It could not be executed.
     NotRun(String),
@@ -86,10 +91,18 @@ impl fmt::Display for Ran {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Began => f.write_str("it runs"),
-            Self::Ended { bytes: 0, .. } => f.write_str("it wrote nothing"),
-            Self::Ended { bytes, last, .. } => {
-                write!(f, "it wrote {bytes} bytes, the last: {last}")
+            Self::Ended { bytes, last, left, .. } => {
+                match bytes {
+                    0 => f.write_str("it wrote nothing")?,
+                    _ => write!(f, "it wrote {bytes} bytes, the last: {last}")?,
+                }
+                if left.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, "; still there: {}", left.join(", "))
+                }
             }
+            Self::Hindered(why) => write!(f, "it was kept from a node: {why}"),
             Self::NotRun(_) => f.write_str("it was not executed"),
         }
     }
@@ -132,13 +145,41 @@ impl fmt::Display for Sampled {
     }
 }
 
+/// JSON as it was recorded. Rounds in which it is the same share it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct JsonText(Arc<str>);
+
+impl From<String> for JsonText {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<JsonText> for String {
+    fn from(text: JsonText) -> Self {
+        text.0.as_ref().to_owned()
+    }
+}
+
+impl Deref for JsonText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The part of an answer that is judged, and nothing else of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// As JSON text: so a run and `verify` read it from the same bytes, however deep it is and whatever
     /// its numbers.
-    Json(String),
+    Json(JsonText),
+    /// What the node answered in the check's round before. Only events have this: whoever remembers them puts
+    /// the answer in its place.
+    Same,
     /// There is an answer, and nothing where the pointer leads.
     Absent,
     /// It is longer than [`Part::LONGEST`]: nobody can judge it.
@@ -166,14 +207,35 @@ impl Part {
         if text.len() > Self::LONGEST {
             return Self::TooLong { bytes: text.len() };
         }
-        Self::Json(text)
+        Self::Json(text.into())
+    }
+
+    /// What is recorded of a round: no answer that was in the round before is written again.
+    pub fn changed(
+        now: &BTreeMap<String, Self>,
+        before: &BTreeMap<String, Self>,
+    ) -> BTreeMap<String, Self> {
+        let record = |(node, part): (&String, &Self)| {
+            let part = if before.get(node) == Some(part) { &Self::Same } else { part };
+            (node.clone(), part.clone())
+        };
+        now.iter().map(record).collect()
+    }
+
+    /// The answers again. One that is said to be as before, where there was none, stays that: it says nothing.
+    pub fn restore(now: &mut BTreeMap<String, Self>, before: &BTreeMap<String, Self>) {
+        for (node, part) in now.iter_mut().filter(|(_, part)| **part == Self::Same) {
+            if let Some(before) = before.get(node) {
+                *part = before.clone();
+            }
+        }
     }
 
     /// Why there is no answer, if there is none.
     pub fn miss(&self) -> Option<&Miss> {
         match self {
             Self::Missing(miss) => Some(miss),
-            Self::Json(_) | Self::Absent | Self::TooLong { .. } => None,
+            Self::Json(_) | Self::Same | Self::Absent | Self::TooLong { .. } => None,
         }
     }
 }
@@ -182,6 +244,7 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(text) => f.write_str(text),
+            Self::Same => f.write_str("the answer before"),
             Self::Absent => write!(f, "an answer without it"),
             Self::TooLong { bytes } => {
                 write!(f, "{bytes} bytes of JSON, of which {} can be judged", Self::LONGEST)
@@ -197,18 +260,54 @@ mod tests {
 
     use super::*;
 
+    fn json(text: &str) -> Part {
+        Part::Json(text.to_owned().into())
+    }
+
     #[test]
     fn what_is_recorded_is_the_part_and_bounded() {
         let of = |answer: Value, pointer: &str| Part::of(Ok(answer), pointer);
-        assert_eq!(of(json!({ "a": [1, { "b": 2.5 }] }), "/a/1/b"), Part::Json("2.5".to_owned()));
-        assert_eq!(of(json!({ "a": null }), "/a"), Part::Json("null".to_owned()));
+        assert_eq!(of(json!({ "a": [1, { "b": 2.5 }] }), "/a/1/b"), json("2.5"));
+        assert_eq!(of(json!({ "a": null }), "/a"), json("null"));
         assert_eq!(of(json!({ "a": 1 }), "/b"), Part::Absent);
-        assert_eq!(of(json!(7), ""), Part::Json("7".to_owned()));
+        assert_eq!(of(json!(7), ""), json("7"));
         let (fits, long) = ("x".repeat(Part::LONGEST - 2), "x".repeat(Part::LONGEST - 1));
         assert!(matches!(of(json!(fits), ""), Part::Json(_)));
         assert_eq!(of(json!(long), ""), Part::TooLong { bytes: Part::LONGEST + 1 });
         // Only the part counts.
-        assert_eq!(of(json!({ "a": 1, "b": long }), "/a"), Part::Json("1".to_owned()));
+        assert_eq!(of(json!({ "a": 1, "b": long }), "/a"), json("1"));
         assert_eq!(Part::of(Err(Miss::Timeout), "/a"), Part::Missing(Miss::Timeout));
+    }
+
+    /// An answer of four kilobytes that stays the same for an hour is one of them, and not thousands.
+    #[test]
+    fn an_answer_is_recorded_when_it_changes_and_is_whole_again_to_whoever_remembers() {
+        let round = |parts: &[(&str, Part)]| -> BTreeMap<String, Part> {
+            parts.iter().map(|(node, part)| ((*node).to_owned(), part.clone())).collect()
+        };
+        let long = json(&format!("\"{}\"", "x".repeat(4_000)));
+        let rounds = [
+            round(&[("a", long.clone()), ("b", json("1"))]),
+            round(&[("a", long.clone()), ("b", json("2"))]),
+            round(&[("a", long.clone()), ("b", json("2")), ("c", Part::Missing(Miss::Timeout))]),
+            round(&[("b", json("1")), ("c", Part::Missing(Miss::Timeout))]),
+            round(&[("a", long.clone()), ("b", json("1"))]),
+        ];
+        let (mut written, mut known) = (Vec::new(), BTreeMap::new());
+        let mut before = BTreeMap::new();
+        for answers in rounds {
+            let event = serde_json::to_string(&Part::changed(&answers, &before)).unwrap();
+            let mut read: BTreeMap<String, Part> = serde_json::from_str(&event).unwrap();
+            Part::restore(&mut read, &known);
+            assert_eq!(read, answers);
+            (known, before) = (read, answers);
+            written.push(event);
+        }
+        assert_eq!(written[1], "{\"a\":\"same\",\"b\":{\"json\":\"2\"}}");
+        assert_eq!(written[3], "{\"b\":{\"json\":\"1\"},\"c\":\"same\"}");
+        assert_eq!(written.iter().filter(|event| event.len() > 4_000).count(), 2);
+        let mut forged = round(&[("a", Part::Same)]);
+        Part::restore(&mut forged, &BTreeMap::new());
+        assert_eq!(forged["a"], Part::Same);
     }
 }

@@ -14,7 +14,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-pub use asked::{Asked, AskedFor, Dialled, Ending, Part, Ran, Sampled, Scrape};
+pub use asked::{Asked, AskedFor, Dialled, Ending, JsonText, Part, Ran, Sampled, Scrape};
 pub use moment::Moment;
 pub use observed::{
     Direction, HashRound, LogSeen, Look, LookedAt, Miss, PathRound, Reading, ResourceSample,

@@ -3,7 +3,7 @@
 //! engine that is missing fails these tests.
 //!
 //! `ended`: signals. `lost`: what a run needs goes away. `gc`: what was left after all. `places`: a
-//! harness that is not on its engine's host. `doctor` leaves nothing either. `trial` runs the harness, `engine` stands between it and Docker.
+//! harness that is not on its engine's host. `programs`: what a check's program has started. `doctor` leaves nothing either. `trial` runs the harness, `engine` stands between it and Docker.
 
 mod doctor;
 mod ended;
@@ -11,6 +11,7 @@ mod engine;
 mod gc;
 mod lost;
 mod places;
+mod programs;
 mod trial;
 
 use harness::provider::Owner;

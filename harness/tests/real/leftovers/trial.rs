@@ -64,7 +64,23 @@ impl Trial {
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("test.toml"), SCENARIO).unwrap();
-        let mut command = program(folder.path());
+        let command = program(folder.path());
+        Self::start(folder, command, provider, node, change)
+    }
+
+    /// Another scenario, in a folder with whatever else it needs.
+    pub(crate) fn of(folder: tempfile::TempDir, scenario: &str) -> Self {
+        fs::write(folder.path().join("test.toml"), scenario).unwrap();
+        Self::start(folder, Command::new(HARNESS), "process", &fake(Fake::StaticOurs), |_| ())
+    }
+
+    fn start(
+        folder: tempfile::TempDir,
+        mut command: Command,
+        provider: &str,
+        node: &Path,
+        change: impl FnOnce(&mut Command),
+    ) -> Self {
         command
             .args([
                 "scenario",

@@ -61,6 +61,8 @@ pub(crate) struct Faults {
     pub(crate) withdraws: bool,
     /// A request with several calls is refused.
     pub(crate) no_batches: bool,
+    /// Whoever dials a node gets this error of the kernel's.
+    pub(crate) dials_fail: Option<i32>,
     /// How much memory each node is said to use; not written: nobody can say.
     pub(crate) memory: Option<u64>,
     /// `hegemon_peerList` and `system_localPeerId` are offered; a node that was started again lists

@@ -1,10 +1,16 @@
 //! The fake as a provider: what a run asks it to do, done or not.
 
-use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use harness::provider::{
-    Changes, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError, Slot,
+    Changes, Dial, Direct, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError,
+    Slot,
 };
 use harness_core::{
     fault::Capability,
@@ -12,7 +18,7 @@ use harness_core::{
     profile::NodeProfile,
 };
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::{net::TcpStream, sync::mpsc};
 
 use super::Fake;
 
@@ -154,6 +160,12 @@ impl Provider for Fake {
         .boxed()
     }
 
+    fn dialler(&self) -> Arc<dyn Dial> {
+        self.faults
+            .dials_fail
+            .map_or_else(|| Arc::new(Direct) as _, |errno| Arc::new(NoDials(errno)) as _)
+    }
+
     fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
         self.receiver.lock().unwrap().take()
     }
@@ -178,5 +190,14 @@ impl Provider for Fake {
             Ok(())
         }
         .boxed()
+    }
+}
+
+/// Gets to nobody.
+struct NoDials(i32);
+
+impl Dial for NoDials {
+    fn dial(&self, _: SocketAddr) -> BoxFuture<'_, io::Result<TcpStream>> {
+        async { Err(io::Error::from_raw_os_error(self.0)) }.boxed()
     }
 }

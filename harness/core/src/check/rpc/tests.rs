@@ -30,7 +30,7 @@ fn seen(part: impl Fn(u64) -> Part) -> Seen {
         seen = seen.poll(node, 0, 11_500, |_, _| {});
     }
     for at in (1_000..11_000).step_by(250) {
-        let answers = [("node-1", Part::Json("2".to_owned())), ("node-2", part(at))];
+        let answers = [("node-1", json("2")), ("node-2", part(at))];
         seen = seen.answers(at, 5, &answers);
     }
     seen
@@ -42,7 +42,7 @@ fn said(seen: &Seen, check: &CheckKind) -> (CheckVerdict, String) {
 }
 
 fn json(text: &str) -> Part {
-    Part::Json(text.to_owned())
+    Part::Json(text.to_owned().into())
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Wanted {
                 Ok(value) => self.may_be_rounded(&value).then_some(ROUNDED),
                 Err(_) => Some(TOO_DEEP),
             },
-            Part::TooLong { .. } | Part::Absent | Part::Missing(_) => None,
+            Part::TooLong { .. } | Part::Same | Part::Absent | Part::Missing(_) => None,
         }
     }
 
@@ -97,7 +97,7 @@ impl Wanted {
         for part in parts {
             let value = match part {
                 Part::Json(text) => serde_json::from_str::<Value>(text).ok(),
-                Part::Absent | Part::TooLong { .. } | Part::Missing(_) => None,
+                Part::Same | Part::Absent | Part::TooLong { .. } | Part::Missing(_) => None,
             };
             says = says.and(self.of(part, value.as_ref()));
             if let (Self::SameEverywhere, Some(value)) = (self, value) {
@@ -115,8 +115,8 @@ impl Wanted {
             (Part::TooLong { .. }, _) => yes_or_unknown(self),
             (Part::Absent, _) => Holds::No,
             (Part::Json(_), Some(value)) => self.is(value),
-            // Deeper than a reader goes: nobody can judge it.
-            (Part::Json(_), None) => Holds::Unknown,
+            // Deeper than a reader goes, or as one that nobody gave: nobody can judge it.
+            (Part::Json(_), None) | (Part::Same, _) => Holds::Unknown,
         }
     }
 
@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn json(text: &str) -> Part {
-        Part::Json(text.to_owned())
+        Part::Json(text.to_owned().into())
     }
 
     fn error() -> Part {
@@ -233,6 +233,7 @@ mod tests {
             }
             assert_eq!(says(&want, &[Part::Absent]), Holds::No, "{want}");
             assert_eq!(says(&want, &[Part::Missing(Miss::Timeout)]), Holds::Unknown, "{want}");
+            assert_eq!(says(&want, &[Part::Same]), Holds::Unknown, "in a forged stream");
             let busy = Part::Missing(Miss::Busy { retry_ms: None });
             assert_eq!(says(&want, &[busy]), Holds::Unknown, "{want}");
             let nonsense = Part::Missing(Miss::Nonsense("<html>".to_owned()));

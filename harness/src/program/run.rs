@@ -1,0 +1,194 @@
+//! The harness's side: a program with its reaper, for as long as somebody waits for it.
+
+use std::{
+    ffi::OsString,
+    io,
+    os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, Lines},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    process::{Child, Command},
+};
+
+use super::{
+    reaper::{INPUT, PATIENCE, VERB},
+    said::{How, Said},
+};
+
+/// What a process that has ended wrote last is in a pipe; it is read in milliseconds.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Time that a reaper has for its end when nobody waits for its program any more. It goes on beyond that.
+const DISMISSAL: Duration = Duration::from_secs(2);
+/// A reaper that says nothing for so long after it was let go of is stopped itself.
+const SILENCE: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
+
+/// A program, ready to be executed.
+#[derive(Debug)]
+pub(crate) struct Program<'a> {
+    /// It, as it is looked for, and its arguments.
+    pub(crate) words: Vec<OsString>,
+    /// Where it runs.
+    pub(crate) folder: &'a Path,
+    /// A file that is its standard input.
+    pub(crate) input: PathBuf,
+    /// Variables beside the harness's own.
+    pub(crate) env: Vec<(String, OsString)>,
+}
+
+/// What a program left that was run to its end.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// `None` if it was killed at the time limit.
+    pub(crate) how: Option<How>,
+    /// Bytes that it wrote, to both streams.
+    pub(crate) bytes: u64,
+    /// The last of them.
+    pub(crate) last: Vec<u8>,
+    /// What it has started and nobody here can end, each in words.
+    pub(crate) left: Vec<String>,
+}
+
+impl Program<'_> {
+    /// Runs it to its end or for `limit` and keeps the last `most` bytes that it writes to either stream,
+    /// however many there are. What it has started ends with it in any case, also if nobody waits any
+    /// more. `harness` is this program. `began` is called once it is executed.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not executed, or that its reaper was killed.
+    pub(crate) async fn run(
+        &self,
+        harness: &Path,
+        limit: Duration,
+        most: usize,
+        began: impl FnOnce(),
+    ) -> io::Result<Kept> {
+        let (mut reaper, words) = self.start(harness)?;
+        let mut words = BufReader::new(words).lines();
+        match next(&mut words).await? {
+            Some(Said::Began) => began(),
+            Some(Said::NotRun(why)) => return Err(io::Error::other(why)),
+            Some(Said::Over { .. }) | None => return Err(lost()),
+        }
+        let output = Mutex::new(Output::default());
+        let (stdout, stderr) = (reaper.child.stdout.take(), reaper.child.stderr.take());
+        let reading = async {
+            tokio::join!(keep(stdout, most, &output), keep(stderr, most, &output));
+        };
+        let over = reaper.over(&mut words, limit);
+        tokio::pin!(reading, over);
+        let mut read = false;
+        let (in_time, how, left) = loop {
+            tokio::select! {
+                over = &mut over => break over?,
+                () = &mut reading, if !read => read = true,
+            }
+        };
+        // What cannot be ended may hold the streams for ever.
+        if !read {
+            let _ = tokio::time::timeout(LAST_WORDS, &mut reading).await;
+        }
+        let Output { bytes, last } =
+            std::mem::take(&mut *output.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(Kept { how: how.filter(|_| in_time), bytes, last, left })
+    }
+
+    fn start(&self, harness: &Path) -> io::Result<(Reaper, OwnedReadHalf)> {
+        let (ours, theirs) = StdUnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let (words, link) = UnixStream::from_std(ours)?.into_split();
+        let mut command = Command::new(harness);
+        command.arg0("harness-reaper").arg(VERB).arg(INPUT).arg(&self.input);
+        command.arg("--").args(&self.words);
+        command.current_dir(self.folder);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::from(OwnedFd::from(theirs)));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn()?;
+        Ok((Reaper { child, link: Some(link) }, words))
+    }
+}
+
+/// The process between. Dropped, it ends what it watches over.
+struct Reaper {
+    child: Child,
+    /// Nothing is ever said here; its end says that nobody waits.
+    link: Option<OwnedWriteHalf>,
+}
+
+impl Reaper {
+    /// Whether the program ended before `limit`, how, and what is left.
+    async fn over(
+        &mut self,
+        words: &mut Lines<BufReader<OwnedReadHalf>>,
+        limit: Duration,
+    ) -> io::Result<(bool, Option<How>, Vec<String>)> {
+        let (in_time, said) = match tokio::time::timeout(limit, next(words)).await {
+            Ok(said) => (true, said?),
+            Err(_) => {
+                self.link.take();
+                let silent = |_| io::Error::other("what watches over it does not end it");
+                (false, tokio::time::timeout(SILENCE, next(words)).await.map_err(silent)??)
+            }
+        };
+        match said {
+            Some(Said::Over { how, left }) => Ok((in_time, how, left)),
+            Some(Said::Began | Said::NotRun(_)) | None => Err(lost()),
+        }
+    }
+}
+
+impl Drop for Reaper {
+    fn drop(&mut self) {
+        self.link.take();
+        let deadline = Instant::now() + DISMISSAL;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+fn lost() -> io::Error {
+    io::Error::other(
+        "the process that watches over it was killed, and it with that; what it had started may still run",
+    )
+}
+
+async fn next(words: &mut Lines<BufReader<OwnedReadHalf>>) -> io::Result<Option<Said>> {
+    match words.next_line().await {
+        Ok(Some(line)) => Ok(Some(serde_json::from_str(&line)?)),
+        Ok(None) => Ok(None),
+        // It was killed with something unread.
+        Err(why) if why.kind() == io::ErrorKind::ConnectionReset => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
+#[derive(Debug, Default)]
+struct Output {
+    bytes: u64,
+    last: Vec<u8>,
+}
+
+async fn keep(stream: Option<impl AsyncRead + Unpin>, most: usize, output: &Mutex<Output>) {
+    let Some(mut stream) = stream else { return };
+    let mut buffer = vec![0; 8 * 1024];
+    // A stream that breaks has ended.
+    while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+        let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+        output.bytes += read as u64;
+        output.last.extend_from_slice(&buffer[..read]);
+        let beyond = output.last.len().saturating_sub(most);
+        output.last.drain(..beyond);
+    }
+}
