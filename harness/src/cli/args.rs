@@ -21,7 +21,7 @@ use harness_core::{bundle::Sha256Hex, record::Asked};
 use serde_json::Value;
 
 pub(super) use attach::AttachArgs;
-pub(super) use choice::{NetworkArg, ProviderChoice};
+pub(super) use choice::{Format, NetworkArg, ProviderChoice};
 use common::parse_factor;
 pub(super) use common::{LibraryArgs, NodeArgs};
 pub(super) use compare::CompareArgs;
@@ -465,15 +465,6 @@ pub(super) struct KeeperArgs {
     _scratch: PathBuf,
     #[arg(long)]
     pub(super) stay: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    #[default]
-    Human,
-    /// One JSON object a line
-    Jsonl,
 }
 
 /// As a run prints it.

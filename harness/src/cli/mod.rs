@@ -12,7 +12,7 @@
 //! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
 //! | `keeper` | works in nodes' networks, for a run |
-//! | `output`, `terminal`, `github` | where words go; what is shown while a run goes on; what a GitHub job shows |
+//! | `output`, `screen`, `terminal`, `github` | where words go; what is drawn again and again; what is shown while a run goes on; what a GitHub job shows |
 //! | `provider`, `profile`, `environment`, `signals` | what verbs share: where nodes run, what kind they are, what the environment says, what ends them |
 
 mod args;
@@ -36,6 +36,7 @@ mod ps;
 mod report;
 mod rerun;
 mod scenario;
+mod screen;
 mod selftest;
 mod shrink;
 mod signals;

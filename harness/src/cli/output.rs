@@ -10,7 +10,7 @@ use std::{
 use harness_core::{report::verdict::Text, tone::Colour, verdict::Verdict};
 use rustix::termios::tcgetwinsize;
 
-use super::terminal::screen;
+use super::screen;
 use crate::evidence::RunDir;
 
 /// A result.

@@ -100,7 +100,6 @@ impl Cause {
     }
 
     /// This event is the decision.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "only what can end a run decides")]
     fn is_decided_by(&self, what: &EventKind) -> bool {
         match (self, what) {
             (Self::Check(id, _), EventKind::CheckSettled { check, .. }) => id == check,

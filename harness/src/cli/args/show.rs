@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args};
 
-use super::Format;
+use super::choice::Format;
 use crate::cli::{
     output,
     terminal::{Detail, Shown},

@@ -2,9 +2,8 @@
 //! as it is; or every event as it is recorded, for programs. Reads events and nothing else.
 //!
 //! Runs in a thread of its own behind a bounded queue: a terminal that hangs (a stuck pipe, Ctrl-S) loses lines, and never
-//! stops the run. `words` is what an event says, `screen` what is drawn again and again.
+//! stops the run. `words` is what an event says.
 
-pub(super) mod screen;
 mod words;
 
 use std::{
@@ -26,8 +25,9 @@ use harness_core::{
     tone::Colour,
 };
 
+pub(super) use self::words::Detail;
 use self::words::Words;
-use super::output;
+use super::{output, screen};
 
 /// Events that may wait for a slow reader: of a network of a hundred some ten seconds.
 const QUEUE: usize = 8192;
@@ -37,17 +37,6 @@ const FRAME: Duration = Duration::from_millis(200);
 
 /// Lines of a window that are left to what is said above the area.
 const ABOVE: usize = 4;
-
-/// How much is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Detail {
-    /// Nothing but the verdict.
-    Quiet,
-    /// What matters.
-    Normal,
-    /// Also every change of a node's peers and height.
-    Verbose,
-}
 
 /// What is shown while a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,16 @@ use harness_core::{
     verdict::unseen,
 };
 
-use super::Detail;
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Detail {
+    /// Nothing but the verdict.
+    Quiet,
+    /// What matters.
+    Normal,
+    /// Also every change of a node's peers and height.
+    Verbose,
+}
 
 /// Turns events into words.
 pub(super) struct Words {

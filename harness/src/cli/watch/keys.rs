@@ -44,6 +44,10 @@ impl Act {
 const PAGE: isize = 10;
 
 /// What this key means, if it means anything.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a key that the footer does not name means nothing"
+)]
 pub(super) fn command(key: KeyEvent) -> Option<Command> {
     if key.kind == KeyEventKind::Release {
         return None;

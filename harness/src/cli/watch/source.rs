@@ -28,7 +28,7 @@ pub(super) const LINES: usize = 200;
 /// What a screen hears.
 pub(super) enum Told {
     /// Of a run or network.
-    Event(Event),
+    Event(Box<Event>),
     /// The evidence cannot be read.
     Lost(io::Error),
 }
@@ -51,7 +51,7 @@ pub(super) async fn follow(events: PathBuf, tell: Sender<Told>) {
         for line in whole {
             // Every line has a link of the chain beside the event, which is none of its fields.
             if let Ok(event) = serde_json::from_slice::<Event>(&line)
-                && tell.send(Told::Event(event)).await.is_err()
+                && tell.send(Told::Event(Box::new(event))).await.is_err()
             {
                 return;
             }
@@ -82,7 +82,7 @@ pub(super) async fn ask(hand: Hand, clock: Arc<RunClock>, tell: Sender<Told>) {
         }
         seen.extend(hand.measure().await);
         for what in seen {
-            if tell.send(Told::Event(event(&clock, what))).await.is_err() {
+            if tell.send(Told::Event(Box::new(event(&clock, what)))).await.is_err() {
                 return;
             }
         }

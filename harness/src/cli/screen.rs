@@ -42,7 +42,7 @@ pub(super) fn draw(above: &str, area: &[Line], window: Window, colour: Colour) {
 }
 
 /// Says something of anybody's; what is shown below is drawn again with its next change.
-pub(in crate::cli) fn say(text: &str) {
+pub(super) fn say(text: &str) {
     let mut shown = lock();
     let erased = erased(&shown, window().width);
     shown.clear();
