@@ -20,6 +20,7 @@
 //! | [`explain`], [`schema`] | checks and faults as people read them, and scenario files as editors do |
 //! | [`statistics`] | what so many runs, blocks or samples can say, and how surely |
 //! | [`verdict`], [`report`], [`record`] | what follows from a run's events, how it is shown, what was asked for |
+//! | [`tone`], [`live`] | lines for a terminal; a run or network as it is now |
 //! | [`page`] | a run as people see it: one file of HTML |
 //! | [`gate`], [`compare`], [`soak`] | what follows from many runs, for a release; of two builds; of one network that stays up |
 //! | [`bundle`], [`verify`] | what makes evidence show a change, and the verdict from it alone |
@@ -43,6 +44,7 @@ pub mod history;
 pub mod hostile;
 pub mod limits;
 pub mod line;
+pub mod live;
 pub mod markup;
 pub mod needs;
 pub mod node;
@@ -62,5 +64,6 @@ pub mod state;
 pub mod statistics;
 pub mod subnet;
 pub mod text;
+pub mod tone;
 pub mod verdict;
 pub mod verify;

@@ -10,17 +10,19 @@ mod generate;
 mod hidden;
 mod network;
 mod report;
+mod show;
 mod shrink;
 mod soak;
+mod watch;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use harness_core::{bundle::Sha256Hex, record::Asked};
 use serde_json::Value;
 
 pub(super) use attach::AttachArgs;
-pub(super) use choice::{NetworkArg, ProviderChoice};
+pub(super) use choice::{Format, NetworkArg, ProviderChoice};
 use common::parse_factor;
 pub(super) use common::{LibraryArgs, NodeArgs};
 pub(super) use compare::CompareArgs;
@@ -30,8 +32,10 @@ pub(super) use generate::{GenerateArgs, for_each_run};
 pub(super) use hidden::{KeeperArgs, ReaperArgs, WatchdogArgs};
 pub(super) use network::{DownArgs, LogsArgs, RpcArgs, UpArgs};
 pub(super) use report::ReportArgs;
+pub(super) use show::ShowArgs;
 pub(super) use shrink::ShrinkArgs;
 pub(super) use soak::SoakArgs;
+pub(super) use watch::WatchArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -169,6 +173,9 @@ pub(super) enum Verb {
     /// Show what the nodes of a network that stayed have logged
     #[command(after_help = network::ASK_CODES)]
     Logs(LogsArgs),
+    /// Look at a run in progress or a network that stayed, on the whole screen, and act on its nodes by hand
+    #[command(after_help = watch::CODES)]
+    Watch(WatchArgs),
     /// List the runs on this host: running, kept, and what dead ones have left
     #[command(after_help = PS_CODES)]
     Ps(PsArgs),
@@ -237,17 +244,8 @@ pub(super) struct ScenarioArgs {
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
 
-    /// No line that moves, even on a terminal
-    #[arg(long)]
-    pub(super) no_progress: bool,
-
-    /// Only the verdict
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub(super) quiet: bool,
-
-    /// Every sample of every node, too
-    #[arg(short, long, action = ArgAction::SetTrue)]
-    pub(super) verbose: bool,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
 }
 
 impl ScenarioArgs {
@@ -270,9 +268,7 @@ impl ScenarioArgs {
             measure: false,
             timeout_factor,
             seed: None,
-            no_progress: false,
-            quiet: false,
-            verbose: false,
+            show: ShowArgs::default(),
         }
     }
 
@@ -399,17 +395,8 @@ pub(super) struct RerunArgs {
     #[arg(long)]
     pub(super) keep: bool,
 
-    /// No line that moves, even on a terminal
-    #[arg(long)]
-    pub(super) no_progress: bool,
-
-    /// Only the verdict
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub(super) quiet: bool,
-
-    /// Every sample of every node, too
-    #[arg(short, long, action = ArgAction::SetTrue)]
-    pub(super) verbose: bool,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
 }
 
 impl RerunArgs {
@@ -429,9 +416,7 @@ impl RerunArgs {
         ScenarioArgs {
             keep: self.keep,
             seed: Some(seed),
-            no_progress: self.no_progress,
-            quiet: self.quiet,
-            verbose: self.verbose,
+            show: self.show,
             ..ScenarioArgs::of_a_plan(provider, node, self.out.clone(), timeout_factor)
         }
     }
@@ -467,14 +452,6 @@ impl GcArgs {
     pub(super) fn of(runs: Vec<String>) -> Self {
         Self { runs, dry_run: false, older_than: Duration::ZERO, kept: false, elsewhere: false }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    Human,
-    /// One JSON object a line
-    Jsonl,
 }
 
 /// As a run prints it.

@@ -99,7 +99,7 @@ fn node<'a>(run: &'a RunOnHost, name: &str) -> Result<&'a NodeOnHost, String> {
 }
 
 /// An address of a network namespace means nothing outside it, or somebody else.
-fn within_reach(run: &RunOnHost, node: &NodeOnHost) -> Result<SocketAddr, String> {
+pub(super) fn within_reach(run: &RunOnHost, node: &NodeOnHost) -> Result<SocketAddr, String> {
     let address = node.rpc.ok_or_else(|| format!("where {} answers is not known", node.name))?;
     let container = |what: &String| {
         what.starts_with("container ") && what.ends_with(&format!("-{}", node.name))

@@ -7,17 +7,11 @@ use harness_core::{
     attached::{Attached, MOST_NODES, read_nodes},
     exit::ExitCode,
     needs,
-    report::verdict::Text,
     scenario::{Overrides, Plan},
 };
 use serde_json::json;
 
-use super::{
-    args::AttachArgs,
-    output,
-    scenario::LAST_LINES,
-    terminal::{Detail, Progress, Terminal},
-};
+use super::{args::AttachArgs, output, terminal::Terminal};
 use crate::{
     attach::{Endpoint, Hidden, Remote, Roots, Scheme, read_headers},
     evidence::{self, Jsonl, RunDir},
@@ -124,13 +118,7 @@ async fn round(
     })?;
     let jsonl = Jsonl::create(&dir.events())
         .with_context(|| format!("{} cannot be made", dir.events().display()))?;
-    let detail = match (args.quiet, args.verbose) {
-        (true, _) => Detail::Quiet,
-        (false, true) => Detail::Verbose,
-        (false, false) => Detail::Normal,
-    };
-    let progress = if args.no_progress { Progress::Lines } else { output::progress() };
-    let (terminal, reporter) = Terminal::spawn(&plan, detail, progress);
+    let (terminal, reporter) = Terminal::spawn(&plan, args.show.shown());
     let journal = Arc::new(Journal::begin(&dir, &plan, vec![Box::new(jsonl), Box::new(terminal)]));
     let run = AttachedRun {
         plan,
@@ -142,10 +130,8 @@ async fn round(
         interrupt: interrupt.clone(),
     };
     let verdict = run.execute().await;
-    let _ = tokio::time::timeout(LAST_LINES, tokio::task::spawn_blocking(move || reporter.join()))
-        .await;
-    let (evidence, digest, colour) = (dir.path(), dir.digest(), output::colour());
-    output::result(&Text { verdict: &verdict, evidence, digest, colour }.to_string());
+    reporter.end().await;
+    args.show.result(&output::verdict(&verdict, &dir, None));
     Ok((verdict.exit, dir))
 }
 

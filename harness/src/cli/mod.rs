@@ -7,11 +7,12 @@
 //! | `scenario`, `rerun`, `selftest`, `gate`, `compare`, `soak`, `generate`, `shrink` | verbs that start nodes |
 //! | `attach` | looks at nodes that run already |
 //! | `network`, `ask` | a network to work with: up, down, its answers and logs |
+//! | `watch` | a run or network on the whole screen |
 //! | `list`, `validate`, `explain`, `verify`, `report` | verbs that start nothing |
 //! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
 //! | `keeper`, `reaper` | works in nodes' networks, for a run; watches over a program of the user's |
-//! | `output`, `terminal`, `github` | where words go; what is shown while a run goes on; what a GitHub job shows |
+//! | `output`, `screen`, `terminal`, `github` | where words go; what is drawn again and again; what is shown while a run goes on; what a GitHub job shows |
 //! | `provider`, `profile`, `environment`, `signals` | what verbs share: where nodes run, what kind they are, what the environment says, what ends them |
 
 mod args;
@@ -36,6 +37,7 @@ mod reaper;
 mod report;
 mod rerun;
 mod scenario;
+mod screen;
 mod selftest;
 mod shrink;
 mod signals;
@@ -43,6 +45,7 @@ mod soak;
 mod terminal;
 mod validate;
 mod verify;
+mod watch;
 mod watchdog;
 
 use std::{ffi::OsString, panic, time::Duration};
@@ -99,6 +102,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Down(args) => in_runtime(network::down(args)),
         Verb::Rpc(args) => in_runtime(ask::rpc(args)),
         Verb::Logs(args) => interruptible(async |interrupt| ask::logs(args, interrupt).await),
+        Verb::Watch(args) => interruptible(async |interrupt| watch::run(args, interrupt).await),
         Verb::Ps(args) => in_runtime(ps::run(args)),
         Verb::Gc(args) => in_runtime(gc::run(args)),
         Verb::Watchdog(args) => in_runtime(watchdog::run(args)),

@@ -10,7 +10,7 @@ use harness_core::{
 };
 
 use super::{
-    args::{DownArgs, GcArgs, NetworkArg, ProviderChoice, ScenarioArgs, UpArgs},
+    args::{DownArgs, GcArgs, NetworkArg, ProviderChoice, ScenarioArgs, ShowArgs, UpArgs},
     gc, output, profile, ps,
     scenario::{self, Kept},
 };
@@ -64,7 +64,7 @@ fn as_scenario(args: &UpArgs) -> ScenarioArgs {
     let (out, factor) = (args.out.clone(), args.timeout_factor);
     ScenarioArgs {
         keep: true,
-        quiet: true,
+        show: ShowArgs::QUIET,
         ..ScenarioArgs::of_a_plan(args.provider, node, out, factor)
     }
 }

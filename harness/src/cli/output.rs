@@ -1,11 +1,17 @@
 //! Where words go: results to standard output, everything else to standard error. A reader that
 //! went away (`| head`) never ends a run.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+};
 
-use harness_core::report::verdict::Colour;
+use harness_core::{report::verdict::Text, tone::Colour, verdict::Verdict};
+use rustix::termios::tcgetwinsize;
 
-use crate::cli::terminal::Progress;
+use super::screen;
+use crate::evidence::RunDir;
 
 /// A result.
 pub(super) fn result(text: &str) {
@@ -16,7 +22,7 @@ pub(super) fn result(text: &str) {
 
 /// Something that the user should know on the way.
 pub(super) fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    screen::say(text.trim_end());
 }
 
 /// Something that went wrong.
@@ -24,17 +30,50 @@ pub(super) fn error(text: &str) {
     note(&format!("error: {text}"));
 }
 
-/// Colours only for a terminal that has them and a user who wants them (<https://no-color.org>).
-pub(super) fn colour() -> Colour {
-    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if !unwanted && is_capable() && io::stdout().is_terminal() { Colour::On } else { Colour::Off }
+/// A run's verdict, as long lines as the reader has room for. `again` is the command that runs the same once more.
+pub(super) fn verdict(verdict: &Verdict, dir: &RunDir, again: Option<&str>) -> String {
+    let (excerpt, evidence) = (dir.excerpt(verdict), place(dir.path()));
+    let columns = tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    let text = Text {
+        verdict,
+        excerpt: excerpt.as_ref(),
+        evidence: &evidence,
+        digest: dir.digest(),
+        again,
+        colour: colour(),
+        width: columns.filter(|columns| *columns > 0),
+    };
+    text.to_string()
 }
 
-/// A line that moves only where it can.
-pub(super) fn progress() -> Progress {
-    if is_capable() && io::stderr().is_terminal() { Progress::Live } else { Progress::Lines }
+/// A path as short as it can be given here.
+pub(super) fn place(path: &Path) -> PathBuf {
+    let here = env::current_dir().ok();
+    let below = here.and_then(|here| path.strip_prefix(here).ok().map(PathBuf::from));
+    below.unwrap_or_else(|| path.to_owned())
+}
+
+/// Colours on standard output.
+pub(super) fn colour() -> Colour {
+    colour_of(io::stdout().is_terminal())
+}
+
+/// The same on standard error.
+pub(super) fn colour_of_errors() -> Colour {
+    colour_of(io::stderr().is_terminal())
+}
+
+/// Standard error is a terminal that can be drawn on.
+pub(super) fn is_live() -> bool {
+    is_capable() && io::stderr().is_terminal()
+}
+
+/// Only for a terminal that has them and a user who wants them (<https://no-color.org>).
+fn colour_of(is_terminal: bool) -> Colour {
+    let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if !unwanted && is_capable() && is_terminal { Colour::On } else { Colour::Off }
 }
 
 fn is_capable() -> bool {
-    std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+    env::var_os("TERM").is_some_and(|term| term != "dumb")
 }

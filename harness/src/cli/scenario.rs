@@ -5,7 +5,6 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -13,20 +12,19 @@ use harness_core::{
     event::{EventKind, Sink},
     exit::ExitCode,
     node::NodeSource,
-    report::verdict::Text,
     scenario::{Overrides, Plan},
     verdict::Verdict,
 };
 
 use super::{
-    args::{NetworkArg, ProviderChoice, ScenarioArgs},
+    args::{NetworkArg, ProviderChoice, ScenarioArgs, ShowArgs},
     github, output, profile,
     provider::{Chosen, choose},
 };
 use crate::{
     cli::{
         environment::{environment, registry},
-        terminal::{Detail, Progress, Terminal},
+        terminal::{Reporter, Terminal},
     },
     evidence::{self, Jsonl, RunDir},
     lease::{Guard, watchdog::LIMIT},
@@ -44,7 +42,10 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
     let Some(plans) = plans(args) else {
         return ExitCode::Usage;
     };
-    github::begin();
+    let for_people = args.show.is_for_people();
+    if for_people {
+        github::begin();
+    }
     let (mut codes, mut only) = (Vec::new(), None);
     let several = plans.len() > 1;
     let mut plans = plans.into_iter().peekable();
@@ -71,10 +72,12 @@ pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {
         }
     }
     if several {
-        output::result(&table(&codes));
+        args.show.result(&table(&codes));
     }
     let code = ExitCode::over(codes.into_iter().map(|(_, code, _)| code));
-    github::end(code, only.as_ref().filter(|_| !several));
+    if for_people {
+        github::end(code, only.as_ref().filter(|_| !several));
+    }
     code
 }
 
@@ -214,24 +217,26 @@ pub(super) struct Ran {
     pub(super) verdict: Verdict,
     pub(super) kept: Option<Kept>,
     pub(super) dir: RunDir,
+    show: ShowArgs,
     handed_over: bool,
 }
 
 impl Ran {
     fn say(&self) {
-        output::result(&self.text());
+        self.show.result(&self.text());
         if let Some(kept) = &self.kept {
-            output::result(&kept.to_string());
+            self.show.result(&kept.to_string());
         }
         self.say_what_is_left();
-        github::tell(&self.verdict, &self.dir);
+        if self.show.is_for_people() {
+            github::tell(&self.verdict, &self.dir);
+        }
     }
 
     /// Its verdict, for people.
     pub(super) fn text(&self) -> String {
-        let (verdict, evidence) = (&self.verdict, self.dir.path());
-        let (digest, colour) = (self.dir.digest(), output::colour());
-        Text { verdict, evidence, digest, colour }.to_string()
+        let again = format!("harness rerun {}", output::place(self.dir.path()).display());
+        output::verdict(&self.verdict, &self.dir, Some(&again))
     }
 
     pub(super) fn say_what_is_left(&self) {
@@ -270,18 +275,14 @@ pub(super) async fn run_unsaid(
     let Finished { verdict, reporter, kept } = finished?;
     // The run's last lines come before its verdict; a terminal that hangs holds up neither the
     // clean-up nor for long the end.
-    let _ = tokio::time::timeout(LAST_LINES, tokio::task::spawn_blocking(move || reporter.join()))
-        .await;
-    Ok(Ran { verdict, kept, dir, handed_over })
+    reporter.end().await;
+    Ok(Ran { verdict, kept, dir, show: args.show, handed_over })
 }
-
-/// Time for a terminal to take a run's last lines.
-pub(super) const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// A run that is over, and nothing of it is held any more.
 struct Finished {
     verdict: Verdict,
-    reporter: JoinHandle<()>,
+    reporter: Reporter,
     kept: Option<Kept>,
 }
 
@@ -308,11 +309,7 @@ async fn finish(
         network: NetworkArg::choice(args.node.network),
         program: program.clone(),
     };
-    let (terminal, reporter) = Terminal::spawn(
-        &plan,
-        detail(args),
-        if args.no_progress { Progress::Lines } else { output::progress() },
-    );
+    let (terminal, reporter) = Terminal::spawn(&plan, args.show.shown());
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(jsonl), Box::new(terminal), guard.sink()];
     sinks.extend(listeners);
     let journal = Arc::new(Journal::begin(dir, &plan, sinks));
@@ -402,13 +399,5 @@ impl fmt::Display for Kept {
             "remove them with\n  harness gc {}\nor, without the harness, with\n  {}",
             self.run, self.hint
         )
-    }
-}
-
-fn detail(args: &ScenarioArgs) -> Detail {
-    match (args.quiet, args.verbose) {
-        (true, _) => Detail::Quiet,
-        (false, true) => Detail::Verbose,
-        (false, false) => Detail::Normal,
     }
 }

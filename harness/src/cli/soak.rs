@@ -26,7 +26,7 @@ use super::{
     environment::{environment, registry},
     output, profile,
     provider::choose,
-    terminal::{Detail, Progress, Terminal},
+    terminal::{Detail, Shown, Terminal},
 };
 use crate::{
     campaign::soak::{Campaign, Listen, Report},
@@ -274,7 +274,7 @@ fn progress(soak: &Soak, window: &Window) {
 fn listen(verbose: bool) -> Listen {
     Box::new(move |plan| {
         if verbose {
-            return Some(Box::new(Terminal::spawn(plan, Detail::Normal, Progress::Lines).0));
+            return Some(Box::new(Terminal::spawn(plan, Shown::Lines(Detail::Normal)).0));
         }
         Some(Box::new(Steps))
     })

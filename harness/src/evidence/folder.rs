@@ -10,6 +10,7 @@ use std::{
 use harness_core::{
     bundle::{MANIFEST, Sha256Hex, hash_all},
     page::{self, Belief},
+    report::excerpt::Excerpt,
     verdict::Verdict,
     verify::{Bundle, Found, Verified},
 };
@@ -41,6 +42,15 @@ pub fn verify(dir: &Path, expected: Option<Sha256Hex>) -> io::Result<Verified> {
 /// If plan or events cannot be read.
 pub fn page(dir: &Path, verdict: &Verdict, belief: &Belief) -> io::Result<String> {
     page::of(&Folder { dir }, verdict, belief)
+}
+
+/// What of the bundle in a directory stands beside its verdict on a terminal, if it is no pass.
+///
+/// # Errors
+///
+/// If plan or events cannot be read.
+pub(super) fn excerpt(dir: &Path, verdict: &Verdict) -> io::Result<Option<Excerpt>> {
+    page::excerpt(&Folder { dir }, verdict)
 }
 
 struct Folder<'a> {

@@ -18,9 +18,9 @@ use harness_core::{
     event::FORMAT_VERSION,
     page::Belief,
     record::{Asked, Launch, PlanRecord},
-    report::{junit, verdict::REPORT},
+    report::{excerpt::Excerpt, junit, verdict::REPORT},
     scenario::Plan,
-    verdict::Verdict,
+    verdict::{RunVerdict, Verdict},
 };
 
 use super::{folder, host};
@@ -161,6 +161,15 @@ impl RunDir {
     fn page(&self, verdict: &Verdict) -> Option<String> {
         let page = || folder::page(&self.path, verdict, &Belief::Fresh).ok();
         panic::catch_unwind(AssertUnwindSafe(page)).ok().flatten()
+    }
+
+    /// What of the evidence stands beside its verdict, if that is no pass. Shown, and no evidence itself.
+    pub fn excerpt(&self, verdict: &Verdict) -> Option<Excerpt> {
+        if verdict.verdict == RunVerdict::Pass {
+            return None;
+        }
+        let excerpt = || folder::excerpt(&self.path, verdict).ok().flatten();
+        panic::catch_unwind(AssertUnwindSafe(excerpt)).ok().flatten()
     }
 
     /// The bundle's digest, once the manifest is written.

@@ -26,5 +26,5 @@ pub use entry::{Entry, NodeEntry};
 pub use guard::Guard;
 pub use holder::{Lease, forget};
 pub use marker::{MARKER, Marker, MarkerState};
-pub use registry::{Registry, Unreadable};
+pub use registry::{Registry, Unreadable, started_again};
 pub use survey::{NodeOnHost, RunOnHost, State, Survey, survey};

@@ -108,6 +108,19 @@ pub(super) fn write(path: &Path, entry: &Entry) -> io::Result<()> {
     Ok(())
 }
 
+/// A node of a kept run was executed again, by hand.
+///
+/// # Errors
+///
+/// If its entry cannot be read or written, or has no such node.
+pub fn started_again(path: &Path, node: &str, pid: i64, id: &str) -> io::Result<()> {
+    let mut entry = read(path)?;
+    let known = entry.nodes.get_mut(node);
+    let known = known.ok_or_else(|| io::Error::other(format!("it has no node {node}")))?;
+    (known.pid, known.id) = (pid, id.to_owned());
+    write(path, &entry)
+}
+
 /// Reads one entry, and believes nothing of it that its name and its form do not bear out.
 pub(super) fn read(path: &Path) -> io::Result<Entry> {
     let metadata = fs::symlink_metadata(path)?;

@@ -8,7 +8,7 @@
 //! `poll` asks the nodes through a `link`, which for real ones is `http`, and `resources` asks the
 //! provider what they use; `looks` is what single checks look at by themselves, `scrape` how a page of metrics is read, and `program` how one of the user's is run, which gets to nodes by a `door`; `logs` keeps what they write, and
 //! records what checks look for in it (`wanted`); `background` holds the tasks beside the
-//! way; `interrupt` is a signal that asks us to stop.
+//! way; `onlooker` asks where nobody judges; `interrupt` is a signal that asks us to stop.
 //!
 //! All waits and stamps are tokio's and the run's clock's, so that a test can hold the time and let
 //! it jump over what only waits.
@@ -29,6 +29,7 @@ pub mod journal;
 pub mod link;
 mod logs;
 mod looks;
+pub(crate) mod onlooker;
 mod phase;
 mod poll;
 mod program;

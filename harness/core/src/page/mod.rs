@@ -7,6 +7,7 @@
 //! | `timeline` | lanes on one axis of time |
 //! | `graph` | who talked to whom, and where nodes differed |
 //! | `logs` | the nodes' logs by time |
+//! | `excerpt` | what of it stands beside a verdict on a terminal |
 //! | `words` | verdict, findings, environment |
 //! | `frame` | what every page is: one file, nothing from elsewhere |
 //! | `beside` | several runs on one page |
@@ -15,6 +16,7 @@
 //! and the page forbids itself everything from elsewhere.
 
 mod beside;
+mod excerpt;
 mod frame;
 mod graph;
 mod logs;
@@ -29,6 +31,7 @@ use std::{
 };
 
 pub use beside::{Beside, beside};
+pub use excerpt::excerpt;
 use maud::{Markup, PreEscaped, html};
 use serde_json::{Value, json};
 pub use words::Belief;
@@ -53,16 +56,24 @@ const SCRIPT: &str = include_str!("page.js");
 pub fn of(bundle: &dyn Bundle, verdict: &Verdict, belief: &Belief) -> io::Result<String> {
     let record: PlanRecord = serde_json::from_slice(&reading::read(bundle, "plan.json")?)?;
     let mut story = Story::new(&record.plan);
-    let mut events = BufReader::new(bundle.open("events.jsonl")?);
-    while let Some(line) = reading::line(&mut events).map_err(io::Error::other)? {
-        let link = Link::read(line.strip_suffix(b"\n").unwrap_or(&line));
-        if let Some(event) = link.and_then(|link| serde_json::from_slice::<Event>(&link.event).ok())
-        {
-            story.record(&event);
-        }
+    for event in events(bundle)? {
+        story.record(&event?);
     }
     let logs = read_logs(bundle, &story);
     Ok(Page { record: &record, verdict, belief, story: &story }.render(logs).into_string())
+}
+
+/// A bundle's events, in their order; a line that is none is left out.
+fn events(bundle: &dyn Bundle) -> io::Result<impl Iterator<Item = io::Result<Event>>> {
+    let mut events = BufReader::new(bundle.open("events.jsonl")?);
+    let lines = std::iter::from_fn(move || reading::line(&mut events).transpose());
+    Ok(lines.filter_map(|line| match line {
+        Ok(line) => {
+            let link = Link::read(line.strip_suffix(b"\n").unwrap_or(&line))?;
+            serde_json::from_slice(&link.event).ok().map(Ok)
+        }
+        Err(why) => Some(Err(io::Error::other(why))),
+    }))
 }
 
 /// A log that is not there is an empty one: not every node came to write.

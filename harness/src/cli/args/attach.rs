@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, ArgGroup, Args};
+use clap::{ArgGroup, Args};
 
-use super::common::{LibraryArgs, parse_factor};
+use super::{
+    ShowArgs,
+    common::{LibraryArgs, parse_factor},
+};
 
 pub(super) const CODES: &str = "\
 Exit codes:
@@ -69,17 +72,8 @@ pub(crate) struct AttachArgs {
     #[arg(long, value_name = "F", default_value = "1", value_parser = parse_factor)]
     pub(crate) timeout_factor: f64,
 
-    /// No line that moves, even on a terminal
-    #[arg(long)]
-    pub(crate) no_progress: bool,
-
-    /// Only the verdict
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
-
-    /// Every change of a node's peers and height, too
-    #[arg(short, long, action = ArgAction::SetTrue)]
-    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

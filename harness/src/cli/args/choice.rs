@@ -45,3 +45,12 @@ impl NetworkArg {
         }
     }
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// One JSON object a line
+    Jsonl,
+}

@@ -12,6 +12,7 @@ use testcontainers::bollard::{Docker, container::LogOutput, query_parameters::Lo
 
 use super::{
     engine::{self, failed},
+    hand::Hand,
     labels::{Origin, any_run},
     sweep::{self, Object, Unfinished},
 };
@@ -74,6 +75,11 @@ impl Leftovers {
         assemblers.iter_mut().for_each(|it| it.flush(&mut lines));
         lines.into_iter().for_each(line);
         Ok(())
+    }
+
+    /// A hand on a container of a run that is kept.
+    pub(crate) fn hand(&self, run: &str, node: &str, container: &str) -> Hand {
+        Hand::new(self.docker.clone(), run, node, container)
     }
 
     /// The engine's own name for itself.

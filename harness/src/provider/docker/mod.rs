@@ -11,7 +11,7 @@
 //! `engine` finds and judges the engine, `neighbours` watches what all containers share, `reach` says how what runs on it is reached, `publish` at which ports, `network`
 //! chooses addresses, `image` makes images,
 //! `container` is one node, `volume` its state, `files` what is in that, `starter` makes, starts and replaces it, `helper` works in its network, `logs` reads, `sweep` removes, `leftovers` is what other runs have
-//! left, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
+//! left, `hand` acts on a container of one that stays, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
 //! made of them all, and `injector` of what does more to nodes: `freeze` stops and thaws them, `limits` is what they may use.
 
 mod container;
@@ -19,6 +19,7 @@ mod engine;
 mod files;
 mod freeze;
 mod gate;
+pub(crate) mod hand;
 mod helper;
 mod image;
 mod injector;

@@ -20,12 +20,14 @@
 //! | `ports` | keeps ports of this host |
 //! | `tail` | reads logs |
 //! | `procfs`, `strays` | the evidence; what escaped |
+//! | `hand` | acts on a node of a network that stays |
 //! | `state` | memory |
 
 mod executable;
 mod execution;
 mod files;
 mod freeze;
+pub(crate) mod hand;
 mod injector;
 mod limits;
 mod network;

@@ -125,7 +125,12 @@ fn serve(mut queue: queue::Receiver<Request>, boot: SystemTime, custody: Custody
     }
 }
 
-fn execute(program: &Program, boot: SystemTime, custody: Custody) -> io::Result<Execution> {
+/// Executes a program, from the calling thread: whoever is not to die with that has it kept.
+pub(super) fn execute(
+    program: &Program,
+    boot: SystemTime,
+    custody: Custody,
+) -> io::Result<Execution> {
     fs::create_dir_all(&program.data)?;
     let mut command = Command::new(&program.path);
     let (out, err) = log_streams(&program.log)?;

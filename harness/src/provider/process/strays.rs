@@ -30,13 +30,18 @@ impl Process {
 
     /// Kills exactly this process: its number may have come back since it was found.
     pub(crate) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// The same for any signal.
+    pub(crate) fn signal(&self, signal: Signal) {
         let Some(pid) = Pid::from_raw(self.pid) else { return };
         // The descriptor keeps the process's identity from here on; if it is not the one that was
         // found, it is not signalled.
         if let Ok(process) = pidfd_open(pid, PidfdFlags::empty())
             && procfs::stat(pid).is_some_and(|stat| stat.start_ticks == self.start_ticks)
         {
-            let _ = pidfd_send_signal(process, Signal::KILL);
+            let _ = pidfd_send_signal(process, signal);
         }
     }
 }
@@ -86,6 +91,21 @@ pub(crate) fn of(scratch: &Path, groups: &BTreeSet<i64>) -> Vec<Process> {
         .collect();
     found.sort();
     found
+}
+
+/// Processes of one group that run in or from this scratch directory: a group's number may be somebody else's now.
+pub(crate) fn in_group(scratch: &Path, group: i64) -> Vec<Process> {
+    let of = |(process, of, path): (Process, i32, PathBuf)| {
+        (i64::from(of) == group && is_inside(&path, scratch)).then_some(process)
+    };
+    all().filter_map(of).collect()
+}
+
+/// Whether a process runs in or from this scratch directory, and leads a group.
+pub(crate) fn leads_in(scratch: &Path, pid: Pid) -> bool {
+    let number = pid.as_raw_nonzero().get();
+    let leads = procfs::stat(pid).is_some_and(|stat| !stat.zombie && stat.group == number);
+    leads && is_inside(&PathBuf::from(format!("/proc/{number}")), scratch)
 }
 
 /// Every process that has not ended, with its group and its directory of `/proc`.

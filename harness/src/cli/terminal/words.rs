@@ -1,36 +1,18 @@
-//! What happens, as it happens: one line for each event that matters, and on a terminal a line
-//! below that moves. Reads events and nothing else.
-//!
-//! Runs in a thread of its own behind a bounded queue: a terminal that hangs (a stuck pipe, Ctrl-S)
-//! loses lines, and never stops the run.
+//! What an event says to people: a line for each that matters.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-    net::SocketAddr,
-    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    thread::JoinHandle,
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use harness_core::{
-    event::{
-        CheckId, CheckVerdict, Event, EventKind, FaultId, Finding, Moment, Pace, Reading, Sample,
-        Sink,
-    },
+    event::{CheckId, CheckVerdict, EventKind, FaultId, Finding, Pace, Reading, Sample},
     node::Incarnation,
     scenario::Plan,
-    text::{exited, printable, short},
+    text::{exited, short},
     verdict::unseen,
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-/// Events that may wait for a slow terminal.
-const QUEUE: usize = 4096;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Detail {
+pub(crate) enum Detail {
     /// Nothing but the verdict.
     Quiet,
     /// What matters.
@@ -39,129 +21,23 @@ pub(super) enum Detail {
     Verbose,
 }
 
-/// Whether there is a line that moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// A live line below.
-    Live,
-    /// Lines only.
-    Lines,
-}
-
-/// The queue's end that the journal feeds.
-pub(super) struct Terminal {
-    queue: SyncSender<Event>,
-    /// Every sample is shown, in the line that moves or as a line: by the dozen a second, so that
-    /// nobody is woken for them in vain.
-    samples: bool,
-}
-
-impl Terminal {
-    /// Starts the reporter. It ends, and the handle can be joined, when the sink is dropped.
-    pub(super) fn spawn(plan: &Plan, detail: Detail, progress: Progress) -> (Self, JoinHandle<()>) {
-        let (queue, events) = sync_channel(QUEUE);
-        let mut writer = Writer::new(plan.clone(), detail, progress);
-        let samples = detail == Detail::Verbose || !writer.bar.is_hidden();
-        let thread = std::thread::spawn(move || writer.run(&events));
-        (Self { queue, samples }, thread)
-    }
-}
-
-impl Sink for Terminal {
-    fn take(&mut self, event: &Event) -> io::Result<()> {
-        if matches!(
-            event.what,
-            EventKind::State { .. }
-                | EventKind::Sessions(_)
-                | EventKind::Resources(_)
-                | EventKind::Log(_)
-                | EventKind::Asked(_)
-        ) || (!self.samples && matches!(event.what, EventKind::Sample(_)))
-        {
-            return Ok(());
-        }
-        match self.queue.try_send(event.clone()) {
-            // The terminal is for people; the evidence is elsewhere.
-            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Ok(()),
-        }
-    }
-}
-
-struct Writer {
+/// Turns events into words.
+pub(super) struct Words {
     plan: Plan,
     pace: Option<Pace>,
     detail: Detail,
-    bar: ProgressBar,
-    activity: String,
-    latest: BTreeMap<String, (Reading<u64>, Reading<u64>)>,
 }
 
-impl Writer {
-    fn new(plan: Plan, detail: Detail, progress: Progress) -> Self {
-        let bar = match progress {
-            Progress::Live if detail > Detail::Quiet => {
-                ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
-            }
-            Progress::Live | Progress::Lines => ProgressBar::hidden(),
-        };
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(120));
-        Self {
-            plan,
-            pace: None,
-            detail,
-            bar,
-            activity: "preparing".to_owned(),
-            latest: BTreeMap::new(),
-        }
+impl Words {
+    pub(super) fn new(plan: Plan, detail: Detail) -> Self {
+        Self { plan, pace: None, detail }
     }
 
-    fn run(&mut self, events: &Receiver<Event>) {
-        while let Ok(event) = events.recv() {
-            self.follow(&event);
-            if self.detail > Detail::Quiet {
-                for line in self.lines(&event.what) {
-                    self.line(event.at_ms, &line);
-                }
-            }
+    /// The lines of one event; none if it says nothing to people.
+    pub(super) fn of(&mut self, what: &EventKind) -> Vec<String> {
+        if self.detail == Detail::Quiet {
+            return Vec::new();
         }
-        self.bar.finish_and_clear();
-    }
-
-    fn line(&self, at: Moment, text: &str) {
-        let text =
-            format!("{:>7.1}s  {}", Duration::from_millis(at.0).as_secs_f64(), printable(text));
-        if self.bar.is_hidden() {
-            // A reader that went away is no reason to stop.
-            let _ = writeln!(io::stderr(), "{text}");
-        } else {
-            self.bar.println(text);
-        }
-    }
-
-    /// Keeps the moving line up to date.
-    fn follow(&mut self, event: &Event) {
-        if let EventKind::Sample(Sample { node, peers, height, .. }) = &event.what {
-            self.latest.insert(node.clone(), (peers.clone(), height.clone()));
-        } else if let EventKind::Preparing { step } = &event.what {
-            self.activity.clone_from(step);
-        } else if let EventKind::PhaseStarted { phase } = &event.what {
-            self.activity = self.phase(*phase);
-        } else if let EventKind::TeardownStarted = &event.what {
-            "removing everything".clone_into(&mut self.activity);
-        } else {
-            return;
-        }
-        let nodes = self.latest.iter().map(|(node, (peers, height))| {
-            format!("{node} {}p #{}", number(peers), number(height))
-        });
-        let nodes = nodes.collect::<Vec<_>>().join("  ");
-        self.bar.set_message(printable(&format!("{}  {nodes}", self.activity)));
-    }
-
-    fn lines(&mut self, what: &EventKind) -> Vec<String> {
         match what {
             EventKind::RunStarted { run, scenario, .. } => vec![format!("{scenario}: run {run}")],
             EventKind::Preparing { step } => vec![step.clone()],

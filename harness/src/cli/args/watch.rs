@@ -1,0 +1,19 @@
+//! Flags of `watch`.
+
+use clap::Args;
+
+pub(super) const CODES: &str = "\
+Keys: arrows choose a node; x kills it, r restarts it, p pauses it and lets it go on; q leaves, and all goes on as it is.
+Nothing can be done to a run in progress: that would be no run of its scenario.
+
+Exit codes:
+  0   left
+  3   the terminal cannot be drawn on, or what is watched cannot be read
+  64  usage: no such run, several and none named, or no terminal";
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// Which run or kept network, as `harness ps` names it [default: the only one on this host]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
