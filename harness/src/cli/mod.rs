@@ -9,6 +9,7 @@
 //! | `network`, `ask` | a network to work with: up, down, its answers and logs |
 //! | `list`, `validate`, `explain`, `verify`, `report` | verbs that start nothing |
 //! | `doctor` | what this host is like before a run |
+//! | `image` | a node as an image, for other tools |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
 //! | `keeper` | works in nodes' networks, for a run |
 //! | `output`, `terminal`, `github` | where words go; what is shown while a run goes on; what a GitHub job shows |
@@ -25,6 +26,7 @@ mod gate;
 mod gc;
 mod generate;
 mod github;
+mod image;
 mod keeper;
 mod list;
 mod network;
@@ -49,7 +51,14 @@ use std::{ffi::OsString, panic, time::Duration};
 use clap::Parser;
 
 pub use args::Cli;
+pub(crate) use args::ProviderChoice;
 use args::Verb;
+// For networks that a program starts instead of a command line.
+pub(crate) use {
+    environment::{environment, registry},
+    provider::choose,
+    scenario::no_provider,
+};
 
 use crate::{provider::descriptors, run::interrupt::Interrupt};
 use harness_core::exit::ExitCode;
@@ -98,6 +107,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Down(args) => in_runtime(network::down(args)),
         Verb::Rpc(args) => in_runtime(ask::rpc(args)),
         Verb::Logs(args) => interruptible(async |interrupt| ask::logs(args, interrupt).await),
+        Verb::Image(args) => interruptible(async |interrupt| image::run(args, interrupt).await),
         Verb::Ps(args) => in_runtime(ps::run(args)),
         Verb::Gc(args) => in_runtime(gc::run(args)),
         Verb::Watchdog(args) => in_runtime(watchdog::run(args)),

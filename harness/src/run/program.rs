@@ -124,13 +124,13 @@ fn last_line(output: &[u8]) -> String {
 const DOOR_AGAIN: Duration = Duration::from_millis(100);
 
 /// A port of this machine behind which a node's JSON-RPC is, also where only the provider gets to it.
-struct Door {
+pub(super) struct Door {
     address: SocketAddr,
     serving: JoinHandle<()>,
 }
 
 impl Door {
-    async fn to(bed: &Testbed, node: &str) -> io::Result<Self> {
+    pub(super) async fn to(bed: &Testbed, node: &str) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let link = bed.link(node);
@@ -162,7 +162,7 @@ impl Door {
         Ok(Self { address, serving })
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }
