@@ -139,7 +139,7 @@ impl Builder {
             NodeSource::Binary(path) => {
                 NodeSource::Binary(std::path::absolute(&path).unwrap_or(path))
             }
-            other => other,
+            other @ (NodeSource::Workspace | NodeSource::Hostile | NodeSource::Image(_)) => other,
         };
         let evidence = self.evidence.map_or_else(beside_this_program, Ok)?;
         let overrides = Overrides {
