@@ -3,6 +3,7 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
+//! | [`network`] | networks for Rust tests; the way in for who uses this crate as a library |
 //! | [`cli`] | the command line |
 //! | [`campaign`] | many runs for one question |
 //! | [`selftest`], [`doctor`] | runs the negative controls; looks at a machine before a run |
@@ -31,6 +32,7 @@ pub mod evidence;
 pub mod lease;
 pub mod library;
 pub mod netns;
+pub mod network;
 pub mod program;
 pub mod provider;
 pub mod run;

@@ -314,6 +314,7 @@ fn help_says_what_there_is() {
     insta::assert_snapshot!("help_shrink", words(&harness(Path::new("."), &["shrink", "--help"])));
     insta::assert_snapshot!("help_verify", words(&harness(Path::new("."), &["verify", "--help"])));
     insta::assert_snapshot!("help_rerun", words(&harness(Path::new("."), &["rerun", "--help"])));
+    insta::assert_snapshot!("help_image", words(&harness(Path::new("."), &["image", "--help"])));
     insta::assert_snapshot!("help_doctor", words(&harness(Path::new("."), &["doctor", "--help"])));
     insta::assert_snapshot!("help_ps", words(&harness(Path::new("."), &["ps", "--help"])));
     insta::assert_snapshot!("help_gc", words(&harness(Path::new("."), &["gc", "--help"])));

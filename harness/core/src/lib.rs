@@ -16,6 +16,7 @@
 //! | [`attached`] | nodes that run already, and how often they may be asked |
 //! | [`scenario`], [`needs`] | from a text to a plan, and what a plan needs |
 //! | [`script`], [`generate`] | a scenario's text as programs write it; scenarios from a seed |
+//! | [`stepwise`] | a scenario whose phases come one by one, from a program |
 //! | [`shrink`] | a failing scenario made smaller |
 //! | [`explain`], [`schema`] | checks and faults as people read them, and scenario files as editors do |
 //! | [`statistics`] | what so many runs, blocks or samples can say, and how surely |
@@ -62,6 +63,7 @@ pub mod shrink;
 pub mod soak;
 pub mod state;
 pub mod statistics;
+pub mod stepwise;
 pub mod subnet;
 pub mod text;
 pub mod tone;

@@ -8,7 +8,9 @@ mod doctor;
 mod gate;
 mod generate;
 mod hidden;
+mod image;
 mod network;
+mod ps;
 mod report;
 mod show;
 mod shrink;
@@ -17,12 +19,12 @@ mod watch;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use harness_core::{bundle::Sha256Hex, record::Asked};
 use serde_json::Value;
 
 pub(super) use attach::AttachArgs;
-pub(super) use choice::{Format, NetworkArg, ProviderChoice};
+pub(crate) use choice::{Format, NetworkArg, ProviderChoice};
 use common::parse_factor;
 pub(super) use common::{LibraryArgs, NodeArgs};
 pub(super) use compare::CompareArgs;
@@ -30,7 +32,9 @@ pub(super) use doctor::DoctorArgs;
 pub(super) use gate::GateArgs;
 pub(super) use generate::{GenerateArgs, for_each_run};
 pub(super) use hidden::{KeeperArgs, ReaperArgs, WatchdogArgs};
+pub(super) use image::ImageArgs;
 pub(super) use network::{DownArgs, LogsArgs, RpcArgs, UpArgs};
+pub(super) use ps::PsArgs;
 pub(super) use report::ReportArgs;
 pub(super) use show::ShowArgs;
 pub(super) use shrink::ShrinkArgs;
@@ -82,18 +86,6 @@ const RERUN_CODES: &str = "\
 Exit codes: those of `scenario`, for the new run. Nothing runs and the code is
   64  if there is no bundle there, if it does not verify (unless --unverified),
       or if what was overridden does not fit its scenario";
-
-const PS_CODES: &str = "\
-States:
-  running    its harness lives; nothing of it is ever removed
-  kept       its nodes were left running with --keep
-  dead       its harness is gone: `harness gc` removes what is left
-  elsewhere  made on another host, or in another container
-  unknown    nothing says who made it (an older harness)
-
-Exit codes:
-  0   listed
-  3   the engine does not list what it has";
 
 const GC_CODES: &str = "\
 Only what carries the labels, the marker or the directory of a run is removed, and nothing of a run that is running.
@@ -176,8 +168,11 @@ pub(super) enum Verb {
     /// Look at a run in progress or a network that stayed, on the whole screen, and act on its nodes by hand
     #[command(after_help = watch::CODES)]
     Watch(WatchArgs),
+    /// Put a node as an image on the Docker engine, for tools that start containers themselves
+    #[command(after_help = image::CODES)]
+    Image(ImageArgs),
     /// List the runs on this host: running, kept, and what dead ones have left
-    #[command(after_help = PS_CODES)]
+    #[command(after_help = ps::CODES)]
     Ps(PsArgs),
     /// Remove what dead runs have left on this host
     #[command(after_help = GC_CODES)]
@@ -274,13 +269,10 @@ impl ScenarioArgs {
 
     /// For the evidence.
     pub(super) fn asked(&self) -> Asked {
-        let name = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| {
-            value().map(|value| value.get_name().to_owned())
-        };
         Asked {
-            provider: name(&|| self.provider.to_possible_value()),
+            provider: self.provider.name(),
             profile: self.node.node_profile.clone(),
-            network: name(&|| self.node.network?.to_possible_value()),
+            network: self.node.network.and_then(NetworkArg::name),
             keep: self.keep,
         }
     }
@@ -354,13 +346,6 @@ pub(super) struct VerifyArgs {
     pub(super) expect_digest: Option<Sha256Hex>,
 
     /// Text for people, or one JSON object a line: problems first, then what the bundle says
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(super) format: Format,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct PsArgs {
-    /// How to list them
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
 }

@@ -7,12 +7,12 @@ use harness_core::place::Environment;
 use crate::lease::Registry;
 
 /// Where this user's runs are written down.
-pub(super) fn registry() -> Registry {
+pub(crate) fn registry() -> Registry {
     let path = |name| std::env::var_os(name).map(PathBuf::from);
     Registry::of_user(path("XDG_STATE_HOME"), path("HOME"))
 }
 
 /// What says where an engine is.
-pub(super) fn environment() -> Environment {
+pub(crate) fn environment() -> Environment {
     Environment::read(|name| std::env::var_os(name))
 }

@@ -10,6 +10,7 @@
 //! | `watch` | a run or network on the whole screen |
 //! | `list`, `validate`, `explain`, `verify`, `report` | verbs that start nothing |
 //! | `doctor` | what this host is like before a run |
+//! | `image` | a node as an image, for other tools |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
 //! | `keeper`, `reaper` | works in nodes' networks, for a run; watches over a program of the user's |
 //! | `output`, `screen`, `terminal`, `github` | where words go; what is drawn again and again; what is shown while a run goes on; what a GitHub job shows |
@@ -26,6 +27,7 @@ mod gate;
 mod gc;
 mod generate;
 mod github;
+mod image;
 mod keeper;
 mod list;
 mod network;
@@ -53,7 +55,14 @@ use std::{ffi::OsString, panic, time::Duration};
 use clap::Parser;
 
 pub use args::Cli;
+pub(crate) use args::ProviderChoice;
 use args::Verb;
+// For networks that a program starts instead of a command line.
+pub(crate) use {
+    environment::{environment, registry},
+    provider::choose,
+    scenario::no_provider,
+};
 
 use crate::{provider::descriptors, run::interrupt::Interrupt};
 use harness_core::exit::ExitCode;
@@ -103,6 +112,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Rpc(args) => in_runtime(ask::rpc(args)),
         Verb::Logs(args) => interruptible(async |interrupt| ask::logs(args, interrupt).await),
         Verb::Watch(args) => interruptible(async |interrupt| watch::run(args, interrupt).await),
+        Verb::Image(args) => interruptible(async |interrupt| image::run(args, interrupt).await),
         Verb::Ps(args) => in_runtime(ps::run(args)),
         Verb::Gc(args) => in_runtime(gc::run(args)),
         Verb::Watchdog(args) => in_runtime(watchdog::run(args)),

@@ -12,13 +12,13 @@ use crate::provider::{
 /// A provider that was chosen; concrete, because each has its own way of telling how to remove what
 /// is kept.
 #[derive(Clone)]
-pub(super) enum Chosen {
+pub(crate) enum Chosen {
     Docker(Arc<DockerProvider>),
     Process(Arc<ProcessProvider>),
 }
 
 impl Chosen {
-    pub(super) fn provider(&self) -> Arc<dyn Provider> {
+    pub(crate) fn provider(&self) -> Arc<dyn Provider> {
         match self {
             Self::Docker(provider) => Arc::clone(provider) as Arc<dyn Provider>,
             Self::Process(provider) => Arc::clone(provider) as Arc<dyn Provider>,
@@ -44,7 +44,7 @@ impl Chosen {
 
 /// Takes what was asked for, or, for `auto`, Docker when an engine answers and processes otherwise;
 /// `say` gets which and why.
-pub(super) async fn choose(
+pub(crate) async fn choose(
     choice: ProviderChoice,
     plan: &Plan,
     options: ProviderOptions,

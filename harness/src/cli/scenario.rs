@@ -345,7 +345,8 @@ async fn finish(
     Ok(Finished { verdict, reporter, kept })
 }
 
-fn no_provider(
+/// A run that ended before it had a place for its nodes.
+pub(crate) fn no_provider(
     error: &ProviderError,
     plan: &Plan,
     journal: &Journal,

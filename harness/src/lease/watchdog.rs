@@ -28,8 +28,10 @@ use super::{
     holder::{Lease, forget},
     registry,
 };
-use crate::{evidence::RunDir, provider::docker::Leftovers};
+use crate::{evidence::RunDir, netns::PART, provider::docker::Leftovers};
 
+/// The hidden verb of this program.
+const VERB: &str = "watchdog";
 /// What the harness says when nothing is left.
 const CLEAN: &[u8] = b"clean\n";
 /// What it says when it has given up, and told its user what is left.
@@ -68,10 +70,10 @@ impl Watchdog {
         environment: &Environment,
     ) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command.env_clear().envs(environment.variables());
+        command.env_clear().envs(environment.variables()).env(PART, VERB);
         command
             .arg0("harness-watchdog")
-            .args(["watchdog", "--run", &lease.run(), "--dir"])
+            .args([VERB, "--run", &lease.run(), "--dir"])
             .arg(dir.path())
             .arg("--entry")
             .arg(lease.path());

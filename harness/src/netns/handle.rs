@@ -31,6 +31,9 @@ use super::{
     sys,
 };
 
+/// In the environment of a process that is executed as a part of a run: its hidden verb, once more. A test that has
+/// a network goes no further than that (`network::reenter`).
+pub const PART: &str = "HEGEMON_TESTBED_PART";
 /// The hidden verb of this program.
 pub const VERB: &str = "keep-networks";
 /// Before the run's scratch directory on a keeper's command line: for whoever looks for what a run
@@ -155,7 +158,7 @@ fn spawn(
         command.arg(STAY);
     }
     // A group of its own: what a terminal sends to the harness is for the harness to decide.
-    command.env_clear().current_dir(scratch).process_group(0);
+    command.env_clear().env(PART, VERB).current_dir(scratch).process_group(0);
     command.stdin(OwnedFd::from(their_orders)).stdout(their_descriptors).stderr(Stdio::null());
     let child = command.spawn()?;
     Ok((orders, descriptors, KeeperProcess { child, stays }))

@@ -34,4 +34,5 @@ mod tries;
 pub mod wire;
 mod wiring;
 
+pub use handle::PART;
 pub use join::Join;

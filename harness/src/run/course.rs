@@ -1,6 +1,6 @@
 //! The way from a network that is there to its last check, whoever started the network.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use harness_core::{
     event::{EventKind, Moment},
@@ -34,23 +34,35 @@ impl Course<'_> {
     /// A phase builds on the ones before: after one that did not pass there is nothing to be
     /// learnt, and much to be waited for.
     pub(super) async fn phases(&self) -> Result<(), ProviderError> {
-        let journal = &self.bed.journal;
         let mut phases = Phases::new(self.bed, self.logs, self.plan);
-        for (index, phase) in self.plan.phases.iter().enumerate() {
-            let began = journal.now();
-            let end = phases.run(index, phase).await?;
-            if journal.is_good_so_far() {
-                for name in self.bed.should_run() {
-                    if let watch::Rpc::Silent(reason) = self.rpc(name, began) {
-                        self.silent(name, reason).await;
-                    }
-                }
-            }
-            if end == PhaseEnd::CutShort || !journal.is_good_so_far() {
+        for index in 0..self.plan.phases.len() {
+            if self.phase(&mut phases, index).await?.is_break() {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// One of them, and whether another may follow it.
+    pub(super) async fn phase(
+        &self,
+        phases: &mut Phases<'_>,
+        index: usize,
+    ) -> Result<ControlFlow<()>, ProviderError> {
+        let journal = &self.bed.journal;
+        let began = journal.now();
+        let end = phases.run(index, &self.plan.phases[index]).await?;
+        if journal.is_good_so_far() {
+            for name in self.bed.should_run() {
+                if let watch::Rpc::Silent(reason) = self.rpc(name, began) {
+                    self.silent(name, reason).await;
+                }
+            }
+        }
+        if end == PhaseEnd::CutShort || !journal.is_good_so_far() {
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// A node that no check names must answer all the same, and now: one that has hung since it was

@@ -124,6 +124,14 @@ pub fn conclude(journal: &Journal, dir: &RunDir, interrupt: &Interrupt) -> Verdi
     }
 }
 
+/// What every way through a run has beside it.
+pub(super) struct Place<'a> {
+    pub(super) background: &'a Background,
+    pub(super) logs: &'a Logs,
+    /// The network, as soon as there is one: it is cleaned up after.
+    pub(super) bed: &'a Mutex<Option<Arc<Testbed>>>,
+}
+
 /// How the way through ended, when nothing cut it short.
 pub(super) enum Way {
     Through,
@@ -134,6 +142,11 @@ pub(super) enum Way {
 impl Run {
     /// Runs it. Returns when nothing is left, and the verdict is on disk.
     pub async fn execute(self) -> Verdict {
+        self.along(async |run: &Self, place: &Place<'_>| run.way(place).await).await
+    }
+
+    /// The same along another way than through the plan's phases.
+    pub(super) async fn along(self, way: impl AsyncFnOnce(&Self, &Place<'_>) -> Way) -> Verdict {
         let background = Background::new(Arc::clone(&self.journal));
         let logs = Logs::new(self.dir.logs(), &self.plan);
         let reader = self
@@ -148,7 +161,8 @@ impl Run {
             background.clone(),
         ));
 
-        self.go(&background, &logs, &bed).await;
+        let place = Place { background: &background, logs: &logs, bed: &bed };
+        self.go(&background, way(&self, &place)).await;
 
         background.quiet().await;
         let bed = bed.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -158,8 +172,8 @@ impl Run {
     }
 
     /// From nothing to the last check, or to what cut it short. Emits why.
-    async fn go(&self, background: &Background, logs: &Logs, bed: &Mutex<Option<Arc<Testbed>>>) {
-        let way = AssertUnwindSafe(self.way(background, logs, bed)).catch_unwind();
+    async fn go(&self, background: &Background, way: impl Future<Output = Way>) {
+        let way = AssertUnwindSafe(way).catch_unwind();
         tokio::select! {
             // Who asks us to stop is heard first; then what ended the run, whose event is recorded
             // already; the way itself has no more to say after either.
@@ -192,17 +206,12 @@ impl Run {
         self.journal.emit(EventKind::EnvironmentFailed { reason, unsupported });
     }
 
-    async fn way(
-        &self,
-        background: &Background,
-        logs: &Logs,
-        bed: &Mutex<Option<Arc<Testbed>>>,
-    ) -> Way {
-        let testbed = match self.set_up(background, logs, bed).await {
+    async fn way(&self, place: &Place<'_>) -> Way {
+        let testbed = match self.set_up(place.background, place.logs, place.bed).await {
             Ok(testbed) => testbed,
             Err(way) => return way,
         };
-        self.through(&self.plan, &testbed, logs, self.journal.now()).await
+        self.through(&self.plan, &testbed, place.logs, self.journal.now()).await
     }
 
     /// A network in which every node was started and had time to answer; or why there is none.
@@ -217,8 +226,8 @@ impl Run {
         if let Err(why) = self.dir.write_plan(&self.plan, Vec::new(), &serde_json::Value::Null) {
             return Err(Way::EvidenceFailed(why));
         }
-        if let Some(lack) = self.lack() {
-            return Err(Way::ProviderFailed(lack));
+        if let Some(lack) = self.lack(&self.plan) {
+            return Err(Way::ProviderFailed(ProviderError::Unsupported(lack)));
         }
         let slots = match self.reserve().await {
             Ok(slots) => slots,
@@ -311,13 +320,11 @@ impl Run {
     }
 
     /// What the scenario needs and the provider cannot do.
-    fn lack(&self) -> Option<ProviderError> {
+    pub(super) fn lack(&self, plan: &Plan) -> Option<String> {
         let can = self.provider.capabilities();
-        let missing = self.plan.needs().into_iter().find(|need| !can.contains(need))?;
+        let missing = plan.needs().into_iter().find(|need| !can.contains(need))?;
         let (provider, missing) = (self.provider.name(), missing.words());
-        Some(ProviderError::Unsupported(format!(
-            "the provider `{provider}` cannot {missing}, which this scenario needs"
-        )))
+        Some(format!("the provider `{provider}` cannot {missing}, which this scenario needs"))
     }
 
     /// Everything that watches nodes, before any of them starts.
@@ -374,12 +381,12 @@ impl Run {
         }
     }
 
-    fn timeout_factor(&self) -> f64 {
+    pub(super) fn timeout_factor(&self) -> f64 {
         self.plan.overrides.timeout_factor
     }
 
     /// A node may have ended since it was last looked at; that is no pass.
-    async fn last_look(&self, course: &Course<'_>) -> Way {
+    pub(super) async fn last_look(&self, course: &Course<'_>) -> Way {
         let (bed, logs) = (course.bed, course.logs);
         course.all_answer().await;
         for name in &bed.names {

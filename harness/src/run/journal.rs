@@ -122,6 +122,11 @@ impl Journal {
         turned
     }
 
+    /// The plan has more phases than before.
+    pub fn grow(&self, plan: Plan) {
+        self.lock().ledger.grow(plan);
+    }
+
     /// No more events: sinks end what they write. The verdict follows from exactly the events that
     /// they were given; what happens later changes neither.
     ///

@@ -2,7 +2,7 @@
 //! together.
 //!
 //! `executor` owns the way through a run and every way out of it, `attached` the one over nodes that
-//! run already, `windows` the one of a network that stays up: `usage` samples what its nodes use and
+//! run already, `driven` the one whose phases a program asks for one by one, `windows` the one of a network that stays up: `usage` samples what its nodes use and
 //! where they disagree, `carried` is what each window's evidence begins with; `course` goes through the phases, `phase` runs faults (`fault`) and checks; `testbed` is the running network; `watch` looks for what must not happen (exits, panics,
 //! clocks that jump); `journal` gives every event its place, by the one `clock` of the run;
 //! `poll` asks the nodes through a `link`, which for real ones is `http`, and `resources` asks the
@@ -21,6 +21,7 @@ mod carried;
 pub mod clock;
 mod course;
 mod door;
+pub(crate) mod driven;
 pub mod executor;
 mod fault;
 pub mod http;

@@ -67,10 +67,25 @@ type Step = Result<PhaseEnd, ProviderError>;
 
 impl<'a> Phases<'a> {
     pub(crate) fn new(bed: &'a Testbed, logs: &'a Logs, plan: &'a Plan) -> Self {
+        Self::after(bed, logs, plan, plan.timeline())
+    }
+
+    /// The same when faults of earlier phases are where `faults` says.
+    pub(crate) fn after(
+        bed: &'a Testbed,
+        logs: &'a Logs,
+        plan: &'a Plan,
+        faults: Timeline,
+    ) -> Self {
         let timeout_factor = plan.overrides.timeout_factor;
         let seed = plan.seed;
         let (fresh, strangers) = (plan.fresh(), plan.strangers());
-        Self { plan, bed, logs, timeout_factor, seed, fresh, strangers, faults: plan.timeline() }
+        Self { plan, bed, logs, timeout_factor, seed, fresh, strangers, faults }
+    }
+
+    /// Where every fault is now.
+    pub(crate) fn faults(self) -> Timeline {
+        self.faults
     }
 
     /// Runs one phase.

@@ -9,6 +9,8 @@
 //! | `three_node` | the shipped scenario on real nodes, and each check and fault failing for its own reason |
 //! | `gate`, `compare` | many runs, and one decision; two builds |
 //! | `network` | one that stays, to work with |
+//! | `library` | one that a Rust test has |
+//! | `testcontainers` | a node as an image of that ecosystem |
 //! | `soak` | a network that stays up passes, leaks, is killed and goes on |
 //! | `shrink` | generated scenarios, and failing ones made smaller |
 //! | `support` | what they share: providers, fake nodes, the engine |
@@ -20,9 +22,11 @@ mod attached;
 mod compare;
 mod gate;
 mod leftovers;
+mod library;
 mod network;
 mod provider;
 mod shrink;
 mod soak;
 mod support;
+mod testcontainers;
 mod three_node;

@@ -47,8 +47,14 @@ pub const ARROWS: &[Arrow] = &[
     },
     Arrow {
         package: "harness",
-        may_use: &["harness-core"],
+        // The latter only in its tests, which make the image that it runs.
+        may_use: &["harness-core", "hegemon-testcontainers"],
         why: "a run's evidence must not depend on the code that it judges: nodes are programs",
+    },
+    Arrow {
+        package: "hegemon-testcontainers",
+        may_use: &[],
+        why: "a test that has one image needs no harness: nodes are programs",
     },
     Arrow { package: "tidy", may_use: &[], why: "it must run when nothing else compiles" },
 ];

@@ -101,6 +101,12 @@ impl Problems {
         self.found.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
+    /// Every error: what is wrong, and what to do.
+    pub fn all_errors(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let errors = self.found.iter().filter(|problem| problem.severity == Severity::Error);
+        errors.map(|problem| (problem.message.as_str(), problem.hint.as_deref()))
+    }
+
     /// Nothing at all, not even a warning.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()

@@ -88,6 +88,11 @@ impl Timeline {
         }
     }
 
+    /// One more phase's faults.
+    pub fn then(&mut self, phase: Vec<Planned>) {
+        self.planned.push(phase);
+    }
+
     /// The last fault that took effect or healed.
     pub fn last(&self) -> Option<&FaultSpan> {
         self.last.as_ref()

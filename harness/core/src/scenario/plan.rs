@@ -184,16 +184,11 @@ pub struct CheckPlan {
 impl Plan {
     /// All its faults, before the first of them.
     pub fn timeline(&self) -> Timeline {
-        let planned = |fault: &FaultPlan| Planned {
-            kind: fault.kind.clone(),
-            nodes: fault.nodes.clone(),
-            with_previous: fault.with_previous,
-        };
-        let of = |phase: &PhasePlan| phase.faults.iter().map(planned).collect();
         let name = |node: &NodePlan| node.name.clone();
         let later = self.nodes.iter().filter(|node| node.later && node.hostile.is_none());
         let later: Vec<String> = later.map(name).collect();
-        Timeline::new(self.phases.iter().map(of).collect(), self.network(), &later)
+        let phases = self.phases.iter().map(PhasePlan::planned);
+        Timeline::new(phases.collect(), self.network(), &later)
     }
 
     /// All nodes that are no adversaries, in their order.
@@ -241,6 +236,18 @@ impl Plan {
         let counts = checks.filter(|check| check.kind.entry().needs == Needs::Dials);
         let counted = counts.map(|_| Capability::Dials);
         faults.flat_map(|fault| fault.kind.needs()).chain(hidden).chain(counted).collect()
+    }
+}
+
+impl PhasePlan {
+    /// Its faults, for a timeline.
+    pub fn planned(&self) -> Vec<Planned> {
+        let planned = |fault: &FaultPlan| Planned {
+            kind: fault.kind.clone(),
+            nodes: fault.nodes.clone(),
+            with_previous: fault.with_previous,
+        };
+        self.faults.iter().map(planned).collect()
     }
 }
 

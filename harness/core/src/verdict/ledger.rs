@@ -10,7 +10,7 @@ use crate::{
         Moment, Pace,
     },
     exit::{ExitCode, Signal},
-    scenario::{CheckPlan, Plan, Within},
+    scenario::{CheckPlan, FaultPlan, PhasePlan, Plan, Within},
     text::{exited, panic, short},
 };
 
@@ -30,6 +30,8 @@ pub struct Ledger {
     bug: Option<String>,
     /// Adversaries that have attacked.
     acted: BTreeSet<String>,
+    /// How fast blocks come, once that is said.
+    pace: Option<Pace>,
 }
 
 #[derive(Debug, Default)]
@@ -49,41 +51,7 @@ const NEVER_DECIDED: &str = "the run ended before it was decided";
 impl Ledger {
     /// Everything is still to be judged.
     pub fn new(run: String, plan: Plan) -> Self {
-        let phases = plan
-            .phases
-            .iter()
-            .map(|phase| PhaseVerdict {
-                name: phase.name.clone(),
-                faults: phase
-                    .faults
-                    .iter()
-                    .map(|fault| FaultVerdict {
-                        fault: fault.kind.name().to_owned(),
-                        selector: selector(&fault.selector, &fault.nodes),
-                        nodes: fault.nodes.clone(),
-                        proof: None,
-                        reason: None,
-                    })
-                    .collect(),
-                checks: phase
-                    .checks
-                    .iter()
-                    .map(|check| CheckResult {
-                        check: check.kind.name().to_owned(),
-                        selector: check.selector.clone(),
-                        nodes: check.nodes.clone(),
-                        verdict: CheckVerdict::NotJudged,
-                        reason: NEVER_STARTED.to_owned(),
-                        observed: String::new(),
-                        expected: expected(&plan, check, None),
-                        blocks: None,
-                        seconds: None,
-                        started: None,
-                        held_since: None,
-                    })
-                    .collect(),
-            })
-            .collect();
+        let phases = plan.phases.iter().map(|phase| unjudged(&plan, phase, None)).collect();
         Self {
             run,
             plan,
@@ -97,7 +65,16 @@ impl Ledger {
             interrupted: None,
             bug: None,
             acted: BTreeSet::new(),
+            pace: None,
         }
+    }
+
+    /// The plan has more phases than before, which are still to be judged.
+    pub fn grow(&mut self, plan: Plan) {
+        let pace = self.pace.clone();
+        let new = plan.phases.iter().skip(self.phases.len());
+        self.phases.extend(new.map(|phase| unjudged(&plan, phase, pace.as_ref())));
+        self.plan = plan;
     }
 
     /// Takes in one event; in order.
@@ -292,6 +269,7 @@ impl Ledger {
     }
 
     fn paced(&mut self, pace: &Pace) {
+        self.pace = Some(pace.clone());
         let plans = self.plan.phases.iter().flat_map(|phase| &phase.checks);
         let results = self.phases.iter_mut().flat_map(|phase| &mut phase.checks);
         for (plan, result) in plans.zip(results) {
@@ -390,6 +368,35 @@ impl Ledger {
 
     fn check(&mut self, id: CheckId) -> &mut CheckResult {
         &mut self.phases[id.phase].checks[id.check]
+    }
+}
+
+/// A phase of which nothing was done yet.
+fn unjudged(plan: &Plan, phase: &PhasePlan, pace: Option<&Pace>) -> PhaseVerdict {
+    let fault = |fault: &FaultPlan| FaultVerdict {
+        fault: fault.kind.name().to_owned(),
+        selector: selector(&fault.selector, &fault.nodes),
+        nodes: fault.nodes.clone(),
+        proof: None,
+        reason: None,
+    };
+    let check = |check: &CheckPlan| CheckResult {
+        check: check.kind.name().to_owned(),
+        selector: check.selector.clone(),
+        nodes: check.nodes.clone(),
+        verdict: CheckVerdict::NotJudged,
+        reason: NEVER_STARTED.to_owned(),
+        observed: String::new(),
+        expected: expected(plan, check, pace),
+        blocks: plan.blocks(check, pace),
+        seconds: None,
+        started: None,
+        held_since: None,
+    };
+    PhaseVerdict {
+        name: phase.name.clone(),
+        faults: phase.faults.iter().map(fault).collect(),
+        checks: phase.checks.iter().map(check).collect(),
     }
 }
 

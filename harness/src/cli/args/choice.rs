@@ -14,6 +14,11 @@ pub(crate) enum ProviderChoice {
 }
 
 impl ProviderChoice {
+    /// As it is written.
+    pub(crate) fn name(self) -> Option<String> {
+        name(self)
+    }
+
     /// Where a recorded run is run again: where that is wanted now, else where it ran. Docker may have been what `auto`
     /// took, so that is more than what was asked for.
     pub(crate) fn again(wanted: Option<Self>, asked: &Asked, facts: &Value) -> Self {
@@ -31,6 +36,11 @@ pub(crate) enum NetworkArg {
 }
 
 impl NetworkArg {
+    /// As it is written.
+    pub(crate) fn name(self) -> Option<String> {
+        name(self)
+    }
+
     /// The same of the network.
     pub(crate) fn again(wanted: Option<Self>, asked: &Asked) -> Option<Self> {
         wanted.or_else(|| Self::from_str(asked.network.as_deref()?, false).ok())
@@ -44,6 +54,10 @@ impl NetworkArg {
             Some(Self::Loopback) => NetworkChoice::Loopback,
         }
     }
+}
+
+fn name(choice: impl ValueEnum) -> Option<String> {
+    Some(choice.to_possible_value()?.get_name().to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

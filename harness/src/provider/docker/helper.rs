@@ -38,7 +38,7 @@ use super::{
 };
 use crate::{
     binary::{self, Executable, LIBRARY_DIR, NODE_PATH},
-    netns::{agent::VERB, client::Client, wire::Mac},
+    netns::{PART, agent::VERB, client::Client, wire::Mac},
     provider::{
         ProviderError, ProviderOptions,
         paths::{self, Changed, Site, Target},
@@ -232,7 +232,8 @@ impl Helpers {
         let root = binary::rootfs(&program, &executable).await?;
         let labels = plain_labels(&self.options);
         let run = labels.get(RUN_LABEL).map_or("", String::as_str);
-        let mut changes = vec![format!("ENTRYPOINT [\"{NODE_PATH}\", \"{VERB}\"]")];
+        let mut changes =
+            vec![format!("ENTRYPOINT [\"{NODE_PATH}\", \"{VERB}\"]"), format!("ENV {PART}={VERB}")];
         if let Executable::Dynamic { .. } = executable {
             changes.push(format!("ENV LD_LIBRARY_PATH={LIBRARY_DIR}"));
         }

@@ -115,6 +115,19 @@ pub(super) async fn import(
     source: &str,
     labels: &HashMap<String, String>,
 ) -> Result<Image, ProviderError> {
+    let run = labels.get(RUN_LABEL).map_or("", String::as_str);
+    let tag = format!("{run}-{}", &artefact.sha256[..8]);
+    import_as(engine, artefact, (REPOSITORY, &tag), source, labels).await
+}
+
+/// The same under a name of the caller's.
+pub(super) async fn import_as(
+    engine: &Engine,
+    artefact: &Artefact,
+    (repository, tag): (&str, &str),
+    source: &str,
+    labels: &HashMap<String, String>,
+) -> Result<Image, ProviderError> {
     if engine.architecture != std::env::consts::ARCH {
         let what = format!(
             "the engine is {}, the binary {}; give an image that it can run (--node-image)",
@@ -124,15 +137,13 @@ pub(super) async fn import(
         return Err(ProviderError::Binary(what));
     }
     let root = binary::rootfs(&artefact.path, &artefact.executable).await?;
-    let run = labels.get(RUN_LABEL).map_or("", String::as_str);
-    let tag = format!("{run}-{}", &artefact.sha256[..8]);
     let options = CreateImageOptionsBuilder::new()
         .from_src("-")
-        .repo(REPOSITORY)
-        .tag(&tag)
+        .repo(repository)
+        .tag(tag)
         .changes(changes(artefact, labels))
         .build();
-    let reference = format!("{REPOSITORY}:{tag}");
+    let reference = format!("{repository}:{tag}");
     let what = format!("importing the image {reference}");
     let import = engine.docker.create_image(Some(options), Some(body_full(root.into())), None);
     import.try_collect::<Vec<_>>().await.map_err(failed(&what))?;

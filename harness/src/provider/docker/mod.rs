@@ -9,7 +9,7 @@
 //! the middle of a start); teardown waits for such tasks before it asks the engine what there is.
 //!
 //! `engine` finds and judges the engine, `neighbours` watches what all containers share, `reach` says how what runs on it is reached, `publish` at which ports, `network`
-//! chooses addresses, `image` makes images,
+//! chooses addresses, `image` makes images, `shelf` those that stay,
 //! `container` is one node, `volume` its state, `files` what is in that, `starter` makes, starts and replaces it, `helper` works in its network, `logs` reads, `sweep` removes, `leftovers` is what other runs have
 //! left, `hand` acts on a container of one that stays, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
 //! made of them all, and `injector` of what does more to nodes: `freeze` stops and thaws them, `limits` is what they may use.
@@ -32,6 +32,7 @@ mod network;
 mod provider;
 mod publish;
 mod reach;
+mod shelf;
 mod starter;
 mod state;
 mod sweep;
@@ -45,6 +46,7 @@ pub use self::{
     neighbours::limit as neighbour_limit,
     provider::DockerProvider,
     reach::Reach,
+    shelf::put,
 };
 
 /// The node contract's default port: every container has its own.

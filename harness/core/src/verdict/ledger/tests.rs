@@ -90,6 +90,30 @@ fn without_a_check_there_is_nothing_to_pass() {
     assert_eq!(run.verdict(), (RunVerdict::Inconclusive, 2));
 }
 
+/// What `verify` holds a program's evidence to: it reads the whole plan, and never saw it grow.
+#[test]
+fn a_plan_that_grew_gives_the_verdict_of_the_whole_plan() {
+    let pace = || EventKind::Pace(Pace::ASSUMED);
+    let mut whole = Run::new(|_| {});
+    whole.see(500, pace());
+    let mut grown = Run::new(|plan| plan.phases.truncate(1));
+    grown.see(500, pace());
+    let plan = three_node();
+    for phases in 1..=plan.phases.len() {
+        let part = Plan { phases: plan.phases[..phases].to_vec(), ..plan.clone() };
+        grown.ledger.grow(part);
+        let last = |id: &CheckId| id.phase + 1 == phases;
+        for id in grown.ids().into_iter().filter(last) {
+            assert_ne!(grown.verdict().0, RunVerdict::Pass, "before {id:?}");
+            grown.settle(1000, id, Pass, None);
+            whole.settle(1000, id, Pass, None);
+        }
+        assert_eq!(grown.verdict(), (RunVerdict::Pass, 0), "of what was asked so far");
+    }
+    let json = |run: &Run| serde_json::to_value(run.ledger.verdict()).unwrap();
+    assert_eq!(json(&grown), json(&whole));
+}
+
 #[test]
 fn all_checks_and_nothing_less_make_a_pass() {
     let mut run = Run::new(|_| {});
