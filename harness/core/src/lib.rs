@@ -21,6 +21,7 @@
 //! | [`statistics`] | what so many runs, blocks or samples can say, and how surely |
 //! | [`verdict`], [`report`], [`record`] | what follows from a run's events, how it is shown, what was asked for |
 //! | [`page`] | a run as people see it: one file of HTML |
+//! | [`export`] | a scenario's network for other tools |
 //! | [`gate`], [`compare`], [`soak`] | what follows from many runs, for a release; of two builds; of one network that stays up |
 //! | [`bundle`], [`verify`] | what makes evidence show a change, and the verdict from it alone |
 //!
@@ -36,6 +37,7 @@ pub mod document;
 pub mod event;
 pub mod exit;
 pub mod explain;
+pub mod export;
 pub mod fault;
 pub mod gate;
 pub mod generate;

@@ -8,6 +8,7 @@
 //! | `attach` | looks at nodes that run already |
 //! | `network`, `ask` | a network to work with: up, down, its answers and logs |
 //! | `list`, `validate`, `explain`, `verify`, `report` | verbs that start nothing |
+//! | `export` | a scenario's network for other tools |
 //! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
 //! | `keeper` | works in nodes' networks, for a run |
@@ -21,6 +22,7 @@ mod compare;
 mod doctor;
 mod environment;
 mod explain;
+mod export;
 mod gate;
 mod gc;
 mod generate;
@@ -91,6 +93,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Report(args) => report::run(args),
         Verb::List(args) => list::run(args),
         Verb::Explain(args) => explain::run(args),
+        Verb::Export(args) => export::run(args),
         Verb::Schema => explain::print_schema(),
         Verb::Validate(args) => validate::run(args),
         Verb::Doctor(args) => interruptible(async |interrupt| doctor::run(args, interrupt).await),

@@ -45,6 +45,3 @@ pub use self::{
     provider::DockerProvider,
     reach::Reach,
 };
-
-/// The node contract's default port: every container has its own.
-const P2P_PORT: u16 = 30333;
