@@ -1,5 +1,5 @@
 //! The part of Kubernetes' API that an export needs, by its own names (`apps/v1`, `v1`, `networking.k8s.io/v1`).
-//! What is made of it is taken by the published schemas, strictly.
+//! `ci/export.sh` holds what is made of it against the published schemas.
 
 use std::collections::BTreeMap;
 
