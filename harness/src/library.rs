@@ -1,7 +1,13 @@
 //! Finds a scenario, by the name of a shipped one or by path, and reads it.
+//!
+//! Shipped ones are in a folder `scenarios` where the user stands, in one beside this program, and in the program
+//! itself (`carried`): the first that has a name has it.
+
+mod carried;
 
 use std::{
-    fs, io,
+    collections::BTreeMap,
+    fmt, fs, io,
     path::{MAIN_SEPARATOR, Path, PathBuf},
 };
 
@@ -10,13 +16,31 @@ use harness_core::{
     scenario::{LARGEST_FILE, Origin, Overrides, Plan, load as load_text},
 };
 
+pub use carried::Carried;
+
 /// The file inside a scenario's folder.
 const FILE: &str = "scenario.toml";
 
-/// The folder with the shipped scenarios.
+/// Where the path of a scenario begins that is in no folder.
+const BUILT_IN: &str = "<built-in>";
+
+/// The shipped scenarios.
 #[derive(Debug, Clone)]
 pub struct Library {
-    folder: PathBuf,
+    /// The first has the first word.
+    folders: Vec<PathBuf>,
+    carried: &'static [Carried],
+}
+
+/// A scenario that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scenario {
+    /// A file that was named by its path.
+    File(PathBuf),
+    /// A file that was named by its folder's name.
+    Shipped(PathBuf),
+    /// In this program.
+    Carried(Carried),
 }
 
 /// An argument that names no scenario.
@@ -39,41 +63,46 @@ pub enum NotFound {
     Path(PathBuf),
 }
 
+/// A folder that should have scenarios.
+#[derive(Debug, thiserror::Error)]
+#[error("the scenarios in {} cannot be read: {why}", .folder.display())]
+pub struct Unreadable {
+    folder: PathBuf,
+    #[source]
+    why: io::Error,
+}
+
 impl Library {
-    /// In `folder`; the workspace's own if none is named.
-    pub fn new(folder: Option<PathBuf>) -> Self {
-        Self {
-            folder: folder
-                .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")),
-        }
+    /// What is in this folder, and nothing else.
+    pub fn only(folder: PathBuf) -> Self {
+        Self { folders: vec![folder], carried: &[] }
     }
 
-    /// Names of all scenarios in the folder, sorted.
+    /// What is in those of these folders that are there, and what this program carries.
+    pub fn beside(folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        let there = folders.into_iter().filter(|folder| folder.is_dir());
+        Self { folders: there.collect(), carried: carried::ALL }
+    }
+
+    /// All of them, by name.
     ///
     /// # Errors
     ///
-    /// If the folder cannot be read.
-    pub fn names(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            if entry.path().join(FILE).is_file() {
-                names.push(entry.file_name().to_string_lossy().into_owned());
+    /// If a folder cannot be read.
+    pub fn all(&self) -> Result<BTreeMap<String, Scenario>, Unreadable> {
+        let mut all = BTreeMap::new();
+        for folder in &self.folders {
+            let names =
+                names_in(folder).map_err(|why| Unreadable { folder: folder.clone(), why })?;
+            for name in names {
+                let scenario = Scenario::Shipped(file_in(folder, &name));
+                all.entry(name).or_insert(scenario);
             }
         }
-        names.sort();
-        Ok(names)
-    }
-
-    /// Where a shipped scenario's file is.
-    pub fn file(&self, name: &str) -> PathBuf {
-        let path = self.folder.join(name).join(FILE);
-        path.canonicalize().unwrap_or(path)
-    }
-
-    /// The folder that is searched.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+        for carried in self.carried {
+            all.entry(carried.name.to_owned()).or_insert(Scenario::Carried(*carried));
+        }
+        Ok(all)
     }
 
     /// What the user means. A word without a path separator that does not end in `.toml` is a
@@ -83,27 +112,27 @@ impl Library {
     /// # Errors
     ///
     /// If there is no such scenario.
-    pub fn find(&self, argument: &Path) -> Result<PathBuf, NotFound> {
+    pub fn find(&self, argument: &Path) -> Result<Scenario, NotFound> {
         let text = argument.to_string_lossy();
         let is_path =
             text.contains(MAIN_SEPARATOR) || text.ends_with(".toml") || text == "." || text == "..";
-        if !is_path && self.folder.join(argument).join(FILE).is_file() {
-            return Ok(self.file(&text));
+        if let (false, Some(scenario)) = (is_path, self.shipped(&text)) {
+            return Ok(scenario);
         }
         let inside = argument.join(FILE);
         if inside.is_file() {
-            return Ok(inside);
+            return Ok(Scenario::File(inside));
         }
         // Anything that exists is the user's file: a directory or device is refused by the reader
         // with its reason.
         if argument.is_file() {
-            return Ok(argument.to_owned());
+            return Ok(Scenario::File(argument.to_owned()));
         }
         if is_path {
             return Err(NotFound::Path(argument.to_owned()));
         }
-        let names = self.names().unwrap_or_default();
-        let words = || names.iter().map(String::as_str);
+        let all = self.all().unwrap_or_default();
+        let words = || all.keys().map(String::as_str);
         Err(NotFound::Name {
             near: nearest(&text, words())
                 .map_or(String::new(), |near| format!("; did you mean `{near}`?")),
@@ -111,10 +140,73 @@ impl Library {
             asked: text.into_owned(),
         })
     }
+
+    fn shipped(&self, name: &str) -> Option<Scenario> {
+        let has = |folder: &&PathBuf| folder.join(name).join(FILE).is_file();
+        let of_folder = self.folders.iter().find(has);
+        let of_folder = of_folder.map(|folder| Scenario::Shipped(file_in(folder, name)));
+        let mut carried = self.carried.iter().filter(|carried| carried.name == name);
+        of_folder.or_else(|| carried.next().copied().map(Scenario::Carried))
+    }
 }
 
-/// Reads a scenario. The problems hold warnings if there is a plan, and at least one error if there
-/// is none.
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.path().join(FILE).is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(names)
+}
+
+fn file_in(folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(name).join(FILE);
+    path.canonicalize().unwrap_or(path)
+}
+
+impl Scenario {
+    /// Reads it. The problems hold warnings if there is a plan, and at least one error if there is
+    /// none.
+    pub fn load(&self, overrides: &Overrides) -> (Option<Plan>, Problems) {
+        match self {
+            Self::File(path) | Self::Shipped(path) => load(path, overrides),
+            Self::Carried(Carried { name, text }) => {
+                // Nobody's path: it names no file beside itself.
+                let path = Path::new(BUILT_IN).join(name).join(FILE);
+                load_text(Origin { name, path: &path }, (*text).to_owned(), overrides)
+            }
+        }
+    }
+
+    /// The folder of scenarios that it is in; `None`: it is built in, or was named by its path.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Shipped(path) => path.ancestors().nth(2),
+            Self::File(_) | Self::Carried(_) => None,
+        }
+    }
+
+    /// Who named it may have meant the one that this program carries, which says something else.
+    pub fn hides_another(&self) -> bool {
+        let Self::Shipped(path) = self else { return false };
+        let carried = Carried::named(&scenario_name(path));
+        carried.is_some_and(|carried| read(path).is_ok_and(|text| text != carried.text))
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) | Self::Shipped(path) => path.display().fmt(f),
+            Self::Carried(carried) => write!(f, "built-in {}", carried.name),
+        }
+    }
+}
+
+/// Reads a scenario's file. The problems hold warnings if there is a plan, and at least one error if
+/// there is none.
 pub fn load(path: &Path, overrides: &Overrides) -> (Option<Plan>, Problems) {
     match read(path) {
         Ok(text) => load_text(Origin { name: &scenario_name(path), path }, text, overrides),
@@ -153,48 +245,4 @@ fn scenario_name(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn library() -> (tempfile::TempDir, Library) {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["three-node", "late-join"] {
-            fs::create_dir(folder.path().join(name)).unwrap();
-            fs::write(folder.path().join(name).join(FILE), "").unwrap();
-        }
-        fs::create_dir(folder.path().join("empty")).unwrap();
-        let library = Library::new(Some(folder.path().to_owned()));
-        (folder, library)
-    }
-
-    #[test]
-    fn a_name_is_a_shipped_scenario() {
-        let (folder, library) = library();
-        assert_eq!(library.names().unwrap(), ["late-join", "three-node"]);
-        let found = library.find(Path::new("three-node")).unwrap();
-        assert_eq!(found, folder.path().canonicalize().unwrap().join("three-node").join(FILE));
-        assert_eq!(scenario_name(&found), "three-node");
-    }
-
-    #[test]
-    fn a_path_is_a_file_or_its_folder() {
-        let (folder, library) = library();
-        let other = folder.path().join("other.toml");
-        fs::write(&other, "").unwrap();
-        assert_eq!(library.find(&other).unwrap(), other);
-        assert_eq!(scenario_name(&other), "other");
-        assert_eq!(
-            library.find(&folder.path().join("late-join")).unwrap(),
-            folder.path().join("late-join").join(FILE)
-        );
-        assert!(matches!(library.find(&folder.path().join("empty")), Err(NotFound::Path(_))));
-    }
-
-    #[test]
-    fn a_misspelt_name_says_which_there_are() {
-        let (_folder, library) = library();
-        let error = library.find(Path::new("three-nodes")).unwrap_err().to_string();
-        assert!(error.contains("did you mean `three-node`?"), "{error}");
-        assert!(error.contains("`late-join` and `three-node`"), "{error}");
-    }
-}
+mod tests;

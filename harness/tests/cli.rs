@@ -11,6 +11,9 @@ use std::{
 
 use harness_core::{check::CHECKS, fault::FAULTS};
 
+#[path = "cli/places.rs"]
+mod places;
+
 fn harness(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_harness"))
         .args(arguments)
@@ -301,6 +304,7 @@ fn help_says_what_there_is() {
         "help_selftest",
         words(&harness(Path::new("."), &["selftest", "--help"]))
     );
+    insta::assert_snapshot!("help_export", words(&harness(Path::new("."), &["export", "--help"])));
     insta::assert_snapshot!("help_gate", words(&harness(Path::new("."), &["gate", "--help"])));
     insta::assert_snapshot!("help_soak", words(&harness(Path::new("."), &["soak", "--help"])));
     insta::assert_snapshot!(

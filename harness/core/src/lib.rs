@@ -23,6 +23,7 @@
 //! | [`verdict`], [`report`], [`record`] | what follows from a run's events, how it is shown, what was asked for |
 //! | [`tone`], [`live`] | lines for a terminal; a run or network as it is now |
 //! | [`page`] | a run as people see it: one file of HTML |
+//! | [`export`] | a scenario's network for other tools |
 //! | [`gate`], [`compare`], [`soak`] | what follows from many runs, for a release; of two builds; of one network that stays up |
 //! | [`bundle`], [`verify`] | what makes evidence show a change, and the verdict from it alone |
 //!
@@ -38,6 +39,7 @@ pub mod document;
 pub mod event;
 pub mod exit;
 pub mod explain;
+pub mod export;
 pub mod fault;
 pub mod gate;
 pub mod generate;

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 /// What is run: one per distinct image or binary of a run, resolved before anything starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeSource {
-    /// Our own node, built from this workspace.
+    /// Our own node, built from this workspace; of a release, the one beside the harness.
     Workspace,
-    /// Our own adversary, built from this workspace.
+    /// Our own adversary, from the same place.
     Hostile,
     /// A binary on this host, static or dynamic.
     Binary(PathBuf),

@@ -11,7 +11,7 @@ use std::{
 use harness_core::profile::NodeProfile;
 use sha2::{Digest, Sha256};
 
-use super::{BinaryError, Executable, Program, Progress, identify, inspect, workspace_program};
+use super::{BinaryError, Executable, Program, Progress, identify, inspect, our_program};
 
 /// A binary that a provider can run or pack.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ pub struct Staging<'a> {
 /// What is to be made ready.
 #[derive(Debug, Clone, Copy)]
 pub enum Binary<'a> {
-    /// Our own, built from the workspace.
+    /// Our own, built from the workspace, or beside this harness.
     Built(Program),
     /// A file on this host.
     File(&'a Path),
@@ -73,7 +73,7 @@ pub async fn prepare(
 ) -> Result<Artefact, BinaryError> {
     let original = match binary {
         Binary::File(path) => std::path::absolute(path).map_err(BinaryError::io("read", path))?,
-        Binary::Built(program) => workspace_program(program, progress).await?,
+        Binary::Built(program) => our_program(program, progress).await?,
     };
     let executable = inspect(&original).await?;
     let (path, sha256) = stage(&original, &executable, staging.dir).await?;

@@ -1,5 +1,6 @@
 //! Builds our node from the workspace that this harness was compiled in. Cargo decides what is
-//! stale and locks its directory, so several harnesses may ask at once.
+//! stale and locks its directory, so several harnesses may ask at once. Where there is no workspace, nothing is built:
+//! the node is beside the harness.
 
 use std::{
     collections::VecDeque,
@@ -13,7 +14,7 @@ use tokio::{
     process::Command,
 };
 
-use super::{BinaryError, Progress, subprocess};
+use super::{BinaryError, Progress, beside::beside, subprocess};
 
 const PACKAGE: &str = "hegemon-node";
 /// Cargo's last lines that an error shows: a compiler error with its context.
@@ -44,6 +45,15 @@ pub enum Program {
     Hostile,
 }
 
+/// Where our own node comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnNode {
+    /// It is built; from what and by whom.
+    Built(String),
+    /// It lies beside this harness.
+    Beside(PathBuf),
+}
+
 impl Program {
     /// Its name, as cargo knows it. The package is the same.
     fn name(self) -> &'static str {
@@ -55,15 +65,20 @@ impl Program {
 }
 
 /// Builds a program in release mode and returns its path in cargo's directory, where a later
-/// build replaces it: copy it before use.
+/// build replaces it: copy it before use. Where there is no workspace it is the one beside this harness; where there is
+/// one it never is, since a node of another day may lie there.
 ///
 /// # Errors
-/// The workspace is gone, there is no cargo, or it fails: with its last lines.
-pub async fn workspace_program(
-    program: Program,
-    progress: Progress<'_>,
-) -> Result<PathBuf, BinaryError> {
-    program_of(&workspace()?, None, program, progress).await
+/// There is no cargo, or it fails: with its last lines; or there is neither a workspace nor the program.
+pub async fn our_program(program: Program, progress: Progress<'_>) -> Result<PathBuf, BinaryError> {
+    match workspace() {
+        Ok(workspace) => program_of(&workspace, None, program, progress).await,
+        Err(_) => {
+            let path = beside(program.name())?;
+            progress(format!("{} is {}, beside this harness", program.name(), path.display()));
+            Ok(path)
+        }
+    }
 }
 
 /// The same of another checkout of this workspace, with an own directory for what cargo makes if one is named.
@@ -94,28 +109,39 @@ pub async fn program_of(
     }
 }
 
-/// Whether that can be tried, and by whom; builds nothing.
+/// Whether there will be a node of our own, and where from; builds nothing.
 ///
 /// # Errors
-/// The workspace is gone, or there is no cargo.
-pub async fn can_build() -> Result<String, BinaryError> {
-    let workspace = workspace()?;
+/// There is no cargo; or there is neither a workspace nor a node beside this harness.
+pub async fn our_node() -> Result<OwnNode, BinaryError> {
+    let Ok(workspace) = workspace() else { return beside(PACKAGE).map(OwnNode::Beside) };
     let mut command = Command::new(cargo_program());
     command.arg("--version");
     let said = subprocess::run(command, CARGO_LIMIT, CARGO_OUTPUT)
         .await
         .map_err(|error| failure(format!("cannot run {:?}: {error}", cargo_program())))?;
     let cargo = String::from_utf8_lossy(&said.stdout).trim().to_owned();
-    Ok(format!("{PACKAGE} of {}, built by {cargo} when a run needs it", workspace.display()))
+    let workspace = workspace.display();
+    Ok(OwnNode::Built(format!("{PACKAGE} of {workspace}, built by {cargo} when a run needs it")))
 }
+
+/// Where this harness was compiled. A release knows none: it is the same, byte for byte, wherever that was.
+const COMPILED_IN: Option<&str> = match option_env!("HARNESS_RELEASE") {
+    Some(_) => None,
+    None => Some(concat!(env!("CARGO_MANIFEST_DIR"), "/..")),
+};
 
 /// The workspace that this harness was compiled in.
 ///
 /// # Errors
-/// It is gone.
+/// It is a release, or the workspace is gone.
 pub fn workspace() -> Result<PathBuf, BinaryError> {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize().ok().filter(|root| root.join("Cargo.toml").is_file()).ok_or_else(|| {
-        failure(format!("this harness was compiled in `{}/..`, which is not there any more; use --node-bin or --node-image", env!("CARGO_MANIFEST_DIR")))
+    let Some(folder) = COMPILED_IN else {
+        return Err(failure("this harness is a release, which has no workspace".to_owned()));
+    };
+    let root = Path::new(folder).canonicalize().ok();
+    root.filter(|root| root.join("Cargo.toml").is_file()).ok_or_else(|| {
+        failure(format!("this harness was compiled in `{folder}`, which is not there any more"))
     })
 }
 

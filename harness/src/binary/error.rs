@@ -8,6 +8,12 @@ pub enum BinaryError {
     /// No such file.
     #[error("no node binary at `{0}`")]
     Missing(PathBuf),
+    /// A harness without a workspace has no other place to look for it.
+    #[error(
+        "no `{}`: this harness has no workspace to build it from, and takes the one beside itself; unpack the whole archive, or give another (`--node-bin`, `--node-image`)",
+        .0.display()
+    )]
+    NotBeside(PathBuf),
     /// A directory, a device, a socket.
     #[error("`{0}` is not a file")]
     NotAFile(PathBuf),

@@ -7,12 +7,14 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `build`, `subprocess` | the workspace's own node, and programs that are run for it |
+//! | `beside` | the node of an archive |
 //! | `artefact`, `identity` | a file that can be run, and whose node it is |
 //! | `elf`, `rootfs` | what a binary needs, and the root that has it |
 //! | `idle` | a program that waits, for a container that is only to be reached |
 //! | `error` | what can go wrong |
 
 mod artefact;
+mod beside;
 mod build;
 mod elf;
 mod error;
@@ -22,7 +24,7 @@ mod rootfs;
 mod subprocess;
 
 pub use artefact::{Artefact, Binary, Staging, prepare};
-pub use build::{Program, can_build, program_of, workspace, workspace_program};
+pub use build::{OwnNode, Program, our_node, our_program, program_of, workspace};
 pub use elf::{Executable, Library, inspect};
 pub use error::BinaryError;
 pub use identity::{Identity, OURS_MARKER, identify};

@@ -6,14 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use harness_core::profile::DATA_DIR;
 use tokio_tar::{Builder, EntryType, Header};
 
 use super::{BinaryError, Executable, Library};
 
 /// The binary in the image.
 pub const NODE_PATH: &str = "/hegemon-node";
-/// The state directory in every container: a name that no foreign image has, so it starts empty.
-pub const DATA_DIR: &str = "/hegemon-data";
 /// Where the libraries of a dynamic binary are; the image's environment points its loader here,
 /// since it has no loader cache.
 pub const LIBRARY_DIR: &str = "/hegemon-lib";

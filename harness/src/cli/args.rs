@@ -5,10 +5,12 @@ mod choice;
 mod common;
 mod compare;
 mod doctor;
+mod export;
 mod gate;
 mod generate;
 mod hidden;
 mod image;
+mod list;
 mod network;
 mod ps;
 mod report;
@@ -29,10 +31,12 @@ use common::parse_factor;
 pub(super) use common::{LibraryArgs, NodeArgs};
 pub(super) use compare::CompareArgs;
 pub(super) use doctor::DoctorArgs;
+pub(super) use export::{ExportArgs, Tool};
 pub(super) use gate::GateArgs;
 pub(super) use generate::{GenerateArgs, for_each_run};
 pub(super) use hidden::{KeeperArgs, ReaperArgs, WatchdogArgs};
 pub(super) use image::ImageArgs;
+pub(super) use list::ListArgs;
 pub(super) use network::{DownArgs, LogsArgs, RpcArgs, UpArgs};
 pub(super) use ps::PsArgs;
 pub(super) use report::ReportArgs;
@@ -52,11 +56,6 @@ Exit codes:
   70  a bug of the harness
   130, 143  interrupted, after clean-up
 Over several scenarios the first of 1, 3, 2, 4, 0 that occurred.";
-
-const LIST_CODES: &str = "\
-Exit codes:
-  0   listed
-  64  the folder cannot be read";
 
 const VALIDATE_CODES: &str = "\
 Exit codes:
@@ -112,7 +111,7 @@ pub(super) enum Verb {
     #[command(after_help = attach::CODES)]
     Attach(AttachArgs),
     /// List the shipped scenarios: name and description
-    #[command(after_help = LIST_CODES)]
+    #[command(after_help = list::CODES)]
     List(ListArgs),
     /// Check scenario files strictly: all errors at once, nothing is started
     #[command(after_help = VALIDATE_CODES)]
@@ -171,6 +170,9 @@ pub(super) enum Verb {
     /// Put a node as an image on the Docker engine, for tools that start containers themselves
     #[command(after_help = image::CODES)]
     Image(ImageArgs),
+    /// Print a scenario's network for other tools: a compose file, or objects of Kubernetes
+    #[command(after_help = export::CODES)]
+    Export(ExportArgs),
     /// List the runs on this host: running, kept, and what dead ones have left
     #[command(after_help = ps::CODES)]
     Ps(PsArgs),
@@ -276,16 +278,6 @@ impl ScenarioArgs {
             keep: self.keep,
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ListArgs {
-    #[command(flatten)]
-    pub(super) library: LibraryArgs,
-
-    /// The faults that a scenario may name instead, and what each needs of a provider
-    #[arg(long)]
-    pub(super) faults: bool,
 }
 
 #[derive(Debug, Args)]

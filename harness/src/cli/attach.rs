@@ -15,7 +15,6 @@ use super::{args::AttachArgs, output, terminal::Terminal};
 use crate::{
     attach::{Endpoint, Hidden, Remote, Roots, Scheme, read_headers},
     evidence::{self, Jsonl, RunDir},
-    library::load,
     provider::AttachedNodes,
     run::{attached::AttachedRun, interrupt::Interrupt, journal::Journal, link::NodeLink},
 };
@@ -221,25 +220,25 @@ fn text(path: &Path) -> Result<String, String> {
 }
 
 fn plan(args: &AttachArgs, names: Vec<String>) -> Result<Plan, Refused> {
-    let path = args.library.library().find(&args.scenario).map_err(Refused::usage)?;
+    let scenario = args.library.library().find(&args.scenario).map_err(Refused::usage)?;
     let overrides = Overrides {
         timeout_factor: args.timeout_factor,
         seed: evidence::draw_seed(),
         ..Overrides::default()
     };
     // As it stands, so that a fault is named even if its nodes are not among the attached ones.
-    if let (Some(plan), _) = load(&path, &overrides)
+    if let (Some(plan), _) = scenario.load(&overrides)
         && let Some(why) = needs::changes_nodes(&plan)
     {
         return Err(Refused(ExitCode::NothingRan, format!("{}: {why}", plan.scenario)));
     }
     let attached = Attached { names, rate: args.rate };
-    let (plan, problems) = load(&path, &Overrides { attached: Some(attached), ..overrides });
+    let (plan, problems) = scenario.load(&Overrides { attached: Some(attached), ..overrides });
     if !problems.is_empty() {
         output::note(&problems.to_string());
     }
     let plan = plan.ok_or_else(|| {
-        Refused::usage(format!("{}: refused, {} error(s)", path.display(), problems.errors()))
+        Refused::usage(format!("{scenario}: refused, {} error(s)", problems.errors()))
     })?;
     match needs::unattachable(&plan) {
         Some(why) => Err(Refused(ExitCode::NothingRan, format!("{}: {why}", plan.scenario))),

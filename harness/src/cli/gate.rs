@@ -20,7 +20,7 @@ use super::{args::GateArgs, output, profile, scenario::USUAL};
 use crate::{
     campaign::gate::{Drive, Gate, beside},
     evidence::draw_seed,
-    library::{Library, load},
+    library::Library,
     provider::own_program,
     run::interrupt::Interrupt,
 };
@@ -107,10 +107,10 @@ pub(super) fn takes_of(
         output::error(&why.to_string());
         ExitCode::Usage
     })?;
-    let (plan, problems) = load(&found, overrides);
+    let (plan, problems) = found.load(overrides);
     let Some(plan) = plan else {
         output::note(&problems.to_string());
-        output::error(&format!("{}: refused; nothing was started", found.display()));
+        output::error(&format!("{found}: refused; nothing was started"));
         return Err(ExitCode::Usage);
     };
     Ok(plan.takes.unwrap_or(USUAL))

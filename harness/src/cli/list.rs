@@ -1,44 +1,53 @@
-//! `list`: the shipped scenarios and what each is about.
+//! `list`: the shipped scenarios, what each is about, and where they are from.
+
+use std::{collections::BTreeSet, path::Path};
 
 use harness_core::{exit::ExitCode, explain, scenario::Overrides};
 
 use super::{args::ListArgs, output};
-use crate::library::load;
+use crate::library::Scenario;
 
 pub(super) fn run(args: &ListArgs) -> ExitCode {
     if args.faults {
         output::result(explain::faults().trim_end());
         return ExitCode::Pass;
     }
-    let library = args.library.library();
-    let names = match library.names() {
-        Ok(names) => names,
+    let all = match args.library.library().all() {
+        Ok(all) => all,
         Err(why) => {
-            output::error(&format!(
-                "the scenarios in {} cannot be read: {why}",
-                library.folder().display()
-            ));
+            output::error(&why.to_string());
             return ExitCode::Usage;
         }
     };
-    let width = names.iter().map(String::len).max().unwrap_or(0);
-    for name in &names {
-        let (plan, _) = load(&library.file(name), &Overrides::default());
-        let about = plan.map_or_else(
-            || format!("broken: see `harness validate {name}`"),
-            |plan| {
-                let tags: String = plan.tags.iter().map(|tag| format!(" [{tag}]")).collect();
-                if plan.description.is_empty() {
-                    format!("(no description){tags}")
-                } else {
-                    plan.description + &tags
-                }
-            },
-        );
-        output::result(&format!("{name:width$}  {about}"));
+    let width = all.keys().map(String::len).max().unwrap_or(0);
+    let places: BTreeSet<Option<&Path>> = all.values().map(Scenario::folder).collect();
+    for (name, scenario) in &all {
+        let place = scenario.folder().filter(|_| places.len() > 1);
+        let place = place.map_or_else(String::new, |folder| format!(" (in {})", folder.display()));
+        output::result(&format!("{name:width$}  {}{place}", about(name, scenario)));
     }
-    if names.is_empty() {
-        output::note(&format!("no scenarios in {}", library.folder().display()));
+    match places.first() {
+        None => output::note("no scenarios there"),
+        Some(None) if places.len() == 1 => output::note("all of them are built in"),
+        Some(Some(folder)) if places.len() == 1 => {
+            output::note(&format!("all of them are in {}", folder.display()));
+        }
+        Some(_) => output::note("those without a folder are built in"),
+    }
+    for scenario in all.values().filter(|scenario| scenario.hides_another()) {
+        output::note(&format!("{scenario}: taken instead of the built-in one"));
     }
     ExitCode::Pass
+}
+
+fn about(name: &str, scenario: &Scenario) -> String {
+    let Some(plan) = scenario.load(&Overrides::default()).0 else {
+        return format!("broken: see `harness validate {name}`");
+    };
+    let tags: String = plan.tags.iter().map(|tag| format!(" [{tag}]")).collect();
+    if plan.description.is_empty() {
+        format!("(no description){tags}")
+    } else {
+        plan.description + &tags
+    }
 }

@@ -9,6 +9,7 @@
 //! | `network`, `ask` | a network to work with: up, down, its answers and logs |
 //! | `watch` | a run or network on the whole screen |
 //! | `list`, `validate`, `explain`, `verify`, `report` | verbs that start nothing |
+//! | `export` | a scenario's network for other tools |
 //! | `doctor` | what this host is like before a run |
 //! | `image` | a node as an image, for other tools |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
@@ -23,6 +24,7 @@ mod compare;
 mod doctor;
 mod environment;
 mod explain;
+mod export;
 mod gate;
 mod gc;
 mod generate;
@@ -104,6 +106,7 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Report(args) => report::run(args),
         Verb::List(args) => list::run(args),
         Verb::Explain(args) => explain::run(args),
+        Verb::Export(args) => export::run(args),
         Verb::Schema => explain::print_schema(),
         Verb::Validate(args) => validate::run(args),
         Verb::Doctor(args) => interruptible(async |interrupt| doctor::run(args, interrupt).await),

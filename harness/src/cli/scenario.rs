@@ -28,7 +28,7 @@ use crate::{
     },
     evidence::{self, Jsonl, RunDir},
     lease::{Guard, watchdog::LIMIT},
-    library::{Library, load},
+    library::{Library, Scenario},
     provider::{ProviderError, ProviderOptions, own_program},
     run::{
         executor::{self, AtEnd, Measure, Run},
@@ -115,7 +115,7 @@ fn plans(args: &ScenarioArgs) -> Option<Vec<Plan>> {
     let plans: Vec<Option<Plan>> = asked(args, &library)?
         .iter()
         .map(|argument| match library.find(argument) {
-            Ok(path) => plan(&path, &overrides),
+            Ok(scenario) => plan(&scenario, &overrides),
             Err(why) => {
                 output::error(&why.to_string());
                 None
@@ -175,25 +175,26 @@ fn asked(args: &ScenarioArgs, library: &Library) -> Option<Vec<PathBuf>> {
     if !is_everything(args) {
         return Some(args.scenarios.clone());
     }
-    match library.names() {
-        Ok(names) => Some(names.into_iter().map(PathBuf::from).collect()),
+    match library.all() {
+        Ok(all) => Some(all.into_keys().map(PathBuf::from).collect()),
         Err(why) => {
-            let folder = library.folder().display();
-            output::error(&format!("the scenarios in {folder} cannot be read: {why}"));
+            output::error(&why.to_string());
             None
         }
     }
 }
 
-fn plan(path: &Path, overrides: &Overrides) -> Option<Plan> {
-    let (plan, problems) = load(path, overrides);
+fn plan(scenario: &Scenario, overrides: &Overrides) -> Option<Plan> {
+    let (plan, problems) = scenario.load(overrides);
+    if scenario.hides_another() {
+        output::note(&format!("{scenario}: taken instead of the built-in one"));
+    }
     if !problems.is_empty() {
         output::note(&problems.to_string());
     }
     if plan.is_none() {
         output::note(&format!(
-            "{}: refused, {} error(s); nothing was started",
-            path.display(),
+            "{scenario}: refused, {} error(s); nothing was started",
             problems.errors()
         ));
     }

@@ -32,7 +32,6 @@ use crate::{
     campaign::soak::{Campaign, Listen, Report},
     evidence::{RunDir, draw_seed},
     lease::Guard,
-    library::load,
     provider::{ProviderError, ProviderOptions, own_program},
     run::{
         executor::{AtEnd, Measure, Run},
@@ -130,16 +129,16 @@ fn read(args: &SoakArgs) -> Result<Asked, ExitCode> {
         profile: profile::asked(&args.node).ok_or(ExitCode::Usage)?,
         ..Overrides::default()
     };
-    let path = args.library.library().find(scenario).map_err(|why| {
+    let scenario = args.library.library().find(scenario).map_err(|why| {
         output::error(&why.to_string());
         ExitCode::Usage
     })?;
-    let (plan, problems) = load(&path, &overrides);
+    let (plan, problems) = scenario.load(&overrides);
     if !problems.is_empty() {
         output::note(&problems.to_string());
     }
     let Some(plan) = plan else {
-        output::error(&format!("{}: refused; nothing was started", path.display()));
+        output::error(&format!("{scenario}: refused; nothing was started"));
         return Err(ExitCode::Usage);
     };
     if let Some(why) = unrepeatable(&plan) {
@@ -154,7 +153,7 @@ fn read(args: &SoakArgs) -> Result<Asked, ExitCode> {
         version: VERSION,
         started: now(),
         scenario: plan.scenario,
-        path: std::path::absolute(&path).unwrap_or(path),
+        path: std::path::absolute(&plan.path).unwrap_or(plan.path),
         text: plan.text,
         overrides,
         lasts,

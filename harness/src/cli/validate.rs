@@ -3,21 +3,20 @@
 use harness_core::{exit::ExitCode, needs, scenario::Overrides};
 
 use super::{args::ValidateArgs, output};
-use crate::library::load;
 
 pub(super) fn run(args: &ValidateArgs) -> ExitCode {
     let library = args.library.library();
     let mut code = ExitCode::Pass;
     for argument in &args.scenarios {
-        let path = match library.find(argument) {
-            Ok(path) => path,
+        let scenario = match library.find(argument) {
+            Ok(scenario) => scenario,
             Err(why) => {
                 output::error(&why.to_string());
                 code = ExitCode::Usage;
                 continue;
             }
         };
-        let (plan, problems) = load(&path, &Overrides::default());
+        let (plan, problems) = scenario.load(&Overrides::default());
         if !problems.is_empty() {
             output::note(&problems.to_string());
         }
@@ -25,24 +24,18 @@ pub(super) fn run(args: &ValidateArgs) -> ExitCode {
             Some(plan) => {
                 let checks: usize = plan.phases.iter().map(|phase| phase.checks.len()).sum();
                 output::result(&format!(
-                    "{}: good ({} nodes, {} phases, {checks} checks)",
-                    path.display(),
+                    "{scenario}: good ({} nodes, {} phases, {checks} checks)",
                     plan.nodes.len(),
                     plan.phases.len()
                 ));
                 for program in needs::programs(&plan) {
                     output::note(&format!(
-                        "{}: a run of it executes a program on this machine, as you: {program}",
-                        path.display()
+                        "{scenario}: a run of it executes a program on this machine, as you: {program}",
                     ));
                 }
             }
             None => {
-                output::note(&format!(
-                    "{}: refused, {} error(s)",
-                    path.display(),
-                    problems.errors()
-                ));
+                output::note(&format!("{scenario}: refused, {} error(s)", problems.errors()));
                 code = ExitCode::Usage;
             }
         }

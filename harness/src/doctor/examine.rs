@@ -9,7 +9,11 @@ use super::{
     engine, host,
     question::{Question, Where},
 };
-use crate::{binary, lease::Registry, provider::docker::Leftovers};
+use crate::{
+    binary::{self, OwnNode},
+    lease::Registry,
+    provider::docker::Leftovers,
+};
 
 /// Looks at everything. Takes a second or two, since a container is started; removes what it makes,
 /// also when it is dropped half-way.
@@ -35,12 +39,17 @@ pub async fn examine(
 }
 
 async fn node(question: &Question) -> Diagnosis {
-    let Some(path) = &question.node else {
-        return doctor::node(binary::can_build().await.map_err(|why| why.to_string()));
+    let path = match &question.node {
+        Some(path) => path.clone(),
+        None => match binary::our_node().await {
+            Ok(OwnNode::Beside(path)) => path,
+            Ok(OwnNode::Built(from)) => return doctor::node(Ok(from)),
+            Err(why) => return doctor::node(Err(why.to_string())),
+        },
     };
-    doctor::node(match binary::inspect(path).await {
+    doctor::node(match binary::inspect(&path).await {
         Ok(executable) => {
-            let identity = binary::identify(path).await;
+            let identity = binary::identify(&path).await;
             let version = identity.version.unwrap_or_else(|| "no --version".to_owned());
             Ok(format!("{} ({}): {version}", path.display(), executable.linkage()))
         }

@@ -417,13 +417,10 @@ impl Node {
 /// `HEGEMON_SEEDS`: the fixed addresses of all seeds, the same for everybody, seeds included; or those
 /// that a node has instead.
 fn seeds(plan: &Plan, node: &NodePlan, slots: &[Slot]) -> String {
-    let is_seed = |slot: &&Slot| match &node.seeds {
-        Some(seeds) => seeds.contains(&slot.name),
-        None => plan.nodes.iter().any(|node| node.seed && node.name == slot.name),
-    };
+    let seeds: Vec<&str> = plan.seeds_of(node).collect();
     slots
         .iter()
-        .filter(is_seed)
+        .filter(|slot| seeds.contains(&slot.name.as_str()))
         // An adversary looks up no name: who knows where it leads.
         .take(if node.hostile.is_some() { MOST_TARGETS } else { usize::MAX })
         .map(|slot| match plan.seeds_by_name && node.hostile.is_none() {

@@ -11,6 +11,12 @@ use crate::subnet::Ipv4Subnet;
 /// Where a node that keeps the contract serves JSON-RPC.
 pub const RPC_PORT: u16 = 9944;
 
+/// Where a node that has all ports to itself listens to others.
+pub const P2P_PORT: u16 = 30333;
+
+/// Where a container has its node's state: a name that no foreign image has, so it starts empty.
+pub const DATA_DIR: &str = "/hegemon-data";
+
 /// Where a node that has all ports to itself is told to serve its metrics.
 pub const METRICS_PORT: u16 = 9615;
 

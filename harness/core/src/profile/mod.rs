@@ -17,7 +17,7 @@ mod shipped;
 
 pub use file::{FLAGS, PROFILE, RPC, STATE, VARIABLES};
 pub(crate) use flags::Groups;
-pub use kind::{METRICS_PORT, NodeProfile, RPC_PORT, StatePart};
+pub use kind::{DATA_DIR, METRICS_PORT, NodeProfile, P2P_PORT, RPC_PORT, StatePart};
 pub use launch::{Launched, Place, Wanted};
 pub use shipped::SHIPPED;
 

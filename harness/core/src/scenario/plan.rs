@@ -203,6 +203,16 @@ impl Plan {
         nodes.map(|node| node.name.clone()).collect()
     }
 
+    /// Who is in a node's `HEGEMON_SEEDS`, in the order of the file: all seeds, itself included, or those that it has
+    /// instead.
+    pub fn seeds_of<'a>(&'a self, node: &'a NodePlan) -> impl Iterator<Item = &'a str> {
+        let is_seed = move |other: &&NodePlan| match &node.seeds {
+            Some(seeds) => seeds.contains(&other.name),
+            None => other.seed,
+        };
+        self.nodes.iter().filter(is_seed).map(|node| node.name.as_str())
+    }
+
     /// Peers that a node may have beside the other nodes.
     pub fn strangers(&self) -> usize {
         match self.overrides.attached {

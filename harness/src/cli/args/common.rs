@@ -11,16 +11,25 @@ use harness_core::{
 use super::choice::NetworkArg;
 use crate::library::Library;
 
+/// What a folder of scenarios is called.
+const FOLDER: &str = "scenarios";
+
 #[derive(Debug, Args)]
 pub(crate) struct LibraryArgs {
-    /// Folder with the shipped scenarios [default: the one of this workspace]
+    /// Folder with the shipped scenarios [default: ./scenarios, then one beside this program, then
+    /// those that are built in]
     #[arg(long = "scenarios", value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
 }
 
 impl LibraryArgs {
     pub(crate) fn library(&self) -> Library {
-        Library::new(self.folder.clone())
+        if let Some(folder) = &self.folder {
+            return Library::only(folder.clone());
+        }
+        let own = std::env::current_exe().ok();
+        let beside = own.and_then(|program| Some(program.parent()?.join(FOLDER)));
+        Library::beside([PathBuf::from(FOLDER)].into_iter().chain(beside))
     }
 }
 

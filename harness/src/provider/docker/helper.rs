@@ -18,6 +18,7 @@ use futures_util::{TryStreamExt, future::join_all};
 use harness_core::{
     line::{Line, LineChange},
     node::{Incarnation, NodeState},
+    profile::P2P_PORT,
 };
 use testcontainers::bollard::{
     Docker, body_full,
@@ -31,7 +32,7 @@ use testcontainers::bollard::{
 use tokio_util::io::StreamReader;
 
 use super::{
-    P2P_PORT, container,
+    container,
     engine::{Engine, failed},
     labels::{NODE_LABEL, RUN_LABEL, labels, plain_labels},
     state::Nodes,

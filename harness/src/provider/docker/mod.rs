@@ -48,6 +48,3 @@ pub use self::{
     reach::Reach,
     shelf::put,
 };
-
-/// The node contract's default port: every container has its own.
-const P2P_PORT: u16 = 30333;

@@ -9,13 +9,12 @@ use std::{
 
 use harness_core::{
     node::{NodeSource, NodeState},
-    profile::METRICS_PORT,
+    profile::{METRICS_PORT, P2P_PORT},
     state::Limits,
 };
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
-    P2P_PORT,
     container::{self, Recipe, Seat},
     image::Image,
     labels::labels,

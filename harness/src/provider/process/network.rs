@@ -26,9 +26,6 @@ use crate::{
     provider::{Dial, Direct, NetworkChoice, ProviderError, ProviderOptions},
 };
 
-/// The node contract's default port: every namespace has its own.
-pub(super) const P2P_PORT: u16 = 30333;
-
 /// Where the processes of a run live.
 #[derive(Debug)]
 pub(super) enum Network {

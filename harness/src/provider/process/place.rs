@@ -8,12 +8,12 @@ use std::{
 
 use harness_core::{
     node::NodeSource,
-    profile::METRICS_PORT,
+    profile::{METRICS_PORT, P2P_PORT},
     subnet::{Ipv4Subnet, Range},
 };
 
 use super::{
-    network::{Namespaces, Network, P2P_PORT},
+    network::{Namespaces, Network},
     ports,
     state::{Home, Node},
 };
