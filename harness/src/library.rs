@@ -24,18 +24,18 @@ pub struct Library {
 pub enum NotFound {
     /// Neither a shipped name nor a path.
     #[error(
-        "no scenario `{asked}`{near}\n  there is {there}; a file or folder elsewhere is given with a path, like `./{asked}`"
+        "no scenario `{asked}`; {near}\n  a file or folder elsewhere is given with a path, like `./{asked}`"
     )]
     Name {
         /// What the user wrote.
         asked: String,
-        /// The nearest name, as a question.
+        /// The nearest name, as a question, or all of them.
         near: String,
-        /// All names.
-        there: String,
     },
     /// A path with nothing at its end.
-    #[error("no scenario at `{}`: neither a file nor a folder with a `{FILE}`", .0.display())]
+    #[error(
+        "no scenario at `{}`: neither a file nor a folder with a `{FILE}`\n  `harness list` shows the shipped ones, `harness init` writes a first one of your own", .0.display()
+    )]
     Path(PathBuf),
 }
 
@@ -105,12 +105,24 @@ impl Library {
         let names = self.names().unwrap_or_default();
         let words = || names.iter().map(String::as_str);
         Err(NotFound::Name {
-            near: nearest(&text, words())
-                .map_or(String::new(), |near| format!("; did you mean `{near}`?")),
-            there: listed(words()),
+            near: match near(&text, words()) {
+                Some(near) => {
+                    format!("did you mean `{near}`? (`harness list` shows the shipped ones)")
+                }
+                None => format!("there is {}", listed(words())),
+            },
             asked: text.into_owned(),
         })
     }
+}
+
+/// A scenario of the user's own, where `harness init` puts it, or the shipped one with the nearest name.
+fn near<'a>(text: &str, shipped: impl Iterator<Item = &'a str>) -> Option<String> {
+    let own = Path::new("scenarios").join(text);
+    if own.join(FILE).is_file() {
+        return Some(own.display().to_string());
+    }
+    nearest(text, shipped).map(str::to_owned)
 }
 
 /// Reads a scenario. The problems hold warnings if there is a plan, and at least one error if there
@@ -193,8 +205,8 @@ mod tests {
     #[test]
     fn a_misspelt_name_says_which_there_are() {
         let (_folder, library) = library();
-        let error = library.find(Path::new("three-nodes")).unwrap_err().to_string();
-        assert!(error.contains("did you mean `three-node`?"), "{error}");
-        assert!(error.contains("`late-join` and `three-node`"), "{error}");
+        let error = |asked: &str| library.find(Path::new(asked)).unwrap_err().to_string();
+        assert!(error("three-nodes").contains("did you mean `three-node`?"));
+        assert!(error("something").contains("there is `late-join` and `three-node`"));
     }
 }

@@ -8,6 +8,8 @@
 //! | `attach` | looks at nodes that run already |
 //! | `network`, `ask` | a network to work with: up, down, its answers and logs |
 //! | `list`, `validate`, `explain`, `verify`, `report` | verbs that start nothing |
+//! | `init` | a first scenario, gate and CI job in somebody's repository |
+//! | `completions`, `man` | what shells and `man` read |
 //! | `doctor` | what this host is like before a run |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
 //! | `keeper` | works in nodes' networks, for a run |
@@ -18,6 +20,7 @@ mod args;
 mod ask;
 mod attach;
 mod compare;
+mod completions;
 mod doctor;
 mod environment;
 mod explain;
@@ -25,8 +28,10 @@ mod gate;
 mod gc;
 mod generate;
 mod github;
+mod init;
 mod keeper;
 mod list;
+mod man;
 mod network;
 mod output;
 mod profile;
@@ -93,6 +98,9 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Explain(args) => explain::run(args),
         Verb::Schema => explain::print_schema(),
         Verb::Validate(args) => validate::run(args),
+        Verb::Init(args) => init::run(args),
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => man::run(args),
         Verb::Doctor(args) => interruptible(async |interrupt| doctor::run(args, interrupt).await),
         Verb::Up(args) => interruptible(async |interrupt| network::up(args, interrupt).await),
         Verb::Down(args) => in_runtime(network::down(args)),

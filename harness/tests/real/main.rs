@@ -9,6 +9,7 @@
 //! | `three_node` | the shipped scenario on real nodes, and each check and fault failing for its own reason |
 //! | `gate`, `compare` | many runs, and one decision; two builds |
 //! | `network` | one that stays, to work with |
+//! | `first` | what `harness init` writes passes, and can fail |
 //! | `soak` | a network that stays up passes, leaks, is killed and goes on |
 //! | `shrink` | generated scenarios, and failing ones made smaller |
 //! | `support` | what they share: providers, fake nodes, the engine |
@@ -18,6 +19,7 @@
 
 mod attached;
 mod compare;
+mod first;
 mod gate;
 mod leftovers;
 mod network;

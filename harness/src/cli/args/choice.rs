@@ -45,3 +45,12 @@ impl NetworkArg {
         }
     }
 }
+
+/// How something is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Human,
+    /// One JSON object a line
+    Jsonl,
+}
