@@ -9,7 +9,7 @@
 //! | `three_node` | the shipped scenario on real nodes, and each check and fault failing for its own reason |
 //! | `gate`, `compare` | many runs, and one decision; two builds |
 //! | `network` | one that stays, to work with |
-//! | `first` | what `harness init` writes passes, and can fail |
+//! | `first`, `mistakes` | what `harness init` writes passes, and can fail; what is said to beginners |
 //! | `soak` | a network that stays up passes, leaks, is killed and goes on |
 //! | `shrink` | generated scenarios, and failing ones made smaller |
 //! | `support` | what they share: providers, fake nodes, the engine |
@@ -22,6 +22,7 @@ mod compare;
 mod first;
 mod gate;
 mod leftovers;
+mod mistakes;
 mod network;
 mod provider;
 mod shrink;
