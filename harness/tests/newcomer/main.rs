@@ -5,9 +5,11 @@
 //! | --- | --- |
 //! | `init` | what is written is good, and nothing is written over |
 //! | `shell` | completions and manual pages |
+//! | `documents` | every command that a document names is one that there is; those of the skill file work |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod documents;
 mod init;
 mod shell;
 
