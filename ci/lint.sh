@@ -44,7 +44,7 @@ done
 if command -v groff >/dev/null; then
     "$harness" man "$tools/man" >/dev/null
     for page in "$tools"/man/*.1; do
-        said=$(groff -man -Tutf8 -ww "$page" 2>&1 >/dev/null)
+        said=$(groff -k -man -Tutf8 -ww "$page" 2>&1 >/dev/null)
         [ -z "$said" ] || { echo "$page: $said" >&2; missing=1; }
     done
 else
