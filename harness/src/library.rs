@@ -48,18 +48,18 @@ pub enum Scenario {
 pub enum NotFound {
     /// Neither a shipped name nor a path.
     #[error(
-        "no scenario `{asked}`{near}\n  there is {there}; a file or folder elsewhere is given with a path, like `./{asked}`"
+        "no scenario `{asked}`; {near}\n  a file or folder elsewhere is given with a path, like `./{asked}`"
     )]
     Name {
         /// What the user wrote.
         asked: String,
-        /// The nearest name, as a question.
+        /// The nearest name, as a question, or all of them.
         near: String,
-        /// All names.
-        there: String,
     },
     /// A path with nothing at its end.
-    #[error("no scenario at `{}`: neither a file nor a folder with a `{FILE}`", .0.display())]
+    #[error(
+        "no scenario at `{}`: neither a file nor a folder with a `{FILE}`\n  `harness list` shows the shipped ones, `harness init` writes a first one of your own", .0.display()
+    )]
     Path(PathBuf),
 }
 
@@ -134,9 +134,12 @@ impl Library {
         let all = self.all().unwrap_or_default();
         let words = || all.keys().map(String::as_str);
         Err(NotFound::Name {
-            near: nearest(&text, words())
-                .map_or(String::new(), |near| format!("; did you mean `{near}`?")),
-            there: listed(words()),
+            near: match near(&text, words()) {
+                Some(near) => {
+                    format!("did you mean `{near}`? (`harness list` shows the shipped ones)")
+                }
+                None => format!("there is {}", listed(words())),
+            },
             asked: text.into_owned(),
         })
     }
@@ -203,6 +206,15 @@ impl fmt::Display for Scenario {
             Self::Carried(carried) => write!(f, "built-in {}", carried.name),
         }
     }
+}
+
+/// A scenario of the user's own, where `harness init` puts it, or the shipped one with the nearest name.
+fn near<'a>(text: &str, shipped: impl Iterator<Item = &'a str>) -> Option<String> {
+    let own = Path::new("scenarios").join(text);
+    if own.join(FILE).is_file() {
+        return Some(own.display().to_string());
+    }
+    nearest(text, shipped).map(str::to_owned)
 }
 
 /// Reads a scenario's file. The problems hold warnings if there is a plan, and at least one error if

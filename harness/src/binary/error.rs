@@ -24,7 +24,7 @@ pub enum BinaryError {
     #[error("`{0}` is neither an ELF executable nor a script that starts with `#!`")]
     UnknownFormat(PathBuf),
     /// An ELF file that this host's kernel does not execute.
-    #[error("`{path}` is for {found}, this host is {wanted}")]
+    #[error("`{path}` is for {found}, this host is {wanted}; build or fetch it for that")]
     WrongArchitecture {
         /// The file.
         path: PathBuf,

@@ -7,19 +7,21 @@ mod compare;
 mod doctor;
 mod export;
 mod gate;
+mod gc;
 mod generate;
 mod hidden;
 mod image;
 mod list;
+mod init;
 mod network;
-mod ps;
 mod report;
 mod show;
+mod shell;
 mod shrink;
 mod soak;
 mod watch;
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use harness_core::{bundle::Sha256Hex, record::Asked};
@@ -33,14 +35,16 @@ pub(super) use compare::CompareArgs;
 pub(super) use doctor::DoctorArgs;
 pub(super) use export::{ExportArgs, Tool};
 pub(super) use gate::GateArgs;
+pub(super) use gc::{GcArgs, PsArgs};
 pub(super) use generate::{GenerateArgs, for_each_run};
 pub(super) use hidden::{KeeperArgs, ReaperArgs, WatchdogArgs};
 pub(super) use image::ImageArgs;
 pub(super) use list::ListArgs;
+pub(super) use init::{Ci, InitArgs};
 pub(super) use network::{DownArgs, LogsArgs, RpcArgs, UpArgs};
-pub(super) use ps::PsArgs;
 pub(super) use report::ReportArgs;
 pub(super) use show::ShowArgs;
+pub(super) use shell::{CompletionsArgs, ManArgs};
 pub(super) use shrink::ShrinkArgs;
 pub(super) use soak::SoakArgs;
 pub(super) use watch::WatchArgs;
@@ -86,14 +90,6 @@ Exit codes: those of `scenario`, for the new run. Nothing runs and the code is
   64  if there is no bundle there, if it does not verify (unless --unverified),
       or if what was overridden does not fit its scenario";
 
-const GC_CODES: &str = "\
-Only what carries the labels, the marker or the directory of a run is removed, and nothing of a run that is running.
-
-Exit codes:
-  0   removed, or nothing to remove
-  3   something could not be removed, or a run that was named is running
-  64  a run that was named is not there";
-
 /// Starts a network of hegemon nodes, breaks it, and says with evidence whether it held.
 #[derive(Debug, Parser)]
 #[command(name = "harness", version, after_help = EXIT_CODES, max_term_width = 100)]
@@ -107,6 +103,9 @@ pub(super) enum Verb {
     /// Run scenarios, one after another, and say whether they held
     #[command(after_help = EXIT_CODES)]
     Scenario(ScenarioArgs),
+    /// Write a first scenario, a gate and a CI job into a repository
+    #[command(after_help = init::CODES)]
+    Init(InitArgs),
     /// Look at nodes that run already, and change nothing: only safe reads, few in a second
     #[command(after_help = attach::CODES)]
     Attach(AttachArgs),
@@ -174,11 +173,17 @@ pub(super) enum Verb {
     #[command(after_help = export::CODES)]
     Export(ExportArgs),
     /// List the runs on this host: running, kept, and what dead ones have left
-    #[command(after_help = ps::CODES)]
+    #[command(after_help = gc::PS_CODES)]
     Ps(PsArgs),
     /// Remove what dead runs have left on this host
-    #[command(after_help = GC_CODES)]
+    #[command(after_help = gc::GC_CODES)]
     Gc(GcArgs),
+    /// Print what completes this command line in a shell
+    #[command(after_help = shell::COMPLETIONS_CODES)]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one of each verb
+    #[command(after_help = shell::MAN_CODES)]
+    Man(ManArgs),
     /// Wait for the harness's end and remove what it left
     #[command(hide = true)]
     Watchdog(WatchdogArgs),
@@ -399,37 +404,6 @@ impl RerunArgs {
     }
 }
 
-#[derive(Debug, Args)]
-pub(super) struct GcArgs {
-    /// Remove these runs, whatever their age and whether kept, dead, elsewhere or unknown [default:
-    /// every dead run]
-    #[arg(value_name = "RUN")]
-    pub(super) runs: Vec<String>,
-
-    /// Say what would be removed, and remove nothing
-    #[arg(long)]
-    pub(super) dry_run: bool,
-
-    /// Leave runs that began less than this ago
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration, conflicts_with = "runs")]
-    pub(super) older_than: Duration,
-
-    /// Remove kept runs, too
-    #[arg(long, conflicts_with = "runs")]
-    pub(super) kept: bool,
-
-    /// Remove what runs of other hosts or containers left on this engine, too: whether they live
-    /// cannot be seen from here, so say how old they must be
-    #[arg(long, conflicts_with = "runs", requires = "older_than")]
-    pub(super) elsewhere: bool,
-}
-
-impl GcArgs {
-    /// Of these runs, whatever they are.
-    pub(super) fn of(runs: Vec<String>) -> Self {
-        Self { runs, dry_run: false, older_than: Duration::ZERO, kept: false, elsewhere: false }
-    }
-}
 
 /// As a run prints it.
 fn parse_digest(text: &str) -> Result<Sha256Hex, String> {

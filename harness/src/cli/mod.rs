@@ -10,6 +10,8 @@
 //! | `watch` | a run or network on the whole screen |
 //! | `list`, `validate`, `explain`, `verify`, `report` | verbs that start nothing |
 //! | `export` | a scenario's network for other tools |
+//! | `init` | a first scenario, gate and CI job in somebody's repository |
+//! | `completions`, `man` | what shells and `man` read |
 //! | `doctor` | what this host is like before a run |
 //! | `image` | a node as an image, for other tools |
 //! | `ps`, `gc`, `watchdog` | what runs have left on this host |
@@ -21,6 +23,7 @@ mod args;
 mod ask;
 mod attach;
 mod compare;
+mod completions;
 mod doctor;
 mod environment;
 mod explain;
@@ -30,8 +33,10 @@ mod gc;
 mod generate;
 mod github;
 mod image;
+mod init;
 mod keeper;
 mod list;
+mod man;
 mod network;
 mod output;
 mod profile;
@@ -109,6 +114,9 @@ fn dispatch(cli: &Cli) -> ExitCode {
         Verb::Export(args) => export::run(args),
         Verb::Schema => explain::print_schema(),
         Verb::Validate(args) => validate::run(args),
+        Verb::Init(args) => init::run(args),
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => man::run(args),
         Verb::Doctor(args) => interruptible(async |interrupt| doctor::run(args, interrupt).await),
         Verb::Up(args) => interruptible(async |interrupt| network::up(args, interrupt).await),
         Verb::Down(args) => in_runtime(network::down(args)),

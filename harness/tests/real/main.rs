@@ -11,6 +11,7 @@
 //! | `network` | one that stays, to work with |
 //! | `library` | one that a Rust test has |
 //! | `testcontainers` | a node as an image of that ecosystem |
+//! | `first`, `mistakes` | what `harness init` writes passes, and can fail; what is said to beginners |
 //! | `soak` | a network that stays up passes, leaks, is killed and goes on |
 //! | `shrink` | generated scenarios, and failing ones made smaller |
 //! | `support` | what they share: providers, fake nodes, the engine |
@@ -20,9 +21,11 @@
 
 mod attached;
 mod compare;
+mod first;
 mod gate;
 mod leftovers;
 mod library;
+mod mistakes;
 mod network;
 mod provider;
 mod shrink;

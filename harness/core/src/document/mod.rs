@@ -16,8 +16,8 @@ mod problem;
 mod table;
 
 pub use key::{Given, Key, Takes};
-pub(crate) use names::{is_dns_label, suggest};
-pub use names::{listed, nearest};
+pub(crate) use names::suggest;
+pub use names::{is_dns_label, listed, nearest};
 pub(crate) use problem::MISSING;
 pub use problem::{Problem, Problems, Severity};
 pub(crate) use table::Table;

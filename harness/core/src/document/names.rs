@@ -35,7 +35,7 @@ pub fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 
 /// Names become host names, container names and file names: a DNS label (RFC 1123) is what all of
 /// them accept.
-pub(crate) fn is_dns_label(name: &str) -> bool {
+pub fn is_dns_label(name: &str) -> bool {
     (1..=63).contains(&name.len())
         && name
             .bytes()

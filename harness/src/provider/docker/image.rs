@@ -60,6 +60,7 @@ pub(super) async fn find(
         }
     })?;
     foreign_architecture(engine, &inspect, reference)?;
+    names_a_program(&inspect, reference)?;
     let label =
         inspect.config.as_ref().and_then(|config| config.labels.as_ref()?.get(PROFILE_LABEL));
     let found = if label.is_some_and(|value| value == PROFILE_OURS) {
@@ -70,6 +71,18 @@ pub(super) async fn find(
     let profile = profile.cloned().unwrap_or(found);
     let facts = serde_json::json!({ "source": format!("image {reference}"), "profile": profile.name, "image": image_facts(&inspect) });
     Ok(Image { id: image_id(&inspect, reference)?, profile, facts, made: None })
+}
+
+/// Says so before the run if an image leaves open what to execute: it would be our first argument, which
+/// takes the place of what a `CMD` says.
+fn names_a_program(image: &ImageInspect, reference: &str) -> Result<(), ProviderError> {
+    let config = image.config.as_ref();
+    if config.and_then(|config| config.entrypoint.as_ref()).is_some_and(|words| !words.is_empty()) {
+        return Ok(());
+    }
+    Err(ProviderError::Binary(format!(
+        "the image {reference} has no entrypoint, and a node's flags take the place of a `CMD`: name its program in the image, like ENTRYPOINT [\"/usr/bin/node\"]"
+    )))
 }
 
 /// Says so before the run if the engine's processor cannot execute the image, and nothing is known
