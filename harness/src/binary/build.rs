@@ -11,6 +11,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::Command,
+    sync::OnceCell,
 };
 
 use super::{BinaryError, Progress, subprocess};
@@ -55,7 +56,8 @@ impl Program {
 }
 
 /// Builds a program in release mode and returns its path in cargo's directory, where a later
-/// build replaces it: copy it before use.
+/// build replaces it: copy it before use. Once in a process: what runs here beside each other and one
+/// after another is one build, and cargo need not say of each that nothing is stale.
 ///
 /// # Errors
 /// The workspace is gone, there is no cargo, or it fails: with its last lines.
@@ -63,7 +65,14 @@ pub async fn workspace_program(
     program: Program,
     progress: Progress<'_>,
 ) -> Result<PathBuf, BinaryError> {
-    program_of(&workspace()?, None, program, progress).await
+    static NODE: OnceCell<PathBuf> = OnceCell::const_new();
+    static HOSTILE: OnceCell<PathBuf> = OnceCell::const_new();
+    let built = match program {
+        Program::Node => &NODE,
+        Program::Hostile => &HOSTILE,
+    };
+    let build = async || program_of(&workspace()?, None, program, progress).await;
+    built.get_or_try_init(build).await.cloned()
 }
 
 /// The same of another checkout of this workspace, with an own directory for what cargo makes if one is named.
