@@ -11,12 +11,12 @@ mod gc;
 mod generate;
 mod hidden;
 mod image;
-mod list;
 mod init;
+mod list;
 mod network;
 mod report;
-mod show;
 mod shell;
+mod show;
 mod shrink;
 mod soak;
 mod watch;
@@ -39,12 +39,12 @@ pub(super) use gc::{GcArgs, PsArgs};
 pub(super) use generate::{GenerateArgs, for_each_run};
 pub(super) use hidden::{KeeperArgs, ReaperArgs, WatchdogArgs};
 pub(super) use image::ImageArgs;
-pub(super) use list::ListArgs;
 pub(super) use init::{Ci, InitArgs};
+pub(super) use list::ListArgs;
 pub(super) use network::{DownArgs, LogsArgs, RpcArgs, UpArgs};
 pub(super) use report::ReportArgs;
-pub(super) use show::ShowArgs;
 pub(super) use shell::{CompletionsArgs, ManArgs};
+pub(super) use show::ShowArgs;
 pub(super) use shrink::ShrinkArgs;
 pub(super) use soak::SoakArgs;
 pub(super) use watch::WatchArgs;
@@ -403,7 +403,6 @@ impl RerunArgs {
         }
     }
 }
-
 
 /// As a run prints it.
 fn parse_digest(text: &str) -> Result<Sha256Hex, String> {

@@ -6,7 +6,8 @@
 //! | `attached` | nodes that run already are looked at, and nothing of them changes |
 //! | `provider` | one suite of behaviours, against every provider |
 //! | `leftovers` | nothing is left behind, whatever ends the harness |
-//! | `three_node` | the shipped scenario on real nodes, and each check and fault failing for its own reason |
+//! | `controls` | each check and fault failing for its own reason |
+//! | `three_node` | the shipped scenario on real nodes |
 //! | `gate`, `compare` | many runs, and one decision; two builds |
 //! | `network` | one that stays, to work with |
 //! | `library` | one that a Rust test has |
@@ -21,6 +22,7 @@
 
 mod attached;
 mod compare;
+mod controls;
 mod first;
 mod gate;
 mod leftovers;
