@@ -246,6 +246,7 @@ impl Task {
             at_end: AtEnd::Remove,
             measure: Measure::Asked,
             interrupt,
+            program: own_program()?,
         };
         Ok(run.driven(program).await)
     }

@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use super::said::{How, Said};
-use crate::binary::die_with_this_thread;
+use crate::{binary::die_with_this_thread, netns::PART};
 
 /// The hidden verb of this program.
 pub(super) const VERB: &str = "reap";
@@ -102,7 +102,7 @@ fn execute(orders: &Orders) -> io::Result<Pid> {
     };
     let mut command = Command::new(program);
     // A script that ends its own group must not end this process.
-    command.args(arguments).stdin(fs::File::open(&orders.input)?).process_group(0);
+    command.args(arguments).env_remove(PART).stdin(fs::File::open(&orders.input)?).process_group(0);
     // If this process is killed after all.
     die_with_this_thread(&mut command);
     let child = command.spawn()?;

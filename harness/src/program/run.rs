@@ -24,6 +24,7 @@ use super::{
     reaper::{INPUT, PATIENCE, VERB},
     said::{How, Said},
 };
+use crate::netns::PART;
 
 /// What a process that has ended wrote last is in a pipe; it is read in milliseconds.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -111,7 +112,7 @@ impl Program<'_> {
         command.arg0("harness-reaper").arg(VERB).arg(INPUT).arg(&self.input);
         command.arg("--").args(&self.words);
         command.current_dir(self.folder);
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.envs(self.env.iter().map(|(name, value)| (name, value))).env(PART, VERB);
         command.stdin(Stdio::from(OwnedFd::from(theirs)));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn()?;
