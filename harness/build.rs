@@ -1,7 +1,5 @@
 //! Lists the workspace's scenarios for the library, which carries them. They are compiled in as they are.
 
-#![expect(clippy::print_stdout, reason = "that is how a build script speaks to cargo")]
-
 use std::{env, error::Error, fmt::Write, fs, path::PathBuf};
 
 /// The file inside a scenario's folder.

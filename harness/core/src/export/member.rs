@@ -42,7 +42,7 @@ impl<'a> Member<'a> {
         name: &str,
         host: impl Fn(&str) -> Option<String>,
     ) -> Launched {
-        let seeds = plan.seeds_of(self.node).filter_map(|seed| host(seed));
+        let seeds = plan.seeds_of(self.node).filter_map(host);
         let seeds: Vec<String> = seeds.map(|host| format!("{host}:{P2P_PORT}")).collect();
         let node = self.node;
         let wanted = Wanted {
