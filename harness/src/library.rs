@@ -134,7 +134,7 @@ impl Library {
         let all = self.all().unwrap_or_default();
         let words = || all.keys().map(String::as_str);
         Err(NotFound::Name {
-            near: match near(&text, words()) {
+            near: match nearest(&text, words()) {
                 Some(near) => {
                     format!("did you mean `{near}`? (`harness list` shows the shipped ones)")
                 }
@@ -206,15 +206,6 @@ impl fmt::Display for Scenario {
             Self::Carried(carried) => write!(f, "built-in {}", carried.name),
         }
     }
-}
-
-/// A scenario of the user's own, where `harness init` puts it, or the shipped one with the nearest name.
-fn near<'a>(text: &str, shipped: impl Iterator<Item = &'a str>) -> Option<String> {
-    let own = Path::new("scenarios").join(text);
-    if own.join(FILE).is_file() {
-        return Some(own.display().to_string());
-    }
-    nearest(text, shipped).map(str::to_owned)
 }
 
 /// Reads a scenario's file. The problems hold warnings if there is a plan, and at least one error if
