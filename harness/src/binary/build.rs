@@ -12,6 +12,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::Command,
+    sync::OnceCell,
 };
 
 use super::{BinaryError, Progress, beside::beside, subprocess};
@@ -66,13 +67,23 @@ impl Program {
 
 /// Builds a program in release mode and returns its path in cargo's directory, where a later
 /// build replaces it: copy it before use. Where there is no workspace it is the one beside this harness; where there is
-/// one it never is, since a node of another day may lie there.
+/// one it never is, since a node of another day may lie there. Built once in a process: of a hundred runs beside each other
+/// each would have cargo say again that nothing is stale.
 ///
 /// # Errors
 /// There is no cargo, or it fails: with its last lines; or there is neither a workspace nor the program.
 pub async fn our_program(program: Program, progress: Progress<'_>) -> Result<PathBuf, BinaryError> {
+    static NODE: OnceCell<PathBuf> = OnceCell::const_new();
+    static HOSTILE: OnceCell<PathBuf> = OnceCell::const_new();
+    let built = match program {
+        Program::Node => &NODE,
+        Program::Hostile => &HOSTILE,
+    };
     match workspace() {
-        Ok(workspace) => program_of(&workspace, None, program, progress).await,
+        Ok(workspace) => {
+            let build = || program_of(&workspace, None, program, progress);
+            built.get_or_try_init(build).await.cloned()
+        }
         Err(_) => {
             let path = beside(program.name())?;
             progress(format!("{} is {}, beside this harness", program.name(), path.display()));
