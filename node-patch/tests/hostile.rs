@@ -235,7 +235,7 @@ async fn attack_memory(network: &Network) {
 }
 
 /// Waits until memory, descriptors and tasks are what they were, and says what is not.
-async fn back_to(idle: &Held, node: &Node) {
+async fn back_to(idle: &Held, node: &Node) -> Held {
     let begin = Instant::now();
     loop {
         let now = Held::by(node).await;
@@ -243,7 +243,7 @@ async fn back_to(idle: &Held, node: &Node) {
             && now.descriptors <= idle.descriptors
             && now.tasks <= idle.tasks
         {
-            return println!("afterwards {now:?}");
+            return now;
         }
         assert!(begin.elapsed() < GIVEN_BACK, "still {now:?}, and it was {idle:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -265,7 +265,7 @@ async fn a_node_bears_every_attack_and_keeps_its_good_peers() {
         "{peak} KiB at the peak, {} idle",
         idle.resident_kib
     );
-    back_to(&idle, &network.target).await;
+    println!("afterwards {:?}", back_to(&idle, &network.target).await);
     network.assert_sessions_lasted().await;
 }
 
