@@ -1,4 +1,4 @@
-//! A hegemon node as a [testcontainers](testcontainers) image, for tests that have other containers as well.
+//! A hegemon node as a [testcontainers] image, for tests that have other containers as well.
 //!
 //! ```no_run
 //! use hegemon_testcontainers::{HegemonNode, p2p_address, rpc_url};
