@@ -303,9 +303,26 @@ fn between<T>(list: &[T], began: impl Fn(&T) -> bool, ended: impl Fn(&T) -> bool
 mod tests {
     use super::*;
     use crate::{
-        check::testing::{Seen, incarnation, sample},
-        event::Reading,
+        check::testing::{ASKING, Seen, incarnation, sample},
+        event::{Part, Reading},
     };
+
+    #[test]
+    fn an_answer_that_is_as_before_is_the_one_before() {
+        let json = |text: &str| Part::Json(text.to_owned().into());
+        let seen = Seen::default()
+            .answers(1_000, 5, &[("a", json("1")), ("b", json("2"))])
+            .answers(2_000, 5, &[("a", Part::Same), ("b", json("3"))])
+            .answers(3_000, 5, &[("a", Part::Same), ("b", Part::Same), ("c", Part::Same)]);
+        let rounds = seen.history.asked(ASKING, Moment(0), Moment(4_000));
+        let answers = |round: &Asked| match &round.seen {
+            AskedFor::Answers(answers) => answers.clone(),
+            other => panic!("{other:?}"),
+        };
+        let last = rounds.last().map(answers).unwrap();
+        assert_eq!((&last["a"], &last["b"]), (&json("1"), &json("3")));
+        assert_eq!(last["c"], Part::Same, "there was none before: it says nothing");
+    }
 
     #[test]
     fn what_lies_outside_of_the_span_is_not_looked_at() {
