@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use crate::text::printable;
 
@@ -93,7 +93,7 @@ impl Line {
         let (mut room, mut parts) = (width.saturating_sub(1), Vec::new());
         for (tone, text) in self.parts {
             let kept = fitting(&text, room);
-            room -= kept.width();
+            room = room.saturating_sub(kept.width());
             let all = kept.len() == text.len();
             parts.push((tone, kept.to_owned()));
             if !all {
@@ -120,12 +120,10 @@ impl fmt::Display for Line {
 
 /// The first words of a text that take no more than so many columns.
 fn fitting(text: &str, width: usize) -> &str {
-    let mut used = 0;
-    let end = text.char_indices().find(|(_, letter)| {
-        used += letter.width().unwrap_or(0);
-        used > width
-    });
-    end.map_or(text, |(end, _)| &text[..end])
+    let ends = text.char_indices().map(|(at, letter)| at + letter.len_utf8());
+    // Letters together may be wider than each for itself: an emoji and what makes it one.
+    let end = ends.take_while(|end| text[..*end].width() <= width).last();
+    &text[..end.unwrap_or(0)]
 }
 
 #[cfg(test)]
@@ -141,6 +139,8 @@ mod tests {
             [19, 18, 9, 6, 1, 0].map(cut),
             ["peers 世界 and more", "peers 世界 and mo…", "peers 世…", "peers…", "…", ""]
         );
+        let sign = Line::plain("⚠\u{fe0f} a warning");
+        assert!((0..12).all(|width| sign.clone().cut(width).width() <= width));
         assert!([0, 1, 6, 9, 18].iter().all(|width| line.clone().cut(*width).width() <= *width));
     }
 
