@@ -210,13 +210,15 @@ impl Part {
         Self::Json(text.into())
     }
 
-    /// What is recorded of a round: no answer that was in the round before is written again.
+    /// What is recorded of a round: no answer that was in the round before is written again. All else is short, and
+    /// would not be shared by rounds that are remembered.
     pub fn changed(
         now: &BTreeMap<String, Self>,
         before: &BTreeMap<String, Self>,
     ) -> BTreeMap<String, Self> {
         let record = |(node, part): (&String, &Self)| {
-            let part = if before.get(node) == Some(part) { &Self::Same } else { part };
+            let is_same = matches!(part, Self::Json(_)) && before.get(node) == Some(part);
+            let part = if is_same { &Self::Same } else { part };
             (node.clone(), part.clone())
         };
         now.iter().map(record).collect()
@@ -225,8 +227,8 @@ impl Part {
     /// The answers again. One that is said to be as before, where there was none, stays that: it says nothing.
     pub fn restore(now: &mut BTreeMap<String, Self>, before: &BTreeMap<String, Self>) {
         for (node, part) in now.iter_mut().filter(|(_, part)| **part == Self::Same) {
-            if let Some(before) = before.get(node) {
-                *part = before.clone();
+            if let Some(Self::Json(text)) = before.get(node) {
+                *part = Self::Json(text.clone());
             }
         }
     }
@@ -304,10 +306,29 @@ mod tests {
             written.push(event);
         }
         assert_eq!(written[1], "{\"a\":\"same\",\"b\":{\"json\":\"2\"}}");
-        assert_eq!(written[3], "{\"b\":{\"json\":\"1\"},\"c\":\"same\"}");
+        assert_eq!(written[3], "{\"b\":{\"json\":\"1\"},\"c\":{\"missing\":\"timeout\"}}");
         assert_eq!(written.iter().filter(|event| event.len() > 4_000).count(), 2);
-        let mut forged = round(&[("a", Part::Same)]);
-        Part::restore(&mut forged, &BTreeMap::new());
-        assert_eq!(forged["a"], Part::Same);
+        let silent = Part::Missing(Miss::Nonsense("x".repeat(1_000)));
+        for before in [round(&[]), round(&[("a", silent)])] {
+            let mut forged = round(&[("a", Part::Same)]);
+            Part::restore(&mut forged, &before);
+            assert_eq!(
+                forged["a"],
+                Part::Same,
+                "no answer was there, and what is not shared is not multiplied"
+            );
+        }
+    }
+
+    /// As bundles have it that were made before answers were left out.
+    #[test]
+    fn what_older_bundles_say_is_read_and_written_as_it_was() {
+        for line in [
+            r#"{"answers":{"a":{"json":"2"},"b":"absent","c":{"missing":"timeout"}}}"#,
+            r#"{"command":{"ended":{"how":{"exited":0},"bytes":3,"last":"x"}}}"#,
+        ] {
+            let read: AskedFor = serde_json::from_str(line).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), line);
+        }
     }
 }
