@@ -31,7 +31,7 @@ pub use identity::{Identity, OURS_MARKER, identify};
 pub use idle::idle;
 pub use rootfs::{DATA_DIR, LIBRARY_DIR, NODE_PATH, empty_directory, rootfs};
 pub(crate) use subprocess::{
-    BUSY_LIMIT, BUSY_RETRY, die_with_this_thread, kill_group, wait_unreaped,
+    BUSY_LIMIT, BUSY_RETRY, die_with_this_thread, kill_group, wait_unreaped, when_not_busy,
 };
 
 /// One line for people about a step that takes time.

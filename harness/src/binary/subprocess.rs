@@ -61,23 +61,28 @@ pub(super) async fn spawn_group(command: &mut Command) -> io::Result<(Child, Gro
     // The command line has one thread for everything that is awaited, and it is there until the
     // end.
     die_with_this_thread(command.as_std_mut());
+    let child = when_not_busy(|| command.spawn()).await?;
+    let pid = child
+        .id()
+        .and_then(|id| Pid::from_raw(id.cast_signed()))
+        .ok_or_else(|| io::Error::other("a child without a process ID"))?;
+    Ok((child, GroupGuard(pid)))
+}
+
+/// Tries again as long as the file is too busy to be executed.
+pub(crate) async fn when_not_busy<C>(mut execute: impl FnMut() -> io::Result<C>) -> io::Result<C> {
     let deadline = Instant::now() + BUSY_LIMIT;
-    let child = loop {
-        match command.spawn() {
+    loop {
+        match execute() {
             Err(error)
                 if error.kind() == io::ErrorKind::ExecutableFileBusy
                     && Instant::now() < deadline =>
             {
                 tokio::time::sleep(BUSY_RETRY).await;
             }
-            other => break other?,
+            other => return other,
         }
-    };
-    let pid = child
-        .id()
-        .and_then(|id| Pid::from_raw(id.cast_signed()))
-        .ok_or_else(|| io::Error::other("a child without a process ID"))?;
-    Ok((child, GroupGuard(pid)))
+    }
 }
 
 /// What it starts gets SIGKILL when the thread that starts it ends, and so when this process does,

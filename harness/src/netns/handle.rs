@@ -196,8 +196,13 @@ impl Descriptors {
         Ok(Join { user: self.user.clone(), network, hosts: self.hosts.clone() })
     }
 
-    /// One question at a time, each with its answer.
+    /// One question at a time, each with its answer. That there is none is no word of whoever is dialled, whatever
+    /// the error is called.
     async fn ask(&self, question: &[u8]) -> io::Result<OwnedFd> {
+        self.answered(question).await.map_err(io::Error::other)
+    }
+
+    async fn answered(&self, question: &[u8]) -> io::Result<OwnedFd> {
         let asked = self.asked.lock().await;
         send(&*asked, question, SendFlags::NOSIGNAL)?;
         let answer = async {

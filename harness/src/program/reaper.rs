@@ -26,7 +26,10 @@ use tokio::{
 };
 
 use super::said::{How, Said};
-use crate::{binary::die_with_this_thread, netns::PART};
+use crate::{
+    binary::{die_with_this_thread, when_not_busy},
+    netns::PART,
+};
 
 /// The hidden verb of this program.
 pub(super) const VERB: &str = "reap";
@@ -66,7 +69,7 @@ pub async fn live(orders: &Orders) -> io::Result<()> {
     link.set_nonblocking(true)?;
     let (mut harness, mut to) = UnixStream::from_std(link)?.into_split();
 
-    let program = match adopt_all().and_then(|()| execute(orders)) {
+    let program = match adopted(orders).await {
         Ok(program) => program,
         Err(why) => return tell(&mut to, &Said::NotRun(why.to_string())).await,
     };
@@ -77,7 +80,10 @@ pub async fn live(orders: &Orders) -> io::Result<()> {
         () = let_go(&mut harness) => None,
     };
     let in_time = tokio::time::timeout(PATIENCE, end_all()).await;
-    let left = if in_time.is_err() { names(&children()) } else { Vec::new() };
+    let mut left = if in_time.is_err() { names(&children()) } else { Vec::new() };
+    if in_time.is_err() && left.is_empty() {
+        left.push("a process that /proc does not show".to_owned());
+    }
     let _ = tell(&mut to, &Said::Over { how, left }).await;
     drop(to);
     end_all().await;
@@ -96,7 +102,12 @@ fn adopt_all() -> io::Result<()> {
     Ok(set_child_subreaper(Some(getpid()))?)
 }
 
-fn execute(orders: &Orders) -> io::Result<Pid> {
+async fn adopted(orders: &Orders) -> io::Result<Pid> {
+    adopt_all()?;
+    execute(orders).await
+}
+
+async fn execute(orders: &Orders) -> io::Result<Pid> {
     let [program, arguments @ ..] = orders.words.as_slice() else {
         return Err(io::Error::other("no program is named"));
     };
@@ -105,7 +116,7 @@ fn execute(orders: &Orders) -> io::Result<Pid> {
     command.args(arguments).env_remove(PART).stdin(fs::File::open(&orders.input)?).process_group(0);
     // If this process is killed after all.
     die_with_this_thread(&mut command);
-    let child = command.spawn()?;
+    let child = when_not_busy(|| command.spawn()).await?;
     // It is waited for with all the others.
     Pid::from_raw(child.id().cast_signed())
         .ok_or_else(|| io::Error::other("a child without a process ID"))
@@ -152,7 +163,11 @@ async fn end_all() {
         }
         loop {
             match wait(WaitOptions::NOHANG) {
-                Ok(Some(_)) => pause = FIRST_PAUSE,
+                Ok(Some(_)) => {
+                    pause = FIRST_PAUSE;
+                    // Who starts others for ever does not keep anybody from looking at the clock.
+                    tokio::task::yield_now().await;
+                }
                 Ok(None) => break,
                 Err(_) => return,
             }
@@ -162,7 +177,8 @@ async fn end_all() {
     }
 }
 
-/// Of this process, without those that have ended.
+/// Of this process. One that has ended is among them until it is waited for, and its number nobody else's; one whose first
+/// thread alone has ended looks the same, and lives.
 fn children() -> Vec<Pid> {
     let this = getpid().as_raw_nonzero().to_string();
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -171,7 +187,7 @@ fn children() -> Vec<Pid> {
         // proc(5): after the name, which may hold anything, come state and parent.
         stat.is_ok_and(|stat| {
             let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-            fields.next().is_some_and(|state| state != "Z") && fields.next() == Some(&this)
+            fields.nth(1) == Some(&this)
         })
     };
     all.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))

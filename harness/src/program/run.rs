@@ -30,7 +30,8 @@ use crate::netns::PART;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Time that a reaper has for its end when nobody waits for its program any more. It goes on beyond that.
 const DISMISSAL: Duration = Duration::from_secs(2);
-/// A reaper that says nothing for so long after it was let go of is stopped itself.
+/// A reaper that says nothing for so long after it was let go of is given up. It goes on, and is not killed: what it
+/// watches over would be nobody's.
 const SILENCE: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
 
 /// A program, ready to be executed.
@@ -89,7 +90,7 @@ impl Program<'_> {
         let over = reaper.over(&mut words, limit);
         tokio::pin!(reading, over);
         let mut read = false;
-        let (in_time, how, left) = loop {
+        let (how, left) = loop {
             tokio::select! {
                 over = &mut over => break over?,
                 () = &mut reading, if !read => read = true,
@@ -101,7 +102,7 @@ impl Program<'_> {
         }
         let Output { bytes, last } =
             std::mem::take(&mut *output.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(Kept { how: how.filter(|_| in_time), bytes, last, left })
+        Ok(Kept { how, bytes, last, left })
     }
 
     fn start(&self, harness: &Path) -> io::Result<(Reaper, OwnedReadHalf)> {
@@ -116,7 +117,7 @@ impl Program<'_> {
         command.stdin(Stdio::from(OwnedFd::from(theirs)));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn()?;
-        Ok((Reaper { child, link: Some(link) }, words))
+        Ok((Reaper { child, link: Some(link), is_over: false }, words))
     }
 }
 
@@ -125,25 +126,33 @@ struct Reaper {
     child: Child,
     /// Nothing is ever said here; its end says that nobody waits.
     link: Option<OwnedWriteHalf>,
+    /// It has said that the program is: there is nothing to wait for.
+    is_over: bool,
 }
 
 impl Reaper {
-    /// Whether the program ended before `limit`, how, and what is left.
+    /// How the program ended, if it did before it was let go of, at `limit`; and what is left.
     async fn over(
         &mut self,
         words: &mut Lines<BufReader<OwnedReadHalf>>,
         limit: Duration,
-    ) -> io::Result<(bool, Option<How>, Vec<String>)> {
-        let (in_time, said) = match tokio::time::timeout(limit, next(words)).await {
-            Ok(said) => (true, said?),
+    ) -> io::Result<(Option<How>, Vec<String>)> {
+        let said = match tokio::time::timeout(limit, next(words)).await {
+            Ok(said) => said?,
             Err(_) => {
                 self.link.take();
                 let silent = |_| io::Error::other("what watches over it does not end it");
-                (false, tokio::time::timeout(SILENCE, next(words)).await.map_err(silent)??)
+                tokio::time::timeout(SILENCE, next(words)).await.map_err(silent)??
             }
         };
         match said {
-            Some(Said::Over { how, left }) => Ok((in_time, how, left)),
+            Some(Said::Over { how, left }) => {
+                self.is_over = true;
+                if left.is_empty() {
+                    let _ = tokio::time::timeout(DISMISSAL, self.child.wait()).await;
+                }
+                Ok((how, left))
+            }
             Some(Said::Began | Said::NotRun(_)) | None => Err(lost()),
         }
     }
@@ -152,8 +161,12 @@ impl Reaper {
 impl Drop for Reaper {
     fn drop(&mut self) {
         self.link.take();
+        // Nobody else is asked meanwhile, so only for one that is let go of.
         let deadline = Instant::now() + DISMISSAL;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+        while !self.is_over
+            && matches!(self.child.try_wait(), Ok(None))
+            && Instant::now() < deadline
+        {
             thread::sleep(Duration::from_millis(2));
         }
     }

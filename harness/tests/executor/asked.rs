@@ -101,6 +101,20 @@ async fn a_program_of_the_users_own_is_told_of_the_network_and_its_words_are_kep
 
 /// In real time: so is a program's.
 #[tokio::test]
+async fn of_a_program_that_writes_a_lot_the_end_is_kept() {
+    let script = "head -c 1000000 /dev/zero; echo the last line";
+    let done =
+        done(&command(&format!("\"sh\", \"-c\", \"{script}\""), ""), Faults::default()).await;
+    assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+    let said = std::fs::read(done.dir.logs().join("command_1_1.log")).unwrap();
+    assert_eq!(said.len(), 64 * 1024);
+    assert!(said.ends_with(b"\0the last line\n"));
+    let bytes = |event: &serde_json::Value| event["seen"]["command"]["ended"]["bytes"].as_u64();
+    assert_eq!(done.events().iter().find_map(bytes), Some(1_000_014));
+}
+
+/// In real time: so is a program's.
+#[tokio::test]
 async fn a_program_that_is_not_there_is_nobodys_failure_and_a_wrong_code_is_one() {
     let none = done(&command("\"./none\"", ""), Faults::default()).await;
     assert_eq!(none.verdict.exit, ExitCode::Inconclusive);

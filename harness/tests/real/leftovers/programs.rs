@@ -117,6 +117,8 @@ fn what_a_program_has_started_ends_with_it() {
         ("exit 0", "exited with 0"),
         ("exit 3", "exited with 3, not 0"),
         ("kill -KILL $$", "signal 9"),
+        // To who watches over it.
+        ("kill -TERM $PPID; kill -HUP $PPID; kill -INT $PPID; exit 0", "exited with 0"),
     ] {
         let mut programs = Programs::new(goes_on, LONG);
         programs.trial.end();
