@@ -54,11 +54,6 @@ impl Course {
         }
     }
 
-    /// What is being done.
-    pub fn stage(&self) -> &Stage {
-        &self.stage
-    }
-
     #[expect(clippy::wildcard_enum_match_arm, reason = "what nodes said moves no run forward")]
     pub(super) fn record(&mut self, event: &Event) {
         let at = event.at_ms;

@@ -60,12 +60,12 @@ impl Fed {
     }
 
     fn settles(&mut self, ms: u64, phase: usize, check: usize) {
-        let finding = Finding {
-            verdict: CheckVerdict::Pass,
-            reason: String::new(),
-            observed: String::new(),
-            held_since: None,
-        };
+        self.settles_as(ms, (phase, check), CheckVerdict::Pass);
+    }
+
+    fn settles_as(&mut self, ms: u64, (phase, check): (usize, usize), verdict: CheckVerdict) {
+        let finding =
+            Finding { verdict, reason: String::new(), observed: String::new(), held_since: None };
         self.at(ms, EventKind::CheckSettled { check: CheckId { phase, check }, finding });
     }
 
@@ -155,6 +155,22 @@ fn it_fits_any_window_and_has_a_row_for_each_node_where_there_is_room() {
     }
     let shown = a_hundred().shown(13_500, 500, 400);
     assert_eq!(shown.lines().filter(|line| line.trim_start().starts_with("node-")).count(), 100);
+}
+
+#[test]
+fn what_failed_and_who_broke_is_shown() {
+    let mut fed = in_the_fault();
+    assert!(!fed.live.course.has_failed());
+    fed.settles_as(12_100, (1, 0), CheckVerdict::Fail);
+    assert!(fed.live.course.has_failed());
+    assert!(fed.shown(12_340, 80, 20).contains("1 failed"), "{}", fed.shown(12_340, 80, 20));
+    let (node, reason) = ("node-1".to_owned(), "it hangs".to_owned());
+    fed.at(12_200, EventKind::NodeBroken { node, reason, last_lines: Vec::new() });
+    let row = |fed: &Fed| {
+        let shown = fed.shown(12_340, 80, 20);
+        shown.lines().find(|line| line.contains("node-1")).map(str::to_owned).unwrap()
+    };
+    assert!(row(&fed).contains("broke"), "{}", row(&fed));
 }
 
 #[test]

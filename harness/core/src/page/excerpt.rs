@@ -150,6 +150,8 @@ impl Seen {
             EventKind::CheckStarted { check } => {
                 if matches!(&self.cause, Cause::Check(id, _) if id == check) {
                     self.began = event.at_ms;
+                    // One of before has nothing to do with it.
+                    self.fork = None;
                 }
             }
             EventKind::Sample(sample) => {
@@ -163,7 +165,9 @@ impl Seen {
             EventKind::Hashes(round) => {
                 let mut hashes = round.hashes.values().filter_map(|it| it.value());
                 let first = hashes.next();
-                self.fork = hashes.any(|it| Some(it) != first).then(|| round.clone());
+                let differs = hashes.any(|it| Some(it) != first);
+                self.fork =
+                    (differs && matches!(self.cause, Cause::Check(..))).then(|| round.clone());
             }
             _ => {}
         }
@@ -189,8 +193,7 @@ impl Seen {
         let mut concerned: Vec<String> = nodes.into_iter().map(|(_, node)| node).collect();
         concerned.extend(self.cause.nodes());
         let logs = self.logs(bundle, &concerned, decided);
-        let fork = self.fork.as_ref().filter(|_| matches!(self.cause, Cause::Check(..)));
-        Some(Excerpt { decided, moments, samples, fork: fork.map(in_words), logs })
+        Some(Excerpt { decided, moments, samples, fork: self.fork.as_ref().map(in_words), logs })
     }
 
     /// The last lines before the decision, of the first few nodes.

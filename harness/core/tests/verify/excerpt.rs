@@ -66,6 +66,33 @@ fn a_failed_check_has_the_samples_before_it_and_the_lines_of_its_nodes() {
     insta::assert_snapshot!(text.to_string());
 }
 
+/// Others' fork, of before the check, did not decide it.
+#[test]
+fn a_fork_is_shown_if_it_was_seen_while_the_check_looked() {
+    const FORK: &str = r#""hashes":{"node":{"value":"0xaa"},"seed":{"value":"0xbb"}}}"#;
+    const CHECK: &str = r#""check":{"phase":1,"check":0}"#;
+    let with = |is_looking: bool| {
+        let mut memory = Memory::recorded();
+        memory.events(|lines| {
+            let of_check = |event: &str| {
+                let event = format!("\"event\":\"{event}\",{CHECK}");
+                lines.iter().position(|line| line.contains(&event)).unwrap()
+            };
+            let (began, settled) = (of_check("check-started"), of_check("check-settled"));
+            let at = if is_looking { began + 1 } else { began - 1 };
+            let moment = lines[at].split("\"event\"").next().unwrap().to_owned();
+            let ms: u64 = moment.split([':', ',']).nth(3).unwrap().parse().unwrap();
+            lines[at] = format!(
+                "{moment}\"event\":\"hashes\",\"height\":3,\"sent\":{ms},\"answered\":{ms},{FORK}"
+            );
+            lines[settled] = lines[settled].replacen("\"pass\"", "\"fail\"", 1);
+        });
+        of(&memory).fork
+    };
+    assert!(with(true).is_some_and(|fork| fork.contains("0xbb… of seed")));
+    assert_eq!(with(false), None);
+}
+
 #[test]
 fn a_node_that_ended_has_its_own_last_lines_and_nobody_elses() {
     let mut memory = Memory::recorded();

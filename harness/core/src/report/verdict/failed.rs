@@ -41,9 +41,8 @@ pub(super) fn all(
     all.sort_by_key(|it| !it.is_failure());
     let mut all = all.into_iter();
     if let Some(first) = all.next() {
-        let is_shown = excerpt.is_some_and(|excerpt| excerpt.fork.is_some());
-        lines.extend(first.in_full(width, if is_shown { Seen::Below } else { Seen::Here }));
-        if excerpt.is_none() {
+        lines.extend(first.in_full(width));
+        if excerpt.is_none_or(|excerpt| excerpt.logs.is_empty()) {
             lines.extend(first.last_words());
         }
     }
@@ -62,15 +61,6 @@ pub(super) fn all(
     lines
 }
 
-/// Where it stands what a check saw.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    /// With the check.
-    Here,
-    /// In other words, which say it better.
-    Below,
-}
-
 enum Failed<'a> {
     Fault(usize, &'a PhaseVerdict, &'a FaultVerdict),
     Check(usize, &'a PhaseVerdict, &'a CheckResult),
@@ -87,7 +77,7 @@ impl Failed<'_> {
         Line::plain("  ").with(tone, mark).with(Tone::Plain, &format!(" {name}: {reason}"))
     }
 
-    fn in_full(&self, width: Option<usize>, seen: Seen) -> Vec<Line> {
+    fn in_full(&self, width: Option<usize>) -> Vec<Line> {
         let (mark, name, reason) = self.words();
         let tone = if self.is_failure() { Tone::Bad } else { Tone::Doubt };
         let (number, phase) = match self {
@@ -104,7 +94,7 @@ impl Failed<'_> {
             lines.extend(wrapped("expected: ", &check.expected, width));
             // Several lines are a node's own, and stand in its log.
             let is_ours = !check.observed.contains('\n') && !check.observed.is_empty();
-            if is_ours && seen == Seen::Here {
+            if is_ours {
                 lines.extend(wrapped("seen: ", &check.observed, width));
             }
         }

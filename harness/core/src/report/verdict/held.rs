@@ -60,9 +60,12 @@ fn of_phase(number: usize, phase: &PhaseVerdict) -> Line {
 }
 
 fn fault(fault: &FaultVerdict) -> Line {
-    let proof = fault.proof.as_deref().unwrap_or("not done");
+    let (tone, mark, proof) = match &fault.proof {
+        Some(proof) => (Tone::Good, "✓", proof.as_str()),
+        None => (Tone::Faint, "·", "not done"),
+    };
     let words = format!(" fault {}: {proof}", of(&fault.fault, &fault.selector));
-    Line::plain("     ").with(Tone::Good, "✓").with(Tone::Plain, &words)
+    Line::plain("     ").with(tone, mark).with(Tone::Plain, &words)
 }
 
 fn check(check: &CheckResult) -> Line {
