@@ -208,9 +208,19 @@ pub(super) async fn run_one(
     interrupt: Interrupt,
     listeners: Vec<Box<dyn Sink>>,
 ) -> anyhow::Result<ExitCode> {
-    let ran = run_unsaid(args, plan, interrupt, listeners).await?;
-    ran.say();
-    Ok(ran.verdict.exit)
+    let for_people = args.show.is_for_people();
+    if for_people {
+        github::begin();
+    }
+    let ran = run_unsaid(args, plan, interrupt, listeners).await;
+    if let Ok(ran) = &ran {
+        ran.say();
+    }
+    let code = ran.as_ref().map_or(ExitCode::Environment, |ran| ran.verdict.exit);
+    if for_people {
+        github::end(code, ran.as_ref().ok().map(|ran| &ran.dir));
+    }
+    ran.map(|_| code)
 }
 
 /// A run that is over, and of which nothing was said yet but what went on.
