@@ -46,6 +46,23 @@ impl Marker {
         Ok(Self { _file: file })
     }
 
+    /// Holds the scratch directory of a run that stays, which nobody holds: it is not removed meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// If it is gone, or another's, or somebody holds it.
+    pub fn take(scratch: &Path, run: &str) -> io::Result<Self> {
+        match Self::look(scratch, run) {
+            MarkerState::Free => {}
+            MarkerState::NoDirectory => return Err(io::Error::other("its directory is gone")),
+            MarkerState::Held => return Err(io::Error::other("somebody holds its lock")),
+            MarkerState::Foreign => return Err(io::Error::other("it has no marker of this run")),
+        }
+        let file = File::open(scratch.join(MARKER))?;
+        file.try_lock()?;
+        Ok(Self { _file: file })
+    }
+
     /// What the marker of this scratch directory says of this run. A link is never followed.
     pub fn look(scratch: &Path, run: &str) -> MarkerState {
         match fs::symlink_metadata(scratch) {
@@ -126,6 +143,24 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn what_is_taken_is_not_removed_and_what_is_gone_is_not_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let scratch = dir.path().join("scratch");
+        fs::create_dir(&scratch).unwrap();
+        let held = Marker::hold(&scratch, "r1").unwrap();
+        assert!(Marker::take(&scratch, "r1").is_err(), "its run lives");
+        drop(held);
+        is_let_go(&scratch);
+        assert!(Marker::take(&scratch, "r2").is_err(), "another run's");
+        let taken = Marker::take(&scratch, "r1").unwrap();
+        assert!(Marker::remove(&scratch, "r1").is_err());
+        drop(taken);
+        is_let_go(&scratch);
+        Marker::remove(&scratch, "r1").unwrap();
+        assert!(Marker::take(&scratch, "r1").is_err());
+    }
 
     #[test]
     fn it_is_held_as_long_as_its_run_lives() {

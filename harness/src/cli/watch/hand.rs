@@ -1,7 +1,7 @@
 //! Hands on the nodes of a network that stays. What the provider's own tools cannot do any more, since whoever had them
 //! is gone, is refused by name.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use harness_core::{
     event::{EventKind, Moment, Reading, ResourceSample},
@@ -12,7 +12,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::keys::Act;
 use crate::{
-    lease::{NodeOnHost, RunOnHost, started_again},
+    lease::{Marker, NodeOnHost, RunOnHost, started_again},
     provider::{
         docker::{Leftovers, hand as container},
         process::hand as process,
@@ -22,21 +22,27 @@ use crate::{
 
 /// A node that is back has so long to answer.
 const ANSWERS: Duration = Duration::from_secs(10);
+/// A log that takes longer is shown another time.
+const LOG_WITHIN: Duration = Duration::from_millis(300);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// One node of a kept network.
 #[derive(Clone)]
 pub(super) struct Hand {
     name: String,
-    kind: Arc<Mutex<Kind>>,
+    kind: Kind,
     /// Where it can be asked, or why it cannot.
     rpc: Result<SocketAddr, String>,
-    entry: Option<std::path::PathBuf>,
+    entry: Option<PathBuf>,
+    /// The run, and where it has its processes.
+    run: String,
+    scratch: PathBuf,
     clock: Arc<RunClock>,
 }
 
+#[derive(Clone)]
 enum Kind {
-    Process(process::Hand),
+    Process(Arc<Mutex<process::Hand>>),
     Container(container::Hand),
 }
 
@@ -50,17 +56,20 @@ impl Hand {
         clock: &Arc<RunClock>,
     ) -> Option<Self> {
         let number = node.id.split_whitespace().next_back()?;
+        let scratch = run.dir.as_ref()?.join("scratch");
         let kind = if run.provider.as_deref() == Some("docker") {
             Kind::Container(engine?.hand(&run.run, &node.name, number))
         } else {
-            let scratch = run.dir.as_ref()?.join("scratch");
-            Kind::Process(process::Hand::new(&scratch, &node.name, number.parse().ok()?))
+            let hand = process::Hand::new(&scratch, &node.name, number.parse().ok()?);
+            Kind::Process(Arc::new(Mutex::new(hand)))
         };
         Some(Self {
             name: node.name.clone(),
-            kind: Arc::new(Mutex::new(kind)),
+            kind,
             rpc,
             entry: run.entry.clone(),
+            run: run.run.clone(),
+            scratch,
             clock: Arc::clone(clock),
         })
     }
@@ -79,8 +88,11 @@ impl Hand {
     /// What the kernel or engine says of it now.
     pub(super) async fn look(&self) -> Vec<EventKind> {
         let sent = self.clock.now();
-        let (state, used) = match &*self.kind.lock().await {
-            Kind::Process(hand) => (Some(hand.state()), hand.usage()),
+        let (state, used) = match &self.kind {
+            Kind::Process(hand) => {
+                let hand = hand.lock().await;
+                (Some(hand.state()), hand.usage())
+            }
             Kind::Container(hand) => (hand.state().await.ok(), None),
         };
         let node = self.name.clone();
@@ -91,67 +103,67 @@ impl Hand {
 
     /// The same of what takes an engine a second.
     pub(super) async fn measure(&self) -> Option<EventKind> {
-        let hand = match &*self.kind.lock().await {
-            Kind::Container(hand) => hand.clone(),
-            Kind::Process(_) => return None,
-        };
+        let Kind::Container(hand) = &self.kind else { return None };
         let sent = self.clock.now();
         let used = hand.usage().await?;
         Some(EventKind::Resources(self.sample(sent, used)))
     }
 
-    /// The end of its log.
+    /// Its log is the engine's.
+    pub(super) fn is_container(&self) -> bool {
+        matches!(self.kind, Kind::Container(_))
+    }
+
+    /// The end of its log; nothing of one that the engine does not tell at once.
     pub(super) async fn container_log(
         &self,
         engine: &Leftovers,
         lines: usize,
     ) -> Option<Vec<String>> {
-        let id = match &*self.kind.lock().await {
-            Kind::Container(hand) => hand.id().to_owned(),
-            Kind::Process(_) => return None,
-        };
+        let Kind::Container(hand) = &self.kind else { return None };
         let mut log = Vec::new();
         let line = |bytes: Vec<u8>| log.push(String::from_utf8_lossy(&bytes).trim_end().to_owned());
-        engine.log(&id, Some(lines), false, line).await.ok()?;
+        let read = engine.log(hand.id(), Some(lines), false, line);
+        // Keys are not heard meanwhile.
+        tokio::time::timeout(LOG_WITHIN, read).await.ok()?.ok()?;
         Some(log)
     }
 
     /// Does it. What was seen of it afterwards, or why it was not done.
     pub(super) async fn act(&self, act: Act, node: &Node) -> Result<String, String> {
         let is_frozen = node.condition == Condition::Frozen;
-        let done = match (&mut *self.kind.lock().await, act) {
-            (Kind::Process(_), Act::Isolate) => Err(format!(
-                "{} cannot be isolated: nodes of this network share this machine's loopback, or the keeper of their namespaces obeyed only the harness that made it; `up --provider docker` or a scenario with `isolate` can",
-                self.name
-            )),
-            (Kind::Container(_), Act::Isolate) => Err(format!(
-                "{} cannot be isolated: its lines are cut from inside its network, by the harness that started it; a scenario with `isolate` does",
-                self.name
-            )),
-            (Kind::Process(hand), Act::Kill) => words(hand.kill().await),
-            (Kind::Process(hand), Act::Pause) if is_frozen => words(hand.resume().await),
-            (Kind::Process(hand), Act::Pause) => words(hand.pause().await),
-            (Kind::Process(hand), Act::Restart) => match hand.restart().await {
-                Ok(proof) => self.written_down(proof, hand.group(), &hand.id()),
-                Err(why) => Err(why.to_string()),
+        let done = match &self.kind {
+            Kind::Process(hand) => {
+                let hand = &mut *hand.lock().await;
+                match act {
+                    Act::Kill => words(hand.kill().await),
+                    Act::Pause if is_frozen => words(hand.resume().await),
+                    Act::Pause => words(hand.pause().await),
+                    Act::Restart => self.restarted(hand).await,
+                }
+            }
+            Kind::Container(hand) => match act {
+                Act::Kill => words(hand.kill().await),
+                Act::Pause if is_frozen => words(hand.resume().await),
+                Act::Pause => words(hand.pause().await),
+                Act::Restart => words(hand.restart().await),
             },
-            (Kind::Container(hand), Act::Kill) => words(hand.kill().await),
-            (Kind::Container(hand), Act::Pause) if is_frozen => words(hand.resume().await),
-            (Kind::Container(hand), Act::Pause) => words(hand.pause().await),
-            (Kind::Container(hand), Act::Restart) => words(hand.restart().await),
         };
         let proof = done?;
         let is_up = act == Act::Restart || (act == Act::Pause && is_frozen);
         Ok(format!("{proof}; {}", self.answer(is_up).await))
     }
 
-    /// `ps`, `rpc` and `gc` find it by what is written down.
-    fn written_down(&self, proof: String, group: i64, id: &str) -> Result<String, String> {
-        let Some(entry) = &self.entry else { return Ok(proof) };
-        match started_again(entry, &self.name, group, id) {
-            Ok(()) => Ok(proof),
-            Err(why) => Err(format!("{proof}, but {} cannot say so: {why}", entry.display())),
-        }
+    /// Nobody removes the run meanwhile, and what runs then is written down: else neither `down` nor `gc` would find it.
+    async fn restarted(&self, hand: &mut process::Hand) -> Result<String, String> {
+        let entry = self.entry.as_deref().ok_or("its run is not written down anywhere")?;
+        let _held = words(Marker::take(&self.scratch, &self.run))?;
+        let proof = words(hand.restart().await)?;
+        let Err(why) = started_again(entry, &self.name, hand.group(), &hand.id()) else {
+            return Ok(proof);
+        };
+        let ended = words(hand.kill().await).unwrap_or_else(|why| why);
+        Err(format!("{} cannot say that it was restarted ({why}); {ended}", entry.display()))
     }
 
     /// What its RPC says of it.
@@ -186,6 +198,6 @@ fn has_answered(what: &EventKind) -> bool {
     matches!(what, EventKind::Sample(sample) if matches!(sample.peers, Reading::Value(_)))
 }
 
-fn words(done: Result<String, impl ToString>) -> Result<String, String> {
+fn words<T>(done: Result<T, impl ToString>) -> Result<T, String> {
     done.map_err(|why| why.to_string())
 }

@@ -23,8 +23,6 @@ pub(super) enum Act {
     Restart,
     /// Freeze it, or let it go on.
     Pause,
-    /// Cut it off the network, or join it again.
-    Isolate,
 }
 
 impl Act {
@@ -35,7 +33,6 @@ impl Act {
             Self::Restart => "restart",
             Self::Pause if node.condition == Condition::Frozen => "go on",
             Self::Pause => "pause",
-            Self::Isolate => "isolate",
         }
     }
 }
@@ -67,7 +64,6 @@ pub(super) fn command(key: KeyEvent) -> Option<Command> {
         KeyCode::Char('x') => Some(Command::Do(Act::Kill)),
         KeyCode::Char('r') => Some(Command::Do(Act::Restart)),
         KeyCode::Char('p') => Some(Command::Do(Act::Pause)),
-        KeyCode::Char('i') => Some(Command::Do(Act::Isolate)),
         _ => None,
     }
 }
@@ -86,7 +82,7 @@ mod tests {
         assert_eq!(plain('x'), Some(Command::Do(Act::Kill)));
         assert_eq!(plain('r'), Some(Command::Do(Act::Restart)));
         assert_eq!(plain('p'), Some(Command::Do(Act::Pause)));
-        assert_eq!(plain('i'), Some(Command::Do(Act::Isolate)));
+        assert_eq!(plain('i'), None);
         assert_eq!(plain('q'), Some(Command::Leave));
         assert_eq!(of(KeyCode::Down, KeyModifiers::NONE), Some(Command::Move(1)));
     }

@@ -61,6 +61,8 @@ pub(super) async fn run(args: &WatchArgs, interrupt: Interrupt) -> ExitCode {
     let mut terminal = match ratatui::try_init() {
         Ok(terminal) => terminal,
         Err(why) => {
+            // It may have got half-way.
+            ratatui::restore();
             output::error(&format!("the terminal cannot be drawn on: {why}"));
             return ExitCode::Environment;
         }
@@ -212,7 +214,10 @@ impl Watched {
         let Some(name) = view.chosen().map(|node| node.name.clone()) else { return };
         let hand = hands.iter().find(|hand| hand.name() == name);
         let of_container = match (hand, &self.engine) {
-            (Some(hand), Some(engine)) => hand.container_log(engine, LINES).await,
+            (Some(hand), Some(engine)) if hand.is_container() => {
+                let Some(log) = hand.container_log(engine, LINES).await else { return };
+                Some(log)
+            }
             (Some(_) | None, _) => None,
         };
         let kept = self.dir.join("scratch/nodes").join(&name).join("node.log");

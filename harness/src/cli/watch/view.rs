@@ -110,7 +110,7 @@ impl View {
             .collect();
         frame.render_widget(Paragraph::new(said_lines), said);
         let words = match self.reach {
-            Reach::Kept => "↑↓ node  x kill  r restart  p pause/go on  i isolate/rejoin  q leave",
+            Reach::Kept => "↑↓ node  x kill  r restart  p pause/go on  q leave",
             Reach::InProgress => "↑↓ node  q leave",
         };
         frame.render_widget(Paragraph::new(self.line(&faint(words))), keys);

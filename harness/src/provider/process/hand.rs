@@ -93,20 +93,21 @@ impl Hand {
     pub(crate) async fn kill(&mut self) -> io::Result<String> {
         let (group, began) = (self.group, Instant::now());
         self.launch = self.launch().or(self.launch.take());
-        self.order(Signal::KILL, |state| !state.is_running()).await?;
+        // All of it: a wrapper may be gone before the node that it started, which has port and database.
+        self.order(Signal::KILL, |hand| hand.members().is_empty()).await?;
         let took = began.elapsed().as_millis();
         Ok(format!("process {group} is gone, {took} ms after SIGKILL"))
     }
 
     /// SIGSTOP to all of it. The proof that none of its threads runs.
     pub(crate) async fn pause(&mut self) -> io::Result<String> {
-        self.order(Signal::STOP, |state| matches!(state, NodeState::Frozen(_))).await?;
+        self.order(Signal::STOP, |hand| matches!(hand.state(), NodeState::Frozen(_))).await?;
         Ok(format!("every thread of process {} is stopped (state T)", self.group))
     }
 
     /// SIGCONT to all of it. The proof that they do.
     pub(crate) async fn resume(&mut self) -> io::Result<String> {
-        self.order(Signal::CONT, |state| matches!(state, NodeState::Running(_))).await?;
+        self.order(Signal::CONT, |hand| matches!(hand.state(), NodeState::Running(_))).await?;
         Ok(format!("process {} is not stopped any more", self.group))
     }
 
@@ -119,7 +120,7 @@ impl Hand {
                 "how it was executed is not known: it had ended before this looked at it, or its executable is gone, or it lives in another network than this",
             ));
         }
-        if self.state().is_running() {
+        if !self.members().is_empty() {
             self.kill().await?;
         }
         let launch = self.launch.as_ref().ok_or_else(|| io::Error::other("no launch"))?;
@@ -130,14 +131,14 @@ impl Hand {
         Ok(format!("process {before} is gone, and process {} is in its place", self.group))
     }
 
-    async fn order(&self, signal: Signal, is_done: impl Fn(&NodeState) -> bool) -> io::Result<()> {
+    async fn order(&self, signal: Signal, is_done: impl Fn(&Self) -> bool) -> io::Result<()> {
         let members = self.members();
         if members.is_empty() {
             return Err(io::Error::other("it does not run"));
         }
         members.iter().for_each(|process| process.signal(signal));
         let deadline = Instant::now() + LIMIT;
-        while !is_done(&self.state()) {
+        while !is_done(self) {
             if Instant::now() >= deadline {
                 return Err(io::Error::other(format!(
                     "the kernel does not say that it is done, {} s after the signal",
@@ -181,14 +182,100 @@ impl Hand {
                 Some((name.to_owned(), value.to_owned()))
             })
             .collect();
+        // Nothing stands there yet as long as it is still being executed.
+        let [_, args @ ..] = &*words("cmdline")? else { return None };
         Some(Program {
             path: fs::read_link(dir.join("exe")).ok()?,
-            args: words("cmdline")?.into_iter().skip(1).collect(),
+            args: args.to_vec(),
             env: variables?,
             dir: fs::read_link(dir.join("cwd")).ok()?,
             data: self.home.clone(),
             log: self.log(),
             join: None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        os::unix::process::CommandExt,
+        process::{Child, Command},
+    };
+
+    use super::*;
+
+    /// A run's directory with a node's, and what runs there in a group of its own.
+    struct Node {
+        scratch: tempfile::TempDir,
+        child: Child,
+    }
+
+    impl Node {
+        fn new(script: &str) -> Self {
+            let scratch = tempfile::tempdir().unwrap();
+            let home = scratch.path().join("nodes/node");
+            fs::create_dir_all(&home).unwrap();
+            let mut command = Command::new("sh");
+            command.args(["-c", script]).current_dir(&home).process_group(0);
+            let child = command.spawn().unwrap();
+            Self { scratch, child }
+        }
+
+        fn hand(&self) -> Hand {
+            Hand::new(self.scratch.path(), "node", self.child.id().into())
+        }
+    }
+
+    impl Drop for Node {
+        fn drop(&mut self) {
+            strays::end(self.scratch.path(), &[self.child.id().into()].into(), LIMIT);
+            let _ = self.child.wait();
+        }
+    }
+
+    async fn until(what: &str, is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + LIMIT;
+        while !is_so() {
+            assert!(Instant::now() < deadline, "never: {what}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_node_is_frozen_let_go_killed_and_executed_again_as_it_was() {
+        let node = Node::new("exec sleep 300");
+        let mut hand = node.hand();
+        until("it sleeps", || hand.launch().is_some_and(|it| it.args == ["300"])).await;
+        hand.pause().await.unwrap();
+        assert!(matches!(hand.state(), NodeState::Frozen(_)));
+        hand.resume().await.unwrap();
+        assert!(matches!(hand.state(), NodeState::Running(_)));
+        let before = hand.group();
+        hand.restart().await.unwrap();
+        assert_ne!(hand.group(), before);
+        assert!(strays::in_group(node.scratch.path(), before).is_empty());
+        until("it sleeps again", || hand.launch().is_some_and(|it| it.args == ["300"])).await;
+        hand.kill().await.unwrap();
+        assert!(!hand.state().is_running());
+        assert!(hand.kill().await.is_err(), "there is nothing to kill");
+        hand.restart().await.unwrap();
+        assert!(hand.state().is_running(), "it is known how it was executed");
+        hand.kill().await.unwrap();
+    }
+
+    /// What a wrapper has started is gone before the wrapper runs again.
+    #[tokio::test]
+    async fn a_child_that_outlives_its_leader_is_not_left_beside_the_next() {
+        let mut node = Node::new("sleep 300 & wait");
+        until("both are there", || node.hand().members().len() == 2).await;
+        let mut hand = node.hand();
+        let group = hand.group();
+        node.child.kill().unwrap();
+        node.child.wait().unwrap();
+        until("one is left", || hand.members().len() == 1).await;
+        hand.restart().await.unwrap();
+        assert!(strays::in_group(node.scratch.path(), group).is_empty());
+        hand.kill().await.unwrap();
     }
 }
