@@ -315,11 +315,7 @@ mod tests {
             .answers(2_000, 5, &[("a", Part::Same), ("b", json("3"))])
             .answers(3_000, 5, &[("a", Part::Same), ("b", Part::Same), ("c", Part::Same)]);
         let rounds = seen.history.asked(ASKING, Moment(0), Moment(4_000));
-        let answers = |round: &Asked| match &round.seen {
-            AskedFor::Answers(answers) => answers.clone(),
-            other => panic!("{other:?}"),
-        };
-        let last = rounds.last().map(answers).unwrap();
+        let AskedFor::Answers(last) = &rounds.last().unwrap().seen else { panic!("no answers") };
         assert_eq!((&last["a"], &last["b"]), (&json("1"), &json("3")));
         assert_eq!(last["c"], Part::Same, "there was none before: it says nothing");
     }
