@@ -112,7 +112,13 @@ if [[ -n $check ]]; then
     programs "$work/elsewhere/and/longer" "$work/made"
     mkdir "$work/again"
     archive "$work/elsewhere/and/longer" "$work/made" "$work/again"
-    cmp -- "$out/$name.tar.gz" "$work/again/$name.tar.gz"
+    if ! cmp -s -- "$out/$name.tar.gz" "$work/again/$name.tar.gz"; then
+        echo "two builds differ in:" >&2
+        members() { tar --extract --file "$1" --to-command='echo "$(sha256sum | cut -c1-64) $TAR_FILENAME"'; }
+        diff <(members "$out/$name.tar.gz") <(members "$work/again/$name.tar.gz") >&2 || true
+        cp -- "$work/again/$name.tar.gz" "$out/again.tar.gz"
+        exit 1
+    fi
     echo "two builds, one hash"
 fi
 cat -- "$out/SHA256SUMS"

@@ -206,3 +206,52 @@ async fn keep(stream: Option<impl AsyncRead + Unpin>, most: usize, output: &Mute
         output.last.drain(..beyond);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    const BEGAN: &str = "echo '\"began\"' >&0";
+    const OVER: &str = r#"echo '{"over":{"how":{"exited":0},"left":["process 7 (x)"]}}' >&0"#;
+
+    /// What a program comes to whose reaper does this.
+    async fn with(reaper: &str, limit: Duration) -> io::Result<Kept> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("reaper");
+        fs::write(&path, format!("#!/bin/sh\n{reaper}\n"))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        let program = Program {
+            words: vec!["it".into()],
+            folder: folder.path(),
+            input: PathBuf::from("/dev/null"),
+            env: Vec::new(),
+        };
+        program.run(&path, limit, 64, || ()).await
+    }
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn how_it_ended_is_what_the_reaper_says_also_after_the_limit() {
+        let in_time = with(&format!("{BEGAN}; {OVER}"), LONG).await.unwrap();
+        // That it was let go of it hears as the end of its input.
+        let late = format!("{BEGAN}; cat <&0 >/dev/null; {OVER}");
+        let late = with(&late, Duration::from_millis(50)).await.unwrap();
+        for kept in [in_time, late] {
+            assert_eq!(kept.how, Some(How::Exited(0)));
+            assert_eq!(kept.left, ["process 7 (x)"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reaper_that_does_not_do_its_work_is_an_error() {
+        let why =
+            |reaper: String| async move { with(&reaper, LONG).await.unwrap_err().to_string() };
+        assert!(why(format!("{BEGAN}; kill -9 $$")).await.contains("was killed"));
+        assert!(why("exit 0".to_owned()).await.contains("was killed"));
+        let refused = "echo '{\"not-run\":\"no such file\"}' >&0";
+        assert_eq!(why(refused.to_owned()).await, "no such file");
+    }
+}
