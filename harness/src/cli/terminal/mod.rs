@@ -68,10 +68,13 @@ impl Terminal {
         let (queue, events) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
         let (plan, unsaid) = (plan.clone(), Arc::clone(&lost));
-        let thread = std::thread::spawn(move || match shown {
-            Shown::Area(detail) => Picture::new(&plan, detail).run(&events),
-            Shown::Lines(detail) => lines(&mut Words::new(plan, detail), &events),
-            Shown::Events => print_events(&events, &unsaid),
+        let thread = std::thread::spawn(move || {
+            match shown {
+                Shown::Area(detail) => Picture::new(&plan, detail).run(&events),
+                Shown::Lines(detail) => lines(&mut Words::new(plan, detail), &events),
+                Shown::Events => print_events(&events),
+            }
+            say_what_is_lost(&unsaid);
         });
         // A program wants all of it, people only its end.
         let patience = Duration::from_secs(if shown == Shown::Events { 30 } else { 2 });
@@ -132,7 +135,7 @@ fn lines(words: &mut Words, events: &Receiver<Event>) {
 }
 
 /// As in `events.jsonl`, but for the chain.
-fn print_events(events: &Receiver<Event>, lost: &AtomicU64) {
+fn print_events(events: &Receiver<Event>) {
     while let Ok(event) = events.recv() {
         let written = serde_json::to_string(&event).map_err(io::Error::other).and_then(|line| {
             let mut out = io::stdout().lock();
@@ -143,10 +146,13 @@ fn print_events(events: &Receiver<Event>, lost: &AtomicU64) {
             return;
         }
     }
+}
+
+fn say_what_is_lost(lost: &AtomicU64) {
     let lost = lost.load(Ordering::Relaxed);
     if lost > 0 {
         output::note(&format!(
-            "{lost} events were not printed, since nobody took them in time; events.jsonl has all"
+            "{lost} events are not shown here, since nobody took them in time; events.jsonl has all"
         ));
     }
 }
