@@ -1,4 +1,6 @@
-//! Lists the workspace's scenarios for the library, which carries them. They are compiled in as they are.
+//! Lists the workspace's scenarios for the library, which carries them, and says whether this is a release.
+//!
+//! No path of this machine is in what it writes: a release is the same, byte for byte, wherever it is compiled.
 
 use std::{env, error::Error, fmt::Write, fs, path::PathBuf};
 
@@ -8,6 +10,11 @@ const FILE: &str = "scenario.toml";
 fn main() -> Result<(), Box<dyn Error>> {
     // Looked through at every build, so a new scenario is found without anybody's doing.
     println!("cargo::rerun-if-changed=../scenarios");
+    println!("cargo::rerun-if-env-changed=HARNESS_RELEASE");
+    println!("cargo::rustc-check-cfg=cfg(release)");
+    if env::var_os("HARNESS_RELEASE").is_some() {
+        println!("cargo::rustc-cfg=release");
+    }
     let of_cargo = |name: &str| env::var_os(name).map(PathBuf::from).ok_or("cargo sets it");
     let folder = of_cargo("CARGO_MANIFEST_DIR")?.join("../scenarios").canonicalize()?;
     let mut names = Vec::new();
@@ -21,8 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     names.sort();
     let mut list = "&[\n".to_owned();
     for name in names {
-        let file = folder.join(&name).join(FILE);
-        writeln!(list, "    Carried {{ name: {name:?}, text: include_str!({file:?}) }},")?;
+        let text = fs::read_to_string(folder.join(&name).join(FILE))?;
+        writeln!(list, "    Carried {{ name: {name:?}, text: {text:?} }},")?;
     }
     list.push_str("]\n");
     fs::write(of_cargo("OUT_DIR")?.join("scenarios.rs"), list)?;

@@ -137,10 +137,10 @@ pub async fn our_node() -> Result<OwnNode, BinaryError> {
 }
 
 /// Where this harness was compiled. A release knows none: it is the same, byte for byte, wherever that was.
-const COMPILED_IN: Option<&str> = match option_env!("HARNESS_RELEASE") {
-    Some(_) => None,
-    None => Some(concat!(env!("CARGO_MANIFEST_DIR"), "/..")),
-};
+#[cfg(release)]
+const COMPILED_IN: Option<&str> = None;
+#[cfg(not(release))]
+const COMPILED_IN: Option<&str> = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
 
 /// The workspace that this harness was compiled in.
 ///

@@ -26,8 +26,7 @@ use crate::{
 };
 
 /// The recipe; also a Dockerfile that a person can build from an unpacked root.
-const RECIPE: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docker/harness.Dockerfile"));
+const RECIPE: &str = include_str!("../../../../docker/harness.Dockerfile");
 const REPOSITORY: &str = "hegemon-testbed/node";
 
 /// An image that containers can be created from.
