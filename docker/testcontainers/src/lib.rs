@@ -22,7 +22,8 @@
 //! which Linux hosts reach.
 //!
 //! **What is left.** A container is removed when its handle is dropped, also by a panic. That is testcontainers'
-//! doing, and so is that a test process that is killed leaves its containers. Where that matters, or where a restart
+//! doing, and so is that a handle must be dropped within a tokio runtime, and that a start that fails or is given up, and a
+//! test process that is killed, leave their containers. Where that matters, or where a restart
 //! has to be proven and a run to leave evidence, `harness::network` is for it.
 
 use std::{borrow::Cow, fmt::Display, net::SocketAddr};
@@ -103,8 +104,12 @@ impl HegemonNode {
         self
     }
 
-    /// A request for its container, to be changed before it is started (a network, limits, labels): its
-    /// JSON-RPC is published on loopback, and nothing else.
+    /// A request for its container, to be changed before it is started (a network, labels): its
+    /// JSON-RPC is published on loopback, and nothing else unless it is mapped.
+    ///
+    /// testcontainers keeps one modifier of the host's configuration only: another one
+    /// (`with_host_config_modifier`) replaces this one, and nothing is published then. Where there is no such image,
+    /// it pulls one of this name, which [`start`](Self::start) never does.
     pub fn request(self) -> ContainerRequest<Self> {
         self.with_host_config_modifier(|host| {
             let binding = PortBinding {
@@ -114,7 +119,8 @@ impl HegemonNode {
             // An engine's word for it is `default`, which is not the name of a network.
             host.network_mode.get_or_insert_with(|| "bridge".to_owned());
             host.publish_all_ports = Some(false);
-            host.port_bindings = Some([(RPC_PORT.to_string(), Some(vec![binding]))].into());
+            let published = host.port_bindings.get_or_insert_default();
+            published.entry(RPC_PORT.to_string()).or_insert_with(|| Some(vec![binding]));
         })
     }
 
@@ -169,8 +175,9 @@ impl Image for HegemonNode {
         self.args.iter().map(String::as_str)
     }
 
+    /// None, or all would be published on every interface of the host once the request's own words on that are replaced.
     fn expose_ports(&self) -> &[ContainerPort] {
-        &[RPC_PORT]
+        &[]
     }
 }
 

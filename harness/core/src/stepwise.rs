@@ -177,7 +177,7 @@ fn milliseconds(time: Duration) -> Value {
 }
 
 /// What a network is waited for: one of the checks of scenario files (`harness explain` has them all),
-/// or several at once.
+/// or several.
 ///
 /// It is about all nodes unless [`of`](Self::of) names some, and must hold for two seconds unless
 /// [`holding`](Self::holding) says otherwise: a moment's luck is none.
@@ -207,7 +207,7 @@ impl Condition {
         self
     }
 
-    /// Both, at the same time.
+    /// Both, each within the time; not necessarily at one moment.
     pub fn and(mut self, other: Self) -> Self {
         self.checks.extend(other.checks);
         self

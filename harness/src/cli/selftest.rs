@@ -130,10 +130,11 @@ fn line(outcome: &Outcome) -> String {
         format!("\n             {}", outcome.evidence.display())
     };
     format!(
-        "{:>11} [{:>7}] {}: {}{place}",
+        "{:>11} [{:>7}] {}{}: {}{place}",
         mark(&outcome.result),
         short(outcome.took),
         outcome.case.name(),
+        if outcome.first.is_some() { ", again, alone" } else { "" },
         said(&outcome.result)
     )
 }
@@ -153,6 +154,17 @@ fn table(outcomes: &[Outcome]) -> String {
         outcomes.iter().filter(|outcome| matches!(outcome.result, Seen::NotHere(_))).count();
     let here = outcomes.len() - elsewhere;
     lines.push(format!("\n{good} of {here} controls said what they must"));
+    let again: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.first.is_some()).collect();
+    if !again.is_empty() {
+        lines.push(format!(
+            "{} of them were tried again, alone; beside others they had said:",
+            again.len()
+        ));
+    }
+    lines.extend(again.into_iter().map(|outcome| {
+        let first = outcome.first.as_deref().unwrap_or_default().lines().next().unwrap_or_default();
+        format!("  {}: {}", outcome.case.name(), harness_core::text::printable(first))
+    }));
     if elsewhere > 0 {
         lines.push(format!("{elsewhere} more need what this provider cannot do"));
     }

@@ -15,9 +15,12 @@ use std::{
     time::Duration,
 };
 
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags,
-    SocketType, recvmsg, send, socketpair, sockopt,
+use rustix::{
+    io::retry_on_intr,
+    net::{
+        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags,
+        SocketFlags, SocketType, recvmsg, send, socketpair, sockopt,
+    },
 };
 use tokio::{
     io::unix::AsyncFd,
@@ -226,7 +229,8 @@ fn receive(from: BorrowedFd<'_>) -> io::Result<Result<(Vec<OwnedFd>, String), St
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut along = RecvAncillaryBuffer::new(&mut space);
     let into = &mut [IoSliceMut::new(&mut bytes)];
-    let length = recvmsg(from, into, &mut along, RecvFlags::CMSG_CLOEXEC)?.bytes;
+    // A signal that interrupts the wait says nothing of the keeper.
+    let length = retry_on_intr(|| recvmsg(from, into, &mut along, RecvFlags::CMSG_CLOEXEC))?.bytes;
     let descriptors = along
         .drain()
         .filter_map(|message| {

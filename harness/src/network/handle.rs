@@ -17,7 +17,12 @@ use crate::run::driven::{Came, Question, Step};
 
 /// A running network.
 ///
-/// Dropping it removes everything that it has started, which may take a few seconds; so does a panic.
+/// Dropping it removes everything that it has started, which may take a few seconds; so does a panic, and the
+/// evidence says then that there was one.
+///
+/// Only [`end`](Self::end) is a verdict that nobody can miss. A panic while it is dropped is in no test's result where
+/// the test's runtime swallows it (a detached task), and a network in a `static` is never dropped: its watchdog removes
+/// it, and nobody judges it.
 ///
 /// # Panics
 ///
@@ -57,6 +62,10 @@ impl Network {
 
     /// Waits until a condition holds, and no longer than this.
     ///
+    /// Steps are done one after another, this and what is done to nodes. One whose future is dropped
+    /// (a `timeout` around it, a lost branch of `select!`) goes on, the next one waits for it, and what it comes to
+    /// counts.
+    ///
     /// ```no_run
     /// # use std::time::Duration;
     /// # use harness::network::{Error, Network, check, height_advances, same_chain};
@@ -88,8 +97,10 @@ impl Network {
     ///
     /// [`Error::Failed`] if its verdict is no pass.
     pub async fn end(mut self) -> Result<(), Error> {
+        let ended = self.stage.end().await;
+        // Whoever did not wait for it was told nothing.
         self.told.store(true, Ordering::Relaxed);
-        self.stage.end().await
+        ended
     }
 
     async fn step(&self, phase: Phase) -> Result<(), Error> {
@@ -109,6 +120,9 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.stage.panicked();
+        }
         let ended = self.stage.close();
         if let Err(why) = ended
             && !*self.told.get_mut()

@@ -20,7 +20,8 @@ static LOOKED: AtomicBool = AtomicBool::new(false);
 static BEFORE_MAIN: extern "C" fn() = look;
 
 extern "C" fn look() {
-    LOOKED.store(true, Ordering::Relaxed);
+    // Some loaders give no arguments that early: then no part could be told from the program itself.
+    LOOKED.store(std::env::args_os().next().is_some(), Ordering::Relaxed);
     let Some(part) = std::env::var_os(PART) else { return };
     if std::env::args_os().nth(1).as_ref() != Some(&part) {
         return;

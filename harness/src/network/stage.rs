@@ -41,8 +41,17 @@ use crate::{
 /// Steps wait for each other; so many may be under way.
 const ORDERS: usize = 16;
 
-/// How the run ended; in words if there was none.
-type Ended = Result<Verdict, String>;
+/// How the run ended.
+type Ended = Result<Verdict, NoVerdict>;
+
+/// Why there is none.
+#[derive(Debug)]
+enum NoVerdict {
+    /// Nothing was started.
+    NotStarted(String),
+    /// Something may be left, and then the watchdog has it.
+    Panicked,
+}
 
 /// Where every node's RPC is; or why there is no network.
 type Ready = Result<BTreeMap<String, String>, (RunVerdict, String)>;
@@ -66,6 +75,7 @@ pub(super) struct Stage {
     ready: Option<oneshot::Receiver<Ready>>,
     ended: watch::Receiver<Option<Ended>>,
     over: CancellationToken,
+    panicked: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -93,13 +103,14 @@ impl Stage {
         let (questions, wondered) = mpsc::channel(ORDERS);
         let (ready, begun) = oneshot::channel();
         let (end, ended) = watch::channel(None);
-        let over = CancellationToken::new();
+        let (over, panicked) = (CancellationToken::new(), CancellationToken::new());
         let program = Program {
             scenario: scenario.clone(),
             ready,
             steps: asked,
             questions: wondered,
             over: over.clone(),
+            panicked: panicked.clone(),
         };
         let task = Task { scenario, provider, dir: dir.clone(), program };
         let thread = thread::Builder::new().name(format!("harness {}", dir.run_id()));
@@ -109,7 +120,7 @@ impl Stage {
             })
             .map_err(|why| format!("no thread for the network is to be had: {why}"))?;
         let ready = Some(begun);
-        Ok(Self { dir, steps, questions, ready, ended, over, thread: Some(thread) })
+        Ok(Self { dir, steps, questions, ready, ended, over, panicked, thread: Some(thread) })
     }
 
     /// Waits until every node answers.
@@ -167,6 +178,11 @@ impl Stage {
         self.outcome()
     }
 
+    /// The evidence is that of a program that panicked.
+    pub(super) fn panicked(&self) {
+        self.panicked.cancel();
+    }
+
     fn outcome(&self) -> Result<(), Error> {
         match &*self.ended.borrow() {
             Some(Ok(verdict)) if verdict.verdict == RunVerdict::Pass => Ok(()),
@@ -174,8 +190,11 @@ impl Stage {
                 let reason = verdict.reason.clone().unwrap_or_default();
                 Err(self.failed(verdict.verdict, reason))
             }
-            Some(Err(why)) => Err(Error::NotStarted(why.clone())),
-            None => Err(Error::NotStarted("a bug of the harness: it ended unseen".to_owned())),
+            Some(Err(NoVerdict::NotStarted(why))) => Err(Error::NotStarted(why.clone())),
+            Some(Err(NoVerdict::Panicked)) | None => Err(self.failed(
+                RunVerdict::Environment,
+                "a bug of the harness: its thread panicked; what it has left is removed when this process ends".to_owned(),
+            )),
         }
     }
 }
@@ -191,17 +210,19 @@ impl Task {
     fn play(self) -> Ended {
         // As the command line has it: everything here waits for others.
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|why| format!("no threads or timers to be had: {why}"))?;
+        let runtime = runtime.map_err(|why| {
+            NoVerdict::NotStarted(format!("no threads or timers to be had: {why}"))
+        })?;
         let played = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.run())));
         runtime.shutdown_background();
-        played.unwrap_or_else(|_| Err("a bug of the harness: its thread panicked".to_owned()))
+        played.unwrap_or(Err(NoVerdict::Panicked))
     }
 
     async fn run(self) -> Ended {
         let dir = self.dir.clone();
         let name = self.scenario.plan().scenario.clone();
         let guard = Guard::take(&registry(), &environment(), &dir, &name, false).map_err(|why| {
-            format!("the run cannot be written down and watched, so nothing could be cleaned up after it: {why}")
+            NoVerdict::NotStarted(format!("the run cannot be written down and watched, so nothing could be cleaned up after it: {why}"))
         })?;
         let verdict = self.guarded(&guard).await;
         if verdict.is_err() {
@@ -209,7 +230,7 @@ impl Task {
         }
         // What is left, if anything, is in the verdict, and the watchdog's from now on.
         guard.end();
-        verdict.map_err(|why| why.to_string())
+        verdict.map_err(|why| NoVerdict::NotStarted(why.to_string()))
     }
 
     /// An error means that nothing was made.

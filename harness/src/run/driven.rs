@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use harness_core::{
-    event::Miss,
+    event::{EventKind, Miss},
     fault::Timeline,
     needs::{self, Profiles},
     scenario::Plan,
@@ -63,6 +63,8 @@ pub(crate) struct Program {
     pub(crate) questions: mpsc::Receiver<Question>,
     /// It wants no more of the network, whatever goes on there.
     pub(crate) over: CancellationToken,
+    /// It has panicked; cancelled before `over` is.
+    pub(crate) panicked: CancellationToken,
 }
 
 impl Run {
@@ -73,7 +75,7 @@ impl Run {
     }
 
     async fn led(&self, place: &Place<'_>, program: Program) -> Way {
-        let over = program.over.clone();
+        let (over, panicked) = (program.over.clone(), program.panicked.clone());
         let bed = tokio::select! {
             biased;
             () = over.cancelled() => return Way::Through,
@@ -87,6 +89,10 @@ impl Run {
             () = over.cancelled() => Ok(()),
             went = self.steps(place, &bed, program) => went,
         };
+        if panicked.is_cancelled() {
+            let reason = "the program panicked that this network was for".to_owned();
+            self.journal.emit(EventKind::EnvironmentFailed { reason, unsupported: false });
+        }
         match went {
             Ok(()) => self.last_look(&self.course(&self.plan, &bed, place.logs)).await,
             Err(way) => way,
@@ -100,7 +106,7 @@ impl Run {
         bed: &Arc<Testbed>,
         program: Program,
     ) -> Result<(), Way> {
-        let Program { mut scenario, ready, mut steps, questions, over: _ } = program;
+        let Program { mut scenario, ready, mut steps, questions, .. } = program;
         let doors = doors(bed).await.map_err(Way::ProviderFailed)?;
         let urls = doors.iter().map(|(node, door)| (node.clone(), door.url())).collect();
         let faults = scenario.plan().timeline();

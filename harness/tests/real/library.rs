@@ -184,7 +184,8 @@ fn a_panic_leaves_nothing(provider: Provider) {
     assert_eq!(*panicked.unwrap_err().downcast_ref::<&str>().unwrap(), "as a test fails");
     let evidence = bundle(folder.path());
     nothing_is_left(&evidence);
-    assert!(verified(&evidence).contains("PASS"), "of what it was asked all is well");
+    let said = verified(&evidence);
+    assert!(said.contains("ENVIRONMENT") && said.contains("the program panicked"), "{said}");
 }
 
 #[test]
@@ -195,6 +196,21 @@ fn a_panic_leaves_no_process() {
 #[test]
 fn a_panic_leaves_no_container() {
     a_panic_leaves_nothing(Provider::Docker);
+}
+
+/// What was begun to be done to a node is not proven because nobody waits for it any more.
+#[tokio::test]
+async fn a_step_that_is_given_up_is_no_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = network(folder.path(), Provider::Process).nodes(1).start().await.unwrap();
+    let restart = network.node("node-1").restart();
+    let given_up = tokio::time::timeout(Duration::from_millis(100), restart).await;
+    assert!(given_up.is_err(), "a restart that is proven within 100 ms is no trial");
+    let why = network.end().await.unwrap_err().to_string();
+    assert!(why.contains("the run ended before `restart node-1` was over"), "{why}");
+    let evidence = bundle(folder.path());
+    nothing_is_left(&evidence);
+    assert!(verified(&evidence).contains("INCONCLUSIVE"));
 }
 
 /// A start that nobody waits for any more takes with it what was begun.

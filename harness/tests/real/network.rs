@@ -1,7 +1,8 @@
 //! A network to work with: it stays, answers, shows its logs, and is gone when it is told to go.
 
 use std::{
-    fs,
+    env, fs,
+    path::PathBuf,
     process::{Command, Output},
 };
 
@@ -18,10 +19,18 @@ impl User {
     }
 
     fn command(&self, arguments: &[&str]) -> Output {
+        let home = PathBuf::from(env::var_os("HOME").unwrap_or_default());
+        // What tools keep there stays where it is.
+        let tools =
+            [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"), ("DOCKER_CONFIG", ".docker")];
+        let kept = tools
+            .map(|(name, folder)| (name, env::var_os(name).unwrap_or(home.join(folder).into())));
         Command::new(HARNESS)
             .args(arguments)
             .current_dir(self.folder.path())
-            .env("XDG_STATE_HOME", self.folder.path().join("state"))
+            .envs(kept)
+            .env("HOME", self.folder.path())
+            .env_remove("XDG_STATE_HOME")
             .output()
             .unwrap()
     }

@@ -10,7 +10,7 @@ use hegemon_testcontainers::HegemonNode;
 
 use crate::support::{HARNESS, PATIENCE, docker_cli, unique_run};
 
-#[path = "../../../docker/testcontainers/examples/three_nodes.rs"]
+#[path = "../../../docker/testcontainers/examples/find_each_other.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run --example`")]
 mod example;
 
@@ -63,6 +63,7 @@ async fn the_example_holds_and_leaves_no_container() {
     made.no_container_is_left();
 
     let node = made.node().start().await.unwrap();
+    assert_eq!(made.containers().lines().count(), 1, "this look sees what there is");
     let ports = docker_cli(&["port", node.id()]);
     assert!(ports.starts_with("9944/tcp -> 127.0.0.1:") && ports.lines().count() == 1, "{ports}");
     let panicked = tokio::spawn(async move {

@@ -113,9 +113,9 @@ mod tests {
     ) -> Result<String, String> {
         let case = list::all().into_iter().find(|case| case.name() == control).unwrap();
         let mut ledger = Ledger::new("run".to_owned(), plan(&case.control.scenario.concat()));
-        for (seq, what) in
-            (0..).zip([EventKind::PhaseStarted { phase: 0 }].into_iter().chain(events))
-        {
+        let phase = 0;
+        let events = [EventKind::PhaseStarted { phase }].into_iter().chain(events);
+        for (seq, what) in (0..).zip(events.chain([EventKind::PhaseEnded { phase }])) {
             ledger.record(&Event { seq, at_ms: Moment(seq), wall: String::new(), what });
         }
         judge(&case, &ledger.verdict())

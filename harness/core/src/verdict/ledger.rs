@@ -22,6 +22,8 @@ pub struct Ledger {
     started: String,
     phases: Vec<PhaseVerdict>,
     current: usize,
+    /// The current phase is not over.
+    is_under_way: bool,
     times: Times,
     failure: Option<String>,
     environment: Option<(String, ExitCode)>,
@@ -58,6 +60,7 @@ impl Ledger {
             started: String::new(),
             phases,
             current: 0,
+            is_under_way: false,
             times: Times::default(),
             failure: None,
             environment: None,
@@ -86,8 +89,13 @@ impl Ledger {
             EventKind::Prepared { .. } => self.times.prepared = Some(at),
             EventKind::Pace(pace) => self.paced(pace),
             EventKind::AllStarted => self.times.all_started = Some(at),
-            EventKind::PhaseStarted { phase } => self.current = *phase,
-            EventKind::PhaseEnded { .. } => self.times.phases_ended = Some(at),
+            EventKind::PhaseStarted { phase } => {
+                (self.current, self.is_under_way) = (*phase, true);
+            }
+            EventKind::PhaseEnded { .. } => {
+                self.is_under_way = false;
+                self.times.phases_ended = Some(at);
+            }
             EventKind::FaultEffective { fault, proof, .. } => {
                 self.fault(*fault).proof = Some(proof.clone())
             }
@@ -212,6 +220,13 @@ impl Ledger {
                     "nothing shows that the adversary {node} attacked: it reported no connection, or no byte that it sent"
                 )),
             );
+        }
+        // A phase of faults alone has no check that would be missed.
+        if self.is_under_way
+            && let Some(phase) = self.phases.get(self.current)
+        {
+            let reason = format!("the run ended before `{}` was over", phase.name);
+            return (RunVerdict::Inconclusive, ExitCode::Inconclusive, Some(reason));
         }
         let all_passed = self.checks().count() > 0
             && self.checks().all(|check| check.verdict == CheckVerdict::Pass);

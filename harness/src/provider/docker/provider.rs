@@ -461,7 +461,14 @@ impl Provider for DockerProvider {
             if self.nodes.end_of_replaced(name).is_some() {
                 return Ok(None);
             }
-            container::resources(&self.engine.docker, &self.nodes.container(name)?, name).await
+            let id = self.nodes.container(name)?;
+            let used = container::resources(&self.engine.docker, &id, name).await;
+            // It may have been replaced, or begun to be, while the engine looked at it.
+            let is_gone = || {
+                self.nodes.end_of_replaced(name).is_some()
+                    || self.nodes.container(name).ok().as_ref() != Some(&id)
+            };
+            if used.is_err() && is_gone() { Ok(None) } else { used }
         }
         .boxed()
     }

@@ -73,6 +73,22 @@ impl Run {
     }
 }
 
+/// A program that drives a network may want no more of it while a fault is done to a node, and no check asks for that.
+#[test]
+fn a_run_that_ended_within_a_phase_is_no_pass() {
+    let mut run = Run::new(|_| ());
+    run.settle_all(Pass);
+    run.see(9000, EventKind::PhaseStarted { phase: 1 });
+    assert_eq!(run.verdict(), (RunVerdict::Inconclusive, 2));
+    let reason = run.ledger.verdict().reason.unwrap();
+    assert!(
+        reason.starts_with("the run ended before `") && reason.ends_with("` was over"),
+        "{reason}"
+    );
+    run.see(9500, EventKind::PhaseEnded { phase: 1 });
+    assert_eq!(run.verdict(), (RunVerdict::Pass, 0));
+}
+
 fn exited() -> EventKind {
     EventKind::NodeExited {
         node: "node-1".to_owned(),

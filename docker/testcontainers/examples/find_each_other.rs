@@ -1,7 +1,7 @@
 //! Three nodes in containers: two know the seed alone, and find each other.
 //!
 //!     harness image
-//!     cargo run -p hegemon-testcontainers --example three_nodes
+//!     cargo run -p hegemon-testcontainers --example find_each_other
 
 use std::time::Duration;
 
