@@ -80,7 +80,7 @@ impl Builder {
         self
     }
 
-    /// An argument, after those that the harness gives every node.
+    /// An argument, after those that the harness gives every node; one of the same flag replaces ours.
     pub fn arg(mut self, argument: &str) -> Self {
         self.nodes.args.push(argument.to_owned());
         self

@@ -3,26 +3,23 @@
 //!
 //! | module | what it shows |
 //! | --- | --- |
+//! | `at_length` | what takes longest, and so is begun first: `controls`, each check and fault failing for its own reason; `three_node`, the shipped scenario on real nodes; `soak`, a network that stays up passes, leaks, is killed and goes on; `shrink`, generated scenarios, and failing ones made smaller |
 //! | `attached` | nodes that run already are looked at, and nothing of them changes |
 //! | `provider` | one suite of behaviours, against every provider |
 //! | `leftovers` | nothing is left behind, whatever ends the harness |
-//! | `controls` | each check and fault failing for its own reason |
-//! | `three_node` | the shipped scenario on real nodes |
 //! | `gate`, `compare` | many runs, and one decision; two builds |
 //! | `network` | one that stays, to work with |
 //! | `library` | one that a Rust test has |
 //! | `testcontainers` | a node as an image of that ecosystem |
 //! | `first`, `mistakes` | what `harness init` writes passes, and can fail; what is said to beginners |
-//! | `soak` | a network that stays up passes, leaks, is killed and goes on |
-//! | `shrink` | generated scenarios, and failing ones made smaller |
 //! | `support` | what they share: providers, fake nodes, the engine |
 
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
 #![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
 
+mod at_length;
 mod attached;
 mod compare;
-mod controls;
 mod first;
 mod gate;
 mod leftovers;
@@ -30,8 +27,5 @@ mod library;
 mod mistakes;
 mod network;
 mod provider;
-mod shrink;
-mod soak;
 mod support;
 mod testcontainers;
-mod three_node;

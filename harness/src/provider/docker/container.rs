@@ -7,14 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use futures_util::StreamExt;
-use harness_core::{
-    limits::out_of_memory,
-    node::{Incarnation, NodeState, Resources},
-    profile::METRICS_PORT,
-    state::Limits,
-};
-use testcontainers::bollard::{
+use bollard::{
     Docker, body_full,
     errors::Error as EngineError,
     models::{
@@ -27,6 +20,13 @@ use testcontainers::bollard::{
         RemoveContainerOptionsBuilder, StartContainerOptions, StatsOptionsBuilder,
         StopContainerOptionsBuilder, UploadToContainerOptionsBuilder,
     },
+};
+use futures_util::StreamExt;
+use harness_core::{
+    limits::out_of_memory,
+    node::{Incarnation, NodeState, Resources},
+    profile::METRICS_PORT,
+    state::Limits,
 };
 
 use super::{

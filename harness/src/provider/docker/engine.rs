@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness_core::place::{self, Address, Environment, Place};
-use testcontainers::bollard::{
+use bollard::{
     API_DEFAULT_VERSION, Docker,
     errors::Error as EngineError,
     models::{SystemInfo, SystemVersion},
 };
+use harness_core::place::{self, Address, Environment, Place};
 
 use crate::provider::ProviderError;
 

@@ -7,12 +7,12 @@ use std::{
     path::{Component, Path},
 };
 
-use futures_util::{StreamExt, TryStreamExt, future, stream};
-use harness_core::state::{Damage, StateChange, StateFile};
-use testcontainers::bollard::{
+use bollard::{
     Docker, body_try_stream,
     query_parameters::{DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder},
 };
+use futures_util::{StreamExt, TryStreamExt, future, stream};
+use harness_core::state::{Damage, StateChange, StateFile};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_tar::{Archive, Builder, Entry};
 use tokio_util::{

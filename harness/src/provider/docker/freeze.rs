@@ -1,6 +1,6 @@
 //! The engine's freezer: no thread of a container gets any time.
 
-use testcontainers::bollard::Docker;
+use bollard::Docker;
 
 use super::engine::failed;
 use crate::provider::ProviderError;

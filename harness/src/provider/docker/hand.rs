@@ -1,11 +1,11 @@
 //! A hand on one container of a network that stays: whoever started it is gone, so what it is is asked of its labels,
 //! before every act.
 
-use harness_core::node::{NodeState, Resources};
-use testcontainers::bollard::{
+use bollard::{
     Docker,
     query_parameters::{InspectContainerOptions, RestartContainerOptionsBuilder},
 };
+use harness_core::node::{NodeState, Resources};
 
 use super::{container, engine::failed, freeze, labels::Origin};
 use crate::provider::ProviderError;

@@ -14,13 +14,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use futures_util::{TryStreamExt, future::join_all};
-use harness_core::{
-    line::{Line, LineChange},
-    node::{Incarnation, NodeState},
-    profile::P2P_PORT,
-};
-use testcontainers::bollard::{
+use bollard::{
     Docker, body_full,
     container::{AttachContainerResults, LogOutput},
     models::{ContainerCreateBody, HostConfig, HostConfigLogConfig},
@@ -28,6 +22,12 @@ use testcontainers::bollard::{
         AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, CreateImageOptionsBuilder,
         InspectContainerOptions, RemoveContainerOptionsBuilder, StartContainerOptions,
     },
+};
+use futures_util::{TryStreamExt, future::join_all};
+use harness_core::{
+    line::{Line, LineChange},
+    node::{Incarnation, NodeState},
+    profile::P2P_PORT,
 };
 use tokio_util::io::StreamReader;
 

@@ -8,13 +8,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use futures_util::TryStreamExt;
-use harness_core::{profile::NodeProfile, state::Executable as RunsWhat};
-use testcontainers::bollard::{
+use bollard::{
     Docker, body_full,
     models::ImageInspect,
     query_parameters::{CreateImageOptionsBuilder, InspectContainerOptions},
 };
+use futures_util::TryStreamExt;
+use harness_core::{profile::NodeProfile, state::Executable as RunsWhat};
 
 use super::{
     engine::{Engine, failed, is_absent},

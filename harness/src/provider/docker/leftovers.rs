@@ -6,9 +6,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use bollard::{Docker, container::LogOutput, query_parameters::LogsOptionsBuilder};
 use futures_util::StreamExt;
 use harness_core::place::Environment;
-use testcontainers::bollard::{Docker, container::LogOutput, query_parameters::LogsOptionsBuilder};
 
 use super::{
     engine::{self, failed},

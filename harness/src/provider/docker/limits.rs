@@ -1,11 +1,11 @@
 //! What a container may use: what every node may, and less where a fault says so.
 
-use harness_core::state::Limits;
-use testcontainers::bollard::{
+use bollard::{
     Docker,
     models::{ContainerUpdateBody, HostConfig},
     query_parameters::InspectContainerOptions,
 };
+use harness_core::state::Limits;
 
 use super::engine::failed;
 use crate::provider::ProviderError;

@@ -8,8 +8,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use bollard::{Docker, container::LogOutput, query_parameters::LogsOptionsBuilder};
 use futures_util::StreamExt;
-use testcontainers::bollard::{Docker, container::LogOutput, query_parameters::LogsOptionsBuilder};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 

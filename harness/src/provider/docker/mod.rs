@@ -1,8 +1,8 @@
 //! Nodes as containers of a Docker engine, on a network of their own with fixed addresses. The
-//! engine is found as the Docker command line finds it and talked to through bollard, which comes
-//! with testcontainers: a testbed needs what that leaves out (contexts, fixed addresses, restarts of
+//! engine is found as the Docker command line finds it and talked to through bollard, without
+//! testcontainers around it: a testbed needs what that leaves out (contexts, fixed addresses, restarts of
 //! the same container, images without a build) and must not have what it adds: containers that
-//! vanish with a handle, a reaper, a watchdog.
+//! vanish with a handle, a reaper, a watchdog. It is also half of what a first build would compile.
 //!
 //! Every object carries two labels from its creation on, and is removed by them. Whatever changes
 //! the engine runs in a task of its own, which ends even if its caller is dropped (an interrupt in

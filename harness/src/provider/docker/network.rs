@@ -5,8 +5,7 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use harness_core::subnet::{self, Ipv4Subnet, Range, Taken};
-use testcontainers::bollard::{
+use bollard::{
     Docker,
     errors::Error as EngineError,
     models::{
@@ -15,6 +14,7 @@ use testcontainers::bollard::{
     },
     query_parameters::ListNetworksOptions,
 };
+use harness_core::subnet::{self, Ipv4Subnet, Range, Taken};
 
 use super::{
     engine::{Engine, failed, whole},

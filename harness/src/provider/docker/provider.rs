@@ -15,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bollard::Docker;
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     fault::Capability,
@@ -22,7 +23,6 @@ use harness_core::{
     place::Environment,
     subnet::{Ipv4Subnet, Range, Taken},
 };
-use testcontainers::bollard::Docker;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

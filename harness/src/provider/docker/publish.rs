@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use testcontainers::bollard::{
+use bollard::{
     Docker,
     models::{PortBinding, PortMap},
     query_parameters::InspectContainerOptions,

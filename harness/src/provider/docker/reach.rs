@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
+use bollard::query_parameters::InspectContainerOptions;
 use harness_core::place::own_containers;
-use testcontainers::bollard::query_parameters::InspectContainerOptions;
 use tokio::net::TcpStream;
 
 use super::engine::Engine;

@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
+use bollard::Docker;
 use harness_core::{
     node::Incarnation,
     state::{Limits, StateChange, StateFile},
 };
-use testcontainers::bollard::Docker;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

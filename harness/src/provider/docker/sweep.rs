@@ -8,11 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{
-    future::{BoxFuture, FutureExt, join_all},
-    stream::{self, StreamExt},
-};
-use testcontainers::bollard::{
+use bollard::{
     Docker,
     errors::Error as EngineError,
     models::NetworkDisconnectRequest,
@@ -21,6 +17,10 @@ use testcontainers::bollard::{
         ListImagesOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
         RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder, RemoveVolumeOptionsBuilder,
     },
+};
+use futures_util::{
+    future::{BoxFuture, FutureExt, join_all},
+    stream::{self, StreamExt},
 };
 
 use super::{

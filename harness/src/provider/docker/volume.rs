@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use testcontainers::bollard::{
+use bollard::{
     Docker,
     models::{Mount, MountType, VolumeCreateRequest},
     query_parameters::RemoveVolumeOptions,

@@ -1,6 +1,4 @@
 //! Every check and fault can fail for its own reason, on real nodes, as processes.
-//!
-//! This test takes longest. The test runner begins with what stands first in the alphabet, and so all others run beside it; last, it would run alone.
 
 use std::process::Command;
 
