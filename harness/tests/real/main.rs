@@ -3,7 +3,7 @@
 //!
 //! | module | what it shows |
 //! | --- | --- |
-//! | `at_length` | what takes longest, and so is begun first: `controls`, each check and fault failing for its own reason; `three_node`, the shipped scenario on real nodes; `soak`, a network that stays up passes, leaks, is killed and goes on; `shrink`, generated scenarios, and failing ones made smaller |
+//! | `at_length` | what takes longest, and so is begun first |
 //! | `attached` | nodes that run already are looked at, and nothing of them changes |
 //! | `provider` | one suite of behaviours, against every provider |
 //! | `leftovers` | nothing is left behind, whatever ends the harness |

@@ -89,13 +89,8 @@ impl Ledger {
             EventKind::Prepared { .. } => self.times.prepared = Some(at),
             EventKind::Pace(pace) => self.paced(pace),
             EventKind::AllStarted => self.times.all_started = Some(at),
-            EventKind::PhaseStarted { phase } => {
-                (self.current, self.is_under_way) = (*phase, true);
-            }
-            EventKind::PhaseEnded { .. } => {
-                self.is_under_way = false;
-                self.times.phases_ended = Some(at);
-            }
+            EventKind::PhaseStarted { phase } => self.phase_started(*phase),
+            EventKind::PhaseEnded { .. } => self.phase_ended(at),
             EventKind::FaultEffective { fault, proof, .. } => {
                 self.fault(*fault).proof = Some(proof.clone())
             }
@@ -212,20 +207,7 @@ impl Ledger {
         {
             return (RunVerdict::Inconclusive, ExitCode::Inconclusive, Some(reason));
         }
-        if let Some(node) = self.idle() {
-            return (
-                RunVerdict::Inconclusive,
-                ExitCode::Inconclusive,
-                Some(format!(
-                    "nothing shows that the adversary {node} attacked: it reported no connection, or no byte that it sent"
-                )),
-            );
-        }
-        // A phase of faults alone has no check that would be missed.
-        if self.is_under_way
-            && let Some(phase) = self.phases.get(self.current)
-        {
-            let reason = format!("the run ended before `{}` was over", phase.name);
+        if let Some(reason) = self.idle().or_else(|| self.unfinished()) {
             return (RunVerdict::Inconclusive, ExitCode::Inconclusive, Some(reason));
         }
         let all_passed = self.checks().count() > 0
@@ -301,9 +283,28 @@ impl Ledger {
         }
     }
 
-    /// An adversary that has not attacked.
+    /// An adversary has not attacked.
     fn idle(&self) -> Option<String> {
-        self.plan.adversaries().into_iter().find(|node| !self.acted.contains(node))
+        let node = self.plan.adversaries().into_iter().find(|node| !self.acted.contains(node))?;
+        Some(format!(
+            "nothing shows that the adversary {node} attacked: it reported no connection, or no byte that it sent"
+        ))
+    }
+
+    /// A phase is not over, which nobody would miss if it has faults and no check.
+    fn unfinished(&self) -> Option<String> {
+        let phase = self.phases.get(self.current).filter(|_| self.is_under_way)?;
+        Some(format!("the run ended before `{}` was over", phase.name))
+    }
+
+    fn phase_started(&mut self, phase: usize) {
+        self.current = phase;
+        self.is_under_way = true;
+    }
+
+    fn phase_ended(&mut self, at: Moment) {
+        self.times.phases_ended = Some(at);
+        self.is_under_way = false;
     }
 
     fn inconclusive(&mut self, reason: String) {
