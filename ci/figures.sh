@@ -17,7 +17,7 @@ out=runs/figures/$(date -u +%Y%m%dT%H%M%SZ)
 code=0
 cargo build --quiet --locked -p harness
 for ((run = 1; run <= runs; run++)); do
-    cargo run --quiet --locked -p harness -- scenario --no-progress --out "$out" "$@" | tail -1 || code=${PIPESTATUS[0]}
+    cargo run --quiet --locked -p harness -- scenario --no-progress --out "$out" "$@" | tail -1 || { ended=${PIPESTATUS[0]} && ((code)) || code=$ended; }
 done
 
 python3 - "$out" <<'PYTHON'

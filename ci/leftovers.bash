@@ -2,6 +2,13 @@
 
 # COLUMNS OUT: sets `left` to the numbers of containers, networks, images, volumes, processes, scratch directories and entries that are left of the runs under OUT/runs
 # (with their state in OUT/state).
+# An engine that does not answer has not said that nothing is left.
+found() {
+    local column=$1 ids
+    shift
+    ids=$("$@") || { echo "$* failed: nobody knows what is left" >&2; exit 3; }
+    left[column]=$((left[column] + $(grep -c . <<<"$ids" || true)))
+}
 columns=(containers networks images volumes processes directories entries)
 count_left() {
     local out=$1 dir run
@@ -12,10 +19,10 @@ count_left() {
         run=${run##*-}
         if [[ -n ${engine:-} ]]; then
             local filter=(--filter "label=org.hegemon.testbed.run=$run")
-            ((left[0] += $(docker ps -aq "${filter[@]}" | wc -l))) || true
-            ((left[1] += $(docker network ls -q "${filter[@]}" | wc -l))) || true
-            ((left[2] += $(docker images -aq "${filter[@]}" | wc -l))) || true
-            ((left[3] += $(docker volume ls -q "${filter[@]}" | wc -l))) || true
+            found 0 docker ps -aq "${filter[@]}"
+            found 1 docker network ls -q "${filter[@]}"
+            found 2 docker images -aq "${filter[@]}"
+            found 3 docker volume ls -q "${filter[@]}"
         fi
         [[ ! -e $dir/scratch ]] || ((left[5] += 1))
     done

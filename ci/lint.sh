@@ -35,7 +35,8 @@ done
 missing=0
 for shell in bash zsh fish; do
     if command -v "$shell" >/dev/null; then
-        "$harness" completions "$shell" >"$tools/completions" && "$shell" -n "$tools/completions"
+        "$harness" completions "$shell" >"$tools/completions"
+        "$shell" -n "$tools/completions"
     else
         echo "no $shell here: its completions were not looked at" >&2
         missing=1

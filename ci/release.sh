@@ -61,9 +61,10 @@ materials() {
     done
 }
 
-# The archive, from a copy and what cargo made of it.
+# The archive, from a copy and what cargo made of it, in a new directory.
 archive() {
     local tree=$1 made=$2/$target/release to=$3 root=$3/$name
+    mkdir -- "$to"
     mkdir -p "$root/sbom"
     install -m 755 "$made/harness" "$made/hegemon-node" "$made/hegemon-hostile" "$root"
     install -m 644 "$tree/ci/release/README.md" "$tree/LICENSE" "$tree/LICENSE-MIT" "$tree/LICENSE-APACHE" "$tree/scenarios/release.toml" "$root"
@@ -78,7 +79,7 @@ archive() {
 try() {
     local place=$work/try began as=()
     mkdir -p "$place/unpacked" "$place/elsewhere"
-    tar -C "$place/unpacked" --extract --file "$out/$name.tar.gz"
+    tar -C "$place/unpacked" --extract --file "$work/made-one/$name.tar.gz"
     chmod 755 "$work" "$place"
     for program in harness hegemon-node hegemon-hostile; do
         if grep -aqF -e "$workspace" -e "$work" "$place/unpacked/$name/$program"; then
@@ -103,23 +104,26 @@ cargo cyclonedx --version >/dev/null 2>&1 || cargo install --quiet --locked carg
 
 copy "$work/one"
 programs "$work/one" "$workspace/target/archive"
-mkdir -p "$out"
-archive "$work/one" "$workspace/target/archive" "$out"
+archive "$work/one" "$workspace/target/archive" "$work/made-one"
 try
+mkdir -p "$out"
 if [[ -n $check ]]; then
     # A path of another length, and nothing that was made before.
     copy "$work/elsewhere/and/longer"
     programs "$work/elsewhere/and/longer" "$work/made"
-    mkdir "$work/again"
-    archive "$work/elsewhere/and/longer" "$work/made" "$work/again"
-    if ! cmp -s -- "$out/$name.tar.gz" "$work/again/$name.tar.gz"; then
-        echo "two builds differ in:" >&2
+    archive "$work/elsewhere/and/longer" "$work/made" "$work/made-again"
+    if ! cmp -s -- "$work/made-one/$name.tar.gz" "$work/made-again/$name.tar.gz"; then
+        echo "two builds differ; both are in $out/differ:" >&2
         members() { tar --extract --file "$1" --to-command='echo "$(sha256sum | cut -c1-64) $TAR_FILENAME"'; }
-        diff <(members "$out/$name.tar.gz") <(members "$work/again/$name.tar.gz") >&2 || true
-        cp -- "$work/again/$name.tar.gz" "$out/again.tar.gz"
+        diff <(members "$work/made-one/$name.tar.gz") <(members "$work/made-again/$name.tar.gz") >&2 || true
+        mkdir -p "$out/differ"
+        cp -- "$work/made-one/$name.tar.gz" "$out/differ/one.tar.gz"
+        cp -- "$work/made-again/$name.tar.gz" "$out/differ/again.tar.gz"
         exit 1
     fi
     echo "two builds, one hash"
 fi
+# Only what was tried is put where it is taken from.
+mv -- "$work/made-one/$name.tar.gz" "$work/made-one/SHA256SUMS" "$out"
 cat -- "$out/SHA256SUMS"
 ls -l -- "$out/$name.tar.gz"

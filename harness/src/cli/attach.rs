@@ -11,7 +11,7 @@ use harness_core::{
 };
 use serde_json::json;
 
-use super::{args::AttachArgs, output, terminal::Terminal};
+use super::{args::AttachArgs, output, scenario::say_if_it_hides_another, terminal::Terminal};
 use crate::{
     attach::{Endpoint, Hidden, Remote, Roots, Scheme, read_headers},
     evidence::{self, Jsonl, RunDir},
@@ -221,6 +221,7 @@ fn text(path: &Path) -> Result<String, String> {
 
 fn plan(args: &AttachArgs, names: Vec<String>) -> Result<Plan, Refused> {
     let scenario = args.library.library().find(&args.scenario).map_err(Refused::usage)?;
+    say_if_it_hides_another(&scenario);
     let overrides = Overrides {
         timeout_factor: args.timeout_factor,
         seed: evidence::draw_seed(),

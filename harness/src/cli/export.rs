@@ -9,6 +9,7 @@ use harness_core::{
 use super::{
     args::{ExportArgs, NodeArgs, Tool},
     output, profile,
+    scenario::say_if_it_hides_another,
 };
 
 pub(super) fn run(args: &ExportArgs) -> ExitCode {
@@ -28,6 +29,7 @@ pub(super) fn run(args: &ExportArgs) -> ExitCode {
         profile,
         ..Overrides::default()
     };
+    say_if_it_hides_another(&scenario);
     let (plan, problems) = scenario.load(&overrides);
     if !problems.is_empty() {
         output::note(&problems.to_string());

@@ -16,7 +16,11 @@ use harness_core::{
     text::plain,
 };
 
-use super::{args::GateArgs, output, profile, scenario::USUAL};
+use super::{
+    args::GateArgs,
+    output, profile,
+    scenario::{USUAL, say_if_it_hides_another},
+};
 use crate::{
     campaign::gate::{Drive, Gate, beside},
     evidence::draw_seed,
@@ -72,6 +76,9 @@ fn read(args: &GateArgs, path: &Path) -> Result<(Asked, GateFile, Vec<Duration>)
     }
     let file = file.ok_or(ExitCode::Usage)?;
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if args.node.source().is_none() {
+        output::note("the node is this testbed's own; --node-image or --node-bin takes another");
+    }
     let library = args.library.library();
     let profile = profile::asked(&args.node).ok_or(ExitCode::Usage)?;
     let mut takes = Vec::new();
@@ -107,6 +114,7 @@ pub(super) fn takes_of(
         output::error(&why.to_string());
         ExitCode::Usage
     })?;
+    say_if_it_hides_another(&found);
     let (plan, problems) = found.load(overrides);
     let Some(plan) = plan else {
         output::note(&problems.to_string());

@@ -58,8 +58,9 @@ pub(super) fn run(args: &InitArgs) -> ExitCode {
         .collect();
     if !there.is_empty() {
         output::error(&format!(
-            "nothing was written, since there is already:{}\nmove it away, or leave the CI job out with --ci none; a further scenario is a copy of a first one's folder",
-            there.concat()
+            "nothing was written, since there is already:{}\nmove it away{}; a further scenario is a copy of a first one's folder",
+            there.concat(),
+            if args.ci == Ci::None { "" } else { ", or leave the CI job out with --ci none" }
         ));
         return ExitCode::Usage;
     }
@@ -92,7 +93,7 @@ fn files(args: &InitArgs) -> Vec<File> {
         },
         File {
             path: "scenarios/release.toml".into(),
-            text: GATE.replace("./first", &format!("./{name}")),
+            text: for_node(GATE, args).replace("./first", &format!("./{name}")),
             about: "how often it must pass before a release",
         },
     ]
@@ -135,7 +136,7 @@ fn for_node(text: &str, args: &InitArgs) -> String {
             .replace("--node-image my/node:1.2", &format!("--node-bin {path}"))
             .replace("--node-bin ./hegemon-node", &format!("--node-bin {path}")),
         (None, None) => text
-            .replace("image: my/node:1.2", "image: \"\"  # the testbed's own node")
+            .replace("image: my/node:1.2", "own-node: true")
             .replace(" --node-image my/node:1.2", "")
             .replace(" --node-bin ./hegemon-node", ""),
     }

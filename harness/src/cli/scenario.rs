@@ -184,11 +184,16 @@ fn asked(args: &ScenarioArgs, library: &Library) -> Option<Vec<PathBuf>> {
     }
 }
 
-fn plan(scenario: &Scenario, overrides: &Overrides) -> Option<Plan> {
-    let (plan, problems) = scenario.load(overrides);
+/// Who stands in a folder with scenarios may have meant another one of that name.
+pub(super) fn say_if_it_hides_another(scenario: &Scenario) {
     if scenario.hides_another() {
         output::note(&format!("{scenario}: taken instead of the built-in one"));
     }
+}
+
+fn plan(scenario: &Scenario, overrides: &Overrides) -> Option<Plan> {
+    let (plan, problems) = scenario.load(overrides);
+    say_if_it_hides_another(scenario);
     if !problems.is_empty() {
         output::note(&problems.to_string());
     }

@@ -26,6 +26,7 @@ use super::{
     environment::{environment, registry},
     output, profile,
     provider::choose,
+    scenario::say_if_it_hides_another,
     terminal::{Detail, Shown, Terminal},
 };
 use crate::{
@@ -133,6 +134,7 @@ fn read(args: &SoakArgs) -> Result<Asked, ExitCode> {
         output::error(&why.to_string());
         ExitCode::Usage
     })?;
+    say_if_it_hides_another(&scenario);
     let (plan, problems) = scenario.load(&overrides);
     if !problems.is_empty() {
         output::note(&problems.to_string());

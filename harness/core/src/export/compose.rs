@@ -6,7 +6,7 @@ use super::{
     NoExport,
     member::{Member, members},
     ordered::Ordered,
-    remark::remarks,
+    remark::{project, remarks},
 };
 use crate::{
     profile::{DATA_DIR, NodeProfile},
@@ -133,14 +133,13 @@ fn address(plan: &Plan, subnet: Ipv4Subnet, name: &str) -> Option<String> {
 }
 
 fn usage(plan: &Plan, profile: &NodeProfile, subnet: Ipv4Subnet) -> Vec<String> {
+    let command = format!("docker-compose --project-name {} -f FILE", project(plan));
     let mut usage = vec![
-        "  docker-compose -f FILE up -d           starts it".to_owned(),
-        "  docker-compose -f FILE down -v         removes it, with the nodes' state".to_owned(),
+        format!("  {command} up -d           starts it"),
+        format!("  {command} down -v         removes it, with the nodes' state"),
     ];
     if plan.nodes.iter().any(|node| node.later) {
-        usage.push(format!(
-            "  docker-compose -f FILE --profile {LATER} up -d   starts the late ones too"
-        ));
+        usage.push(format!("  {command} --profile {LATER} up -d   starts the late ones too"));
     }
     usage.push(String::new());
     usage.push(format!(

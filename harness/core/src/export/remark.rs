@@ -56,3 +56,17 @@ fn line(text: &mut String, words: &str) {
     let words = printable(words);
     let _ = writeln!(text, "{}", format!("# {words}").trim_end());
 }
+
+/// What the whole is called there. Nobody else's: it is removed with everything in it.
+pub(super) fn project(plan: &Plan) -> String {
+    let name: String = format!("hegemon-{}", label(&plan.scenario)).chars().take(63).collect();
+    name.trim_end_matches('-').to_lowercase()
+}
+
+/// A scenario may have the name of any file, a label has letters, digits and `-`, 63 at most.
+pub(super) fn label(name: &str) -> String {
+    let fits = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+    let name: String = name.chars().take(63).map(fits).collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() { "scenario" } else { name }.to_owned()
+}

@@ -40,7 +40,7 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Tool {
-    /// A file for docker-compose 1.27 or later
+    /// A file for docker-compose 1.28 or later
     Compose,
     /// StatefulSets, Services and a NetworkPolicy, for kubectl
     K8s,

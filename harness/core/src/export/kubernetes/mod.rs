@@ -17,7 +17,11 @@ use types::{
     Selector, ServicePort, ServiceSpec, StatefulSetSpec, TcpSocket, ValueFrom, Whom,
 };
 
-use super::{NoExport, member::members, remark::remarks};
+use super::{
+    NoExport,
+    member::members,
+    remark::{label, project, remarks},
+};
 use crate::{
     profile::{DATA_DIR, Launched, NodeProfile, P2P_PORT},
     scenario::Plan,
@@ -74,14 +78,6 @@ fn document(object: &impl Serialize) -> Result<String, NoExport> {
 fn labels(plan: &Plan, group: Option<&Group<'_>>) -> Labels {
     let all = [(PART_OF, label(&plan.scenario))].into_iter();
     all.chain(group.map(|group| (COMPONENT, group.name.clone()))).collect()
-}
-
-/// A scenario may have the name of any file, a label has letters, digits and `-`, 63 at most.
-fn label(name: &str) -> String {
-    let fits = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
-    let name: String = name.chars().take(63).map(fits).collect();
-    let name = name.trim_matches('-');
-    if name.is_empty() { "scenario" } else { name }.to_owned()
 }
 
 fn named(name: &str, labels: Labels) -> Metadata {
@@ -205,7 +201,7 @@ fn container(
 }
 
 fn usage(plan: &Plan, profile: &NodeProfile, groups: &[Group<'_>]) -> Vec<String> {
-    let name = label(&plan.scenario).to_lowercase();
+    let name = project(plan);
     let mut usage = vec![
         format!("  kubectl create namespace {name}"),
         format!("  kubectl --namespace {name} apply --filename FILE"),
