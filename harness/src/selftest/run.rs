@@ -236,3 +236,44 @@ fn slug(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-").to_lowercase().chars().take(60).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use harness_core::selftest::list;
+
+    use super::*;
+
+    /// With more nodes than there can be no control's scenario is one, and so each says something else.
+    async fn seen(jobs: usize) -> (Vec<Outcome>, usize) {
+        let out = tempfile::tempdir().expect("a temporary directory");
+        let overrides = Overrides { nodes: Some(100_000), ..Overrides::default() };
+        let bench = Bench {
+            provider: async |_| unreachable!("nothing is started"),
+            guard: |_: &RunDir, _: &str| unreachable!("nothing is started"),
+            overrides: &overrides,
+            out: out.path(),
+            jobs,
+            interrupt: &Interrupt::default(),
+        };
+        let reported = RefCell::new(0);
+        let outcomes = bench.run(&list::all()[..2], |_| *reported.borrow_mut() += 1).await;
+        (outcomes.expect("evidence is written"), reported.into_inner())
+    }
+
+    #[tokio::test]
+    async fn who_says_something_else_beside_others_is_tried_once_more_and_alone_never() {
+        let (beside, reported) = seen(2).await;
+        assert_eq!(reported, 4);
+        for outcome in &beside {
+            let Seen::Otherwise(again) = &outcome.result else { panic!("{:?}", outcome.result) };
+            assert!(again.starts_with("its scenario is refused"), "{again}");
+            let first = outcome.first.as_ref().expect("what was said at first is kept");
+            // Each names its own directory.
+            assert!(first.starts_with("its scenario is refused") && first != again, "{first}");
+        }
+        let (alone, reported) = seen(1).await;
+        assert_eq!((reported, alone.iter().any(|outcome| outcome.first.is_some())), (2, false));
+    }
+}
