@@ -23,4 +23,4 @@ sed -e "s|$work/||g" -e 's/&/\&amp;/g' -e 's/</\&lt;/g' "$work/said" >"$work/tex
     cat "$work/text"
     printf '%s' '</pre>'
 } >"$work/terminal.html"
-shoot terminal 900,1180 "$work/terminal.html"
+shoot terminal 900,640 "$work/terminal.html"

@@ -10,6 +10,7 @@ mod wrong;
 
 use std::{
     fs,
+    io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -128,7 +129,7 @@ impl Strict {
             if self.nodes.iter_mut().any(ended) {
                 return None;
             }
-            if self.rpc.iter().all(|rpc| TcpStream::connect(rpc).is_ok()) {
+            if self.rpc.iter().all(|rpc| answers(*rpc).is_ok_and(|it| it)) {
                 return Some(self);
             }
             assert!(Instant::now() < deadline, "a strict node does not answer");
@@ -169,6 +170,21 @@ impl Strict {
         self.nodes[index].kill().unwrap();
         self.nodes[index].wait().unwrap();
     }
+}
+
+/// That somebody takes connections at its port says little: it may be another's, or the one who asks.
+fn answers(rpc: SocketAddr) -> io::Result<bool> {
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"system_health","params":[]}"#;
+    let mut stream = TcpStream::connect(rpc)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let length = body.len();
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nhost: {rpc}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )?;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer)?;
+    Ok(answer == *b"HTTP/1.1 200")
 }
 
 impl Drop for Strict {
