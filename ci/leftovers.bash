@@ -1,7 +1,5 @@
 # For the scripts beside this one, not to be run: what is left of the runs in one folder, by a look that owes nothing to the harness.
 
-# COLUMNS OUT: sets `left` to the numbers of containers, networks, images, volumes, processes, scratch directories and entries that are left of the runs under OUT/runs
-# (with their state in OUT/state).
 # An engine that does not answer has not said that nothing is left.
 found() {
     local column=$1 ids
@@ -9,6 +7,9 @@ found() {
     ids=$("$@") || { echo "$* failed: nobody knows what is left" >&2; exit 3; }
     left[column]=$((left[column] + $(grep -c . <<<"$ids" || true)))
 }
+
+# COLUMNS OUT: sets `left` to the numbers of containers, networks, images, volumes, processes, scratch directories and entries that are left of the runs under OUT/runs
+# (with their state in OUT/state).
 columns=(containers networks images volumes processes directories entries)
 count_left() {
     local out=$1 dir run

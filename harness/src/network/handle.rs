@@ -18,7 +18,7 @@ use crate::run::driven::{Came, Question, Step};
 /// A running network.
 ///
 /// Dropping it removes everything that it has started, which may take a few seconds; so does a panic, and the
-/// evidence says then that there was one.
+/// evidence says then that there was one, if it was on the way of that panic that the network was dropped.
 ///
 /// Only [`end`](Self::end) is a verdict that nobody can miss. A panic while it is dropped is in no test's result where
 /// the test's runtime swallows it (a detached task), and a network in a `static` is never dropped: its watchdog removes
