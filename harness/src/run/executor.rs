@@ -333,13 +333,14 @@ impl Run {
             let (name, bed, logs) = (name.clone(), Arc::clone(bed), logs.clone());
             background.spawn(watch::adversary(name, bed, logs, background.clone()));
         }
+        let engine = watch::Answered::now();
         for name in &bed.names {
             background.spawn(watch::node(
                 name.clone(),
                 Arc::clone(bed),
                 logs.clone(),
                 self.timeout_factor(),
-                background.clone(),
+                (background.clone(), engine.clone()),
             ));
             if let Some(link) = bed.link(name) {
                 let sessions = needs::sessions(&self.plan, name);

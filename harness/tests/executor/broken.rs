@@ -1,12 +1,14 @@
 //! Nodes that end, panic or hang although nobody asked them to.
 
+use std::time::Duration;
+
 use harness::run::interrupt::Interrupt;
 use harness_core::exit::ExitCode;
 
 use crate::{
     DISCOVER, NODES, done,
     support::{
-        When,
+        Done, When,
         fake::{Fake, Faults},
         run_with,
     },
@@ -102,6 +104,35 @@ async fn an_engine_that_fails_to_answer_for_a_moment_ends_no_run() {
     )
     .await;
     assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+}
+
+/// The network is there until it has so many blocks.
+async fn done_at(by: u32, engine_at_work: (&'static str, Duration)) -> Done {
+    let until = DISCOVER
+        .replace("by = 3", &format!("by = {by}"))
+        .replace("within = \"3s\"", "within = \"100s\"");
+    let nodes = NODES.replace("timeout = \"30s\"", "timeout = \"200s\"");
+    let faults = Faults { engine_at_work: Some(engine_at_work), ..Faults::default() };
+    run_with(&format!("{nodes}{until}"), Fake::new(faults), Interrupt::default(), Vec::new()).await
+}
+
+/// It answers about the others: it starts or ends this node's container, and a busy machine takes its time.
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_at_work_on_a_node_has_not_gone() {
+    let done = done_at(100, ("node-1", Duration::from_secs(15))).await;
+    assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+    assert!(done.verdict.seconds > 7.0, "{}", done.verdict.seconds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_says_nothing_of_anybody_or_not_in_a_minute_has() {
+    for (whom, least) in [("*", 6.0), ("node-1", 60.0)] {
+        let done = done_at(900, (whom, Duration::from_secs(1000))).await;
+        assert_eq!(done.verdict.exit, ExitCode::Environment, "{:#}", done.json());
+        let reason = done.verdict.reason.unwrap();
+        assert!(reason.contains("is unknown: no answer in "), "{reason}");
+        assert!((least..least + 8.0).contains(&done.verdict.seconds), "{}", done.verdict.seconds);
+    }
 }
 
 /// The seconds that a reason which begins like this speaks of: a busy machine takes more of them,

@@ -47,6 +47,8 @@ pub(crate) struct Faults {
     pub(crate) headless: Option<&'static str>,
     /// The fourth, fifth and sixth question about a node's state fail.
     pub(crate) blinks: bool,
+    /// The engine says nothing of this node (`*`: of none) before this, from its first question on.
+    pub(crate) engine_at_work: Option<(&'static str, Duration)>,
     /// What the machine has run out of once nodes run.
     pub(crate) exhausted: Option<&'static str>,
     /// Teardown fails.

@@ -14,7 +14,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
@@ -43,6 +43,7 @@ pub(crate) struct Fake {
     pids: AtomicU32,
     began: Instant,
     looks: AtomicU32,
+    first_look: OnceLock<Instant>,
     /// The lines that are not open.
     lines_cut: Mutex<BTreeMap<(String, String), Line>>,
     /// Teardown was called.
@@ -70,6 +71,7 @@ impl Fake {
             pids: AtomicU32::new(1000),
             began: Instant::now(),
             looks: AtomicU32::new(0),
+            first_look: OnceLock::new(),
             lines_cut: Mutex::default(),
             torn_down: AtomicBool::new(false),
         })

@@ -18,7 +18,7 @@ use harness_core::{
     profile::NodeProfile,
 };
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, sync::mpsc};
+use tokio::{net::TcpStream, sync::mpsc, time::Instant};
 
 use super::Fake;
 
@@ -124,7 +124,12 @@ impl Provider for Fake {
         let fails =
             self.faults.blinks && (3..6).contains(&self.looks.fetch_add(1, Ordering::Relaxed));
         let state = self.lock().get(name).map(|node| node.state.clone()).filter(|_| !fails);
+        let began = *self.first_look.get_or_init(Instant::now);
+        let at_work = self.faults.engine_at_work.filter(|(whom, _)| [name, "*"].contains(whom));
         async move {
+            if let Some((_, time)) = at_work {
+                tokio::time::sleep_until(began + time).await;
+            }
             state.ok_or_else(|| ProviderError::Failed {
                 what: "looking".to_owned(),
                 why: "no state".to_owned(),
