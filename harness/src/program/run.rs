@@ -24,7 +24,7 @@ use super::{
     reaper::{INPUT, PATIENCE, VERB},
     said::{How, Said},
 };
-use crate::netns::PART;
+use crate::{binary::when_not_busy, netns::PART};
 
 /// What a process that has ended wrote last is in a pipe; it is read in milliseconds.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -75,7 +75,7 @@ impl Program<'_> {
         most: usize,
         began: impl FnOnce(),
     ) -> io::Result<Kept> {
-        let (mut reaper, words) = self.start(harness)?;
+        let (mut reaper, words) = self.start(harness).await?;
         let mut words = BufReader::new(words).lines();
         match next(&mut words).await? {
             Some(Said::Began) => began(),
@@ -105,7 +105,7 @@ impl Program<'_> {
         Ok(Kept { how, bytes, last, left })
     }
 
-    fn start(&self, harness: &Path) -> io::Result<(Reaper, OwnedReadHalf)> {
+    async fn start(&self, harness: &Path) -> io::Result<(Reaper, OwnedReadHalf)> {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let (words, link) = UnixStream::from_std(ours)?.into_split();
@@ -116,7 +116,7 @@ impl Program<'_> {
         command.envs(self.env.iter().map(|(name, value)| (name, value))).env(PART, VERB);
         command.stdin(Stdio::from(OwnedFd::from(theirs)));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn()?;
+        let child = when_not_busy(|| command.spawn()).await?;
         Ok((Reaper { child, link: Some(link), is_over: false }, words))
     }
 }
