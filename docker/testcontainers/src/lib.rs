@@ -30,7 +30,10 @@ use std::{borrow::Cow, fmt::Display, net::SocketAddr};
 
 use testcontainers::{
     ContainerAsync, ContainerRequest, Image, ImageExt, TestcontainersError,
-    bollard::{errors::Error as EngineError, models::PortBinding},
+    bollard::{
+        errors::Error as EngineError,
+        models::{HostConfig, PortBinding},
+    },
     core::{ContainerPort, WaitFor, client::docker_client_instance},
     runners::AsyncRunner,
 };
@@ -108,20 +111,11 @@ impl HegemonNode {
     /// JSON-RPC is published on loopback, and nothing else unless it is mapped.
     ///
     /// testcontainers keeps one modifier of the host's configuration only: another one
-    /// (`with_host_config_modifier`) replaces this one, and nothing is published then. Where there is no such image,
-    /// it pulls one of this name, which [`start`](Self::start) never does.
+    /// (`with_host_config_modifier`) replaces this one, and every port of the image is on every interface of the host
+    /// then, unless it calls [`publish_on_loopback`] too. Where there is no such image, testcontainers pulls one of this
+    /// name, which [`start`](Self::start) never does.
     pub fn request(self) -> ContainerRequest<Self> {
-        self.with_host_config_modifier(|host| {
-            let binding = PortBinding {
-                host_ip: Some("127.0.0.1".to_owned()),
-                host_port: Some(String::new()),
-            };
-            // An engine's word for it is `default`, which is not the name of a network.
-            host.network_mode.get_or_insert_with(|| "bridge".to_owned());
-            host.publish_all_ports = Some(false);
-            let published = host.port_bindings.get_or_insert_default();
-            published.entry(RPC_PORT.to_string()).or_insert_with(|| Some(vec![binding]));
-        })
+        self.with_host_config_modifier(publish_on_loopback)
     }
 
     /// Starts it, and returns when it answers.
@@ -175,10 +169,21 @@ impl Image for HegemonNode {
         self.args.iter().map(String::as_str)
     }
 
-    /// None, or all would be published on every interface of the host once the request's own words on that are replaced.
     fn expose_ports(&self) -> &[ContainerPort] {
-        &[]
+        &[RPC_PORT]
     }
+}
+
+/// A node's JSON-RPC is at a port of this machine's loopback, and nothing else is published but what was mapped: what
+/// [`HegemonNode::request`] has done to it, for a modifier of one's own.
+pub fn publish_on_loopback(host: &mut HostConfig) {
+    let binding =
+        PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(String::new()) };
+    // An engine's word for it is `default`, which is not the name of a network.
+    host.network_mode.get_or_insert_with(|| "bridge".to_owned());
+    host.publish_all_ports = Some(false);
+    let published = host.port_bindings.get_or_insert_default();
+    published.entry(RPC_PORT.to_string()).or_insert_with(|| Some(vec![binding]));
 }
 
 /// Where a node's JSON-RPC is, for this machine. An engine may publish it elsewhere after a restart.

@@ -41,6 +41,22 @@ fn a_list_says_where_scenarios_come_from() {
     );
     assert_eq!(errors(&listed), hides);
 
+    // Whoever goes by the name says it too.
+    let gate = "[gate]\nconfidence = \"95%\"\nshare = \"90%\"\nbudget = \"1h\"\n[[scenarios]]\nscenario = \"three-node\"\n";
+    fs::write(here.path().join("release.toml"), gate).unwrap();
+    let own = "the node is this testbed's own";
+    let dry = ["gate", "release.toml", "--dry-run"];
+    let ours = errors(&harness(here.path(), &dry));
+    let theirs = errors(&harness(here.path(), &[&dry[..], &["--node-image", "a/node:1"]].concat()));
+    assert!(ours.contains(own) && !theirs.contains(own), "{ours}{theirs}");
+    let exported = errors(&harness(here.path(), &["export", "compose", "three-node"]));
+    for said in [ours, theirs, exported] {
+        assert!(
+            said.contains("three-node/scenario.toml: taken instead of the built-in one"),
+            "{said}"
+        );
+    }
+
     let only = harness(here.path(), &["list", "--scenarios", "scenarios"]);
     assert_eq!(words(&only).lines().count(), 2);
     let gone = harness(here.path(), &["list", "--scenarios", "nowhere"]);

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt;
 use harness::network::{
     Builder, Error, Network, Provider, RunVerdict, check, height_at_least, peers,
 };
@@ -155,8 +156,7 @@ async fn what_cannot_be_and_what_does_not_hold_is_said() {
 }
 
 /// A node that ends by itself is nobody's pass, also where nobody looks any more.
-#[test]
-fn a_node_that_crashes_fails_the_test_that_does_not_look_again() {
+fn a_crash_is_said_to_who_lets_go(let_go: impl FnOnce(Network)) {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let network = runtime.block_on(network(folder.path(), Provider::Process).start()).unwrap();
@@ -165,11 +165,22 @@ fn a_node_that_crashes_fails_the_test_that_does_not_look_again() {
         let pid = process.rsplit('/').next().unwrap();
         assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
     }
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(network))).unwrap_err();
+    let dropped = catch_unwind(AssertUnwindSafe(|| let_go(network))).unwrap_err();
     let words = dropped.downcast_ref::<String>().unwrap();
     assert!(words.contains("nobody was told") && words.contains("seed exited"), "{words}");
     assert!(words.contains(evidence.to_str().unwrap()), "{words}");
     nothing_is_left(&evidence);
+}
+
+#[test]
+fn a_node_that_crashes_fails_the_test_that_does_not_look_again() {
+    a_crash_is_said_to_who_lets_go(drop);
+}
+
+/// An end that nobody waits for has told nobody.
+#[test]
+fn a_node_that_crashes_fails_the_test_that_gives_up_the_end() {
+    a_crash_is_said_to_who_lets_go(|network| drop(network.end().now_or_never()));
 }
 
 fn a_panic_leaves_nothing(provider: Provider) {

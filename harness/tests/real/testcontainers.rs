@@ -6,7 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hegemon_testcontainers::HegemonNode;
+use hegemon_testcontainers::{HegemonNode, publish_on_loopback};
+use testcontainers::{ImageExt, core::IntoContainerPort, runners::AsyncRunner};
 
 use crate::support::{HARNESS, PATIENCE, docker_cli, unique_run};
 
@@ -72,6 +73,23 @@ async fn the_example_holds_and_leaves_no_container() {
     });
     assert!(panicked.await.unwrap_err().is_panic());
     made.no_container_is_left();
+}
+
+/// Also where the host's configuration is somebody's own, and other ports are mapped.
+#[tokio::test]
+async fn only_what_was_mapped_is_published_beside_json_rpc_on_loopback() {
+    let made = Made::new();
+    let changed = made.node().request().with_host_config_modifier(|host| {
+        host.pids_limit = Some(256);
+        publish_on_loopback(host);
+    });
+    let changed = changed.start().await.unwrap();
+    let ports = docker_cli(&["port", changed.id()]);
+    assert!(ports.starts_with("9944/tcp -> 127.0.0.1:") && ports.lines().count() == 1, "{ports}");
+
+    let mapped = made.node().request().with_mapped_port(0, 30333.tcp()).start().await.unwrap();
+    let ports = docker_cli(&["port", mapped.id()]);
+    assert!(ports.contains("9944/tcp -> 127.0.0.1:") && ports.contains("30333/tcp -> "), "{ports}");
 }
 
 /// Whoever has its name in a registry is not asked.
