@@ -392,7 +392,7 @@ impl Run {
         course.all_answer().await;
         for name in &bed.names {
             match watch::look(name, bed).await {
-                Ok(watch::Seen::Fine) => {}
+                Ok(watch::Seen::Fine | watch::Seen::NotAsked) => {}
                 Ok(watch::Seen::Ended { code, signal }) => {
                     self.journal.emit(watch::exited(name, (code, signal), bed, logs).await);
                 }

@@ -77,9 +77,11 @@ pub(crate) async fn node(
     let (mut answered, mut disturbed) = (Instant::now(), false);
     loop {
         let why = match tokio::time::timeout(silent, look(&name, &bed)).await {
-            Ok(Ok(Seen::Fine)) => {
+            Ok(Ok(fine @ (Seen::Fine | Seen::NotAsked))) => {
                 (answered, disturbed) = (Instant::now(), false);
-                engine.again();
+                if matches!(fine, Seen::Fine) {
+                    engine.again();
+                }
                 None
             }
             Ok(Ok(Seen::Ended { code, signal })) => {
@@ -113,7 +115,7 @@ pub(crate) async fn adversary(name: String, bed: Arc<Testbed>, logs: Logs, backg
     let mut answered = Instant::now();
     loop {
         let why = match look(&name, &bed).await {
-            Ok(Seen::Fine) => {
+            Ok(Seen::Fine | Seen::NotAsked) => {
                 answered = Instant::now();
                 None
             }
@@ -151,6 +153,8 @@ pub(crate) async fn exited(
 pub(crate) enum Seen {
     /// As it should be, or between two states.
     Fine,
+    /// Nothing is to be known of it now, and the engine was not asked.
+    NotAsked,
     /// It should be running and is not.
     Ended { code: Option<i64>, signal: Option<i64> },
 }
@@ -158,10 +162,10 @@ pub(crate) enum Seen {
 /// One look at a node, recorded.
 pub(crate) async fn look(name: &str, bed: &Testbed) -> Result<Seen, ProviderError> {
     let Some(before) = bed.expected(name) else {
-        return Ok(Seen::Fine);
+        return Ok(Seen::NotAsked);
     };
     if bed.starts(name) == 0 {
-        return Ok(Seen::Fine);
+        return Ok(Seen::NotAsked);
     }
     let state = bed.provider.state(name).await?;
     // The answer is about a time in which it was meant to stop or start: it says nothing.

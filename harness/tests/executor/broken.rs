@@ -110,8 +110,11 @@ async fn an_engine_that_fails_to_answer_for_a_moment_ends_no_run() {
 async fn done_at(by: u32, engine_at_work: (&'static str, Duration)) -> Done {
     let until = DISCOVER
         .replace("by = 3", &format!("by = {by}"))
+        .replace("nodes = \"*\"", "nodes = \"node\"")
         .replace("within = \"3s\"", "within = \"100s\"");
-    let nodes = NODES.replace("timeout = \"30s\"", "timeout = \"200s\"");
+    // Of one that is not started the engine is not asked, so it has not answered.
+    let nodes = NODES.replace("timeout = \"30s\"", "timeout = \"200s\"")
+        + "[[nodes]]\nname = \"late\"\nstart = \"later\"\n";
     let faults = Faults { engine_at_work: Some(engine_at_work), ..Faults::default() };
     run_with(&format!("{nodes}{until}"), Fake::new(faults), Interrupt::default(), Vec::new()).await
 }
