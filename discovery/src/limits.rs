@@ -305,11 +305,17 @@ pub const CLAIMS_PER_PEER: usize = 4;
 /// An address of which we had no sign of life in this time may make room for another.
 pub const HORIZON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The store is written at most once in this time, and at exit.
+/// The store is written at most once in this time, and at exit; but see [`PERSIST_EACH`].
 pub const PERSIST_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A burst of changes is gathered this long before the first write.
 pub const PERSIST_DELAY: Duration = Duration::from_secs(1);
+
+/// While no more addresses than this are known, a new one is written after [`PERSIST_DELAY`], and
+/// while no more are tried, one that becomes one of them. A node that knows few and is killed
+/// before it wrote the next may come back without any that still lives: 10,000 simulated networks
+/// of three to eight nodes had two of those.
+pub const PERSIST_EACH: usize = 16;
 
 // Sessions. The engine does not decide which of them may be; who does, shares these.
 

@@ -1,3 +1,3 @@
 //! The node's clock is the adapter's: engines are told the time, this is where it comes from.
 
-pub use hegemon_adapter::clock::Clock;
+pub use hegemon_adapter::clock::{Clock, Wall};

@@ -9,12 +9,14 @@
 //! | [`tip_watch`] | tells discovery when they no longer come |
 //! | [`rpc`], [`node_status`], [`metrics`] | what others may ask of the node |
 //! | [`node`] | all of it joined |
+//! | [`host`] | what it runs on: the seams between a node and the world |
 //! | [`config`], [`base_path`], [`identity_file`], [`randomness`], [`clock`], [`shutdown`] | the edge: flags, environment, files, entropy, time, signals |
 
 pub mod base_path;
 pub mod chain;
 pub mod clock;
 pub mod config;
+pub mod host;
 pub mod identity_file;
 pub mod metrics;
 pub mod miner;

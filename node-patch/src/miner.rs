@@ -1,7 +1,17 @@
-//! The miner: OS threads that search nonces for a template on the best block.
+//! The miner: searchers of nonces for a template on the best block, each on an OS thread, or as a
+//! task where long work is among the tasks.
 //!
-//! On a dev chain each thread paces itself to [`DEV_HASHES_PER_SECOND`]: real proof of work, in
-//! bursts of a fraction of a millisecond, so that thirty nodes share a laptop.
+//! On a dev chain each searcher paces itself to
+//! [`DEV_HASHES_PER_SECOND`](crate::chain::DEV_HASHES_PER_SECOND): real proof of work, in bursts of a
+//! fraction of a millisecond, so that thirty nodes share a laptop.
+//!
+//! | module | is about |
+//! | --- | --- |
+//! | `pace` | how fast a searcher works |
+//! | `search` | one searcher, told the time; pure |
+
+mod pace;
+mod search;
 
 use std::{
     sync::{
@@ -9,38 +19,31 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 use tracing::{error, info, warn};
 
+pub use self::pace::Pace;
+use self::search::{Search, TEMPLATE_AGE};
 use crate::{
-    chain::{Block, Chain, DEV_HASHES_PER_SECOND, Hash, Template},
+    chain::{Block, Chain},
     clock::Clock,
+    host::{
+        Host, Lane, Task, Tasks,
+        entropy::{Entropy, System},
+    },
 };
-
-/// A template's timestamp is no older than this, so that difficulty falls while a block is overdue.
-const TEMPLATE_AGE: Duration = Duration::from_millis(500);
-
-/// Time between a paced thread's bursts: short beside any block time, and few enough wake-ups for
-/// an idle laptop.
-const BURST_INTERVAL: Duration = Duration::from_millis(25);
-
-/// Nonces between two looks at the clock and the best block, unpaced: a few milliseconds.
-const UNPACED_BURST: u32 = 16_384;
 
 /// Upper bound of what `hegemon_startMining` may ask for.
 pub const MAX_THREADS: usize = 64;
 
-/// How fast a mining thread works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// [`DEV_HASHES_PER_SECOND`]: for dev chains.
-    Dev,
-    /// As fast as the core goes.
-    Unlimited,
-}
+/// What a searcher leaves to other tasks after each burst.
+const LEAST_REST: Duration = Duration::from_millis(1);
 
 /// What the miner is doing.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,21 +61,29 @@ pub struct MiningStatus {
 #[error("{0} mining threads: 1 to {MAX_THREADS} are accepted")]
 pub struct BadThreadCount(pub usize);
 
-/// Starts and stops mining threads. Dropping it stops them.
+/// Starts and stops searchers. Dropping it stops them.
 #[derive(Debug)]
 pub struct Miner {
     shared: Arc<Shared>,
+    /// Where searchers are tasks, who runs them.
+    tasks: Option<Tasks>,
     running: Mutex<Option<Running>>,
 }
 
-#[derive(Debug)]
 struct Shared {
     chain: Arc<Chain>,
     found: mpsc::Sender<Block>,
     author: [u8; 32],
     pace: Pace,
     clock: Clock,
+    entropy: Arc<dyn Entropy>,
     blocks_found: AtomicU64,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("pace", &self.pace).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -80,12 +91,19 @@ struct Running {
     stop: Arc<AtomicBool>,
     hashes: Arc<AtomicU64>,
     since: Instant,
-    threads: Vec<JoinHandle<()>>,
+    searchers: Vec<Searcher>,
+}
+
+#[derive(Debug)]
+enum Searcher {
+    Thread(JoinHandle<()>),
+    Task(Task<()>),
 }
 
 impl Miner {
-    /// A stopped miner. `found` takes its blocks to the sync driver, which imports and announces
-    /// them; `author` is what goes into them, such as the peer ID.
+    /// A stopped miner with threads, and the system's randomness. `found` takes its blocks to the
+    /// sync driver, which imports and announces them; `author` is what goes into them, such as the
+    /// peer ID.
     #[must_use]
     pub fn new(
         chain: Arc<Chain>,
@@ -94,8 +112,25 @@ impl Miner {
         pace: Pace,
         clock: Clock,
     ) -> Self {
-        let shared = Shared { chain, found, author, pace, clock, blocks_found: AtomicU64::new(0) };
-        Self { shared: Arc::new(shared), running: Mutex::new(None) }
+        let (entropy, blocks_found) = (Arc::new(System), AtomicU64::new(0));
+        let shared = Shared { chain, found, author, pace, clock, entropy, blocks_found };
+        Self { shared: Arc::new(shared), tasks: None, running: Mutex::new(None) }
+    }
+
+    /// The same on what a node runs on.
+    #[must_use]
+    pub fn on(
+        host: &Host,
+        chain: Arc<Chain>,
+        found: mpsc::Sender<Block>,
+        author: [u8; 32],
+        pace: Pace,
+    ) -> Self {
+        let (clock, entropy) = (host.clock.clone(), host.entropy.clone());
+        let blocks_found = AtomicU64::new(0);
+        let shared = Shared { chain, found, author, pace, clock, entropy, blocks_found };
+        let tasks = (host.tasks.lane() == Lane::Tasks).then(|| host.tasks.clone());
+        Self { shared: Arc::new(shared), tasks, running: Mutex::new(None) }
     }
 
     /// Mines with `threads` threads from now on, whatever it did before.
@@ -110,14 +145,16 @@ impl Miner {
         stop(running.take());
         let stop = Arc::new(AtomicBool::new(false));
         let hashes = Arc::new(AtomicU64::new(0));
-        let handles = (0..threads).filter_map(|_| {
+        let searchers = (0..threads).filter_map(|_| {
             let worker =
                 Worker { shared: self.shared.clone(), stop: stop.clone(), hashes: hashes.clone() };
-            let spawned = thread::Builder::new().name("miner".into()).spawn(move || worker.run());
-            spawned.inspect_err(|error| error!(%error, "cannot start a mining thread; ask for fewer, or raise the limit of processes (ulimit -u)")).ok()
+            match &self.tasks {
+                Some(tasks) => Some(Searcher::Task(tasks.spawn(worker.run_as_task()))),
+                None => thread(worker),
+            }
         });
-        let threads = handles.collect();
-        *running = Some(Running { stop, hashes, since: Instant::now(), threads });
+        let searchers = searchers.collect();
+        *running = Some(Running { stop, hashes, since: Instant::now(), searchers });
         info!(pace = ?self.shared.pace, "mining");
         Ok(())
     }
@@ -133,7 +170,7 @@ impl Miner {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let (threads, hash_rate) = running.as_ref().map_or((0, 0.0), |running| {
             let seconds = running.since.elapsed().as_secs_f64().max(f64::EPSILON);
-            (running.threads.len(), running.hashes.load(Ordering::Relaxed) as f64 / seconds)
+            (running.searchers.len(), running.hashes.load(Ordering::Relaxed) as f64 / seconds)
         });
         MiningStatus {
             threads,
@@ -149,21 +186,34 @@ impl Drop for Miner {
     }
 }
 
+fn thread(worker: Worker) -> Option<Searcher> {
+    let spawned = thread::Builder::new().name("miner".into()).spawn(move || worker.run());
+    spawned
+        .inspect_err(|error| error!(%error, "cannot start a mining thread; ask for fewer, or raise the limit of processes (ulimit -u)"))
+        .ok()
+        .map(Searcher::Thread)
+}
+
 fn stop(running: Option<Running>) {
     let Some(running) = running else { return };
     running.stop.store(true, Ordering::Relaxed);
-    for thread in running.threads {
-        thread.thread().unpark();
-        if thread.join().is_err() {
-            error!(
-                "a mining thread panicked, which is a bug; start the node again, and report it with the log"
-            );
+    for searcher in running.searchers {
+        match searcher {
+            Searcher::Task(task) => task.abort(),
+            Searcher::Thread(thread) => {
+                thread.thread().unpark();
+                if thread.join().is_err() {
+                    error!(
+                        "a mining thread panicked, which is a bug; start the node again, and report it with the log"
+                    );
+                }
+            }
         }
     }
     info!("mining stopped");
 }
 
-/// One thread.
+/// What drives one searcher.
 struct Worker {
     shared: Arc<Shared>,
     stop: Arc<AtomicBool>,
@@ -172,54 +222,55 @@ struct Worker {
 
 impl Worker {
     fn run(self) {
-        // At random, so that no two threads of one author search the same nonces.
+        let Some(mut search) = self.search() else { return };
+        while !self.stopped() {
+            let began = Instant::now();
+            let rest = self.step(&mut search).saturating_sub(began.elapsed());
+            if !rest.is_zero() && !self.stopped() {
+                thread::park_timeout(rest);
+            }
+        }
+    }
+
+    /// Among other tasks it always leaves them time, however fast it may go.
+    async fn run_as_task(self) {
+        let Some(mut search) = self.search() else { return };
+        while !self.stopped() {
+            let next = Instant::now() + self.step(&mut search).max(LEAST_REST);
+            sleep_until(next).await;
+        }
+    }
+
+    /// At random, so that no two searchers of one author search the same nonces.
+    fn search(&self) -> Option<Search> {
         let mut nonce = [0; 8];
-        if aws_lc_rs::rand::fill(&mut nonce).is_err() {
+        if self.shared.entropy.fill(&mut nonce).is_err() {
             error!(
                 "no randomness for the first nonce, so this thread does not mine; start mining again (hegemon_startMining), or the node"
             );
-            return;
+            return None;
         }
-        let mut nonce = u64::from_le_bytes(nonce);
-        while !self.stopped() {
-            match self.shared.chain.template(self.shared.author, self.shared.clock.unix_ms()) {
-                Ok(template) => nonce = self.mine(template, nonce),
-                Err(error) => {
-                    // The sync driver meets the same error and ends the process.
-                    error!(%error, "no block to mine on; the node ends with the same error, which says what to do");
-                    thread::park_timeout(TEMPLATE_AGE);
-                }
-            }
-        }
+        Some(Search::new(self.shared.author, self.shared.pace, u64::from_le_bytes(nonce)))
     }
 
-    /// Works on one template until it is done, too old, or no longer on the best block. Returns the
-    /// nonce to go on with.
-    fn mine(&self, template: Template, mut nonce: u64) -> u64 {
-        let began = Instant::now();
-        let parent = template.parent_hash();
-        let burst = match self.shared.pace {
-            Pace::Dev => DEV_HASHES_PER_SECOND / 1000 * BURST_INTERVAL.as_millis() as u32,
-            Pace::Unlimited => UNPACED_BURST,
-        };
-        while !self.stopped() && began.elapsed() < TEMPLATE_AGE && self.is_best(&parent) {
-            let burst_began = Instant::now();
-            let found = template.search(nonce, burst);
-            self.hashes.fetch_add(u64::from(burst), Ordering::Relaxed);
-            if let Some(found) = found {
-                self.deliver(template.seal(found));
-                return found.wrapping_add(1);
+    /// One step; how long it may rest, counted from the step's beginning.
+    fn step(&self, search: &mut Search) -> Duration {
+        match search.step(&self.shared.chain, self.shared.clock.now()) {
+            Ok(step) => {
+                self.hashes.fetch_add(u64::from(step.hashes), Ordering::Relaxed);
+                step.found.into_iter().for_each(|block| self.deliver(block));
+                step.pause
             }
-            nonce = nonce.wrapping_add(u64::from(burst));
-            if self.shared.pace == Pace::Dev {
-                thread::park_timeout(BURST_INTERVAL.saturating_sub(burst_began.elapsed()));
+            Err(error) => {
+                // The sync driver meets the same error and ends the process.
+                error!(%error, "no block to mine on; the node ends with the same error, which says what to do");
+                TEMPLATE_AGE
             }
         }
-        nonce
     }
 
     fn deliver(&self, block: Block) {
-        let (number, parent) = (block.number(), block.parent_hash());
+        let number = block.number();
         if self.shared.found.try_send(block).is_err() {
             warn!(
                 number,
@@ -227,15 +278,6 @@ impl Worker {
             );
         }
         self.shared.blocks_found.fetch_add(1, Ordering::Relaxed);
-        // Until it is imported a second one would be its rival.
-        let delivered = Instant::now();
-        while !self.stopped() && delivered.elapsed() < TEMPLATE_AGE && self.is_best(&parent) {
-            thread::park_timeout(Duration::from_millis(1));
-        }
-    }
-
-    fn is_best(&self, hash: &Hash) -> bool {
-        self.shared.chain.best().hash == *hash
     }
 
     fn stopped(&self) -> bool {
@@ -246,7 +288,7 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::{ChainParams, Imported};
+    use crate::chain::{ChainParams, DEV_HASHES_PER_SECOND, Imported};
 
     fn miner(
         params: ChainParams,
@@ -294,7 +336,7 @@ mod tests {
         miner.start(1).unwrap();
         miner.start(3).unwrap();
         assert_eq!(miner.start(0), Err(BadThreadCount(0)));
-        let began = Instant::now();
+        let began = std::time::Instant::now();
         drop(miner);
         assert!(began.elapsed() < Duration::from_secs(1));
     }

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::atomic::Ordering::Relaxe
 
 use hegemon_discovery::{Alarm, PeerId, policy::Refusal};
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
 
 use crate::{
     clock::Clock,
+    host::Tasks,
     net::view::{SessionView, SharedView},
     rpc::{NodeStatus, PeerInfo},
 };
@@ -20,15 +20,20 @@ pub struct Status {
     peer_id: PeerId,
     listen: SocketAddr,
     /// Of the sessions: RPC has its own.
-    runtime: Option<Handle>,
+    tasks: Tasks,
 }
 
 impl Status {
-    /// The status of the node `peer_id` that listens on `listen`. To be made in the runtime that its
-    /// sessions run in.
+    /// The status of the node `peer_id` that listens on `listen`, whose sessions are run by `tasks`.
     #[must_use]
-    pub fn new(view: SharedView, clock: Clock, peer_id: PeerId, listen: SocketAddr) -> Self {
-        Self { view, clock, peer_id, listen, runtime: Handle::try_current().ok() }
+    pub fn new(
+        view: SharedView,
+        clock: Clock,
+        tasks: Tasks,
+        peer_id: PeerId,
+        listen: SocketAddr,
+    ) -> Self {
+        Self { view, clock, tasks, peer_id, listen }
     }
 
     fn info(&self, session: &SessionView) -> PeerInfo {
@@ -76,7 +81,7 @@ impl NodeStatus for Status {
                 "groups": status.groups,
             },
             "peers": status.peers,
-            "live_tasks": self.runtime.as_ref().map(|runtime| runtime.metrics().num_alive_tasks()),
+            "live_tasks": self.tasks.alive(),
             "rivalries": view.rivalries,
             "outbound": status.outbound,
             "outbound_groups": status.outbound_groups,

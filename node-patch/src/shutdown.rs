@@ -47,6 +47,7 @@ impl Signals {
     /// Completes with the first of them, also one that came before this was called.
     pub async fn first(&mut self) -> &'static str {
         tokio::select! {
+            biased;
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }

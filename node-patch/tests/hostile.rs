@@ -17,9 +17,13 @@ use serde_json::Value;
 
 /// What all attacks together may make of the node's memory, in KiB.
 const PEAK_KIB: u64 = 48 * 1024;
-/// What may be left of it afterwards: a chain that grew meanwhile, and an allocator's crumbs.
-const LEFT_KIB: u64 = 8 * 1024;
-/// By when all of it is given back: a node waits 30 s for the rest of a frame, as long for bytes to be acknowledged, and for no peer longer.
+/// More that is left of it afterwards is looked at again: a chain that grew meanwhile, and an allocator's crumbs, are less. 2.1 to 4.7 MiB, once 9.1.
+const LEFT_KIB: u64 = 4 * 1024;
+/// No crumbs are so much.
+const MOST_KIB: u64 = 16 * 1024;
+/// What is left grows by so much with each round of attacks: a leak. Crumbs grew by 0.2 to 0.3 MiB.
+const GROWS_KIB: u64 = 1024;
+/// By when descriptors and tasks are given back: a node waits 30 s for the rest of a frame, as long for bytes to be acknowledged, and for no peer longer.
 const GIVEN_BACK: Duration = Duration::from_secs(60);
 
 /// What the node holds of the machine.
@@ -48,6 +52,11 @@ impl Held {
             descriptors: std::fs::read_dir(format!("{process}/fd")).unwrap().count(),
             tasks: node.call("hegemon_discoveryStatus").await["live_tasks"].as_u64().unwrap(),
         }
+    }
+
+    /// The memory that is held above what was, in KiB.
+    fn left(&self, idle: &Self) -> u64 {
+        self.resident_kib.saturating_sub(idle.resident_kib)
     }
 }
 
@@ -234,38 +243,46 @@ async fn attack_memory(network: &Network) {
     assert!(sent > 64 * 1024 * 1024, "the pool was filled more than once: {sent} bytes");
 }
 
-/// Waits until memory, descriptors and tasks are what they were, and says what is not.
-async fn back_to(idle: &Held, node: &Node) -> Held {
+/// Every attack; what the node holds when they are over.
+async fn attack_with_all(network: &Network, idle: &Held) -> Held {
+    attack_handshakes(network).await;
+    attack_sessions(network).await;
+    attack_memory(network).await;
     let begin = Instant::now();
-    loop {
-        let now = Held::by(node).await;
-        if now.resident_kib < idle.resident_kib + LEFT_KIB
-            && now.descriptors <= idle.descriptors
-            && now.tasks <= idle.tasks
-        {
-            return now;
+    let held = loop {
+        let held = Held::by(&network.target).await;
+        if held.descriptors <= idle.descriptors && held.tasks <= idle.tasks {
+            break held;
         }
-        assert!(begin.elapsed() < GIVEN_BACK, "still {now:?}, and it was {idle:?}");
+        assert!(begin.elapsed() < GIVEN_BACK, "still {held:?}, and it was {idle:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    };
+    let peak = held.peak_kib;
+    assert!(
+        peak < idle.resident_kib + PEAK_KIB,
+        "{peak} KiB at the peak, {} idle",
+        idle.resident_kib
+    );
+    held
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_bears_every_attack_and_keeps_its_good_peers() {
     let network = Network::start().await;
     let idle = Held::by(&network.target).await;
-    attack_handshakes(&network).await;
-    attack_sessions(&network).await;
-    attack_memory(&network).await;
-
-    let peak = Held::by(&network.target).await.peak_kib;
-    println!("idle {idle:?}; peak {peak} KiB, {} above idle", peak - idle.resident_kib);
-    assert!(
-        peak < idle.resident_kib + PEAK_KIB,
-        "{peak} KiB at the peak, {} idle",
-        idle.resident_kib
-    );
-    println!("afterwards {:?}", back_to(&idle, &network.target).await);
+    let mut left = vec![attack_with_all(&network, &idle).await.left(&idle)];
+    // An allocator keeps some free memory in each thread's part. The same attacks find that again;
+    // what leaks grows by as much again, each time.
+    while left.last() > Some(&LEFT_KIB) {
+        left.push(attack_with_all(&network, &idle).await.left(&idle));
+        if left.is_sorted_by(|before, after| before + GROWS_KIB <= *after) {
+            assert!(left.len() < 4, "each time it keeps more: {left:?} KiB");
+        } else {
+            break;
+        }
+    }
+    println!("left above {idle:?}: {left:?} KiB");
+    assert!(left.last() < Some(&MOST_KIB), "{left:?} KiB stay");
     network.assert_sessions_lasted().await;
 }
 

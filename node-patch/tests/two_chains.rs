@@ -10,6 +10,7 @@ use std::{
 use hegemon_node::{
     chain::{Chain, ChainParams},
     clock::Clock,
+    host::Tasks,
     miner::{Miner, Pace},
     net::handle::{ChainEvent, ChainNetwork, ChainProtocol, PeerId, SessionId},
     sync::{SyncDriver, SyncHandles},
@@ -58,7 +59,8 @@ fn node(author: u8) -> Node {
     let chain = Arc::new(Chain::open(&directory.path().join("chain.redb"), params()).unwrap());
     let wire = Arc::new(Wire { other: Mutex::new(None) });
     let (events, receiver) = mpsc::channel(64);
-    let handles = SyncDriver::spawn(chain.clone(), wire.clone(), receiver, Clock::start());
+    let handles =
+        SyncDriver::spawn(chain.clone(), wire.clone(), receiver, Clock::start(), &Tasks::tokio());
     let miner =
         Miner::new(chain.clone(), handles.mined.clone(), [author; 32], Pace::Dev, Clock::start());
     Node { chain, wire, events, handles, miner, directory }

@@ -13,7 +13,9 @@ use crate::{
     event::ChainState,
     hashes::Hash,
     key::Key,
-    limits::{ANCHORS, ISOLATED_AFTER, LASTING_SESSION, PERSIST_DELAY, PERSIST_INTERVAL},
+    limits::{
+        ANCHORS, ISOLATED_AFTER, LASTING_SESSION, PERSIST_DELAY, PERSIST_EACH, PERSIST_INTERVAL,
+    },
     policy::{Group, Groups, Refusal},
     seeds::SeedState,
     sessions::Peer,
@@ -75,7 +77,7 @@ impl Engine {
         }
         self.sound_alarms(now.mono, out);
         if self.choose_anchors(now.mono) {
-            self.persist_soon(now.mono);
+            self.persist_soon(false, now.mono);
         }
         if self.sessions.outbound() >= self.config.min_peers {
             return;
@@ -104,11 +106,12 @@ impl Engine {
         change: Change,
         now: Now,
     ) -> Result<Noted, Refusal> {
-        let noted = self.book.note_found(addr, hash, change, now.mono);
-        if noted.is_ok() {
-            self.persist_soon(now.mono);
-        }
-        noted
+        let tried = self.book.tried();
+        let noted = self.book.note_found(addr, hash, change, now.mono)?;
+        let known = noted == Noted::New && self.book.len() <= PERSIST_EACH;
+        let reached = (tried + 1..=PERSIST_EACH).contains(&self.book.tried());
+        self.persist_soon(known || reached, now.mono);
+        Ok(noted)
     }
 
     /// Writes what is not yet written: the book, or other anchors.
@@ -119,10 +122,12 @@ impl Engine {
         }
     }
 
-    fn persist_soon(&mut self, now: Mono) {
-        if self.config.exchange == Exchange::On && !self.timers.is_set(Timer::Persist) {
-            let earliest = self.persisted.map_or(now, |at| at.after(PERSIST_INTERVAL));
-            self.timers.set(Timer::Persist, earliest.max(now.after(PERSIST_DELAY)));
+    /// One of few addresses does not wait until the interval is over.
+    fn persist_soon(&mut self, one_of_few: bool, now: Mono) {
+        if self.config.exchange == Exchange::On {
+            let last = self.persisted.filter(|_| !one_of_few);
+            let earliest = last.map_or(now, |at| at.after(PERSIST_INTERVAL));
+            self.timers.advance(Timer::Persist, earliest.max(now.after(PERSIST_DELAY)));
         }
     }
 

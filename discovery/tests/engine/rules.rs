@@ -364,16 +364,35 @@ fn what_is_persisted_is_what_comes_back() {
     let mut bench = Bench::new(0);
     bench.inbound(1, "198.18.0.2:50000");
     bench.say(1, Message::Hello { listen_port: 30_333 });
-    bench.say(1, addrs(1, 3));
+    bench.say(1, addrs(1, 20));
     let persists = |actions: Vec<Action>| actions.contains(&Action::Persist);
     assert!(persists(bench.wait(Duration::from_secs(1))), "a second after the first change");
     let stored = bench.engine.snapshot(clock(bench.now));
     let stored = snapshot::decode(&stored, clock(bench.now)).unwrap();
-    assert_eq!(stored.records.len(), 4);
+    assert_eq!(stored.records.len(), 21);
     assert!(!persists(bench.tell(Event::Shutdown)), "nothing changed since");
     bench.say(1, addrs(2, 1));
     assert!(!persists(bench.wait(Duration::from_secs(8))), "at most one write in ten seconds");
     assert!(persists(bench.tell(Event::Shutdown)), "and one at exit");
     let restarted = Engine::new(Config::new(at("0.0.0.0:30333"), 0), [1; 32], stored, clock(0));
-    assert_eq!(restarted.status(clock(0)).known, 4);
+    assert_eq!(restarted.status(clock(0)).known, 21);
+}
+
+#[test]
+fn one_of_few_addresses_is_written_a_second_after_it_came() {
+    let second = Duration::from_secs(1);
+    let persists = |actions: &[Action]| actions.contains(&Action::Persist);
+    let mut bench = Bench::new(0);
+    bench.inbound(1, "198.18.0.2:50000");
+    let dialled = dials(&bench.say(1, addrs(1, 3)));
+    assert!(persists(&bench.wait(second)));
+    bench.say(1, addrs(2, 20));
+    assert!(persists(&bench.wait(second)), "few were known when the first of them came");
+    bench.say(1, addrs(3, 1));
+    assert!(!persists(&bench.wait(8 * second)), "many are known");
+    let (dial, remote) = dialled[0];
+    let opened =
+        Event::Opened { session: SessionId(9), peer: PeerId([9; 32]), remote, dial: Some(dial) };
+    bench.tell(opened);
+    assert!(persists(&bench.wait(second)), "but few were reached");
 }

@@ -185,7 +185,7 @@ pub(crate) const OTHERS_ADVANCE: &str = r#"
 check = "height-advances"
 nodes = "seed"
 by = 1
-within = "15s"
+within = "45s"
 for = "6s"
 "#;
 
@@ -196,7 +196,7 @@ pub const FASTER_BLOCKS: &str = "env = { HEGEMON_BLOCK_TIME_MS = \"500\" }\n";
 pub const THREE_NODES: &str = r#"
 [scenario]
 description = "A negative control"
-timeout = "90s"
+timeout = "180s"
 [[nodes]]
 name = "seed"
 seed = true
@@ -217,13 +217,13 @@ name = "discover"
 check = "peers"
 nodes = "node"
 more_than = 1
-within = "15s"
+within = "45s"
 for = "1s"
 [[phases.checks]]
 check = "height-advances"
 nodes = "node"
 by = 2
-within = "15s"
+within = "45s"
 for = "1s"
 "#;
 
@@ -241,7 +241,7 @@ downtime = "2s"
 pub const WITHOUT_DISCOVERY: &str = r#"
 [scenario]
 description = "A negative control"
-timeout = "90s"
+timeout = "180s"
 [[nodes]]
 name = "seed"
 seed = true
@@ -258,7 +258,7 @@ env = { HEGEMON_BLOCK_TIME_MS = "500", HEGEMON_PQ_DISCOVERY = "off" }
 pub const WITHOUT_MINERS: &str = r#"
 [scenario]
 description = "A negative control"
-timeout = "90s"
+timeout = "180s"
 [[nodes]]
 name = "seed"
 seed = true
@@ -275,7 +275,7 @@ name = "discover"
 check = "peers"
 nodes = "node"
 more_than = 1
-within = "15s"
+within = "45s"
 for = "1s"
 "#;
 
@@ -285,6 +285,6 @@ pub const ALL_ADVANCE: &str = r#"
 check = "height-advances"
 nodes = "*"
 by = 1
-within = "15s"
+within = "45s"
 for = "1s"
 "#;

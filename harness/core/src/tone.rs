@@ -118,6 +118,22 @@ impl fmt::Display for Line {
     }
 }
 
+/// Whole words on lines of so many columns; a longer word has one of its own.
+pub fn folded(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// The first words of a text that take no more than so many columns.
 fn fitting(text: &str, width: usize) -> &str {
     let ends = text.char_indices().map(|(at, letter)| at + letter.len_utf8());
@@ -142,6 +158,14 @@ mod tests {
         let sign = Line::plain("⚠\u{fe0f} a warning");
         assert!((0..12).all(|width| sign.clone().cut(width).width() <= width));
         assert!([0, 1, 6, 9, 18].iter().all(|width| line.clone().cut(*width).width() <= *width));
+    }
+
+    #[test]
+    fn whole_words_are_folded_by_columns() {
+        assert_eq!(folded("ab cd ef", 5), ["ab cd", "ef"]);
+        assert_eq!(folded("ab cd ef", 4), ["ab", "cd", "ef"]);
+        assert_eq!(folded("世界 ab", 6), ["世界", "ab"]);
+        assert_eq!(folded("a longer-one b", 4), ["a", "longer-one", "b"]);
     }
 
     #[test]

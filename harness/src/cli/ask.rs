@@ -100,7 +100,6 @@ fn node<'a>(run: &'a RunOnHost, name: &str) -> Result<&'a NodeOnHost, String> {
 
 /// An address of a network namespace means nothing outside it, or somebody else.
 pub(super) fn within_reach(run: &RunOnHost, node: &NodeOnHost) -> Result<SocketAddr, String> {
-    let address = node.rpc.ok_or_else(|| format!("where {} answers is not known", node.name))?;
     let container = |what: &String| {
         what.starts_with("container ") && what.ends_with(&format!("-{}", node.name))
     };
@@ -110,6 +109,12 @@ pub(super) fn within_reach(run: &RunOnHost, node: &NodeOnHost) -> Result<SocketA
             node.name
         ));
     }
+    let address = node.rpc.ok_or_else(|| {
+        format!(
+            "{} does not run, so nothing of it is published; `harness watch` restarts nodes",
+            node.name
+        )
+    })?;
     if run.provider.as_deref() == Some("process") && !address.ip().is_loopback() {
         return Err(format!(
             "{} is in a network namespace of its own, at {address}: `harness up` without --network, or --network loopback, starts nodes that can be asked from here",
@@ -230,9 +235,14 @@ async fn of_containers(
 ) -> io::Result<()> {
     let (_, engine) = ps::look().await.map_err(io::Error::other)?;
     let engine = engine.ok_or_else(|| io::Error::other("the engine does not answer"))?;
-    let reading = nodes.iter().map(|node| {
+    let reading = nodes.iter().map(async |node| {
         let container = node.id.split_whitespace().next_back().unwrap_or_default();
-        engine.log(container, args.tail, args.follow, |bytes| line(&node.name, width, &bytes))
+        let line = |bytes: Vec<u8>| line(&node.name, width, &bytes);
+        if args.follow {
+            engine.follow((&node.name, container), args.tail, line).await
+        } else {
+            engine.log(container, args.tail, line).await
+        }
     });
     tokio::select! {
         // Who asks us to stop is heard first.

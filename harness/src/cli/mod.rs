@@ -57,7 +57,16 @@ mod verify;
 mod watch;
 mod watchdog;
 
-use std::{ffi::OsString, panic, time::Duration};
+#[cfg(test)]
+#[path = "../../tests/support/screen.rs"]
+#[expect(dead_code, reason = "every test program uses its own part")]
+mod on_a_screen;
+
+use std::{
+    ffi::OsString,
+    panic::{self, AssertUnwindSafe},
+    time::Duration,
+};
 
 use clap::Parser;
 
@@ -86,8 +95,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     descriptors::raise();
-    // The panic itself was printed by the standard library's hook.
-    panic::catch_unwind(|| dispatch(&cli)).unwrap_or(ExitCode::Bug)
+    guarded(|| dispatch(&cli))
+}
+
+/// A bug of ours has an exit code of its own. The panic itself was printed by the standard library's hook.
+fn guarded(work: impl FnOnce() -> ExitCode) -> ExitCode {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(ExitCode::Bug)
 }
 
 fn dispatch(cli: &Cli) -> ExitCode {

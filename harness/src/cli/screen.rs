@@ -30,14 +30,16 @@ pub(super) fn window() -> Window {
 
 /// Says `above`, and shows these lines below it in place of the earlier ones.
 pub(super) fn draw(above: &str, area: &[Line], window: Window, colour: Colour) {
+    // Before it is held: what a panic says while it is would be drawn over.
+    let lines: Vec<String> = area.iter().map(|line| line.painted(colour)).collect();
+    let widths = area.iter().map(Line::width).collect();
     let mut shown = lock();
     let mut text = String::from(BEGIN);
     text += &erased(&shown, window.width);
     text += above;
-    let lines: Vec<String> = area.iter().map(|line| line.painted(colour)).collect();
     text += &lines.join("\n");
     text += END;
-    *shown = area.iter().map(Line::width).collect();
+    *shown = widths;
     write(&text);
 }
 

@@ -103,7 +103,7 @@ async fn kind(args: &SelftestArgs, source: &NodeSource) -> Option<Box<NodeProfil
 fn mark(seen: &Seen) -> &'static str {
     match seen {
         Seen::AsWanted(_) => "ok",
-        Seen::Otherwise(_) | Seen::OtherReason(_) => "WRONG",
+        Seen::Otherwise(_) | Seen::OtherReason(_) | Seen::Undecided(_) => "WRONG",
         Seen::NotHere(_) => "not here",
         Seen::Environment(_) => "not run",
         Seen::Interrupted(_) => "interrupted",
@@ -116,6 +116,7 @@ fn said(seen: &Seen) -> String {
         | Seen::NotHere(what)
         | Seen::Otherwise(what)
         | Seen::OtherReason(what)
+        | Seen::Undecided(what)
         | Seen::Environment(what) => {
             harness_core::text::printable(what.lines().next().unwrap_or_default())
         }

@@ -29,7 +29,7 @@ pub(super) fn listen(interrupt: Interrupt) -> io::Result<()> {
                     // of.
                     std::thread::spawn(move || {
                         output::note(&format!(
-                            "{}: still removing what this run made; that takes seconds, and stopping now would leave it behind",
+                            "{}: still finishing what was begun, or removing what this run made; that takes seconds, and stopping now would leave it behind",
                             name.name()
                         ));
                     });

@@ -55,7 +55,9 @@ impl Marker {
         match Self::look(scratch, run) {
             MarkerState::Free => {}
             MarkerState::NoDirectory => return Err(io::Error::other("its directory is gone")),
-            MarkerState::Held => return Err(io::Error::other("somebody holds its lock")),
+            MarkerState::Held => {
+                return Err(io::Error::other("somebody else acts on this run; try again later"));
+            }
             MarkerState::Foreign => return Err(io::Error::other("it has no marker of this run")),
         }
         let file = File::open(scratch.join(MARKER))?;

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::SystemTime,
 };
@@ -48,6 +48,9 @@ pub struct NodeOnHost {
     pub id: String,
     /// Where its JSON-RPC is, where that is known.
     pub rpc: Option<SocketAddr>,
+    /// The host on which that is, also while it does not run.
+    #[serde(skip)]
+    pub host: Option<IpAddr>,
 }
 
 /// A run, as far as this host knows it.
@@ -155,7 +158,10 @@ fn of_entry(path: PathBuf, entry: Entry, objects: &[Leftover]) -> RunOnHost {
         nodes: entry
             .nodes
             .into_iter()
-            .map(|(name, node)| NodeOnHost { name, id: node.id, rpc: Some(node.rpc) })
+            .map(|(name, node)| {
+                let rpc = rpc_now(&name, node.rpc, objects);
+                NodeOnHost { name, id: node.id, rpc, host: Some(node.rpc.ip()) }
+            })
             .collect(),
         scenario: Some(entry.scenario),
         provider: entry.provider,
@@ -172,6 +178,14 @@ fn of_entry(path: PathBuf, entry: Entry, objects: &[Leftover]) -> RunOnHost {
     }
 }
 
+/// Where a node answers. What was written down at its last start in the run is a port that its engine published then:
+/// whoever has started it since, by `watch` or by `docker`, has given it another.
+fn rpc_now(name: &str, written: SocketAddr, objects: &[Leftover]) -> Option<SocketAddr> {
+    let of_node = |left: &&Leftover| left.origin.node.as_deref() == Some(name);
+    let published = objects.iter().filter(of_node).find_map(|left| left.published);
+    published.map_or(Some(written), |published| published.on(written.ip()))
+}
+
 /// A run of another user, or one whose entry is lost.
 fn of_objects(run: String, objects: &[Leftover]) -> RunOnHost {
     let owners: Vec<Owner> = objects.iter().filter_map(|left| left.origin.owner.clone()).collect();
@@ -185,7 +199,7 @@ fn of_objects(run: String, objects: &[Leftover]) -> RunOnHost {
     let scratch = scratch.filter(|_| matches!(marker, MarkerState::Free | MarkerState::Held));
     let nodes = objects.iter().filter_map(|left| {
         let id = format!("container {}", left.container.as_ref()?);
-        Some(NodeOnHost { name: left.origin.node.clone()?, id, rpc: None })
+        Some(NodeOnHost { name: left.origin.node.clone()?, id, rpc: None, host: None })
     });
     RunOnHost {
         scenario: None,

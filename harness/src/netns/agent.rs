@@ -138,6 +138,7 @@ impl Agent {
             }
             moment @ (Verb::Make { .. }
             | Verb::Lines(_)
+            | Verb::Cuts
             | Verb::Echo
             | Verb::Heard { .. }
             | Verb::Occupy { .. }
@@ -161,6 +162,7 @@ impl Agent {
                 self.spaces().within(at, || cuts::change(&lines, relay))?;
                 Ok(Answer::Done)
             }
+            Verb::Cuts => self.spaces().within(at, cuts::here).map(Answer::Cuts),
             Verb::Echo => {
                 let (port, echo) = self.spaces().within(at, Echo::here)?;
                 self.echoes.lock().unwrap_or_else(PoisonError::into_inner).insert((at, port), echo);

@@ -3,14 +3,14 @@
 //! line. It needs nothing of the kernel, and one entry is one direction. A bad line is a cut one, on
 //! which a relay picks up what is to arrive all the same.
 
-use std::io;
+use std::{fs, io, net::Ipv4Addr};
 
 use harness_core::line::Line;
 
 use super::{
     relay::{Relay, nobody},
     route::{NODE_LINK, Route, index_of},
-    wire::LineTo,
+    wire::{LineTo, Mac},
 };
 
 /// In the namespace in which this thread is. `relay` is that of its bad lines, if it has had any.
@@ -40,4 +40,41 @@ pub(super) fn change(lines: &[LineTo], relay: &mut Option<Relay>) -> io::Result<
         }
     }
     Ok(())
+}
+
+/// To whom lines are cut, or were bad, from the namespace in which this thread is.
+pub(super) fn here() -> io::Result<Vec<Ipv4Addr>> {
+    Ok(cut(&fs::read_to_string("/proc/thread-self/net/arp")?))
+}
+
+fn cut(table: &str) -> Vec<Ipv4Addr> {
+    let neighbour = |line: &str| {
+        let mut columns = line.split_ascii_whitespace();
+        let (address, mac) = (columns.next()?.parse().ok()?, columns.nth(2)?);
+        (words(nobody(address)) == mac).then_some(address)
+    };
+    table.lines().filter_map(neighbour).collect()
+}
+
+/// As the kernel writes it.
+fn words(mac: Mac) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_the_hardware_address_of_nobody_is_cut_off() {
+        let table = "\
+IP address       HW type     Flags       HW address            Mask     Device
+198.18.0.2       0x1         0x6         06:00:c6:12:00:02     *        eth0
+198.18.0.1       0x1         0x2         02:42:5d:00:11:22     *        eth0
+198.18.0.3       0x1         0x0         00:00:00:00:00:00     *        eth0
+198.18.0.4       0x1         0x6         06:00:c6:12:00:05     *        eth0
+";
+        assert_eq!(cut(table), [Ipv4Addr::new(198, 18, 0, 2)]);
+        assert_eq!(cut(""), [Ipv4Addr::UNSPECIFIED; 0]);
+    }
 }

@@ -59,6 +59,8 @@ pub enum Verb {
     },
     /// Says what becomes of packets to other nodes.
     Lines(Vec<LineTo>),
+    /// To whom they are cut.
+    Cuts,
     /// Opens a port for datagrams, which are counted and sent back.
     Echo,
     /// Closes it, and says how many came of each path.
@@ -121,6 +123,8 @@ pub struct Trial {
 pub enum Answer {
     /// It is done.
     Done,
+    /// Those to whom lines are cut.
+    Cuts(Vec<Ipv4Addr>),
     /// A port.
     Port(u16),
     /// How many datagrams came, by the token of their path.

@@ -1,4 +1,9 @@
-//! Bytes of a log to lines: bounded, any encoding, no byte lost or changed.
+//! Bytes of a log to lines: bounded, any encoding, no byte lost or changed. And how far their reader is.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 /// Bytes that wait for the end of their line; a longer line is passed on in pieces.
 const MOST: usize = 1024 * 1024;
@@ -32,9 +37,48 @@ impl LineAssembler {
     }
 }
 
+/// How much of a log was passed on: who waits for its end tells a slow machine from a reader that does not read.
+#[derive(Debug, Default)]
+pub(crate) struct Advance(AtomicU64);
+
+impl Advance {
+    /// It got on.
+    pub(crate) fn one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Ends when it has not got on for so long, at most twice as late.
+    pub(crate) async fn stalls(&self, limit: Duration) {
+        let mut before = self.0.load(Ordering::Relaxed);
+        loop {
+            tokio::time::sleep(limit).await;
+            let now = self.0.load(Ordering::Relaxed);
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_gets_on_is_waited_for_and_what_does_not_is_given_up() {
+        let (advance, limit) = (Advance::default(), Duration::from_secs(5));
+        let began = tokio::time::Instant::now();
+        let gets_on = async {
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_secs(4)).await;
+                advance.one();
+            }
+        };
+        tokio::join!(gets_on, advance.stalls(limit));
+        let took = began.elapsed().as_secs();
+        assert!((45..=50).contains(&took), "40 s in which it gets on, and 5 to 10 s more: {took}");
+    }
 
     fn lines(chunks: &[&[u8]]) -> Vec<Vec<u8>> {
         let (mut assembler, mut lines) = (LineAssembler::default(), Vec::new());

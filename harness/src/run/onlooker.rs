@@ -15,6 +15,7 @@ use crate::provider::Direct;
 /// One who looks at a node.
 pub(crate) struct Onlooker {
     node: String,
+    address: SocketAddr,
     rpc: Rpc,
     clock: Arc<RunClock>,
     own: Option<String>,
@@ -27,12 +28,18 @@ impl Onlooker {
     pub(crate) fn new(node: &str, address: SocketAddr, clock: Arc<RunClock>) -> Self {
         Self {
             node: node.to_owned(),
+            address,
             rpc: Rpc::new(Arc::new(Http::through(Arc::new(Direct))), address, 1.0),
             clock,
             own: None,
             batching: Batching::default(),
             sessions: true,
         }
+    }
+
+    /// Where it asks.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// One round; takes no longer than a node may take to answer.

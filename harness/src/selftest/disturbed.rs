@@ -30,6 +30,8 @@ const ENDS_AFTER: Duration = Duration::from_secs(2);
 /// After this a node that was ended comes back: it was proven to be down by then, also where nothing comes back from
 /// one that is down, and before the check that follows is over.
 const COMES_BACK_AFTER: Duration = Duration::from_secs(5);
+/// Between two lines that are put into a log.
+const SAID_EVERY: Duration = Duration::from_millis(500);
 
 /// How a node is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -242,14 +244,22 @@ impl Provider for Disturbed {
         // As deep as the inner one's, which waits for us as it would for the reader.
         let (to, disturbed) = mpsc::channel(1024);
         tokio::spawn(async move {
-            let mut unsaid =
-                Some(LogLine { node: node.to_owned(), bytes: format!("{text}\n").into_bytes() });
-            while let Some(line) = lines.recv().await {
-                let more = if line.node == node { unsaid.take() } else { None };
-                for line in std::iter::once(line).chain(more) {
-                    if to.send(line).await.is_err() {
-                        return;
+            // Again and again once the node speaks: what it said before a check began is not that check's.
+            let (mut again, mut speaks) = (tokio::time::interval(SAID_EVERY), false);
+            loop {
+                let line = tokio::select! {
+                    biased; // The node's own lines first: they have an end.
+                    line = lines.recv() => match line {
+                        Some(line) => line,
+                        None => return,
+                    },
+                    _ = again.tick(), if speaks => {
+                        LogLine { node: node.to_owned(), bytes: format!("{text}\n").into_bytes() }
                     }
+                };
+                speaks |= line.node == node;
+                if to.send(line).await.is_err() {
+                    return;
                 }
             }
         });

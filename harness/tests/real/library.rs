@@ -212,16 +212,21 @@ fn a_panic_leaves_no_container() {
 /// What was begun to be done to a node is not proven because nobody waits for it any more.
 #[tokio::test]
 async fn a_step_that_is_given_up_is_no_pass() {
-    let folder = tempfile::tempdir().unwrap();
-    let network = network(folder.path(), Provider::Process).nodes(1).start().await.unwrap();
-    let restart = network.node("node-1").restart();
-    let given_up = tokio::time::timeout(Duration::from_millis(100), restart).await;
-    assert!(given_up.is_err(), "a restart that is proven within 100 ms is no trial");
-    let why = network.end().await.unwrap_err().to_string();
-    assert!(why.contains("the run ended before `restart node-1` was over"), "{why}");
-    let evidence = bundle(folder.path());
-    nothing_is_left(&evidence);
-    assert!(verified(&evidence).contains("INCONCLUSIVE"));
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let network = network(folder.path(), Provider::Process).nodes(1).start().await.unwrap();
+        let restart = network.node("node-1").restart();
+        let given_up = tokio::time::timeout(Duration::from_millis(1), restart).await;
+        // On a busy machine it may be over before anybody can give it up, or end the run.
+        let (Err(_), Err(why)) = (given_up, network.end().await) else { continue };
+        let why = why.to_string();
+        assert!(why.contains("the run ended before `restart node-1` was over"), "{why}");
+        let evidence = bundle(folder.path());
+        nothing_is_left(&evidence);
+        assert!(verified(&evidence).contains("INCONCLUSIVE"));
+        return;
+    }
+    panic!("each restart was over before the run's end");
 }
 
 /// A start that nobody waits for any more takes with it what was begun.

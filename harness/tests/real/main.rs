@@ -11,8 +11,9 @@
 //! | `network` | one that stays, to work with |
 //! | `library` | one that a Rust test has |
 //! | `testcontainers` | a node as an image of that ecosystem |
+//! | `faces` | what a terminal shows of a run |
 //! | `first`, `mistakes` | what `harness init` writes passes, and can fail; what is said to beginners |
-//! | `support` | what they share: providers, fake nodes, the engine |
+//! | `support`, `screen` | what they share: providers, fake nodes, the engine; a pseudo-terminal |
 
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expects")]
 #![expect(clippy::disallowed_methods, reason = "real nodes take real time")]
@@ -20,6 +21,7 @@
 mod at_length;
 mod attached;
 mod compare;
+mod faces;
 mod first;
 mod gate;
 mod leftovers;
@@ -27,5 +29,8 @@ mod library;
 mod mistakes;
 mod network;
 mod provider;
+#[path = "../support/screen.rs"]
+#[expect(dead_code, reason = "every test binary uses its own part")]
+mod screen;
 mod support;
 mod testcontainers;

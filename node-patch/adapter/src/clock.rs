@@ -1,17 +1,40 @@
 //! The node's clock: the engines are told the time, this is where it comes from. Nothing else in
 //! the node reads the wall clock.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use hegemon_discovery::{Mono, Now};
 use tokio::time::Instant;
 
-/// Monotonic time since the node started, and the wall's.
-#[derive(Debug, Clone, Copy)]
+/// A wall clock.
+pub trait Wall: Send + Sync + fmt::Debug + 'static {
+    /// Time since 1970; before it, none.
+    fn since_1970(&self) -> Duration;
+}
+
+/// The operating system's, taken to be off by so many milliseconds.
+#[derive(Debug)]
+struct System {
+    offset_ms: i64,
+}
+
+impl Wall for System {
+    fn since_1970(&self) -> Duration {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let offset = Duration::from_millis(self.offset_ms.unsigned_abs());
+        if self.offset_ms < 0 { wall.saturating_sub(offset) } else { wall.saturating_add(offset) }
+    }
+}
+
+/// Monotonic time since the node started, and the wall's. Each clone is the same.
+#[derive(Debug, Clone)]
 pub struct Clock {
     began: Instant,
-    /// How far the wall's is taken to be off, in milliseconds.
-    offset_ms: i64,
+    wall: Arc<dyn Wall>,
 }
 
 impl Clock {
@@ -24,7 +47,13 @@ impl Clock {
     /// The same with a wall clock that is off by so many milliseconds.
     #[must_use]
     pub fn off_by(offset_ms: i64) -> Self {
-        Self { began: Instant::now(), offset_ms }
+        Self::with_wall(System { offset_ms })
+    }
+
+    /// The same with another wall clock. Monotonic time is always tokio's.
+    #[must_use]
+    pub fn with_wall(wall: impl Wall) -> Self {
+        Self { began: Instant::now(), wall: Arc::new(wall) }
     }
 
     /// Both clocks. A wall clock before 1970 counts as 1970: stamps in a cache are all that depends
@@ -32,14 +61,7 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Now {
         let mono = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let offset = Duration::from_millis(self.offset_ms.unsigned_abs());
-        let wall = if self.offset_ms < 0 {
-            wall.saturating_sub(offset)
-        } else {
-            wall.saturating_add(offset)
-        };
-        Now { mono: Mono(mono), wall }
+        Now { mono: Mono(mono), wall: self.wall.since_1970() }
     }
 
     /// Milliseconds since 1970, as blocks have them.

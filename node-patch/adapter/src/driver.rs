@@ -22,6 +22,7 @@ use crate::{
     roster::{Order, Roster},
     seeds::Seed,
     settings::Settings,
+    tasks::Tasks,
     told::Told,
 };
 
@@ -59,7 +60,8 @@ impl<N: Network> Driver<N> {
             Exchange::Off => Stored::default(),
         };
         let log = network.clone();
-        let writer = Writer::spawn(store, move |remark| log.remark(&Remark::Store(remark)));
+        let say = move |remark| log.remark(&Remark::Store(remark));
+        let writer = Writer::spawn(Arc::new(store), Tasks::tokio(), say);
         Self {
             roster: Roster::new(own, limits, discovery, entropy, stored, clock.now()),
             parting: Parting::start(network.clone()),

@@ -27,7 +27,7 @@
 //! | [`settings`] | what it needs to know of the node |
 //! | `driver`, `told` | the one task that owns it: queue, timers, calls carried out; what it hears |
 //! | `outbox`, `parting` | messages that leave in order; peers that are being disconnected |
-//! | [`seeds`], [`peer_store`], [`clock`] | names looked up, peers stored, time: the node of this repository uses them too |
+//! | [`seeds`], [`peer_store`], [`clock`], [`tasks`] | names looked up, peers stored, time, who runs tasks: the node of this repository uses them too |
 //! | [`limits`] | numbers with their reasons |
 //! | [`remark`] | what an operator should read |
 
@@ -40,6 +40,7 @@ pub mod remark;
 pub mod roster;
 pub mod seeds;
 pub mod settings;
+pub mod tasks;
 
 mod driver;
 mod outbox;

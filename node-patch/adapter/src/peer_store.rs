@@ -13,10 +13,9 @@ use hegemon_discovery::{
     Now,
     snapshot::{self, Format, MAX_BYTES, SnapshotError, Stored},
 };
-use tokio::{
-    sync::watch,
-    task::{JoinHandle, spawn_blocking},
-};
+use tokio::sync::watch;
+
+use crate::tasks::{Task, Tasks};
 
 /// The store of one base path.
 #[derive(Debug, Clone)]
@@ -69,7 +68,30 @@ pub enum Unused {
 #[derive(Debug)]
 pub struct Writer {
     newest: watch::Sender<Arc<[u8]>>,
-    task: JoinHandle<()>,
+    task: Task<()>,
+}
+
+/// Where snapshots of peers survive. A cache: whatever is wrong with it, the node starts.
+pub trait Snapshots: Send + Sync + fmt::Debug + 'static {
+    /// What was stored, and what is to be said of it.
+    fn load(&self, now: Now) -> (Stored, Vec<Remark>);
+
+    /// Replaces what is stored, wholly or not at all; durable when it returns.
+    ///
+    /// # Errors
+    ///
+    /// The storage's.
+    fn save(&self, snapshot: &[u8]) -> io::Result<()>;
+}
+
+impl Snapshots for PeerStore {
+    fn load(&self, now: Now) -> (Stored, Vec<Remark>) {
+        Self::load(self, now)
+    }
+
+    fn save(&self, snapshot: &[u8]) -> io::Result<()> {
+        Self::save(self, snapshot)
+    }
 }
 
 impl PeerStore {
@@ -146,12 +168,18 @@ impl Writer {
     /// # Panics
     ///
     /// Without a tokio runtime.
-    pub fn spawn(store: PeerStore, say: impl Fn(Remark) + Send + 'static) -> Self {
+    pub fn spawn(
+        store: Arc<dyn Snapshots>,
+        tasks: Tasks,
+        say: impl Fn(Remark) + Send + 'static,
+    ) -> Self {
         let (newest, mut snapshots) = watch::channel(Arc::<[u8]>::from([]));
-        let task = tokio::spawn(async move {
+        let owner = tasks.clone();
+        let task = owner.spawn(async move {
             while snapshots.changed().await.is_ok() {
                 let (store, snapshot) = (store.clone(), snapshots.borrow_and_update().clone());
-                if let Ok(Err(error)) = spawn_blocking(move || store.save(&snapshot)).await {
+                let saved = tasks.spawn_long(async move { store.save(&snapshot) }).await;
+                if let Ok(Err(error)) = saved {
                     say(Remark::Unwritten(error));
                 }
             }

@@ -30,10 +30,26 @@ impl Seed {
     ///
     /// Its name is unknown, or the resolver silent.
     pub async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        let lookup = tokio::net::lookup_host((self.host.as_str(), self.port));
-        match timeout(LOOKUP_TIMEOUT, lookup).await {
-            Ok(addrs) => addrs.map(Iterator::collect),
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-        }
+        within_time(self.lookup()).await
     }
+
+    /// What the operating system's resolver says, whenever it does.
+    ///
+    /// # Errors
+    ///
+    /// Its name is unknown.
+    pub async fn lookup(&self) -> io::Result<Vec<SocketAddr>> {
+        tokio::net::lookup_host((self.host.as_str(), self.port)).await.map(Iterator::collect)
+    }
+}
+
+/// A lookup that fails when it has taken too long.
+///
+/// # Errors
+///
+/// The lookup's, or that time was up.
+pub async fn within_time(
+    lookup: impl Future<Output = io::Result<Vec<SocketAddr>>>,
+) -> io::Result<Vec<SocketAddr>> {
+    timeout(LOOKUP_TIMEOUT, lookup).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

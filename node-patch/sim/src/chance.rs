@@ -18,6 +18,12 @@ pub(crate) enum Purpose {
     Addresses = 7,
     Script = 8,
     Scenario = 9,
+    Schedule = 10,
+    Jitter = 11,
+    Loss = 12,
+    Disk = 13,
+    Yield = 14,
+    Ports = 15,
 }
 
 /// The seed of one run.

@@ -13,6 +13,7 @@
 //! | [`scenarios`] | the table: what discovery has to show, one scenario a file |
 //! | [`run`] | one network, one run, its figures |
 //! | [`bench`](mod@bench), [`figures`], [`meter`] | many runs on all cores, percentiles, bytes |
+//! | [`whole`] | whole nodes instead, with faults: a room of its own |
 //! | [`cli`] | the command `hegemon-sim` |
 //!
 //! # What is the same and what is not
@@ -42,6 +43,7 @@ pub mod run;
 pub mod scenarios;
 pub mod store;
 pub mod town;
+pub mod whole;
 pub mod world;
 
 mod chance;

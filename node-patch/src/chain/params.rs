@@ -74,6 +74,20 @@ impl ChainParams {
         })
     }
 
+    /// As [`Self::dev`], with difficulties halved so many times: for miners that are as much slower,
+    /// where many nodes share a core. Another chain by its parameters, and the same rules.
+    ///
+    /// # Errors
+    /// If the block time is out of range.
+    pub fn dev_scaled(block_time_ms: u64, halvings: u32) -> Result<Self, BadBlockTime> {
+        let dev = Self::dev(block_time_ms)?;
+        Ok(Self {
+            initial_difficulty: (dev.initial_difficulty >> halvings).max(1),
+            min_difficulty: (dev.min_difficulty >> halvings).max(1),
+            ..dev
+        })
+    }
+
     /// The chain without `--dev`: minute blocks, and miners that use whole cores (about 10 million
     /// hashes a second each).
     #[must_use]

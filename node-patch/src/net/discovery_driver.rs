@@ -7,17 +7,22 @@ use std::sync::{
 };
 
 pub use hegemon_adapter::Seed;
-use hegemon_adapter::peer_store::{PeerStore, Remark, Writer};
+use hegemon_adapter::{
+    peer_store::{Remark, Writer},
+    seeds,
+};
 use hegemon_discovery::{Config, Exchange, Now, PeerId, SeedIndex, snapshot::Stored};
 use tokio::sync::mpsc;
 
-use crate::net::{event::HubEvent, link, peering::Peering, table::Limits};
+use crate::{
+    host::Host,
+    net::{event::HubEvent, peering::Peering, table::Limits},
+};
 
 /// See the module.
-#[derive(Debug)]
 pub struct DiscoveryDriver {
     seeds: Arc<[Seed]>,
-    store: PeerStore,
+    host: Host,
     hub: mpsc::Sender<HubEvent>,
     writer: Writer,
     /// No seed was found yet: with the first one the node makes itself known on its link.
@@ -31,16 +36,16 @@ impl DiscoveryDriver {
     ///
     /// Without a tokio runtime.
     #[must_use]
-    pub fn new(seeds: Arc<[Seed]>, store: PeerStore, hub: mpsc::Sender<HubEvent>) -> Self {
-        let writer = Writer::spawn(store.clone(), |remark| log(&remark));
-        Self { seeds, store, hub, writer, unheard: Arc::new(AtomicBool::new(true)) }
+    pub fn new(seeds: Arc<[Seed]>, host: Host, hub: mpsc::Sender<HubEvent>) -> Self {
+        let writer = Writer::spawn(host.peers.clone(), host.tasks.clone(), |remark| log(&remark));
+        Self { seeds, host, hub, writer, unheard: Arc::new(AtomicBool::new(true)) }
     }
 
-    /// The node `own` with what the store remembers and 32 bytes of the operating system's entropy.
+    /// The node `own` with what the store remembers and 32 bytes of the host's entropy.
     ///
     /// # Errors
     ///
-    /// If the operating system has no entropy.
+    /// If the host has no entropy.
     pub fn peering(
         &self,
         own: PeerId,
@@ -49,11 +54,10 @@ impl DiscoveryDriver {
         now: Now,
     ) -> anyhow::Result<Peering> {
         let mut entropy = [0; 32];
-        aws_lc_rs::rand::fill(&mut entropy)
-            .map_err(|_| anyhow::anyhow!("the operating system gave no randomness"))?;
+        self.host.entropy.fill(&mut entropy)?;
         let stored = match config.exchange {
             Exchange::On => {
-                let (stored, remarks) = self.store.load(now);
+                let (stored, remarks) = self.host.peers.load(now);
                 remarks.iter().for_each(log);
                 stored
             }
@@ -70,17 +74,19 @@ impl DiscoveryDriver {
     /// Looks a seed up; the hub is told, with no addresses if there is none now.
     pub fn resolve(&self, seed: SeedIndex) {
         let (hub, seeds, unheard) = (self.hub.clone(), self.seeds.clone(), self.unheard.clone());
-        tokio::spawn(async move {
+        let net = self.host.net.clone();
+        let resolving = async move {
             let name = &seeds[seed.0];
-            let addrs = name.resolve().await.unwrap_or_else(|error| {
+            let addrs = seeds::within_time(net.lookup(name)).await.unwrap_or_else(|error| {
                 tracing::debug!(seed = %name, %error, "seed does not resolve");
                 Vec::new()
             });
             if !addrs.is_empty() && unheard.swap(false, Relaxed) {
-                link::announce(&addrs);
+                net.announce(&addrs);
             }
             let _ = hub.send(HubEvent::Resolved { seed, addrs }).await;
-        });
+        };
+        self.host.tasks.spawn(resolving).detach();
     }
 
     /// Writes a snapshot.

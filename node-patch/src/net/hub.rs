@@ -6,14 +6,13 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use hegemon_discovery::{DialId, Direction, Mono, Now, SessionId};
 use tokio::{
-    net::TcpListener,
     sync::{Semaphore, mpsc},
     time::sleep_until,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clock::Clock,
+    host::{Host, net::Listener},
     net::{
         chain_feed::ChainFeed,
         discovery_driver::DiscoveryDriver,
@@ -48,8 +47,8 @@ pub struct HubParts {
     pub peering: Peering,
     /// Looks seeds up and stores peers.
     pub driver: DiscoveryDriver,
-    /// The node's clock.
-    pub clock: Clock,
+    /// What the node runs on.
+    pub host: Host,
     /// Who can be written to; shared with the chain side.
     pub registry: Registry,
     /// What RPC shows.
@@ -65,7 +64,7 @@ pub struct Hub {
     identity: Arc<Identity>,
     peering: Peering,
     driver: DiscoveryDriver,
-    clock: Clock,
+    host: Host,
     registry: Registry,
     view: SharedView,
     chain: ChainFeed,
@@ -90,7 +89,7 @@ impl Hub {
             identity: parts.identity,
             peering: parts.peering,
             driver: parts.driver,
-            clock: parts.clock,
+            host: parts.host,
             chain: ChainFeed::new(parts.chain, parts.registry.tally().clone()),
             registry: parts.registry,
             view: parts.view,
@@ -114,9 +113,10 @@ impl Hub {
 
     /// Accepts, dials and keeps sessions until `stop`; then ends them all and writes the peer
     /// store.
-    pub async fn run(mut self, listener: TcpListener, stop: CancellationToken) {
-        let accepting = tokio::spawn(listener::accept(
+    pub async fn run(mut self, listener: Box<dyn Listener>, stop: CancellationToken) {
+        let accepting = self.host.tasks.spawn(listener::accept(
             listener,
+            self.host.tasks.clone(),
             self.identity.clone(),
             self.pending,
             self.registry.tally().clone(),
@@ -127,14 +127,18 @@ impl Hub {
             self.publish();
             let wakeup = self.next_wakeup();
             tokio::select! {
+                // In this order, always. Each of the first four comes to rest by itself: a wake-up
+                // puts the next one off, all misdeeds are judged at once, what waits for the chain
+                // only shrinks here. What others send need not ever end, so it comes last.
+                biased;
                 () = stop.cancelled() => break,
+                () = sleep_until(self.host.clock.instant(wakeup)) => self.tell(Peering::wakeup),
+                () = self.registry.misdeeds() => self.judge(),
+                passed = self.chain.pass_on() => if passed.is_err() { break },
                 event = self.events.1.recv() => match event {
                     Some(event) => self.event(event),
                     None => break,
                 },
-                passed = self.chain.pass_on() => if passed.is_err() { break },
-                () = self.registry.misdeeds() => self.judge(),
-                () = sleep_until(self.clock.instant(wakeup)) => self.tell(Peering::wakeup),
             }
         }
         accepting.abort();
@@ -173,7 +177,7 @@ impl Hub {
         let direction = if dial.is_some() { Direction::Outbound } else { Direction::Inbound };
         let session = SessionId(self.next_session);
         self.next_session += 1;
-        let (now, mut out) = (self.clock.now(), Vec::new());
+        let (now, mut out) = (self.host.clock.now(), Vec::new());
         match self.peering.opened(session, peer, remote, dial, now, &mut out) {
             Ok(()) => {
                 tracing::debug!(?session, ?peer, %remote, ?direction, "session established");
@@ -181,7 +185,8 @@ impl Hub {
                 self.changed = true;
                 let outlet = self.registry.open(session, connection.established.transcript);
                 let shared = Shared {
-                    clock: self.clock,
+                    clock: self.host.clock.clone(),
+                    tasks: self.host.tasks.clone(),
                     hub: self.events.0.clone(),
                     pool: self.pool.clone(),
                     chain_bytes: self.chain_bytes.clone(),
@@ -221,7 +226,7 @@ impl Hub {
 
     fn tell(&mut self, tell: impl FnOnce(&mut Peering, Now, &mut Vec<Output>)) {
         let mut out = Vec::new();
-        tell(&mut self.peering, self.clock.now(), &mut out);
+        tell(&mut self.peering, self.host.clock.now(), &mut out);
         self.carry_out(out);
     }
 
@@ -248,7 +253,7 @@ impl Hub {
                 Output::Dial { dial, addr, attempts } => self.dial(dial, addr, attempts),
                 Output::Resolve { seed } => self.driver.resolve(seed),
                 Output::Persist => {
-                    self.driver.persist(self.peering.engine().snapshot(self.clock.now()))
+                    self.driver.persist(self.peering.engine().snapshot(self.host.clock.now()))
                 }
                 Output::Twin { remote } => tracing::error!(
                     %remote,
@@ -267,24 +272,26 @@ impl Hub {
 
     fn dial(&self, dial: DialId, addr: SocketAddr, attempts: Attempts) {
         let (identity, events) = (self.identity.clone(), self.events.0.clone());
-        tokio::spawn(async move {
-            let result = socket::dial(addr, attempts, identity).await.map(Box::new);
+        let net = self.host.net.clone();
+        let dialling = async move {
+            let result = socket::dial(&*net, addr, attempts, identity).await.map(Box::new);
             let result = result.map_err(|error| {
                 tracing::debug!(%addr, %error, "dial failed");
                 error.blame()
             });
             let _ = events.send(HubEvent::Dialled { dial, result }).await;
-        });
+        };
+        self.host.tasks.spawn(dialling).detach();
     }
 
     fn next_wakeup(&self) -> Mono {
-        let settled = self.peering.table().next_settled(self.clock.now().mono);
+        let settled = self.peering.table().next_settled(self.host.clock.now().mono);
         [self.peering.next_wakeup(), settled].into_iter().flatten().fold(self.view_due, Mono::min)
     }
 
     /// Renews the view if it would show something else, or is old.
     fn publish(&mut self) {
-        let now = self.clock.now();
+        let now = self.host.clock.now();
         let table = self.peering.table();
         let settled_peers = table.settled_peers(now.mono);
         if !self.changed && settled_peers == self.shown_settled && now.mono < self.view_due {

@@ -3,18 +3,15 @@
 
 use std::{
     collections::BTreeMap,
-    io,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{
-    net::{TcpListener, TcpSocket},
-    sync::mpsc,
-};
+use tokio::sync::mpsc;
 
 use crate::{
+    host::{Tasks, net::Listener},
     net::{event::HubEvent, socket, tally::Tally},
     transport::identity::Identity,
 };
@@ -27,9 +24,6 @@ pub const PENDING_PER_IP: usize = 16;
 const PENDING: usize = 64;
 /// IPs that it takes to fill the whole: one alone never keeps the others out.
 const PENDING_IPS: usize = 4;
-/// Connections that the system holds until we accept them; the usual 128 overflow in a burst, and
-/// then an honest newcomer's next try is a second later.
-const BACKLOG: u32 = 1_024;
 /// Out of descriptors: try again so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -56,22 +50,10 @@ impl Default for PendingLimits {
     }
 }
 
-/// Listens on an address.
-///
-/// # Errors
-///
-/// If it cannot be listened on.
-pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A node that starts again finds its address free.
-    socket.set_reuseaddr(true)?;
-    socket.bind(addr)?;
-    socket.listen(BACKLOG)
-}
-
 /// Accepts for as long as it is not aborted.
 pub(super) async fn accept(
-    listener: TcpListener,
+    mut listener: Box<dyn Listener>,
+    tasks: Tasks,
     identity: Arc<Identity>,
     limits: PendingLimits,
     tally: Arc<Tally>,
@@ -95,13 +77,12 @@ pub(super) async fn accept(
         };
         let Some(ticket) = pending.take(remote.ip(), limits) else {
             tally.handshakes.turned_away.add();
-            // Reset, not closed in order: a flood leaves no sockets waiting in the kernel. Best
-            // effort, like every option.
-            let _ = stream.set_zero_linger();
+            // Not closed in order: a flood leaves no sockets waiting in the kernel.
+            stream.reset();
             continue;
         };
         let (identity, events, tally) = (identity.clone(), events.clone(), tally.clone());
-        tokio::spawn(async move {
+        let greeting = async move {
             let accepted = socket::accept(stream, remote, identity).await;
             // The handshake is over, also while its result waits for the hub.
             drop(ticket);
@@ -110,7 +91,8 @@ pub(super) async fn accept(
                 Ok(connection) => drop(events.send(HubEvent::Accepted(Box::new(connection))).await),
                 Err(error) => tracing::debug!(%remote, %error, "inbound handshake failed"),
             }
-        });
+        };
+        tasks.spawn(greeting).detach();
     }
 }
 

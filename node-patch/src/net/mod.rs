@@ -6,7 +6,6 @@
 //! | [`table`] | the session table: arbitration, limits, liveness; pure |
 //! | [`discovery_driver`] | what the engine asks beside connections: names looked up, peers stored |
 //! | [`handle`] | what the chain side sees of the network |
-//! | `link` | who waits for this host on its own link hears of it |
 //! | [`listener`] | strangers at the door, and how many may be in it |
 //! | [`socket`] | one connection from TCP to an established session |
 //! | [`session`] | the two tasks of a session: one reads, one writes |
@@ -23,7 +22,6 @@ pub mod discovery_driver;
 pub mod event;
 pub mod handle;
 pub mod hub;
-mod link;
 pub mod listener;
 mod log;
 pub mod peering;

@@ -170,7 +170,8 @@ impl Peering {
         now: Now,
         out: &mut Vec<Output>,
     ) {
-        self.frame(session, now, out);
+        let hello = matches!(message, Ok(Message::Hello { .. }));
+        self.take(session, if hello { FrameKind::Hello } else { FrameKind::Full }, now, out);
         let Some(known) = self.sessions.get_mut(session) else { return };
         match message {
             Ok(Message::Addrs { .. }) if std::mem::take(&mut known.asked) => {
@@ -310,9 +311,9 @@ impl Peering {
         match self.table.open(session, peer, direction, now, commands) {
             Admission::Admitted => Ok(()),
             Admission::Refused(CloseReason::Full) => Err(DialError::NoSlot),
-            Admission::Refused(CloseReason::Duplicate | CloseReason::Silent) => {
-                Err(DialError::Duplicate(peer))
-            }
+            Admission::Refused(
+                CloseReason::Duplicate | CloseReason::Silent | CloseReason::Forgotten,
+            ) => Err(DialError::Duplicate(peer)),
         }
     }
 

@@ -194,6 +194,12 @@ impl Registry {
         self.lock().clone()
     }
 
+    /// Bytes that wait for all sockets.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+
     /// What is counted over all sessions.
     #[must_use]
     pub fn tally(&self) -> &Arc<Tally> {

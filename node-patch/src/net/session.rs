@@ -10,7 +10,6 @@ use hegemon_discovery::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
     sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc},
     time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
@@ -18,6 +17,10 @@ use tokio_util::codec::Decoder;
 
 use crate::{
     clock::Clock,
+    host::{
+        Tasks,
+        net::{Reading, Writing},
+    },
     net::{
         event::{FRAME_TIMEOUT, FRAMES_PER_SECOND, FRAMES_SAVED, HubEvent, Inbound, SessionEnd},
         handle::ChainProtocol,
@@ -42,6 +45,8 @@ const READ_BUFFER: usize = 4 * 1024;
 pub struct Shared {
     /// The node's clock.
     pub clock: Clock,
+    /// Who runs the sessions' tasks.
+    pub tasks: Tasks,
     /// Where everything goes.
     pub hub: mpsc::Sender<HubEvent>,
     /// What long frames may hold of memory.
@@ -60,7 +65,7 @@ pub fn spawn(
     shared: Shared,
 ) {
     let parts = connection.framed.into_parts();
-    let (reading, writing) = parts.io.into_split();
+    let (reading, writing) = parts.io.split();
     let heard = Arc::new(Notify::new());
     let writer = Writer {
         socket: writing,
@@ -68,6 +73,7 @@ pub fn spawn(
         queue,
         outlet: outlet.clone(),
     };
+    let tasks = shared.tasks.clone();
     let reader = Reader {
         session,
         socket: reading,
@@ -79,21 +85,23 @@ pub fn spawn(
         allowance: Bucket::full(FRAMES_SAVED, FRAMES_PER_SECOND, shared.clock.now().mono),
         shared,
     };
-    tokio::spawn(async move {
+    let writing = async move {
         tokio::select! {
+            biased;
             () = outlet.cancel.cancelled() => {}
             () = async { outlet.dismissed.cancelled().await; sleep(FAREWELL).await } => {}
             why = writer.run(direction, &heard) => tracing::debug!(?session, %why, "writing ended"),
         }
         // Whoever ends first takes the other along.
         outlet.cancel.cancel();
-    });
-    tokio::spawn(reader.run());
+    };
+    tasks.spawn(writing).detach();
+    tasks.spawn(reader.run()).detach();
 }
 
 struct Reader {
     session: SessionId,
-    socket: OwnedReadHalf,
+    socket: Reading,
     /// What was read and is not yet part of a frame; at first what came with `Finish`.
     buffer: BytesMut,
     codec: FrameCodec,
@@ -111,6 +119,7 @@ impl Reader {
         let (cancel, hub, session) =
             (self.outlet.cancel.clone(), self.shared.hub.clone(), self.session);
         let why = tokio::select! {
+            biased;
             () = cancel.cancelled() => SessionEnd::ByUs,
             why = self.read() => why,
         };
@@ -221,7 +230,7 @@ impl AsRef<[u8]> for Accounted {
 }
 
 struct Writer {
-    socket: OwnedWriteHalf,
+    socket: Writing,
     sealer: Sealer,
     queue: mpsc::Receiver<Queued>,
     outlet: Arc<Outlet>,
@@ -298,6 +307,7 @@ mod tests {
         (0..frames).for_each(|_| registry.keep_alive(session));
         registry.dismiss(session);
         assert!(registry.outlet(session).is_none() && !outlet.cancel.is_cancelled());
+        let socket = Box::new(socket);
         let writer = Writer { socket, sealer: Sealer::new(&[1; 32], &[2; 32]), queue, outlet };
         let why = writer.run(Direction::Inbound, &Notify::new()).await;
         assert!(matches!(why, WriteEnd::Dismissed), "{why}");

@@ -9,13 +9,11 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use hegemon_discovery::DialError;
-use tokio::{
-    net::TcpStream,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 use tokio_util::codec::Framed;
 
 use crate::{
+    host::net::{Net, Stream},
     net::peering::Attempts,
     transport::{
         frame::{Frame, FrameCodec, FrameError},
@@ -32,14 +30,12 @@ pub const SECOND_ATTEMPT: Duration = Duration::from_millis(250);
 /// The whole handshake, either role. Three messages and a millisecond of computation; the rest is
 /// for slow lines.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Unacknowledged data for so long: the other host is gone.
-pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An authenticated connection.
 pub struct Connection {
     /// The socket, still with the handshake's codec; bytes that were read past `Finish` are in its
     /// buffer.
-    pub framed: Framed<TcpStream, FrameCodec>,
+    pub framed: Framed<Box<dyn Stream>, FrameCodec>,
     /// Keys, and who is at the other end.
     pub established: Established,
     /// The other end of the socket.
@@ -106,11 +102,12 @@ fn is_local(error: &io::Error) -> bool {
 ///
 /// [`ConnectError`].
 pub async fn dial(
+    net: &dyn Net,
     addr: SocketAddr,
     attempts: Attempts,
     identity: Arc<Identity>,
 ) -> Result<Connection, ConnectError> {
-    let attempt = || TcpStream::connect(addr);
+    let attempt = || net.dial(addr);
     let connected = async {
         match attempts {
             Attempts::One => attempt().await,
@@ -121,7 +118,7 @@ pub async fn dial(
         .await
         .map_err(|_| ConnectError::Timeout)?
         .map_err(ConnectError::Connect)?;
-    tune(&stream);
+    stream.tune();
     let mut framed = Framed::new(stream, FrameCodec::handshake());
     let established = timeout(HANDSHAKE_TIMEOUT, shake_as_dialer(&mut framed, identity))
         .await
@@ -135,11 +132,11 @@ pub async fn dial(
 ///
 /// [`ConnectError`].
 pub async fn accept(
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     remote: SocketAddr,
     identity: Arc<Identity>,
 ) -> Result<Connection, ConnectError> {
-    tune(&stream);
+    stream.tune();
     let mut framed = Framed::new(stream, FrameCodec::handshake());
     let established = timeout(HANDSHAKE_TIMEOUT, shake_as_listener(&mut framed, identity))
         .await
@@ -171,7 +168,7 @@ where
 }
 
 async fn shake_as_dialer(
-    framed: &mut Framed<TcpStream, FrameCodec>,
+    framed: &mut Framed<Box<dyn Stream>, FrameCodec>,
     identity: Arc<Identity>,
 ) -> Result<Established, ConnectError> {
     let own = identity.peer_id();
@@ -183,7 +180,7 @@ async fn shake_as_dialer(
 }
 
 async fn shake_as_listener(
-    framed: &mut Framed<TcpStream, FrameCodec>,
+    framed: &mut Framed<Box<dyn Stream>, FrameCodec>,
     identity: Arc<Identity>,
 ) -> Result<Established, ConnectError> {
     let state = ExpectInitHello::new(identity);
@@ -192,15 +189,10 @@ async fn shake_as_listener(
     Ok(state.receive(&next_frame(framed).await?)?)
 }
 
-async fn next_frame(framed: &mut Framed<TcpStream, FrameCodec>) -> Result<Frame, ConnectError> {
+async fn next_frame(
+    framed: &mut Framed<Box<dyn Stream>, FrameCodec>,
+) -> Result<Frame, ConnectError> {
     Ok(framed.next().await.ok_or(ConnectError::HungUp)??)
-}
-
-/// Best effort: a socket without these options still works, only later in noticing that nobody is
-/// there.
-fn tune(stream: &TcpStream) {
-    let _ = stream.set_nodelay(true);
-    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(TCP_USER_TIMEOUT));
 }
 
 #[cfg(test)]

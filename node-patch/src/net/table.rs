@@ -5,7 +5,8 @@
 //! from trying older nodes in every interleaving. Older nodes look for an existing session and
 //! insert theirs later, close the newer on a hit, and clean up by peer: closing one of two may
 //! leave the other open but forgotten on their side. So nothing is closed before its rival has
-//! shown that it is alive, and the survivor has to show it once more afterwards. Ours begin every
+//! shown that it is alive, and the survivor has to show it once more afterwards. Of two that such a
+//! node has certainly taken there is no survivor: both end, and one is dialled anew. Ours begin every
 //! session with an empty frame, which no older node sends: who does is spared what only they do.
 //!
 //! Here are the types and the order of things; `trial` finds out which of two survives, `slots` has
@@ -56,6 +57,8 @@ pub enum CloseReason {
     Duplicate,
     /// Nothing came over it although it had to.
     Silent,
+    /// Its peer, an older node, has taken two, and forgets both when either ends.
+    Forgotten,
     /// There is no slot for it.
     Full,
 }
@@ -126,6 +129,9 @@ enum Cleanup {
 pub enum FrameKind {
     /// Nothing but a sign of life. Older nodes never send one.
     Empty,
+    /// `Hello`. An older node says it once for each session that it has taken, over the one that it
+    /// took last.
+    Hello,
     /// Anything else.
     Full,
 }
@@ -145,7 +151,7 @@ enum Slot {
 #[derive(Debug, Clone, Copy)]
 enum Trial {
     /// Two of opposite directions: `kept` stays if it delivers.
-    Opposite { kept: SessionId, other: SessionId, until: Mono },
+    Opposite { kept: SessionId, other: SessionId, taken: Taken, until: Mono },
     /// Two that the peer dialled.
     SameDirection { older: SessionId, newer: SessionId, delivered: Delivered, until: Mono },
     /// One that is left since then: it will be probed.
@@ -164,6 +170,15 @@ enum Suspect {
     Survivor { since: Mono },
     /// The last ones were, so many in a row.
     Fresh { lost: u32 },
+}
+
+/// What came over two sessions of opposite directions.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    /// The kept one delivered.
+    kept: bool,
+    /// An older node says one for each that it has taken.
+    hellos: u32,
 }
 
 /// A session of an older node was closed as forgotten.
@@ -259,7 +274,7 @@ impl Table {
         if !self.trials.is_empty()
             && let Some(peer) = self.sessions.get(session).map(|entry| entry.peer)
         {
-            self.delivered(session, peer, now, out);
+            self.delivered(session, peer, kind, now, out);
         }
         true
     }
@@ -291,8 +306,9 @@ impl Table {
             .collect();
         for (peer, trial) in due {
             match trial {
-                Trial::Opposite { kept, other, .. } => {
-                    self.decide(peer, other, kept, CloseReason::Silent, now, out)
+                Trial::Opposite { kept, other, taken, .. } => {
+                    let (survivor, loser, reason) = taken.verdict(kept, other);
+                    self.decide(peer, survivor, loser, reason, now, out);
                 }
                 Trial::SameDirection { older, newer, delivered, .. } => {
                     let older_stays = delivered.older && !delivered.newer;

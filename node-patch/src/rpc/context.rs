@@ -13,7 +13,8 @@ use crate::{
     sync::SyncStatus,
 };
 
-/// Everything behind the RPC server.
+/// Everything behind the RPC server. Each clone is the same.
+#[derive(Clone)]
 pub struct RpcContext {
     /// The chain.
     pub chain: Arc<Chain>,

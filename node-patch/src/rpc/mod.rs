@@ -9,6 +9,7 @@
 //! | `shared` | what all connections have in common, who may call what |
 //! | `call` | JSON-RPC itself: from the bytes of a request to the text of its answer |
 //! | `methods` | the table of methods |
+//! | `desk` | answers without a socket |
 //! | `health` | whether the node is of use |
 //! | `context` | what the methods may ask of the node |
 //! | `params` | parameters: decoded here, refused with what is accepted |
@@ -17,6 +18,7 @@
 
 pub mod call;
 mod context;
+mod desk;
 pub mod guard;
 mod health;
 mod http;
@@ -30,6 +32,7 @@ mod subscriptions;
 mod websocket;
 
 pub use context::{NodeInfo, NodeStatus, PeerInfo, RpcContext};
+pub use desk::Desk;
 pub use limits::Patience;
 pub use server::{RpcError, RpcServer, start};
 pub use shared::{MethodPolicy, RpcConfig};

@@ -17,7 +17,7 @@ use super::{
     limits::{MAX_CONNECTIONS, MAX_HEAD_BYTES},
     shared::{RpcConfig, Shared},
 };
-use crate::net::listener;
+use crate::host::tcp;
 
 /// Out of descriptors: try again so much later. A descriptor comes free when a session ends, not by
 /// our asking.
@@ -64,7 +64,7 @@ impl RpcServer {
 /// If the address cannot be listened on.
 pub async fn start(config: RpcConfig, context: RpcContext) -> Result<RpcServer, RpcError> {
     let failed = |source| RpcError { addr: config.addr, source };
-    let listener = listener::listen(config.addr).and_then(TcpListener::into_std).map_err(failed)?;
+    let listener = tcp::listen(config.addr).and_then(TcpListener::into_std).map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;

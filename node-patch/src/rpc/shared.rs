@@ -5,16 +5,17 @@ use std::{
     sync::Arc,
 };
 
-use jsonrpsee_types::{Params, error::ErrorCode};
+use jsonrpsee_types::Params;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     call::Answer,
     context::RpcContext,
+    desk,
     guard::Reach,
     limits::{MAX_WAITING_BYTES, MAX_WEBSOCKETS, Patience, SHORT_ANSWER_BYTES},
-    methods::{self, Access},
+    methods::Access,
 };
 
 /// Which methods the server offers.
@@ -83,11 +84,7 @@ impl Shared {
 
     /// Carries out a call that needs no subscriber.
     pub(super) fn call(&self, access: Access, name: &str, params: &Params<'_>) -> Answer {
-        match methods::find(name, access) {
-            Some(method) => (method.call)(&self.context, params),
-            None if name == methods::LIST => methods::list(access, params),
-            None => Err(ErrorCode::MethodNotFound.into()),
-        }
+        desk::carry_out(&self.context, access, name, params)
     }
 
     /// Room for an answer until the client has taken it. `None`: clients that do not read have it

@@ -1,16 +1,12 @@
 //! Joins engine, chain and network: events from the channels go into the engine, its actions to the
 //! network and the chain.
 //!
-//! The driver has a thread of its own (one of tokio's blocking ones), because an import waits for
-//! the disk. Everything it does is in one order: that of its channels.
+//! The driver is long work, with a thread of its own where there are any: an import waits for the
+//! disk. Everything it does is in one order: that of its channels.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, mem, sync::Arc};
 
-use tokio::{
-    runtime::Handle,
-    sync::{mpsc, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 use super::{
@@ -21,6 +17,7 @@ use super::{
 use crate::{
     chain::{Best, Block, Chain, Imported, StoreError},
     clock::Clock,
+    host::{Task, Tasks},
     net::handle::{ChainEvent, ChainNetwork},
 };
 
@@ -48,8 +45,8 @@ pub struct SyncHandles {
     /// What became of blocks.
     pub imports: Arc<Imports>,
     /// Ends with `Ok` when the network's event channel is closed, with an error if the database
-    /// fails. A panic shows as a join error.
-    pub task: JoinHandle<Result<(), DriverError>>,
+    /// fails. After a panic it has died.
+    pub task: Task<Result<(), DriverError>>,
 }
 
 /// Owns the engine, and the only one that imports.
@@ -64,7 +61,7 @@ pub struct SyncDriver<N: ?Sized> {
 }
 
 impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
-    /// Starts the driver. Must be called inside a multi-threaded tokio runtime.
+    /// Starts the driver, inside a tokio runtime.
     ///
     /// It ends when `events` is closed, that is, when its last sender is dropped. Everything that
     /// was imported is durable by then.
@@ -74,6 +71,7 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
         network: Arc<N>,
         events: mpsc::Receiver<ChainEvent>,
         clock: Clock,
+        tasks: &Tasks,
     ) -> SyncHandles {
         let (mined, mined_receiver) = mpsc::channel(MAX_MINED);
         let (best_sender, best) = watch::channel(chain.best());
@@ -88,10 +86,7 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
             imports: Arc::default(),
         };
         let imports = driver.imports.clone();
-        let runtime = Handle::current();
-        let task = tokio::task::spawn_blocking(move || {
-            runtime.block_on(driver.run(events, mined_receiver))
-        });
+        let task = tasks.spawn_long(driver.run(events, mined_receiver));
         SyncHandles { mined, best, status, imports, task }
     }
 
@@ -100,15 +95,29 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
         mut events: mpsc::Receiver<ChainEvent>,
         mut mined: mpsc::Receiver<Block>,
     ) -> Result<(), DriverError> {
+        // Neither peers that never pause nor a miner that finds a block with every nonce keeps the
+        // other waiting: after an event it is the miner's turn, and after a block theirs.
+        let mut heard = false;
         loop {
+            if mem::take(&mut heard)
+                && let Ok(block) = mined.try_recv()
+            {
+                self.import(Source::Mined, vec![block])?;
+                continue;
+            }
             let wakeup = self.engine.next_wakeup().map(|at| self.clock.instant(at));
             tokio::select! {
+                // Time first: a wake-up puts the next one off.
+                biased;
+                () = sleep_until(wakeup) => self.handle(Event::Wakeup)?,
                 event = events.recv() => match event {
-                    Some(event) => self.handle(event.into())?,
+                    Some(event) => {
+                        self.handle(event.into())?;
+                        heard = true;
+                    }
                     None => return Ok(()),
                 },
                 Some(block) = mined.recv() => self.import(Source::Mined, vec![block])?,
-                () = sleep_until(wakeup) => self.handle(Event::Wakeup)?,
             }
         }
     }
@@ -140,8 +149,13 @@ impl<N: ChainNetwork + ?Sized> SyncDriver<N> {
                 }
             }
         }
-        publish(&self.best, self.chain.best());
-        publish(&self.status, self.engine.status(&*self.chain));
+        let best = self.chain.best();
+        self.best.send_if_modified(|published| mem::replace(published, best) != best);
+        let status = self.engine.status(&*self.chain);
+        self.status.send_if_modified(|published| {
+            let before = mem::replace(published, status);
+            SyncStatus { due: published.due, ..before } != *published
+        });
         Ok(())
     }
 }
@@ -190,14 +204,6 @@ fn import(
         }
     }
     Ok(Event::Imported { source, results })
-}
-
-fn publish<T: PartialEq>(sender: &watch::Sender<T>, value: T) {
-    sender.send_if_modified(|published| {
-        let changed = *published != value;
-        *published = value;
-        changed
-    });
 }
 
 async fn sleep_until(at: Option<tokio::time::Instant>) {

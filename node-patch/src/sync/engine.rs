@@ -118,7 +118,8 @@ impl SyncEngine {
         }
         let claims = self.peers.values().filter_map(|peer| Some((peer.id, peer.claim?))).collect();
         let (orphans, orphan_bytes) = self.orphans.size();
-        SyncStatus { is_syncing, highest, orphans, orphan_bytes, claims }
+        let due = self.next_wakeup();
+        SyncStatus { is_syncing, highest, orphans, orphan_bytes, claims, due }
     }
 
     fn opened(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hegemon_discovery::limits::SCORE_CLOSE;
+use hegemon_discovery::{Mono, limits::SCORE_CLOSE};
 
 use super::peer::Claim;
 use crate::{
@@ -142,4 +142,7 @@ pub struct SyncStatus {
     pub orphan_bytes: usize,
     /// Peers' last announced best blocks, by peer: those that announced one of our chain.
     pub claims: BTreeMap<PeerId, Claim>,
+    /// When there is something to do even if nothing happens. Nobody is told when this alone
+    /// changes.
+    pub due: Option<Mono>,
 }

@@ -7,7 +7,8 @@ use hegemon_discovery::{Bucket, Mono};
 use super::{branch::Branch, pace::Pace, serve::Queue};
 use crate::{
     chain::Hash,
-    net::{event::FRAMES_SAVED, handle::PeerId, socket::TCP_USER_TIMEOUT},
+    host::net::TCP_USER_TIMEOUT,
+    net::{event::FRAMES_SAVED, handle::PeerId},
 };
 
 /// Block hashes remembered as known to a peer. It only spares announcements, so a few are enough.

@@ -186,5 +186,6 @@ fn status() -> SyncStatus {
         orphans: 3,
         orphan_bytes: 3_000,
         claims: BTreeMap::from([(PeerId([1; 32]), claim)]),
+        due: None,
     }
 }

@@ -178,7 +178,8 @@ fn an_older_node_that_never_answers_in_time_loses_four_sessions_and_no_fifth() {
     let mut bench = Bench::new(UNLIMITED);
     bench.open(1, THEM, Direction::Inbound);
     bench.open(2, THEM, Direction::Outbound);
-    assert_eq!(bench.words(1), [Command::Close(SessionId(2), CloseReason::Duplicate)]);
+    assert_eq!(bench.words(1), [], "it may have taken the other one as well, and say so soon");
+    assert_eq!(bench.wait(1), [Command::Close(SessionId(2), CloseReason::Duplicate)]);
     let mut silent = Vec::new();
     for session in 3..10 {
         let ended = bench.wait(4).into_iter().filter_map(|command| match command {
@@ -254,15 +255,73 @@ fn a_peer_counts_for_as_long_as_it_is_heard_and_not_while_it_may_have_forgotten_
         }
         receive(&mut bench, 2);
         assert_eq!(bench.table.settled_peers(bench.now), 1, "two, and one of them was heard");
-        let closed = receive(&mut bench, 1);
-        assert_eq!(closed, [Command::Close(SessionId(2), CloseReason::Duplicate)]);
+        if older {
+            // It had looked for one before it took this one.
+            bench.table.closed(SessionId(1), bench.now);
+        } else {
+            let closed = receive(&mut bench, 1);
+            assert_eq!(closed, [Command::Close(SessionId(2), CloseReason::Duplicate)]);
+        }
+        let left = if older { 2 } else { 1 };
         let counted = |bench: &Bench| bench.table.settled_peers(bench.now) == 1;
         assert_eq!(counted(&bench), !older, "an older one may know of neither now");
         bench.wait(1);
-        receive(&mut bench, 1);
+        receive(&mut bench, left);
         assert!(counted(&bench), "it has shown that it knows");
         assert_eq!(bench.wait(5), []);
     }
+}
+
+/// It forgets both when either ends: whether it says so over each or, having taken both before its
+/// first word, over one, and also if it said so of the first before we heard of the second.
+#[test]
+fn an_older_node_that_took_two_loses_both_at_once_and_the_next_one_is_looked_at() {
+    let hello = |bench: &mut Bench, session| bench.receive(session, FrameKind::Hello);
+    let both = [1, 2].map(|session| Command::Close(SessionId(session), CloseReason::Forgotten));
+    for (early, first, second) in [(false, 1, 2), (false, 2, 1), (false, 2, 2), (true, 1, 2)] {
+        let mut bench = Bench::new(UNLIMITED);
+        bench.open(1, THEM, Direction::Inbound);
+        if early {
+            assert_eq!(hello(&mut bench, first), []);
+        }
+        assert!(admitted(&bench.open(2, THEM, Direction::Outbound)));
+        if !early {
+            assert_eq!(hello(&mut bench, first), []);
+            assert_eq!(bench.words(first), [], "that says nothing of the other one");
+        }
+        assert_eq!(hello(&mut bench, second), both, "{early} {first} {second}");
+        assert_eq!(bench.table.sessions().count(), 0);
+        bench.open(3, THEM, Direction::Outbound);
+        hello(&mut bench, 3);
+        assert_eq!(bench.table.settled_peers(bench.now), 1);
+        assert_eq!(bench.wait(1), [Command::Probe(SessionId(3))]);
+        bench.words(3);
+        assert_eq!(bench.wait(10), []);
+    }
+}
+
+#[test]
+fn an_older_node_that_took_one_or_has_restarted_keeps_the_one_that_it_knows() {
+    let hello = |bench: &mut Bench, session| bench.receive(session, FrameKind::Hello);
+    let mut bench = Bench::new(UNLIMITED);
+    bench.open(1, THEM, Direction::Inbound);
+    hello(&mut bench, 1);
+    bench.open(2, THEM, Direction::Outbound);
+    bench.words(1);
+    // It looked, and closed the newer.
+    bench.table.closed(SessionId(2), bench.now);
+    for _ in 0..3 {
+        assert!(bench.wait(1).iter().all(|command| *command == Command::Probe(SessionId(1))));
+        bench.words(1);
+    }
+
+    let mut bench = Bench::new(UNLIMITED);
+    bench.open(1, THEM, Direction::Outbound);
+    hello(&mut bench, 1);
+    bench.now = Mono(5_000);
+    bench.open(2, THEM, Direction::Inbound);
+    assert_eq!(hello(&mut bench, 2), [], "the first one's `Hello` was another process's");
+    assert_eq!(bench.wait(1), [Command::Close(SessionId(1), CloseReason::Duplicate)]);
 }
 
 /// A hostile peer dials as often as it likes, and answers what it is asked.

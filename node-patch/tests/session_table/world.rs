@@ -90,6 +90,10 @@ pub(crate) enum Event {
     Redial {
         side: usize,
     },
+    /// A side of ours that lost its last session dials again, unless it has one by then.
+    Again {
+        side: usize,
+    },
 }
 
 pub(crate) struct World {
@@ -170,6 +174,8 @@ impl World {
                 Event::Greet { side } => self.greet(side),
                 Event::Notice { side, session } => self.forget(side, session),
                 Event::Redial { side } => self.redial(side),
+                Event::Again { side } if self.live(side).is_empty() => self.dial(side),
+                Event::Again { .. } => {}
                 Event::Established { side, session } => self.established(side, session),
                 Event::Insert { side, session } => self.insert(side, session),
                 Event::Arrive { side, session, frame } => self.arrive(side, session, frame),
@@ -273,7 +279,11 @@ impl World {
         }
         match &mut self.sides[side] {
             Side::Ours(_) => {
-                let kind = if frame == Frame::Empty { FrameKind::Empty } else { FrameKind::Full };
+                let kind = match frame {
+                    Frame::Empty => FrameKind::Empty,
+                    Frame::Hello => FrameKind::Hello,
+                    Frame::GetAddrs | Frame::Answer | Frame::Close => FrameKind::Full,
+                };
                 self.with_table(side, |table, now, out| _ = table.frame(session, kind, now, out));
                 if frame == Frame::GetAddrs && !self.dead[side].contains(&session) {
                     self.send(side, session, Frame::Answer);
@@ -357,7 +367,7 @@ impl World {
                 (true, None) => {
                     self.empty_since[side] = Some(self.now);
                     let jitter = 100 + self.random(400);
-                    self.post(jitter, Event::Dial { from: side });
+                    self.post(jitter, Event::Again { side });
                 }
                 (true, Some(since)) if self.now - since > 1_000 => self.empty_since[side] = None,
                 (true, Some(_)) => {}

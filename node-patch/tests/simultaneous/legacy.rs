@@ -11,6 +11,7 @@ use std::{
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use hegemon_discovery::Message;
 use hegemon_node::{
+    host::{net::Stream, tcp::Tcp},
     net::{
         peering::Attempts,
         socket::{self, Connection},
@@ -23,7 +24,7 @@ use hegemon_node::{
     },
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{Barrier, mpsc},
     time::sleep,
 };
@@ -31,7 +32,7 @@ use tokio_util::{codec::Framed, sync::CancellationToken};
 
 type Transcript = [u8; 32];
 type Outgoing =
-    Arc<tokio::sync::Mutex<(SplitSink<Framed<TcpStream, FrameCodec>, Vec<u8>>, Sealer)>>;
+    Arc<tokio::sync::Mutex<(SplitSink<Framed<Box<dyn Stream>, FrameCodec>, Vec<u8>>, Sealer)>>;
 
 /// What it holds; clones are the same peer.
 #[derive(Clone)]
@@ -52,6 +53,14 @@ struct Table {
     rivalries: usize,
 }
 
+/// Between its look and its insert: anything from no time to a few round trips, unless
+/// `HEGEMON_TEST_INSERT_MS` says how long.
+fn insert(transcript: Transcript) -> Duration {
+    let millis = std::env::var("HEGEMON_TEST_INSERT_MS");
+    let millis = millis.map_or(u64::from(transcript[0] % 20), |millis| millis.parse().unwrap());
+    Duration::from_millis(millis)
+}
+
 impl Legacy {
     /// Listens at once, and dials the other side once when everybody starts. What it hears of the
     /// chain comes out of the receiver.
@@ -68,7 +77,7 @@ impl Legacy {
         tokio::spawn(async move {
             start.wait().await;
             if let Ok(connection) =
-                socket::dial(other, Attempts::One, dialling.identity.clone()).await
+                socket::dial(&Tcp, other, Attempts::One, dialling.identity.clone()).await
             {
                 dialling.hold(connection).await;
             }
@@ -80,7 +89,7 @@ impl Legacy {
                 let peer = listening.clone();
                 tokio::spawn(async move {
                     if let Ok(mut connection) =
-                        socket::accept(stream, remote, peer.identity.clone()).await
+                        socket::accept(Box::new(stream), remote, peer.identity.clone()).await
                     {
                         // As a codec is exchanged together with its buffer.
                         connection.framed.read_buffer_mut().clear();
@@ -131,8 +140,7 @@ impl Legacy {
         }
         let Connection { mut framed, established, .. } = connection;
         let transcript = established.transcript;
-        // Anything from no time to a few round trips.
-        sleep(Duration::from_millis(u64::from(transcript[0] % 20))).await;
+        sleep(insert(transcript)).await;
         *framed.codec_mut() = FrameCodec::session(None);
         let (sink, mut frames) = framed.split();
         let (sealer, mut opener) = (established.sealer, established.opener);

@@ -1,6 +1,9 @@
 //! A thousand pairs of nodes that dial each other at the same moment, over real sockets: each pair
 //! ends with one session, the same at both ends, and it works. Once with two nodes of ours, once
 //! with a peer on the other side that behaves as older nodes do.
+//!
+//! `HEGEMON_TEST_INSERT_MS=500 cargo test -p hegemon-node --test simultaneous older -- --nocapture` says
+//! how pairs settle with older nodes that take half a second between their look and their insert.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod legacy;
@@ -12,10 +15,10 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use hegemon_adapter::PeerStore;
 use hegemon_discovery::{Config, Exchange, Loopback, limits::SCORE_CLOSE};
 use hegemon_node::{
     clock::Clock,
+    host::Host,
     net::{
         discovery_driver::{DiscoveryDriver, Seed},
         handle::{ChainEvent, ChainNetwork, SessionId},
@@ -69,8 +72,7 @@ async fn side(
     identity: Arc<Identity>,
     start: Arc<Barrier>,
 ) -> Side {
-    let (clock, events, (chain_sender, chain)) =
-        (Clock::start(), mpsc::channel(HUB_QUEUE), mpsc::channel(64));
+    let (events, (chain_sender, chain)) = (mpsc::channel(HUB_QUEUE), mpsc::channel(64));
     let config = Config {
         exchange: Exchange::On,
         loopback: Loopback::Allowed,
@@ -78,17 +80,17 @@ async fn side(
     };
     let seeds = vec![Seed { host: other.ip().to_string(), port: other.port() }];
     // No store: nothing is written before the first ten seconds, and the directory does not exist.
-    let store = PeerStore::under(std::path::Path::new("/nonexistent"));
-    let driver = DiscoveryDriver::new(seeds.into(), store, events.0.clone());
+    let host = Host::real(std::path::Path::new("/nonexistent"), Clock::start());
+    let driver = DiscoveryDriver::new(seeds.into(), host.clone(), events.0.clone());
     let limits = Limits { inbound: 10, outbound: 10 };
-    let peering = driver.peering(identity.peer_id(), limits, config, clock.now()).unwrap();
+    let peering = driver.peering(identity.peer_id(), limits, config, host.clock.now()).unwrap();
     let (registry, view, stop) =
         (Registry::default(), SharedView::default(), CancellationToken::new());
     let hub = Hub::new(HubParts {
         identity,
         peering,
         driver,
-        clock,
+        host,
         registry: registry.clone(),
         view: view.clone(),
         chain: chain_sender,
@@ -97,7 +99,7 @@ async fn side(
     let stopped = stop.clone();
     tokio::spawn(async move {
         start.wait().await;
-        hub.run(listener, stopped).await;
+        hub.run(Box::new(listener), stopped).await;
     });
     Side { view, registry, chain, stop }
 }

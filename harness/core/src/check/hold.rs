@@ -12,6 +12,10 @@ use crate::{
 /// Fresh samples of each node that a span needs.
 const SAMPLES: usize = 3;
 
+/// A question is given up once its answer would not be fresh. One that took longer by this was not
+/// given up in time, nor its answer heard: whoever asked it did not run, whatever the node did.
+const OVERDUE: Duration = Duration::from_millis(200);
+
 /// What one observation says about a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
@@ -158,34 +162,25 @@ impl Span {
 }
 
 /// Why the window cannot be judged because of us, or of a node that grants too few answers: for more
-/// than half of it, or at its end, there is nothing to judge.
+/// than half of it, or at its end, there is nothing to judge; or for a quarter, and nowhere between is
+/// there time enough to see the condition hold.
 ///
-/// A node that is asked and does not answer is the node's fault; a node that is not asked is ours.
+/// A node that is asked and does not answer is the node's fault; a node that is not asked is ours,
+/// and so is an answer that we were too late to hear.
 /// One that asks to be asked later has answered nothing, and has done nothing wrong.
 pub fn starved(view: &View<'_>) -> Option<String> {
     let window = view.deadline.since(view.start);
     for node in view.nodes {
         let refused = view.history.refused(node, view.start, view.deadline).len();
-        // A pause between questions that is too long to be a poll interval, and longer than a
-        // question can stay open. Beside refusals it is any that breaks a span.
-        let late = if refused > 0 { view.fresh } else { view.fresh + Duration::from_secs(1) };
-        let gap = |from: Moment, to: Moment| {
-            let pause = to.since(from);
-            if pause > late { pause } else { Duration::ZERO }
-        };
-        let mut unasked = Duration::ZERO;
-        let mut last = view.start;
-        // Not `view.samples`: a question that was still open at the deadline was asked all the
-        // same.
-        let samples = view.history.samples(node, view.start, Moment(u64::MAX));
-        for sample in samples {
-            unasked += gap(last, sample.sent.min(view.deadline));
-            last = sample.answered.min(view.deadline).max(last);
-        }
-        let at_end = gap(last, view.deadline);
-        unasked += at_end;
-        if unasked * 2 > window || !at_end.is_zero() {
+        let lost = lost(view, node, refused > 0);
+        let unasked: Duration = lost.iter().map(|(from, to)| to.since(*from)).sum();
+        let at_end = lost.last().is_some_and(|(_, to)| *to >= view.deadline);
+        let no_time = refused == 0
+            && unasked * 4 > window
+            && longest_between(&lost, view) < view.hold + 2 * view.fresh;
+        if unasked * 2 > window || at_end || no_time {
             return Some(if refused > 0 {
+                let samples = view.history.samples(node, view.start, Moment(u64::MAX));
                 granted(node, samples.len(), refused, window)
             } else {
                 format!(
@@ -197,6 +192,40 @@ pub fn starved(view: &View<'_>) -> Option<String> {
         }
     }
     None
+}
+
+/// When a node was not asked within the window although it should have been, in order of time.
+fn lost(view: &View<'_>, node: &str, is_refused: bool) -> Vec<(Moment, Moment)> {
+    // A pause between questions that is too long to be a poll interval, and longer than a
+    // question can stay open. Beside refusals it is any that breaks a span.
+    let late = if is_refused { view.fresh } else { view.fresh + Duration::from_secs(1) };
+    let mut lost = Vec::new();
+    let (mut last, mut asked) = (view.start, None);
+    // Not `view.samples`: a question that was still open at the deadline was asked all the same.
+    for sample in view.history.samples(node, view.start, Moment(u64::MAX)) {
+        let sent = sample.sent.min(view.deadline);
+        let answered = sample.answered.min(view.deadline);
+        if sent.since(last) > late {
+            lost.push((last, sent));
+        }
+        // The first question to a start is several, one after the other.
+        let is_one = asked.replace(sample.start) == Some(sample.start);
+        if is_one && sample.answered.since(sample.sent) > view.fresh + OVERDUE {
+            lost.push((sent, answered));
+        }
+        last = answered.max(last);
+    }
+    if view.deadline.since(last) > late {
+        lost.push((last, view.deadline));
+    }
+    lost
+}
+
+/// The longest time of the window in which nothing was lost.
+fn longest_between(lost: &[(Moment, Moment)], view: &View<'_>) -> Duration {
+    let starts = std::iter::once(view.start).chain(lost.iter().map(|(_, to)| *to));
+    let ends = lost.iter().map(|(from, _)| *from).chain(std::iter::once(view.deadline));
+    starts.zip(ends).map(|(from, to)| to.since(from)).max().unwrap_or_default()
 }
 
 fn granted(node: &str, answers: usize, refused: usize, window: Duration) -> String {

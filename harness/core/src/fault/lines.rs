@@ -60,6 +60,11 @@ impl Lines {
         *self.line(&(from.to_owned(), to.to_owned())) == Line::Cut
     }
 
+    /// What a path shows that is not as these lines are.
+    pub fn contradiction(&self, path: &PathSeen) -> Option<String> {
+        self.leak(path).or_else(|| self.loss(path))
+    }
+
     /// What a path shows that came through although these lines cut it.
     pub(super) fn leak(&self, path: &PathSeen) -> Option<String> {
         let (from, to) = (path.from.as_str(), path.to.as_str());
@@ -77,7 +82,7 @@ impl Lines {
 
     /// What a path shows that was lost although these lines let it through. A bad line may lose a
     /// connect, so only its datagrams are counted.
-    pub(super) fn loss(&self, path: &PathSeen) -> Option<String> {
+    fn loss(&self, path: &PathSeen) -> Option<String> {
         let (from, to) = (path.from.as_str(), path.to.as_str());
         let way = |from: &str, to: &str| self.line(&(from.to_owned(), to.to_owned())).clone();
         let (there, back) = (way(from, to), way(to, from));

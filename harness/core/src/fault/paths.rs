@@ -25,7 +25,7 @@ pub(super) fn all_as_they_should(
         let Some(path) = last.get(way) else {
             return Err(format!("the way from {} to {} was not tried", way.0, way.1));
         };
-        if let Some(why) = record.lines.leak(path).or_else(|| record.lines.loss(path)) {
+        if let Some(why) = record.lines.contradiction(path) {
             return Err(why);
         }
         seen += 1;

@@ -23,10 +23,13 @@ const LONGEST_NAME: usize = 16;
 
 /// What is shown of a run at a moment, in at most so many lines.
 pub fn area(live: &Live, now: Moment, window: Window) -> Vec<Line> {
-    let place = Line::default()
-        .with(Tone::Faint, &format!("{:>7.1}s  ", now.0 as f64 / 1000.0))
-        .with(Tone::Strong, &live.course.place());
-    let indent = if window.width < NARROW { "  " } else { INDENT };
+    let seconds = now.0 as f64 / 1000.0;
+    let (time, indent) = if window.width < NARROW {
+        (format!("{seconds:.1}s  "), "  ")
+    } else {
+        (format!("{seconds:>7.1}s  "), INDENT)
+    };
+    let place = Line::default().with(Tone::Faint, &time).with(Tone::Strong, &live.course.place());
     let mut lines = vec![place];
     if let Some(left) = live.course.left(now) {
         let tone = if live.course.has_failed() { Tone::Bad } else { Tone::Plain };
@@ -51,15 +54,15 @@ const INDENT: &str = "          ";
 /// A window in which that would leave too little.
 const NARROW: usize = 60;
 
-/// The nodes in at most so many lines: a heading, a row each, and one for all that do not fit.
+/// The nodes in at most so many lines: a heading, a row each, and one for all that do not fit. Where that would leave no row,
+/// there is no heading.
 pub fn rows(network: &Network, now: Moment, window: Window) -> Vec<Line> {
     let nodes = network.nodes();
-    let Some(room) = window.height.checked_sub(1).filter(|room| *room > 0) else {
-        return Vec::new();
-    };
-    let (shown, rest) = chosen(nodes, room);
+    let Some(below) = window.height.checked_sub(1) else { return Vec::new() };
+    let has_heading = nodes.len() <= below || below > 1;
+    let (shown, rest) = chosen(nodes, if has_heading { below } else { window.height });
     let columns = Columns::fitting(&shown, nodes, window.width);
-    let mut lines = vec![columns.heading()];
+    let mut lines: Vec<Line> = has_heading.then(|| columns.heading()).into_iter().collect();
     lines.extend(shown.iter().map(|node| columns.row(node, now)));
     if !rest.is_empty() {
         lines.push(summed_up(&rest, now));

@@ -9,6 +9,7 @@ use crate::{
     },
     node::{NodeState, Resources},
     scenario::{Origin, Overrides, load, testing::three_node},
+    tone::Tone,
 };
 
 /// A run that is fed by hand.
@@ -139,6 +140,7 @@ fn a_hundred() -> Fed {
 #[test]
 fn three_nodes_in_three_widths() {
     insta::assert_snapshot!("three", in_the_fault().widths(12_340, 20));
+    insta::assert_snapshot!("tiny", in_the_fault().shown(12_340, 20, 5));
 }
 
 #[test]
@@ -173,6 +175,27 @@ fn what_failed_and_who_broke_is_shown() {
     assert!(row(&fed).contains("broke"), "{}", row(&fed));
 }
 
+/// Only what is out of the ordinary has a colour, and each its own.
+#[test]
+fn what_needs_a_look_is_coloured_by_how_bad_it_is() {
+    let mut fed = in_the_fault();
+    let (node, reason) = ("node-1".to_owned(), "it hangs".to_owned());
+    fed.at(12_200, EventKind::NodeBroken { node, reason, last_lines: Vec::new() });
+    let tone = |fed: &Fed, words: &str| {
+        let lines = area(&fed.live, Moment(12_340), Window { width: 80, height: 20 });
+        let parts = lines.iter().flat_map(|line| line.parts().to_vec());
+        parts.filter(|(_, text)| text.contains(words)).map(|(tone, _)| tone).collect::<Vec<_>>()
+    };
+    assert_eq!(tone(&fed, "node-1"), [Tone::Bad], "it broke");
+    assert_eq!(tone(&fed, "node-2"), [Tone::Doubt], "it is silent");
+    assert_eq!(tone(&fed, "fault restart of seed"), [Tone::Doubt]);
+    assert_eq!(tone(&fed, "1 open"), [Tone::Plain]);
+    fed.settles_as(12_100, (1, 0), CheckVerdict::Fail);
+    assert_eq!(tone(&fed, "1 failed"), [Tone::Bad]);
+    fed.started(12_300, "node-2");
+    assert_eq!(tone(&fed, "node-2"), [Tone::Plain], "it runs");
+}
+
 #[test]
 fn before_and_after_the_phases_it_says_what_is_being_done() {
     let mut fed = Fed::new(&three_node());
@@ -195,4 +218,52 @@ fn a_node_that_starts_again_has_nothing_of_its_last_life_but_its_height() {
     let now = seed(&fed);
     assert_eq!((now.condition, now.peers, now.height), (Condition::Running, None, Some(5)));
     assert_eq!((now.memory, now.cores), (None, None));
+}
+
+/// Healed, or given up for want of a proof: it is in force no longer.
+#[test]
+fn a_fault_that_is_over_is_not_shown() {
+    let fault = FaultId { phase: 1, fault: 0 };
+    let since = Moment(12_000);
+    for over in [
+        EventKind::FaultHealed { fault, since, proof: String::new() },
+        EventKind::FaultUnproven { fault, reason: String::new() },
+    ] {
+        let mut fed = in_the_fault();
+        assert_eq!(fed.live.course.faults(Moment(12_340)), ["fault restart of seed, for 3.1 s"]);
+        fed.at(12_100, over);
+        assert!(fed.live.course.faults(Moment(12_340)).is_empty());
+    }
+}
+
+/// The last of its checks decides how long a phase may take, and checks of an earlier one are none of it.
+#[test]
+fn the_time_left_is_that_of_the_last_open_check_of_its_phase() {
+    let mut fed = Fed::new(&three_node());
+    fed.at(0, EventKind::PhaseStarted { phase: 0 });
+    fed.check(1_000, 0, 0);
+    fed.check(11_000, 0, 1);
+    let left = |fed: &Fed| fed.live.course.left(Moment(12_000)).unwrap_or_default();
+    assert!(left(&fed).starts_with("2 open, at most 59 s left"), "{}", left(&fed));
+    fed.settles(11_500, 0, 1);
+    assert!(left(&fed).starts_with("1 open, at most 49 s left"), "{}", left(&fed));
+    fed.at(12_000, EventKind::PhaseStarted { phase: 1 });
+    assert!(!left(&fed).contains("open"), "{}", left(&fed));
+}
+
+#[test]
+fn a_frozen_node_is_silent_because_it_is_frozen() {
+    let mut fed = in_the_fault();
+    let condition = |fed: &Fed| fed.live.network.nodes()[1].condition.clone();
+    let state = NodeState::Frozen(incarnation(7));
+    fed.at(12_100, EventKind::State { node: "node-1".to_owned(), state });
+    let silent = || Reading::Missing(Miss::Timeout);
+    fed.reading(12_200, "node-1", silent(), silent());
+    assert_eq!((condition(&fed), fed.live.network.nodes()[1].peers), (Condition::Frozen, None));
+    // An answer that was under way.
+    fed.sample(12_300, "node-1", 2, 9);
+    assert_eq!(condition(&fed), Condition::Frozen);
+    let state = NodeState::Running(incarnation(7));
+    fed.at(12_400, EventKind::State { node: "node-1".to_owned(), state });
+    assert_eq!(condition(&fed), Condition::Running);
 }

@@ -8,6 +8,7 @@ mod words;
 
 use std::{
     io::{self, Write},
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -35,7 +36,7 @@ const QUEUE: usize = 8192;
 /// Between two pictures of the area.
 const FRAME: Duration = Duration::from_millis(200);
 
-/// Lines of a window that are left to what is said above the area.
+/// Lines of a window that are left to what is said above the area, and a third of a low one.
 const ABOVE: usize = 4;
 
 /// What is shown while a run goes on.
@@ -69,10 +70,9 @@ impl Terminal {
         let lost = Arc::new(AtomicU64::new(0));
         let (plan, unsaid) = (plan.clone(), Arc::clone(&lost));
         let thread = std::thread::spawn(move || {
-            match shown {
-                Shown::Area(detail) => Picture::new(&plan, detail).run(&events),
-                Shown::Lines(detail) => lines(&mut Words::new(plan, detail), &events),
-                Shown::Events => print_events(&events),
+            let mut next = Some(shown);
+            while let Some(shown) = next {
+                next = show(&plan, shown, &events);
             }
             say_what_is_lost(&unsaid);
         });
@@ -124,6 +124,26 @@ impl Reporter {
         let joined = tokio::task::spawn_blocking(move || self.thread.join());
         let _ = tokio::time::timeout(self.patience, joined).await;
     }
+}
+
+/// Until the run is over. A bug here is said by its panic, and is none of the run's, which goes on. What to show instead
+/// then, if there is something.
+fn show(plan: &Plan, shown: Shown, events: &Receiver<Event>) -> Option<Shown> {
+    let all = || match shown {
+        Shown::Area(detail) => Picture::new(plan, detail).run(events),
+        Shown::Lines(detail) => lines(&mut Words::new(plan.clone(), detail), events),
+        Shown::Events => print_events(events),
+    };
+    if panic::catch_unwind(AssertUnwindSafe(all)).is_ok() {
+        return None;
+    }
+    screen::clear();
+    let (next, words) = match shown {
+        Shown::Area(detail) => (Some(Shown::Lines(detail)), "is shown in lines"),
+        Shown::Lines(_) | Shown::Events => (None, "is not shown any more until its verdict"),
+    };
+    output::note(&format!("this is a bug of what is shown: the run goes on, and {words}"));
+    next
 }
 
 fn lines(words: &mut Words, events: &Receiver<Event>) {
@@ -214,10 +234,13 @@ impl Picture {
     fn draw(&mut self) {
         let window = screen::window();
         // The last column stays free: some terminals go to the next line when it is written.
-        let room =
-            Window { width: window.width - 1, height: window.height.saturating_sub(ABOVE).max(1) };
+        let above = ABOVE.min(window.height / 3);
+        let room = Window { width: window.width - 1, height: window.height - above };
         let now = Moment(self.live.now.0) + self.heard.elapsed();
         let lines = area(&self.live, now, room);
         screen::draw(&std::mem::take(&mut self.above), &lines, window, self.colour);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,8 @@ pub(super) enum Act {
     Restart,
     /// Freeze it, or let it go on.
     Pause,
+    /// Cut it off from all others, or join it again: its network says which.
+    Isolate,
 }
 
 impl Act {
@@ -33,6 +35,7 @@ impl Act {
             Self::Restart => "restart",
             Self::Pause if node.condition == Condition::Frozen => "go on",
             Self::Pause => "pause",
+            Self::Isolate => "isolate/rejoin",
         }
     }
 }
@@ -64,6 +67,7 @@ pub(super) fn command(key: KeyEvent) -> Option<Command> {
         KeyCode::Char('x') => Some(Command::Do(Act::Kill)),
         KeyCode::Char('r') => Some(Command::Do(Act::Restart)),
         KeyCode::Char('p') => Some(Command::Do(Act::Pause)),
+        KeyCode::Char('i') => Some(Command::Do(Act::Isolate)),
         _ => None,
     }
 }
@@ -82,7 +86,7 @@ mod tests {
         assert_eq!(plain('x'), Some(Command::Do(Act::Kill)));
         assert_eq!(plain('r'), Some(Command::Do(Act::Restart)));
         assert_eq!(plain('p'), Some(Command::Do(Act::Pause)));
-        assert_eq!(plain('i'), None);
+        assert_eq!(plain('i'), Some(Command::Do(Act::Isolate)));
         assert_eq!(plain('q'), Some(Command::Leave));
         assert_eq!(of(KeyCode::Down, KeyModifiers::NONE), Some(Command::Move(1)));
     }
@@ -91,7 +95,7 @@ mod tests {
     fn control_c_leaves_and_control_and_another_letter_is_no_order() {
         let control = |letter| of(KeyCode::Char(letter), KeyModifiers::CONTROL);
         assert_eq!(control('c'), Some(Command::Leave));
-        assert_eq!([control('x'), control('r'), control('p')], [None, None, None]);
+        assert_eq!(['x', 'r', 'p', 'i'].map(control), [None; 4]);
         assert_eq!(of(KeyCode::Char('X'), KeyModifiers::SHIFT), None);
     }
 }

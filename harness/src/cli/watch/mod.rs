@@ -9,21 +9,32 @@ mod keys;
 mod source;
 mod view;
 
-use std::{fs, io, io::IsTerminal, path::PathBuf, sync::Arc, thread, time::Duration};
+use std::{fs, io, io::IsTerminal, panic, path::PathBuf, sync::Arc, thread, time::Duration};
 
-use harness_core::{exit::ExitCode, live::Live, record::PlanRecord, tone::Tone};
+use harness_core::{
+    event::Event,
+    exit::ExitCode,
+    live::{Live, Node},
+    record::PlanRecord,
+    text::printable,
+    tone::Tone,
+};
 use ratatui::{
     DefaultTerminal,
     crossterm::event::{self, Event as Input},
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+    time::Instant,
+};
 
 use self::{
-    hand::Hand,
+    hand::{Acted, Answer, Hand},
     source::{LINES, Told, tail},
     view::{Reach, View},
 };
-use super::{args::WatchArgs, ask::within_reach, output, ps};
+use super::{args::WatchArgs, output, ps};
 use crate::{
     lease::{RunOnHost, State},
     provider::docker::Leftovers,
@@ -58,24 +69,33 @@ pub(super) async fn run(args: &WatchArgs, interrupt: Interrupt) -> ExitCode {
             return ExitCode::Environment;
         }
     };
-    let mut terminal = match ratatui::try_init() {
-        Ok(terminal) => terminal,
-        Err(why) => {
-            // It may have got half-way.
-            ratatui::restore();
-            output::error(&format!("the terminal cannot be drawn on: {why}"));
-            return ExitCode::Environment;
-        }
-    };
-    let ended = watched.show(&mut terminal, interrupt).await;
-    ratatui::restore();
-    match ended {
-        Ok(()) => ExitCode::Pass,
-        Err(why) => {
-            output::error(&format!("what is watched cannot be read or shown any more: {why}"));
-            ExitCode::Environment
-        }
+    let mut acts = JoinSet::new();
+    let shown =
+        on_the_screen(async |terminal| watched.show(terminal, interrupt, &mut acts).await).await;
+    // A node that was stopped to be restarted would stay down. Each act has its own limits, and each node one.
+    if !acts.is_empty() {
+        output::note("what was begun is finished first");
     }
+    while let Some(done) = acts.join_next().await {
+        output::note(&printable(&result(done).said.1));
+    }
+    let (what, why) = match shown {
+        Ok(Ok(())) => return ExitCode::Pass,
+        Ok(Err(why)) => ("what is watched cannot be read or shown any more", why),
+        Err(why) => ("the terminal cannot be drawn on", why),
+    };
+    output::error(&format!("{what}: {why}"));
+    ExitCode::Environment
+}
+
+/// The whole screen, as long as this takes; then the terminal is as it was. After a panic too: the library sees to that,
+/// before the panic says anything.
+async fn on_the_screen<T>(show: impl AsyncFnOnce(&mut DefaultTerminal) -> T) -> io::Result<T> {
+    // It may get half-way.
+    let mut terminal = ratatui::try_init().inspect_err(|_| ratatui::restore())?;
+    let shown = show(&mut terminal).await;
+    ratatui::restore();
+    Ok(shown)
 }
 
 /// The run that was named, or the only one there is that has nodes.
@@ -125,9 +145,14 @@ impl Watched {
         Ok(Self { live: Live::new(&record.plan), run, dir, engine })
     }
 
+    fn is_of_containers(&self) -> bool {
+        self.run.provider.as_deref() == Some("docker")
+    }
+
     fn view(&self) -> View {
         let (reach, word) = match self.run.state {
-            State::Kept => (Reach::Kept, "kept"),
+            State::Kept if self.is_of_containers() => (Reach::Containers, "kept"),
+            State::Kept => (Reach::Processes, "kept"),
             State::Running | State::Dead | State::Elsewhere | State::Unknown => {
                 (Reach::InProgress, "in progress")
             }
@@ -143,12 +168,16 @@ impl Watched {
         View::new(title, self.live.clone(), reach, output::colour())
     }
 
-    /// Until somebody leaves.
-    async fn show(&self, terminal: &mut DefaultTerminal, interrupt: Interrupt) -> io::Result<()> {
+    /// Until somebody leaves. What is being done to nodes then goes on in `acts`.
+    async fn show(
+        &self,
+        terminal: &mut DefaultTerminal,
+        interrupt: Interrupt,
+        acts: &mut JoinSet<Done>,
+    ) -> io::Result<()> {
         let clock = Arc::new(RunClock::start());
         let (tell, mut told) = mpsc::channel(QUEUE);
-        let (done, mut proofs) = mpsc::channel(QUEUE);
-        let hands = self.begin(&clock, &tell);
+        let (hands, mut asking) = self.begin(&clock, &tell);
         let mut inputs = inputs();
         let mut view = self.view();
         let (mut heard, mut logged) = (clock.now(), None::<Instant>);
@@ -158,22 +187,21 @@ impl Watched {
                 // Who asks us to stop is heard first.
                 biased;
                 _ = interrupt.raised() => return Ok(()),
-                input = inputs.recv() => match input {
+                input = inputs.recv() => match input.transpose()? {
                     Some(Input::Key(key)) => match keys::command(key) {
                         Some(keys::Command::Leave) => return Ok(()),
                         Some(command) => {
                             logged = None;
                             if let Some((act, node)) = view.obey(command) {
-                                begin(&hands, act, node, &done, &mut view);
+                                begin(&hands, (act, node), acts, &mut view);
                             }
                         }
                         None => continue,
                     },
                     Some(Input::Resize(..)) => {}
                     Some(_) => continue,
-                    None => return Ok(()),
+                    None => return Err(io::Error::other("nobody reads what is typed")),
                 },
-                Some((tone, words)) = proofs.recv() => view.say(tone, words),
                 Some(it) = told.recv() => {
                     match it {
                         Told::Event(event) => view.live.record(&event),
@@ -188,26 +216,32 @@ impl Watched {
                 logged = Some(Instant::now());
                 self.look_at_log(&hands, &mut view).await;
             }
+            if let Some(ended) = asking.try_join_next() {
+                result(ended);
+            }
+            while let Some(done) = acts.try_join_next() {
+                let Done { begun, said: (tone, words), seen } = result(done);
+                view.say_instead(&begun, tone, words);
+                seen.iter().for_each(|event| view.live.record(event));
+                heard = clock.now();
+            }
             let now = view.live.now + clock.now().since(heard);
             terminal.draw(|frame| view.draw(now, frame))?;
         }
     }
 
     /// Events come from here on; hands on the nodes, where they can be had.
-    fn begin(&self, clock: &Arc<RunClock>, tell: &mpsc::Sender<Told>) -> Vec<Hand> {
+    fn begin(&self, clock: &Arc<RunClock>, tell: &mpsc::Sender<Told>) -> (Vec<Hand>, JoinSet<()>) {
+        let mut asking = JoinSet::new();
         if self.run.state != State::Kept {
-            tokio::spawn(source::follow(self.dir.join("events.jsonl"), tell.clone()));
-            return Vec::new();
+            asking.spawn(source::follow(self.dir.join("events.jsonl"), tell.clone()));
+            return (Vec::new(), asking);
         }
-        let hand = |node| {
-            let rpc = within_reach(&self.run, node);
-            Hand::new(&self.run, node, rpc, self.engine.as_ref(), clock)
-        };
-        let hands: Vec<Hand> = self.run.nodes.iter().filter_map(hand).collect();
+        let hands = Hand::on_all(&self.run, self.engine.as_ref(), clock);
         for hand in &hands {
-            tokio::spawn(source::ask(hand.clone(), Arc::clone(clock), tell.clone()));
+            asking.spawn(source::ask(hand.clone(), Arc::clone(clock), tell.clone()));
         }
-        hands
+        (hands, asking)
     }
 
     async fn look_at_log(&self, hands: &[Hand], view: &mut View) {
@@ -227,41 +261,66 @@ impl Watched {
     }
 }
 
+/// What came of something that was done beside the screen.
+struct Done {
+    /// What was said when it began.
+    begun: String,
+    said: (Tone, String),
+    /// What was seen of the node meanwhile.
+    seen: Vec<Event>,
+}
+
 /// Does it beside the screen, which says what comes of it.
 fn begin(
     hands: &[Hand],
-    act: keys::Act,
-    node: harness_core::live::Node,
-    done: &mpsc::Sender<(Tone, String)>,
+    (act, node): (keys::Act, Node),
+    acts: &mut JoinSet<Done>,
     view: &mut View,
 ) {
     let Some(hand) = hands.iter().find(|hand| hand.name() == node.name).cloned() else {
-        view.say(
-            Tone::Bad,
-            format!("nothing is known of {} by which it could be acted on", node.name),
-        );
+        let why = format!("nothing is known of {} by which it could be acted on", node.name);
+        view.say(Tone::Bad, why);
         return;
     };
-    let done = done.clone();
-    tokio::spawn(async move {
-        let word = act.word(&node);
-        let said = match hand.act(act, &node).await {
-            Ok(proof) => (Tone::Good, format!("✓ {word} {}: {proof}", node.name)),
-            Err(why) => (Tone::Bad, format!("✗ {word} {}: {why}", node.name)),
-        };
-        let _ = done.send(said).await;
+    let what = format!("{} {}", act.word(&node), node.name);
+    let begun = format!("… {what}");
+    view.say(Tone::Faint, begun.clone());
+    acts.spawn(async move {
+        match hand.act(act, &node).await {
+            Ok(Acted { word, proof, answer: Answer { tone, words, seen } }) => {
+                let mark = if tone == Tone::Good { "✓" } else { "?" };
+                let said = format!("{mark} {word} {}: {proof}; {words}", node.name);
+                Done { begun, said: (tone, said), seen }
+            }
+            Err(why) => {
+                Done { begun, said: (Tone::Bad, format!("✗ {what}: {why}")), seen: Vec::new() }
+            }
+        }
     });
 }
 
+/// A bug beside the screen is a bug of the whole: its words are on the terminal, and nothing is drawn over them.
+fn result<T>(ended: Result<T, JoinError>) -> T {
+    match ended {
+        Ok(result) => result,
+        Err(why) => panic::resume_unwind(why.into_panic()),
+    }
+}
+
 /// What is typed, and changes of the window. Read by a thread of its own, which ends with the program.
-fn inputs() -> mpsc::Receiver<Input> {
+fn inputs() -> mpsc::Receiver<io::Result<Input>> {
     let (send, inputs) = mpsc::channel(64);
     thread::spawn(move || {
-        while let Ok(input) = event::read() {
-            if send.blocking_send(input).is_err() {
+        loop {
+            let input = event::read();
+            let is_last = input.is_err();
+            if send.blocking_send(input).is_err() || is_last {
                 return;
             }
         }
     });
     inputs
 }
+
+#[cfg(test)]
+mod tests;

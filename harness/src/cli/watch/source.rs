@@ -9,10 +9,13 @@ use std::{
     time::Duration,
 };
 
-use harness_core::event::{Event, EventKind};
+use harness_core::{
+    event::{Event, EventKind},
+    node::NodeState,
+};
 use tokio::sync::mpsc::Sender;
 
-use super::hand::Hand;
+use super::hand::{Hand, event};
 use crate::{provider::lines::LineAssembler, run::clock::RunClock};
 
 /// How often nodes are asked.
@@ -74,25 +77,37 @@ fn piece(path: &Path, at: u64) -> io::Result<Vec<u8>> {
 
 /// Asks a node again and again, until nobody listens.
 pub(super) async fn ask(hand: Hand, clock: Arc<RunClock>, tell: Sender<Told>) {
-    let mut onlooker = hand.onlooker();
+    let mut onlooker = None;
     loop {
-        let mut seen = hand.look().await;
-        if let Some(onlooker) = &mut onlooker {
-            seen.extend(onlooker.ask().await);
+        let seen = hand.look(&mut onlooker).await;
+        let has_ended = |what: &EventKind| {
+            matches!(what, EventKind::State { state: NodeState::Exited { .. }, .. })
+        };
+        let asked = onlooker.as_mut().filter(|_| !seen.iter().any(has_ended));
+        // Said before it is asked: nobody waits for what does not answer to learn why it does not.
+        if !tell_all(seen, &clock, &tell).await {
+            return;
         }
+        let mut seen = match asked {
+            Some(onlooker) => onlooker.ask().await,
+            None => Vec::new(),
+        };
         seen.extend(hand.measure().await);
-        for what in seen {
-            if tell.send(Told::Event(Box::new(event(&clock, what)))).await.is_err() {
-                return;
-            }
+        if !tell_all(seen, &clock, &tell).await {
+            return;
         }
         tokio::time::sleep(EVERY).await;
     }
 }
 
-/// It is written nowhere, so its place is nobody's business.
-fn event(clock: &RunClock, what: EventKind) -> Event {
-    Event { seq: 0, at_ms: clock.now(), wall: String::new(), what }
+/// Whether somebody listens.
+async fn tell_all(seen: Vec<EventKind>, clock: &RunClock, tell: &Sender<Told>) -> bool {
+    for what in seen {
+        if tell.send(Told::Event(Box::new(event(clock, what)))).await.is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// The last lines of a log that may be of any size; none of one that is not there.

@@ -19,11 +19,19 @@ use super::keys::{Act, Command};
 /// Proofs that stay on the screen.
 const SAID: usize = 3;
 
+/// A window of fewer lines shows more of the nodes than of a log.
+const LOW: usize = 12;
+
+/// A blank at which no line is broken.
+const TOGETHER: &str = "\u{a0}";
+
 /// What can be done here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// A network that stays: everything that its provider allows.
-    Kept,
+    /// A network of containers that stays: everything.
+    Containers,
+    /// One of processes: they have no lines that could be cut from here.
+    Processes,
     /// A run in progress: nothing.
     InProgress,
 }
@@ -67,6 +75,11 @@ impl View {
                 self.say(Tone::Doubt, why.to_owned());
                 None
             }
+            Command::Do(Act::Isolate) if self.reach == Reach::Processes => {
+                let why = "only containers can be cut off by hand (`harness up --provider docker`)";
+                self.say(Tone::Doubt, why.to_owned());
+                None
+            }
             Command::Do(act) => self.chosen().cloned().map(|node| (act, node)),
             Command::Leave => None,
         }
@@ -80,6 +93,14 @@ impl View {
         self.said.push((tone, words));
     }
 
+    /// The same, in place of what was said when it began.
+    pub(super) fn say_instead(&mut self, of: &str, tone: Tone, words: String) {
+        match self.said.iter_mut().find(|(_, said)| said == of) {
+            Some(said) => *said = (tone, words),
+            None => self.say(tone, words),
+        }
+    }
+
     /// The end of a node's log, if that is the one that is shown.
     pub(super) fn logged(&mut self, node: &str, lines: Vec<String>) {
         if self.chosen().is_some_and(|chosen| chosen.name == node) {
@@ -89,37 +110,71 @@ impl View {
 
     /// As it is now, in a window of any size.
     pub(super) fn draw(&self, now: Moment, frame: &mut Frame<'_>) {
-        let count = u16::try_from(self.live.network.nodes().len()).unwrap_or(u16::MAX);
-        let heights = [
-            Constraint::Length(1 + u16::from(self.course(now).is_some())),
-            Constraint::Length(1),
-            // The log has what the nodes leave it, and a third at least.
-            Constraint::Max(count.min(frame.area().height / 2)),
-            Constraint::Min(3),
-            Constraint::Length(u16::try_from(self.said.len()).unwrap_or(0)),
-            Constraint::Length(1),
-        ];
-        let [head, heading, nodes, log, said, keys] = Layout::vertical(heights).areas(frame.area());
+        let width = usize::from(frame.area().width);
+        let lines = |tone: Tone, words: &str| -> Vec<Line<'static>> {
+            let line = |text: &String| {
+                let text = text.replace(TOGETHER, " ");
+                self.line(&tone::Line::default().with(tone, &text).cut(width))
+            };
+            tone::folded(&printable(words), width).iter().map(line).collect()
+        };
+        let keys = lines(Tone::Faint, &self.keys());
+        let each: Vec<Vec<Line<'_>>> =
+            self.said.iter().map(|(tone, words)| lines(*tone, words)).collect();
+        let newest = each.last().map_or(0, Vec::len);
+        let said = each.concat();
+        let heights = self.heights(now, frame.area().height.into(), [said.len(), keys.len()]);
+        let heights = heights.map(|lines| Constraint::Length(u16::try_from(lines).unwrap_or(0)));
+        let [head, heading, nodes, log, below, foot] =
+            Layout::vertical(heights).areas(frame.area());
         self.draw_head(now, head, frame);
         self.draw_nodes(now, (heading, nodes), frame);
         self.draw_log(log, frame);
-        let said_lines: Vec<Line<'_>> = self
-            .said
-            .iter()
-            .map(|(tone, words)| self.line(&tone::Line::default().with(*tone, words)))
-            .collect();
-        frame.render_widget(Paragraph::new(said_lines), said);
-        let words = match self.reach {
-            Reach::Kept => "↑↓ node  x kill  r restart  p pause/go on  q leave",
-            Reach::InProgress => "↑↓ node  q leave",
+        // The newest, from its beginning.
+        let from = said.len() - newest.max(usize::from(below.height).min(said.len()));
+        frame.render_widget(Paragraph::new(said[from..].to_vec()), below);
+        frame.render_widget(Paragraph::new(keys), foot);
+    }
+
+    /// Lines of head, heading, nodes, log, proofs and keys. What a small window has no room for: first the log, then the
+    /// heading; a node, the first keys and the newest proof stay as long as anything does.
+    fn heights(&self, now: Moment, height: usize, [said, keys]: [usize; 2]) -> [usize; 6] {
+        let nodes = self.live.network.nodes().len();
+        let mut left = height;
+        let mut take = |lines: usize| {
+            let taken = lines.min(left);
+            left -= taken;
+            taken
         };
-        frame.render_widget(Paragraph::new(self.line(&faint(words))), keys);
+        let node = take(nodes.min(1));
+        let keys = take(keys.min((height / 5).max(1)));
+        let said = take(said.min((height / 4).max(1)));
+        let head = take(1 + usize::from(self.course(now).is_some()));
+        let heading = take(usize::from(height > 5));
+        // The log has what the nodes leave it: half of the window, if that is high enough for it.
+        let nodes =
+            node + take((nodes - node).min(if height < LOW { height } else { height / 2 - node }));
+        [head, heading, nodes, left, said, keys]
+    }
+
+    /// What each does stays with it.
+    fn keys(&self) -> String {
+        let acts: &[&str] = match self.reach {
+            Reach::Containers => &["x kill", "r restart", "p pause/go on", "i isolate/rejoin"],
+            Reach::Processes => &["x kill", "r restart", "p pause/go on"],
+            Reach::InProgress => &[],
+        };
+        let keys = [&["↑↓ node"], acts, &["q leave"]].concat();
+        let keys: Vec<String> = keys.iter().map(|key| key.replace(' ', TOGETHER)).collect();
+        keys.join("  ")
     }
 
     fn draw_head(&self, now: Moment, area: Rect, frame: &mut Frame<'_>) {
         let title = tone::Line::default().with(Tone::Strong, &self.title);
-        let mut lines = vec![self.line(&title)];
-        lines.extend(self.course(now).map(|course| self.line(&tone::Line::plain(&course))));
+        let width = usize::from(area.width);
+        let mut lines = vec![self.line(&title.cut(width))];
+        let course = self.course(now).map(|course| tone::Line::plain(&course).cut(width));
+        lines.extend(course.map(|course| self.line(&course)));
         frame.render_widget(Paragraph::new(lines), area);
     }
 
@@ -195,10 +250,6 @@ impl View {
             Tone::Doubt => coloured(Color::Yellow),
         }
     }
-}
-
-fn faint(words: &str) -> tone::Line {
-    tone::Line::default().with(Tone::Faint, words)
 }
 
 #[cfg(test)]

@@ -32,10 +32,12 @@ use harness_core::{
 use super::{
     engine::{failed, is_absent},
     image::Image,
-    labels::NODE_LABEL,
+    labels::{NODE_LABEL, RPC_LABEL},
     limits,
     network::Network,
-    publish, volume,
+    publish::{self, Published},
+    reach::Reach,
+    volume,
 };
 use crate::{
     binary::{self, DATA_DIR},
@@ -196,8 +198,19 @@ pub(super) async fn state(
     id: &str,
     name: &str,
 ) -> Result<NodeState, ProviderError> {
-    let state = inspect(docker, id, name).await?;
-    if state.running == Some(true) { up(id, &state) } else { Ok(exit_of(&state)) }
+    state_and_port(docker, id, name).await.map(|(state, _)| state)
+}
+
+/// The same, and where its RPC is published, if it ever is.
+pub(super) async fn state_and_port(
+    docker: &Docker,
+    id: &str,
+    name: &str,
+) -> Result<(NodeState, Option<Published>), ProviderError> {
+    let whole = inspect_whole(docker, id, name).await?;
+    let state = state_of(&whole, name)?;
+    let state = if state.running == Some(true) { up(id, &state)? } else { exit_of(&state) };
+    Ok((state, Published::by_inspection(&whole)))
 }
 
 /// The same, and that it is where the run has put it.
@@ -391,6 +404,9 @@ fn start_failure(name: &str, error: EngineError) -> ProviderError {
 fn body(recipe: &Recipe) -> ContainerCreateBody {
     let mut labels = recipe.labels.clone();
     labels.insert(NODE_LABEL.to_owned(), recipe.launch.name.clone());
+    if recipe.network.reach != Reach::Container {
+        labels.insert(RPC_LABEL.to_owned(), recipe.image.profile.rpc_port.to_string());
+    }
     let endpoint = EndpointSettings {
         ipam_config: Some(EndpointIpamConfig {
             ipv4_address: Some(recipe.address.to_string()),

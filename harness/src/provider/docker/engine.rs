@@ -16,8 +16,9 @@ use harness_core::place::{self, Address, Environment, Place};
 
 use crate::provider::ProviderError;
 
-/// An engine that does not answer in this time is not there: `--provider auto` waits for it.
-const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+/// An engine that does not answer in this time is not there: `--provider auto` waits for it. Two
+/// seconds were too few on a machine at a load of 20.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// An engine that was there and does not say so for this long has gone.
 const GONE: Duration = Duration::from_secs(4);
 const ASK_EVERY: Duration = Duration::from_millis(200);

@@ -19,6 +19,9 @@ pub const KEPT_LABEL: &str = "org.hegemon.testbed.kept";
 pub(super) const GUEST_LABEL: &str = "org.hegemon.testbed.guest";
 /// On a container: its node's name, for people.
 pub(super) const NODE_LABEL: &str = "org.hegemon.testbed.node";
+/// On a container whose RPC is published on its host: at which of the container's ports it is. The host's port is another
+/// one after every start.
+pub(super) const RPC_LABEL: &str = "org.hegemon.testbed.rpc";
 /// On an image: `ours` if its node takes everything in the node contract. Our own Dockerfile sets
 /// it too.
 pub const PROFILE_LABEL: &str = "org.hegemon.testbed.profile";
@@ -74,6 +77,8 @@ pub struct Origin {
     pub kept: bool,
     /// The node, on a container.
     pub node: Option<String>,
+    /// The port of its RPC, on a container that has it published.
+    pub published: Option<u16>,
 }
 
 impl Origin {
@@ -87,6 +92,7 @@ impl Origin {
             scratch: label(SCRATCH_LABEL).map(PathBuf::from),
             kept: label(KEPT_LABEL).is_some(),
             node: label(NODE_LABEL).cloned(),
+            published: label(RPC_LABEL).and_then(|port| port.parse().ok()),
         })
     }
 }
@@ -112,6 +118,7 @@ mod tests {
             scratch: Some("/a b/scratch".into()),
             kept: true,
             node: None,
+            published: None,
         };
         assert_eq!(origin, expected);
         for missing in [TESTBED_LABEL, RUN_LABEL] {

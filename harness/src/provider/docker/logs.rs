@@ -6,7 +6,7 @@
 //! finds what came between the last line and the end of the stream; then the next start is waited
 //! for.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bollard::{Docker, container::LogOutput, query_parameters::LogsOptionsBuilder};
 use futures_util::StreamExt;
@@ -14,7 +14,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::engine::is_absent;
-use crate::provider::{LogLine, lines::LineAssembler};
+use crate::provider::{
+    LogLine,
+    lines::{Advance, LineAssembler},
+};
 
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 
@@ -33,6 +36,8 @@ pub(super) struct Pump {
     pub(super) starts: watch::Receiver<u64>,
     /// No start will follow: what is there is passed on, and that is all.
     pub(super) closing: CancellationToken,
+    /// How far it is.
+    pub(super) advance: Arc<Advance>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,6 +116,8 @@ impl Pump {
         let mut seen = BTreeMap::from([(Stream::Out, 0), (Stream::Err, 0)]);
         let mut news = false;
         while let Some(frame) = log.next().await {
+            // Also what is read once more gets on.
+            self.advance.one();
             let (stream, message) = match frame {
                 Ok(LogOutput::StdErr { message }) => (Stream::Err, message),
                 Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => {
@@ -149,6 +156,7 @@ impl Pump {
             if self.to.send(LogLine { node: self.node.clone(), bytes }).await.is_err() {
                 return false;
             }
+            self.advance.one();
         }
         true
     }

@@ -10,8 +10,8 @@
 //!
 //! `engine` finds and judges the engine, `neighbours` watches what all containers share, `reach` says how what runs on it is reached, `publish` at which ports, `network`
 //! chooses addresses, `image` makes images, `shelf` those that stay,
-//! `container` is one node, `volume` its state, `files` what is in that, `starter` makes, starts and replaces it, `helper` works in its network, `logs` reads, `sweep` removes, `leftovers` is what other runs have
-//! left, `hand` acts on a container of one that stays, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
+//! `container` is one node, `volume` its state, `files` what is in that, `starter` makes, starts and replaces it, `helper` works in its network, `maker` makes helpers, `logs` reads, `sweep` removes, `leftovers` is what other runs have
+//! left, `hand` acts on a container of one that stays, `isolation` on the lines between them, `labels` is what is ours, `gate` lets changes through, `state` is memory, `provider` is
 //! made of them all, and `injector` of what does more to nodes: `freeze` stops and thaws them, `limits` is what they may use.
 
 mod container;
@@ -23,10 +23,12 @@ pub(crate) mod hand;
 mod helper;
 mod image;
 mod injector;
+pub(crate) mod isolation;
 mod labels;
 mod leftovers;
 mod limits;
 mod logs;
+mod maker;
 mod neighbours;
 mod network;
 mod provider;
@@ -45,6 +47,7 @@ pub use self::{
     leftovers::{Leftover, Leftovers},
     neighbours::limit as neighbour_limit,
     provider::DockerProvider,
+    publish::Published,
     reach::Reach,
     shelf::put,
 };

@@ -48,7 +48,7 @@ use crate::{
     },
 };
 
-/// Time that teardown gives a log reader to take what is left.
+/// Time that teardown gives a log reader to take another line.
 const LOG_LIMIT: Duration = Duration::from_secs(5);
 /// Between two knocks at a node that does not answer.
 const KNOCK_EVERY: Duration = Duration::from_millis(100);
@@ -281,8 +281,8 @@ impl DockerProvider {
             closing: self.closing.clone(),
             cut: Arc::clone(&self.cut),
             to: self.to_lines.lock().expect("no code panics with this lock").clone(),
-            // A kept container's log has no end to wait for.
-            grace: if self.options.keep { Duration::ZERO } else { LOG_LIMIT },
+            // A kept container writes on.
+            grace: (!self.options.keep).then_some(LOG_LIMIT),
         }
     }
 

@@ -30,6 +30,9 @@ use crate::provider::{Changes, LogLine, ProviderError, ProviderOptions, state_fi
 /// for what is under way.
 const READ_LIMIT: Duration = Duration::from_secs(15);
 
+/// A container that could not be ended logs on, and its log is read for so long at the end.
+const LONGEST: Duration = Duration::from_secs(120);
+
 /// What starts need.
 #[derive(Debug, Clone)]
 pub(super) struct Starter {
@@ -45,8 +48,8 @@ pub(super) struct Starter {
     pub(super) cut: Arc<Mutex<BTreeSet<String>>>,
     /// Where lines go; `None` when nobody reads any more.
     pub(super) to: Option<mpsc::Sender<LogLine>>,
-    /// Time that teardown gives a log's reader.
-    pub(super) grace: Duration,
+    /// Time without any progress that teardown gives a log's reader; `None`: the log has no end to wait for.
+    pub(super) grace: Option<Duration>,
 }
 
 impl Starter {
@@ -157,7 +160,8 @@ impl Starter {
         let starts = self.nodes.created(name, &id)?;
         let Some(to) = self.to.clone() else { return Ok(()) };
         let (docker, closing) = (self.docker.clone(), self.closing.clone());
-        let pump = Pump { docker, container: id, node: name.to_owned(), to, starts, closing };
+        let (node, advance) = (name.to_owned(), Arc::default());
+        let pump = Pump { docker, container: id, node, to, starts, closing, advance };
         let reading = self.follow(name.to_owned(), pump);
         self.nodes.is_read(name, reading);
         Ok(())
@@ -165,12 +169,19 @@ impl Starter {
 
     fn follow(&self, name: String, pump: Pump) -> JoinHandle<()> {
         let (closing, cut, grace) = (self.closing.clone(), Arc::clone(&self.cut), self.grace);
+        let advance = Arc::clone(&pump.advance);
+        let given_up = async move {
+            closing.cancelled().await;
+            if let Some(grace) = grace {
+                let _ = tokio::time::timeout(LONGEST, advance.stalls(grace)).await;
+            }
+        };
         self.pumps.spawn(async move {
             let end = tokio::select! {
                 // A log that was read to its end was not cut, however late it is.
                 biased;
                 end = pump.run() => end,
-                () = async { closing.cancelled().await; tokio::time::sleep(grace).await } => End::Cut,
+                () = given_up => End::Cut,
             };
             if end == End::Cut {
                 cut.lock().expect("no code panics with this lock").insert(name);

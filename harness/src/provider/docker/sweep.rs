@@ -26,6 +26,7 @@ use futures_util::{
 use super::{
     engine::{answers, is_absent, whole},
     labels::{GUEST_LABEL, Origin, filter},
+    publish::Published,
 };
 
 /// The end of a removal that gets nowhere: nothing was removed for so long, though the engine does
@@ -76,6 +77,8 @@ pub(super) struct Found {
     pub(super) origin: Origin,
     /// Seconds since 1970, where the engine says so.
     pub(super) created: Option<i64>,
+    /// Where a container's RPC is published, if it ever is.
+    pub(super) published: Option<Published>,
 }
 
 /// What could not be removed.
@@ -311,13 +314,15 @@ async fn containers(
     Ok(containers
         .into_iter()
         .filter_map(|container| {
+            let published = Published::by_list(&container);
             let id = container.id?;
             let name = container
                 .names
                 .and_then(|names| names.into_iter().next())
                 .unwrap_or_else(|| id.clone());
             let object = Object::Container { name: name.trim_start_matches('/').to_owned(), id };
-            found(object, container.labels.as_ref(), container.created)
+            let found = found(object, container.labels.as_ref(), container.created)?;
+            Some(Found { published, ..found })
         })
         // A container has its image's labels: what somebody else runs of an image of ours looks
         // like the run's, but for its node.
@@ -360,5 +365,5 @@ fn found(
     labels: Option<&HashMap<String, String>>,
     created: Option<i64>,
 ) -> Option<Found> {
-    Some(Found { object, origin: Origin::of(labels?)?, created })
+    Some(Found { object, origin: Origin::of(labels?)?, created, published: None })
 }

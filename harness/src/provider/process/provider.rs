@@ -41,7 +41,7 @@ use crate::{
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Time that the kernel has to report the end of a killed process.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
-/// Time that teardown gives a log reader to take what is left.
+/// Time that teardown gives a log reader to take another line.
 const LOG_LIMIT: Duration = Duration::from_secs(5);
 /// Lines that wait for a reader; what is more waits in the files.
 const LOG_QUEUE: usize = 512;

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Seek},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -16,7 +16,10 @@ use std::{
 
 use tokio::sync::{mpsc as lines, oneshot};
 
-use crate::provider::{LogLine, lines::LineAssembler};
+use crate::provider::{
+    LogLine,
+    lines::{Advance, LineAssembler},
+};
 
 /// How often files are looked at: the delay of a line, and no more.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -36,6 +39,7 @@ type Unfinished = Arc<Mutex<BTreeSet<String>>>;
 pub(super) struct Tail {
     orders: mpsc::Sender<Order>,
     unfinished: Unfinished,
+    advance: Arc<Advance>,
 }
 
 impl Tail {
@@ -44,11 +48,13 @@ impl Tail {
         let (orders, queue) = mpsc::channel();
         let unfinished = Unfinished::default();
         let reading = Arc::clone(&unfinished);
+        let advance = Arc::<Advance>::default();
+        let to = Passing { to, advance: Arc::clone(&advance) };
         thread::Builder::new().name("read logs".to_owned()).spawn(move || {
             // An error means that the reader is gone: nothing is left to do.
             let _ = follow(&queue, &to, &reading);
         })?;
-        Ok(Self { orders, unfinished })
+        Ok(Self { orders, unfinished, advance })
     }
 
     /// Follows a node's log from its beginning.
@@ -58,22 +64,21 @@ impl Tail {
     }
 
     /// Passes on everything that is in the files now, and ends. The channel then closes. Returns
-    /// the nodes whose logs could not be passed on in time.
+    /// the nodes whose logs were not passed on when nobody had taken a line for so long.
     pub(super) async fn finish(&self, limit: Duration) -> Vec<String> {
         let (done, finished) = oneshot::channel();
         if self.orders.send(Order::Finish(done)).is_err() {
             // It was finished before, or nobody reads.
             return Vec::new();
         }
-        match tokio::time::timeout(limit, finished).await {
-            Ok(_) => Vec::new(),
-            Err(_) => self
-                .unfinished
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .iter()
-                .cloned()
-                .collect(),
+        tokio::select! {
+            // What was read to its end is whole, however late.
+            biased;
+            _ = finished => Vec::new(),
+            () = self.advance.stalls(limit) => {
+                let unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+                unfinished.iter().cloned().collect()
+            }
         }
     }
 }
@@ -87,9 +92,15 @@ struct Log {
 
 struct Closed;
 
+/// Where lines go.
+struct Passing {
+    to: lines::Sender<LogLine>,
+    advance: Arc<Advance>,
+}
+
 fn follow(
     orders: &mpsc::Receiver<Order>,
-    to: &lines::Sender<LogLine>,
+    to: &Passing,
     unfinished: &Unfinished,
 ) -> Result<(), Closed> {
     let mut logs: Vec<Log> = Vec::new();
@@ -102,9 +113,8 @@ fn follow(
             }
             Ok(Order::Finish(done)) => {
                 let left = || unfinished.lock().unwrap_or_else(PoisonError::into_inner);
-                // The nodes have ended, so the files do.
                 for log in &mut logs {
-                    while log.read(&mut block, to)? > 0 {}
+                    log.read_rest(&mut block, to)?;
                     log.flush(to)?;
                     left().remove(&log.node);
                 }
@@ -121,11 +131,7 @@ fn follow(
 }
 
 /// One block of every file; the number of bytes that there were.
-fn read_each(
-    logs: &mut [Log],
-    block: &mut [u8],
-    to: &lines::Sender<LogLine>,
-) -> Result<usize, Closed> {
+fn read_each(logs: &mut [Log], block: &mut [u8], to: &Passing) -> Result<usize, Closed> {
     let mut read = 0;
     for log in logs {
         read += log.read(block, to)?;
@@ -134,7 +140,7 @@ fn read_each(
 }
 
 impl Log {
-    fn read(&mut self, block: &mut [u8], to: &lines::Sender<LogLine>) -> Result<usize, Closed> {
+    fn read(&mut self, block: &mut [u8], to: &Passing) -> Result<usize, Closed> {
         if self.file.is_none() {
             self.file = File::open(&self.path).ok();
         }
@@ -147,15 +153,30 @@ impl Log {
         Ok(length)
     }
 
-    fn flush(&mut self, to: &lines::Sender<LogLine>) -> Result<(), Closed> {
+    /// What is in the file now: a node that could not be ended goes on writing, and nobody waits for it.
+    fn read_rest(&mut self, block: &mut [u8], to: &Passing) -> Result<(), Closed> {
+        let end = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        let read = self.file.as_mut().and_then(|file| file.stream_position().ok()).unwrap_or(0);
+        let mut rest = end.saturating_sub(read);
+        while rest > 0 {
+            match self.read(block, to)? {
+                0 => break,
+                length => rest = rest.saturating_sub(length as u64),
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, to: &Passing) -> Result<(), Closed> {
         let mut lines = Vec::new();
         self.assembler.flush(&mut lines);
         self.send(lines, to)
     }
 
-    fn send(&self, lines: Vec<Vec<u8>>, to: &lines::Sender<LogLine>) -> Result<(), Closed> {
+    fn send(&self, lines: Vec<Vec<u8>>, to: &Passing) -> Result<(), Closed> {
         for bytes in lines {
-            to.blocking_send(LogLine { node: self.node.clone(), bytes }).map_err(|_| Closed)?;
+            to.to.blocking_send(LogLine { node: self.node.clone(), bytes }).map_err(|_| Closed)?;
+            to.advance.one();
         }
         Ok(())
     }
@@ -194,5 +215,26 @@ mod tests {
             (reader.recv().await.unwrap().bytes, reader.recv().await.unwrap().bytes),
             (b"a\n".to_vec(), b"b".to_vec())
         );
+    }
+
+    #[tokio::test]
+    async fn who_writes_on_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node");
+        let (to, mut reader) = lines::channel(1);
+        let tail = Tail::new(to).unwrap();
+        std::fs::write(&path, "a\n".repeat(100)).unwrap();
+        tail.follow("node", &path);
+        // Each line that is taken brings another one: the file has no end.
+        let reading = tokio::spawn(async move {
+            let mut file = File::options().append(true).open(path).unwrap();
+            while reader.recv().await.is_some() {
+                io::Write::write_all(&mut file, b"b\n").unwrap();
+            }
+        });
+        let finish = tail.finish(Duration::from_secs(5));
+        let cut = tokio::time::timeout(Duration::from_secs(60), finish).await;
+        assert_eq!(cut, Ok(Vec::new()));
+        reading.await.unwrap();
     }
 }

@@ -8,7 +8,7 @@ use crate::support::HARNESS;
 fn every_check_and_fault_fails_for_its_own_reason() {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(HARNESS)
-        .args(["selftest", "--jobs", "16"])
+        .args(["selftest", "--jobs", "8"])
         .current_dir(folder.path())
         .output()
         .unwrap();

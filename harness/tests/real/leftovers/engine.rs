@@ -1,5 +1,5 @@
-//! The way to the engine, to be cut or blocked in the middle of a run; and what other people have
-//! on it.
+//! The way to the engine, to be cut or blocked in the middle of a run, or that says what the engine is not; and what
+//! other people have on it.
 
 use std::{
     io::{Read, Write},
@@ -13,6 +13,8 @@ use std::{
     thread,
 };
 
+use serde_json::Value;
+
 use crate::support::{docker_cli, unique_run};
 
 /// Passes bytes between whoever connects to its socket and the real engine.
@@ -24,6 +26,26 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn new(dir: &Path) -> Self {
+        Self::answering(dir, |_| None)
+    }
+
+    /// To an engine that says to be Docker Desktop's: this host has no route to its containers, and what they serve is
+    /// published.
+    pub(crate) fn of_a_desktop(dir: &Path) -> Self {
+        Self::answering(dir, |question| {
+            let path = question.strip_prefix("GET ")?.split(' ').next()?;
+            path.ends_with("/info").then(|| {
+                let mut facts: Value = serde_json::from_str(&ask("/info")).unwrap();
+                facts["OperatingSystem"] = "Docker Desktop".into();
+                let facts = facts.to_string();
+                let length = facts.len();
+                format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{facts}")
+            })
+        })
+    }
+
+    /// Questions that get another answer than the engine's own do not come to it.
+    fn answering(dir: &Path, answer: fn(&str) -> Option<String>) -> Self {
         let path = dir.join("engine.sock");
         let listener = UnixListener::bind(&path).unwrap();
         let (open, hung): (Arc<Mutex<Vec<UnixStream>>>, Arc<AtomicBool>) = Default::default();
@@ -35,12 +57,12 @@ impl Proxy {
                     .lock()
                     .unwrap()
                     .extend([client.try_clone().unwrap(), engine.try_clone().unwrap()]);
-                for (from, to) in
-                    [(client.try_clone().unwrap(), engine.try_clone().unwrap()), (engine, client)]
-                {
-                    let swallow = Arc::clone(&swallow);
-                    thread::spawn(move || pass(from, to, &swallow));
-                }
+                let (asked, engine_asked) =
+                    (client.try_clone().unwrap(), engine.try_clone().unwrap());
+                let swallows = [Arc::clone(&swallow), Arc::clone(&swallow)];
+                let [there, back] = swallows;
+                thread::spawn(move || pass(asked, engine_asked, &there, answer));
+                thread::spawn(move || pass(engine, client, &back, |_| None));
             }
         });
         Self { path, open, hung }
@@ -64,9 +86,19 @@ impl Proxy {
     }
 }
 
-fn pass(mut from: UnixStream, mut to: UnixStream, swallow: &AtomicBool) {
+fn pass(
+    mut from: UnixStream,
+    mut to: UnixStream,
+    swallow: &AtomicBool,
+    answer: fn(&str) -> Option<String>,
+) {
     let mut block = [0; 4096];
     while let Ok(length @ 1..) = from.read(&mut block) {
+        // Questions come one after another, each with its answer in between.
+        if let Some(answer) = answer(&String::from_utf8_lossy(&block[..length])) {
+            from.write_all(answer.as_bytes()).unwrap();
+            continue;
+        }
         if !swallow.load(Ordering::SeqCst) && to.write_all(&block[..length]).is_err() {
             break;
         }
@@ -74,6 +106,15 @@ fn pass(mut from: UnixStream, mut to: UnixStream, swallow: &AtomicBool) {
     if !swallow.load(Ordering::SeqCst) {
         let _ = to.shutdown(Shutdown::Write);
     }
+}
+
+/// The engine itself, past everybody.
+fn ask(path: &str) -> String {
+    let mut engine = UnixStream::connect(real()).unwrap();
+    engine.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    engine.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
 fn real() -> PathBuf {

@@ -39,8 +39,18 @@ fn what_could_not_begin_leaves_nothing() {
     }
 }
 
-/// A node is killed from outside; the event's wall time says when it was reported.
+/// A machine that is busy with other tests may be late, and not by much more, nor three times.
 fn unplanned_exit(provider: &str) {
+    const SOON: Duration = Duration::from_secs(2);
+    let mut took = Vec::new();
+    while took.last().is_none_or(|last| *last >= SOON) {
+        assert!(took.len() < 3 && took.iter().all(|it| *it < 3 * SOON), "reported after {took:?}");
+        took.push(reported_after(provider));
+    }
+}
+
+/// A node is killed from outside; the event's wall time says when it was reported.
+fn reported_after(provider: &str) -> Duration {
     let mut trial = Trial::new(provider);
     let killed = SystemTime::now();
     if provider == "docker" {
@@ -55,10 +65,8 @@ fn unplanned_exit(provider: &str) {
     let reported =
         humantime::parse_rfc3339(trial.event("node-exited").unwrap()["wall"].as_str().unwrap())
             .unwrap();
-    let took = reported.duration_since(killed).unwrap();
-    assert!(took < Duration::from_secs(2), "reported after {took:?}");
-
     trial.nothing_is_left();
+    reported.duration_since(killed).unwrap()
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 mod doctor;
 mod ended;
-mod engine;
+pub(crate) mod engine;
 mod gc;
 mod lost;
 mod places;

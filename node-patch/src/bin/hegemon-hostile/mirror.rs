@@ -15,7 +15,7 @@ use std::{
 };
 
 use hegemon_discovery::Message;
-use hegemon_node::net::listener;
+use hegemon_node::host::tcp;
 use tokio::{
     io::copy_bidirectional,
     net::TcpListener,
@@ -51,7 +51,7 @@ pub(crate) fn listen(
         IpAddr::V6(Ipv6Addr::UNSPECIFIED)
     };
     let addr = SocketAddr::new(from.unwrap_or(any), port);
-    let bound = listener::listen(addr);
+    let bound = tcp::listen(addr);
     bound.map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}")))
 }
 

@@ -92,6 +92,7 @@ impl fmt::Display for End {
             Self::Reported => "it ended by itself",
             Self::Table(TableReason::Duplicate) => "another session with the peer is kept",
             Self::Table(TableReason::Silent) => "silent",
+            Self::Table(TableReason::Forgotten) => "an older node took two and forgets both",
             Self::Table(TableReason::Full) => "no slot",
             Self::Engine(EngineReason::Misbehaviour) => "misbehaviour",
             Self::Engine(EngineReason::Surplus) => "more outbound sessions than slots",

@@ -7,8 +7,8 @@ use hegemon_discovery::{
 };
 
 use super::{
-    Cleanup, CloseReason, Command, DOUBT_AFTER, Delivered, FORGETFUL, FORGOTTEN, Forgot, FrameKind,
-    KEPT_SILENT, PROMPT, REPLACEMENT_INTERVAL, Suspect, Table, Trial,
+    Cleanup, CloseReason, Command, DOUBT_AFTER, Delivered, Entry, FORGETFUL, FORGOTTEN, Forgot,
+    FrameKind, KEPT_SILENT, PROMPT, REPLACEMENT_INTERVAL, Suspect, Table, Taken, Trial,
 };
 
 impl Table {
@@ -54,7 +54,8 @@ impl Table {
             } else {
                 (older, newer)
             };
-            Trial::Opposite { kept, other, until: now.after(KEPT_SILENT) }
+            let taken = self.taken(peer, older, now);
+            Trial::Opposite { kept, other, taken, until: now.after(KEPT_SILENT) }
         };
         // The newer one says `Hello` by itself; the older one has to be asked.
         out.push(Command::Probe(older));
@@ -67,8 +68,21 @@ impl Table {
         let Some(known) = self.peers.get_mut(&peer) else { return };
         match kind {
             FrameKind::Empty => known.cleanup = Some(Cleanup::BySession),
-            FrameKind::Full => _ = known.cleanup.get_or_insert(Cleanup::ByPeer),
+            FrameKind::Hello | FrameKind::Full => {
+                known.cleanup.get_or_insert(Cleanup::ByPeer);
+            }
         }
+    }
+
+    /// What is known of a rivalry as it begins. An older node that was slow between its look and its
+    /// insert may have said `Hello` over the first just before the second is here. Over one that has
+    /// stood for long it says nothing about the second: its node may have restarted since.
+    fn taken(&self, peer: PeerId, first: SessionId, now: Mono) -> Taken {
+        let young = |entry: &Entry| now.since(entry.opened) < PROVE;
+        let took = self.is_older(peer)
+            && self.watches.spoke(first)
+            && self.sessions.get(first).is_some_and(young);
+        Taken { kept: false, hellos: u32::from(took) }
     }
 
     /// What a frame says about two sessions of its peer, or the one that is left.
@@ -76,17 +90,24 @@ impl Table {
         &mut self,
         session: SessionId,
         peer: PeerId,
+        kind: FrameKind,
         now: Mono,
         out: &mut Vec<Command>,
     ) {
+        let is_older = self.is_older(peer);
         // Who has spoken over one of two and is an older node need not be waited for long.
-        let hurry = if self.is_older(peer) { now.after(PROMPT) } else { Mono(i64::MAX) };
+        let hurry = if is_older { now.after(PROMPT) } else { Mono(i64::MAX) };
         match self.trials.get_mut(&peer) {
-            Some(Trial::Opposite { kept, other, .. }) if *kept == session => {
-                let (kept, other) = (*kept, *other);
-                self.decide(peer, kept, other, CloseReason::Duplicate, now, out);
+            Some(Trial::Opposite { kept, other, taken, until }) => {
+                taken.note(*kept == session, kind);
+                *until = hurry.min(*until);
+                let (kept, other, seen) = (*kept, *other, *taken);
+                if is_older && seen.both() {
+                    self.end_both(peer, kept, other, now, out);
+                } else if !is_older && seen.kept {
+                    self.decide(peer, kept, other, CloseReason::Duplicate, now, out);
+                }
             }
-            Some(Trial::Opposite { until, .. }) => *until = hurry.min(*until),
             Some(Trial::SameDirection { older, delivered, until, .. }) => {
                 let flag =
                     if *older == session { &mut delivered.older } else { &mut delivered.newer };
@@ -106,6 +127,22 @@ impl Table {
             }
             Some(Trial::Survivor { .. } | Trial::Fresh { .. } | Trial::Probed { .. }) | None => {}
         }
+    }
+
+    /// Ends two sessions that an older node has taken, one after the other: it cleans up by peer, so
+    /// the end of either makes it forget both, and to wait for the survivor's silence takes more than
+    /// a second. Now both sides may dial again at once.
+    fn end_both(
+        &mut self,
+        peer: PeerId,
+        kept: SessionId,
+        other: SessionId,
+        now: Mono,
+        out: &mut Vec<Command>,
+    ) {
+        self.note_forgetful(peer, Suspect::Survivor { since: now }, now);
+        self.end(kept, CloseReason::Forgotten, out);
+        self.end(other, CloseReason::Forgotten, out);
     }
 
     /// Closes `loser`; `survivor` has to show that the other side did not forget it.
@@ -156,7 +193,7 @@ impl Table {
         self.trials.insert(peer, Trial::Probed { session, suspect, until });
     }
 
-    /// A peer's session is closed because it said nothing.
+    /// A peer's session is closed as forgotten.
     pub(super) fn note_forgetful(&mut self, peer: PeerId, suspect: Suspect, now: Mono) {
         let lost = match suspect {
             Suspect::Survivor { .. } => 1,
@@ -186,5 +223,31 @@ impl Table {
 
     fn direction(&self, session: SessionId) -> Option<Direction> {
         self.sessions.get(session).map(|entry| entry.direction)
+    }
+}
+
+impl Taken {
+    fn note(&mut self, kept: bool, kind: FrameKind) {
+        self.kept |= kept;
+        self.hellos += u32::from(kind == FrameKind::Hello);
+    }
+
+    /// Whether an older node has taken both. Its words go over the one that it took last, so both may
+    /// have come over one.
+    fn both(self) -> bool {
+        self.hellos > 1
+    }
+
+    /// Who survives when the time is over, who does not, and why.
+    pub(super) fn verdict(
+        self,
+        kept: SessionId,
+        other: SessionId,
+    ) -> (SessionId, SessionId, CloseReason) {
+        if self.kept {
+            (kept, other, CloseReason::Duplicate)
+        } else {
+            (other, kept, CloseReason::Silent)
+        }
     }
 }

@@ -142,6 +142,53 @@ fn a_node_is_starved_by_pauses_of_more_than_three_seconds_that_make_more_than_ha
     assert!(starved(&[3000, 6000, 9000, 12_000, 15_000, 16_999]), "not asked at the end");
 }
 
+/// As recorded on a machine with forty networks: no answer said no, and each was heard seconds
+/// after its question should have been given up.
+#[test]
+fn a_question_that_stays_open_longer_than_we_wait_is_one_that_we_did_not_ask() {
+    let starved = |took: u64, starts: u32| {
+        let mut seen = Seen::default();
+        for (start, sent) in (0..).zip((0..20_000).step_by(5000)) {
+            seen.add(Sample {
+                sent: Moment(sent),
+                answered: Moment(sent + took),
+                start: start.min(starts),
+                ..sample("node-1", sent)
+            });
+        }
+        let nodes = ["node-1".to_owned()];
+        super::starved(&View { nodes: &nodes, ..view(&seen.history, HOLD, Moment(20_000)) })
+    };
+    assert_eq!(starved(2200, 0), None, "within what a busy machine takes");
+    assert_eq!(
+        starved(3500, 0).as_deref(),
+        Some(
+            "we asked node-1 too rarely to judge (no question for 10.5 s of 20.0 s): this machine was too busy"
+        )
+    );
+    assert_eq!(starved(3500, 9), None, "what a start offers is asked in turn");
+}
+
+#[test]
+fn a_quarter_of_the_window_is_too_much_where_no_time_is_left_to_see_it_hold() {
+    let starved = |overdue: &[u64], hold: u64| {
+        let mut seen = Seen::default();
+        for sent in (0..20_000).step_by(250) {
+            let long = overdue.iter().find(|at| (**at..**at + 3000).contains(&sent));
+            if long.is_none_or(|at| *at == sent) {
+                let answered = Moment(sent + if long.is_some() { 3000 } else { 10 });
+                seen.add(Sample { answered, ..sample("node-1", sent) });
+            }
+        }
+        let nodes = ["node-1".to_owned()];
+        let hold = Duration::from_secs(hold);
+        super::starved(&View { nodes: &nodes, ..view(&seen.history, hold, Moment(20_000)) })
+    };
+    assert_eq!(starved(&[5000], 12), None, "3 of 20 s");
+    assert_eq!(starved(&[5000, 15_000], 3), None, "6 s, and 7 s between them");
+    assert!(starved(&[5000, 15_000], 4).is_some(), "8 s are needed, and there are 7");
+}
+
 #[test]
 fn a_node_that_wants_to_be_asked_later_is_judged_by_what_it_grants() {
     let starved = |granted_every: usize| {

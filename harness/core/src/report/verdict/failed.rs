@@ -4,7 +4,7 @@ use crate::{
     event::{CheckVerdict, Moment},
     report::excerpt::{Excerpt, LogLine},
     text::printable,
-    tone::{Line, Tone},
+    tone::{Line, Tone, folded},
     verdict::{CheckResult, FaultVerdict, PhaseVerdict, Verdict},
 };
 
@@ -132,18 +132,7 @@ fn wrapped(name: &str, text: &str, width: Option<usize>) -> Vec<Line> {
         return vec![Line::plain(&format!("{INDENT}{name}{text}"))];
     };
     let room = width.saturating_sub(INDENT.len() + name.len()).max(20);
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let fits = |line: &String| Line::plain(line).width() + 1 + word.chars().count() <= room;
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if fits(line) => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
+    let mut lines = folded(&text, room);
     if lines.len() > LINES {
         lines.truncate(LINES);
         if let Some(last) = lines.last_mut() {

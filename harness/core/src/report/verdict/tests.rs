@@ -373,3 +373,34 @@ fn of_many_checks_a_phase_has_one_line() {
     assert!(text.contains("✓ 1. discover and mine: peers of node (20)"), "{text}");
     assert!(rows(&text) <= SCREEN, "{text}");
 }
+
+/// What could not be said came first, and has a line below it.
+#[test]
+fn a_failure_has_its_evidence_before_what_was_undecided_and_each_its_colour() {
+    let mut events = started();
+    let undecided = settled(0, 0, CheckVerdict::Inconclusive, "too few samples", "", None);
+    let failed = settled(0, 1, CheckVerdict::Fail, "too few peers", "seed: 0", None);
+    events.extend(undecided.into_iter().chain(failed).map(|event| (2000, event)));
+    torn_down(&mut events, 3000);
+    let verdict = verdict(events);
+    let text = show(&verdict);
+    let order = ["✗ peers of seed, in 1.", "seen: seed: 0", "? peers of node: too few samples"];
+    let order = order.map(|words| text.find(words));
+    assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{order:?} {text}");
+    let evidence = Path::new("runs/one");
+    let colour = Colour::On;
+    let coloured = Text {
+        verdict: &verdict,
+        excerpt: None,
+        evidence,
+        digest: None,
+        again: None,
+        colour,
+        width: None,
+    };
+    let coloured = coloured.to_string();
+    for words in ["\u{1b}[1;31m✗ peers of seed", "\u{1b}[1;33m?\u{1b}[0m peers", "\u{1b}[1;31mFAIL"]
+    {
+        assert!(coloured.contains(words), "{words:?} in {coloured:?}");
+    }
+}

@@ -1,4 +1,10 @@
 //! The command line: what is asked for, turned into runs; what came out, turned into text.
+//!
+//! | module | is about |
+//! | --- | --- |
+//! | `explore` | whole nodes over many seeds |
+
+mod explore;
 
 use std::{
     ffi::OsString,
@@ -18,8 +24,8 @@ use crate::{
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0   every goal was met; for `run`: it ran
-  1   a goal was missed
+  0   every goal was met; for `run`: it ran; for `explore`: no property was broken
+  1   a goal was missed; for `explore`: a property was broken
   64  usage: flag, unknown scenario
   74  the output could not be written";
 
@@ -42,6 +48,9 @@ enum Verb {
     /// Run one network and print its figures as JSON
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
+    /// Run whole nodes with faults over many seeds, and say which properties were broken
+    #[command(after_help = EXIT_CODES)]
+    Explore(explore::ExploreArgs),
     /// List the scenarios
     List,
 }
@@ -114,11 +123,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let written = match &cli.verb {
         Verb::Table(args) => table(args, &mut out),
         Verb::Run(args) => one_run(args, &mut out),
+        Verb::Explore(args) => explore::explore(args, &mut out),
         Verb::List => list(&mut out),
     };
     match written {
         Ok(Verdict::Met) => ExitCode::SUCCESS,
         Ok(Verdict::Missed) => ExitCode::from(1),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::from(64)
+        }
         Err(_) => ExitCode::from(74),
     }
 }
