@@ -159,6 +159,7 @@ async fn panics(kind: Kind) {
         profile: None,
         keep: false,
         network: NetworkChoice::Auto,
+        build: Default::default(),
         program: HARNESS.into(),
     };
     let run = options.run_id.clone();

@@ -11,7 +11,7 @@ use std::{
 use harness_core::profile::NodeProfile;
 use sha2::{Digest, Sha256};
 
-use super::{BinaryError, Executable, Program, Progress, identify, inspect, our_program};
+use super::{BinaryError, Build, Executable, Program, Progress, identify, inspect, our_program};
 
 /// A binary that a provider can run or pack.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ pub struct Staging<'a> {
 #[derive(Debug, Clone, Copy)]
 pub enum Binary<'a> {
     /// Our own, built from the workspace, or beside this harness.
-    Built(Program),
+    Built(Program, Build),
     /// A file on this host.
     File(&'a Path),
 }
@@ -73,7 +73,7 @@ pub async fn prepare(
 ) -> Result<Artefact, BinaryError> {
     let original = match binary {
         Binary::File(path) => std::path::absolute(path).map_err(BinaryError::io("read", path))?,
-        Binary::Built(program) => our_program(program, progress).await?,
+        Binary::Built(program, kind) => our_program((program, kind), progress).await?,
     };
     let executable = inspect(&original).await?;
     let (path, sha256) = stage(&original, &executable, staging.dir).await?;
@@ -82,8 +82,8 @@ pub async fn prepare(
     let identity = identify(&original).await;
     let profile = match binary {
         // It is no node; it goes wherever ours goes, whatever kind the nodes are.
-        Binary::Built(Program::Hostile) => NodeProfile::ours(),
-        Binary::Built(Program::Node) | Binary::File(_) => {
+        Binary::Built(Program::Hostile, _) => NodeProfile::ours(),
+        Binary::Built(Program::Node, _) | Binary::File(_) => {
             staging.profile.cloned().unwrap_or(identity.profile)
         }
     };

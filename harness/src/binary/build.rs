@@ -46,6 +46,17 @@ pub enum Program {
     Hostile,
 }
 
+/// How much is done for a program's speed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// Soon there, as somebody wants it who waits: hardly optimised but for its cryptography, with overflow checks, and
+    /// with the procedural macros and build scripts that a harness built in the same way has made already. A node of this
+    /// kind takes a tenth more processor time than a released one, and two thirds of its building.
+    Quick,
+    /// As it is released: for whoever judges a release, or its figures.
+    Release,
+}
+
 /// Where our own node comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnNode {
@@ -65,23 +76,51 @@ impl Program {
     }
 }
 
-/// Builds a program in release mode and returns its path in cargo's directory, where a later
+/// As this harness was built itself.
+impl Default for Build {
+    fn default() -> Self {
+        if cfg!(debug_assertions) { Self::Quick } else { Self::Release }
+    }
+}
+
+impl Build {
+    /// What cargo is told. The development profile as it stands in the workspace is for tests; what is different here
+    /// reaches no build script and no procedural macro, which are shared.
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Quick => &[
+                "--config=profile.dev.opt-level=1",
+                "--config=profile.dev.debug=false",
+                "--config=profile.dev.strip='debuginfo'",
+            ],
+            Self::Release => &["--release"],
+        }
+    }
+}
+
+/// Builds a program and returns its path in cargo's directory, where a later
 /// build replaces it: copy it before use. Where there is no workspace it is the one beside this harness; where there is
 /// one it never is, since a node of another day may lie there. Built once in a process: of a hundred runs beside each other
 /// each would have cargo say again that nothing is stale.
 ///
 /// # Errors
 /// There is no cargo, or it fails: with its last lines; or there is neither a workspace nor the program.
-pub async fn our_program(program: Program, progress: Progress<'_>) -> Result<PathBuf, BinaryError> {
+pub async fn our_program(
+    (program, kind): (Program, Build),
+    progress: Progress<'_>,
+) -> Result<PathBuf, BinaryError> {
     static NODE: OnceCell<PathBuf> = OnceCell::const_new();
+    static RELEASED: OnceCell<PathBuf> = OnceCell::const_new();
     static HOSTILE: OnceCell<PathBuf> = OnceCell::const_new();
-    let built = match program {
-        Program::Node => &NODE,
-        Program::Hostile => &HOSTILE,
+    // Nobody judges an adversary: one kind of it is enough.
+    let (built, kind) = match (program, kind) {
+        (Program::Node, Build::Quick) => (&NODE, kind),
+        (Program::Node, Build::Release) => (&RELEASED, kind),
+        (Program::Hostile, _) => (&HOSTILE, Build::default()),
     };
     match workspace() {
         Ok(workspace) => {
-            let build = || program_of(&workspace, None, program, progress);
+            let build = || program_of(&workspace, None, (program, kind), progress);
             built.get_or_try_init(build).await.cloned()
         }
         Err(_) => {
@@ -99,13 +138,13 @@ pub async fn our_program(program: Program, progress: Progress<'_>) -> Result<Pat
 pub async fn program_of(
     workspace: &Path,
     made: Option<&Path>,
-    program: Program,
+    (program, kind): (Program, Build),
     progress: Progress<'_>,
 ) -> Result<PathBuf, BinaryError> {
     let name = program.name();
     let target = host_triple(workspace).await?;
     let with = |linkage| {
-        let mut command = cargo(workspace, &target, (name, linkage));
+        let mut command = cargo(workspace, &target, (name, kind, linkage));
         if let Some(made) = made {
             command.env("CARGO_TARGET_DIR", made);
         }
@@ -188,7 +227,7 @@ fn cargo_program() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
-fn cargo(workspace: &Path, target: &str, (name, linkage): (&str, Linkage)) -> Command {
+fn cargo(workspace: &Path, target: &str, (name, kind, linkage): (&str, Build, Linkage)) -> Command {
     let mut command = Command::new(cargo_program());
     command
         .current_dir(workspace)
@@ -197,7 +236,6 @@ fn cargo(workspace: &Path, target: &str, (name, linkage): (&str, Linkage)) -> Co
         .stderr(Stdio::piped());
     command.args([
         "rustc",
-        "--release",
         "--color=never",
         "--message-format=json-render-diagnostics",
         "--package",
@@ -205,6 +243,7 @@ fn cargo(workspace: &Path, target: &str, (name, linkage): (&str, Linkage)) -> Co
         "--bin",
         name,
     ]);
+    command.args(kind.flags());
     // With an explicit target, flags do not reach build scripts and procedural macros, which cannot
     // be static.
     command.args(["--target", target]);

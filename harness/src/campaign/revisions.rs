@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::binary::{BinaryError, Program, Progress, program_of, workspace};
+use crate::binary::{BinaryError, Build, Program, Progress, program_of, workspace};
 
 /// A revision that is no revision, or does not build.
 #[derive(Debug, thiserror::Error)]
@@ -83,10 +83,14 @@ pub async fn build(
     for (index, (revision, place)) in revisions.iter().zip(places).enumerate() {
         progress(format!("building {}", revision.name));
         let tree = Worktree::add(&root, scratch.path().join(index.to_string()), revision)?;
-        let built =
-            program_of(&tree.path, Some(&scratch.path().join("target")), Program::Node, progress)
-                .await
-                .map_err(|why| RevisionError::Build(revision.name.clone(), why))?;
+        let built = program_of(
+            &tree.path,
+            Some(&scratch.path().join("target")),
+            (Program::Node, Build::Release),
+            progress,
+        )
+        .await
+        .map_err(|why| RevisionError::Build(revision.name.clone(), why))?;
         if let Some(folder) = place.parent() {
             fs::create_dir_all(folder)?;
         }

@@ -323,6 +323,7 @@ async fn finish(
         profile: plan.overrides.profile.as_deref().cloned().map(Arc::new),
         keep: args.keep,
         network: NetworkArg::choice(args.node.network),
+        build: args.node.build(),
         program: program.clone(),
     };
     let (terminal, reporter) = Terminal::spawn(&plan, args.show.shown());

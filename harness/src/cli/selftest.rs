@@ -60,7 +60,7 @@ pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {
     let bench = Bench {
         provider: async |options| {
             let network = NetworkArg::choice(args.node.network);
-            let options = ProviderOptions { network, ..options };
+            let options = ProviderOptions { network, build: args.node.build(), ..options };
             choose_node(provider, options).await.map(|chosen| chosen.provider())
         },
         guard: |dir: &RunDir, scenario: &str| {

@@ -30,6 +30,7 @@ use super::{
     terminal::{Detail, Shown, Terminal},
 };
 use crate::{
+    binary::Build,
     campaign::soak::{Campaign, Listen, Report},
     evidence::{RunDir, draw_seed},
     lease::Guard,
@@ -215,6 +216,7 @@ async fn windows(
         profile: plan.overrides.profile.as_deref().cloned().map(Arc::new),
         keep: false,
         network: NetworkArg::choice(network),
+        build: Build::Release,
         program: program.clone(),
     };
     let journal = Arc::new(Journal::begin(&dir, &plan, sinks));

@@ -47,6 +47,7 @@ pub(super) async fn examine(question: &Question, environment: &Environment) -> V
         profile: Some(NodeProfile::ours()),
         keep: false,
         network: NetworkChoice::Auto,
+        build: Default::default(),
         program: Default::default(),
     };
     let provider = match DockerProvider::connect(options, environment).await {

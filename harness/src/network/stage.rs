@@ -248,6 +248,7 @@ impl Task {
             profile: None,
             keep: false,
             network: Default::default(),
+            build: Default::default(),
             program: own_program()?,
         };
         let say = |step| {

@@ -174,6 +174,7 @@ where
             profile: self.overrides.profile.as_deref().cloned().map(Arc::new),
             keep: false,
             network: NetworkChoice::Auto,
+            build: Default::default(),
             program: program.clone(),
         };
         let provider = match (self.provider)(options).await {

@@ -178,6 +178,7 @@ impl Bed {
             } else {
                 NetworkChoice::Namespace
             },
+            build: Default::default(),
             program: HARNESS.into(),
         };
         change(&mut options);

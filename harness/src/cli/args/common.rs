@@ -9,7 +9,7 @@ use harness_core::{
 };
 
 use super::choice::NetworkArg;
-use crate::library::Library;
+use crate::{binary::Build, library::Library};
 
 /// What a folder of scenarios is called.
 const FOLDER: &str = "scenarios";
@@ -44,6 +44,11 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) node_bin: Option<PathBuf>,
 
+    /// Build this workspace's node as it is released: it takes longer. `gate` and `soak` always do
+    /// [default: as this harness was built itself, so soon there unless that was `--release` too]
+    #[arg(long, conflicts_with_all = ["node_bin", "node_image"])]
+    pub(crate) release: bool,
+
     /// What kind of node it is, and so what it may be given: ours, core, hegemon-0.10,
     /// hegemon-substrate, or the path of a profile [default: what the node says that it is, ours or
     /// core]
@@ -64,6 +69,11 @@ impl NodeArgs {
         };
         let image = self.node_image.clone().map(NodeSource::Image);
         image.or_else(|| self.node_bin.as_ref().map(binary))
+    }
+
+    /// How our own is built.
+    pub(crate) fn build(&self) -> Build {
+        if self.release { Build::Release } else { Build::default() }
     }
 }
 

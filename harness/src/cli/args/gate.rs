@@ -66,7 +66,9 @@ pub(crate) struct GateArgs {
 impl GateArgs {
     /// What each run is told, as `harness scenario` takes it.
     pub(crate) fn for_each_run(&self) -> Vec<String> {
-        for_each_run(&self.node, self.provider, &self.library, self.timeout_factor)
+        let ours = self.node.source().is_none();
+        let node = NodeArgs { release: ours, ..self.node.clone() };
+        for_each_run(&node, self.provider, &self.library, self.timeout_factor)
     }
 }
 
@@ -77,7 +79,8 @@ pub(super) fn for_each_run(
     library: &LibraryArgs,
     timeout_factor: f64,
 ) -> Vec<String> {
-    let mut arguments = Vec::new();
+    let mut arguments: Vec<String> =
+        node.release.then(|| "--release".to_owned()).into_iter().collect();
     let mut say = |flag: &str, value: Option<String>| {
         if let Some(value) = value {
             arguments.extend([flag.to_owned(), value]);

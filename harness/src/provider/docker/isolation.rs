@@ -129,6 +129,7 @@ impl Isolation {
             profile: None,
             keep: true,
             network: options::NetworkChoice::Auto,
+            build: Default::default(),
             program,
         })
     }

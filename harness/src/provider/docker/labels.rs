@@ -109,6 +109,7 @@ mod tests {
             profile: None,
             keep: true,
             network: Default::default(),
+            build: Default::default(),
             program: Default::default(),
         };
         let origin = Origin::of(&labels(&options)).unwrap();

@@ -255,8 +255,8 @@ impl DockerProvider {
             NodeSource::Image(reference) => {
                 return image::find(&self.engine, reference, self.options.profile.as_ref()).await;
             }
-            NodeSource::Workspace => Binary::Built(binary::Program::Node),
-            NodeSource::Hostile => Binary::Built(binary::Program::Hostile),
+            NodeSource::Workspace => Binary::Built(binary::Program::Node, self.options.build),
+            NodeSource::Hostile => Binary::Built(binary::Program::Hostile, self.options.build),
             NodeSource::Binary(path) => Binary::File(path),
         };
         let artefact = binary::prepare(

@@ -148,8 +148,8 @@ impl ProcessProvider {
         progress: Progress<'_>,
     ) -> Result<Artefact, ProviderError> {
         let binary = match source {
-            NodeSource::Workspace => Binary::Built(binary::Program::Node),
-            NodeSource::Hostile => Binary::Built(binary::Program::Hostile),
+            NodeSource::Workspace => Binary::Built(binary::Program::Node, self.options.build),
+            NodeSource::Hostile => Binary::Built(binary::Program::Hostile, self.options.build),
             NodeSource::Binary(path) => Binary::File(path),
             NodeSource::Image(image) => {
                 return Err(ProviderError::Unsupported(format!(

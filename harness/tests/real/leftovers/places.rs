@@ -29,7 +29,7 @@ fn a_harness_that_nothing_reaches_blames_no_node() {
     assert!(words.contains("no container can be reached from here: "), "{words}");
     assert!(words.contains("run the harness on the engine's own host"), "{words}");
     assert!(!words.contains("unplanned") && !words.contains("✗"), "no node is blamed: {words}");
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     trial.nothing_is_left();
 }
 

@@ -361,6 +361,7 @@ async fn a_kept_run_stays_and_says_how_to_remove_it() {
         profile: None,
         keep: true,
         network: NetworkChoice::Auto,
+        build: Default::default(),
         program: HARNESS.into(),
     };
     let label = format!("org.hegemon.testbed.run={}", options.run_id);
@@ -416,6 +417,7 @@ async fn refusal(answer: Option<(u16, &'static str)>) -> String {
         profile: None,
         keep: false,
         network: NetworkChoice::Auto,
+        build: Default::default(),
         program: HARNESS.into(),
     };
     let began = Instant::now();
@@ -478,6 +480,7 @@ async fn a_socket_on_which_nobody_listens_is_no_engine() {
         profile: None,
         keep: false,
         network: NetworkChoice::Auto,
+        build: Default::default(),
         program: HARNESS.into(),
     };
     let error = DockerProvider::connect(options, &at(&path)).await.unwrap_err().to_string();

@@ -103,6 +103,7 @@ async fn child_harness() {
         } else {
             NetworkChoice::Auto
         },
+        build: Default::default(),
         program: HARNESS.into(),
     };
     let provider = ProcessProvider::create(options).unwrap();

@@ -32,6 +32,7 @@ async fn connect<const N: usize>(
         profile: None,
         keep: false,
         network: NetworkChoice::Auto,
+        build: Default::default(),
         program: HARNESS.into(),
     };
     DockerProvider::connect(options, &Environment::from(variables)).await
