@@ -11,7 +11,9 @@ use std::{
 use harness_core::profile::NodeProfile;
 use sha2::{Digest, Sha256};
 
-use super::{BinaryError, Build, Executable, Program, Progress, identify, inspect, our_program};
+use super::{
+    BinaryError, BuildKind, Executable, Program, Progress, identify, inspect, our_program,
+};
 
 /// A binary that a provider can run or pack.
 #[derive(Debug, Clone)]
@@ -57,7 +59,7 @@ pub struct Staging<'a> {
 #[derive(Debug, Clone, Copy)]
 pub enum Binary<'a> {
     /// Our own, built from the workspace, or beside this harness.
-    Built(Program, Build),
+    Built(Program, BuildKind),
     /// A file on this host.
     File(&'a Path),
 }

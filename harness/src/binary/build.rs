@@ -48,10 +48,10 @@ pub enum Program {
 
 /// How much is done for a program's speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Build {
-    /// Soon there, as somebody wants it who waits: hardly optimised but for its cryptography, with overflow checks, and
-    /// with the procedural macros and build scripts that a harness built in the same way has made already. A node of this
-    /// kind takes a tenth more processor time than a released one, and two thirds of its building.
+pub enum BuildKind {
+    /// Soon there, for somebody who waits: as the workspace's own tests have it, so with overflow checks, and optimised
+    /// only in its cryptography and discovery. Procedural macros and build scripts are those that a harness built in the
+    /// same way has made. Half of the work of a release; a node that mines takes three times the processor time of one.
     Quick,
     /// As it is released: for whoever judges a release, or its figures.
     Release,
@@ -77,22 +77,19 @@ impl Program {
 }
 
 /// As this harness was built itself.
-impl Default for Build {
+impl Default for BuildKind {
     fn default() -> Self {
         if cfg!(debug_assertions) { Self::Quick } else { Self::Release }
     }
 }
 
-impl Build {
-    /// What cargo is told. The development profile as it stands in the workspace is for tests; what is different here
-    /// reaches no build script and no procedural macro, which are shared.
+impl BuildKind {
+    /// What cargo is told. An image is made of the node in every run, and is smaller without what only debuggers read.
     fn flags(self) -> &'static [&'static str] {
         match self {
-            Self::Quick => &[
-                "--config=profile.dev.opt-level=1",
-                "--config=profile.dev.debug=false",
-                "--config=profile.dev.strip='debuginfo'",
-            ],
+            Self::Quick => {
+                &["--config=profile.dev.debug=false", "--config=profile.dev.strip='debuginfo'"]
+            }
             Self::Release => &["--release"],
         }
     }
@@ -106,7 +103,7 @@ impl Build {
 /// # Errors
 /// There is no cargo, or it fails: with its last lines; or there is neither a workspace nor the program.
 pub async fn our_program(
-    (program, kind): (Program, Build),
+    (program, kind): (Program, BuildKind),
     progress: Progress<'_>,
 ) -> Result<PathBuf, BinaryError> {
     static NODE: OnceCell<PathBuf> = OnceCell::const_new();
@@ -114,9 +111,9 @@ pub async fn our_program(
     static HOSTILE: OnceCell<PathBuf> = OnceCell::const_new();
     // Nobody judges an adversary: one kind of it is enough.
     let (built, kind) = match (program, kind) {
-        (Program::Node, Build::Quick) => (&NODE, kind),
-        (Program::Node, Build::Release) => (&RELEASED, kind),
-        (Program::Hostile, _) => (&HOSTILE, Build::default()),
+        (Program::Node, BuildKind::Quick) => (&NODE, kind),
+        (Program::Node, BuildKind::Release) => (&RELEASED, kind),
+        (Program::Hostile, _) => (&HOSTILE, BuildKind::default()),
     };
     match workspace() {
         Ok(workspace) => {
@@ -138,7 +135,7 @@ pub async fn our_program(
 pub async fn program_of(
     workspace: &Path,
     made: Option<&Path>,
-    (program, kind): (Program, Build),
+    (program, kind): (Program, BuildKind),
     progress: Progress<'_>,
 ) -> Result<PathBuf, BinaryError> {
     let name = program.name();
@@ -227,7 +224,11 @@ fn cargo_program() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
-fn cargo(workspace: &Path, target: &str, (name, kind, linkage): (&str, Build, Linkage)) -> Command {
+fn cargo(
+    workspace: &Path,
+    target: &str,
+    (name, kind, linkage): (&str, BuildKind, Linkage),
+) -> Command {
     let mut command = Command::new(cargo_program());
     command
         .current_dir(workspace)
@@ -412,6 +413,19 @@ mod tests {
         assert_eq!(tail.len(), TAIL_LINES);
         assert_eq!(tail.back().map(String::as_str), Some("error: no"));
         assert_eq!(*heard.lock().unwrap(), ["building hegemon-node: 1 crates so far, now crate0"]);
+    }
+
+    #[test]
+    fn a_released_node_is_built_as_such_and_one_that_is_waited_for_is_not() {
+        let told = |kind| {
+            let command = cargo(Path::new("/w"), "t", (PACKAGE, kind, Linkage::Static));
+            let words = command.as_std().get_args();
+            words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        let (quick, release) = (told(BuildKind::Quick), told(BuildKind::Release));
+        assert!(release.contains(&"--release".to_owned()), "{release:?}");
+        assert!(!release.iter().any(|word| word.starts_with("--config")), "{release:?}");
+        assert!(!quick.contains(&"--release".to_owned()), "{quick:?}");
     }
 
     #[test]

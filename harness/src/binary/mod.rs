@@ -24,7 +24,7 @@ mod rootfs;
 mod subprocess;
 
 pub use artefact::{Artefact, Binary, Staging, prepare};
-pub use build::{Build, OwnNode, Program, our_node, our_program, program_of, workspace};
+pub use build::{BuildKind, OwnNode, Program, our_node, our_program, program_of, workspace};
 pub use elf::{Executable, Library, inspect};
 pub use error::BinaryError;
 pub use identity::{Identity, OURS_MARKER, identify};

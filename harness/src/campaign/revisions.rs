@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::binary::{BinaryError, Build, Program, Progress, program_of, workspace};
+use crate::binary::{BinaryError, BuildKind, Program, Progress, program_of, workspace};
 
 /// A revision that is no revision, or does not build.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +86,7 @@ pub async fn build(
         let built = program_of(
             &tree.path,
             Some(&scratch.path().join("target")),
-            (Program::Node, Build::Release),
+            (Program::Node, BuildKind::Release),
             progress,
         )
         .await

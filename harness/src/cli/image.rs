@@ -4,7 +4,7 @@ use harness_core::exit::ExitCode;
 
 use super::{args::ImageArgs, environment::environment, output};
 use crate::{
-    binary::{Binary, Build, Program},
+    binary::{Binary, BuildKind, Program},
     provider::docker,
     run::interrupt::Interrupt,
 };
@@ -17,8 +17,10 @@ pub(super) async fn run(args: &ImageArgs, interrupt: Interrupt) -> ExitCode {
         ));
         return ExitCode::Usage;
     };
-    let binary =
-        args.node_bin.as_deref().map_or(Binary::Built(Program::Node, Build::Release), Binary::File);
+    let binary = args
+        .node_bin
+        .as_deref()
+        .map_or(Binary::Built(Program::Node, BuildKind::Release), Binary::File);
     let (environment, say) = (environment(), |step: String| output::note(&step));
     let made = tokio::select! {
         biased;

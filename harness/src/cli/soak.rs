@@ -30,7 +30,7 @@ use super::{
     terminal::{Detail, Shown, Terminal},
 };
 use crate::{
-    binary::Build,
+    binary::BuildKind,
     campaign::soak::{Campaign, Listen, Report},
     evidence::{RunDir, draw_seed},
     lease::Guard,
@@ -216,7 +216,7 @@ async fn windows(
         profile: plan.overrides.profile.as_deref().cloned().map(Arc::new),
         keep: false,
         network: NetworkArg::choice(network),
-        build: Build::Release,
+        build: BuildKind::Release,
         program: program.clone(),
     };
     let journal = Arc::new(Journal::begin(&dir, &plan, sinks));

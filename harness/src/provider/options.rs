@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, sync::Arc};
 use harness_core::{node::NodeSource, profile::NodeProfile};
 
 use super::ProviderError;
-use crate::binary::Build;
+use crate::binary::BuildKind;
 
 /// Everything that a provider needs to know of its run.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub struct ProviderOptions {
     /// Where processes live.
     pub network: NetworkChoice,
     /// How the workspace's own programs are built.
-    pub build: Build,
+    pub build: BuildKind,
     /// The harness's own program, which has hidden modes for work in nodes' networks: see
     /// [`own_program`].
     pub program: PathBuf,
@@ -111,7 +111,7 @@ mod tests {
             profile: None,
             keep: false,
             network: NetworkChoice::Auto,
-            build: Build::Quick,
+            build: BuildKind::Quick,
             program: PathBuf::new(),
         };
         for bad in ["", "-a", "a b", "a/b", &"a".repeat(41)] {

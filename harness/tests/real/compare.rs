@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::binary::{Build, Program, our_program};
+use harness::binary::{BuildKind, Program, our_program};
 use serde_json::Value;
 
 use crate::support::{HARNESS, PATIENCE, lines, script};
@@ -40,7 +40,7 @@ impl Trial {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("mines")).unwrap();
         fs::write(folder.path().join("mines/scenario.toml"), scenario).unwrap();
-        let node = our_program((Program::Node, Build::default()), &|_| ()).await.unwrap();
+        let node = our_program((Program::Node, BuildKind::default()), &|_| ()).await.unwrap();
         Self { folder, node }
     }
 

@@ -9,7 +9,7 @@ use harness_core::{
 };
 
 use super::choice::NetworkArg;
-use crate::{binary::Build, library::Library};
+use crate::{binary::BuildKind, library::Library};
 
 /// What a folder of scenarios is called.
 const FOLDER: &str = "scenarios";
@@ -44,8 +44,8 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) node_bin: Option<PathBuf>,
 
-    /// Build this workspace's node as it is released: it takes longer. `gate` and `soak` always do
-    /// [default: as this harness was built itself, so soon there unless that was `--release` too]
+    /// Build this workspace's node as it is released, optimised: it takes twice as long. `gate` and
+    /// `soak` always do [default: as this harness was built itself]
     #[arg(long, conflicts_with_all = ["node_bin", "node_image"])]
     pub(crate) release: bool,
 
@@ -72,8 +72,8 @@ impl NodeArgs {
     }
 
     /// How our own is built.
-    pub(crate) fn build(&self) -> Build {
-        if self.release { Build::Release } else { Build::default() }
+    pub(crate) fn build(&self) -> BuildKind {
+        if self.release { BuildKind::Release } else { BuildKind::default() }
     }
 }
 

@@ -105,3 +105,24 @@ pub(super) fn for_each_run(
     }
     arguments
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Words {
+        #[command(flatten)]
+        gate: GateArgs,
+    }
+
+    #[test]
+    fn a_node_of_our_own_is_judged_as_it_is_released() {
+        let told = |words: &[&str]| Words::parse_from(words).gate.for_each_run();
+        assert_eq!(told(&["gate", "release.toml"]), ["--release"]);
+        assert_eq!(told(&["gate", "release.toml", "--node-bin", "/x"]), ["--node-bin", "/x"]);
+        assert_eq!(told(&["gate", "release.toml", "--node-image", "x"]), ["--node-image", "x"]);
+    }
+}

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::binary::{Build, Program, our_program};
+use harness::binary::{BuildKind, Program, our_program};
 
 use crate::support::{HARNESS, PATIENCE, lines, script};
 
@@ -75,7 +75,7 @@ within = "5s"
 "#;
 
 async fn node() -> PathBuf {
-    our_program((Program::Node, Build::default()), &|_| ()).await.unwrap()
+    our_program((Program::Node, BuildKind::default()), &|_| ()).await.unwrap()
 }
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
