@@ -14,7 +14,7 @@ use harness_core::{
     profile::NodeProfile,
     scenario::{Overrides, Plan},
     selftest::{judge, list::Case},
-    verdict::RunVerdict,
+    verdict::{RunVerdict, Verdict},
 };
 
 use super::disturbed::Disturbed;
@@ -208,18 +208,22 @@ where
             interrupt: self.interrupt.clone(),
             program,
         };
-        let verdict = run.execute().await;
-        Ok(match (verdict.verdict, verdict.exit) {
-            (RunVerdict::Interrupted, ExitCode::Interrupted(signal)) => Seen::Interrupted(signal),
-            (RunVerdict::Environment, _) => Seen::Environment(verdict.reason.unwrap_or_default()),
-            (said, _) => match (verifies(dir), judge(case, &verdict)) {
-                (Err(why), _) => Seen::Otherwise(why),
-                (Ok(()), Ok(seen)) => Seen::AsWanted(seen),
-                (Ok(()), Err(why)) if said == RunVerdict::Pass => Seen::Otherwise(why),
-                (Ok(()), Err(why)) if said == RunVerdict::Inconclusive => Seen::Undecided(why),
-                (Ok(()), Err(why)) => Seen::OtherReason(why),
-            },
-        })
+        Ok(seen(case, dir, run.execute().await))
+    }
+}
+
+/// What a run of a control says.
+fn seen(case: &Case, dir: &RunDir, verdict: Verdict) -> Seen {
+    match (verdict.verdict, verdict.exit) {
+        (RunVerdict::Interrupted, ExitCode::Interrupted(signal)) => Seen::Interrupted(signal),
+        (RunVerdict::Environment, _) => Seen::Environment(verdict.reason.unwrap_or_default()),
+        (said, _) => match (verifies(dir), judge(case, &verdict)) {
+            (Err(why), _) => Seen::Otherwise(why),
+            (Ok(()), Ok(seen)) => Seen::AsWanted(seen),
+            (Ok(()), Err(why)) if said == RunVerdict::Pass => Seen::Otherwise(why),
+            (Ok(()), Err(why)) if said == RunVerdict::Inconclusive => Seen::Undecided(why),
+            (Ok(()), Err(why)) => Seen::OtherReason(why),
+        },
     }
 }
 
