@@ -5,6 +5,8 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Write},
     path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
 pub use crate::evidence::MARKER;
@@ -12,6 +14,10 @@ use crate::evidence::remove_marked;
 
 /// Longer than any marker.
 const LONGEST: u64 = 200;
+
+/// Whoever looks at a marker holds it for a moment, and whoever acts on the run for longer than this.
+const A_LOOK: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// A living run's hold on its scratch directory. The lock is the kernel's and the descriptor closes
 /// on `execve`: nobody inherits it, and it ends with the process, however that ends.
@@ -52,17 +58,23 @@ impl Marker {
     ///
     /// If it is gone, or another's, or somebody holds it.
     pub fn take(scratch: &Path, run: &str) -> io::Result<Self> {
+        let taken = || io::Error::other("somebody else acts on this run; try again later");
         match Self::look(scratch, run) {
             MarkerState::Free => {}
             MarkerState::NoDirectory => return Err(io::Error::other("its directory is gone")),
-            MarkerState::Held => {
-                return Err(io::Error::other("somebody else acts on this run; try again later"));
-            }
+            MarkerState::Held => return Err(taken()),
             MarkerState::Foreign => return Err(io::Error::other("it has no marker of this run")),
         }
         let file = File::open(scratch.join(MARKER))?;
-        file.try_lock()?;
-        Ok(Self { _file: file })
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::WouldBlock) if began.elapsed() < A_LOOK => thread::sleep(AGAIN),
+                Err(TryLockError::WouldBlock) => return Err(taken()),
+                Err(TryLockError::Error(why)) => return Err(why),
+            }
+        }
     }
 
     /// What the marker of this scratch directory says of this run. A link is never followed.
@@ -139,11 +151,6 @@ fn content(run: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        thread,
-        time::{Duration, Instant},
-    };
-
     use super::*;
 
     #[test]
@@ -220,6 +227,25 @@ mod tests {
         let looking = File::open(dir.path().join(MARKER)).unwrap();
         looking.lock_shared().unwrap();
         is_let_go(dir.path());
+    }
+
+    #[test]
+    fn whoever_takes_it_waits_for_a_look_and_not_for_an_act() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Marker::hold(dir.path(), "r1").unwrap());
+        is_let_go(dir.path());
+        let looking = File::open(dir.path().join(MARKER)).unwrap();
+        looking.lock_shared().unwrap();
+        let why = Marker::take(dir.path(), "r1").unwrap_err();
+        assert!(why.to_string().contains("somebody else acts on this run"), "{why}");
+        let taken = thread::scope(|scope| {
+            let taking = scope.spawn(|| Marker::take(dir.path(), "r1"));
+            thread::sleep(10 * AGAIN);
+            assert!(!taking.is_finished(), "it did not wait");
+            drop(looking);
+            taking.join().unwrap()
+        });
+        taken.unwrap();
     }
 
     #[test]

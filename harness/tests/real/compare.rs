@@ -7,10 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::binary::{BuildKind, Program, our_program};
 use serde_json::Value;
 
-use crate::support::{HARNESS, PATIENCE, lines, script};
+use crate::support::{HARNESS, PATIENCE, lines, our_node, script};
 
 /// The shortest network that has a pace: one node that mines.
 const MINES: &str = r#"
@@ -40,7 +39,7 @@ impl Trial {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("mines")).unwrap();
         fs::write(folder.path().join("mines/scenario.toml"), scenario).unwrap();
-        let node = our_program((Program::Node, BuildKind::default()), &|_| ()).await.unwrap();
+        let node = our_node().await;
         Self { folder, node }
     }
 

@@ -13,11 +13,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::provider::{
-    Dial, LogLine, NetworkChoice, NodeLaunch, NodeRequest, Provider, ProviderError,
-    ProviderOptions, Slot,
-    docker::{DockerProvider, Reach},
-    process::ProcessProvider,
+use harness::{
+    binary::{BuildKind, Program, our_program},
+    provider::{
+        Dial, LogLine, NetworkChoice, NodeLaunch, NodeRequest, Provider, ProviderError,
+        ProviderOptions, Slot,
+        docker::{DockerProvider, Reach},
+        process::ProcessProvider,
+    },
 };
 use harness_core::{
     node::{NodeSource, NodeState},
@@ -33,6 +36,11 @@ pub(crate) const HARNESS: &str = env!("CARGO_BIN_EXE_harness");
 
 /// How long anything may take here that usually takes milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// This workspace's node, as a scenario takes it.
+pub(crate) async fn our_node() -> PathBuf {
+    our_program((Program::Node, BuildKind::default()), &|_| ()).await.unwrap()
+}
 
 /// Lines of the ledger of the campaign in a folder; none as long as it has not begun.
 pub(crate) fn lines(folder: &Path, ledger: &str) -> usize {

@@ -8,9 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::binary::{BuildKind, Program, our_program};
-
-use crate::support::{HARNESS, PATIENCE, lines, script};
+use crate::support::{HARNESS, PATIENCE, lines, our_node, script};
 
 /// One node does not exchange addresses, so it has the seed alone; all else does not matter. The block time is
 /// everybody's: the difficulty follows from it, so a node with another one takes no block of the others.
@@ -74,10 +72,6 @@ nodes = "*"
 within = "5s"
 "#;
 
-async fn node() -> PathBuf {
-    our_program((Program::Node, BuildKind::default()), &|_| ()).await.unwrap()
-}
-
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(HARNESS);
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
@@ -114,7 +108,7 @@ fn whole(folder: &Path) -> PathBuf {
 #[tokio::test]
 async fn a_planted_failure_is_all_that_is_left() {
     let folder = tempfile::tempdir().unwrap();
-    let (here, node) = (folder.path(), node().await);
+    let (here, node) = (folder.path(), our_node().await);
     fs::write(here.join("planted.toml"), PLANTED).unwrap();
     let node = ["--provider", "process", "--node-bin", node.to_str().unwrap()];
     let failing = harness(here, &[&["scenario", "./planted.toml", "--quiet"], &node[..]].concat());
@@ -151,7 +145,7 @@ async fn generated_scenarios_run_unattended_and_a_kill_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     // It dies in the middle of whatever is asked of it: every run fails soon.
-    let text = format!("#!/bin/sh\nexec timeout 3 {} \"$@\"\n", node().await.display());
+    let text = format!("#!/bin/sh\nexec timeout 3 {} \"$@\"\n", our_node().await.display());
     let mortal = script(here, "mortal", &text);
     let mut running = command(
         here,
