@@ -121,6 +121,7 @@ impl Leftovers {
             node: node.to_owned(),
             to,
             starts,
+            read: watch::channel(None).0,
             closing: closing.clone(),
             advance: std::sync::Arc::default(),
         };

@@ -34,6 +34,8 @@ pub(super) struct Pump {
     pub(super) to: mpsc::Sender<LogLine>,
     /// Changes with every start of the container.
     pub(super) starts: watch::Receiver<u64>,
+    /// The start whose log was read to its end: one that follows it can begin.
+    pub(super) read: watch::Sender<Option<u64>>,
     /// No start will follow: what is there is passed on, and that is all.
     pub(super) closing: CancellationToken,
     /// How far it is.
@@ -79,7 +81,7 @@ impl Pump {
         let mut cursors =
             BTreeMap::from([(Stream::Out, Cursor::default()), (Stream::Err, Cursor::default())]);
         loop {
-            self.starts.borrow_and_update();
+            let start = *self.starts.borrow_and_update();
             match self.pass(&mut cursors).await {
                 Pass::Gone => return End::Cut,
                 Pass::Unread => return End::Whole,
@@ -91,7 +93,11 @@ impl Pump {
                 }
                 Pass::End { news: true } => {}
                 Pass::End { news: false } => {
-                    if !self.flush(&mut cursors).await || !self.another_start().await {
+                    if !self.flush(&mut cursors).await {
+                        return End::Whole;
+                    }
+                    self.read.send_replace(Some(start));
+                    if !self.another_start().await {
                         return End::Whole;
                     }
                 }

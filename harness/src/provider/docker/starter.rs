@@ -30,6 +30,10 @@ use crate::provider::{Changes, LogLine, ProviderError, ProviderOptions, state_fi
 /// for what is under way.
 const READ_LIMIT: Duration = Duration::from_secs(15);
 
+/// Time that a reader has for the rest of a start's log before the next one. The engine may give what comes late together
+/// with that, and a last line without a newline has no end then.
+const READ_FIRST: Duration = Duration::from_secs(2);
+
 /// A container that could not be ended logs on, and its log is read for so long at the end.
 const LONGEST: Duration = Duration::from_secs(120);
 
@@ -73,6 +77,8 @@ impl Starter {
             return Err(ProviderError::failed(format!("starting {name} again"), "it is running"));
         }
         if self.nodes.fits(&name, &changes)? {
+            // One that reads slowly holds nobody up for longer.
+            let _ = tokio::time::timeout(READ_FIRST, self.nodes.log_is_read(&name)).await;
             let incarnation = container::start(&self.docker, &id, &name).await?;
             self.nodes.started_again(&name);
             self.helpers.started_again(&name).await?;
@@ -157,11 +163,11 @@ impl Starter {
 
     /// Remembers a node's new container, and reads its log from now on.
     fn read(&self, name: &str, id: String) -> Result<(), ProviderError> {
-        let starts = self.nodes.created(name, &id)?;
+        let (starts, read) = self.nodes.created(name, &id)?;
         let Some(to) = self.to.clone() else { return Ok(()) };
         let (docker, closing) = (self.docker.clone(), self.closing.clone());
         let (node, advance) = (name.to_owned(), Arc::default());
-        let pump = Pump { docker, container: id, node, to, starts, closing, advance };
+        let pump = Pump { docker, container: id, node, to, starts, read, closing, advance };
         let reading = self.follow(name.to_owned(), pump);
         self.nodes.is_read(name, reading);
         Ok(())

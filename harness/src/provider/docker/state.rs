@@ -56,6 +56,8 @@ struct Node {
 struct Container {
     id: String,
     starts: watch::Sender<u64>,
+    /// The start whose log was read to its end.
+    read: watch::Receiver<Option<u64>>,
     /// Ends with the log.
     reading: Option<JoinHandle<()>>,
     /// Which of the node's volumes it mounts.
@@ -302,19 +304,21 @@ impl Nodes {
         Ok(slot(name, node.address, &node.sources[source].1))
     }
 
-    /// A node has its container now. Returns what tells of its later starts.
+    /// A node has its container now. Returns what tells of its later starts, and who is to be told that the log of one was
+    /// read to its end.
     pub(super) fn created(
         &self,
         name: &str,
         id: &str,
-    ) -> Result<watch::Receiver<u64>, ProviderError> {
-        let (starts, told) = watch::channel(0);
+    ) -> Result<(watch::Receiver<u64>, watch::Sender<Option<u64>>), ProviderError> {
+        let ((starts, told), (reader, read)) = (watch::channel(0), watch::channel(None));
         let mut inner = self.lock();
         let node = inner.nodes.get_mut(name).ok_or_else(|| unknown(name))?;
         let generation = node.generation;
-        node.container = Some(Container { id: id.to_owned(), starts, reading: None, generation });
+        let id = id.to_owned();
+        node.container = Some(Container { id, starts, read, reading: None, generation });
         node.replaced = None;
-        Ok(told)
+        Ok((told, reader))
     }
 
     /// What reads the log of its container.
@@ -323,6 +327,17 @@ impl Nodes {
         let container = inner.nodes.get_mut(name).and_then(|node| node.container.as_mut());
         if let Some(container) = container {
             container.reading = Some(reading);
+        }
+    }
+
+    /// Comes to its end when the log of the last start was read to its own, or is not read any more.
+    pub(super) async fn log_is_read(&self, name: &str) {
+        let reading = self.lock().nodes.get(name).and_then(|node| {
+            let container = node.container.as_ref()?;
+            Some((*container.starts.borrow(), container.read.clone()))
+        });
+        if let Some((start, mut read)) = reading {
+            let _ = read.wait_for(|read| *read == Some(start)).await;
         }
     }
 
