@@ -44,7 +44,7 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) node_bin: Option<PathBuf>,
 
-    /// Build this workspace's node as it is released, optimised: it takes twice as long. `gate` and
+    /// Build this workspace's node as it is released, optimised: it takes longer. `gate` and
     /// `soak` always do [default: as this harness was built itself]
     #[arg(long, conflicts_with_all = ["node_bin", "node_image"])]
     pub(crate) release: bool,
