@@ -9,7 +9,7 @@ use tokio_rustls::{
     client::TlsStream,
     rustls::{
         CertificateError, ClientConfig, Error, RootCertStore,
-        crypto::ring,
+        crypto::aws_lc_rs,
         pki_types::{CertificateDer, ServerName, pem::PemObject},
     },
 };
@@ -66,7 +66,7 @@ impl Roots {
             let why = system.errors.first().map_or("none found".to_owned(), ToString::to_string);
             return Err(BadRoots::Nobody(why));
         }
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();

@@ -28,7 +28,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 /// And no more seldom than this: linking says nothing for a minute.
 const PULSE: Duration = Duration::from_secs(10);
 
-/// How the C library gets into the binary.
+/// How the C library gets into a released binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Linkage {
     /// Complete in itself: runs in an image that holds nothing else.
@@ -49,12 +49,11 @@ pub enum Program {
 /// How much is done for a program's speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BuildKind {
-    /// Sooner there, for somebody who waits: hardly optimised, with overflow checks, and with procedural macros and build
-    /// scripts that a harness built in the same way has made. Three quarters of the work of a release. Not optimised at
-    /// all it would be half, and a node that mines took three times the processor time: on a busy machine it fell
-    /// behind its block time.
+    /// Sooner there, for somebody who waits: of the crates that a harness built in the same way has made, so that only
+    /// the node's own are left to do. Not optimised but for its hashes. Dynamic, since cargo links one of several packages
+    /// in no other way.
     Quick,
-    /// As it is released: for whoever judges a release, or its figures.
+    /// As it is released: for whoever judges a release, or its figures. Complete in itself where the host allows it.
     Release,
 }
 
@@ -81,20 +80,6 @@ impl Program {
 impl Default for BuildKind {
     fn default() -> Self {
         if cfg!(debug_assertions) { Self::Quick } else { Self::Release }
-    }
-}
-
-impl BuildKind {
-    /// What cargo is told. An image is made of the node in every run, and is smaller without what only debuggers read.
-    fn flags(self) -> &'static [&'static str] {
-        match self {
-            Self::Quick => &[
-                "--config=profile.dev.opt-level=1",
-                "--config=profile.dev.debug=false",
-                "--config=profile.dev.strip='debuginfo'",
-            ],
-            Self::Release => &["--release"],
-        }
     }
 }
 
@@ -142,18 +127,20 @@ pub async fn program_of(
     progress: Progress<'_>,
 ) -> Result<PathBuf, BinaryError> {
     let name = program.name();
-    let target = host_triple(workspace).await?;
-    let with = |linkage| {
-        let mut command = cargo(workspace, &target, (name, kind, linkage));
+    let with = |mut command: Command| {
         if let Some(made) = made {
             command.env("CARGO_TARGET_DIR", made);
         }
         build(command, name, progress)
     };
-    match with(Linkage::Static).await {
+    if kind == BuildKind::Quick {
+        return with(quick(workspace, name)).await;
+    }
+    let target = host_triple(workspace).await?;
+    match with(release(workspace, name, (&target, Linkage::Static))).await {
         Err(BinaryError::Build { tail, .. }) if is_link_failure(&tail) => {
             progress(format!("no static C library on this host; linking {name} dynamically"));
-            with(Linkage::Dynamic).await
+            with(release(workspace, name, (&target, Linkage::Dynamic))).await
         }
         other => other,
     }
@@ -227,35 +214,36 @@ fn cargo_program() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
-fn cargo(
-    workspace: &Path,
-    target: &str,
-    (name, kind, linkage): (&str, BuildKind, Linkage),
-) -> Command {
+/// Both packages are named, so that cargo takes the same features of what they share as for the harness alone, and
+/// finds it built; of the two only the program is made.
+fn quick(workspace: &Path, name: &str) -> Command {
+    let mut command = cargo("build", workspace, name);
+    command.args(["--package", env!("CARGO_PKG_NAME")]);
+    command
+}
+
+fn release(workspace: &Path, name: &str, (target, linkage): (&str, Linkage)) -> Command {
+    let mut command = cargo("rustc", workspace, name);
+    // With an explicit target, flags do not reach build scripts and procedural macros, which cannot
+    // be static.
+    command.args(["--release", "--target", target]);
+    if linkage == Linkage::Static {
+        command.args(["--", "-C", "target-feature=+crt-static"]);
+    }
+    command
+}
+
+fn cargo(verb: &str, workspace: &Path, name: &str) -> Command {
     let mut command = Command::new(cargo_program());
     command
         .current_dir(workspace)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    command.args([
-        "rustc",
-        "--color=never",
-        "--message-format=json-render-diagnostics",
-        "--package",
-        PACKAGE,
-        "--bin",
-        name,
-    ]);
-    command.args(kind.flags());
-    // With an explicit target, flags do not reach build scripts and procedural macros, which cannot
-    // be static.
-    command.args(["--target", target]);
+    command.args([verb, "--color=never", "--message-format=json-render-diagnostics"]);
+    command.args(["--package", PACKAGE, "--bin", name]);
     if workspace.join("Cargo.lock").is_file() {
         command.arg("--locked");
-    }
-    if linkage == Linkage::Static {
-        command.args(["--", "-C", "target-feature=+crt-static"]);
     }
     without_cargos_own_environment(&mut command);
     command
@@ -420,16 +408,15 @@ mod tests {
 
     #[test]
     fn a_released_node_is_built_as_such_and_one_that_is_waited_for_is_not() {
-        let told = |kind| {
-            let command = cargo(Path::new("/w"), "t", (PACKAGE, kind, Linkage::Static));
+        let words = |command: Command| {
             let words = command.as_std().get_args();
-            words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>()
+            words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
         };
-        let (quick, release) = (told(BuildKind::Quick), told(BuildKind::Release));
-        assert!(release.contains(&"--release".to_owned()), "{release:?}");
-        assert!(!release.iter().any(|word| word.starts_with("--config")), "{release:?}");
-        assert!(quick.contains(&"--config=profile.dev.opt-level=1".to_owned()), "{quick:?}");
-        assert!(!quick.contains(&"--release".to_owned()), "{quick:?}");
+        let quick = words(quick(Path::new("/w"), PACKAGE));
+        let release = words(release(Path::new("/w"), PACKAGE, ("t", Linkage::Static)));
+        assert!(release.contains("--release") && release.ends_with("+crt-static"), "{release}");
+        assert!(quick.starts_with("build ") && quick.contains("--package harness"), "{quick}");
+        assert!(!quick.contains("--release"), "{quick}");
     }
 
     #[test]

@@ -19,6 +19,11 @@ pub fn meets(work: &[u8; 32], difficulty: u128) -> bool {
     if difficulty == 0 {
         return false;
     }
+    // The most significant limb alone turns down nearly all: a miner does nothing else.
+    let top = u64::from_be_bytes(work[..8].try_into().expect("a slice of eight bytes"));
+    if u128::from(top).checked_mul(difficulty).is_none_or(|product| product >> 64 != 0) {
+        return false;
+    }
     // Schoolbook multiplication in base 2^64: four limbs times two, least significant first. Exact;
     // only the two limbs above 2^256 matter.
     let factors = [difficulty as u64, (difficulty >> 64) as u64];

@@ -143,10 +143,11 @@ impl Proxy {
         assert_eq!(seen.unsafe_ones, Vec::<String>::new());
         assert!(seen.methods.contains("chain_getHeader"), "it was asked at all");
         let at: Vec<Instant> = seen.requests.iter().map(|(at, _)| *at).collect();
-        // Both ends of a span are in it; a late thread makes two of them come closer.
+        // Both ends of a span are in it; a late thread makes two of them come closer: by 400 ms on a busy machine once, in
+        // four of twice the rate there is less than what is left.
         for span in [4_usize, 10, 20] {
             let fair = Duration::from_secs_f64(span as f64 / rate)
-                .saturating_sub(Duration::from_millis(400));
+                .saturating_sub(Duration::from_millis(800));
             for pair in at.windows(span + 1) {
                 let took = pair[span].duration_since(pair[0]);
                 assert!(took >= fair, "{span} requests after the first in {took:?}");
