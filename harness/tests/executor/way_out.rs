@@ -72,6 +72,18 @@ async fn what_could_not_be_removed_spoils_a_pass() {
     assert!(done.verdict.reason.unwrap().contains("removing a network: in use"));
 }
 
+/// It promises to go on only for as long as it gets on, so it has long, and not for ever.
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_never_ends_is_given_up_after_a_quarter_of_an_hour() {
+    let began = Instant::now();
+    let (done, _) = done(&[DISCOVER], Faults { stuck: true, ..Faults::default() }).await;
+    let minutes = began.elapsed().as_secs_f64() / 60.0;
+    assert!((15.0..16.0).contains(&minutes), "{minutes}");
+    assert_eq!(done.verdict.exit, ExitCode::Environment);
+    let reason = done.verdict.reason.unwrap();
+    assert!(reason.contains("did not finish within 900 s"), "{reason}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_scenario_that_takes_too_long_fails_with_what_was_undecided() {
     let fake = Fake::new(Faults { no_mining: true, ..Faults::default() });

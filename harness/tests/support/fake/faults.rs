@@ -53,6 +53,8 @@ pub(crate) struct Faults {
     pub(crate) exhausted: Option<&'static str>,
     /// Teardown fails.
     pub(crate) leaks: bool,
+    /// Teardown never ends.
+    pub(crate) stuck: bool,
     /// How a node ends that is asked to: code and signal, else code 0.
     pub(crate) ends_with: Option<(Option<i64>, Option<i64>)>,
     /// Nodes are foreign ones.

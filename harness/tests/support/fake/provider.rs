@@ -186,6 +186,9 @@ impl Provider for Fake {
             }
             self.torn_down.store(true, Ordering::Relaxed);
             self.lock().clear();
+            if self.faults.stuck {
+                std::future::pending::<()>().await;
+            }
             if self.faults.leaks {
                 return Err(ProviderError::Failed {
                     what: "removing a network".to_owned(),
