@@ -7,6 +7,7 @@ use super::{
     seen::{Blocks, Window},
 };
 use crate::{
+    gate::Outcome,
     statistics::{blocks::too_few, round},
     text::short,
 };
@@ -24,7 +25,7 @@ pub(super) enum Pace {
     Unknown,
 }
 
-/// Seconds between two blocks in each window that had any, the least first, with the windows' numbers.
+/// Seconds between two blocks in each window that passed and had any, the least first, with the windows' numbers.
 pub(super) struct Usual(Vec<(f64, u64)>);
 
 impl Usual {
@@ -68,7 +69,10 @@ impl Usual {
     }
 }
 
+/// One that was cut off says nothing: a block in its first moment would be a chain of ten blocks a second, and each whole
+/// window beside it too slow.
 fn time(window: &Window) -> Option<(f64, u64)> {
+    window.outcome().filter(|outcome| *outcome == Outcome::Pass)?;
     let made = window.blocks?.to.saturating_sub(window.blocks?.from);
     (made > 0).then(|| (window.seconds / made as f64, window.number))
 }

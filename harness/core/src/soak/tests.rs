@@ -217,6 +217,23 @@ fn a_signal_takes_no_fork_away() {
     assert_eq!(soak.decision().unwrap().decision, Decision::Failed);
 }
 
+/// Seen with a soak that was interrupted as its second window began: the first had `4 blocks in 8.0 s, which usually come every 0.078 s`.
+#[test]
+fn a_window_that_was_cut_off_says_nothing_of_the_others_pace() {
+    for exit in [143, 2, 3] {
+        let mut chance = ChaCha8Rng::seed_from_u64(5);
+        let mut soak = Soak::new(asked(3600));
+        assert!(soak.began(network(0)));
+        for (exit, seconds, to) in [(0, WINDOW, 13), (exit, 0.078, 10)] {
+            let blocks = Some(Blocks { from: 9, to, every_ms: None });
+            let whole = window(soak.next_window(), HONEST, &mut chance);
+            assert!(soak.ended(Window { exit, seconds, blocks, ..whole }));
+        }
+        let verdict = soak.verdict();
+        assert_ne!(verdict.decision, Decision::Failed, "{verdict:?}");
+    }
+}
+
 /// A chain that nobody mines has no pace; one that is mined, and whose pace nobody knows, is no pass.
 #[test]
 fn pace_is_judged_where_somebody_mines() {
