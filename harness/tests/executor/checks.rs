@@ -1,13 +1,15 @@
 //! The checks of whole windows, capabilities, sessions and resources, from a scenario to its
 //! verdict: what they need is polled and recorded, and what breaks them is noticed.
 
+use std::collections::BTreeSet;
+
 use harness::run::interrupt::Interrupt;
 use harness_core::exit::ExitCode;
 
 use crate::support::{
     Done,
     fake::{Fake, Faults, Memory},
-    run,
+    run, run_measured,
 };
 
 pub(crate) const NODES: &str = r#"
@@ -103,6 +105,20 @@ async fn a_good_network_passes_by_batches_and_by_single_calls() {
         assert!(of("resources") >= 8, "twice a second or so");
         assert_eq!(of("sessions"), 0, "no check needs them");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nodes_use_is_measured_where_a_check_or_a_user_asks() {
+    let measured = |done: &Done| {
+        let events = done.events().into_iter().filter(|event| event["event"] == "resources");
+        events.map(|event| event["node"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let memory = Faults { memory: Some(5 << 20), ..Faults::default() };
+    assert_eq!(measured(&done(NO_STALL, memory.clone()).await), BTreeSet::new());
+    let asked = done(&RESOURCES.replace("\"node\"", "\"node-1\""), memory.clone()).await;
+    assert_eq!(measured(&asked), ["node-1".to_owned()].into());
+    let all = run_measured(&format!("{NODES}{NO_STALL}"), Fake::new(memory)).await;
+    assert_eq!(measured(&all), ["node-1", "node-2", "seed"].map(str::to_owned).into());
 }
 
 #[tokio::test(start_paused = true)]

@@ -62,6 +62,21 @@ async fn a_kind_of_node_that_starts_slowly_is_waited_for_as_long_as_that_kind_ma
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_is_asked_for_patience_waits_longer_for_the_first_answer_too() {
+    let late = Faults {
+        answers_after: Some(Duration::from_secs(100)),
+        foreign: true,
+        core_only: true,
+        ..Faults::default()
+    };
+    for (factor, exit) in [(1.0, ExitCode::Fail), (2.0, ExitCode::Pass)] {
+        let text = format!("{NODES}{DISCOVER}");
+        let done = run_patiently(&text, Fake::new(late.clone()), factor).await;
+        assert_eq!(done.verdict.exit, exit, "{factor}: {:#}", done.json());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_kind_of_node_is_not_waited_for_for_ever() {
     let never = Faults {
         answers_after: Some(Duration::from_secs(1000)),

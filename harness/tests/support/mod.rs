@@ -117,6 +117,7 @@ struct How {
     clock: RunClock,
     folder: tempfile::TempDir,
     overrides: Overrides,
+    measure: Measure,
     interrupt: Interrupt,
     listeners: Vec<Box<dyn Sink>>,
 }
@@ -127,6 +128,7 @@ impl Default for How {
             clock: clock(never),
             folder: tempfile::tempdir().unwrap(),
             overrides: Overrides::default(),
+            measure: Measure::Asked,
             interrupt: Interrupt::default(),
             listeners: Vec::new(),
         }
@@ -180,6 +182,12 @@ pub(crate) async fn run_patiently(
     start(text, (network.clone(), network), How { overrides, ..How::default() }, |_| ()).await
 }
 
+/// The same, with what every node uses.
+pub(crate) async fn run_measured(text: &str, network: Arc<impl Network>) -> Done {
+    let how = How { measure: Measure::All, ..How::default() };
+    start(text, (network.clone(), network), how, |_| ()).await
+}
+
 /// The same with a provider around the one that the network is.
 pub(crate) async fn run_around(
     text: &str,
@@ -195,7 +203,7 @@ async fn start(
     how: How,
     touch: impl FnOnce(&RunDir),
 ) -> Done {
-    let How { clock, folder, overrides, interrupt, listeners } = how;
+    let How { clock, folder, overrides, measure, interrupt, listeners } = how;
     let plan = plan(folder.path(), text, &overrides);
     let dir = RunDir::create(&folder.path().join("runs"), &plan.scenario).unwrap();
     touch(&dir);
@@ -210,7 +218,7 @@ async fn start(
         journal,
         dir: dir.clone(),
         at_end: AtEnd::Remove,
-        measure: Measure::Asked,
+        measure,
         interrupt,
         program: env!("CARGO_BIN_EXE_harness").into(),
     };
