@@ -1,9 +1,7 @@
 //! The real node under every attack of `hegemon-hostile`, while two good nodes stay connected and
 //! follow its chain. `liars` has those that lie about the chain or about who is where.
-#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod liars;
-mod process;
 
 use std::{
     net::SocketAddr,
@@ -12,8 +10,9 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use process::{Node, PATIENCE, eventually};
 use serde_json::Value;
+
+use crate::process::{Node, PATIENCE, eventually};
 
 /// What all attacks together may make of the node's memory, in KiB.
 const PEAK_KIB: u64 = 48 * 1024;

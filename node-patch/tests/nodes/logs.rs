@@ -1,12 +1,8 @@
 //! What the real binary writes at `info`: little, and what to do where something is amiss.
 
-#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
-
-mod process;
-
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use process::{Node, eventually};
+use crate::process::{Node, eventually};
 
 /// Blocks that are mined while nothing is written.
 const BLOCKS: u64 = 20;

@@ -1,7 +1,4 @@
 //! The real binary, on loopback: what it does with sockets, signals, files and bad input.
-#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
-
-mod process;
 
 use std::{
     io::Read,
@@ -19,13 +16,14 @@ use hegemon_node::transport::{
     handshake::{self, Established, ExpectInitHello},
     identity::Identity,
 };
-use process::{Node, PATIENCE, command, eventually};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     time::timeout,
 };
 use tokio_util::codec::{Encoder, Framed};
+
+use crate::process::{Node, PATIENCE, command, eventually};
 
 impl Node {
     fn signal(&self, name: &str) {

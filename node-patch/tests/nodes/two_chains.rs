@@ -1,7 +1,5 @@
 //! Two drivers with real databases and real miners, joined by channels instead of sockets.
 
-#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
-
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

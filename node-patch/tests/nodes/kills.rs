@@ -1,19 +1,17 @@
 //! SIGKILL of a whole node, while it mines and while it catches up: what its RPC had shown as the
 //! best block is on its chain after the next start. And a disk that is full ends it with the reason.
 //!
-//! `HEGEMON_TEST_KILLS=100 cargo test -p hegemon-node --test kill_node` kills each of the two a
+//! `HEGEMON_TEST_KILLS=100 cargo test -p hegemon-node --test nodes kills` kills each of the two a
+
 //! hundred times.
-
-#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
-
-mod process;
 
 use std::{path::Path, process::Command, time::Instant};
 
 use hegemon_node::chain::{Chain, ChainParams, Hash};
 use jsonrpsee_core::rpc_params;
-use process::{Node, PATIENCE, eventually};
 use serde_json::Value;
+
+use crate::process::{Node, PATIENCE, eventually};
 
 /// Short, so that every kill comes between many blocks.
 const BLOCK_TIME_MS: u64 = 100;
@@ -114,10 +112,10 @@ mount -t tmpfs -o size=16m tmpfs "$DISK" || exit 99
 set -- "$NODE" --dev --rpc-port 0 --listen-addr 127.0.0.1:0 --base-path "$DISK"
 timeout --signal=KILL 100 "$@" &
 TRIES=0
-until [ -e "$DISK/chain.redb" ]; do
+until [ -e "$DISK/chain.redb" ] && [ -s "$DISK/pq-identity.seed" ]; do
     TRIES=$((TRIES + 1))
     if [ "$TRIES" -gt 300 ] || ! kill -0 $! 2>/dev/null; then
-        echo "no database: the node ended, or made none in 30 s" >&2
+        echo "no database or identity: the node ended, or made none in 30 s" >&2
         kill $! 2>/dev/null
         exit 97
     fi
