@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Mutation testing of what decides and of what drives: each small change to the code must be noticed by a test.
 #
-#   ci/mutants.sh [PART [SHARD]]     PART: checks (default), verify, plan or run; SHARD: a part of it as `k/n`, from 0/n to (n-1)/n (default: all of it)
+#   ci/mutants.sh [PART [SHARD]]     PART: checks (default), verify, plan, run or asking; SHARD: a part of it as `k/n`, from 0/n to (n-1)/n (default: all of it)
 #
 # checks   checks, verdict, history, proofs of faults, judgement of controls: by the core's unit tests
 # verify   what derives a verdict from a bundle: by the core's unit tests and a recorded bundle in memory
 # plan     what reads a scenario and plans its run: by the core's unit tests, tests/plan.rs and tests/needs.rs
-# run      what drives a run and its faults: by its unit tests and a fake network in paused time
+# run      what drives a run and its faults: by a fake network in paused time
+# asking   what of it asks nodes and writes events: by its unit tests too
 #
 # The first three build the core alone, none needs Docker or waits for real time: harness/TRIALS.md has the seconds a mutant. What survives is listed at the end, and either killed by a new test or explained there.
 # Exit code: that of cargo-mutants: 0 every mutant was caught, 2 some were missed, 3 some ran into their timeout, 4 the tests fail without any change; 64 usage.
@@ -19,6 +20,9 @@ if ! [[ $shard =~ ^([0-9]{1,3})/([1-9][0-9]{0,2})$ ]] || ((10#${BASH_REMATCH[1]}
     exit 64
 fi
 core=(--package harness-core --cargo-arg=--lib --timeout 60)
+# The core decides in every run, and is compiled once.
+driving=(--package harness --cargo-arg=--test --cargo-arg=executor --timeout 60 --cargo-arg=--config --cargo-arg='profile.test.package.harness-core.opt-level=1')
+asking=(src/run/{door,http,journal,wanted}.rs 'src/run/poll/**')
 tests=()
 case $part in
     checks)
@@ -34,13 +38,19 @@ case $part in
         files=(core/src/{'scenario/**','document/**',needs.rs,node.rs,subnet.rs,'profile/**'})
         ;;
     run)
-        how=(--package harness --cargo-arg=--lib --cargo-arg=--test --cargo-arg=executor --timeout 60)
+        # Unit tests would have the largest crate compiled a second time for each mutant, and these files have none.
+        how=("${driving[@]}")
         files=('src/run/**')
+        for file in "${asking[@]}"; do how+=("--exclude=harness/$file"); done
+        ;;
+    asking)
+        how=("${driving[@]}" --cargo-arg=--lib)
+        files=("${asking[@]}")
         # What is no part of a run takes longer than all that is.
         tests=(-- -- --skip provider:: --skip lease:: --skip binary::)
         ;;
     *)
-        echo "there is no part \`$part\`; there are checks, verify, plan and run" >&2
+        echo "there is no part \`$part\`; there are checks, verify, plan, run and asking" >&2
         exit 64
         ;;
 esac
