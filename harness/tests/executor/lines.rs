@@ -85,6 +85,20 @@ async fn what_stays_is_ended_phases_later() {
     }
 }
 
+/// One that is down answers nobody, whatever its lines are.
+#[tokio::test(start_paused = true)]
+async fn ways_are_tried_between_nodes_that_run() {
+    let stop = "fault = \"stop\"\nnodes = \"node-2\"";
+    let isolate = "fault = \"isolate\"\nnodes = \"node-1\"\ndowntime = \"1s\"";
+    let done = passes(&[&phase(&[stop]), ADVANCE, &phase(&[isolate]), ADVANCE]).await;
+    let events = done.events();
+    let tried: Vec<_> = events.iter().filter(|event| event["event"] == "paths").collect();
+    assert!(tried.len() > 1, "before and after it heals: {tried:?}");
+    for round in tried.iter().map(ToString::to_string) {
+        assert!(round.contains("node-1") && !round.contains("node-2"), "{round}");
+    }
+}
+
 /// A partition in which one half also restarts, and a node that is cut off within it.
 #[tokio::test(start_paused = true)]
 async fn faults_overlap_and_heal_in_the_opposite_order() {
