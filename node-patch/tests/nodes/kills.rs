@@ -2,7 +2,6 @@
 //! best block is on its chain after the next start. And a disk that is full ends it with the reason.
 //!
 //! `HEGEMON_TEST_KILLS=100 cargo test -p hegemon-node --test nodes kills` kills each of the two a
-
 //! hundred times.
 
 use std::{path::Path, process::Command, time::Instant};
