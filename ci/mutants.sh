@@ -7,7 +7,7 @@
 # verify   what derives a verdict from a bundle: by the core's unit tests and a recorded bundle in memory
 # plan     what reads a scenario and plans its run: by the core's unit tests, tests/plan.rs and tests/needs.rs
 # run      what drives a run and its faults: by a fake network in paused time
-# asking   what of it asks nodes and writes events: by its unit tests too
+# asking   what of it asks nodes, runs programs, and writes events and evidence: by its unit tests too
 #
 # The first three build the core alone, none needs Docker or waits for real time: harness/TRIALS.md has the seconds a mutant. What survives is listed at the end, and either killed by a new test or explained there.
 # Exit code: that of cargo-mutants: 0 every mutant was caught, 2 some were missed, 3 some ran into their timeout, 4 the tests fail without any change; 64 usage.
@@ -21,9 +21,8 @@ if ! [[ $shard =~ ^([0-9]{1,3})/([1-9][0-9]{0,2})$ ]] || ((10#${BASH_REMATCH[1]}
 fi
 core=(--package harness-core --cargo-arg=--lib --timeout 60)
 # The core decides in every run, and is compiled once.
-driving=(--package harness --cargo-arg=--test --cargo-arg=executor --timeout 60 --cargo-arg=--config --cargo-arg='profile.test.package.harness-core.opt-level=1')
-asking=(src/run/{door,http,journal,wanted}.rs 'src/run/poll/**')
-tests=()
+driving=(--package harness-run --cargo-arg=--test --cargo-arg=executor --timeout 60 --cargo-arg=--config --cargo-arg='profile.test.package.harness-core.opt-level=1')
+asking=(run/src/{door,http,journal,wanted}.rs 'run/src/'{evidence,poll,program}'/**')
 case $part in
     checks)
         how=("${core[@]}")
@@ -38,16 +37,14 @@ case $part in
         files=(core/src/{'scenario/**','document/**',needs.rs,node.rs,subnet.rs,'profile/**'})
         ;;
     run)
-        # Unit tests would have the largest crate compiled a second time for each mutant, and these files have none.
+        # Unit tests would have the crate compiled a second time for each mutant, and these files have none.
         how=("${driving[@]}")
-        files=('src/run/**')
+        files=('run/src/**')
         for file in "${asking[@]}"; do how+=("--exclude=harness/$file"); done
         ;;
     asking)
         how=("${driving[@]}" --cargo-arg=--lib)
         files=("${asking[@]}")
-        # What is no part of a run takes longer than all that is.
-        tests=(-- -- --skip provider:: --skip lease:: --skip binary::)
         ;;
     *)
         echo "there is no part \`$part\`; there are checks, verify, plan, run and asking" >&2
@@ -59,4 +56,4 @@ command -v cargo-mutants >/dev/null || cargo install cargo-mutants --locked
 # Debugging information is half of a build's time here; a property that fails is enough, nobody reads its smallest case.
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0 PROPTEST_MAX_SHRINK_ITERS=0
 mkdir -p target
-exec cargo mutants --shard "$shard" --output "target/mutants-$part" "${how[@]}" "${files[@]/#/--file=harness/}" "${tests[@]}"
+exec cargo mutants --shard "$shard" --output "target/mutants-$part" "${how[@]}" "${files[@]/#/--file=harness/}"

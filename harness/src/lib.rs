@@ -1,5 +1,5 @@
 //! The harness: starts a network of hegemon nodes, breaks it, and says with evidence whether it held.
-//! What it decides and describes is in `harness-core`; here is what does it.
+//! What it decides and describes is in `harness-core`, how a run goes in `harness-run`; here is what both are used for and with.
 //!
 //! | module | what it is |
 //! | --- | --- |
@@ -9,18 +9,16 @@
 //! | [`selftest`], [`doctor`] | runs the negative controls; looks at a machine before a run |
 //! | [`attach`] | nodes that run already, and how they are reached |
 //! | [`lease`] | what tells a living run from a dead one, and removes what that left |
-//! | [`run`] | the way through a run and every way out |
 //! | [`provider`], [`binary`] | where nodes run, and what of |
 //! | [`netns`] | networks of nodes from the inside |
-//! | [`program`] | programs of the user's, and all that they start |
-//! | [`evidence`], [`library`] | where a run's evidence is kept, and where scenarios are found |
+//! | [`library`] | where scenarios are found |
 //!
-//! Arrows point one way, downwards in this table, and to `harness-core`, which knows nothing of this
-//! crate.
+//! Arrows point one way, downwards in this table, and to `harness-run` and `harness-core`, which know nothing of
+//! this crate.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "providers and leases live in the machine's time; `run`, which does not, turns the rule on again"
+    reason = "providers and leases live in the machine's time; a run, which does not, is in `harness-run`"
 )]
 
 pub mod attach;
@@ -28,12 +26,9 @@ pub mod binary;
 pub mod campaign;
 pub mod cli;
 pub mod doctor;
-pub mod evidence;
 pub mod lease;
 pub mod library;
 pub mod netns;
 pub mod network;
-pub mod program;
 pub mod provider;
-pub mod run;
 pub mod selftest;

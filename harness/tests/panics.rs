@@ -7,6 +7,7 @@
 #[path = "real/support.rs"]
 #[expect(dead_code, reason = "every test binary uses its own part")]
 mod provider;
+#[path = "../run/tests/support/mod.rs"]
 mod support;
 
 use std::{
@@ -16,21 +17,19 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt};
-use harness::{
-    provider::{
-        Changes, Injector, LogLine, NetworkChoice, NodeLaunch, NodeRequest, Provider,
-        ProviderError, ProviderOptions, Slot, docker::DockerProvider, process::ProcessProvider,
-    },
-    run::{
-        http::Http,
-        interrupt::Interrupt,
-        link::{Connect, NodeLink},
-    },
+use harness::provider::{
+    Changes, Injector, LogLine, NetworkChoice, NodeLaunch, NodeRequest, Provider, ProviderError,
+    ProviderOptions, Slot, docker::DockerProvider, process::ProcessProvider,
 };
 use harness_core::{
     exit::ExitCode,
     fault::Capability,
     node::{Incarnation, NodeState},
+};
+use harness_run::{
+    http::Http,
+    interrupt::Interrupt,
+    link::{Connect, NodeLink},
 };
 use provider::{Fake, HARNESS, Kind, assert_nothing_left, environment, fake, unique_run};
 use tokio::sync::mpsc;

@@ -4,6 +4,10 @@ use std::{io, sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{attached::READS, event::Miss};
+use harness_run::{
+    http::{self, Io, Open},
+    link::{Answer, NodeLink},
+};
 use hyper::{
     HeaderMap, Uri,
     header::{HOST, HeaderValue},
@@ -12,10 +16,6 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::{Endpoint, Hidden, Roots, Scheme, pace::Pace};
-use crate::run::{
-    http::{self, Io, Open},
-    link::{Answer, NodeLink},
-};
 
 /// What is asked of a node that is somebody else's by itself. `system_peers` is not among it: nodes hold it
 /// for unsafe, and a proxy may refuse a whole batch for it. A check of the user's own may ask [`READS`].

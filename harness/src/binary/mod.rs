@@ -30,9 +30,7 @@ pub use error::BinaryError;
 pub use identity::{Identity, OURS_MARKER, identify};
 pub use idle::idle;
 pub use rootfs::{DATA_DIR, LIBRARY_DIR, NODE_PATH, empty_directory, rootfs};
-pub(crate) use subprocess::{
-    BUSY_LIMIT, BUSY_RETRY, die_with_this_thread, kill_group, wait_unreaped, when_not_busy,
-};
+pub(crate) use subprocess::{kill_group, wait_unreaped};
 
 /// One line for people about a step that takes time.
 pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);

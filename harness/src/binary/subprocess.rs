@@ -4,24 +4,16 @@
 
 use std::{
     io,
-    os::unix::process::CommandExt,
     process::{ExitStatus, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, getpid, getppid, set_parent_process_death_signal,
-};
+use harness_run::program::{die_with_this_thread, when_not_busy};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
 };
-
-/// How long a file may be too busy to be executed. Its writer is long done, but a process that
-/// another thread has forked holds the writer's descriptor until its own `execve`.
-pub(crate) const BUSY_LIMIT: Duration = Duration::from_secs(2);
-/// How soon it is tried again.
-pub(crate) const BUSY_RETRY: Duration = Duration::from_millis(5);
 
 /// What a bounded run left.
 #[derive(Debug)]
@@ -67,46 +59,6 @@ pub(super) async fn spawn_group(command: &mut Command) -> io::Result<(Child, Gro
         .and_then(|id| Pid::from_raw(id.cast_signed()))
         .ok_or_else(|| io::Error::other("a child without a process ID"))?;
     Ok((child, GroupGuard(pid)))
-}
-
-/// Tries again as long as the file is too busy to be executed.
-pub(crate) async fn when_not_busy<C>(mut execute: impl FnMut() -> io::Result<C>) -> io::Result<C> {
-    let deadline = Instant::now() + BUSY_LIMIT;
-    loop {
-        match execute() {
-            Err(error)
-                if error.kind() == io::ErrorKind::ExecutableFileBusy
-                    && Instant::now() < deadline =>
-            {
-                tokio::time::sleep(BUSY_RETRY).await;
-            }
-            other => return other,
-        }
-    }
-}
-
-/// What it starts gets SIGKILL when the thread that starts it ends, and so when this process does,
-/// however it ends.
-pub(crate) fn die_with_this_thread(command: &mut std::process::Command) {
-    let harness = getpid();
-    let arrange = move || {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        // The harness may have died before the line above: nobody would tell us any more.
-        if getppid() == Some(harness) {
-            Ok(())
-        } else {
-            Err(io::Error::from_raw_os_error(rustix::io::Errno::SRCH.raw_os_error()))
-        }
-    };
-    #[expect(
-        unsafe_code,
-        reason = "runs between fork and exec; it makes two system calls and allocates nothing, which is all that is allowed there"
-    )]
-    // SAFETY: `prctl` and `getppid` are async-signal-safe, and neither arm of the closure allocates
-    // or takes a lock.
-    unsafe {
-        command.pre_exec(arrange);
-    }
 }
 
 /// Kills a process group on drop.
@@ -156,6 +108,8 @@ async fn read_up_to(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     fn shell(script: &str) -> Command {

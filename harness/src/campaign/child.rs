@@ -11,10 +11,9 @@ use std::{
 use harness_core::{
     bundle::Sha256Hex, exit::ExitCode, gate::Outcome, record::builds, verdict::Verdict,
 };
+use harness_run::{evidence::verify, interrupt::Interrupt, program::die_with_this_thread};
 use rustix::process::{Pid, Signal};
 use tokio::{io::AsyncReadExt, process::Command};
-
-use crate::{binary::die_with_this_thread, evidence::verify, run::interrupt::Interrupt};
 
 /// What a child says on standard error is kept up to here: its last line may be the only reason there is.
 const LONGEST: u64 = 64 * 1024;

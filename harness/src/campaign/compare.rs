@@ -16,12 +16,12 @@ use harness_core::{
     event::Event,
     gate::Outcome,
 };
+use harness_run::{evidence::write_whole, interrupt::Interrupt};
 
 use super::{
     child::{self, Ended},
     lines::Lines,
 };
-use crate::{evidence::write_whole, run::interrupt::Interrupt};
 
 const LEDGER: &str = "compare.jsonl";
 

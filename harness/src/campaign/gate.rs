@@ -15,12 +15,12 @@ use harness_core::{
         page::Page,
     },
 };
+use harness_run::{evidence::write_whole, interrupt::Interrupt};
 
 use super::{
     child::{self, Ended},
     lines::Lines,
 };
-use crate::{evidence::write_whole, run::interrupt::Interrupt};
 
 const LEDGER: &str = "gate.jsonl";
 

@@ -13,12 +13,12 @@ use harness_core::{
         night::{Line, Night, NightAsked, NightRan},
     },
 };
+use harness_run::{evidence::write_whole, interrupt::Interrupt};
 
 use super::{
     child::{self, Ended},
     lines::Lines,
 };
-use crate::{evidence::write_whole, run::interrupt::Interrupt};
 
 const LEDGER: &str = "generated.jsonl";
 

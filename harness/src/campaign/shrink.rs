@@ -11,9 +11,9 @@ use harness_core::{
     exit::ExitCode,
     shrink::{Course, Try},
 };
+use harness_run::{evidence::write_whole, interrupt::Interrupt};
 
 use super::child;
-use crate::{evidence::write_whole, run::interrupt::Interrupt};
 
 /// The smallest that still fails.
 pub const SMALLEST: &str = "shrunk.toml";

@@ -21,12 +21,12 @@ use harness_core::{
     },
     verdict::{RunVerdict, Verdict},
 };
+use harness_run::{
+    evidence::{Jsonl, RunDir, write_whole},
+    windows::{Begin, Keeper, LARGEST_LOGS, Seen},
+};
 
 use super::lines::Lines;
-use crate::{
-    evidence::{Jsonl, RunDir, write_whole},
-    run::windows::{Begin, Keeper, LARGEST_LOGS, Seen},
-};
 
 const LEDGER: &str = "soak.jsonl";
 const WINDOWS: &str = "windows";

@@ -12,6 +12,7 @@ use std::{
 };
 
 use harness_core::{exit::ExitCode, text::printable};
+use harness_run::{http::Http, interrupt::Interrupt, link::Connect};
 
 use super::{
     args::{LogsArgs, RpcArgs},
@@ -21,7 +22,6 @@ use super::{
 use crate::{
     lease::{NodeOnHost, RunOnHost},
     provider::{Direct, lines::LineAssembler},
-    run::{http::Http, interrupt::Interrupt, link::Connect},
 };
 
 /// A node that takes longer is said not to answer.

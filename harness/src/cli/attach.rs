@@ -9,14 +9,19 @@ use harness_core::{
     needs,
     scenario::{Overrides, Plan},
 };
+use harness_run::{
+    attached::AttachedRun,
+    evidence::{self, Jsonl, RunDir},
+    interrupt::Interrupt,
+    journal::Journal,
+    link::NodeLink,
+};
 use serde_json::json;
 
 use super::{args::AttachArgs, output, scenario::say_if_it_hides_another, terminal::Terminal};
 use crate::{
     attach::{Endpoint, Hidden, Remote, Roots, Scheme, read_headers},
-    evidence::{self, Jsonl, RunDir},
     provider::AttachedNodes,
-    run::{attached::AttachedRun, interrupt::Interrupt, journal::Journal, link::NodeLink},
 };
 
 /// `--watch` ends when so many rounds in a row could say nothing: a watch that sees nothing is none.

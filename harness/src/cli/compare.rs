@@ -12,6 +12,7 @@ use harness_core::{
     scenario::Overrides,
     text::plain,
 };
+use harness_run::{evidence::draw_seed, interrupt::Interrupt};
 
 use super::{
     args::{CompareArgs, ProviderChoice},
@@ -24,9 +25,7 @@ use crate::{
         gate::beside,
         revisions::{self, Revision, RevisionError},
     },
-    evidence::draw_seed,
     provider::own_program,
-    run::interrupt::Interrupt,
 };
 
 /// Without a word it is the scenario that has every figure.

@@ -4,16 +4,14 @@ use harness_core::{
     doctor::{Diagnosis, exit},
     exit::ExitCode,
 };
+use harness_run::interrupt::Interrupt;
 
 use super::{
     args::{DoctorArgs, ProviderChoice},
     environment::{environment, registry},
     output,
 };
-use crate::{
-    doctor::{Question, Where, examine},
-    run::interrupt::Interrupt,
-};
+use crate::doctor::{Question, Where, examine};
 
 pub(super) async fn run(args: &DoctorArgs, interrupt: Interrupt) -> ExitCode {
     let question = Question {

@@ -15,6 +15,7 @@ use harness_core::{
     statistics::round,
     text::plain,
 };
+use harness_run::{evidence::draw_seed, interrupt::Interrupt};
 
 use super::{
     args::GateArgs,
@@ -23,10 +24,8 @@ use super::{
 };
 use crate::{
     campaign::gate::{Drive, Gate, beside},
-    evidence::draw_seed,
     library::Library,
     provider::own_program,
-    run::interrupt::Interrupt,
 };
 
 pub(super) async fn run(args: &GateArgs, interrupt: Interrupt) -> ExitCode {

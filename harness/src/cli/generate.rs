@@ -18,12 +18,12 @@ use harness_core::{
     scenario::{Origin, Overrides, load},
     text::plain,
 };
+use harness_run::interrupt::Interrupt;
 
 use super::{args::GenerateArgs, output};
 use crate::{
     campaign::generated::{Drive, Generated},
     provider::own_program,
-    run::interrupt::Interrupt,
 };
 
 /// Where runs go.

@@ -7,9 +7,9 @@
 use std::{env, fs::OpenOptions, io::Write, path::PathBuf, sync::OnceLock};
 
 use harness_core::{exit::ExitCode, report::markdown, text::printable, verdict::Verdict};
+use harness_run::evidence::{RunDir, draw_seed};
 
 use super::output;
-use crate::evidence::{RunDir, draw_seed};
 
 /// Nothing that is said from here on is a command.
 pub(super) fn begin() {

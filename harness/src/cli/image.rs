@@ -1,12 +1,12 @@
 //! `image`: a node as an image that stays, for other tools.
 
 use harness_core::exit::ExitCode;
+use harness_run::interrupt::Interrupt;
 
 use super::{args::ImageArgs, environment::environment, output};
 use crate::{
     binary::{Binary, BuildKind, Program},
     provider::docker,
-    run::interrupt::Interrupt,
 };
 
 pub(super) async fn run(args: &ImageArgs, interrupt: Interrupt) -> ExitCode {

@@ -69,6 +69,7 @@ use std::{
 };
 
 use clap::Parser;
+use harness_run::interrupt::Interrupt;
 
 pub use args::Cli;
 pub(crate) use args::ProviderChoice;
@@ -80,7 +81,7 @@ pub(crate) use {
     scenario::no_provider,
 };
 
-use crate::{provider::descriptors, run::interrupt::Interrupt};
+use crate::provider::descriptors;
 use harness_core::exit::ExitCode;
 
 /// The whole program, from arguments to exit code.

@@ -8,17 +8,14 @@ use harness_core::{
     node::NodeSource,
     scenario::{Origin, Overrides, Plan, load},
 };
+use harness_run::{evidence::draw_seed, interrupt::Interrupt};
 
 use super::{
     args::{DownArgs, GcArgs, NetworkArg, ProviderChoice, ScenarioArgs, ShowArgs, UpArgs},
     gc, output, profile, ps,
     scenario::{self, Kept},
 };
-use crate::{
-    evidence::draw_seed,
-    lease::{RunOnHost, State},
-    run::interrupt::Interrupt,
-};
+use crate::lease::{RunOnHost, State};
 
 /// What the network is called among runs.
 const NAME: &str = "up";

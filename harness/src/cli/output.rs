@@ -8,10 +8,10 @@ use std::{
 };
 
 use harness_core::{report::verdict::Text, tone::Colour, verdict::Verdict};
+use harness_run::evidence::RunDir;
 use rustix::termios::tcgetwinsize;
 
 use super::screen;
-use crate::evidence::RunDir;
 
 /// A result.
 pub(super) fn result(text: &str) {

@@ -1,9 +1,9 @@
 //! The hidden verb: the process that executes a program of the user's, and ends all that it starts.
 
 use harness_core::exit::ExitCode;
+use harness_run::program::reaper::{Orders, live};
 
 use super::args::ReaperArgs;
-use crate::program::reaper::{Orders, live};
 
 pub(super) async fn run(args: &ReaperArgs) -> ExitCode {
     let orders = Orders { input: args.input.clone(), words: args.words.clone() };

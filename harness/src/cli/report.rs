@@ -10,9 +10,9 @@ use harness_core::{
     report::markdown,
     verify::Verified,
 };
+use harness_run::evidence::{self, verify, write_whole};
 
 use super::{args::ReportArgs, output};
-use crate::evidence::{self, verify, write_whole};
 
 pub(super) fn run(args: &ReportArgs) -> ExitCode {
     let mut shown = Vec::new();

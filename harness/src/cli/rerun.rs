@@ -9,9 +9,9 @@ use harness_core::{
     record::{PlanRecord, builds},
     scenario::{Overrides, Plan, load_again},
 };
+use harness_run::{evidence::verify, interrupt::Interrupt};
 
 use super::{args::RerunArgs, output, profile, scenario};
-use crate::{evidence::verify, run::interrupt::Interrupt};
 
 pub(super) async fn run(args: &RerunArgs, interrupt: Interrupt) -> ExitCode {
     let Some(record) = record(args) else { return ExitCode::Usage };

@@ -15,6 +15,13 @@ use harness_core::{
     scenario::{Overrides, Plan},
     verdict::Verdict,
 };
+use harness_run::{
+    evidence::{self, Jsonl, RunDir},
+    executor::{self, AtEnd, Measure, Run},
+    http::Http,
+    interrupt::Interrupt,
+    journal::Journal,
+};
 
 use super::{
     args::{NetworkArg, ProviderChoice, ScenarioArgs, ShowArgs},
@@ -26,16 +33,9 @@ use crate::{
         environment::{environment, registry},
         terminal::{Reporter, Terminal},
     },
-    evidence::{self, Jsonl, RunDir},
     lease::{Guard, watchdog::LIMIT},
     library::{Library, Scenario},
     provider::{ProviderError, ProviderOptions, own_program},
-    run::{
-        executor::{self, AtEnd, Measure, Run},
-        http::Http,
-        interrupt::Interrupt,
-        journal::Journal,
-    },
 };
 
 pub(super) async fn run(args: &ScenarioArgs, interrupt: Interrupt) -> ExitCode {

@@ -10,6 +10,7 @@ use harness_core::{
     selftest::list::{self, Case},
     text::short,
 };
+use harness_run::{evidence::RunDir, interrupt::Interrupt};
 
 use super::{
     args::{NetworkArg, ProviderChoice, SelftestArgs},
@@ -19,11 +20,9 @@ use super::{
 use crate::{
     binary::identify,
     cli::environment::{environment, registry},
-    evidence::RunDir,
     lease::Guard,
     provider::ProviderOptions,
-    run::interrupt::Interrupt,
-    selftest::run::{Bench, Outcome, Seen},
+    selftest::{Bench, Outcome, Seen},
 };
 
 pub(super) async fn run(args: &SelftestArgs, interrupt: Interrupt) -> ExitCode {

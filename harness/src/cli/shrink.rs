@@ -9,6 +9,7 @@ use harness_core::{
     exit::ExitCode, node::NodeSource, record::PlanRecord, shrink::Course, text::plain,
     verdict::Verdict,
 };
+use harness_run::{evidence::verify, interrupt::Interrupt};
 
 use super::{
     args::{NetworkArg, NodeArgs, ProviderChoice, ShrinkArgs, for_each_run},
@@ -16,9 +17,7 @@ use super::{
 };
 use crate::{
     campaign::shrink::{Drive, SMALLEST, Tried, drive},
-    evidence::verify,
     provider::own_program,
-    run::interrupt::Interrupt,
 };
 
 pub(super) async fn run(args: &ShrinkArgs, interrupt: Interrupt) -> ExitCode {

@@ -4,10 +4,10 @@
 use std::io;
 
 use harness_core::exit::Signal;
+use harness_run::interrupt::Interrupt;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::output;
-use crate::run::interrupt::Interrupt;
 
 /// Listens until the process ends.
 pub(super) fn listen(interrupt: Interrupt) -> io::Result<()> {

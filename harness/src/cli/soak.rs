@@ -20,6 +20,14 @@ use harness_core::{
     },
     text::plain,
 };
+use harness_run::{
+    evidence::{RunDir, draw_seed},
+    executor::{AtEnd, Measure, Run},
+    http::Http,
+    interrupt::Interrupt,
+    journal::Journal,
+    windows::{Begin, Keeper},
+};
 
 use super::{
     args::{NetworkArg, ProviderChoice, SoakArgs},
@@ -32,16 +40,8 @@ use super::{
 use crate::{
     binary::BuildKind,
     campaign::soak::{Campaign, Listen, Report},
-    evidence::{RunDir, draw_seed},
     lease::Guard,
     provider::{ProviderError, ProviderOptions, own_program},
-    run::{
-        executor::{AtEnd, Measure, Run},
-        http::Http,
-        interrupt::Interrupt,
-        journal::Journal,
-        windows::{Begin, Keeper},
-    },
 };
 
 pub(super) async fn run(args: &SoakArgs, interrupt: Interrupt) -> ExitCode {

@@ -1,13 +1,13 @@
 //! `verify`: what a bundle says, and whether it may be believed.
 
 use harness_core::{exit::ExitCode, text::printable, verify::Verified};
+use harness_run::evidence::verify;
 use serde_json::json;
 
 use super::{
     args::{Format, VerifyArgs},
     output,
 };
-use crate::evidence::verify;
 
 pub(super) fn run(args: &VerifyArgs) -> ExitCode {
     let verified = match verify(&args.bundle, args.expect_digest) {

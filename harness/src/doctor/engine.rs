@@ -16,13 +16,14 @@ use harness_core::{
     subnet::Range,
     text::short,
 };
+use harness_run::evidence;
 
 use super::{
     host,
     question::{Question, Where},
 };
 use crate::{
-    binary, evidence,
+    binary,
     provider::{
         NetworkChoice, NodeLaunch, NodeRequest, Provider, ProviderError, ProviderOptions,
         docker::{DockerProvider, neighbour_limit},

@@ -4,12 +4,10 @@
 use std::io;
 
 use harness_core::{event::Sink, place::Environment};
+use harness_run::evidence::RunDir;
 
 use super::{Lease, Registry, watchdog::Watchdog};
-use crate::{
-    evidence::RunDir,
-    provider::{Provider, own_program},
-};
+use crate::provider::{Provider, own_program};
 
 /// One run's.
 #[derive(Debug)]

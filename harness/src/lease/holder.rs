@@ -10,16 +10,14 @@ use std::{
 };
 
 use harness_core::event::{Event, EventKind, Sink};
+use harness_run::evidence::RunDir;
 
 use super::{
     entry::{Entry, NodeEntry, VERSION},
     marker::Marker,
     registry::{self, Registry},
 };
-use crate::{
-    evidence::RunDir,
-    provider::{Owner, Provider},
-};
+use crate::provider::{Owner, Provider};
 
 /// A run that lives.
 #[derive(Debug)]

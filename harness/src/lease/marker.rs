@@ -9,8 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use crate::evidence::MARKER;
-use crate::evidence::remove_marked;
+pub use harness_run::evidence::MARKER;
+use harness_run::evidence::remove_marked;
 
 /// Longer than any marker.
 const LONGEST: u64 = 200;

@@ -19,6 +19,7 @@ use std::{
 };
 
 use harness_core::place::Environment;
+use harness_run::{evidence::RunDir, program::PART};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
@@ -28,7 +29,7 @@ use super::{
     holder::{Lease, forget},
     registry,
 };
-use crate::{evidence::RunDir, netns::PART, provider::docker::Leftovers};
+use crate::provider::docker::Leftovers;
 
 /// The hidden verb of this program.
 const VERB: &str = "watchdog";

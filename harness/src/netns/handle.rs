@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use harness_run::program::PART;
 use rustix::{
     io::retry_on_intr,
     net::{
@@ -34,9 +35,6 @@ use super::{
     sys,
 };
 
-/// In the environment of a process that is executed as a part of a run: its hidden verb, once more. A test that has
-/// a network goes no further than that (`network::reenter`).
-pub const PART: &str = "HEGEMON_TESTBED_PART";
 /// The hidden verb of this program.
 pub const VERB: &str = "keep-networks";
 /// Before the run's scratch directory on a keeper's command line: for whoever looks for what a run

@@ -34,5 +34,4 @@ mod tries;
 pub mod wire;
 mod wiring;
 
-pub use handle::PART;
 pub use join::Join;

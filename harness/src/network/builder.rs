@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use harness_core::{node::NodeSource, scenario::Overrides, stepwise::Nodes};
+use harness_run::evidence::draw_seed;
 
 use super::{
     error::Error,
     handle::Network,
     stage::{Stage, Wanted},
 };
-use crate::{cli::ProviderChoice, evidence::draw_seed};
+use crate::cli::ProviderChoice;
 
 /// Where nodes run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

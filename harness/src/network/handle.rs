@@ -9,11 +9,11 @@ use std::{
 };
 
 use harness_core::stepwise::{Condition, Phase};
+use harness_run::driven::{Came, Question, Step};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::{error::Error, stage::Stage};
-use crate::run::driven::{Came, Question, Step};
 
 /// A running network.
 ///

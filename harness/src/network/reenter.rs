@@ -6,7 +6,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::{cli, netns::PART};
+use harness_run::program::PART;
+
+use crate::cli;
 
 /// The look was taken, so it will be by the next process as well.
 static LOOKED: AtomicBool = AtomicBool::new(false);

@@ -17,6 +17,14 @@ use harness_core::{
     stepwise::{Nodes, Stepwise},
     verdict::{RunVerdict, Verdict},
 };
+use harness_run::{
+    driven::{Program, Question, Step},
+    evidence::{Jsonl, RunDir},
+    executor::{AtEnd, Measure, Run},
+    http::Http,
+    interrupt::Interrupt,
+    journal::Journal,
+};
 use tokio::{
     runtime,
     sync::{mpsc, oneshot, watch},
@@ -26,16 +34,8 @@ use tokio_util::sync::CancellationToken;
 use super::{error::Error, reenter};
 use crate::{
     cli::{ProviderChoice, choose, environment, no_provider, registry},
-    evidence::{Jsonl, RunDir},
     lease::Guard,
     provider::{ProviderOptions, own_program},
-    run::{
-        driven::{Program, Question, Step},
-        executor::{AtEnd, Measure, Run},
-        http::Http,
-        interrupt::Interrupt,
-        journal::Journal,
-    },
 };
 
 /// Steps wait for each other; so many may be under way.

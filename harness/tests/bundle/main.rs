@@ -9,15 +9,15 @@
 mod commands;
 mod copy;
 mod pages;
-#[path = "../support/mod.rs"]
+#[path = "../../run/tests/support/mod.rs"]
 mod support;
 mod tampered;
 mod ways_out;
 
 use std::{path::Path, sync::OnceLock};
 
-use harness::{evidence::verify, run::interrupt::Interrupt};
 use harness_core::verify::Verified;
+use harness_run::{evidence::verify, interrupt::Interrupt};
 use support::{
     Done,
     fake::{Fake, Faults},

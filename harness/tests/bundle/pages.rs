@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use harness::evidence::verify;
+use harness_run::evidence::verify;
 
 use crate::{DISCOVER, RESTART, one, support::fake::Faults};
 

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use harness::evidence::verify;
 use harness_core::bundle::{Entry, Sha256Hex};
+use harness_run::evidence::verify;
 use proptest::prelude::*;
 
 use crate::{

@@ -3,11 +3,11 @@
 use std::{fs, io};
 
 use futures_util::future::join_all;
-use harness::{evidence::RunDir, run::interrupt::Interrupt};
 use harness_core::{
     event::{Event, Sink},
     exit::Signal,
 };
+use harness_run::{evidence::RunDir, interrupt::Interrupt};
 
 use crate::{
     DISCOVER, NODES, RESTART, found, one, said,

@@ -46,9 +46,14 @@ pub const ARROWS: &[Arrow] = &[
         why: "what judges knows neither who does the IO nor the code that it judges",
     },
     Arrow {
+        package: "harness-run",
+        may_use: &["harness-core"],
+        why: "a run knows neither engines nor commands: what provides its network is handed in",
+    },
+    Arrow {
         package: "harness",
-        // The latter only in its tests, which make the image that it runs.
-        may_use: &["harness-core", "hegemon-testcontainers"],
+        // The last only in its tests, which make the image that it runs.
+        may_use: &["harness-core", "harness-run", "hegemon-testcontainers"],
         why: "a run's evidence must not depend on the code that it judges: nodes are programs",
     },
     Arrow {
@@ -59,7 +64,7 @@ pub const ARROWS: &[Arrow] = &[
     Arrow { package: "tidy", may_use: &[], why: "it must run when nothing else compiles" },
 ];
 
-/// A package without IO, clock or runtime.
+/// A package that leaves things to others, down to the last library.
 #[derive(Debug)]
 pub struct Pure {
     /// Its name.
@@ -87,10 +92,15 @@ const RUNTIME: &[&str] = &[
     "tower*",
 ];
 
+/// Engines of containers, namespaces, command lines, terminals.
+const NETWORKS: &[&str] =
+    &["bollard*", "clap*", "netlink*", "ratatui*", "testcontainers*", "tokio-rustls"];
+
 /// Every such package.
 pub const PURE: &[Pure] = &[
     Pure { package: "hegemon-discovery", without: RUNTIME },
     Pure { package: "harness-core", without: RUNTIME },
+    Pure { package: "harness-run", without: NETWORKS },
 ];
 
 /// Arrows that the table does not have, packages that it does not have, and rows about nothing.

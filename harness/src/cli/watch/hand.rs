@@ -14,6 +14,7 @@ use harness_core::{
     node::Resources,
     tone::Tone,
 };
+use harness_run::{clock::RunClock, onlooker::Onlooker};
 use tokio::{sync::Mutex, time::Instant};
 
 use super::keys::Act;
@@ -27,7 +28,6 @@ use crate::{
         },
         process::hand as process,
     },
-    run::{clock::RunClock, onlooker::Onlooker},
 };
 
 /// A node that is back has so long to answer.

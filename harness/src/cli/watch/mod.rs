@@ -19,6 +19,7 @@ use harness_core::{
     text::printable,
     tone::Tone,
 };
+use harness_run::{clock::RunClock, interrupt::Interrupt};
 use ratatui::{
     DefaultTerminal,
     crossterm::event::{self, Event as Input},
@@ -38,7 +39,6 @@ use super::{args::WatchArgs, output, ps};
 use crate::{
     lease::{RunOnHost, State},
     provider::docker::Leftovers,
-    run::{clock::RunClock, interrupt::Interrupt},
 };
 
 /// Between two pictures.

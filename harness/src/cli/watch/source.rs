@@ -13,10 +13,11 @@ use harness_core::{
     event::{Event, EventKind},
     node::NodeState,
 };
+use harness_run::clock::RunClock;
 use tokio::sync::mpsc::Sender;
 
 use super::hand::{Hand, event};
-use crate::{provider::lines::LineAssembler, run::clock::RunClock};
+use crate::provider::lines::LineAssembler;
 
 /// How often nodes are asked.
 const EVERY: Duration = Duration::from_secs(1);

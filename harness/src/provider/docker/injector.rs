@@ -11,11 +11,7 @@ use harness_core::{
 };
 
 use super::{freeze, image, limits, provider::DockerProvider};
-use crate::provider::{
-    ProviderError, Slot,
-    injector::{Done, Injector},
-    paths,
-};
+use crate::provider::{Done, Injector, ProviderError, Slot, paths};
 
 impl Injector for DockerProvider {
     fn pause<'a>(&'a self, name: &'a str) -> Done<'a> {

@@ -18,6 +18,7 @@ use bollard::{
     },
 };
 use futures_util::TryStreamExt;
+use harness_run::program::PART;
 use tokio_util::io::StreamReader;
 
 use super::{
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     binary::{self, Executable, LIBRARY_DIR, NODE_PATH},
-    netns::{PART, agent::VERB, client::Client},
+    netns::{agent::VERB, client::Client},
     provider::{ProviderError, ProviderOptions},
 };
 

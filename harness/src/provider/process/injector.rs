@@ -18,8 +18,7 @@ use super::{files, freeze, limits, provider::ProcessProvider};
 use crate::{
     netns::wire::{Answer, Verb, mac_of},
     provider::{
-        ProviderError, Slot,
-        injector::{Done, Injector},
+        Done, Injector, ProviderError, Slot,
         paths::{self, ANOTHER, Site, Target},
     },
 };

@@ -18,13 +18,11 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use harness_run::program::{BUSY_LIMIT, BUSY_RETRY, die_with_this_thread};
 use tokio::sync::{mpsc as queue, oneshot};
 
 use super::execution::{Custody, Execution, Group};
-use crate::{
-    binary::{BUSY_LIMIT, BUSY_RETRY, die_with_this_thread},
-    netns::Join,
-};
+use crate::netns::Join;
 
 /// Executions that wait for their turn of a millisecond; a caller waits when there are more.
 const QUEUE: usize = 64;

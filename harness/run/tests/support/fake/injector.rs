@@ -1,0 +1,102 @@
+//! What may be done to the nodes of a fake beside ending them: it is remembered, and seen by whoever
+//! looks.
+
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use harness_core::{
+    line::{Connect, Datagrams, Line, LineChange, PathSeen},
+    node::NodeState,
+};
+use harness_run::provider::{Injector, ProviderError};
+
+use super::Fake;
+
+type Done<'a> = BoxFuture<'a, Result<(), ProviderError>>;
+
+impl Fake {
+    pub(super) fn is_frozen(&self, name: &str) -> bool {
+        matches!(self.lock().get(name).map(|node| &node.state), Some(NodeState::Frozen(_)))
+    }
+
+    /// Processor time moves with the run's, until a node is frozen.
+    pub(super) fn cpu_ms(&self, name: &str) -> u64 {
+        let now = self.began.elapsed();
+        self.lock().get(name).and_then(|node| node.frozen).unwrap_or(now).as_millis() as u64 / 10
+    }
+
+    fn line(&self, from: &str, to: &str) -> Line {
+        let lines = self.lines_cut.lock().unwrap();
+        lines.get(&(from.to_owned(), to.to_owned())).cloned().unwrap_or(Line::Open)
+    }
+
+    fn path(&self, from: &str, to: &str, datagrams: Datagrams) -> PathSeen {
+        let (there, back) = (self.line(from, to), self.line(to, from));
+        let sent = datagrams.count();
+        let of = |line: &Line| match line {
+            Line::Open => (sent, Duration::ZERO),
+            Line::Cut => (0, Duration::ZERO),
+            Line::Bad(bad) => {
+                (sent - (f64::from(sent) * bad.loss / 100.0).round() as u32, bad.delay)
+            }
+        };
+        let ((arrived, late), (echoed, later)) = (of(&there), of(&back));
+        let echoed = echoed.min(arrived);
+        let trip = Duration::from_micros(300) + late + later;
+        let passes = there != Line::Cut && back != Line::Cut;
+        PathSeen {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            connect: if passes { Connect::Accepted } else { Connect::Silent },
+            sent,
+            arrived,
+            echoed,
+            round_trip_us: (echoed > 0).then_some(trip.as_micros() as u64),
+        }
+    }
+}
+
+impl Injector for Fake {
+    fn pause<'a>(&'a self, name: &'a str) -> Done<'a> {
+        let now = self.began.elapsed();
+        if let Some(node) = self.lock().get_mut(name)
+            && let NodeState::Running(incarnation) = node.state.clone()
+        {
+            node.state = NodeState::Frozen(incarnation);
+            node.frozen = Some(now);
+        }
+        self.world.freezes(name);
+        async { Ok(()) }.boxed()
+    }
+
+    fn resume<'a>(&'a self, name: &'a str) -> Done<'a> {
+        if let Some(node) = self.lock().get_mut(name)
+            && let NodeState::Frozen(incarnation) = node.state.clone()
+        {
+            node.state = NodeState::Running(incarnation);
+            node.frozen = None;
+        }
+        self.world.thaws(name);
+        async { Ok(()) }.boxed()
+    }
+
+    fn lines<'a>(&'a self, changes: &'a [LineChange]) -> Done<'a> {
+        let mut lines = self.lines_cut.lock().unwrap();
+        for change in changes {
+            lines.insert((change.from.clone(), change.to.clone()), change.line.clone());
+        }
+        async { Ok(()) }.boxed()
+    }
+
+    fn probe<'a>(
+        &'a self,
+        ways: &'a [(String, String)],
+        datagrams: Datagrams,
+    ) -> BoxFuture<'a, Result<Vec<PathSeen>, ProviderError>> {
+        async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            Ok(ways.iter().map(|(from, to)| self.path(from, to, datagrams)).collect())
+        }
+        .boxed()
+    }
+}

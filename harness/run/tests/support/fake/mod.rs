@@ -1,0 +1,198 @@
+//! A network that does not exist: nodes in this process that answer as real ones would, and
+//! misbehave as told. It lets the executor be tested without a node, in time that is paused; what a
+//! run says about real nodes is tested in `tests/three_node`.
+//!
+//! `faults` says how it misbehaves, `world` how its nodes answer, `provider` what a run may ask of
+//! whoever runs them, `injector` what it may have done to them.
+
+mod faults;
+mod injector;
+mod provider;
+mod world;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use harness_core::{
+    line::Line,
+    node::{Incarnation, NodeState},
+};
+use harness_run::provider::LogLine;
+use tokio::{sync::mpsc, time::Instant};
+
+pub(crate) use faults::{Faults, Memory, Villain};
+use world::World;
+
+use super::wall;
+
+/// The fake.
+pub(crate) struct Fake {
+    faults: Faults,
+    world: Arc<World>,
+    nodes: Mutex<BTreeMap<String, Node>>,
+    /// Until everything is removed.
+    lines: Mutex<Option<mpsc::Sender<LogLine>>>,
+    receiver: Mutex<Option<mpsc::Receiver<LogLine>>>,
+    pids: AtomicU32,
+    began: Instant,
+    looks: AtomicU32,
+    first_look: OnceLock<Instant>,
+    /// The lines that are not open.
+    lines_cut: Mutex<BTreeMap<(String, String), Line>>,
+    /// Teardown was called.
+    pub(crate) torn_down: AtomicBool,
+}
+
+struct Node {
+    first: Option<Incarnation>,
+    state: NodeState,
+    rpc: Option<SocketAddr>,
+    /// Since when it gets no time, from the network's beginning.
+    frozen: Option<Duration>,
+}
+
+impl Fake {
+    pub(crate) fn new(faults: Faults) -> Arc<Self> {
+        let (lines, receiver) = mpsc::channel(64);
+        let world = Arc::new(World::new(faults.clone()));
+        Arc::new(Self {
+            faults,
+            world,
+            nodes: Mutex::default(),
+            lines: Mutex::new(Some(lines)),
+            receiver: Mutex::new(Some(receiver)),
+            pids: AtomicU32::new(1000),
+            began: Instant::now(),
+            looks: AtomicU32::new(0),
+            first_look: OnceLock::new(),
+            lines_cut: Mutex::default(),
+            torn_down: AtomicBool::new(false),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Node>> {
+        self.nodes.lock().unwrap()
+    }
+
+    async fn run(&self, name: &str) -> Incarnation {
+        let pid = self.pids.fetch_add(1, Ordering::Relaxed);
+        let incarnation =
+            Incarnation { pid: pid.into(), started: wall(self.began), id: format!("fake-{pid}") };
+        let lines = self.lines.lock().unwrap().clone().unwrap();
+        let log = |text: String| LogLine {
+            node: name.to_owned(),
+            bytes: format!("{text}\n").into_bytes(),
+        };
+        lines.send(log(format!("\u{1b}[32m{name} starts\u{1b}[0m"))).await.unwrap();
+        if let Some((node, code)) = self.faults.exits
+            && node == name
+        {
+            lines.send(log("cannot open the database".to_owned())).await.unwrap();
+            let node = Node {
+                first: None,
+                state: NodeState::Exited { code: Some(code), signal: None },
+                rpc: None,
+                frozen: None,
+            };
+            self.lock().insert(name.to_owned(), node);
+            return incarnation;
+        }
+        if let Some(villain) = self.faults.villain.filter(|_| name == "villain") {
+            self.reports(villain, lines.clone());
+        }
+        if let Some((node, text)) = self.faults.logs
+            && node == name
+        {
+            let said: Vec<LogLine> = text.lines().map(|line| log(line.to_owned())).collect();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                for line in said {
+                    let _ = lines.send(line).await;
+                }
+            });
+        }
+        // A new port at every start, as an engine may do it.
+        let rpc = SocketAddr::from(([127, 0, 0, 1], u16::try_from(pid).unwrap()));
+        let node = Node {
+            first: Some(incarnation.clone()),
+            state: NodeState::Running(incarnation.clone()),
+            rpc: Some(rpc),
+            frozen: None,
+        };
+        self.lock().insert(name.to_owned(), node);
+        self.world.starts(name, rpc);
+        incarnation
+    }
+
+    /// An adversary says once a second what it has done, for as long as anybody listens.
+    fn reports(&self, villain: Villain, lines: mpsc::Sender<LogLine>) {
+        tokio::spawn(async move {
+            for second in 0_u64.. {
+                let done = match villain {
+                    Villain::Attacks => second,
+                    Villain::Idles | Villain::Ends => 0,
+                    Villain::Stops => second.min(1),
+                };
+                let text = format!(
+                    "{{\"event\":\"progress\",\"attack\":\"address-flood\",\"connected\":{done},\"sessions\":{done},\"bytes_sent\":{done}}}\n"
+                );
+                let line = LogLine { node: "villain".to_owned(), bytes: text.into_bytes() };
+                if lines.send(line).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+    }
+
+    /// Somebody else starts a node again.
+    pub(crate) fn is_replaced(&self, name: &str) {
+        let incarnation =
+            Incarnation { pid: 7, started: wall(self.began), id: "fake-7".to_owned() };
+        self.lock().get_mut(name).unwrap().state = NodeState::Running(incarnation);
+    }
+
+    /// A node ends by itself.
+    pub(crate) fn dies(&self, name: &str, code: i64) {
+        self.lock().get_mut(name).unwrap().state =
+            NodeState::Exited { code: Some(code), signal: None };
+    }
+
+    fn end(&self, name: &str) -> NodeState {
+        let (code, signal) = self.faults.ends_with.unwrap_or((Some(0), None));
+        self.ends_so(name, NodeState::Exited { code, signal })
+    }
+
+    fn killed(&self, name: &str) -> NodeState {
+        self.ends_so(name, NodeState::Exited { code: None, signal: Some(9) })
+    }
+
+    fn ends_so(&self, name: &str, ended: NodeState) -> NodeState {
+        self.world.ends(name);
+        let address = {
+            let mut nodes = self.lock();
+            let node = nodes.get_mut(name).unwrap();
+            node.state = ended.clone();
+            node.rpc
+        };
+        let Some(address) = address else { return ended };
+        if !self.faults.ghost {
+            self.world.falls_silent(address);
+        }
+        if let Some(after) = self.faults.haunts {
+            let (world, name) = (Arc::clone(&self.world), name.to_owned());
+            tokio::spawn(async move {
+                tokio::time::sleep(after).await;
+                world.answers(&name, address);
+            });
+        }
+        ended
+    }
+}
