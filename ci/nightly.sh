@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole scenario library, on both providers: what CI does not have the time for on every change.
-# ci/nightly.sh [PROVIDER…]; both without any. Exit code: the first provider's that is not 0. Runs stay under runs/nightly-PROVIDER.
+# The whole scenario library, on both providers, and an image of the node as it is released: what CI does not have the time for on every change.
+# ci/nightly.sh [PROVIDER…]; both without any. Exit code: the first that is not 0. Runs stay under runs/nightly-PROVIDER.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,4 +14,8 @@ for provider in "${providers[@]}"; do
     # 4: this provider cannot do what some scenarios need, and all others passed.
     if [ "$worst" -eq 0 ] && [ "$code" -ne 0 ] && [ "$code" -ne 4 ]; then worst=$code; fi
 done
+printf '\n== an image of the released build\n'
+cargo test -q -p harness --test real -- --ignored --exact testcontainers::an_image_of_the_released_build_holds_the_example
+code=$?
+if [ "$worst" -eq 0 ]; then worst=$code; fi
 exit "$worst"

@@ -1,6 +1,7 @@
 //! A node as a testcontainers image: made by the harness, started and found by others, and removed with its handle.
 
 use std::{
+    ffi::OsStr,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -9,7 +10,7 @@ use std::{
 use hegemon_testcontainers::{HegemonNode, publish_on_loopback};
 use testcontainers::{ImageExt, core::IntoContainerPort, runners::AsyncRunner};
 
-use crate::support::{HARNESS, PATIENCE, docker_cli, unique_run};
+use crate::support::{HARNESS, PATIENCE, docker_cli, our_node, unique_run};
 
 #[path = "../../../docker/testcontainers/examples/find_each_other.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run --example`")]
@@ -23,10 +24,15 @@ struct Made {
 }
 
 impl Made {
-    fn new() -> Self {
+    /// Of a node that others need as well.
+    async fn new() -> Self {
+        Self::with(&["--node-bin".as_ref(), our_node().await.as_os_str()])
+    }
+
+    fn with(more: &[&OsStr]) -> Self {
         let tag = unique_run();
         let reference = format!("{NAME}:{tag}");
-        let output = Command::new(HARNESS).args(["image", &reference]).output().unwrap();
+        let output = Command::new(HARNESS).args(["image", &reference]).args(more).output().unwrap();
         let words = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(words.contains(&format!("docker rmi {reference}")), "{words}");
@@ -59,7 +65,7 @@ impl Drop for Made {
 
 #[tokio::test]
 async fn the_example_holds_and_leaves_no_container() {
-    let made = Made::new();
+    let made = Made::new().await;
     example::find_each_other(made.node()).await.unwrap();
     made.no_container_is_left();
 
@@ -75,10 +81,18 @@ async fn the_example_holds_and_leaves_no_container() {
     made.no_container_is_left();
 }
 
+#[tokio::test]
+#[ignore = "builds the node as it is released, three minutes of two cores: `ci/nightly.sh`"]
+async fn an_image_of_the_released_build_holds_the_example() {
+    let made = Made::with(&[]);
+    example::find_each_other(made.node()).await.unwrap();
+    made.no_container_is_left();
+}
+
 /// Also where the host's configuration is somebody's own, and other ports are mapped.
 #[tokio::test]
 async fn only_what_was_mapped_is_published_beside_json_rpc_on_loopback() {
-    let made = Made::new();
+    let made = Made::new().await;
     let changed = made.node().request().with_host_config_modifier(|host| {
         host.pids_limit = Some(256);
         publish_on_loopback(host);
