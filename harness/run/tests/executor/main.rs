@@ -1,18 +1,20 @@
 //! A run from its scenario to its verdict, over a network of fakes that misbehaves in every way
 //! that a run must notice. Time is paused: it jumps over what only waits.
 //!
-//! `hostile`: adversaries, and what they report. `network`: what checks make of what nodes say. `checks`: those of whole windows, sessions and
+//! `attached`: nodes that run already. `hostile`: adversaries, and what they report. `network`: what checks make of what nodes say. `checks`: those of whole windows, sessions and
 //! resources. `restart`: the fault and its proofs. `down`: nodes that are stopped or killed, and
 //! started phases later. `lines`: nodes that are cut off, or frozen, and injectors that do something
 //! else. `patience`: nodes that are slow, busy or late. `broken`: nodes that end or hang by themselves. `way_out`: signals,
-//! failures and bugs.
+//! failures and bugs. `driven`, `windows`: networks that a program drives, and that stay up.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod asked;
+mod attached;
 mod broken;
 mod checks;
 mod down;
+mod driven;
 mod hostile;
 mod lines;
 mod network;
@@ -21,6 +23,7 @@ mod restart;
 #[path = "../support/mod.rs"]
 mod support;
 mod way_out;
+mod windows;
 
 use std::sync::{Arc, atomic::Ordering};
 

@@ -201,12 +201,35 @@ pub(crate) async fn run_around(
 
 async fn start(
     text: &str,
-    (provider, connect): (Arc<dyn Provider>, Arc<dyn Connect>),
+    network: (Arc<dyn Provider>, Arc<dyn Connect>),
     how: How,
     touch: impl FnOnce(&RunDir),
 ) -> Done {
-    let How { clock, folder, overrides, measure, interrupt, listeners } = how;
-    let plan = plan(folder.path(), text, &overrides);
+    let plan = plan(how.folder.path(), text, &how.overrides);
+    let Staged { run, folder } = staged(plan, network, how, touch);
+    let dir = run.dir.clone();
+    let verdict = run.execute().await;
+    Done { verdict, dir, folder }
+}
+
+/// A run that has not begun, and the folder that it is in.
+pub(crate) struct Staged {
+    pub(crate) run: Run,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+/// A run of this plan.
+pub(crate) fn stage(plan: Plan, network: Arc<impl Network>, interrupt: Interrupt) -> Staged {
+    staged(plan, (network.clone(), network), How { interrupt, ..How::default() }, |_| ())
+}
+
+fn staged(
+    plan: Plan,
+    (provider, connect): (Arc<dyn Provider>, Arc<dyn Connect>),
+    how: How,
+    touch: impl FnOnce(&RunDir),
+) -> Staged {
+    let How { clock, folder, overrides: _, measure, interrupt, listeners } = how;
     let dir = RunDir::create(&folder.path().join("runs"), &plan.scenario).unwrap();
     touch(&dir);
     let jsonl = Jsonl::create(&dir.events()).unwrap();
@@ -218,12 +241,11 @@ async fn start(
         provider,
         connect,
         journal,
-        dir: dir.clone(),
+        dir,
         at_end: AtEnd::Remove,
         measure,
         interrupt,
         program: reaper(),
     };
-    let verdict = run.execute().await;
-    Done { verdict, dir, folder }
+    Staged { run, folder }
 }
