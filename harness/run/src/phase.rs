@@ -236,6 +236,10 @@ impl<'a> Phases<'a> {
     ) -> Step {
         let Proven { since, mut proof, patience } = done;
         let deadline = self.bed.journal.now() + patience;
+        // What is seen in the same millisecond cannot be told from what was before.
+        while !patience.is_zero() && self.bed.journal.now() <= since {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         loop {
             if !patience.is_zero() {
                 let scene = self.scene(&plan.nodes, plan.prove_back, lines);
