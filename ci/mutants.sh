@@ -21,7 +21,7 @@ if ! [[ $shard =~ ^([0-9]{1,3})/([1-9][0-9]{0,2})$ ]] || ((10#${BASH_REMATCH[1]}
 fi
 core=(--package harness-core --cargo-arg=--lib --timeout 60)
 # The core decides in every run, and is compiled once.
-driving=(--package harness-run --cargo-arg=--test --cargo-arg=executor --timeout 60 --cargo-arg=--config --cargo-arg='profile.test.package.harness-core.opt-level=1')
+driving=(--package harness-run --cargo-arg=--test --cargo-arg=executor --timeout 20 --cargo-arg=--config --cargo-arg='profile.test.package.harness-core.opt-level=1')
 asking=(run/src/{door,http,journal,wanted}.rs 'run/src/'{evidence,poll,program}'/**')
 case $part in
     checks)

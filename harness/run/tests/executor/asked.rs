@@ -102,15 +102,17 @@ async fn a_program_of_the_users_own_is_told_of_the_network_and_its_words_are_kep
 /// In real time: so is a program's.
 #[tokio::test]
 async fn of_a_program_that_writes_a_lot_the_end_is_kept() {
-    let script = "head -c 1000000 /dev/zero; echo the last line";
+    let script = "head -c 1000000 /dev/zero; echo; echo the last line; echo";
     let done =
         done(&command(&format!("\"sh\", \"-c\", \"{script}\""), ""), Faults::default()).await;
     assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
     let said = std::fs::read(done.dir.logs().join("command_1_1.log")).unwrap();
     assert_eq!(said.len(), 64 * 1024);
-    assert!(said.ends_with(b"\0the last line\n"));
-    let bytes = |event: &serde_json::Value| event["seen"]["command"]["ended"]["bytes"].as_u64();
-    assert_eq!(done.events().iter().find_map(bytes), Some(1_000_014));
+    assert!(said.ends_with(b"\0\nthe last line\n\n"));
+    let events = done.events();
+    let mut ended = events.iter().map(|event| &event["seen"]["command"]["ended"]);
+    let ended = ended.find(|ended| ended.is_object()).unwrap();
+    assert_eq!((&ended["bytes"], &ended["last"]), (&1_000_016.into(), &"the last line".into()));
 }
 
 /// In real time: so is a program's.

@@ -182,3 +182,22 @@ async fn a_store_that_survived_passes_and_one_that_did_not_never_does() {
         "{reason}"
     );
 }
+
+/// A line that a node logs half a second after its start.
+#[tokio::test(start_paused = true)]
+async fn what_a_node_logs_is_held_against_what_it_should_and_should_not() {
+    let log = |must: &str, nodes: &str| {
+        format!(
+            "[[phases.checks]]\ncheck = \"log\"\nnodes = \"{nodes}\"\npattern = \"Reorg [0-9]+\"\nmust = \"{must}\"\nwithin = \"3s\"\n"
+        )
+    };
+    let logs = || Faults { logs: Some(("node-1", "INFO Reorg 7")), ..Faults::default() };
+    let (fails, reason) = exit(&log("not-appear", "node"), logs()).await;
+    assert_eq!(fails, ExitCode::Fail);
+    assert!(reason.contains("node-1 logged what it must not"), "{reason}");
+    assert_eq!(exit(&log("not-appear", "node-2"), logs()).await.0, ExitCode::Pass);
+    assert_eq!(exit(&log("appear", "node-1"), logs()).await.0, ExitCode::Pass);
+    let (fails, reason) = exit(&log("appear", "node"), logs()).await;
+    assert_eq!(fails, ExitCode::Fail);
+    assert!(reason.contains("node-2") && reason.contains("did not log it"), "{reason}");
+}

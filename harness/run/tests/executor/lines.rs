@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What the nodes that can be asked go on to do.
-const ADVANCE: &str = r#"
+pub(crate) const ADVANCE: &str = r#"
 [[phases.checks]]
 check = "height-advances"
 nodes = "seed"
@@ -23,7 +23,7 @@ within = "4s"
 for = "500ms"
 "#;
 
-fn phase(faults: &[&str]) -> String {
+pub(crate) fn phase(faults: &[&str]) -> String {
     let fault = |fault: &&str| format!("[[phases.faults]]\n{fault}\n");
     let faults: String = faults.iter().map(fault).collect();
     format!("[[phases]]\nname = \"it\"\n{faults}")
@@ -38,7 +38,7 @@ async fn done_with(phases: &[&str], disturbance: Disturbance) -> Done {
 }
 
 /// It passes, and its bundle says the same.
-async fn passes(phases: &[&str]) -> Done {
+pub(crate) async fn passes(phases: &[&str]) -> Done {
     let done = done_with(phases, Disturbance::None).await;
     assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
     let verified = verify(done.dir.path(), None).unwrap();
@@ -47,7 +47,7 @@ async fn passes(phases: &[&str]) -> Done {
 }
 
 /// It is inconclusive, for this reason, and its bundle says the same.
-async fn unproven(phases: &[&str], disturbance: Disturbance, why: &str) {
+pub(crate) async fn unproven(phases: &[&str], disturbance: Disturbance, why: &str) {
     let done = done_with(phases, disturbance).await;
     assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{disturbance:?} {:#}", done.json());
     assert!(done.json().to_string().contains(why), "{disturbance:?} {why}: {:#}", done.json());

@@ -4,7 +4,7 @@
 //! `attached`: nodes that run already. `hostile`: adversaries, and what they report. `network`: what checks make of what nodes say. `checks`: those of whole windows, sessions and
 //! resources. `restart`: the fault and its proofs. `down`: nodes that are stopped or killed, and
 //! started phases later. `lines`: nodes that are cut off, or frozen, and injectors that do something
-//! else. `patience`: nodes that are slow, busy or late. `broken`: nodes that end or hang by themselves. `way_out`: signals,
+//! else. `changed`: other files, builds, clocks, limits, ports and names. `patience`: nodes that are slow, busy or late. `broken`: nodes that end or hang by themselves. `way_out`: signals,
 //! failures and bugs. `driven`, `windows`: networks that a program drives, and that stay up.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -12,6 +12,7 @@
 mod asked;
 mod attached;
 mod broken;
+mod changed;
 mod checks;
 mod down;
 mod driven;

@@ -82,8 +82,22 @@ pub(crate) struct Faults {
     pub(crate) identity: Option<&'static str>,
     /// This node's `system_health.peers` is `null`.
     pub(crate) nulls: Option<&'static str>,
+    /// What a node does that is started while somebody else holds a port of it.
+    pub(crate) without_its_port: Without,
     /// The network has addresses of its own, and what the node `villain` reports there.
     pub(crate) villain: Option<Villain>,
+}
+
+/// What a node makes of a port that it does not get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Without {
+    /// It ends.
+    #[default]
+    Ends,
+    /// It logs that, and goes on.
+    Says,
+    /// It goes on.
+    IsSilent,
 }
 
 /// What an adversary reports once a second.

@@ -1,14 +1,18 @@
 //! What may be done to the nodes of a fake beside ending them: it is remembered, and seen by whoever
 //! looks.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     line::{Connect, Datagrams, Line, LineChange, PathSeen},
-    node::NodeState,
+    node::{NodeSource, NodeState},
+    state::{Executable, Limits, Port, StateChange, StateFile},
 };
-use harness_run::provider::{Injector, ProviderError};
+use harness_run::provider::{Injector, ProviderError, Slot};
 
 use super::Fake;
 
@@ -98,5 +102,75 @@ impl Injector for Fake {
             Ok(ways.iter().map(|(from, to)| self.path(from, to, datagrams)).collect())
         }
         .boxed()
+    }
+
+    fn state_files<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<StateFile>, ProviderError>> {
+        let files = self.belongings().state_files(name);
+        async { Ok(files) }.boxed()
+    }
+
+    fn change_state<'a>(&'a self, name: &'a str, change: &'a StateChange) -> Done<'a> {
+        self.belongings().change_state(name, change);
+        async { Ok(()) }.boxed()
+    }
+
+    fn slot_as(&self, name: &str, _: &NodeSource) -> Result<Slot, ProviderError> {
+        Ok(self.slot(name, 1))
+    }
+
+    fn executable<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Executable, ProviderError>> {
+        let executable = self.belongings().executable(name);
+        async { Ok(executable) }.boxed()
+    }
+
+    fn limit<'a>(&'a self, name: &'a str, limits: &'a Limits) -> Done<'a> {
+        self.belongings().limit(name, limits);
+        async { Ok(()) }.boxed()
+    }
+
+    fn limits<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Limits, ProviderError>> {
+        let limits = self.belongings().limits(name);
+        async move { Ok(limits) }.boxed()
+    }
+
+    fn occupy<'a>(
+        &'a self,
+        name: &'a str,
+        port: Port,
+    ) -> BoxFuture<'a, Result<SocketAddr, ProviderError>> {
+        self.belongings().occupy(name, port);
+        async { Ok(SocketAddr::from(([127, 0, 0, 1], 30000))) }.boxed()
+    }
+
+    fn greeting<'a>(
+        &'a self,
+        name: &'a str,
+        port: Port,
+    ) -> BoxFuture<'a, Result<Vec<u8>, ProviderError>> {
+        let ours = self.belongings().is_taken(name, port);
+        let nobody = || ProviderError::failed("connecting", "connection refused");
+        async move { if ours { Ok(b"harness\n".to_vec()) } else { Err(nobody()) } }.boxed()
+    }
+
+    fn release<'a>(&'a self, name: &'a str, port: Port) -> Done<'a> {
+        self.belongings().release(name, port);
+        async { Ok(()) }.boxed()
+    }
+
+    fn rename<'a>(&'a self, seed: &'a str, to: &'a str) -> Done<'a> {
+        self.belongings().rename(seed, to);
+        async { Ok(()) }.boxed()
+    }
+
+    fn lookup<'a>(
+        &'a self,
+        _: &'a str,
+        seed: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<IpAddr>, ProviderError>> {
+        let means = self.belongings().lookup(seed);
+        async { Ok(means) }.boxed()
     }
 }

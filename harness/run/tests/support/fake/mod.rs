@@ -1,10 +1,11 @@
 //! A network that does not exist: nodes in this process that answer as real ones would, and
 //! misbehave as told. It lets the executor be tested without a node, in time that is paused; what a
-//! run says about real nodes is tested in `tests/three_node`.
+//! run says about real nodes the tests named `real` of the harness show.
 //!
 //! `faults` says how it misbehaves, `world` how its nodes answer, `provider` what a run may ask of
-//! whoever runs them, `injector` what it may have done to them.
+//! whoever runs them, `injector` what it may have done to them, `belongings` what they have beside a process.
 
+mod belongings;
 mod faults;
 mod injector;
 mod provider;
@@ -23,11 +24,13 @@ use std::{
 use harness_core::{
     line::Line,
     node::{Incarnation, NodeState},
+    profile::NodeProfile,
 };
-use harness_run::provider::LogLine;
+use harness_run::provider::{LogLine, Slot};
 use tokio::{sync::mpsc, time::Instant};
 
-pub(crate) use faults::{Faults, Memory, Villain};
+use belongings::Belongings;
+pub(crate) use faults::{Faults, Memory, Villain, Without};
 use world::World;
 
 use super::wall;
@@ -45,6 +48,7 @@ pub(crate) struct Fake {
     looks: AtomicU32,
     first_look: OnceLock<Instant>,
     /// The lines that are not open.
+    belongings: Mutex<Belongings>,
     lines_cut: Mutex<BTreeMap<(String, String), Line>>,
     /// Teardown was called.
     pub(crate) torn_down: AtomicBool,
@@ -72,9 +76,29 @@ impl Fake {
             began: Instant::now(),
             looks: AtomicU32::new(0),
             first_look: OnceLock::new(),
+            belongings: Mutex::default(),
             lines_cut: Mutex::default(),
             torn_down: AtomicBool::new(false),
         })
+    }
+
+    fn belongings(&self) -> MutexGuard<'_, Belongings> {
+        self.belongings.lock().unwrap()
+    }
+
+    fn slot(&self, name: &str, number: u16) -> Slot {
+        let p2p = SocketAddr::from(([127, 0, 0, 1], 30000 + number));
+        Slot {
+            name: name.to_owned(),
+            p2p,
+            listen: p2p,
+            rpc_port: 9000 + number,
+            rpc_external: false,
+            metrics_port: 0,
+            base_path: format!("/nowhere/{name}").into(),
+            profile: if self.faults.foreign { NodeProfile::core() } else { NodeProfile::ours() },
+            loopback: self.faults.villain.is_none(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Node>> {
@@ -95,14 +119,21 @@ impl Fake {
             && node == name
         {
             lines.send(log("cannot open the database".to_owned())).await.unwrap();
-            let node = Node {
-                first: None,
-                state: NodeState::Exited { code: Some(code), signal: None },
-                rpc: None,
-                frozen: None,
-            };
-            self.lock().insert(name.to_owned(), node);
-            return incarnation;
+            return self.ends_at_once(name, code, incarnation);
+        }
+        if self.belongings().has_no_port(name) {
+            match self.faults.without_its_port {
+                Without::Ends => {
+                    return self.ends_at_once(name, 1, incarnation);
+                }
+                Without::Says => {
+                    lines
+                        .send(log("cannot bind: Address already in use".to_owned()))
+                        .await
+                        .unwrap();
+                }
+                Without::IsSilent => {}
+            }
         }
         if let Some(villain) = self.faults.villain.filter(|_| name == "villain") {
             self.reports(villain, lines.clone());
@@ -128,6 +159,14 @@ impl Fake {
         };
         self.lock().insert(name.to_owned(), node);
         self.world.starts(name, rpc);
+        incarnation
+    }
+
+    /// A node ends by itself as soon as it was started.
+    fn ends_at_once(&self, name: &str, code: i64, incarnation: Incarnation) -> Incarnation {
+        let state = NodeState::Exited { code: Some(code), signal: None };
+        let node = Node { first: None, state, rpc: None, frozen: None };
+        self.lock().insert(name.to_owned(), node);
         incarnation
     }
 

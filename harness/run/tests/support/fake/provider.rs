@@ -11,7 +11,6 @@ use futures_util::future::{BoxFuture, FutureExt};
 use harness_core::{
     fault::Capability,
     node::{Incarnation, NodeState, Resources},
-    profile::NodeProfile,
 };
 use harness_run::provider::{
     Changes, Dial, Direct, Injector, LogLine, NodeLaunch, NodeRequest, Provider, ProviderError,
@@ -38,24 +37,7 @@ impl Provider for Fake {
         progress: &'a (dyn Fn(String) + Send + Sync),
     ) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
         progress("making things up".to_owned());
-        let slots = nodes.iter().zip(1..).map(|(node, number)| {
-            let p2p = SocketAddr::from(([127, 0, 0, 1], 30000 + number));
-            Slot {
-                name: node.name.clone(),
-                p2p,
-                listen: p2p,
-                rpc_port: 9000 + number,
-                rpc_external: false,
-                metrics_port: 0,
-                base_path: format!("/nowhere/{}", node.name).into(),
-                profile: if self.faults.foreign {
-                    NodeProfile::core()
-                } else {
-                    NodeProfile::ours()
-                },
-                loopback: self.faults.villain.is_none(),
-            }
-        });
+        let slots = nodes.iter().zip(1..).map(|(node, number)| self.slot(&node.name, number));
         let slots = slots.collect();
         async { Ok(slots) }.boxed()
     }
@@ -89,9 +71,10 @@ impl Provider for Fake {
     }
 
     fn capabilities(&self) -> Vec<Capability> {
-        let mut can = vec![Capability::Restart, Capability::Pause, Capability::Lines];
-        can.extend([Capability::BadLines, Capability::State, Capability::Changes]);
-        can.extend((!self.faults.cannot_kill).then_some(Capability::Kill));
+        use Capability as C;
+        let mut can = vec![C::Restart, C::Pause, C::Lines, C::BadLines, C::State, C::Changes];
+        can.extend([C::LimitMemory, C::LimitCpu, C::LimitFiles, C::Occupy, C::Names]);
+        can.extend((!self.faults.cannot_kill).then_some(C::Kill));
         can
     }
 
@@ -102,9 +85,11 @@ impl Provider for Fake {
     fn start_again<'a>(
         &'a self,
         name: &'a str,
-        _: &'a Changes,
+        changes: &'a Changes,
     ) -> BoxFuture<'a, Result<Incarnation, ProviderError>> {
         async move {
+            self.belongings().change(name, changes);
+            self.world.is_ahead(name, self.belongings().ahead_ms(name));
             if let (true, NodeState::Running(incarnation)) =
                 (self.faults.noop_restart, self.state(name).await?)
             {

@@ -8,7 +8,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
@@ -17,7 +17,7 @@ use harness_run::link::{Answer, Connect, NodeLink};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Fake, Faults, Memory};
+use super::{Fake, Faults, Memory, wall};
 
 /// Between two blocks of the network.
 const BLOCK: Duration = Duration::from_millis(100);
@@ -37,6 +37,8 @@ pub(super) struct World {
     /// Who answers at an address.
     serving: Mutex<BTreeMap<SocketAddr, String>>,
     frozen: Mutex<BTreeSet<String>>,
+    /// How far clocks of nodes are ahead.
+    ahead_ms: Mutex<BTreeMap<String, i64>>,
     /// Requests so far.
     asked: AtomicU64,
     /// The node that hangs has answered once.
@@ -52,6 +54,7 @@ impl World {
             starts: Mutex::default(),
             serving: Mutex::default(),
             frozen: Mutex::default(),
+            ahead_ms: Mutex::default(),
             asked: AtomicU64::new(0),
             hung: AtomicBool::new(false),
         }
@@ -87,6 +90,18 @@ impl World {
     /// Nobody answers at an address any more.
     pub(super) fn falls_silent(&self, rpc: SocketAddr) {
         self.serving.lock().unwrap().remove(&rpc);
+    }
+
+    /// A node's clock is off.
+    pub(super) fn is_ahead(&self, node: &str, by_ms: i64) {
+        self.ahead_ms.lock().unwrap().insert(node.to_owned(), by_ms);
+    }
+
+    /// What a node's clock says, by which it has just made a block.
+    fn clock_ms(&self, node: &str) -> i64 {
+        let now = wall(self.began).duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let ahead = self.ahead_ms.lock().unwrap().get(node).copied().unwrap_or_default();
+        now.as_millis() as i64 + ahead
     }
 
     pub(super) fn is_running(&self, node: &str) -> bool {
@@ -150,7 +165,9 @@ impl World {
             "system_health" => Ok(self.health(node).await),
             "chain_getHeader" => Ok(match self.faults.headless {
                 Some(headless) if headless == node => Value::Null,
-                Some(_) | None => json!({ "number": format!("{:#x}", self.height()) }),
+                Some(_) | None => {
+                    json!({ "number": format!("{:#x}", self.height()), "timestamp": self.clock_ms(node) })
+                }
             }),
             "chain_getBlockHash" => Ok(self.hash(node, params[0].as_u64().unwrap())),
             "system_peers" => {
