@@ -8,6 +8,7 @@
 #[expect(dead_code, reason = "every test binary uses its own part")]
 mod provider;
 #[path = "../run/tests/support/mod.rs"]
+#[expect(dead_code, reason = "every test binary uses its own part")]
 mod support;
 
 use std::{

@@ -10,6 +10,7 @@ mod commands;
 mod copy;
 mod pages;
 #[path = "../../run/tests/support/mod.rs"]
+#[expect(dead_code, reason = "every test binary uses its own part")]
 mod support;
 mod tampered;
 mod ways_out;

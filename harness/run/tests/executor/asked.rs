@@ -89,11 +89,13 @@ fn command(run: &str, more: &str) -> String {
 /// In real time: so is a program's.
 #[tokio::test]
 async fn a_program_of_the_users_own_is_told_of_the_network_and_its_words_are_kept() {
-    let script = "echo $HARNESS_SCENARIO: $HARNESS_NODES; echo $HARNESS_STATE_NODE_2 >&2; test -d $HARNESS_RUN_DIR/logs && grep -c http://127.0.0.1 && exit 4";
+    let script = "pwd -P; echo $HARNESS_SCENARIO: $HARNESS_NODES; echo $HARNESS_STATE_NODE_2 >&2; test -d $HARNESS_RUN_DIR/logs && grep -c http://127.0.0.1 && exit 4";
     let good = command(&format!("\"sh\", \"-c\", \"{script}\""), "expect_exit = 4");
     let done = done(&good, Faults::default()).await;
     assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
     let said = std::fs::read_to_string(done.dir.logs().join("command_1_1.log")).unwrap();
+    let folder = done.folder.path().canonicalize().unwrap();
+    assert!(said.lines().any(|line| Some(line) == folder.to_str()), "it runs there: {said}");
     for part in [": node-1 node-2\n", "running\n", "2\n"] {
         assert!(said.contains(part), "{part} in {said}");
     }

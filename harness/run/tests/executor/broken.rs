@@ -61,6 +61,29 @@ async fn a_panic_is_told_with_its_cause_and_the_lines_around() {
     assert_eq!(around.len(), 5, "{around:?}");
 }
 
+/// It ends the run, and is not heard of when that is over.
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_told_at_once_and_a_long_line_before_it_is_cut() {
+    let long = "x".repeat(1500);
+    let log = format!("{long}\nthread 'main' panicked at src/x.rs:1:1:\nwhy").leak();
+    let (done, _) = done(
+        &[DISCOVER, crate::RESTART],
+        Faults { logs: Some(("node-1", log)), ..Faults::default() },
+    )
+    .await;
+    let broken = done.events().into_iter().find(|event| event["event"] == "node-broken").unwrap();
+    // It was logged half a second after the node's start.
+    assert!(broken["at_ms"].as_u64().unwrap() < 1000, "{broken:#}");
+    let around: Vec<&str> = broken["last_lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line.as_str().unwrap())
+        .collect();
+    let cut = format!("{}… (500 bytes more, in its log)", &long[..1000]);
+    assert!(around.contains(&cut.as_str()) && around.contains(&"why"), "{around:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_told_even_if_nothing_comes_after_it() {
     let last = "thread 'main' panicked at src/x.rs:1:1:";

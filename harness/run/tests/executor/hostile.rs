@@ -77,10 +77,25 @@ async fn one_that_does_nothing_or_stops_proves_nothing() {
     }
 }
 
+/// Between the last phase and the removal of the network, in milliseconds.
+fn waited_at_the_end(done: &Done) -> u64 {
+    let events = done.events();
+    let last = |kind: &str| {
+        let mut of = events.iter().rev().filter(|event| event["event"] == kind);
+        of.next().unwrap()["at_ms"].as_u64().unwrap()
+    };
+    last("teardown-started") - last("phase-ended")
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_that_is_there_from_the_start_must_have_attacked_by_the_end() {
     let done = attacked(DISCOVER, Some(Villain::Attacks)).await;
     assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+    assert!(waited_at_the_end(&done) < 1500, "it reports once a second");
+    let failed = DISCOVER.replace("by = 3", "by = 1000");
+    let done = attacked(&failed, Some(Villain::Idles)).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    assert!(waited_at_the_end(&done) < 100, "nothing is waited for that decides nothing");
     let done = attacked(DISCOVER, Some(Villain::Idles)).await;
     assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{:#}", done.json());
     assert!(reason(&done).contains("the adversary villain attacked"), "{}", reason(&done));

@@ -146,6 +146,21 @@ async fn a_broken_injector_is_never_taken_for_a_fault() {
     }
 }
 
+/// Its fault is over, and it runs: the silence is its own.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_never_answers_again_after_it_was_frozen_has_failed() {
+    let faults = Faults { memory: Some(1), stays_silent: Some("node-2"), ..Faults::default() };
+    let fake = Fake::new(faults);
+    let text = [NODES, DISCOVER, &phase(&[PAUSE]), ADVANCE].concat().replace("30s", "90s");
+    let done = run_around(&text, fake.clone(), fake).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    let reason = done.verdict.reason.unwrap_or_default();
+    assert!(
+        reason.starts_with("node-2 ") && reason.contains("after its fault was over"),
+        "{reason}"
+    );
+}
+
 const LATE: &str = "[[nodes]]\nname = \"late\"\nstart = \"later\"\n";
 
 #[tokio::test(start_paused = true)]

@@ -135,6 +135,8 @@ async fn a_good_network_goes_from_window_to_window_until_it_is_enough() {
             assert!(samples.len() >= 50, "{name}: {}", samples.len());
             assert!(samples.windows(2).all(|two| (two[1].0 - two[0].0 - EVERY).abs() < 0.1));
             assert!(samples.iter().all(|sample| sample.1 == Some(5_000_000)));
+            let logged = format!("\u{1b}[32m{name} starts\u{1b}[0m\n").len() as u64;
+            assert_eq!(samples.last().unwrap().3, logged, "what {name} has logged");
         }
         assert_eq!(seen.nodes.len(), 3);
         let events = std::fs::read_to_string(dir.events()).unwrap();
@@ -160,6 +162,20 @@ async fn a_window_that_fails_is_the_last_of_its_network() {
     let faults = Faults { no_mining: true, ..Faults::default() };
     windows(faults, Interrupt::default(), &mut keeper).await;
     assert_eq!(keeper.exits(), [(ExitCode::Fail, true)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_floods_its_log_ends_its_window_and_not_the_disk() {
+    let mut keeper = Enough::after(5);
+    // A third of what the logs of a window may have is a node's.
+    let line = "x".repeat(1 << 20);
+    let flood = std::iter::repeat_n(line.as_str(), 22).collect::<Vec<_>>().join("\n").leak();
+    let faults = Faults { logs: Some(("node-1", flood)), ..Faults::default() };
+    windows(faults, Interrupt::default(), &mut keeper).await;
+    let [Ended { verdict, .. }] = &keeper.ended[..] else { panic!("{:?}", keeper.exits()) };
+    assert_ne!(verdict.exit, ExitCode::Pass);
+    let reason = verdict.reason.clone().unwrap_or_default();
+    assert!(reason.contains("node-1 has logged 22369621 bytes"), "{reason}");
 }
 
 #[tokio::test(start_paused = true)]

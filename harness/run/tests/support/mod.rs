@@ -1,7 +1,6 @@
 //! What the integration tests share: scenarios on disk, a run from file to verdict, and a network
 //! of fakes (`fake`).
 
-#![expect(dead_code, reason = "every test binary uses its own part")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 pub(crate) mod fake;

@@ -43,6 +43,8 @@ pub(crate) struct Faults {
     pub(crate) lists_itself: bool,
     /// A node that gives its peers once, and then never answers again.
     pub(crate) hangs: Option<&'static str>,
+    /// A node that never answers again once it was frozen.
+    pub(crate) stays_silent: Option<&'static str>,
     /// This node has no header.
     pub(crate) headless: Option<&'static str>,
     /// The fourth, fifth and sixth question about a node's state fail.

@@ -80,7 +80,9 @@ impl Injector for Fake {
             node.state = NodeState::Running(incarnation);
             node.frozen = None;
         }
-        self.world.thaws(name);
+        if self.faults.stays_silent != Some(name) {
+            self.world.thaws(name);
+        }
         async { Ok(()) }.boxed()
     }
 
