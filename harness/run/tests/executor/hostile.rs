@@ -66,6 +66,17 @@ async fn an_adversary_that_reports_what_it_did_is_asked_nothing_and_ended() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_floods_its_log_does_not_flood_the_evidence() {
+    let done = later(Villain::Floods).await;
+    assert_eq!(done.verdict.exit, ExitCode::Pass, "{:#}", done.json());
+    let events = done.events();
+    let of = |event: &&serde_json::Value| event["event"] == "look" && event["node"] == "villain";
+    let at: Vec<u64> =
+        events.iter().filter(of).map(|event| event["at_ms"].as_u64().unwrap()).collect();
+    assert!(at.len() > 10 && at.windows(2).all(|two| two[1] - two[0] >= 250), "{at:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_does_nothing_or_stops_proves_nothing() {
     for (villain, why) in [
         (Villain::Idles, "villain has not reported that it reached anybody"),

@@ -107,6 +107,8 @@ pub(crate) enum Without {
 pub(crate) enum Villain {
     /// More every time.
     Attacks,
+    /// The same, a hundred times as often.
+    Floods,
     /// Nothing was done.
     Idles,
     /// The same every time.

@@ -136,7 +136,7 @@ impl Fake {
             }
         }
         if let Some(villain) = self.faults.villain.filter(|_| name == "villain") {
-            self.reports(villain, lines.clone());
+            self.reports(villain, lines.downgrade());
         }
         if let Some((node, text)) = self.faults.logs
             && node == name
@@ -171,11 +171,11 @@ impl Fake {
     }
 
     /// An adversary says once a second what it has done, for as long as anybody listens.
-    fn reports(&self, villain: Villain, lines: mpsc::Sender<LogLine>) {
+    fn reports(&self, villain: Villain, lines: mpsc::WeakSender<LogLine>) {
         tokio::spawn(async move {
             for second in 0_u64.. {
                 let done = match villain {
-                    Villain::Attacks => second,
+                    Villain::Attacks | Villain::Floods => second,
                     Villain::Idles | Villain::Ends => 0,
                     Villain::Stops => second.min(1),
                 };
@@ -183,10 +183,14 @@ impl Fake {
                     "{{\"event\":\"progress\",\"attack\":\"address-flood\",\"connected\":{done},\"sessions\":{done},\"bytes_sent\":{done}}}\n"
                 );
                 let line = LogLine { node: "villain".to_owned(), bytes: text.into_bytes() };
+                // It ends with the network.
+                let Some(lines) = lines.upgrade() else { return };
                 if lines.send(line).await.is_err() {
                     return;
                 }
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                drop(lines);
+                let hundredths = if villain == Villain::Floods { 1 } else { 100 };
+                tokio::time::sleep(Duration::from_millis(10 * hundredths)).await;
             }
         });
     }
