@@ -6,10 +6,10 @@
 # checks   checks, verdict, history, proofs of faults, judgement of controls: by the core's unit tests
 # verify   what derives a verdict from a bundle: by the core's unit tests and a recorded bundle in memory
 # plan     what reads a scenario and plans its run: by the core's unit tests, tests/plan.rs and tests/needs.rs
-# run      what drives a run and its faults: by a fake network in paused time
+# run      what drives a run and its faults: by a fake network, in paused time but for four tests of programs
 # asking   what of it asks nodes, runs programs, and writes events and evidence: by its unit tests too
 #
-# The first three build the core alone, none needs Docker or waits for real time: harness/TRIALS.md has the seconds a mutant. What survives is listed at the end, and either killed by a new test or explained there.
+# The first three build the core alone, none needs Docker or a node: harness/TRIALS.md has the seconds a mutant. What survives is listed at the end, and either killed by a new test or explained there.
 # Exit code: that of cargo-mutants: 0 every mutant was caught, 2 some were missed, 3 some ran into their timeout, 4 the tests fail without any change; 64 usage.
 # Needs cargo-mutants (`cargo install cargo-mutants --locked`; installed if it is missing).
 set -euo pipefail
@@ -20,16 +20,21 @@ if ! [[ $shard =~ ^([0-9]{1,3})/([1-9][0-9]{0,2})$ ]] || ((10#${BASH_REMATCH[1]}
     exit 64
 fi
 core=(--package harness-core --cargo-arg=--lib --timeout 60)
+# Tests that draw by the thousand are four fifths of the core's processor time, and about nothing that is changed here.
+tests=()
+drawn=(-- -- --skip soak:: --skip generate:: --skip shrink:: --skip statistics::)
 # The core decides in every run, and is compiled once.
-driving=(--package harness-run --cargo-arg=--test --cargo-arg=executor --timeout 20 --cargo-arg=--config --cargo-arg='profile.test.package.harness-core.opt-level=1')
+driving=(--package harness-run --cargo-arg=--test --cargo-arg=executor --timeout 30 --cargo-arg=--config --cargo-arg='profile.test.package.harness-core.opt-level=1')
 asking=(run/src/{door,http,journal,wanted}.rs 'run/src/'{evidence,poll,program}'/**')
 case $part in
     checks)
         how=("${core[@]}")
+        tests=("${drawn[@]}")
         files=(core/src/{'check/**','fault/**',exit.rs,history.rs,verdict.rs,'verdict/**',selftest/judge.rs})
         ;;
     verify)
         how=("${core[@]}" --cargo-arg=--test --cargo-arg=verify)
+        tests=("${drawn[@]}")
         files=(core/src/{'bundle/**','verify/**'})
         ;;
     plan)
@@ -40,7 +45,7 @@ case $part in
         # Unit tests would have the crate compiled a second time for each mutant, and these files have none.
         how=("${driving[@]}")
         files=('run/src/**')
-        # The one disturbs, and the other are what a provider that cannot do something says: `selftest` has both on real nodes.
+        # What a control disturbs shows on real nodes, by `selftest`; of providers there is what one says that cannot do something; the program is for tests.
         for file in "${asking[@]}" run/src/{bin,disturbed,provider}/'**'; do how+=("--exclude=harness/$file"); done
         ;;
     asking)
@@ -57,4 +62,4 @@ command -v cargo-mutants >/dev/null || cargo install cargo-mutants --locked
 # Debugging information is half of a build's time here; a property that fails is enough, nobody reads its smallest case.
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0 PROPTEST_MAX_SHRINK_ITERS=0
 mkdir -p target
-exec cargo mutants --shard "$shard" --output "target/mutants-$part" "${how[@]}" "${files[@]/#/--file=harness/}"
+exec cargo mutants --shard "$shard" --output "target/mutants-$part" "${how[@]}" "${files[@]/#/--file=harness/}" "${tests[@]}"

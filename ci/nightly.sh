@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole scenario library, on both providers, and an image of the node as it is released: what CI does not have the time for on every change.
+# The whole scenario library, on both providers, and with Docker an image of the node as it is released: what CI does not have the time for on every change.
 # ci/nightly.sh [PROVIDER…]; both without any. Exit code: the first that is not 0. Runs stay under runs/nightly-PROVIDER.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -14,8 +14,17 @@ for provider in "${providers[@]}"; do
     # 4: this provider cannot do what some scenarios need, and all others passed.
     if [ "$worst" -eq 0 ] && [ "$code" -ne 0 ] && [ "$code" -ne 4 ]; then worst=$code; fi
 done
-printf '\n== an image of the released build\n'
-cargo test -q -p harness --test real -- --ignored --exact testcontainers::an_image_of_the_released_build_holds_the_example
-code=$?
-if [ "$worst" -eq 0 ]; then worst=$code; fi
+if [[ " ${providers[*]} " == *' docker '* ]]; then
+    printf '\n== an image of the released build\n'
+    name=testcontainers::an_image_of_the_released_build_holds_the_example
+    said=$(cargo test -q -p harness --test real -- --ignored --exact "$name" 2>&1)
+    code=$?
+    printf '%s\n' "$said"
+    # A test that is called otherwise by now did not run, which is no success for cargo's tests alone.
+    if [ "$code" -eq 0 ] && [[ $said != *'1 passed'* ]]; then
+        echo "no test $name" >&2
+        code=1
+    fi
+    if [ "$worst" -eq 0 ]; then worst=$code; fi
+fi
 exit "$worst"

@@ -85,7 +85,7 @@ pub struct Run {
     pub measure: Measure,
     /// Raised by a signal.
     pub interrupt: Interrupt,
-    /// The harness's own program: it watches over programs of the user's.
+    /// What has the hidden verb that watches over programs of the user's: the harness's own program.
     pub program: PathBuf,
 }
 

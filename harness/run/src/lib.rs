@@ -15,7 +15,7 @@
 //! | [`journal`], [`clock`], [`interrupt`] | gives every event its place, by the run's one clock; a signal that asks to stop |
 //! | [`disturbed`] | a provider that does something else than it is told |
 //! | [`provider`] | what starts nodes, as a run sees it |
-//! | [`program`] | programs of the user's, and all that they start |
+//! | [`program`], [`spawn`] | programs of the user's, and all that they start; how a process is executed |
 //! | [`evidence`] | where a run's evidence is kept |
 //!
 //! All waits and stamps of a run are tokio's and the run's clock's, so that a test can hold the time and let
@@ -52,6 +52,8 @@ pub mod program;
 pub mod provider;
 mod resources;
 mod scrape;
+#[expect(clippy::disallowed_methods, reason = "so does what it executes")]
+pub mod spawn;
 mod testbed;
 mod usage;
 mod wanted;

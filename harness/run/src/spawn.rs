@@ -1,4 +1,5 @@
-//! How a program is executed: tied to who executes it, and tried again while its file is too busy.
+//! How a process is executed, of the harness's own or of anybody's: tied to who executes it, and tried again while its
+//! file is too busy.
 
 use std::{
     io,
@@ -8,8 +9,8 @@ use std::{
 
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 
-/// In the environment of a process that is executed as a part of a run: its hidden verb, once more. A test that has
-/// a network goes no further than that.
+/// In the environment of a process of the harness's own that is a part of a run: its hidden verb, once more. A test
+/// that has a network goes no further than that.
 pub const PART: &str = "HEGEMON_TESTBED_PART";
 
 /// How long a file may be too busy to be executed. Its writer is long done, but a process that

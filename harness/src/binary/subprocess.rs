@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use harness_run::program::{die_with_this_thread, when_not_busy};
+use harness_run::spawn::{die_with_this_thread, when_not_busy};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},

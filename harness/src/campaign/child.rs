@@ -11,7 +11,7 @@ use std::{
 use harness_core::{
     bundle::Sha256Hex, exit::ExitCode, gate::Outcome, record::builds, verdict::Verdict,
 };
-use harness_run::{evidence::verify, interrupt::Interrupt, program::die_with_this_thread};
+use harness_run::{evidence::verify, interrupt::Interrupt, spawn::die_with_this_thread};
 use rustix::process::{Pid, Signal};
 use tokio::{io::AsyncReadExt, process::Command};
 

@@ -19,7 +19,7 @@ use std::{
 };
 
 use harness_core::place::Environment;
-use harness_run::{evidence::RunDir, program::PART};
+use harness_run::{evidence::RunDir, spawn::PART};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use harness_run::program::PART;
+use harness_run::spawn::PART;
 use rustix::{
     io::retry_on_intr,
     net::{

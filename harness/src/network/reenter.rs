@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use harness_run::program::PART;
+use harness_run::spawn::PART;
 
 use crate::cli;
 

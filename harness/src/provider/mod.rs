@@ -20,9 +20,10 @@ mod paths;
 pub mod process;
 mod state_files;
 
+pub(crate) use harness_run::provider::Done;
 pub use harness_run::provider::{
-    AttachedNodes, Changes, Dial, Direct, Done, Injector, LogLine, NoInjector, NodeLaunch,
-    NodeRequest, Provider, ProviderError, Slot,
+    AttachedNodes, Changes, Dial, Direct, Injector, LogLine, NodeLaunch, NodeRequest, Provider,
+    ProviderError, Slot,
 };
 pub use options::{NetworkChoice, ProviderOptions, own_program};
 pub use owner::{NoOwner, Owner};

@@ -1,5 +1,5 @@
-//! Packages depend on each other as [`ARROWS`] allows, and what decides or describes has no runtime
-//! beneath it ([`PURE`]). Both tables are what ARCHITECTURE.md says in words.
+//! Packages depend on each other as [`ARROWS`] allows, and some leave things to others, down to the
+//! last library ([`PURE`]). Both tables are what ARCHITECTURE.md says in words.
 
 use crate::{
     finding::Finding,
@@ -69,7 +69,9 @@ pub const ARROWS: &[Arrow] = &[
 pub struct Pure {
     /// Its name.
     pub package: &'static str,
-    /// What it must not be built with, directly or not; `*` at the end stands for any rest.
+    /// What it must not be built with, in words.
+    pub what: &'static str,
+    /// The same by names, directly or not; `*` at the end stands for any rest.
     pub without: &'static [&'static str],
 }
 
@@ -92,15 +94,25 @@ const RUNTIME: &[&str] = &[
     "tower*",
 ];
 
-/// Engines of containers, namespaces, command lines, terminals.
-const NETWORKS: &[&str] =
-    &["bollard*", "clap*", "netlink*", "ratatui*", "testcontainers*", "tokio-rustls"];
+/// Engines of containers, namespaces, TLS, command lines, terminals.
+const NETWORKS: &[&str] = &[
+    "aws-lc*",
+    "bollard*",
+    "clap*",
+    "crossterm*",
+    "netlink*",
+    "ratatui*",
+    "ring",
+    "rustls*",
+    "testcontainers*",
+    "tokio-rustls",
+];
 
 /// Every such package.
 pub const PURE: &[Pure] = &[
-    Pure { package: "hegemon-discovery", without: RUNTIME },
-    Pure { package: "harness-core", without: RUNTIME },
-    Pure { package: "harness-run", without: NETWORKS },
+    Pure { package: "hegemon-discovery", what: "a runtime", without: RUNTIME },
+    Pure { package: "harness-core", what: "a runtime", without: RUNTIME },
+    Pure { package: "harness-run", what: "an engine, TLS or a terminal", without: NETWORKS },
 ];
 
 /// Arrows that the table does not have, packages that it does not have, and rows about nothing.
@@ -151,7 +163,7 @@ fn impure(tree: &Tree, package: &Package, pure: &Pure) -> Vec<Finding> {
         })
     };
     let what = |way: &[String]| {
-        format!("must have no runtime, and is built with one: {}", way.join(" → "))
+        format!("must be built without {}, and is not: {}", pure.what, way.join(" → "))
     };
     ways.iter()
         .filter(|(name, _)| unwanted(name))
@@ -204,12 +216,12 @@ mod tests {
         let lock = "[[package]]\nname = \"low\"\nversion = \"0\"\ndependencies = [\"nice\"]\n\
                     [[package]]\nname = \"nice\"\nversion = \"1\"\ndependencies = [\"tokio-util\"]\n\
                     [[package]]\nname = \"tokio-util\"\nversion = \"1\"\n";
-        let pure = [Pure { package: "low", without: &["tokio*"] }];
+        let pure = [Pure { package: "low", what: "a runtime", without: &["tokio*"] }];
         let of_nice = found("[dependencies]\nnice = \"1\"", lock, TABLE, &pure);
         assert_eq!(
             of_nice,
             [
-                "low/Cargo.toml: must have no runtime, and is built with one: low → nice → tokio-util"
+                "low/Cargo.toml: must be built without a runtime, and is not: low → nice → tokio-util"
             ]
         );
         let of_tests = found("[dev-dependencies]\nnice = \"1\"", lock, TABLE, &pure);

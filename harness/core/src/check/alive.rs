@@ -1,5 +1,5 @@
 //! `alive`: the engine or operating system says that every named node runs. On in every run without
-//! being asked for: a node that exits or panics ends the run (`run::watch`); written in a scenario,
+//! being asked for: a node that exits or panics ends the run (`harness_run::watch`); written in a scenario,
 //! it adds that they were seen running for `for`.
 
 use std::fmt;

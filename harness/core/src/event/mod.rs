@@ -1,5 +1,5 @@
 //! The event stream: the only thing that pollers, log readers, faults, checks and reporters share.
-//! Types only; the order is given by `run::journal`.
+//! Types only; the order is given by `harness_run::journal`.
 //!
 //! One line of `events.jsonl` is one [`Event`]. The verdict and every report follow from the events
 //! alone. `moment` is when, `observed` what nodes said, `asked` what single checks look at,

@@ -1,7 +1,7 @@
 //! Programs of the user's: each is run to its end, and ends with everything that it has started, in whatever
 //! session or group that is.
 //!
-//! Between the harness and the program is a reaper, which is this very program in a hidden mode. The kernel
+//! Between the harness and the program is a reaper, which is the harness in a hidden mode, and in tests `harness-reaper`. The kernel
 //! gives it every process below it that loses its own parent, and so it finds all of them: a session and a
 //! group can be left, whose descendant one is cannot. It ends when the harness lets go of it, or is gone.
 //!
@@ -9,7 +9,6 @@
 //! | --- | --- |
 //! | `run` | the harness's side: runs a program, and keeps what it wrote last |
 //! | [`reaper`] | the process between the two |
-//! | `spawn` | how a program is executed |
 //! | `said` | what it tells the harness |
 //!
 //! Nothing here knows of runs, nodes or checks.
@@ -17,8 +16,6 @@
 pub mod reaper;
 mod run;
 mod said;
-mod spawn;
 
 pub(crate) use run::Program;
 pub(crate) use said::How;
-pub use spawn::{BUSY_LIMIT, BUSY_RETRY, PART, die_with_this_thread, when_not_busy};

@@ -25,12 +25,10 @@ use tokio::{
     signal::unix::{Signal as Signals, SignalKind, signal},
 };
 
-use super::{
-    said::{How, Said},
-    spawn::{PART, die_with_this_thread, when_not_busy},
-};
+use super::said::{How, Said};
+use crate::spawn::{PART, die_with_this_thread, when_not_busy};
 
-/// The hidden verb of this program.
+/// The hidden verb of the harness.
 pub(super) const VERB: &str = "reap";
 /// Its flag: the program's standard input.
 pub(super) const INPUT: &str = "--input";

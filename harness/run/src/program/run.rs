@@ -23,8 +23,8 @@ use tokio::{
 use super::{
     reaper::{INPUT, PATIENCE, VERB},
     said::{How, Said},
-    spawn::{PART, when_not_busy},
 };
+use crate::spawn::{PART, when_not_busy};
 
 /// What a process that has ended wrote last is in a pipe; it is read in milliseconds.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -63,7 +63,7 @@ pub(crate) struct Kept {
 impl Program<'_> {
     /// Runs it to its end or for `limit` and keeps the last `most` bytes that it writes to either stream,
     /// however many there are. What it has started ends with it in any case, also if nobody waits any
-    /// more. `harness` is this program. `began` is called once it is executed.
+    /// more. `harness` is what has the hidden verb. `began` is called once it is executed.
     ///
     /// # Errors
     ///

@@ -126,6 +126,7 @@ async fn nodes_that_advance_pass_by_their_own_answers() {
 async fn nodes_that_stand_still_fail_by_their_own_answers() {
     let done = look(Faults { no_mining: true, ..Faults::default() }, OFTEN, &[], &[]).await;
     assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    assert!(reason(&done).starts_with("height-advances of *: did not hold"), "{}", reason(&done));
 }
 
 #[tokio::test(start_paused = true)]
@@ -162,6 +163,7 @@ async fn one_that_is_alone_and_has_answered_before_has_stopped() {
     let silent: Arc<dyn NodeLink> = Arc::new(NoNode("an empty page"));
     let done = look_through(&[("one", silent)], OFTEN, &["one"]).await;
     assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    assert!(reason(&done).starts_with("one has answered before, and does not any more: "));
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,4 +197,5 @@ async fn a_wish_to_be_asked_later_is_an_answer() {
     let busy = Faults { grants_one_in: Some(1000), ..Faults::default() };
     let done = look(busy, OFTEN, &[], &[]).await;
     assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{:#}", done.json());
+    assert!(reason(&done).contains("grants too few answers to judge: 0 in "), "{}", reason(&done));
 }

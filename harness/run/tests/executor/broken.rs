@@ -72,6 +72,9 @@ async fn a_panic_is_told_at_once_and_a_long_line_before_it_is_cut() {
     )
     .await;
     let broken = done.events().into_iter().find(|event| event["event"] == "node-broken").unwrap();
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    assert_eq!(done.json()["phases"].as_array().unwrap().len(), 2);
+    assert!(!done.events().iter().any(|event| event["event"] == "fault-started"));
     // It was logged half a second after the node's start.
     assert!(broken["at_ms"].as_u64().unwrap() < 1000, "{broken:#}");
     let around: Vec<&str> = broken["last_lines"]

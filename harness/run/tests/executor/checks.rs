@@ -183,7 +183,6 @@ async fn a_store_that_survived_passes_and_one_that_did_not_never_does() {
     );
 }
 
-/// A line that a node logs half a second after its start.
 #[tokio::test(start_paused = true)]
 async fn what_a_node_logs_is_held_against_what_it_should_and_should_not() {
     let log = |must: &str, nodes: &str| {

@@ -18,7 +18,7 @@ use bollard::{
     },
 };
 use futures_util::TryStreamExt;
-use harness_run::program::PART;
+use harness_run::spawn::PART;
 use tokio_util::io::StreamReader;
 
 use super::{

@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use harness_run::program::{BUSY_LIMIT, BUSY_RETRY, die_with_this_thread};
+use harness_run::spawn::{BUSY_LIMIT, BUSY_RETRY, die_with_this_thread};
 use tokio::sync::{mpsc as queue, oneshot};
 
 use super::execution::{Custody, Execution, Group};

@@ -21,6 +21,9 @@ const FILES: [(&str, usize); 3] =
 /// Of all nodes.
 #[derive(Default)]
 pub(super) struct Belongings {
+    /// In the order of their addresses.
+    nodes: Vec<String>,
+    args: BTreeMap<String, Vec<String>>,
     files: BTreeMap<String, BTreeMap<&'static str, Vec<u8>>>,
     limits: BTreeMap<String, Limits>,
     taken: Vec<(String, Port)>,
@@ -30,6 +33,20 @@ pub(super) struct Belongings {
 }
 
 impl Belongings {
+    pub(super) fn names_are(&mut self, nodes: Vec<String>) {
+        self.nodes = nodes;
+    }
+
+    /// Its place among the addresses, from 1.
+    pub(super) fn number(&self, name: &str) -> u16 {
+        let place = self.nodes.iter().position(|node| node == name).unwrap();
+        u16::try_from(place).unwrap() + 1
+    }
+
+    pub(super) fn args(&self, name: &str) -> Vec<String> {
+        self.args.get(name).cloned().unwrap_or_default()
+    }
+
     fn files_of(&mut self, name: &str) -> &mut BTreeMap<&'static str, Vec<u8>> {
         let new = || FILES.map(|(path, bytes)| (path, vec![7; bytes])).into();
         self.files.entry(name.to_owned()).or_insert_with(new)
@@ -107,6 +124,9 @@ impl Belongings {
     pub(super) fn change(&mut self, name: &str, changes: &Changes) {
         if let Some(source) = &changes.source {
             self.builds.insert(name.to_owned(), source.clone());
+        }
+        if let Some(args) = &changes.args {
+            self.args.insert(name.to_owned(), args.clone());
         }
         if let Some(offset) = changes.env.get(CLOCK) {
             self.ahead_ms.insert(name.to_owned(), offset.parse().unwrap());

@@ -19,7 +19,7 @@ pub(crate) struct Faults {
     pub(crate) core_only: bool,
     /// A node, and the code with which it exits as soon as it is started.
     pub(crate) exits: Option<(&'static str, i64)>,
-    /// A line that the node logs half a second after its start.
+    /// Lines that the node logs half a second after its start.
     pub(crate) logs: Option<(&'static str, &'static str)>,
     /// The very last line, which a node logs as it is removed.
     pub(crate) last_words: Option<(&'static str, &'static str)>,

@@ -12,11 +12,9 @@ use harness_core::{
     node::{NodeSource, NodeState},
     state::{Executable, Limits, Port, StateChange, StateFile},
 };
-use harness_run::provider::{Injector, ProviderError, Slot};
+use harness_run::provider::{Done, Injector, ProviderError, Slot};
 
 use super::Fake;
-
-type Done<'a> = BoxFuture<'a, Result<(), ProviderError>>;
 
 impl Fake {
     pub(super) fn is_frozen(&self, name: &str) -> bool {
@@ -120,7 +118,7 @@ impl Injector for Fake {
     }
 
     fn slot_as(&self, name: &str, _: &NodeSource) -> Result<Slot, ProviderError> {
-        Ok(self.slot(name, 1))
+        Ok(self.slot(name))
     }
 
     fn executable<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Executable, ProviderError>> {

@@ -47,8 +47,9 @@ pub(crate) struct Fake {
     began: Instant,
     looks: AtomicU32,
     first_look: OnceLock<Instant>,
-    /// The lines that are not open.
+    /// What they have beside their processes.
     belongings: Mutex<Belongings>,
+    /// The lines that are not open.
     lines_cut: Mutex<BTreeMap<(String, String), Line>>,
     /// Teardown was called.
     pub(crate) torn_down: AtomicBool,
@@ -86,7 +87,13 @@ impl Fake {
         self.belongings.lock().unwrap()
     }
 
-    fn slot(&self, name: &str, number: u16) -> Slot {
+    /// What a node was started with last; nothing, if that was its first start.
+    pub(crate) fn args(&self, name: &str) -> Vec<String> {
+        self.belongings().args(name)
+    }
+
+    fn slot(&self, name: &str) -> Slot {
+        let number = self.belongings().number(name);
         let p2p = SocketAddr::from(([127, 0, 0, 1], 30000 + number));
         Slot {
             name: name.to_owned(),

@@ -37,7 +37,8 @@ impl Provider for Fake {
         progress: &'a (dyn Fn(String) + Send + Sync),
     ) -> BoxFuture<'a, Result<Vec<Slot>, ProviderError>> {
         progress("making things up".to_owned());
-        let slots = nodes.iter().zip(1..).map(|(node, number)| self.slot(&node.name, number));
+        self.belongings().names_are(nodes.iter().map(|node| node.name.clone()).collect());
+        let slots = nodes.iter().map(|node| self.slot(&node.name));
         let slots = slots.collect();
         async { Ok(slots) }.boxed()
     }
