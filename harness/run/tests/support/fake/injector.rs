@@ -122,8 +122,9 @@ impl Injector for Fake {
     }
 
     fn executable<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Executable, ProviderError>> {
-        let executable = self.belongings().executable(name);
-        async { Ok(executable) }.boxed()
+        let executable = self.world.is_running(name).then(|| self.belongings().executable(name));
+        let nobody = || ProviderError::failed("looking at what is executed", "it does not run");
+        async move { executable.ok_or_else(nobody) }.boxed()
     }
 
     fn limit<'a>(&'a self, name: &'a str, limits: &'a Limits) -> Done<'a> {
