@@ -162,6 +162,18 @@ async fn a_node_that_never_answers_again_after_it_was_frozen_has_failed() {
     );
 }
 
+/// It stays until another fault ends it, and none does: the phase's end is the last word on it.
+#[tokio::test(start_paused = true)]
+async fn what_does_not_stay_as_long_as_it_should_proves_nothing() {
+    let longer = ADVANCE.replace("by = 3", "by = 20");
+    for (fault, disturbance, why) in [
+        ("fault = \"isolate\"\nnodes = \"node-2\"", Disturbance::LinesHealEarly, "is cut"),
+        ("fault = \"pause\"\nnodes = \"node-2\"", Disturbance::PauseDoesNotHold, "node-2"),
+    ] {
+        unproven(&[&phase(&[fault]), &longer], disturbance, why).await;
+    }
+}
+
 const LATE: &str = "[[nodes]]\nname = \"late\"\nstart = \"later\"\n";
 
 #[tokio::test(start_paused = true)]
@@ -203,4 +215,17 @@ for = "16s"
     let done = passes(&[storm, ADVANCE]).await;
     let faults = done.json()["phases"][1]["faults"].as_array().unwrap().len();
     assert!((2..=6).contains(&faults), "{faults} faults in 16 s of one every 5 s");
+    let plan = std::fs::read_to_string(done.dir.path().join("plan.json")).unwrap();
+    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    let drawn = plan["plan"]["phases"][1]["faults"].as_array().unwrap().iter();
+    let drawn: Vec<f64> = drawn.map(|fault| fault["at"].as_f64().unwrap()).collect();
+    let at = |kind: &str| -> Vec<f64> {
+        let events = done.events().into_iter().filter(|event| event["event"] == kind);
+        events.map(|event| event["at_ms"].as_f64().unwrap() / 1000.0).collect()
+    };
+    let (began, started) = (at("phase-started")[1], at("fault-started"));
+    for (drawn, started) in drawn.iter().zip(&started) {
+        assert!(started + 0.001 >= began + drawn, "{started} s is {drawn} s after {began} s");
+    }
+    assert_eq!(drawn.len(), started.len());
 }

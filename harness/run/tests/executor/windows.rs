@@ -111,10 +111,18 @@ async fn windows(
 #[tokio::test(start_paused = true)]
 async fn a_good_network_goes_from_window_to_window_until_it_is_enough() {
     let mut keeper = Enough::after(3);
-    let faults = Faults { memory: Some(5_000_000), ..Faults::default() };
+    let last_words = Some(("node-2", "goodbye"));
+    let faults = Faults { memory: Some(5_000_000), last_words, ..Faults::default() };
     let _folder = windows(faults, Interrupt::default(), &mut keeper).await;
     let (pass, last) = (ExitCode::Pass, true);
     assert_eq!(keeper.exits(), [(pass, !last), (pass, !last), (pass, last)]);
+
+    let logs = |window: usize| {
+        let log = keeper.ended[window].dir.logs().join("node-2.log");
+        std::fs::read_to_string(log).unwrap_or_default()
+    };
+    assert!(logs(0).contains("node-2 starts") && !logs(0).contains("goodbye"), "{}", logs(0));
+    assert_eq!((logs(1).as_str(), logs(2).as_str()), ("", "goodbye\n"), "each has its own");
 
     let mut before = None;
     for Ended { seen, dir, .. } in &keeper.ended {
