@@ -5,7 +5,7 @@
 //! resources. `restart`: the fault and its proofs. `down`: nodes that are stopped or killed, and
 //! started phases later. `lines`: nodes that are cut off, or frozen, and injectors that do something
 //! else. `changed`: other files, builds, clocks, limits, ports and names. `patience`: nodes that are slow, busy or late. `broken`: nodes that end or hang by themselves. `way_out`: signals,
-//! failures and bugs. `driven`, `windows`: networks that a program drives, and that stay up.
+//! failures and bugs. `driven`, `windows`: networks that a program drives, and that stay up. `kept`: what is left of one that outlives its run.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -17,6 +17,7 @@ mod checks;
 mod down;
 mod driven;
 mod hostile;
+mod kept;
 mod lines;
 mod network;
 mod patience;

@@ -26,6 +26,9 @@ async fn a_good_network_passes_and_leaves_its_evidence() {
     ];
     assert_eq!(verdicts(&done), expected);
 
+    let events = done.events();
+    let first = events.iter().find(|event| event["event"] == "phase-started").unwrap();
+    assert!(first["at_ms"].as_u64().unwrap() < 1000, "nobody waits for who has answered: {first}");
     let json = done.json();
     assert_eq!(
         (&json["verdict"], &json["exit_code"], &json["version"]),

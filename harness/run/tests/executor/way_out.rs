@@ -191,3 +191,15 @@ async fn a_disk_that_is_full_ends_the_run_at_once() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert!(fake.torn_down.load(Ordering::Relaxed));
 }
+
+/// One look may fall into the moment in which a node's container is replaced.
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_removed_is_believed_at_the_second_look() {
+    let removed = |times| Faults { disturbed: Some(("node-1", times)), ..Faults::default() };
+    let (once, _) = done(&[DISCOVER, RESTART], removed(1)).await;
+    assert_eq!(once.verdict.exit, ExitCode::Pass, "{:#}", once.json());
+    let (twice, _) = done(&[DISCOVER, RESTART], removed(2)).await;
+    assert_eq!(twice.verdict.exit, ExitCode::Environment, "{:#}", twice.json());
+    let reason = twice.verdict.reason.unwrap_or_default();
+    assert!(reason.contains("somebody removed the container of node-1"), "{reason}");
+}

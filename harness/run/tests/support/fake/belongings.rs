@@ -24,6 +24,7 @@ pub(super) struct Belongings {
     /// In the order of their addresses.
     nodes: Vec<String>,
     args: BTreeMap<String, Vec<String>>,
+    looks: BTreeMap<String, u32>,
     files: BTreeMap<String, BTreeMap<&'static str, Vec<u8>>>,
     limits: BTreeMap<String, Limits>,
     taken: Vec<(String, Port)>,
@@ -41,6 +42,13 @@ impl Belongings {
     pub(super) fn number(&self, name: &str) -> u16 {
         let place = self.nodes.iter().position(|node| node == name).unwrap();
         u16::try_from(place).unwrap() + 1
+    }
+
+    /// Somebody looks at a node; how often somebody did before.
+    pub(super) fn look(&mut self, name: &str) -> u32 {
+        let looks = self.looks.entry(name.to_owned()).or_default();
+        *looks += 1;
+        *looks - 1
     }
 
     pub(super) fn args(&self, name: &str) -> Vec<String> {

@@ -49,10 +49,14 @@ pub(crate) struct Faults {
     pub(crate) headless: Option<&'static str>,
     /// The fourth, fifth and sixth question about a node's state fail.
     pub(crate) blinks: bool,
+    /// Of this node so many looks, from the fourth on, find that somebody has removed what it runs in.
+    pub(crate) disturbed: Option<(&'static str, u32)>,
     /// The engine says nothing of this node (`*`: of none) before this, from its first question on.
     pub(crate) engine_at_work: Option<(&'static str, Duration)>,
     /// What the machine has run out of once nodes run.
     pub(crate) exhausted: Option<&'static str>,
+    /// Nodes outlive teardown.
+    pub(crate) keeps: bool,
     /// Teardown fails.
     pub(crate) leaks: bool,
     /// Teardown never ends.

@@ -109,12 +109,21 @@ impl Provider for Fake {
     fn state<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NodeState, ProviderError>> {
         let fails =
             self.faults.blinks && (3..6).contains(&self.looks.fetch_add(1, Ordering::Relaxed));
+        let looks = self.belongings().look(name);
+        let disturbed = self
+            .faults
+            .disturbed
+            .is_some_and(|(node, times)| node == name && (3..3 + times).contains(&looks));
         let state = self.lock().get(name).map(|node| node.state.clone()).filter(|_| !fails);
         let began = *self.first_look.get_or_init(Instant::now);
         let at_work = self.faults.engine_at_work.filter(|(whom, _)| [name, "*"].contains(whom));
         async move {
             if let Some((_, time)) = at_work {
                 tokio::time::sleep_until(began + time).await;
+            }
+            if disturbed {
+                let what = format!("somebody removed the container of {name}");
+                return Err(ProviderError::Disturbed(what));
             }
             state.ok_or_else(|| ProviderError::Failed {
                 what: "looking".to_owned(),
@@ -171,7 +180,9 @@ impl Provider for Fake {
                 lines.send(LogLine { node: node.to_owned(), bytes }).await.unwrap();
             }
             self.torn_down.store(true, Ordering::Relaxed);
-            self.lock().clear();
+            if !self.faults.keeps {
+                self.lock().clear();
+            }
             if self.faults.stuck {
                 std::future::pending::<()>().await;
             }
