@@ -86,3 +86,38 @@ pub fn hash_all(mut file: impl Read) -> io::Result<(u64, Sha256Hex)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Is interrupted before each byte, and fails at the end if it is to.
+    struct Slow(&'static [u8], Option<io::ErrorKind>, bool);
+
+    impl Read for Slow {
+        fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+            self.2 = !self.2;
+            if self.2 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            match (self.0, self.1) {
+                ([], Some(kind)) => Err(kind.into()),
+                ([], None) => Ok(0),
+                ([first, rest @ ..], _) => {
+                    (block[0], self.0) = (*first, rest);
+                    Ok(1)
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_reader_that_is_interrupted_is_read_to_its_end_and_one_that_fails_is_not() {
+        let (bytes, hash) = hash_all(Slow(b"abc", None, false)).unwrap();
+        let of_abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!((bytes, hash.to_string().as_str()), (3, of_abc));
+        assert!(format!("{hash:?}").contains("ba7816bf"));
+        let failed = hash_all(Slow(b"abc", Some(io::ErrorKind::PermissionDenied), false));
+        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
+}

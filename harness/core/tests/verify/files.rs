@@ -178,6 +178,11 @@ fn verdict_and_report_follow_from_the_events() {
         ["verdict.json: is not written as a harness writes it"]
     );
     assert_eq!(said("verdict.json", "{\n", "\n"), ["verdict.json: cannot be understood"]);
+    assert_eq!(
+        said("verdict.json", "\"seed\",\n            \"node\"\n", "\"seed\"\n"),
+        ["verdict.json: phases.0.checks.0.nodes says [\"seed\"], but [\"seed\",\"node\"] follows \
+             from the events"]
+    );
     let added = said("verdict.json", "{\n", "{\n\"more\": 1,\n");
     assert_eq!(added, ["verdict.json: more says 1, but null follows from the events"]);
     assert_eq!(said("junit.xml", "test", "rest"), ["junit.xml: does not follow from the events"]);
