@@ -20,8 +20,8 @@ if ! [[ $shard =~ ^([0-9]{1,3})/([1-9][0-9]{0,2})$ ]] || ((10#${BASH_REMATCH[1]}
     exit 64
 fi
 core=(--package harness-core --cargo-arg=--lib --timeout 60)
-# Tests that draw by the thousand are four fifths of the core's processor time, and about nothing that is changed here.
 tests=()
+# Tests that draw by the thousand are four fifths of the core's processor time, and about nothing that is changed here.
 drawn=(-- -- --skip soak:: --skip generate:: --skip shrink:: --skip statistics::)
 # The core decides in every run, and is compiled once.
 driving=(--package harness-run --cargo-arg=--test --cargo-arg=executor --timeout 30 --cargo-arg=--config --cargo-arg='profile.test.package.harness-core.opt-level=1')
