@@ -179,7 +179,7 @@ impl RunDir {
 
     /// Writes `plan.json`, also over an earlier one: what nodes are started with is known later
     /// than what is run.
-    pub(crate) fn write_plan(
+    pub fn write_plan(
         &self,
         plan: &Plan,
         launches: Vec<Launch>,
