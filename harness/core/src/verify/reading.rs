@@ -35,6 +35,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_longest_line_is_read_and_no_longer_one() {
+        let mut longest = io::BufReader::new(io::repeat(b'x').take(LONGEST_LINE));
+        assert_eq!(line(&mut longest).unwrap().unwrap().len() as u64, LONGEST_LINE);
+        assert_eq!(line(&mut longest).unwrap(), None);
+        let mut longer = io::BufReader::new(io::repeat(b'x').take(LONGEST_LINE + 1));
+        assert!(line(&mut longer).is_err());
+    }
+
+    #[test]
     fn a_line_without_end_fills_no_memory() {
         let mut endless = io::BufReader::new(io::repeat(b'x'));
         assert!(line(&mut endless).is_err());
