@@ -167,4 +167,17 @@ mod tests {
             assert!(told.try_recv().is_err(), "one waits");
         }
     }
+
+    #[tokio::test]
+    async fn nobody_comes_through_a_door_that_is_dropped() {
+        let (hindered, _told) = mpsc::channel(1);
+        let dialler = Arc::new(Fails(Errno::CONNREFUSED));
+        let passage = Passage { node: "node-1".to_owned(), dialler, hindered };
+        let door = Door::open(|| None, passage).await.unwrap();
+        let address = door.address;
+        TcpStream::connect(address).await.unwrap();
+        drop(door);
+        let closed = async { while TcpStream::connect(address).await.is_ok() {} };
+        tokio::time::timeout(Duration::from_secs(30), closed).await.unwrap();
+    }
 }

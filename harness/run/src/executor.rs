@@ -39,6 +39,9 @@ use crate::{
 /// breaks its promise.
 const TEARDOWN: Duration = Duration::from_secs(15 * 60);
 
+/// A provider promises to close its logs at teardown; this is for one that breaks its promise.
+const LOGS: Duration = Duration::from_secs(30);
+
 /// Nodes that a fault left stopped and that are to stay have so long to come back.
 const HEAL: Duration = Duration::from_secs(90);
 
@@ -442,8 +445,21 @@ impl Run {
     /// Nodes' last words are part of their logs.
     pub(super) async fn finish_logs(&self, logs: &Logs, reader: Option<JoinHandle<()>>) {
         logs.close();
-        if let Some(reader) = reader
-            && let Err(error) = reader.await
+        let Some(mut reader) = reader else { return };
+        let in_time = tokio::time::timeout(LOGS, &mut reader).await;
+        let read = match in_time {
+            Ok(read) => read,
+            Err(_) => {
+                let reason = format!(
+                    "the provider did not close the nodes' logs within {} s of their removal",
+                    LOGS.as_secs()
+                );
+                self.journal.emit(EventKind::EnvironmentFailed { reason, unsupported: false });
+                logs.give_up();
+                reader.await
+            }
+        };
+        if let Err(error) = read
             && let Ok(panic) = error.try_into_panic()
         {
             self.journal.emit(EventKind::HarnessBroken { reason: panic_text(panic.as_ref()) });

@@ -42,6 +42,8 @@ pub(crate) struct Logs {
     tails: Arc<Mutex<BTreeMap<String, Tail>>>,
     /// Nothing more will come that is worth waiting for.
     closing: CancellationToken,
+    /// Whatever still comes is not waited for.
+    given_up: CancellationToken,
     /// Whose lines are reports, and whose panics are nobody's failure.
     adversaries: Arc<Vec<String>>,
     /// What checks look for.
@@ -181,6 +183,7 @@ impl Logs {
             })),
             tails: Arc::default(),
             closing: CancellationToken::new(),
+            given_up: CancellationToken::new(),
             adversaries: Arc::new(plan.adversaries()),
             patterns: Arc::new(needs::patterns(plan)),
         }
@@ -284,6 +287,11 @@ impl Logs {
         self.closing.cancel();
     }
 
+    /// Reads no more, whatever comes; what was read is whole on disk once the reader has ended.
+    pub(crate) fn give_up(&self) {
+        self.given_up.cancel();
+    }
+
     fn tail(&self, node: &str) -> Vec<String> {
         self.lock().get(node).map_or_else(Vec::new, |tail| tail.lines.iter().cloned().collect())
     }
@@ -297,9 +305,10 @@ impl Logs {
             }
         };
         tokio::select! {
+            biased;
+            () = self.given_up.cancelled() => Next::NoMore,
             // A panic's time is over, however much its node goes on to say. A line that is there is
             // taken, however late: evidence with holes is none.
-            biased;
             () = quiet => Next::Quiet,
             line = lines.recv() => line.map_or(Next::NoMore, Next::Line),
             () = async { self.closing.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => Next::NoMore,

@@ -72,6 +72,16 @@ async fn what_could_not_be_removed_spoils_a_pass() {
     assert!(done.verdict.reason.unwrap().contains("removing a network: in use"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_provider_whose_logs_never_end_holds_nobody_up() {
+    let (done, _) = done(&[DISCOVER], Faults { logs_forever: true, ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Environment);
+    assert_eq!(
+        done.verdict.reason.as_deref(),
+        Some("the provider did not close the nodes' logs within 30 s of their removal")
+    );
+}
+
 /// It promises to go on only for as long as it gets on, so it has long, and not for ever.
 #[tokio::test(start_paused = true)]
 async fn a_removal_that_never_ends_is_given_up_after_a_quarter_of_an_hour() {

@@ -23,6 +23,8 @@ pub(crate) struct Faults {
     pub(crate) logs: Option<(&'static str, &'static str)>,
     /// The very last line, which a node logs as it is removed.
     pub(crate) last_words: Option<(&'static str, &'static str)>,
+    /// Lines come for as long as anybody reads them, whatever is removed.
+    pub(crate) logs_forever: bool,
     /// `start` panics: a bug of ours.
     pub(crate) start_panics: bool,
     /// `start` fails.

@@ -175,6 +175,9 @@ impl Provider for Fake {
             // It takes a while, in which nobody may ask the nodes any more.
             tokio::time::sleep(Duration::from_millis(700)).await;
             let lines = self.lines.lock().unwrap().take();
+            if let Some(lines) = lines.clone().filter(|_| self.faults.logs_forever) {
+                never_ends(lines);
+            }
             if let (Some(lines), Some((node, text))) = (lines, self.faults.last_words) {
                 let bytes = format!("{text}\n").into_bytes();
                 lines.send(LogLine { node: node.to_owned(), bytes }).await.unwrap();
@@ -205,4 +208,13 @@ impl Dial for NoDials {
     fn dial(&self, _: SocketAddr) -> BoxFuture<'_, io::Result<TcpStream>> {
         async { Err(io::Error::from_raw_os_error(self.0)) }.boxed()
     }
+}
+
+fn never_ends(lines: mpsc::Sender<LogLine>) {
+    tokio::spawn(async move {
+        let line = || LogLine { node: "node-2".to_owned(), bytes: b"and on\n".to_vec() };
+        while lines.send(line()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
 }
