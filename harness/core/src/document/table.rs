@@ -395,6 +395,12 @@ impl<'t, 'i> Table<'t, 'i> {
         self.entries.contains_key(key)
     }
 
+    /// Something is written there: an empty list is nothing.
+    pub(crate) fn has_some(&self, key: &str) -> bool {
+        let list = |value: &Spanned<DeValue<'i>>| value.get_ref().as_array().map(|list| list.len());
+        self.entries.get(key).is_some_and(|value| list(value) != Some(0))
+    }
+
     /// Where a key stands; the whole table if it does not.
     pub(crate) fn key_span(&self, key: &str) -> Range<usize> {
         self.entries.get_key_value(key).map_or(self.span.clone(), |(key, _)| key.span())

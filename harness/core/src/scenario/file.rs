@@ -390,7 +390,7 @@ impl PhaseFile {
         table.require("name", problems);
         Self {
             name: table.text("name", problems).map_or(String::new(), |name| name.value),
-            has_faults: table.has("faults"),
+            has_faults: table.has_some("faults"),
             faults: table
                 .tables("faults", "a fault", problems)
                 .iter()

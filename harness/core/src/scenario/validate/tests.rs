@@ -1,3 +1,5 @@
+//! What a scenario may not say, and what it is told then.
+
 use std::path::Path;
 
 use super::*;
@@ -73,4 +75,191 @@ fn a_required_key_is_asked_for() {
     let (plan, problems) = load(origin, text.to_owned(), &Overrides::default());
     let said = problems.to_string();
     assert!(plan.is_none() && said.matches("missing key `name`").count() == 2, "{said}");
+}
+
+/// A seed, two nodes, a late adversary that somebody starts, and these phases.
+fn said(phases: &str, overrides: &Overrides) -> (bool, String) {
+    let text = format!(
+        r#"[scenario]
+timeout = "60s"
+[[nodes]]
+name = "seed"
+seed = true
+[[nodes]]
+name = "node"
+count = 2
+[[nodes]]
+name = "villain"
+kind = "hostile"
+attack = "address-flood"
+start = "later"
+{phases}
+[[phases]]
+name = "end"
+faults = [{{ fault = "hostile", nodes = "villain" }}]
+"#
+    );
+    let origin = Origin { name: "test", path: Path::new("test.toml") };
+    let (plan, problems) = load(origin, text, overrides);
+    (plan.is_some(), problems.to_string())
+}
+
+/// One phase of these faults and one check.
+fn phase(faults: &str, check: &str) -> (bool, String) {
+    let text = format!("[[phases]]\nname = \"p\"\nfaults = [{faults}]\nchecks = [{{ {check} }}]");
+    said(&text, &Overrides::default())
+}
+
+const ALIVE: &str = r#"check = "alive", nodes = "*", within = "20s", for = "1s""#;
+const PAUSE: &str = r#"{ fault = "pause", nodes = "node-1", downtime = "5s" }"#;
+const RENAME: &str = r#"{ fault = "rename", seed = "seed", to = "node-1" }"#;
+const STORM: &str = "[[phases]]\nname = \"p\"\nstorm = [{ faults = [\"kill\"], nodes = \"node\", every = \"2s\", for = \"20s\" }]\n";
+
+#[test]
+fn a_scenario_checks_something() {
+    let (good, said) = said("", &Overrides::default());
+    assert!(!good && said.contains("zero checks"), "{said}");
+    assert_eq!(phase("", ALIVE), (true, String::new()));
+}
+
+#[test]
+fn a_check_during_a_fault_needs_one_that_lasts() {
+    let check = format!("{}, during = \"fault\"", ALIVE.replace('*', "seed"));
+    let resume = format!("{PAUSE}, {}", r#"{ fault = "resume", nodes = "node-1" }"#);
+    let stays = r#"{ fault = "pause", nodes = "node-1" }"#;
+    let without = "in a phase without a fault";
+    let over = "the phase's last fault does not last";
+    for (faults, why) in [
+        ("", Some(without)),
+        (PAUSE, None),
+        (stays, None),
+        (RENAME, Some(over)),
+        (&resume.replace(", downtime = \"5s\"", ""), Some(over)),
+    ] {
+        let (good, said) = phase(faults, &check);
+        assert_eq!(good, why.is_none(), "{faults}: {said}");
+        assert!(why.is_none_or(|why| said.contains(why)), "{faults}: {said}");
+    }
+    let (good, storm) = said(&format!("{STORM}checks = [{{ {check} }}]"), &Overrides::default());
+    assert!(!good && storm.contains("whose faults come and go"), "{storm}");
+}
+
+#[test]
+fn what_is_about_a_heal_comes_after_one() {
+    let above = r#"check = "same-chain", nodes = "*", above = "fault", within = "20s""#;
+    let after = |before: &str| {
+        said(
+            &format!("{before}[[phases]]\nname = \"q\"\nchecks = [{{ {above} }}]"),
+            &Overrides::default(),
+        )
+    };
+    assert_eq!(phase(PAUSE, above), (true, String::new()));
+    assert_eq!(after(STORM), (true, String::new()), "of a phase before");
+    let (good, without) = after("");
+    assert!(!good && without.contains("without a fault that heals"), "{without}");
+    let survives =
+        |nodes| format!("check = \"store-survives\", nodes = \"{nodes}\", within = \"20s\"");
+    let restart = r#"{ fault = "restart", nodes = "node-1", downtime = "1s" }"#;
+    let later = |nodes| {
+        let checks = survives(nodes);
+        let phases = format!(
+            "[[phases]]\nname = \"p\"\nfaults = [{restart}]\n[[phases]]\nname = \"q\"\nchecks = [{{ {checks} }}]"
+        );
+        said(&phases, &Overrides::default())
+    };
+    assert_eq!(phase(restart, &survives("node-1")), (true, String::new()));
+    let (good, other) = phase(restart, &survives("node-2"));
+    assert!(
+        !good && other.contains("`node-2`, which the fault of this phase does not restart"),
+        "{other}"
+    );
+    assert_eq!(later("node-2"), (true, String::new()), "the fault is of an earlier phase");
+    let of_a_storm = |nodes| {
+        let checks = survives(nodes);
+        said(&format!("{STORM}checks = [{{ {checks} }}]"), &Overrides::default())
+    };
+    assert_eq!(of_a_storm("node"), (true, String::new()));
+    let (good, other) = of_a_storm("seed");
+    assert!(
+        !good && other.contains("`seed`, which the fault of this phase does not restart"),
+        "{other}"
+    );
+}
+
+#[test]
+fn an_adversary_is_checked_by_nobody_and_started_by_somebody() {
+    let (good, checked) = phase("", &ALIVE.replace('*', "villain"));
+    assert!(!good && checked.contains("a check of the adversary `villain`"), "{checked}");
+    let waits = "[[nodes]]\nname = \"other\"\nkind = \"hostile\"\nattack = \"address-flood\"\ncount = 2\nstart = \"later\"\n";
+    let (good, waiting) = said(
+        &format!("{waits}[[phases]]\nname = \"p\"\nchecks = [{{ {ALIVE} }}]"),
+        &Overrides::default(),
+    );
+    assert!(!good && waiting.contains("nobody starts the adversary `other-1`"), "{waiting}");
+    assert!(!waiting.contains("villain"), "{waiting}");
+    let at_once = waits.replace("start = \"later\"\n", "");
+    let (good, said) = said(
+        &format!("{at_once}[[phases]]\nname = \"p\"\nchecks = [{{ {ALIVE} }}]"),
+        &Overrides::default(),
+    );
+    assert!(good, "{said}");
+}
+
+#[test]
+fn a_fault_goes_with_one_that_lasts() {
+    let with = |first: &str| {
+        let second = r#"{ fault = "pause", with = "previous", nodes = "node-2", downtime = "5s" }"#;
+        phase(&format!("{first}, {second}"), ALIVE)
+    };
+    assert_eq!(with(PAUSE), (true, String::new()));
+    let (good, said) = with(RENAME);
+    assert!(!good && said.contains("the fault before it does not last"), "{said}");
+}
+
+#[test]
+fn a_window_that_is_cut_short_or_too_short_is_warned_of() {
+    let alive = |within: &str, hold: &str| {
+        phase(
+            "",
+            &format!("check = \"alive\", nodes = \"*\", within = \"{within}\", for = \"{hold}\""),
+        )
+    };
+    assert_eq!(alive("60s", "1s"), (true, String::new()));
+    let (good, said) = alive("61s", "1s");
+    assert!(
+        good && said.contains("`within` (1m 1s) is longer than the scenario's timeout (1m)"),
+        "{said}"
+    );
+    assert_eq!(alive("20s", "19s"), (true, String::new()));
+    let (good, said) = alive("20s", "20s");
+    assert!(good && said.contains("cannot pass: the condition must hold for 20s"), "{said}");
+    let default = r#"check = "alive", nodes = "*", within = "1s""#;
+    assert!(phase("", default).1.contains("cannot pass"), "{}", phase("", default).1);
+    let once = r#"check = "same-genesis", nodes = "*", within = "1s""#;
+    assert_eq!(phase("", once), (true, String::new()), "it need not last");
+}
+
+#[test]
+fn a_number_of_nodes_is_that_of_the_one_group_that_is_neither_seed_nor_hostile() {
+    let three = Overrides { nodes: Some(3), ..Overrides::default() };
+    let check = |node: &str| {
+        let check = ALIVE.replace('*', node);
+        said(&format!("[[phases]]\nname = \"p\"\nchecks = [{{ {check} }}]"), &three)
+    };
+    assert_eq!(check("node-3"), (true, String::new()));
+    assert!(!check("node-4").0);
+    let more =
+        format!("[[nodes]]\nname = \"more\"\n[[phases]]\nname = \"p\"\nchecks = [{{ {ALIVE} }}]");
+    let (good, several) = said(&more, &three);
+    assert!(
+        !good && several.contains("ambiguous") && several.contains("`node` and `more`"),
+        "{several}"
+    );
+    let seeds = format!(
+        "[scenario]\n[[nodes]]\nname = \"seed\"\nseed = true\n[[phases]]\nname = \"p\"\nchecks = [{{ {ALIVE} }}]\n"
+    );
+    let origin = Origin { name: "test", path: Path::new("test.toml") };
+    let (plan, problems) = load(origin, seeds, &three);
+    let none = problems.to_string();
+    assert!(plan.is_none() && none.contains("and this scenario has none"), "{none}");
 }
