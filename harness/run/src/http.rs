@@ -418,6 +418,16 @@ mod tests {
         assert!(answers.peers.is_silent() && answers.height.is_silent(), "{answers:?}");
     }
 
+    /// The innermost reason, and not three times that there is one.
+    #[tokio::test]
+    async fn why_nobody_was_reached_is_said_in_the_kernels_words() {
+        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let rpc = Rpc::new(Arc::new(Http::through(Arc::new(Direct))), nobody, 1.0);
+        let answers = rpc.round(ALL, None, &mut Batching::default()).await;
+        let why = "Connection refused (os error 111)".to_owned();
+        assert_eq!(answers.height, Reading::Missing(Miss::Unreachable(why)));
+    }
+
     /// A server as nodes have one, asked with or without a batch.
     #[tokio::test]
     async fn answers_come_through_in_one_request_and_in_single_ones() {

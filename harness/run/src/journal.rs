@@ -395,4 +395,51 @@ mod tests {
         let seen = journal.with_history(|it| it.samples("node-1", Moment(0), Moment(9)).len());
         assert_eq!(seen, 1, "of its own window");
     }
+
+    /// Cannot keep what it is given, or not end what it wrote.
+    struct Full {
+        takes: bool,
+        closes: bool,
+    }
+
+    impl Sink for Full {
+        fn take(&mut self, _: &Event) -> io::Result<()> {
+            if self.takes { Ok(()) } else { Err(io::Error::other("no room")) }
+        }
+
+        fn close(&mut self) -> io::Result<()> {
+            if self.closes { Ok(()) } else { Err(io::Error::other("no end")) }
+        }
+    }
+
+    /// Evidence with holes is none: whoever asks for the verdict hears of the first hole instead.
+    #[test]
+    fn what_a_sink_could_not_keep_is_said_in_place_of_a_verdict() {
+        let dir = tempfile::tempdir().unwrap();
+        let plan = three_node();
+        let sinks = |takes, closes| -> Vec<Box<dyn Sink>> {
+            vec![Box::new(Full { takes, closes }), Box::new(Full { takes: true, closes: true })]
+        };
+        let place = || RunDir::create(dir.path(), "three-node").unwrap();
+        for (takes, closes, said) in [
+            (true, true, None),
+            (true, false, Some("no end")),
+            (false, true, Some("no room")),
+            (false, false, Some("no room")),
+        ] {
+            let journal = Journal::begin(&place(), &plan, sinks(takes, closes));
+            assert_eq!(journal.broken().is_some(), !takes);
+            let turned = journal.turn(&place(), &plan, sinks(true, true));
+            assert_eq!(turned.close().err().as_deref(), said, "of a window");
+            assert_eq!(journal.broken(), None, "that was the window before");
+            assert_eq!(journal.close().err(), None);
+            let journal = Journal::begin(&place(), &plan, sinks(takes, closes));
+            assert_eq!(journal.close().err().as_deref(), said);
+            assert_eq!(journal.broken().as_deref(), said, "it stays said");
+            let journal = Journal::begin(&place(), &plan, sinks(true, true));
+            journal.listen(sinks(takes, closes));
+            journal.emit(EventKind::AllStarted);
+            assert_eq!(journal.close().err().as_deref(), said, "of who hears all windows");
+        }
+    }
 }
