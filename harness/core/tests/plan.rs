@@ -170,6 +170,9 @@ fn what_no_fault_can_do_then_is_refused_with_a_hint() {
         (vec![r#"{ fault = "clock", nodes = "seed", by = "5s" }"#], "cannot be told from"),
         (vec![r#"{ fault = "upgrade", nodes = "seed" }"#], "an upgrade to nothing"),
         (vec![r#"{ fault = "limit", nodes = "seed" }"#], "a limit of nothing"),
+        (vec![r#"{ fault = "isolate", nodes = "*" }"#], "`isolate` of every node"),
+        (vec![r#"{ fault = "degrade", nodes = "*", delay = "50ms" }"#], "`degrade` of every node"),
+        (vec![r#"{ fault = "degrade", nodes = "seed", delay = "10ms" }"#], "cannot be told from"),
     ] {
         let (plan, said) = said_of(&faults(&list), 0);
         assert!(plan.is_none() && said.contains(why), "{list:?}: {said}");
@@ -187,6 +190,38 @@ fn what_does_not_stand_in_the_way_is_allowed() {
     let (plan, said) = said_of(&faults(&[limit, limit, rename, cut, within, heal, join]), 0);
     let plan = plan.unwrap_or_else(|| panic!("{said}"));
     assert_eq!(plan.phases[5].faults[0].nodes, ["seed", "node-1", "node-2"], "whom it mends");
+}
+
+#[test]
+fn a_storm_has_one_fault_at_least() {
+    let storm = "[[phases]]\nname = \"s\"\nstorm = [{ faults = [\"kill\"], nodes = \"node\", every = \"10m\", for = \"60s\" }]\n";
+    for seed in 0..20 {
+        let (plan, said) = said_of(storm, seed);
+        let plan = plan.unwrap_or_else(|| panic!("{said}"));
+        let at: Vec<_> = plan.phases[0].faults.iter().map(|fault| fault.at).collect();
+        assert_eq!(at, [Some(Duration::from_secs(60))], "seed {seed}");
+    }
+}
+
+/// One that a node was told of need not be remembered.
+#[test]
+fn whoever_a_group_is_told_of_is_a_seed_to_what_is_remembered() {
+    let text = format!(
+        "[scenario]\n{NODES}{}",
+        r#"
+[[nodes]]
+name = "told"
+seeds = ["node-2"]
+[[phases]]
+name = "p"
+faults = [{ fault = "restart", nodes = "told", downtime = "1s" }]
+checks = [{ check = "store-survives", nodes = "told", within = "20s" }]
+"#
+    );
+    let (plan, said) = loaded(&text, &Overrides::default());
+    let plan = plan.unwrap_or_else(|| panic!("{said}"));
+    let seeds = json(&plan, "/phases/0/checks/0/seeds");
+    assert_eq!(seeds, serde_json::json!(["seed", "node-2"]));
 }
 
 #[test]

@@ -303,6 +303,30 @@ impl Written for BlockTimeWritten {
     fn validate(&self, place: &Place<'_>, problems: &mut Problems) {
         /// Fewer say little of a mean.
         const BLOCKS: u32 = 10;
+        if let (Some(longest), Some(within)) = (&self.longest, place.within)
+            && longest.value >= within.value
+        {
+            problems.error_hint(
+                longest.span.clone(),
+                format!(
+                    "`longest` is not shorter than `within` ({}), so no gap could be seen",
+                    humantime::format_duration(within.value)
+                ),
+                "`within` is how long blocks are watched",
+            );
+        }
+        if let (Some(tolerance), None) = (&self.tolerance, &self.mean) {
+            problems.error_hint(
+                tolerance.span.clone(),
+                "`tolerance` without a `mean` from which blocks may be off",
+                "write `mean`, or leave it out",
+            );
+        }
+        for time in [&self.mean, &self.longest].into_iter().flatten() {
+            if time.value < Duration::from_millis(1) {
+                problems.error(time.span.clone(), "a millisecond at least");
+            }
+        }
         let (Some(mean), Some(within)) = (&self.mean, place.within) else { return };
         if mean.value * BLOCKS > within.value {
             problems.warning(

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     control::{Control, Controls, Disturbance, WITHOUT_DISCOVERY, Wanted},
-    document::{Given, Key, Problems, Table, Takes},
+    document::{At, Given, Key, Problems, Table, Takes},
     event::{CheckVerdict::Fail, Moment},
     text::short,
 };
@@ -154,6 +154,8 @@ impl Written for Converged {
                 "`converged` in a network of one node says nothing: there is nobody to find",
             );
         }
+        let least = self.target.min(place.network.len().saturating_sub(1) as u64);
+        place.warn_if_impossible(&At { value: least, span: place.span.clone() }, problems);
     }
 
     fn resolve(&self, _: &Context<'_>) -> Converged {

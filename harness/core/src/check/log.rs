@@ -215,12 +215,26 @@ pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Log
     if let Some(many) = at_least.as_ref().filter(|it| it.value as usize > LogSeen::MOST) {
         problems.error(many.span.clone(), format!("`at_least` is at most {}", LogSeen::MOST));
     }
+    let never = must.as_ref().is_some_and(|must| must.value == "not-appear");
+    if let Some(many) = at_least.as_ref().filter(|_| never) {
+        problems.error_hint(
+            many.span.clone(),
+            "`at_least` of lines of which there must be none",
+            "leave it out, or write must = \"appear\"",
+        );
+    }
+    let pattern = pattern::read(table, "pattern", problems)?;
+    if pattern::has_line_break(&pattern.value) {
+        problems.error_hint(
+            pattern.span,
+            "`pattern`: it has a line break, and no line has one in it",
+            "write a regular expression of one line, like \"WARN|ERROR\"",
+        );
+        return None;
+    }
     Some(Log {
-        pattern: pattern::read(table, "pattern", problems)?.value,
-        must: must.map_or(Must::Appear, |must| match must.value {
-            "not-appear" => Must::NotAppear,
-            _ => Must::Appear,
-        }),
+        pattern: pattern.value,
+        must: if never { Must::NotAppear } else { Must::Appear },
         at_least: at_least.map_or(1, |it| it.value.into()),
     })
 }

@@ -27,3 +27,33 @@ pub(super) fn read(
     );
     None
 }
+
+/// A part of it is a line break, written as it is or as an escape. What a line may not have (`[^\\n]`) is none.
+pub(super) fn has_line_break(pattern: &str) -> bool {
+    let (mut within, mut rest) = (false, pattern.chars());
+    while let Some(next) = rest.next() {
+        match next {
+            '\n' | '\r' => return true,
+            '\\' if matches!(rest.next(), Some('n' | 'r')) && !within => return true,
+            '[' => within = true,
+            ']' => within = false,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_break_is_found_however_it_is_written() {
+        for broken in ["WARN\nERROR", "ERROR\r", r"a\nb", r"\\\n", r"[ab]\r"] {
+            assert!(has_line_break(broken), "{broken:?}");
+        }
+        for whole in ["WARN|ERROR", r"path\\name", r"[^\n]+", r"\d+\s", "run"] {
+            assert!(!has_line_break(whole), "{whole:?}");
+        }
+    }
+}

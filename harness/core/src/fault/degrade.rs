@@ -144,6 +144,13 @@ pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Deg
             "write delay = \"200ms\", or loss = \"2%\"",
         );
     }
+    if !delay.is_zero() && delay <= SLACK * 2 && loss == 0 {
+        problems.error_hint(
+            table.key_span("delay"),
+            format!("a delay of {} cannot be told from a busy machine's own", short(delay)),
+            "write delay = \"25ms\" or more",
+        );
+    }
     Some(Degrade { delay, jitter, loss, downtime })
 }
 

@@ -114,6 +114,9 @@ impl Fault for Isolate {
     }
 
     fn took_effect(&self, record: &Record<'_>) -> Result<(), String> {
+        if self.lines(&paths::nodes(record), record.network).ways().next().is_none() {
+            return Err("nobody else was there: nothing was cut".to_owned());
+        }
         let ways = lines::ways_of(&paths::nodes(record), record.network);
         paths::all_as_they_should(record, &ways, record.asked)?;
         paths::all_answer(record)

@@ -119,7 +119,16 @@ impl Fault for Limit {
     }
 
     fn took_effect(&self, record: &Record<'_>) -> Result<(), String> {
-        self.all_limited(record, record.asked, record.to)
+        self.all_limited(record, record.asked, record.to)?;
+        paths::nodes(record).iter().try_for_each(|node| {
+            let looks = looks(record, node, record.asked, record.to);
+            match looks.first().filter(|before| !self.is_less_than(before)) {
+                Some(before) => Err(format!(
+                    "{node} was limited to {before} before, so nothing was taken from it"
+                )),
+                None => Ok(()),
+            }
+        })
     }
 
     fn still_holds(&self, record: &Record<'_>) -> Result<(), String> {
@@ -146,6 +155,16 @@ impl Fault for Limit {
 }
 
 impl Limit {
+    /// All that it limits was more, or unlimited.
+    fn is_less_than(&self, before: &Limits) -> bool {
+        let is = |to: Option<u64>, before: Option<u64>| {
+            to.is_none_or(|to| before.is_none_or(|before| to < before))
+        };
+        is(self.to.memory, before.memory)
+            && is(self.to.cpu.map(u64::from), before.cpu.map(u64::from))
+            && is(self.to.open_files, before.open_files)
+    }
+
     fn all_limited(&self, record: &Record<'_>, from: Moment, to: Moment) -> Result<(), String> {
         paths::nodes(record).iter().try_for_each(|node| {
             let looks = looks(record, node, from, to);
@@ -203,5 +222,28 @@ mod tests {
         seen.look("seed", 4_000, LookedAt::Limits(files(Some(1_024))));
         assert_eq!(until(&seen, 2_500), (true, true));
         assert_eq!(until(&seen, 4_500), (false, false), "it was restored before it was to be");
+    }
+
+    #[test]
+    fn a_limit_that_was_there_before_takes_nothing_from_anybody() {
+        let limits = |memory, open_files| Limits { memory, open_files, ..Limits::default() };
+        let hit = [("seed".to_owned(), Moment(1_500))];
+        let effect = |to: Limits, before: Limits| {
+            let limit = Limit { to: to.clone(), downtime: None };
+            let mut seen = Seen::default();
+            seen.look("seed", 1_000, LookedAt::Limits(before));
+            seen.look("seed", 3_000, LookedAt::Limits(to));
+            limit.took_effect(&of(&seen.history, &hit, 1_000, 9_000))
+        };
+        let files = |open_files| limits(None, Some(open_files));
+        assert_eq!(effect(files(64), files(65)), Ok(()));
+        assert_eq!(effect(files(64), Limits::default()), Ok(()), "it was unlimited");
+        for before in [64, 63] {
+            let why = effect(files(64), files(before)).unwrap_err();
+            assert!(why.contains("so nothing was taken from it"), "{why}");
+        }
+        let both = limits(Some(1 << 20), Some(64));
+        let one = effect(both, limits(Some(1 << 21), Some(64)));
+        assert!(one.is_err(), "each that is asked for must be one: {one:?}");
     }
 }

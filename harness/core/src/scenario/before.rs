@@ -54,6 +54,7 @@ impl Before {
         }
         if !adversaries(fault, &kind, selectors, problems) {
             self.refuse(fault, &kind, &nodes, problems);
+            cuts_nothing(fault, &kind, (&nodes, selectors), problems);
         }
         self.conditions.after(&kind, &nodes);
         if let Course::Heals(_) = kind.course() {
@@ -111,6 +112,30 @@ impl Before {
         }
     }
 
+    /// A check during a fault of a node that the fault keeps from answering could only fail: the fault
+    /// lasts until it is decided.
+    pub(super) fn is_away_meanwhile(
+        &self,
+        check: &CheckFile,
+        selectors: &Selectors,
+        problems: &mut Problems,
+    ) {
+        let Some(nodes) = check.nodes.as_ref().filter(|_| check.is_during()) else { return };
+        let named = selectors.get(&nodes.value).map_or(&[][..], Vec::as_slice);
+        let away = self
+            .overlapping
+            .iter()
+            .find(|(node, condition)| named.contains(node) && !condition.answers());
+        if let Some((node, condition)) = away
+            && check.wants_answers(selectors)
+        {
+            problems.warning(
+                nodes.span.clone(),
+                format!("cannot pass: `{node}` is {} while the fault lasts", condition.words()),
+            );
+        }
+    }
+
     /// A check of a node that does not answer then could only fail.
     pub(super) fn is_silent(
         &self,
@@ -118,14 +143,42 @@ impl Before {
         selectors: &Selectors,
         problems: &mut Problems,
     ) {
-        let Some(nodes) = &check.nodes else { return };
-        let named = selectors.get(&nodes.value).into_iter().flatten();
+        let named = check.nodes.as_ref().map(|nodes| (&nodes.span, selectors.get(&nodes.value)));
+        let named = named.and_then(|(span, nodes)| Some((span, nodes?.as_slice())));
+        let others = check.others(selectors);
         let silent = |node: &String| Some((node.clone(), self.conditions.silent(node)?));
-        if let Some((node, condition)) = named.into_iter().find_map(silent) {
-            let why = format!("{}: this cannot pass", condition.of(&node));
-            let remedy = condition.remedy();
-            problems.error_hint(nodes.span.clone(), why, format!("{remedy}, or name other nodes"));
+        for (span, nodes) in named.into_iter().chain([(&check.span, others.as_slice())]) {
+            if let Some((node, condition)) = nodes.iter().find_map(silent) {
+                let why = format!("{}: this cannot pass", condition.of(&node));
+                let remedy = condition.remedy();
+                problems.error_hint(span.clone(), why, format!("{remedy}, or name other nodes"));
+            }
         }
+    }
+}
+
+/// A fault of lines to all others, done to so many that nobody is left.
+fn cuts_nothing(
+    fault: &FaultFile,
+    kind: &FaultKind,
+    (nodes, selectors): (&[String], &Selectors),
+    problems: &mut Problems,
+) {
+    let network = selectors.get("*").map_or(&[][..], Vec::as_slice);
+    let is_of_lines = matches!(kind.condition(), Condition::Isolated | Condition::Parted);
+    if let Some(named) = &fault.nodes
+        && is_of_lines
+        && !nodes.is_empty()
+        && kind.lines(nodes, network).ways().next().is_none()
+    {
+        problems.error_hint(
+            named.span.clone(),
+            format!(
+                "`{}` of every node: there is nobody else whom they had a line to",
+                kind.name()
+            ),
+            "name some of them",
+        );
     }
 }
 

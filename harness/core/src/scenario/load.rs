@@ -94,7 +94,7 @@ fn resolve(
 ) -> Plan {
     let folder = origin.path.parent().unwrap_or(Path::new("."));
     let mut before = Before::anything(&file.groups, selectors);
-    let seeds: Vec<String> = seeds(&file.groups).collect();
+    let seeds = seeds(&file.groups, selectors);
     let timeout = file
         .timeout
         .unwrap_or_else(|| default_timeout(&file.phases))
@@ -198,16 +198,18 @@ fn node_plans(
         .collect()
 }
 
-fn seeds(groups: &[GroupFile]) -> impl Iterator<Item = String> {
-    let seeds = groups.iter().filter(|group| group.seed);
-    seeds
-        .filter_map(|group| {
-            Some(node_names(
-                &group.name.as_ref()?.value,
-                group.count.as_ref().map(|count| count.value),
-            ))
-        })
+/// Whom anybody is told of at its start, in the order of the file.
+fn seeds(groups: &[GroupFile], selectors: &Selectors) -> Vec<String> {
+    let seeds = groups.iter().filter(|group| group.seed).filter_map(|group| group.name.as_ref());
+    let own = groups.iter().filter_map(|group| group.seeds.as_ref()).flat_map(|own| &own.value);
+    let named: Vec<&String> = seeds
+        .map(|name| &name.value)
+        .chain(own)
+        .filter_map(|name| selectors.get(name))
         .flatten()
+        .collect();
+    let all = selectors.get("*").into_iter().flatten();
+    all.filter(|node| named.contains(node)).cloned().collect()
 }
 
 fn phase_plan(

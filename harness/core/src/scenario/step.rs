@@ -2,9 +2,12 @@
 
 use std::{ops::Range, time::Duration};
 
-use super::within::{AUTO, Within};
+use super::{
+    conditions::Selectors,
+    within::{AUTO, Within},
+};
 use crate::{
-    check::{self, CHECKS, CheckEntry, When, Window},
+    check::{self, CHECKS, CheckEntry, CheckKind, Context, When, Window},
     document::{At, Problems, Table, nearest, suggest},
     fault::{self, Course, FAULTS, FaultEntry, Targets},
 };
@@ -117,6 +120,30 @@ impl CheckFile {
     /// What it needs of its window.
     pub(super) fn window(&self) -> Window {
         self.entry.map_or(Window::Part, |entry| entry.window)
+    }
+
+    /// The nodes that it holds its own against.
+    pub(super) fn others(&self, selectors: &Selectors) -> Vec<String> {
+        self.kind(selectors).map_or_else(Vec::new, |kind| kind.others().to_vec())
+    }
+
+    /// A named node that does not answer cannot pass it.
+    pub(super) fn wants_answers(&self, selectors: &Selectors) -> bool {
+        matches!(
+            self.kind(selectors),
+            Some(
+                CheckKind::Alive(_)
+                    | CheckKind::Peers(_)
+                    | CheckKind::DistinctPeers(_)
+                    | CheckKind::HeightAdvances(_)
+                    | CheckKind::SameChain(_)
+            )
+        )
+    }
+
+    fn kind(&self, selectors: &Selectors) -> Option<CheckKind> {
+        let context = Context { after_a_heal: false, seeds: &[], names: selectors };
+        self.own.as_ref().map(|own| own.resolve(&context))
     }
 
     /// It runs while a fault lasts.

@@ -39,7 +39,7 @@ pub const STORM: &[Key] = &[
         name: "for",
         takes: Takes::Duration,
         given: Given::Always,
-        about: "how long faults begin",
+        about: "how long faults begin; the first one does at its end at the latest",
     },
     Key {
         name: "downtime",
@@ -157,7 +157,8 @@ impl StormFile {
         let (mut drawn, mut at, mut turn) = (Vec::new(), Duration::ZERO, Vec::new());
         while let Some(kind) = kinds.get(dice.random_range(0..kinds.len().max(1))) {
             at += every.value.mul_f64(dice.random_range(0.5..1.5));
-            if at > lasts.value || drawn.len() >= MOST as usize {
+            // The first one comes in any case: a storm of nothing would be a fault that nobody saw.
+            if (at > lasts.value && !drawn.is_empty()) || drawn.len() >= MOST as usize {
                 break;
             }
             if turn.is_empty() {
@@ -171,7 +172,7 @@ impl StormFile {
                 nodes: vec![node],
                 prove_back,
                 with_previous: false,
-                at: Some(at),
+                at: Some(at.min(lasts.value)),
             });
         }
         drawn

@@ -217,6 +217,7 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
             windows::validate(check, file.block_time.as_ref(), selectors, problems);
             during(check, phase, problems);
             before.is_silent(check, selectors, problems);
+            before.is_away_meanwhile(check, selectors, problems);
             let named = check.nodes.as_ref().and_then(|nodes| selectors.get(&nodes.value));
             let written = written(check);
             let place = Place {
@@ -240,7 +241,7 @@ fn phases(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
     }
 }
 
-/// Adversaries that start later and that no `hostile` starts.
+/// Groups that start later and that no fault starts.
 fn never_started(file: &ScenarioFile, selectors: &Selectors, problems: &mut Problems) {
     let faults = file.phases.iter().flat_map(|phase| &phase.faults);
     let named: Vec<&String> = faults
@@ -248,14 +249,20 @@ fn never_started(file: &ScenarioFile, selectors: &Selectors, problems: &mut Prob
         .filter_map(|name| selectors.get(&name.value))
         .flatten()
         .collect();
-    let later = file.groups.iter().filter(|group| group.hostile.is_some() && group.later);
-    for name in later.filter_map(|group| group.name.as_ref()) {
+    for group in file.groups.iter().filter(|group| group.later) {
+        let Some(name) = &group.name else { continue };
         let nodes = selectors.get(&name.value).into_iter().flatten();
-        if let Some(node) = nodes.into_iter().find(|node| !named.contains(node)) {
+        let Some(node) = nodes.into_iter().find(|node| !named.contains(node)) else { continue };
+        if group.hostile.is_some() {
             problems.error_hint(
                 name.span.clone(),
                 format!("nobody starts the adversary `{node}` (`start = \"later\"`)"),
                 "use the fault `hostile`, or leave `start` out",
+            );
+        } else {
+            problems.warning(
+                name.span.clone(),
+                format!("nobody starts `{node}` (`start = \"later\"`): no fault `join` names it"),
             );
         }
     }
@@ -269,6 +276,14 @@ fn not_of_adversaries(check: &CheckFile, selectors: &Selectors, problems: &mut P
             nodes.span.clone(),
             format!("a check of the adversary `{}`", nodes.value),
             "name nodes, or `*`, which means all that are no adversaries",
+        );
+    }
+    let others = check.others(selectors);
+    if let Some(node) = others.iter().find(|node| selectors.hostile.contains_key(*node)) {
+        problems.error_hint(
+            check.span.clone(),
+            format!("a check against the adversary `{node}`, which promises nothing"),
+            "name nodes",
         );
     }
 }

@@ -263,3 +263,78 @@ fn a_number_of_nodes_is_that_of_the_one_group_that_is_neither_seed_nor_hostile()
     let none = problems.to_string();
     assert!(plan.is_none() && none.contains("and this scenario has none"), "{none}");
 }
+
+/// What is said of one check after a restart of a node, in a network in which nobody starts `late`.
+fn of_a_late_one(check: &str) -> (bool, String) {
+    let text = format!(
+        "[[nodes]]\nname = \"late\"\nstart = \"later\"\n[[phases]]\nname = \"p\"\nfaults = [{{ fault = \"restart\", nodes = \"node-1\", downtime = \"1s\" }}]\nchecks = [{{ {check} }}]"
+    );
+    said(&text, &Overrides::default())
+}
+
+#[test]
+fn who_never_starts_is_said_and_is_nobodys_measure() {
+    let (good, said) = of_a_late_one("check = \"alive\", nodes = \"node\", within = \"20s\"");
+    assert!(good && said.contains("nobody starts `late`"), "{said}");
+    let (good, said) = of_a_late_one(
+        "check = \"catches-up\", nodes = \"node-1\", to = \"late\", within = \"20s\"",
+    );
+    assert!(!good && said.contains("`late` is not started yet"), "{said}");
+    let (good, said) = of_a_late_one(
+        "check = \"catches-up\", nodes = \"node-1\", to = \"villain\", within = \"20s\"",
+    );
+    assert!(!good && said.contains("a check against the adversary `villain`"), "{said}");
+    let (good, said) = of_a_late_one(
+        "check = \"catches-up\", nodes = \"node-1\", to = \"node-2\", within = \"20s\"",
+    );
+    assert!(good && !said.contains("catches-up"), "{said}");
+    let (good, said) = of_a_late_one("check = \"converged\", nodes = \"node\", within = \"20s\"");
+    assert!(good && said.contains("cannot pass: 3 nodes have at most 2 peers each"), "{said}");
+}
+
+#[test]
+fn who_is_down_while_a_fault_lasts_cannot_pass_a_check_during_it() {
+    let restart = r#"{ fault = "restart", nodes = "node-1", downtime = "1s" }"#;
+    let during =
+        |nodes: &str| phase(restart, &format!("{}, during = \"fault\"", ALIVE.replace('*', nodes)));
+    assert_eq!(during("node-2"), (true, String::new()));
+    let (good, said) = during("*");
+    assert!(good && said.contains("cannot pass: `node-1` is down while the fault lasts"), "{said}");
+    assert_eq!(phase(restart, ALIVE), (true, String::new()), "after it");
+    let (good, said) = phase(
+        &format!("{restart}, {}", PAUSE.replace("node-1\"", "node-2\", with = \"previous\"")),
+        &format!("{}, during = \"fault\"", ALIVE.replace('*', "node-1")),
+    );
+    assert!(good && said.contains("`node-1` is down"), "the fault before lasts too: {said}");
+}
+
+#[test]
+fn what_could_only_pass_is_refused() {
+    for (check, why) in [
+        (r#"check = "block-time", longest = "20s", within = "20s""#, "so no gap could be seen"),
+        (
+            r#"check = "block-time", longest = "1s", tolerance = "5%", within = "20s""#,
+            "without a `mean`",
+        ),
+        (r#"check = "block-time", longest = "1ns", within = "20s""#, "a millisecond at least"),
+        (r#"check = "block-time", mean = "999us", within = "20s""#, "a millisecond at least"),
+        (
+            r#"check = "log", pattern = "a\nb", must = "not-appear", within = "20s""#,
+            "it has a line break",
+        ),
+        (
+            r#"check = "log", pattern = "a", must = "not-appear", at_least = 2, within = "20s""#,
+            "of which there must be none",
+        ),
+    ] {
+        let (good, said) = phase("", &format!("{check}, nodes = \"*\""));
+        assert!(!good && said.contains(why), "{check}: {said}");
+    }
+    for check in [
+        r#"check = "block-time", longest = "1ms", within = "20s""#,
+        r#"check = "block-time", mean = "1s", tolerance = "5%", longest = "19s", within = "20s""#,
+        r#"check = "log", pattern = "a", must = "appear", at_least = 2, within = "20s""#,
+    ] {
+        assert_eq!(phase("", &format!("{check}, nodes = \"*\"")), (true, String::new()));
+    }
+}
