@@ -59,6 +59,9 @@ pub(super) fn validate(
         }
     }
     subnet(file, nodes, problems);
+    if let Some(time) = file.block_time.as_ref().filter(|time| time.value.as_millis() == 0) {
+        problems.error(time.span.clone(), "`block_time`: nodes are told a millisecond at least");
+    }
     phases(file, &selectors, problems);
     selectors
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     control::{Control, Controls, Disturbance, PEERS_ONLY, THREE_NODES, WITHOUT_MINERS, Wanted},
-    document::{Given, Key, Problems, Table, Takes},
+    document::{At, Given, Key, Problems, Table, Takes},
     event::CheckVerdict::Fail,
 };
 
@@ -112,8 +112,15 @@ pub(crate) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Met
             "missing key: `at_least`, `at_most` or `rises_by` (or several) in a `metric` check",
         );
     }
-    let mut bound = |key| table.real(key, problems).map(|number| number.value.to_string());
-    let (at_least, at_most) = (bound("at_least"), bound("at_most"));
+    let (least, most) = (table.real("at_least", problems), table.real("at_most", problems));
+    if let (Some(least), Some(most)) = (&least, &most)
+        && least.value.as_f64() > most.value.as_f64()
+    {
+        let why = "`at_least` is more than `at_most`: no value is both";
+        problems.error(least.span.clone(), why);
+    }
+    let bound = |number: &At<serde_json::Number>| number.value.to_string();
+    let (at_least, at_most) = (least.as_ref().map(bound), most.as_ref().map(bound));
     let rises = table.real("rises_by", problems);
     if let Some(by) = rises.as_ref().filter(|by| by.value.as_f64().is_none_or(|by| by <= 0.0)) {
         problems.error(by.span.clone(), "`rises_by` must be above 0: everything rises by nothing");

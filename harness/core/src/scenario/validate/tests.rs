@@ -317,6 +317,10 @@ fn what_could_only_pass_is_refused() {
             "without a `mean`",
         ),
         (r#"check = "block-time", longest = "1ns", within = "20s""#, "a millisecond at least"),
+        (
+            r#"check = "metric", name = "a", at_least = 2, at_most = 1.5, within = "20s""#,
+            "no value is both",
+        ),
         (r#"check = "block-time", mean = "999us", within = "20s""#, "a millisecond at least"),
         (
             r#"check = "log", pattern = "a\nb", must = "not-appear", within = "20s""#,
@@ -336,5 +340,47 @@ fn what_could_only_pass_is_refused() {
         r#"check = "log", pattern = "a", must = "appear", at_least = 2, within = "20s""#,
     ] {
         assert_eq!(phase("", &format!("{check}, nodes = \"*\"")), (true, String::new()));
+    }
+}
+
+/// What is said of a scenario of one group with this in it, and of a network like that.
+fn of_a_network(network: &str, count: u32, group: &str) -> (bool, String) {
+    let text = format!(
+        "[scenario]\n[network]\n{network}\n[[nodes]]\nname = \"a\"\nseed = true\ncount = {count}\n{group}\n[[phases]]\nname = \"p\"\nchecks = [{{ {ALIVE} }}]\n"
+    );
+    let origin = Origin { name: "test", path: Path::new("test.toml") };
+    let (plan, problems) = load(origin, text, &Overrides::default());
+    (plan.is_some(), problems.to_string())
+}
+
+#[test]
+fn a_network_holds_its_nodes() {
+    for (subnet, count, why) in [
+        ("", 253, None),
+        ("", 254, Some("more nodes than a network holds (at most 253)")),
+        ("subnet = \"198.18.7.0/29\"", 5, None),
+        ("subnet = \"198.18.7.0/29\"", 6, Some("6 nodes, but 198.18.7.0/29 holds at most 5")),
+        ("subnet = \"198.18.7.0\"", 1, Some("write it like")),
+        ("block_time = \"1ms\"", 1, None),
+        ("block_time = \"999us\"", 1, Some("a millisecond at least")),
+    ] {
+        let (good, said) = of_a_network(subnet, count, "");
+        assert_eq!(good, why.is_none(), "{subnet} {count}: {said}");
+        assert!(why.is_none_or(|why| said.contains(why)), "{subnet} {count}: {said}");
+    }
+}
+
+#[test]
+fn a_variable_has_a_name_and_a_value_that_an_environment_can_hold() {
+    for (env, good) in [
+        (r#"A = "b=c""#, true),
+        (r#""" = "b""#, false),
+        (r#""A=B" = "c""#, false),
+        (r#""A\u0000" = "c""#, false),
+        (r#"A = "b\u0000""#, false),
+    ] {
+        let (loaded, said) = of_a_network("", 1, &format!("env = {{ {env} }}"));
+        assert_eq!(loaded, good, "{env}: {said}");
+        assert_eq!(said.contains("cannot be an environment variable"), !good, "{env}: {said}");
     }
 }
