@@ -24,9 +24,12 @@ impl Carried {
             EventKind::NodeStarted { node, .. } => {
                 self.nodes.insert(node.clone(), vec![what.clone()]);
             }
-            EventKind::Methods { node, .. } => {
+            EventKind::Methods { node, start, peer_id, .. } => {
                 let known = self.nodes.entry(node.clone()).or_default();
-                known.retain(|event| !matches!(event, EventKind::Methods { .. }));
+                // What a node denies later takes nothing from who it said that it is.
+                let says_who = |event: &EventKind| matches!(event, EventKind::Methods { start: of, peer_id: Some(_), .. } if peer_id.is_none() && of == start);
+                let is_said = |event: &EventKind| matches!(event, EventKind::Methods { .. });
+                known.retain(|event| says_who(event) || !is_said(event));
                 known.push(what.clone());
             }
             EventKind::RunStarted { .. }

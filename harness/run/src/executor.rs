@@ -392,6 +392,10 @@ impl Run {
     /// A node may have ended since it was last looked at; that is no pass.
     pub(super) async fn last_look(&self, course: &Course<'_>) -> Way {
         let (bed, logs) = (course.bed, course.logs);
+        let deadline = Instant::now() + REPORT.mul_f64(self.timeout_factor().max(1.0));
+        while Instant::now() < deadline && !self.all_attacked(bed) {
+            tokio::time::sleep(INTERVAL).await;
+        }
         course.all_answer().await;
         for name in &bed.names {
             match watch::look(name, bed).await {
@@ -401,10 +405,6 @@ impl Run {
                 }
                 Err(error) => return Way::ProviderFailed(error),
             }
-        }
-        let deadline = Instant::now() + REPORT.mul_f64(self.timeout_factor().max(1.0));
-        while Instant::now() < deadline && !self.all_attacked(bed) {
-            tokio::time::sleep(INTERVAL).await;
         }
         Way::Through
     }
@@ -463,6 +463,10 @@ impl Run {
             && let Ok(panic) = error.try_into_panic()
         {
             self.journal.emit(EventKind::HarnessBroken { reason: panic_text(panic.as_ref()) });
+        }
+        // Whatever became of the reader: what is hashed next must not change any more.
+        if let Err(reason) = logs.finish() {
+            self.journal.emit(EventKind::EnvironmentFailed { reason, unsupported: false });
         }
     }
 }

@@ -367,9 +367,11 @@ mod tests {
         journal.listen(sink(&standing));
         let provider = "process".to_owned();
         journal.emit(EventKind::Prepared { provider, facts: serde_json::Value::Null });
-        for start in 0..2 {
-            let (node, peer_id) = ("node-1".to_owned(), None);
-            journal.emit(EventKind::Methods { node, start, system_peers: true, peer_id });
+        // It says who it is, and then that it does not list its peers.
+        for (start, id) in [(0, None), (1, Some("0a")), (1, None)] {
+            let (node, peer_id) = ("node-1".to_owned(), id.map(str::to_owned));
+            let system_peers = id.is_some();
+            journal.emit(EventKind::Methods { node, start, system_peers, peer_id });
         }
         journal.emit(EventKind::AllStarted);
         journal.emit(EventKind::Sample(sample("node-1", 0)));
@@ -382,18 +384,20 @@ mod tests {
         let heard = |it: &Arc<Mutex<Vec<String>>>| it.lock().unwrap().join(", ");
         assert_eq!(
             heard(&first),
-            "0 run-started, 1 prepared, 2 methods, 3 methods, 4 all-started, 5 sample, 6 kept, 7 teardown-started, 8 torn-down"
+            "0 run-started, 1 prepared, 2 methods, 3 methods, 4 methods, 5 all-started, 6 sample, 7 kept, 8 teardown-started, 9 torn-down"
         );
         assert_eq!(
             heard(&second),
-            "0 run-started, 1 prepared, 2 methods, 3 all-started, 4 sample, 5 torn-down"
+            "0 run-started, 1 prepared, 2 methods, 3 methods, 4 all-started, 5 sample, 6 torn-down"
         );
         assert_eq!(
             heard(&standing),
-            "1 prepared, 2 methods, 3 methods, 4 all-started, 5 sample, 4 sample, 5 torn-down"
+            "1 prepared, 2 methods, 3 methods, 4 methods, 5 all-started, 6 sample, 5 sample, 6 torn-down"
         );
         let seen = journal.with_history(|it| it.samples("node-1", Moment(0), Moment(9)).len());
         assert_eq!(seen, 1, "of its own window");
+        let who = journal.with_history(|history| history.node_of("0a").map(str::to_owned));
+        assert_eq!(who.as_deref(), Some("node-1"), "it said so before");
     }
 
     /// Cannot keep what it is given, or not end what it wrote.

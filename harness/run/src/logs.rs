@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fs::File,
     io::{self, BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -52,6 +52,8 @@ pub(crate) struct Logs {
 
 struct Tail {
     lines: VecDeque<String>,
+    /// How many there were in all.
+    heard: u64,
     changed: Instant,
 }
 
@@ -106,6 +108,10 @@ fn quote(line: &str) -> String {
         quote.push_str(&format!("… ({} bytes more, in its log)", text.len() - quote.len()));
     }
     quote
+}
+
+fn lost(folder: &Path, why: &io::Error) -> String {
+    format!("the nodes' logs cannot be written to {}: {why}", folder.display())
 }
 
 /// What comes next in the nodes' logs.
@@ -236,10 +242,7 @@ impl Logs {
 
     /// Evidence with holes is none.
     fn lost(&self, why: &io::Error, background: &Background) {
-        let reason = format!(
-            "the nodes' logs cannot be written to {}: {why}",
-            self.files().folder.display()
-        );
+        let reason = lost(&self.files().folder, why);
         background.finish(EventKind::EnvironmentFailed { reason, unsupported: false });
     }
 
@@ -256,6 +259,19 @@ impl Logs {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         self.tail(node)
+    }
+
+    /// How many lines a node has logged.
+    pub(crate) fn heard(&self, node: &str) -> u64 {
+        self.lock().get(node).map_or(0, |tail| tail.heard)
+    }
+
+    /// Its last lines after so many.
+    pub(crate) async fn last_lines_after(&self, node: &str, heard: u64) -> Vec<String> {
+        let mut lines = self.last_lines(node).await;
+        let new = usize::try_from(self.heard(node).saturating_sub(heard)).unwrap_or(usize::MAX);
+        lines.drain(..lines.len().saturating_sub(new));
+        lines
     }
 
     /// From now on a log may have so many bytes in one folder.
@@ -285,6 +301,18 @@ impl Logs {
     /// Reads what is still on its way, then no more.
     pub(crate) fn close(&self) {
         self.closing.cancel();
+    }
+
+    /// No more is written: all that was read is whole on disk, and stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not, in words.
+    pub(crate) fn finish(&self) -> Result<(), String> {
+        let mut files = self.files();
+        let flushed = files.flush();
+        files.open.clear();
+        flushed.map_err(|why| lost(&files.folder, &why))
     }
 
     /// Reads no more, whatever comes; what was read is whole on disk once the reader has ended.
@@ -318,13 +346,16 @@ impl Logs {
     fn keep(&self, line: &LogLine) -> io::Result<()> {
         self.files().keep(line)?;
         let mut tails = self.lock();
-        let tail = tails
-            .entry(line.node.clone())
-            .or_insert_with(|| Tail { lines: VecDeque::new(), changed: Instant::now() });
+        let tail = tails.entry(line.node.clone()).or_insert_with(|| Tail {
+            lines: VecDeque::new(),
+            heard: 0,
+            changed: Instant::now(),
+        });
         if tail.lines.len() == LAST_LINES {
             tail.lines.pop_front();
         }
         tail.lines.push_back(quote(&line.text()));
+        tail.heard += 1;
         tail.changed = Instant::now();
         Ok(())
     }

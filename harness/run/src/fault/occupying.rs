@@ -34,8 +34,10 @@ pub(super) async fn occupy(scene: Scene<'_>, fault: OccupyPort) -> Result<Moment
             let why = format!("our listener does not answer at the port of {node}");
             return Err(FaultError::Unproven(why));
         }
+        // What it said of a port before is not about this one.
+        let heard = scene.logs.heard(node);
         scene.bed.provider.start_again(node, &Changes::default()).await?;
-        reaction(scene, node).await?;
+        reaction(scene, node, heard).await?;
     }
     Ok(since)
 }
@@ -70,8 +72,8 @@ async fn look_at_port(scene: Scene<'_>, node: &str, port: Port) -> Result<bool, 
     Ok(ours)
 }
 
-/// It must end or say so.
-async fn reaction(scene: Scene<'_>, node: &str) -> Result<(), FaultError> {
+/// It must end or say so, after so many lines that it had logged.
+async fn reaction(scene: Scene<'_>, node: &str, heard: u64) -> Result<(), FaultError> {
     let started = scene.bed.profile(node).map_or(Duration::ZERO, |profile| profile.start_within);
     let patience = scene.patience(started + SAYS);
     let began = scene.bed.journal.now();
@@ -80,7 +82,7 @@ async fn reaction(scene: Scene<'_>, node: &str) -> Result<(), FaultError> {
         if let NodeState::Exited { .. } = watch::see(node, scene.bed).await? {
             return Ok(());
         }
-        let lines = scene.logs.last_lines(node).await;
+        let lines = scene.logs.last_lines_after(node, heard).await;
         if let Some(line) = lines.iter().find(|line| TAKEN.iter().any(|word| line.contains(word))) {
             record(scene, node, began, LookedAt::Said(line.clone()));
             return Ok(());

@@ -143,3 +143,14 @@ async fn who_does_not_get_its_port_must_end_or_say_so() {
     assert!(reason.contains("neither ended nor logged that within"), "{reason}");
     assert!(reason.starts_with("node-1 "), "{reason}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_node_said_of_a_port_before_is_not_about_this_one() {
+    let faults = Faults { without_its_port: Without::SaysOnce, ..Faults::default() };
+    let (once, again) = (phase(&[OCCUPY]), phase(&[OCCUPY]));
+    let text = [NODES, DISCOVER, &once, ADVANCE, &again, ADVANCE].concat().replace("30s", "3m");
+    let done = run(&text, Fake::new(faults), Interrupt::default()).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    let reason = done.verdict.reason.unwrap_or_default();
+    assert!(reason.contains("neither ended nor logged that within"), "{reason}");
+}

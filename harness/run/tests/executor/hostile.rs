@@ -112,6 +112,24 @@ async fn one_that_is_there_from_the_start_must_have_attacked_by_the_end() {
     assert!(reason(&done).contains("the adversary villain attacked"), "{}", reason(&done));
 }
 
+/// Nodes are looked at when nothing is waited for any more.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_ends_while_its_report_is_waited_for_is_seen() {
+    let idle = attacked(DISCOVER, Some(Villain::Idles)).await;
+    let events = idle.events();
+    let end = events.iter().find(|event| event["event"] == "teardown-started").unwrap();
+    let just_before = Duration::from_millis(end["at_ms"].as_u64().unwrap() - 20);
+    let fake = Fake::new(Faults { villain: Some(Villain::Idles), ..Faults::default() });
+    let dies = fake.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(just_before).await;
+        dies.dies("node-1", 1);
+    });
+    let done = run(&format!("{NODES}{VILLAIN}{DISCOVER}"), fake, Interrupt::default()).await;
+    assert_eq!(done.verdict.exit, ExitCode::Fail, "{:#}", done.json());
+    assert!(reason(&done).contains("node-1 exited unplanned"), "{}", reason(&done));
+}
+
 #[tokio::test(start_paused = true)]
 async fn its_end_is_no_failure_of_a_node() {
     let fake = Fake::new(Faults { villain: Some(Villain::Ends), ..Faults::default() });

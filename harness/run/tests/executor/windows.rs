@@ -178,13 +178,17 @@ async fn a_window_that_fails_is_the_last_of_its_network() {
 async fn a_node_that_floods_its_log_ends_its_window_and_not_the_disk() {
     let mut keeper = Enough::after(5);
     // A third of what the logs of a window may have is a node's.
-    let line = "x".repeat(1 << 20);
-    let flood = std::iter::repeat_n(line.as_str(), 22).collect::<Vec<_>>().join("\n").leak();
+    let (long, short) = ("x".repeat(1 << 20), "y".repeat(4000));
+    let lines = std::iter::repeat_n(long.as_str(), 21).chain(std::iter::repeat_n(&*short, 100));
+    let flood = lines.collect::<Vec<_>>().join("\n").leak();
     let faults = Faults { logs: Some(("node-1", flood)), ..Faults::default() };
-    windows(faults, Interrupt::default(), &mut keeper).await;
+    let _folder = windows(faults, Interrupt::default(), &mut keeper).await;
     assert_eq!(keeper.exits(), [(ExitCode::Environment, true)]);
     let reason = keeper.ended[0].verdict.reason.clone().unwrap_or_default();
     assert!(reason.contains("node-1 has logged 22369621 bytes"), "{reason}");
+    // What is written stays as it was hashed: nothing of the run is left by now.
+    let verified = verify(keeper.ended[0].dir.path(), None).unwrap();
+    assert!(verified.problems.is_empty(), "{:?}", verified.problems);
 }
 
 #[tokio::test(start_paused = true)]

@@ -104,6 +104,8 @@ pub(crate) enum Without {
     Ends,
     /// It logs that, and goes on.
     Says,
+    /// The same the first time, and later it goes on without a word.
+    SaysOnce,
     /// It goes on.
     IsSilent,
 }

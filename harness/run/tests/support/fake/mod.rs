@@ -51,6 +51,8 @@ pub(crate) struct Fake {
     belongings: Mutex<Belongings>,
     /// The lines that are not open.
     lines_cut: Mutex<BTreeMap<(String, String), Line>>,
+    /// A node said once that it has not got its port.
+    has_said: AtomicBool,
     /// Teardown was called.
     pub(crate) torn_down: AtomicBool,
 }
@@ -79,6 +81,7 @@ impl Fake {
             first_look: OnceLock::new(),
             belongings: Mutex::default(),
             lines_cut: Mutex::default(),
+            has_said: AtomicBool::new(false),
             torn_down: AtomicBool::new(false),
         })
     }
@@ -133,7 +136,8 @@ impl Fake {
                 Without::Ends => {
                     return self.ends_at_once(name, 1, incarnation);
                 }
-                Without::Says => {
+                Without::SaysOnce if self.has_said.swap(true, Ordering::Relaxed) => {}
+                Without::Says | Without::SaysOnce => {
                     lines
                         .send(log("cannot bind: Address already in use".to_owned()))
                         .await
