@@ -22,6 +22,9 @@ const EAGER: Duration = Duration::from_secs(5);
 /// intervals must be well within what counts as fresh.
 const LONGEST_INTERVAL: Duration = Duration::from_millis(500);
 
+/// A node that was asked who it is, and was not heard, is asked so often once more: five seconds or so.
+const ASKED_AGAIN: u32 = 20;
+
 /// A list of sessions that has not changed is recorded again after this.
 const REPEAT: Duration = Duration::from_secs(1);
 
@@ -77,8 +80,9 @@ impl Poller {
                 }
                 let later = later(&sample);
                 self.journal.emit(EventKind::Sample(sample));
-                let next = until_next(self.interval(&link), self.journal.now());
-                tokio::time::sleep(next.max(later)).await;
+                let next = until_next(self.interval(&link), self.journal.now()).max(later);
+                let who = tokio::time::timeout(next, self.who(&link, &mut methods));
+                let _ = tokio::join!(tokio::time::sleep(next), who);
             };
             tokio::select! {
                 // An answer that has come is recorded before its link is given up.
@@ -179,11 +183,14 @@ impl Poller {
             written(method).unwrap_or_else(|| names.iter().any(|name| name == method))
         };
         // Evidence of who is who; that a node does not say it is no fault.
-        let peer_id = if offers("system_localPeerId") {
-            link.rpc.peer_id().await.value().cloned()
-        } else {
-            None
-        };
+        let (mut peer_id, mut unsaid) = (None, 0);
+        if offers("system_localPeerId") {
+            match link.rpc.peer_id().await {
+                Reading::Value(id) => peer_id = Some(id),
+                Reading::Missing(miss) if miss.says_nothing() => unsaid = ASKED_AGAIN,
+                Reading::Missing(_) => {}
+            }
+        }
         if let Some(id) = &peer_id {
             self.is_nobody_elses(id);
         }
@@ -193,6 +200,7 @@ impl Poller {
             start: Some(link.start),
             system_peers,
             own: peer_id.clone(),
+            unsaid,
             ..Methods::default()
         };
         self.journal.emit(EventKind::Methods {
@@ -202,6 +210,31 @@ impl Poller {
             peer_id,
         });
         Ok(())
+    }
+
+    /// Asks a node once more who it is, if a question about that was lost: that nobody heard it is not that
+    /// it does not say it.
+    async fn who(&self, link: &Link, methods: &mut Methods) {
+        if methods.unsaid == 0 || methods.start != Some(link.start) {
+            return;
+        }
+        methods.unsaid -= 1;
+        link.rpc.ready().await;
+        match link.rpc.peer_id().await {
+            Reading::Value(id) => {
+                methods.unsaid = 0;
+                methods.own = Some(id.clone());
+                self.is_nobody_elses(&id);
+                self.journal.emit(EventKind::Methods {
+                    node: self.node.clone(),
+                    start: link.start,
+                    system_peers: methods.system_peers,
+                    peer_id: Some(id),
+                });
+            }
+            Reading::Missing(miss) if miss.says_nothing() => {}
+            Reading::Missing(_) => methods.unsaid = 0,
+        }
     }
 
     /// Two nodes with one identity take each other for themselves: they never meet, and neither
@@ -264,6 +297,8 @@ struct Methods {
     system_peers: bool,
     /// Its own peer ID, if it says one.
     own: Option<String>,
+    /// How often it is still asked for that, between two rounds.
+    unsaid: u32,
     answered: bool,
     batching: Batching,
 }

@@ -109,6 +109,23 @@ async fn two_nodes_of_one_identity_are_named_with_it() {
     assert!(names == 2 && reason.contains("have one identity (12ab34cd)"), "{reason}");
 }
 
+/// That a question was lost does not say that there is no answer.
+#[tokio::test(start_paused = true)]
+async fn who_was_not_heard_the_first_time_is_asked_once_more() {
+    let slow = DISCOVER.replace("by = 3", "by = 25").replace("\"3s\"", "\"8s\"");
+    let twins = Faults { identity: Some("12ab34cd"), identities_lost: 5, ..Faults::default() };
+    let (twice, _) = done(&[&slow], twins).await;
+    let reason = twice.verdict.reason.as_deref().unwrap_or_default();
+    assert!(reason.contains("have one identity (12ab34cd)"), "{reason}");
+    let lists = Some(crate::support::fake::Memory::Keeps);
+    let faults = Faults { lists_sessions: lists, identities_lost: 3, ..Faults::default() };
+    let (each, _) = done(&[&slow], faults).await;
+    assert_eq!(each.verdict.exit, ExitCode::Pass, "{:#}", each.json());
+    let said =
+        |event: &&serde_json::Value| event["event"] == "methods" && event["peer_id"].is_string();
+    assert_eq!(each.events().iter().filter(said).count(), 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_node_that_somebody_else_started_again_has_ended_unplanned() {
     let fake = Fake::new(Faults::default());

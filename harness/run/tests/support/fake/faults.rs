@@ -88,6 +88,8 @@ pub(crate) struct Faults {
     pub(crate) answers_after: Option<Duration>,
     /// All say that they are this peer.
     pub(crate) identity: Option<&'static str>,
+    /// So many questions for it are lost, of all nodes together.
+    pub(crate) identities_lost: u32,
     /// This node's `system_health.peers` is `null`.
     pub(crate) nulls: Option<&'static str>,
     /// What a node does that is started while somebody else holds a port of it.

@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -43,6 +43,8 @@ pub(super) struct World {
     asked: AtomicU64,
     /// The node that hangs has answered once.
     hung: AtomicBool,
+    /// Questions of who it is.
+    who: AtomicU32,
 }
 
 impl World {
@@ -57,6 +59,7 @@ impl World {
             ahead_ms: Mutex::default(),
             asked: AtomicU64::new(0),
             hung: AtomicBool::new(false),
+            who: AtomicU32::new(0),
         }
     }
 
@@ -176,6 +179,12 @@ impl World {
                 }
                 let peers = self.peers(node).into_iter();
                 Ok(peers.map(|peer| json!({ "peerId": peer })).collect())
+            }
+            "system_localPeerId"
+                if self.who.fetch_add(1, Ordering::Relaxed) < self.faults.identities_lost =>
+            {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                Err(Miss::Timeout)
             }
             "system_localPeerId" => Ok(self.faults.identity.unwrap_or(node).into()),
             "hegemon_peerList" => {
