@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     Judgement, View, decide,
     entry::{Check, CheckEntry, Context, Needs, Window, Written},
-    hold::{Holds, Mark, held},
+    hold::{Holds, Mark, held, unseen},
     per_node,
+    view::inconclusive,
 };
 use crate::{
     control::{Control, Controls, Disturbance, THREE_NODES, Wanted},
@@ -56,9 +57,11 @@ impl Check for Alive {
                 None => "not seen yet".to_owned(),
             }
         });
-        decide(view, held(&marks, view), observed, |_| {
-            format!("ran for {}", crate::text::short(view.hold))
-        })
+        let held = held(&marks, view);
+        if let Some(why) = unseen(&marks, view).filter(|_| held.is_none() && view.is_over()) {
+            return inconclusive(why, observed);
+        }
+        decide(view, held, observed, |_| format!("ran for {}", crate::text::short(view.hold)))
     }
 }
 
@@ -70,7 +73,7 @@ pub(super) static ENTRY: CheckEntry = CheckEntry {
     window: Window::Part,
     needs: Needs::Samples,
     holds: "the engine says that they run. Without being asked for, every run fails when a node exits unplanned or panics, or, named by a check or not, gives no peers or no height for a whole phase of 5 s or more",
-    missing: "fails",
+    missing: "a node of which the engine said nothing for 2 s: inconclusive",
     example: r#"[[phases.checks]]
 check = "alive"
 nodes = "*"
@@ -145,7 +148,10 @@ mod tests {
             seen(|at| at % 2000 != 0).verdict(&check, &["node-1"], 0).verdict,
             CheckVerdict::Fail
         );
-        let unseen = Seen::default().poll("node-1", 0, 10_000, |_, _| {});
+        let mut unseen = Seen::default().poll("node-1", 0, 10_000, |_, _| {});
+        let silent = CheckVerdict::Inconclusive;
+        assert_eq!(unseen.verdict(&check, &["node-1"], 0).verdict, silent, "nobody looked");
+        unseen.state("node-1", 4_000, false);
         assert_eq!(unseen.verdict(&check, &["node-1"], 0).verdict, CheckVerdict::Fail);
     }
 }

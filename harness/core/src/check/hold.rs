@@ -194,6 +194,21 @@ pub fn starved(view: &View<'_>) -> Option<String> {
     None
 }
 
+/// Why the window cannot be judged by what the engine said of the nodes, none of which spoke against one:
+/// it was silent for longer than what is seen stays true. That is no node's fault.
+pub(super) fn unseen(marks: &[Vec<Mark>], view: &View<'_>) -> Option<String> {
+    if marks.iter().flatten().any(|mark| mark.says == Holds::No) {
+        return None;
+    }
+    view.nodes.iter().zip(marks).find_map(|(node, marks)| {
+        let seen = marks.iter().map(|mark| mark.answered.min(view.deadline));
+        let from = std::iter::once(view.start).chain(seen.clone());
+        let mut pauses = from.zip(seen.chain([view.deadline])).map(|(from, to)| to.since(from));
+        let pause = pauses.find(|pause| *pause > view.fresh)?;
+        Some(format!("nobody heard for {} whether {node} runs", short(pause)))
+    })
+}
+
 /// When a node was not asked within the window although it should have been, in order of time.
 fn lost(view: &View<'_>, node: &str, is_refused: bool) -> Vec<(Moment, Moment)> {
     // A pause between questions that is too long to be a poll interval, and longer than a

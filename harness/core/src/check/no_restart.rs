@@ -9,8 +9,9 @@ use super::{
     Judgement, View, decide,
     entry::{Check, CheckEntry, Context, Needs, Window, Written},
     fail,
-    hold::{Holds, Mark, held},
+    hold::{Holds, Mark, held, unseen},
     per_node,
+    view::inconclusive,
 };
 use crate::{
     control::{Control, Controls, DISCOVER, Disturbance, RESTART, THREE_NODES, Wanted},
@@ -54,9 +55,11 @@ impl Check for NoRestart {
             seen(view, node).iter().map(mark).collect()
         };
         let marks: Vec<Vec<Mark>> = view.nodes.iter().map(marks).collect();
-        decide(view, held(&marks, view), observed, |_| {
-            format!("the same process for {}", short(view.hold))
-        })
+        let held = held(&marks, view);
+        if let Some(why) = unseen(&marks, view).filter(|_| held.is_none() && view.is_over()) {
+            return inconclusive(why, observed);
+        }
+        decide(view, held, observed, |_| format!("the same process for {}", short(view.hold)))
     }
 }
 
@@ -88,7 +91,7 @@ pub(super) static ENTRY: CheckEntry = CheckEntry {
     window: Window::Part,
     needs: Needs::Samples,
     holds: "the engine says that each is the process that it was at the check's start. Another process, or none, fails at once",
-    missing: "fails",
+    missing: "a node of which the engine said nothing for 2 s: inconclusive",
     example: r#"[[phases.checks]]
 check = "no-restart"
 nodes = "*"
@@ -178,10 +181,28 @@ mod tests {
     #[test]
     fn what_was_not_looked_at_is_no_pass() {
         let seen = Seen::default().poll("node-1", 0, 10_000, |_, _| {});
-        assert_eq!(said(&seen, 0).0, CheckVerdict::Fail);
+        assert_eq!(said(&seen, 0).0, CheckVerdict::Inconclusive);
         assert_eq!(
             seen.judge(&CHECK, &["node-1"], 0, 500),
             Judgement::Pending { seen: "node-1: not seen yet".to_owned(), wants_hash_at: None }
         );
+    }
+
+    #[test]
+    fn an_engine_that_is_silent_is_no_nodes_fault() {
+        let looked_at = |times: &[u64]| {
+            let mut seen = Seen::default().poll("node-1", 0, 11_000, |_, _| {});
+            seen.started("node-1", 0, 0, incarnation(7));
+            times.iter().for_each(|at| {
+                seen.said("node-1", *at, NodeState::Running(incarnation(7)));
+            });
+            said(&seen, 1_000)
+        };
+        let (verdict, why) = looked_at(&[1_500, 4_100, 5_000, 5_900]);
+        assert_eq!(verdict, CheckVerdict::Inconclusive, "{why}");
+        assert_eq!(why, "nobody heard for 2.6 s whether node-1 runs");
+        assert_eq!(looked_at(&[1_500, 3_000]).0, CheckVerdict::Inconclusive, "nor at the end");
+        assert_eq!(looked_at(&[]).0, CheckVerdict::Inconclusive, "nor ever");
+        assert_eq!(looked_at(&[1_500, 2_900, 4_000, 5_900]).0, CheckVerdict::Pass);
     }
 }

@@ -229,7 +229,7 @@ mod tests {
         let limits = |memory, open_files| Limits { memory, open_files, ..Limits::default() };
         let hit = [("seed".to_owned(), Moment(1_500))];
         let effect = |to: Limits, before: Limits| {
-            let limit = Limit { to: to.clone(), downtime: None };
+            let limit = Limit { to, downtime: None };
             let mut seen = Seen::default();
             seen.look("seed", 1_000, LookedAt::Limits(before));
             seen.look("seed", 3_000, LookedAt::Limits(to));

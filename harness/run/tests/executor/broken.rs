@@ -170,6 +170,17 @@ async fn an_engine_that_is_at_work_on_a_node_has_not_gone() {
     assert!(done.verdict.seconds > 7.0, "{}", done.verdict.seconds);
 }
 
+/// A check of what the engine says is not held against a node of which it said nothing for so long.
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_at_work_on_a_node_fails_no_check_of_it() {
+    let phase = "[[phases]]\nname = \"same\"\nchecks = [{ check = \"no-restart\", nodes = \"node-1\", within = \"5s\" }]\n";
+    let engine_at_work = Some(("node-1", Duration::from_secs(4)));
+    let (done, _) = done(&[phase], Faults { engine_at_work, ..Faults::default() }).await;
+    assert_eq!(done.verdict.exit, ExitCode::Inconclusive, "{:#}", done.json());
+    let reason = done.verdict.reason.unwrap_or_default();
+    assert!(reason.contains("whether node-1 runs"), "{reason}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_says_nothing_of_anybody_or_not_in_a_minute_has() {
     for (whom, least) in [("*", 6.0), ("node-1", 60.0)] {
