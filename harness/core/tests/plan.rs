@@ -212,6 +212,11 @@ fn whoever_a_group_is_told_of_is_a_seed_to_what_is_remembered() {
 [[nodes]]
 name = "told"
 seeds = ["node-2"]
+[[nodes]]
+name = "villain"
+kind = "hostile"
+attack = "address-flood"
+seeds = ["node-1"]
 [[phases]]
 name = "p"
 faults = [{ fault = "restart", nodes = "told", downtime = "1s" }]

@@ -450,10 +450,8 @@ impl Run {
         let read = match in_time {
             Ok(read) => read,
             Err(_) => {
-                let reason = format!(
-                    "the provider did not close the nodes' logs within {} s of their removal",
-                    LOGS.as_secs()
-                );
+                let reason =
+                    format!("the nodes' logs had no end {} s after the clean-up", LOGS.as_secs());
                 self.journal.emit(EventKind::EnvironmentFailed { reason, unsupported: false });
                 logs.give_up();
                 reader.await

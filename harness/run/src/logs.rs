@@ -268,10 +268,11 @@ impl Logs {
 
     /// Its last lines after so many.
     pub(crate) async fn last_lines_after(&self, node: &str, heard: u64) -> Vec<String> {
-        let mut lines = self.last_lines(node).await;
-        let new = usize::try_from(self.heard(node).saturating_sub(heard)).unwrap_or(usize::MAX);
-        lines.drain(..lines.len().saturating_sub(new));
-        lines
+        self.last_lines(node).await;
+        let tails = self.lock();
+        let Some(tail) = tails.get(node) else { return Vec::new() };
+        let new = usize::try_from(tail.heard.saturating_sub(heard)).unwrap_or(usize::MAX);
+        tail.lines.iter().skip(tail.lines.len().saturating_sub(new)).cloned().collect()
     }
 
     /// From now on a log may have so many bytes in one folder.

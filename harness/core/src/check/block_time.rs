@@ -303,7 +303,7 @@ impl Written for BlockTimeWritten {
     fn validate(&self, place: &Place<'_>, problems: &mut Problems) {
         /// Fewer say little of a mean.
         const BLOCKS: u32 = 10;
-        if let (Some(longest), Some(within)) = (&self.longest, place.within)
+        if let (Some(longest), None, Some(within)) = (&self.longest, &self.mean, place.within)
             && longest.value >= within.value
         {
             problems.error_hint(

@@ -204,8 +204,12 @@ pub(super) fn unseen(marks: &[Vec<Mark>], view: &View<'_>) -> Option<String> {
         let seen = marks.iter().map(|mark| mark.answered.min(view.deadline));
         let from = std::iter::once(view.start).chain(seen.clone());
         let mut pauses = from.zip(seen.chain([view.deadline])).map(|(from, to)| to.since(from));
-        let pause = pauses.find(|pause| *pause > view.fresh)?;
-        Some(format!("nobody heard for {} whether {node} runs", short(pause)))
+        if let Some(pause) = pauses.find(|pause| *pause > view.fresh) {
+            return Some(format!("nobody heard for {} whether {node} runs", short(pause)));
+        }
+        let times = marks.len();
+        (times < SAMPLES)
+            .then(|| format!("nobody heard more than {times} times whether {node} runs"))
     })
 }
 

@@ -225,12 +225,10 @@ pub(super) fn read(table: &Table<'_, '_>, problems: &mut Problems) -> Option<Log
     }
     let pattern = pattern::read(table, "pattern", problems)?;
     if pattern::has_line_break(&pattern.value) {
-        problems.error_hint(
-            pattern.span,
-            "`pattern`: it has a line break, and no line has one in it",
-            "write a regular expression of one line, like \"WARN|ERROR\"",
+        problems.warning(
+            pattern.span.clone(),
+            "a line has no line break in it: what stands beside one may never match",
         );
-        return None;
     }
     Some(Log {
         pattern: pattern.value,

@@ -114,8 +114,9 @@ impl Fault for Isolate {
     }
 
     fn took_effect(&self, record: &Record<'_>) -> Result<(), String> {
-        if self.lines(&paths::nodes(record), record.network).ways().next().is_none() {
-            return Err("nobody else was there: nothing was cut".to_owned());
+        let lines = self.lines(&paths::nodes(record), record.network);
+        if !lines.ways().any(|way| paths::can_be_tried(record, way)) {
+            return Err("nobody else ran: no line was seen to be cut".to_owned());
         }
         let ways = lines::ways_of(&paths::nodes(record), record.network);
         paths::all_as_they_should(record, &ways, record.asked)?;
@@ -133,5 +134,32 @@ impl Fault for Isolate {
     fn has_healed(&self, record: &Record<'_>) -> Result<(), String> {
         let ways = lines::ways_of(&paths::nodes(record), record.network);
         paths::all_as_they_should(record, &ways, record.until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        check::testing::{Seen, incarnation},
+        event::Moment,
+        fault::evidence::tests::of,
+    };
+
+    #[test]
+    fn who_is_cut_off_from_nobody_that_runs_is_not_seen_to_be() {
+        let network = ["seed", "node-1", "node-2"].map(str::to_owned);
+        let hit = ["node-1", "node-2"].map(|node| (node.to_owned(), Moment(1_500)));
+        let said = |seed_runs| {
+            let mut seen = Seen::default();
+            for (node, runs) in [("seed", seed_runs), ("node-1", true), ("node-2", true)] {
+                seen.started(node, 0, 0, incarnation(7));
+                seen.state(node, 1_500, runs);
+            }
+            let record = Record { network: &network, ..of(&seen.history, &hit, 1_000, 9_000) };
+            Isolate { downtime: None }.took_effect(&record).unwrap_err()
+        };
+        assert_eq!(said(false), "nobody else ran: no line was seen to be cut");
+        assert_ne!(said(true), said(false), "there it is a matter of what was tried");
     }
 }

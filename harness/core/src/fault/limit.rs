@@ -124,7 +124,7 @@ impl Fault for Limit {
             let looks = looks(record, node, record.asked, record.to);
             match looks.first().filter(|before| !self.is_less_than(before)) {
                 Some(before) => Err(format!(
-                    "{node} was limited to {before} before, so nothing was taken from it"
+                    "{node} was limited to {before} before, which is not more in all that was asked for"
                 )),
                 None => Ok(()),
             }
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(effect(files(64), Limits::default()), Ok(()), "it was unlimited");
         for before in [64, 63] {
             let why = effect(files(64), files(before)).unwrap_err();
-            assert!(why.contains("so nothing was taken from it"), "{why}");
+            assert!(why.contains("before, which is not more"), "{why}");
         }
         let both = limits(Some(1 << 20), Some(64));
         let one = effect(both, limits(Some(1 << 21), Some(64)));

@@ -21,6 +21,8 @@ pub(super) struct Before {
     pub(super) conditions: Conditions,
     /// What faults that heal by themselves have done to nodes, as long as later ones go with them.
     overlapping: Vec<(String, Condition)>,
+    /// Those of them that answer nothing for certain.
+    away: Vec<(String, Condition)>,
     /// How many storms there were.
     pub(super) storms: u64,
 }
@@ -51,6 +53,7 @@ impl Before {
         let nodes = hit(fault, &kind, selectors, &self.conditions);
         if fault.with_previous.is_none() {
             self.overlapping.clear();
+            self.away.clear();
         }
         if !adversaries(fault, &kind, selectors, problems) {
             self.refuse(fault, &kind, &nodes, problems);
@@ -60,6 +63,10 @@ impl Before {
         if let Course::Heals(_) = kind.course() {
             let hit = |node: &String| (node.clone(), kind.condition());
             self.overlapping.extend(nodes.iter().map(hit));
+            // Who does not get its port may go on without.
+            if !kind.condition().answers() && !matches!(kind, FaultKind::OccupyPort(_)) {
+                self.away.extend(nodes.iter().map(hit));
+            }
         }
         self.after_a_heal |= kind.course() != Course::Stays;
         self.hit = Some(nodes);
@@ -122,12 +129,9 @@ impl Before {
     ) {
         let Some(nodes) = check.nodes.as_ref().filter(|_| check.is_during()) else { return };
         let named = selectors.get(&nodes.value).map_or(&[][..], Vec::as_slice);
-        let away = self
-            .overlapping
-            .iter()
-            .find(|(node, condition)| named.contains(node) && !condition.answers());
+        let away = self.away.iter().find(|(node, _)| named.contains(node));
         if let Some((node, condition)) = away
-            && check.wants_answers(selectors)
+            && check.wants_answers(*condition, selectors)
         {
             problems.warning(
                 nodes.span.clone(),

@@ -198,10 +198,12 @@ fn node_plans(
         .collect()
 }
 
-/// Whom anybody is told of at its start, in the order of the file.
+/// Whom any node is told of at its start, in the order of the file.
 fn seeds(groups: &[GroupFile], selectors: &Selectors) -> Vec<String> {
     let seeds = groups.iter().filter(|group| group.seed).filter_map(|group| group.name.as_ref());
-    let own = groups.iter().filter_map(|group| group.seeds.as_ref()).flat_map(|own| &own.value);
+    // An adversary's are those whom it attacks.
+    let nodes = groups.iter().filter(|group| group.hostile.is_none());
+    let own = nodes.filter_map(|group| group.seeds.as_ref()).flat_map(|own| &own.value);
     let named: Vec<&String> = seeds
         .map(|name| &name.value)
         .chain(own)

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     check::{self, CHECKS, CheckEntry, CheckKind, Context, When, Window},
     document::{At, Problems, Table, nearest, suggest},
-    fault::{self, Course, FAULTS, FaultEntry, Targets},
+    fault::{self, Condition, Course, FAULTS, FaultEntry, Targets},
 };
 
 /// How long a condition must hold if `for` is not written.
@@ -127,18 +127,21 @@ impl CheckFile {
         self.kind(selectors).map_or_else(Vec::new, |kind| kind.others().to_vec())
     }
 
-    /// A named node that does not answer cannot pass it.
-    pub(super) fn wants_answers(&self, selectors: &Selectors) -> bool {
-        matches!(
-            self.kind(selectors),
-            Some(
-                CheckKind::Alive(_)
-                    | CheckKind::Peers(_)
-                    | CheckKind::DistinctPeers(_)
-                    | CheckKind::HeightAdvances(_)
-                    | CheckKind::SameChain(_)
-            )
-        )
+    /// A named node that does not answer, as it is in this condition, cannot pass it.
+    pub(super) fn wants_answers(&self, condition: Condition, selectors: &Selectors) -> bool {
+        match self.kind(selectors) {
+            // A frozen process is one that runs.
+            Some(CheckKind::Alive(_)) => condition != Condition::Frozen,
+            kind => matches!(
+                kind,
+                Some(
+                    CheckKind::Peers(_)
+                        | CheckKind::DistinctPeers(_)
+                        | CheckKind::HeightAdvances(_)
+                        | CheckKind::SameChain(_)
+                )
+            ),
+        }
     }
 
     fn kind(&self, selectors: &Selectors) -> Option<CheckKind> {

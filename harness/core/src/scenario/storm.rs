@@ -39,7 +39,7 @@ pub const STORM: &[Key] = &[
         name: "for",
         takes: Takes::Duration,
         given: Given::Always,
-        about: "how long faults begin; the first one does at its end at the latest",
+        about: "how long faults begin: one at least, if need be at the end of that",
     },
     Key {
         name: "downtime",

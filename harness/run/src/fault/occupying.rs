@@ -35,6 +35,7 @@ pub(super) async fn occupy(scene: Scene<'_>, fault: OccupyPort) -> Result<Moment
             return Err(FaultError::Unproven(why));
         }
         // What it said of a port before is not about this one.
+        scene.logs.last_lines(node).await;
         let heard = scene.logs.heard(node);
         scene.bed.provider.start_again(node, &Changes::default()).await?;
         reaction(scene, node, heard).await?;

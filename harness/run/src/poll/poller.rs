@@ -22,7 +22,7 @@ const EAGER: Duration = Duration::from_secs(5);
 /// intervals must be well within what counts as fresh.
 const LONGEST_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A node that was asked who it is, and was not heard, is asked so often once more: five seconds or so.
+/// A node that was asked who it is, and was not heard, is asked so often once more, after its rounds.
 const ASKED_AGAIN: u32 = 20;
 
 /// A list of sessions that has not changed is recorded again after this.
@@ -81,8 +81,11 @@ impl Poller {
                 let later = later(&sample);
                 self.journal.emit(EventKind::Sample(sample));
                 let next = until_next(self.interval(&link), self.journal.now()).max(later);
-                let who = tokio::time::timeout(next, self.who(&link, &mut methods));
-                let _ = tokio::join!(tokio::time::sleep(next), who);
+                if later.is_zero() {
+                    let who = self.who(&link, &mut methods);
+                    let _ = tokio::time::timeout(LONGEST_INTERVAL, who).await;
+                }
+                tokio::time::sleep(next).await;
             };
             tokio::select! {
                 // An answer that has come is recorded before its link is given up.

@@ -78,7 +78,7 @@ async fn a_provider_whose_logs_never_end_holds_nobody_up() {
     assert_eq!(done.verdict.exit, ExitCode::Environment);
     assert_eq!(
         done.verdict.reason.as_deref(),
-        Some("the provider did not close the nodes' logs within 30 s of their removal")
+        Some("the nodes' logs had no end 30 s after the clean-up")
     );
 }
 

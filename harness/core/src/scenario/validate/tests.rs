@@ -301,6 +301,15 @@ fn who_is_down_while_a_fault_lasts_cannot_pass_a_check_during_it() {
     let (good, said) = during("*");
     assert!(good && said.contains("cannot pass: `node-1` is down while the fault lasts"), "{said}");
     assert_eq!(phase(restart, ALIVE), (true, String::new()), "after it");
+    let frozen = |check: &str| {
+        phase(PAUSE, &format!("{check}, nodes = \"node-1\", within = \"20s\", during = \"fault\""))
+            .1
+    };
+    assert_eq!(frozen("check = \"alive\""), "", "its process runs");
+    assert!(frozen("check = \"peers\", at_least = 1").contains("cannot pass: `node-1` is frozen"));
+    let occupied = r#"{ fault = "occupy-port", nodes = "node-1", port = "p2p", downtime = "5s" }"#;
+    let alive = format!("{}, during = \"fault\"", ALIVE.replace('*', "node-1"));
+    assert_eq!(phase(occupied, &alive), (true, String::new()), "it may go on without");
     let (good, said) = phase(
         &format!("{restart}, {}", PAUSE.replace("node-1\"", "node-2\", with = \"previous\"")),
         &format!("{}, during = \"fault\"", ALIVE.replace('*', "node-1")),
@@ -309,7 +318,7 @@ fn who_is_down_while_a_fault_lasts_cannot_pass_a_check_during_it() {
 }
 
 #[test]
-fn what_could_only_pass_is_refused() {
+fn what_could_only_pass_or_only_fail_is_refused() {
     for (check, why) in [
         (r#"check = "block-time", longest = "20s", within = "20s""#, "so no gap could be seen"),
         (
@@ -323,10 +332,6 @@ fn what_could_only_pass_is_refused() {
         ),
         (r#"check = "block-time", mean = "999us", within = "20s""#, "a millisecond at least"),
         (
-            r#"check = "log", pattern = "a\nb", must = "not-appear", within = "20s""#,
-            "it has a line break",
-        ),
-        (
             r#"check = "log", pattern = "a", must = "not-appear", at_least = 2, within = "20s""#,
             "of which there must be none",
         ),
@@ -334,7 +339,10 @@ fn what_could_only_pass_is_refused() {
         let (good, said) = phase("", &format!("{check}, nodes = \"*\""));
         assert!(!good && said.contains(why), "{check}: {said}");
     }
+    let broken = phase("", "check = \"log\", pattern = \"a\\nb\", within = \"20s\", nodes = \"*\"");
+    assert!(broken.0 && broken.1.contains("a line has no line break in it"), "{}", broken.1);
     for check in [
+        r#"check = "block-time", mean = "1s", longest = "20s", within = "20s""#,
         r#"check = "block-time", longest = "1ms", within = "20s""#,
         r#"check = "block-time", mean = "1s", tolerance = "5%", longest = "19s", within = "20s""#,
         r#"check = "log", pattern = "a", must = "appear", at_least = 2, within = "20s""#,
