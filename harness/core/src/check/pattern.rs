@@ -28,7 +28,7 @@ pub(super) fn read(
     None
 }
 
-/// A part of it is a line break, written as it is or as an escape. What a line may not have (`[^\\n]`) is none.
+/// A part of it is a line break, written as it is or as an escape. What a line may not have (`[^\n]`) is none.
 pub(super) fn has_line_break(pattern: &str) -> bool {
     let (mut within, mut rest) = (false, pattern.chars());
     while let Some(next) = rest.next() {
